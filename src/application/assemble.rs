@@ -1,0 +1,264 @@
+//! Rows to entries.
+
+use std::hash::{BuildHasher, RandomState};
+
+use crate::domain::encode::Hint;
+use crate::domain::entry::{EntryBatch, KeyError};
+use crate::domain::key::{BoundKey, printable};
+use crate::domain::row::{Columns, Row};
+use crate::domain::strategy::{Definition, Shape};
+
+/// A batch is handed on when it has this many bytes, whatever its number of entries: batches wait
+/// in memory for the cache, several at a time.
+const BATCH_BYTES: usize = 512 * 1024;
+
+/// How many keys back a repeated key is noticed. A power of two; 8 bytes each.
+const REMEMBERED_KEYS: usize = 1 << 16;
+
+/// How a definition's rows become entries: names and places, worked out once.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    pub(super) columns: Columns,
+    shape: Shape,
+    key: BoundKey,
+    /// The stored columns: place, name, and `,"name":` as it stands in an object.
+    stored: Vec<(usize, String, Vec<u8>)>,
+    pub(super) hints: Vec<Option<Hint>>,
+}
+
+impl Layout {
+    /// Checks a definition against its query's columns.
+    ///
+    /// # Errors
+    /// Says in words what does not fit.
+    pub(super) fn new(definition: &Definition, columns: Columns) -> Result<Self, String> {
+        if let Some(twice) = repeated(&columns) {
+            return Err(format!(
+                "the query has two columns named {twice}; give each its own name with AS"
+            ));
+        }
+        let place = |name: &str| columns.iter().position(|column| column.name == name);
+        let missing = |what: &str, name: &str| {
+            let known: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+            format!("{what} {name}, which the query does not return (it returns {})", known.join(", "))
+        };
+        let key = definition.spec.key.bind(place).map_err(|name| missing("the key uses", &name))?;
+        let mut hints = vec![None; columns.len()];
+        for (name, hint) in &definition.types {
+            let at = place(name).ok_or_else(|| missing("`types` names", name))?;
+            hints[at] = Some(*hint);
+        }
+        let mut stored = Vec::new();
+        for (at, column) in columns.iter().enumerate() {
+            if !column.name.starts_with('_') {
+                let comma = if stored.is_empty() { "" } else { "," };
+                let name = serde_json::Value::from(column.name.as_str());
+                stored.push((at, column.name.clone(), format!("{comma}{name}:").into_bytes()));
+            }
+        }
+        match (definition.value, stored.len()) {
+            (_, 0) => Err("no column is stored: each name begins with `_`".into()),
+            (Shape::Text, n) if n > 1 => Err(format!(
+                "a `text` value has one stored column, the query returns {n}; \
+                 name the others with a leading `_`"
+            )),
+            _ => Ok(Self {
+                shape: definition.value,
+                columns,
+                key,
+                stored,
+                hints,
+            }),
+        }
+    }
+
+    /// Appends the row as an object.
+    fn object(&self, row: Row<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+        out.push(b'{');
+        for (at, name, prefix) in &self.stored {
+            out.extend_from_slice(prefix);
+            out.extend_from_slice(row.json(*at).map_err(|e| format!("column {name}: {e}"))?);
+        }
+        out.push(b'}');
+        Ok(())
+    }
+}
+
+fn repeated(columns: &Columns) -> Option<&str> {
+    let name = |i: usize| columns[i].name.as_str();
+    (1..columns.len()).map(name).enumerate().find_map(|(before, this)| {
+        // SQLite tells two columns of a subquery apart by a suffix: `id`, `id:1`.
+        let plain = this.rsplit_once(':').map_or(this, |(plain, _)| plain);
+        (0..=before).map(name).any(|n| n == this || n == plain).then_some(plain)
+    })
+}
+
+/// Puts rows together into batches of entries.
+pub(super) struct Assembler<'a> {
+    layout: &'a Layout,
+    batch_size: usize,
+    batch: EntryBatch,
+    key: Vec<u8>,
+    list: Option<List>,
+    seen: Vec<u64>,
+    hasher: RandomState,
+    row: u64,
+    /// Entries, failures and absences so far.
+    pub(super) keys: u64,
+    /// Complete batches.
+    pub(super) ready: Vec<EntryBatch>,
+}
+
+/// The list being put together.
+struct List {
+    key: Vec<u8>,
+    value: Vec<u8>,
+    error: Option<String>,
+}
+
+impl<'a> Assembler<'a> {
+    pub(super) fn new(layout: &'a Layout, batch_size: usize) -> Self {
+        Self {
+            layout,
+            batch_size,
+            batch: EntryBatch::default(),
+            key: Vec::new(),
+            list: None,
+            seen: vec![0; REMEMBERED_KEYS],
+            hasher: RandomState::new(),
+            row: 0,
+            keys: 0,
+            ready: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, row: Row<'_>) {
+        self.row += 1;
+        self.key.clear();
+        if let Err(error) = self.layout.key.render(row, &mut self.key) {
+            self.fail(format!("row {}", self.row), error);
+            return;
+        }
+        if self.layout.shape == Shape::List {
+            self.push_to_list(row);
+            return;
+        }
+        if self.is_repeated() {
+            let error = "another row has this key too; the key's columns must tell rows apart";
+            self.fail(printable(&self.key), error.into());
+        } else if let Err(error) = self.push_entry(row) {
+            self.fail(printable(&self.key), error);
+        }
+        self.hand_on_if_full();
+    }
+
+    /// Ends the last list and hands on what is left.
+    pub(super) fn finish(&mut self) {
+        self.close_list();
+        if !self.batch.is_void() {
+            self.ready.push(std::mem::take(&mut self.batch));
+        }
+    }
+
+    /// Ends here: the list begun is dropped.
+    pub(super) fn cut(&mut self) {
+        self.list = None;
+        self.finish();
+    }
+
+    fn push_entry(&mut self, row: Row<'_>) -> Result<(), String> {
+        let layout = self.layout;
+        let (at, name, _) = &layout.stored[0];
+        match layout.shape {
+            Shape::Text => match row.text(*at).map_err(|e| format!("column {name}: {e}"))? {
+                None => self.batch.absent.push(printable(&self.key)),
+                Some(text) => self.batch.push_text(&self.key, |out| {
+                    out.extend_from_slice(&text);
+                    Ok::<(), String>(())
+                })?,
+            },
+            Shape::Hash => {
+                let mut fields = Vec::with_capacity(layout.stored.len());
+                for (at, name, _) in &layout.stored {
+                    let text = row.text(*at).map_err(|e| format!("column {name}: {e}"))?;
+                    fields.extend(text.map(|text| (name.as_bytes(), text)));
+                }
+                if fields.is_empty() {
+                    self.batch.absent.push(printable(&self.key));
+                } else {
+                    self.batch.push_hash(&self.key, fields.into_iter());
+                }
+            }
+            Shape::Object | Shape::List => {
+                self.batch.push_text(&self.key, |out| layout.object(row, out))?;
+            }
+        }
+        self.keys += 1;
+        Ok(())
+    }
+
+    fn push_to_list(&mut self, row: Row<'_>) {
+        if self.list.as_ref().is_none_or(|list| list.key != self.key) {
+            self.close_list();
+            let error = self.is_repeated().then(|| {
+                "the rows of this key do not come together; the key's columns must sort as \
+                 the key does"
+                    .to_owned()
+            });
+            self.list = Some(List {
+                key: self.key.clone(),
+                value: Vec::new(),
+                error,
+            });
+        }
+        let Some(list) = &mut self.list else { return };
+        list.value.push(if list.value.is_empty() { b'[' } else { b',' });
+        if list.error.is_none() {
+            // A list without one of its rows would be a wrong list: the whole key fails.
+            list.error = self.layout.object(row, &mut list.value).err();
+        }
+    }
+
+    fn close_list(&mut self) {
+        let Some(mut list) = self.list.take() else {
+            return;
+        };
+        list.value.push(b']');
+        match list.error {
+            Some(error) => self.fail(printable(&list.key), error),
+            None => {
+                let push = self.batch.push_text(&list.key, |out| {
+                    out.extend_from_slice(&list.value);
+                    Ok::<(), std::convert::Infallible>(())
+                });
+                debug_assert!(push.is_ok());
+                self.keys += 1;
+            }
+        }
+        self.hand_on_if_full();
+    }
+
+    fn fail(&mut self, key: String, error: String) {
+        self.batch.failed.push(KeyError { key, error });
+        self.keys += 1;
+        self.hand_on_if_full();
+    }
+
+    fn hand_on_if_full(&mut self) {
+        let batch = &self.batch;
+        let entries = batch.len() + batch.failed.len() + batch.absent.len();
+        if entries >= self.batch_size || batch.bytes() >= BATCH_BYTES {
+            // The next batch is likely to be as large: one allocation instead of growth.
+            let next = EntryBatch::with_capacity(batch.bytes(), batch.len());
+            self.ready.push(std::mem::replace(&mut self.batch, next));
+        }
+    }
+
+    /// Whether the key came lately. Memory is fixed: keys farther apart are not noticed, and the
+    /// later one wins.
+    fn is_repeated(&mut self) -> bool {
+        let hash = self.hasher.hash_one(&self.key).max(1);
+        let slot = &mut self.seen[hash as usize % REMEMBERED_KEYS];
+        std::mem::replace(slot, hash) == hash
+    }
+}

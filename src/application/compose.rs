@@ -1,0 +1,132 @@
+//! The queries that the engine makes of a definition's SQL.
+//!
+//! The definition says which rows exist; these say which of them, and in what order. No LIMIT
+//! stands around the definition's own text when keys are asked for, so every database can push the
+//! condition down to an index.
+
+use super::ports::Param;
+use crate::domain::Dialect;
+use crate::domain::row::{Column, ColumnKind};
+use crate::domain::strategy::{Definition, Shape};
+
+/// The query of a run over the whole selection.
+pub fn select_all(definition: &Definition, dialect: Dialect, sql: &str, limit: Option<u64>) -> String {
+    let mut query = format!("SELECT * FROM (\n{sql}\n) q");
+    query.push_str(&order(definition, dialect));
+    if let Some(limit) = limit {
+        query.push_str(&format!(" LIMIT {limit}"));
+    }
+    query
+}
+
+/// The query for keys with these column values, each as text and in the order of `columns`; a value
+/// that the column's type cannot hold belongs to no row and is left out. `None`: none is left.
+pub fn select_keys(
+    definition: &Definition,
+    dialect: Dialect,
+    sql: &str,
+    columns: &[&Column],
+    keys: &[Vec<String>],
+) -> Option<(String, Vec<Param>)> {
+    let mut params = Vec::new();
+    let mut conditions = Vec::new();
+    for values in keys {
+        let readable = |(column, value): (&&Column, &String)| fits(&column.kind, value);
+        if !columns.iter().zip(values).all(readable) {
+            continue;
+        }
+        let equal = columns.iter().zip(values).map(|(column, value)| {
+            let alternatives = bind(dialect, &column.kind, value, &mut params);
+            (quoted(dialect, &column.name), alternatives)
+        });
+        conditions.push(equal.collect::<Vec<_>>());
+    }
+    if conditions.is_empty() {
+        return None;
+    }
+    let condition = match columns {
+        [_] => {
+            let name = &conditions[0][0].0;
+            let all: Vec<&str> = conditions
+                .iter()
+                .flat_map(|c| c[0].1.iter().map(String::as_str))
+                .collect();
+            format!("{name} IN ({})", all.join(", "))
+        }
+        _ => {
+            let all = conditions.iter().map(|columns| {
+                let each = columns.iter().map(|(n, v)| format!("{n} IN ({})", v.join(", ")));
+                format!("({})", each.collect::<Vec<_>>().join(" AND "))
+            });
+            all.collect::<Vec<_>>().join(" OR ")
+        }
+    };
+    let mut query = format!("SELECT * FROM (\n{sql}\n) q WHERE {condition}");
+    if definition.value == Shape::List {
+        query.push_str(&order(definition, dialect));
+    }
+    Some((query, params))
+}
+
+/// Whether a column of this kind could hold the value at all.
+fn fits(kind: &ColumnKind, value: &str) -> bool {
+    match kind {
+        ColumnKind::Integer => value.parse::<i64>().is_ok(),
+        _ => true,
+    }
+}
+
+/// Adds the value's parameters and returns their expressions.
+fn bind(dialect: Dialect, kind: &ColumnKind, value: &str, params: &mut Vec<Param>) -> Vec<String> {
+    let mut expressions = Vec::new();
+    let mut add = |param| {
+        params.push(param);
+        expressions.push(match dialect {
+            Dialect::Postgres => format!("${}", params.len()),
+            Dialect::Mysql | Dialect::Sqlite => "?".to_owned(),
+        });
+    };
+    match (kind, value.parse::<i64>()) {
+        (ColumnKind::Integer, Ok(integer)) => add(Param::Int(integer)),
+        // A column without a type compares by the value's own: try both.
+        (ColumnKind::Unknown, Ok(integer)) => {
+            add(Param::Int(integer));
+            add(Param::Text(value.to_owned()));
+        }
+        _ => add(Param::Text(value.to_owned())),
+    }
+    if let (Dialect::Postgres, ColumnKind::Other(name)) = (dialect, kind) {
+        for expression in &mut expressions {
+            *expression = format!("CAST({expression} AS {name})");
+        }
+    }
+    expressions
+}
+
+/// ` ORDER BY ...`, or nothing.
+fn order(definition: &Definition, dialect: Dialect) -> String {
+    let mut terms = Vec::new();
+    if definition.value == Shape::List {
+        for column in definition.spec.key.columns() {
+            let column = quoted(dialect, column);
+            terms.push(match dialect {
+                // By bytes: under a collation that takes 'a' for 'A' the rows of two keys mix.
+                Dialect::Mysql => format!("CAST({column} AS BINARY)"),
+                Dialect::Postgres | Dialect::Sqlite => column,
+            });
+        }
+    }
+    terms.extend(definition.order_by.clone());
+    if terms.is_empty() {
+        String::new()
+    } else {
+        format!(" ORDER BY {}", terms.join(", "))
+    }
+}
+
+fn quoted(dialect: Dialect, column: &str) -> String {
+    match dialect {
+        Dialect::Mysql => format!("q.`{}`", column.replace('`', "``")),
+        Dialect::Postgres | Dialect::Sqlite => format!("q.\"{}\"", column.replace('"', "\"\"")),
+    }
+}

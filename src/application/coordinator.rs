@@ -1,0 +1,391 @@
+//! The shared coordinator: runs strategies against the cache and counts what became of each key.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{BoxStream, FuturesUnordered};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use tokio::time::{Sleep, sleep};
+
+use super::event::{Event, Reporter};
+use super::ports::{Ask, Cache, Mode, Wanted, WarmupStrategy, WriteOptions, WriteOutcome, Written};
+use super::stop::StopSignal;
+use crate::domain::entry::{EntryBatch, KeyError};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::printable;
+use crate::domain::report::{KEPT_ERRORS, Report, Stats, Status, StrategyReport};
+use crate::domain::ttl::Ttl;
+
+/// Bytes in flight to the cache at most, however many batches that is: flat memory for large
+/// values too.
+const IN_FLIGHT_BYTES: usize = 12 * 1024 * 1024;
+
+/// How long a stopped run waits for the batches in flight.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How one run is to be done. Belongs to the run, never to shared state.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Batches in flight.
+    pub concurrency: usize,
+    /// Keys a batch.
+    pub batch_size: usize,
+    pub default_ttl: Duration,
+    /// 0.0 to 1.0, see [`Ttl::jitter`].
+    pub ttl_jitter: f64,
+    pub mode: Mode,
+    /// Keys a strategy.
+    pub limit: Option<u64>,
+    pub stop_on_error: bool,
+    /// Nothing to warm is no failure.
+    pub allow_empty: bool,
+    /// Ask each strategy how long it is; somebody watches.
+    pub estimate: bool,
+}
+
+/// Keys asked for by name, a window at a time.
+pub type KeyWindows = BoxStream<'static, Result<Vec<String>, Failure>>;
+
+pub struct Coordinator {
+    strategies: Vec<Arc<dyn WarmupStrategy>>,
+    cache: Arc<dyn Cache>,
+    options: Options,
+}
+
+impl Coordinator {
+    /// Strategies run by priority, highest first, then by id, one after another.
+    pub fn new(mut strategies: Vec<Arc<dyn WarmupStrategy>>, cache: Arc<dyn Cache>, options: Options) -> Self {
+        strategies.sort_by(|a, b| {
+            let (a, b) = (a.spec(), b.spec());
+            b.priority.cmp(&a.priority).then_with(|| a.id.cmp(&b.id))
+        });
+        Self {
+            strategies,
+            cache,
+            options,
+        }
+    }
+
+    /// Warms every strategy's selection. A strategy that fails does not stop the next one; what
+    /// happened is in the report, never in a log alone.
+    pub async fn warm_all(&self, reporter: &dyn Reporter, stop: &StopSignal) -> Report {
+        let mut run = Run::start(self, reporter, stop);
+        for index in 0..run.tallies.len() {
+            if run.goes_on() {
+                let wanted = Wanted::All {
+                    limit: self.options.limit,
+                };
+                let expected = match self.options.estimate {
+                    true => self.strategies[index].estimate(self.options.limit).await,
+                    false => None,
+                };
+                run.begin(index, expected);
+                run.warm(index, wanted).await;
+                run.check_min_keys(index);
+                run.end(index);
+            } else {
+                run.cancel(index);
+            }
+        }
+        run.finish()
+    }
+
+    /// Warms the keys that come in `windows`, each through the strategy whose template it is of.
+    ///
+    /// # Errors
+    /// The windows' own: the list of keys could not be read.
+    pub async fn warm_keys(
+        &self,
+        mut windows: KeyWindows,
+        reporter: &dyn Reporter,
+        stop: &StopSignal,
+    ) -> Result<Report, Failure> {
+        let mut run = Run::start(self, reporter, stop);
+        while run.goes_on() {
+            let window = tokio::select! {
+                window = windows.try_next() => window?,
+                () = stop.stopped() => None,
+            };
+            let Some(window) = window else { break };
+            for (index, keys) in run.route(window) {
+                if run.goes_on() {
+                    run.begin(index, None);
+                    run.warm(index, Wanted::Named(keys)).await;
+                }
+            }
+        }
+        run.end_started();
+        Ok(run.finish())
+    }
+}
+
+/// The counts of one strategy while it runs.
+struct Tally {
+    report: StrategyReport,
+    started: bool,
+    failure: Option<Failure>,
+}
+
+struct Run<'a> {
+    coordinator: &'a Coordinator,
+    reporter: &'a dyn Reporter,
+    stop: &'a StopSignal,
+    started: Instant,
+    tallies: Vec<Tally>,
+    unmatched: Vec<String>,
+    unmatched_total: u64,
+    broken: bool,
+}
+
+impl<'a> Run<'a> {
+    fn start(coordinator: &'a Coordinator, reporter: &'a dyn Reporter, stop: &'a StopSignal) -> Self {
+        let specs = coordinator.strategies.iter().map(|s| s.spec());
+        let tally = |spec: &crate::domain::strategy::StrategySpec| Tally {
+            report: StrategyReport {
+                id: spec.id.clone(),
+                priority: spec.priority,
+                ttl: spec.ttl.unwrap_or(coordinator.options.default_ttl),
+                status: Status::Completed,
+                stats: Stats::default(),
+                errors: Vec::new(),
+                not_found: Vec::new(),
+            },
+            started: false,
+            failure: None,
+        };
+        reporter.report(&Event::RunStarted {
+            strategies: specs.clone().collect(),
+        });
+        Self {
+            coordinator,
+            reporter,
+            stop,
+            started: Instant::now(),
+            tallies: specs.map(tally).collect(),
+            unmatched: Vec::new(),
+            unmatched_total: 0,
+            broken: false,
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.broken && self.stop.reason().is_none()
+    }
+
+    /// Each key to the strategy whose template fixes most of it.
+    fn route(&mut self, keys: Vec<String>) -> BTreeMap<usize, Vec<String>> {
+        let mut routes: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        let strategies = self.coordinator.strategies.iter().enumerate();
+        for key in keys {
+            let matching = strategies.clone().filter(|(_, s)| !s.spec().key.read(&key).is_empty());
+            match matching.max_by_key(|(_, s)| s.spec().key.literal_len()) {
+                Some((index, _)) => routes.entry(index).or_default().push(key),
+                None => {
+                    self.unmatched_total += 1;
+                    keep(&mut self.unmatched, || printable(key.as_bytes()));
+                }
+            }
+        }
+        routes
+    }
+
+    fn begin(&mut self, index: usize, expected: Option<u64>) {
+        let tally = &mut self.tallies[index];
+        if !std::mem::replace(&mut tally.started, true) {
+            let id = &tally.report.id;
+            self.reporter.report(&Event::StrategyStarted { id, expected });
+        }
+    }
+
+    /// Streams what is wanted of a strategy into the cache, several batches at a time.
+    async fn warm(&mut self, index: usize, wanted: Wanted) {
+        let started = Instant::now();
+        let coordinator = self.coordinator;
+        let options = &coordinator.options;
+        let how = WriteOptions {
+            mode: options.mode,
+            ttl: Ttl {
+                base: self.tallies[index].report.ttl,
+                jitter: options.ttl_jitter,
+            },
+        };
+        let named = matches!(wanted, Wanted::Named(_));
+        let mut entries = Some(coordinator.strategies[index].entries(Ask {
+            keys: wanted,
+            batch_size: options.batch_size,
+        }));
+        let mut in_flight = FuturesUnordered::new();
+        let (mut flying_keys, mut flying_bytes) = (0_u64, 0_usize);
+        let mut grace: Option<std::pin::Pin<Box<Sleep>>> = None;
+        let base = self.tallies[index].report.stats.elapsed;
+
+        while entries.is_some() || !in_flight.is_empty() {
+            let room = in_flight.len() < options.concurrency && flying_bytes < IN_FLIGHT_BYTES;
+            tokio::select! {
+                biased;
+                () = self.stop.stopped(), if grace.is_none() => {
+                    self.reporter.report(&Event::Stopping);
+                    entries = None;
+                    grace = Some(Box::pin(sleep(GRACE)));
+                }
+                () = async { grace.as_mut().expect("guarded").await }, if grace.is_some() => {
+                    self.tallies[index].report.stats.unknown += flying_keys;
+                    break;
+                }
+                Some((batch, written)) = in_flight.next(), if !in_flight.is_empty() => {
+                    let batch: EntryBatch = batch;
+                    flying_keys -= batch.len() as u64;
+                    flying_bytes -= batch.bytes();
+                    if let Some(failure) = self.tallies[index].count(&batch, written) {
+                        self.broken = true;
+                        self.tallies[index].failure.get_or_insert(failure);
+                        entries = None;
+                    }
+                }
+                next = async { entries.as_mut().expect("guarded").next().await }, if room && entries.is_some() => {
+                    match next {
+                        Some(Ok(mut batch)) => {
+                            self.tallies[index].count_unsent(&mut batch, named);
+                            if batch.is_empty() {
+                                continue;
+                            }
+                            flying_keys += batch.len() as u64;
+                            flying_bytes += batch.bytes();
+                            let cache = &coordinator.cache;
+                            in_flight.push(async move {
+                                let written = cache.write(&batch, how).await;
+                                (batch, written)
+                            });
+                            continue;
+                        }
+                        Some(Err(failure)) => {
+                            self.broken |= failure.ends_run();
+                            self.tallies[index].failure.get_or_insert(failure);
+                            entries = None;
+                        }
+                        None => entries = None,
+                    }
+                }
+            }
+            let report = &mut self.tallies[index].report;
+            report.stats.elapsed = base + started.elapsed();
+            let (id, stats) = (&report.id, report.stats);
+            self.reporter.report(&Event::Progress { id, stats });
+        }
+        self.tallies[index].report.stats.elapsed = base + started.elapsed();
+        self.broken |= options.stop_on_error && self.tallies[index].failure.is_some();
+    }
+
+    /// Fewer keys than the definition promises is a failure: an empty selection is usually a
+    /// broken query.
+    fn check_min_keys(&mut self, index: usize) {
+        let options = &self.coordinator.options;
+        let spec = self.coordinator.strategies[index].spec();
+        let tally = &mut self.tallies[index];
+        let total = tally.report.stats.total();
+        let least = spec.min_keys.min(options.limit.unwrap_or(u64::MAX));
+        let allowed = total == 0 && options.allow_empty;
+        if total < least && !allowed && tally.failure.is_none() && self.stop.reason().is_none() {
+            let failure = Failure::new(
+                FailureKind::Query,
+                format!("{} selects too few keys", spec.id),
+                format!("{total} selected, min_keys is {}", spec.min_keys),
+            );
+            tally.failure = Some(failure.hint(
+                "look at the query, or lower min_keys in the definition; --allow-empty accepts none",
+            ));
+            self.broken |= options.stop_on_error;
+        }
+    }
+
+    fn end(&mut self, index: usize) {
+        let stopped = self.stop.reason().is_some();
+        let tally = &mut self.tallies[index];
+        tally.report.status = match tally.failure.take() {
+            Some(failure) => Status::Failed(failure),
+            None if stopped => Status::Cancelled,
+            None => Status::Completed,
+        };
+        let report = &tally.report;
+        self.reporter.report(&Event::StrategyFinished { report });
+    }
+
+    fn cancel(&mut self, index: usize) {
+        self.tallies[index].report.status = Status::Cancelled;
+    }
+
+    /// Ends the strategies that had keys, forgets those that had none.
+    fn end_started(&mut self) {
+        self.tallies.retain(|tally| tally.started);
+        for index in 0..self.tallies.len() {
+            self.end(index);
+        }
+    }
+
+    fn finish(self) -> Report {
+        let report = Report {
+            strategies: self.tallies.into_iter().map(|tally| tally.report).collect(),
+            elapsed: self.started.elapsed(),
+            stopped: self.stop.reason(),
+            unmatched: self.unmatched,
+            unmatched_total: self.unmatched_total,
+        };
+        let event = Event::RunFinished { report: &report };
+        self.reporter.report(&event);
+        report
+    }
+}
+
+impl Tally {
+    /// Counts what a batch holds that is not sent.
+    fn count_unsent(&mut self, batch: &mut EntryBatch, named: bool) {
+        let report = &mut self.report;
+        report.stats.skipped += batch.absent.len() as u64;
+        report.stats.failed += batch.failed.len() as u64;
+        for key in batch.absent.drain(..).filter(|_| named) {
+            keep(&mut report.not_found, || key);
+        }
+        for error in batch.failed.drain(..) {
+            keep(&mut report.errors, || error);
+        }
+    }
+
+    /// Counts what became of a batch; returns the failure that ends the run.
+    fn count(&mut self, batch: &EntryBatch, written: Written) -> Option<Failure> {
+        let report = &mut self.report;
+        debug_assert_eq!(batch.len(), written.outcomes.len());
+        for (entry, outcome) in batch.iter().zip(written.outcomes) {
+            let stats = &mut report.stats;
+            let error = match outcome {
+                WriteOutcome::Stored => {
+                    stats.warmed += 1;
+                    stats.bytes += entry.bytes();
+                    continue;
+                }
+                WriteOutcome::AlreadyPresent => {
+                    stats.skipped += 1;
+                    continue;
+                }
+                WriteOutcome::Failed(error) => {
+                    stats.failed += 1;
+                    error
+                }
+                WriteOutcome::Unknown(error) => {
+                    stats.unknown += 1;
+                    error
+                }
+            };
+            let key = || printable(entry.key);
+            keep(&mut report.errors, || KeyError { key: key(), error });
+        }
+        written.fatal
+    }
+}
+
+/// Keeps the first [`KEPT_ERRORS`].
+fn keep<T>(kept: &mut Vec<T>, item: impl FnOnce() -> T) {
+    if kept.len() < KEPT_ERRORS {
+        kept.push(item());
+    }
+}

@@ -1,0 +1,275 @@
+//! A definition that runs.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+
+use super::assemble::{Assembler, Layout};
+use super::compose;
+use super::ports::{Ask, Query, RowSource, Wanted, WarmupStrategy};
+use crate::domain::entry::{EntryBatch, KeyError};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::printable;
+use crate::domain::row::{Column, ColumnKind, RowBatch};
+use crate::domain::strategy::{Definition, Shape, StrategySpec};
+
+/// Keys asked of the database in one query.
+const KEYS_A_QUERY: usize = 500;
+
+/// A [`Definition`] on a database: a [`WarmupStrategy`] that needs no code.
+pub struct QueryStrategy {
+    definition: Definition,
+    sql: String,
+    layout: Layout,
+    source: Arc<dyn RowSource>,
+}
+
+impl QueryStrategy {
+    /// Prepares the definition on the connected database and checks that they fit. Reads no row.
+    ///
+    /// # Errors
+    /// A [`FailureKind::Config`] failure where they do not, or the database's own.
+    pub async fn prepare(definition: Definition, source: Arc<dyn RowSource>) -> Result<Self, Failure> {
+        let id = definition.spec.id.clone();
+        let invalid = |why: String| Failure::new(FailureKind::Config, format!("{id} is not valid"), why);
+        let dialect = source.dialect();
+        let Some(sql) = definition.sql.for_dialect(dialect).map(str::to_owned) else {
+            let name = dialect.name();
+            return Err(invalid(format!("it has no SQL for {name}"))
+                .hint(format!("add sql.{name} or sql.any to the definition")));
+        };
+        let query = compose::select_all(&definition, dialect, &sql, definition.limit);
+        let columns = source.describe(&query).await.map_err(|failure| match failure.kind {
+            FailureKind::Query => Failure {
+                hint: failure.hint.clone(),
+                ..invalid(failure.why)
+            },
+            _ => failure,
+        })?;
+        let layout = Layout::new(&definition, columns).map_err(invalid)?;
+        Ok(Self {
+            definition,
+            sql,
+            layout,
+            source,
+        })
+    }
+
+    fn rows(&self, sql: String, params: Vec<super::ports::Param>) -> BoxStream<'static, Result<RowBatch, Failure>> {
+        self.source.rows(Query {
+            label: self.definition.spec.id.to_string(),
+            sql,
+            params,
+            columns: self.layout.columns.clone(),
+            hints: self.layout.hints.clone(),
+        })
+    }
+
+    /// The rows that a limit on keys leaves: of a list every row of its keys is needed.
+    fn row_limit(&self, keys: Option<u64>) -> Option<u64> {
+        let keys = keys.filter(|_| self.definition.value != Shape::List);
+        [self.definition.limit, keys].into_iter().flatten().min()
+    }
+
+    fn all(&self, limit: Option<u64>, batch_size: usize) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+        let dialect = self.source.dialect();
+        let sql = compose::select_all(&self.definition, dialect, &self.sql, self.row_limit(limit));
+        let state = Assembly {
+            rows: Some(self.rows(sql, Vec::new())),
+            assembler: Assembler::new(&self.layout, batch_size),
+            limit,
+        };
+        stream::try_unfold(state, |mut state| async move {
+            Ok(state.next().await?.map(|batch| (batch, state)))
+        })
+        .boxed()
+    }
+
+    fn named(&self, keys: Vec<String>, batch_size: usize) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+        let chunk = KEYS_A_QUERY.min(batch_size).max(1);
+        let queue: VecDeque<Vec<String>> = keys.chunks(chunk).map(<[String]>::to_vec).collect();
+        let state = (queue, None::<Lookup<'_>>);
+        stream::try_unfold(state, move |(mut queue, mut current)| async move {
+            loop {
+                let lookup = current.take();
+                let lookup = lookup.or_else(|| Some(self.look_up(queue.pop_front()?, batch_size)));
+                let Some(mut lookup) = lookup else {
+                    return Ok(None);
+                };
+                match lookup.next().await {
+                    Ok(Some(batch)) => return Ok(Some((batch, (queue, Some(lookup))))),
+                    Ok(None) => {}
+                    // One key that its column's type cannot hold fails the whole query: halve it.
+                    Err(failure) if failure.kind == FailureKind::Query && self.casts_keys() && lookup.is_fresh() => {
+                        if let [key] = lookup.keys.as_slice() {
+                            return Ok(Some((failed(key, &failure), (queue, None))));
+                        }
+                        let (left, right) = lookup.keys.split_at(lookup.keys.len() / 2);
+                        queue.push_front(right.to_vec());
+                        queue.push_front(left.to_vec());
+                    }
+                    Err(failure) => return Err(failure),
+                }
+            }
+        })
+        .boxed()
+    }
+
+    /// Asks for keys by the columns that the template reads out of them.
+    fn look_up(&self, keys: Vec<String>, batch_size: usize) -> Lookup<'_> {
+        let template = &self.definition.spec.key;
+        let columns = self.key_columns();
+        let readings: Vec<Vec<String>> = keys.iter().flat_map(|key| template.read(key)).collect();
+        let dialect = self.source.dialect();
+        let query = if columns.is_empty() {
+            let sql = compose::select_all(&self.definition, dialect, &self.sql, self.definition.limit);
+            Some((sql, Vec::new()))
+        } else {
+            compose::select_keys(&self.definition, dialect, &self.sql, &columns, &readings)
+        };
+        Lookup {
+            missing: keys.iter().map(|key| key.clone().into_bytes()).collect(),
+            keys,
+            assembly: Assembly {
+                rows: query.map(|(sql, params)| self.rows(sql, params)),
+                assembler: Assembler::new(&self.layout, batch_size),
+                limit: None,
+            },
+            ended: false,
+        }
+    }
+
+    fn key_columns(&self) -> Vec<&Column> {
+        let names = self.definition.spec.key.columns();
+        let column = |name: &str| self.layout.columns.iter().find(|column| column.name == name);
+        names.into_iter().filter_map(column).collect()
+    }
+
+    fn casts_keys(&self) -> bool {
+        let cast = |column: &&Column| matches!(column.kind, ColumnKind::Other(_));
+        self.key_columns().iter().any(cast)
+    }
+}
+
+impl WarmupStrategy for QueryStrategy {
+    fn spec(&self) -> &StrategySpec {
+        &self.definition.spec
+    }
+
+    fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+        match ask.keys {
+            Wanted::All { limit } => self.all(limit, ask.batch_size),
+            Wanted::Named(keys) => self.named(keys, ask.batch_size),
+        }
+    }
+
+    fn estimate(&self, limit: Option<u64>) -> BoxFuture<'_, Option<u64>> {
+        async move {
+            let dialect = self.source.dialect();
+            if self.definition.value == Shape::List {
+                // The database counts rows, the bar counts keys.
+                return (self.key_columns().is_empty()).then_some(1);
+            }
+            let sql = compose::select_all(&self.definition, dialect, &self.sql, self.row_limit(limit));
+            self.source.estimate(&sql).await
+        }
+        .boxed()
+    }
+}
+
+/// A run over a whole selection: rows in, batches of entries out.
+struct Assembly<'a> {
+    rows: Option<BoxStream<'static, Result<RowBatch, Failure>>>,
+    assembler: Assembler<'a>,
+    /// Keys, for shapes where the database cannot count them.
+    limit: Option<u64>,
+}
+
+impl Assembly<'_> {
+    async fn next(&mut self) -> Result<Option<EntryBatch>, Failure> {
+        loop {
+            if !self.assembler.ready.is_empty() {
+                return Ok(Some(self.assembler.ready.remove(0)));
+            }
+            let Some(rows) = &mut self.rows else {
+                return Ok(None);
+            };
+            match rows.try_next().await? {
+                Some(batch) => self.push(&batch),
+                None => {
+                    self.rows = None;
+                    self.assembler.finish();
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, batch: &RowBatch) {
+        for i in 0..batch.len() {
+            self.assembler.push(batch.row(i));
+            if self.limit.is_some_and(|limit| self.assembler.keys >= limit) {
+                self.rows = None;
+                self.assembler.cut();
+                return;
+            }
+        }
+    }
+}
+
+/// Keys asked for by name, in one query.
+struct Lookup<'a> {
+    keys: Vec<String>,
+    missing: HashSet<Vec<u8>>,
+    assembly: Assembly<'a>,
+    ended: bool,
+}
+
+impl Lookup<'_> {
+    /// The next entries; at the end, the keys that no row has.
+    async fn next(&mut self) -> Result<Option<EntryBatch>, Failure> {
+        if self.ended {
+            return Ok(None);
+        }
+        if let Some(batch) = self.assembly.next().await? {
+            return Ok(Some(self.only_wanted(batch)));
+        }
+        self.ended = true;
+        let mut batch = EntryBatch::default();
+        batch.absent.extend(self.missing.drain().map(|key| printable(&key)));
+        batch.absent.sort_unstable();
+        Ok(Some(batch))
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.missing.len() == self.keys.len() && !self.ended
+    }
+
+    /// A collation may find more rows than were asked for: only the very keys go on.
+    fn only_wanted(&mut self, batch: EntryBatch) -> EntryBatch {
+        let mut wanted = EntryBatch::with_capacity(batch.bytes(), batch.len());
+        for entry in batch.iter().filter(|entry| self.missing.remove(entry.key)) {
+            wanted.push(entry);
+        }
+        let mut found = |shown: &str| {
+            let key = self.missing.iter().find(|key| printable(key) == shown).cloned();
+            key.is_some_and(|key| self.missing.remove(&key))
+        };
+        let absent = batch.absent.into_iter();
+        wanted.absent.extend(absent.filter(|key| found(key)));
+        let failures = batch.failed.into_iter();
+        wanted.failed.extend(failures.filter(|failure| found(&failure.key)));
+        wanted
+    }
+}
+
+fn failed(key: &str, failure: &Failure) -> EntryBatch {
+    let mut batch = EntryBatch::default();
+    batch.failed.push(KeyError {
+        key: printable(key.as_bytes()),
+        error: failure.why.clone(),
+    });
+    batch
+}

@@ -1,0 +1,88 @@
+//! Which strategies a command is about.
+
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::strategy::{Definition, StrategyId};
+
+/// What was asked for, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    All,
+    Contexts(Vec<String>),
+    Strategies(Vec<StrategyId>),
+}
+
+/// What narrows a selection down.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only strategies with one of these tags; empty: all.
+    pub tags: Vec<String>,
+    pub exclude: Vec<StrategyId>,
+}
+
+/// The definitions that are meant, of those there are. Names are looked up, never interpreted.
+///
+/// # Errors
+/// A [`FailureKind::Usage`] failure for a name or tag that does not exist, with those that do.
+pub fn select(all: Vec<Definition>, selection: &Selection, filter: &Filter) -> Result<Vec<Definition>, Failure> {
+    let known = |kind: &str, wanted: &str, names: Vec<String>| {
+        if names.iter().any(|name| name == wanted) {
+            Ok(())
+        } else {
+            Err(unknown(kind, wanted, names))
+        }
+    };
+    let ids = || all.iter().map(|d| d.spec.id.to_string()).collect::<Vec<_>>();
+    match selection {
+        Selection::All => {}
+        Selection::Contexts(names) => {
+            for name in names {
+                known("context", name, all.iter().map(|d| d.spec.id.context.clone()).collect())?;
+            }
+        }
+        Selection::Strategies(wanted) => {
+            for id in wanted {
+                known("strategy", &id.to_string(), ids())?;
+            }
+        }
+    }
+    for id in &filter.exclude {
+        known("strategy", &id.to_string(), ids())?;
+    }
+    for tag in &filter.tags {
+        known("tag", tag, all.iter().flat_map(|d| d.spec.tags.clone()).collect())?;
+    }
+    let meant = |definition: &Definition| {
+        let spec = &definition.spec;
+        let named = match selection {
+            Selection::All => true,
+            Selection::Contexts(names) => names.contains(&spec.id.context),
+            Selection::Strategies(ids) => ids.contains(&spec.id),
+        };
+        let tagged = filter.tags.is_empty() || spec.tags.iter().any(|tag| filter.tags.contains(tag));
+        named && tagged && !filter.exclude.contains(&spec.id)
+    };
+    let selected: Vec<Definition> = all.into_iter().filter(meant).collect();
+    if selected.is_empty() {
+        let what = "nothing is selected";
+        return Err(Failure::new(FailureKind::Usage, what, "no strategy is left of --tag and --exclude"));
+    }
+    Ok(selected)
+}
+
+fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {
+    names.sort();
+    names.dedup();
+    let why = format!("known: {}", names.join(", "));
+    let failure = Failure::new(FailureKind::Usage, format!("there is no {kind} `{wanted}`"), why);
+    match nearest(wanted, names.iter().map(String::as_str)) {
+        Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+        None => failure,
+    }
+}
+
+/// The known name that is most like `name`, if one is.
+pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let scored = known.into_iter().map(|known| (strsim::jaro_winkler(name, known), known));
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
+    best.filter(|(score, _)| *score > 0.75).map(|(_, known)| known)
+}

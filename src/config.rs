@@ -1,0 +1,524 @@
+//! Flags, environment and file become one [`Config`], once. Past this file nobody reads any of
+//! them.
+//!
+//! Precedence: flag, environment, file, default. clap reads the first two.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, ValueEnum, ValueHint};
+use serde::Deserialize;
+
+use crate::application::coordinator::Options;
+use crate::application::ports::Mode;
+use crate::application::selection::Filter;
+use crate::contexts::definitions::{parse_toml, parse_ttl};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::report::Percent;
+use crate::domain::strategy::{DEFAULT_TTL, StrategyId};
+
+/// The configuration file that is read where it stands in the working directory.
+pub const DEFAULT_FILE: &str = "shopwarm.toml";
+
+const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
+/// Where rows come from and entries go; on every command.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Connections and files")]
+pub struct ConnectionFlags {
+    /// The shop's database: postgres://, mysql://, mariadb:// or sqlite:FILE
+    #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", hide_env_values = true, value_hint = ValueHint::Url)]
+    pub database_url: Option<String>,
+    /// A file that holds the database URL
+    #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_DATABASE_URL_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub database_url_file: Option<PathBuf>,
+    /// The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]
+    #[arg(long, visible_alias = "redis-url", global = true, value_name = "URL", env = "CACHE_URL", hide_env_values = true, value_hint = ValueHint::Url)]
+    pub cache_url: Option<String>,
+    /// A file that holds the cache URL
+    #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_URL_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub cache_url_file: Option<PathBuf>,
+    /// Stands before every key
+    #[arg(long, global = true, value_name = "TEXT", env = "SHOPWARM_PREFIX", hide_env_values = true)]
+    pub prefix: Option<String>,
+    /// Definitions of your own, a file or a folder of them; can be given several times
+    #[arg(long, global = true, value_name = "PATH", env = "SHOPWARM_CONTEXTS", hide_env_values = true, value_delimiter = ',', value_hint = ValueHint::AnyPath)]
+    pub contexts: Vec<PathBuf>,
+    /// The configuration file [default: ./shopwarm.toml where it exists]
+    #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CONFIG", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Use a sample shop and an embedded cache, both made on first use; needs no server
+    #[arg(long, global = true, env = "SHOPWARM_DEMO", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub demo: bool,
+    /// Where the sample shop is kept [default: your cache directory]
+    #[arg(long, global = true, value_name = "DIR", env = "SHOPWARM_DEMO_DIR", hide_env_values = true, value_hint = ValueHint::DirPath)]
+    pub demo_dir: Option<PathBuf>,
+}
+
+/// How a run is done.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "The run")]
+pub struct RunFlags {
+    /// Batches in flight [default: 20]
+    #[arg(long, value_name = "N", env = "SHOPWARM_CONCURRENCY", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub concurrency: Option<u32>,
+    /// Keys a batch [default: 500]
+    #[arg(long, value_name = "KEYS", env = "SHOPWARM_BATCH_SIZE", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub batch_size: Option<u32>,
+    /// The time to live where a definition has none [default: 1h]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEFAULT_TTL", hide_env_values = true, value_parser = parse_ttl)]
+    pub default_ttl: Option<Duration>,
+    /// Spread times to live over the last part of this size; 0 is off [default: 10%]
+    #[arg(long, value_name = "PERCENT", env = "SHOPWARM_TTL_JITTER", hide_env_values = true)]
+    pub ttl_jitter: Option<Percent>,
+    /// What happens to keys that are there already [default: refresh]
+    #[arg(long, env = "SHOPWARM_MODE", hide_env_values = true)]
+    pub mode: Option<ModeName>,
+    /// Only strategies with this tag; can be given several times
+    #[arg(long, value_name = "TAG", env = "SHOPWARM_TAG", hide_env_values = true, value_delimiter = ',')]
+    pub tag: Vec<String>,
+    /// Leave this strategy out; can be given several times
+    #[arg(long, value_name = "CONTEXT/NAME", env = "SHOPWARM_EXCLUDE", hide_env_values = true, value_delimiter = ',')]
+    pub exclude: Vec<StrategyId>,
+    /// At most so many keys of each strategy
+    #[arg(long, value_name = "N", env = "SHOPWARM_LIMIT", hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// End the run when a strategy fails
+    #[arg(long, env = "SHOPWARM_STOP_ON_ERROR", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub stop_on_error: bool,
+    /// Exit 0 where at least this share of the keys did not fail; a failed strategy still fails
+    #[arg(long, value_name = "PERCENT", env = "SHOPWARM_FAIL_UNDER", hide_env_values = true)]
+    pub fail_under: Option<Percent>,
+    /// Nothing to warm is no failure
+    #[arg(long, env = "SHOPWARM_ALLOW_EMPTY", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub allow_empty: bool,
+    /// End the run after this time, and exit 9
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEADLINE", hide_env_values = true, value_parser = parse_ttl)]
+    pub deadline: Option<Duration>,
+    /// The longest a database statement may take [default: 5m]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_STATEMENT_TIMEOUT", hide_env_values = true, value_parser = parse_ttl)]
+    pub statement_timeout: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModeName {
+    /// Write over them
+    Refresh,
+    /// Leave them as they are
+    OnlyMissing,
+}
+
+/// `shopwarm.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileSettings {
+    database_url: Option<Secret>,
+    database_url_file: Option<PathBuf>,
+    cache_url: Option<Secret>,
+    cache_url_file: Option<PathBuf>,
+    prefix: Option<String>,
+    contexts: Option<Vec<PathBuf>>,
+    concurrency: Option<u32>,
+    batch_size: Option<u32>,
+    default_ttl: Option<String>,
+    ttl_jitter: Option<String>,
+    mode: Option<ModeName>,
+    exclude: Option<Vec<String>>,
+    stop_on_error: Option<bool>,
+    fail_under: Option<String>,
+    allow_empty: Option<bool>,
+    deadline: Option<String>,
+    statement_timeout: Option<String>,
+}
+
+/// A text that must not be shown. Its `Debug` is redacted; [`Secret::redacted`] is for people.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The URL without its password and without its parameters' values. A text that is no URL is
+    /// not shown at all.
+    pub fn redacted(&self) -> String {
+        let Ok(mut url) = url::Url::parse(&self.0) else {
+            return "(set, not a URL)".to_owned();
+        };
+        if url.password().is_some() && url.set_password(Some("***")).is_err() {
+            return "(set)".to_owned();
+        }
+        if url.query().is_some() {
+            url.set_query(Some("***"));
+        }
+        url.set_fragment(None);
+        url.to_string()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// Where a setting's value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    Flag,
+    Environment(&'static str),
+    File(PathBuf),
+    Demo,
+    Default,
+}
+
+impl fmt::Display for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("flag"),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::File(path) => path.display().fmt(f),
+            Self::Demo => f.write_str("--demo"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// One setting as `config show` prints it.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub name: &'static str,
+    /// Redacted; `None` is not set.
+    pub value: Option<String>,
+    pub from: From,
+}
+
+/// What is meant, complete.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub database_url: Option<Secret>,
+    pub cache_url: Option<Secret>,
+    pub prefix: String,
+    pub contexts: Vec<PathBuf>,
+    /// The sample shop's folder, when it is to be used.
+    pub demo: Option<PathBuf>,
+    pub options: Options,
+    pub filter: Filter,
+    pub fail_under: Option<Percent>,
+    pub deadline: Option<Duration>,
+    pub statement_timeout: Duration,
+    pub shown: Vec<Shown>,
+}
+
+impl Config {
+    /// Resolves every setting. `run` is `None` for commands that have no run; `matches` are those
+    /// of the subcommand, which know where a value came from.
+    ///
+    /// # Errors
+    /// A [`FailureKind::Config`] failure for a file that cannot be read or says something wrong.
+    pub fn resolve(flags: &ConnectionFlags, run: Option<&RunFlags>, matches: &ArgMatches) -> Result<Self, Failure> {
+        let mut resolver = Resolver::new(flags, matches)?;
+        let run = run.cloned().unwrap_or_default();
+        let demo = resolver.demo(flags)?;
+        let database_url = resolver.database_url(flags, demo.as_deref())?;
+        let cache_url = resolver.cache_url(flags, demo.as_deref())?;
+        let r = &mut resolver;
+        let file = std::mem::take(&mut r.file);
+        let prefix = r.setting("prefix", flags.prefix.clone(), file.prefix, String::new(), Clone::clone);
+        let given = (!flags.contexts.is_empty()).then(|| flags.contexts.clone());
+        let from_file = file.contexts.map(|paths| paths.iter().map(|path| r.beside(path)).collect());
+        let contexts = r.setting("contexts", given, from_file, Vec::new(), |paths: &Vec<PathBuf>| {
+            paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+        });
+        let concurrency = ranged(r, "concurrency", file.concurrency, 1000)?;
+        let concurrency = r.setting("concurrency", run.concurrency, concurrency, 20, u32::to_string);
+        let batch_size = ranged(r, "batch_size", file.batch_size, 10_000)?;
+        let batch_size = r.setting("batch_size", run.batch_size, batch_size, 500, u32::to_string);
+        let duration = |d: &Duration| humantime::format_duration(*d).to_string();
+        let ttl = parsed(r, "default_ttl", file.default_ttl, parse_ttl)?;
+        let default_ttl = r.setting("default_ttl", run.default_ttl, ttl, DEFAULT_TTL, duration);
+        let jitter = parsed(r, "ttl_jitter", file.ttl_jitter, |t| t.parse::<Percent>())?;
+        let ttl_jitter = r.setting("ttl_jitter", run.ttl_jitter, jitter, Percent::whole(10), Percent::to_string);
+        let mode = r.setting("mode", run.mode, file.mode, ModeName::Refresh, |mode| {
+            mode.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned())
+        });
+        let excluded = file.exclude.unwrap_or_default().into_iter();
+        let excluded = excluded.map(|id| parsed(r, "exclude", Some(id), |t| t.parse::<StrategyId>()));
+        let excluded = excluded.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let given = (!run.exclude.is_empty()).then_some(run.exclude);
+        let exclude = r.setting("exclude", given, Some(excluded), Vec::new(), |ids: &Vec<StrategyId>| {
+            ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        });
+        let stop_on_error = run.stop_on_error.then_some(true);
+        let stop_on_error = r.setting("stop_on_error", stop_on_error, file.stop_on_error, false, bool::to_string);
+        let allow_empty = run.allow_empty.then_some(true);
+        let allow_empty = r.setting("allow_empty", allow_empty, file.allow_empty, false, bool::to_string);
+        let gate = parsed(r, "fail_under", file.fail_under, |t| t.parse::<Percent>())?;
+        let fail_under = r.optional("fail_under", run.fail_under, gate, Percent::to_string);
+        let deadline = parsed(r, "deadline", file.deadline, parse_ttl)?;
+        let deadline = r.optional("deadline", run.deadline, deadline, duration);
+        let timeout = parsed(r, "statement_timeout", file.statement_timeout, parse_ttl)?;
+        let timeout = r.setting("statement_timeout", run.statement_timeout, timeout, DEFAULT_STATEMENT_TIMEOUT, duration);
+        Ok(Self {
+            database_url,
+            cache_url,
+            prefix,
+            contexts,
+            demo,
+            options: Options {
+                concurrency: concurrency as usize,
+                batch_size: batch_size as usize,
+                default_ttl,
+                ttl_jitter: ttl_jitter.fraction(),
+                mode: match mode {
+                    ModeName::Refresh => Mode::Refresh,
+                    ModeName::OnlyMissing => Mode::OnlyMissing,
+                },
+                limit: run.limit,
+                stop_on_error,
+                allow_empty,
+                estimate: false,
+            },
+            filter: Filter { tags: run.tag, exclude },
+            fail_under,
+            deadline,
+            statement_timeout: timeout,
+            shown: resolver.shown,
+        })
+    }
+}
+
+/// Picks values and remembers where they came from.
+struct Resolver<'a> {
+    matches: &'a ArgMatches,
+    path: PathBuf,
+    file: FileSettings,
+    shown: Vec<Shown>,
+}
+
+impl<'a> Resolver<'a> {
+    fn new(flags: &ConnectionFlags, matches: &'a ArgMatches) -> Result<Self, Failure> {
+        let path = flags.config.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+        let file = if flags.config.is_some() || path.exists() {
+            let text = read_text(&path)?;
+            parse_toml(&text, &path.display().to_string())?
+        } else {
+            FileSettings::default()
+        };
+        Ok(Self {
+            matches,
+            path,
+            file,
+            shown: Vec::new(),
+        })
+    }
+
+    /// Whether a flag's value stands on the command line, in the environment or nowhere.
+    fn given(&self, name: &str) -> Option<From> {
+        match self.matches.try_contains_id(name).ok().and_then(|_| self.matches.value_source(name))? {
+            ValueSource::CommandLine => Some(From::Flag),
+            ValueSource::EnvVariable => Some(From::Environment(env_name(name))),
+            _ => None,
+        }
+    }
+
+    fn setting<T>(&mut self, name: &'static str, given: Option<T>, file: Option<T>, default: T, show: impl Fn(&T) -> String) -> T {
+        match self.pick(name, given, file) {
+            Some((value, from)) => self.show(name, value, from, show),
+            None => self.show(name, default, From::Default, show),
+        }
+    }
+
+    fn optional<T>(&mut self, name: &'static str, given: Option<T>, file: Option<T>, show: impl Fn(&T) -> String) -> Option<T> {
+        let Some((value, from)) = self.pick(name, given, file) else {
+            self.shown.push(Shown { name, value: None, from: From::Default });
+            return None;
+        };
+        Some(self.show(name, value, from, show))
+    }
+
+    fn pick<T>(&self, name: &str, given: Option<T>, file: Option<T>) -> Option<(T, From)> {
+        match (given, self.given(name), file) {
+            (Some(value), Some(from), _) => Some((value, from)),
+            (_, _, Some(value)) => Some((value, From::File(self.path.clone()))),
+            _ => None,
+        }
+    }
+
+    fn show<T>(&mut self, name: &'static str, value: T, from: From, show: impl Fn(&T) -> String) -> T {
+        let shown = Some(show(&value));
+        self.shown.push(Shown { name, value: shown, from });
+        value
+    }
+
+    /// A path in the configuration file is meant from where the file stands.
+    fn beside(&self, path: &Path) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    fn demo(&mut self, flags: &ConnectionFlags) -> Result<Option<PathBuf>, Failure> {
+        if !flags.demo {
+            return Ok(None);
+        }
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let home = || set("HOME").map(|home| home.join(".cache"));
+        let usual = || Some(set("XDG_CACHE_HOME").or_else(home)?.join("shopwarm/demo"));
+        flags.demo_dir.clone().or_else(usual).map(Some).ok_or_else(|| {
+            let why = "neither HOME nor XDG_CACHE_HOME is set";
+            Failure::new(FailureKind::Config, "there is no place for the sample shop", why).hint("give one with --demo-dir DIR")
+        })
+    }
+
+    fn database_url(&mut self, flags: &ConnectionFlags, demo: Option<&Path>) -> Result<Option<Secret>, Failure> {
+        let file = (self.file.database_url.take(), self.file.database_url_file.take());
+        let fallback = demo.map(|dir| dir.join("shop.db"));
+        self.url("database_url", flags.database_url.as_ref(), flags.database_url_file.as_ref(), file, fallback)
+    }
+
+    fn cache_url(&mut self, flags: &ConnectionFlags, demo: Option<&Path>) -> Result<Option<Secret>, Failure> {
+        let file = (self.file.cache_url.take(), self.file.cache_url_file.take());
+        let fallback = demo.map(|dir| dir.join("cache.db"));
+        let found = self.url("cache_url", flags.cache_url.as_ref(), flags.cache_url_file.as_ref(), file, fallback)?;
+        let weaker = matches!(self.shown.last(), Some(Shown { from: From::File(_) | From::Default, .. }));
+        // The older name of the variable stands behind CACHE_URL and before the file.
+        match std::env::var("REDIS_URL") {
+            Ok(url) if weaker && !url.is_empty() => {
+                self.shown.pop();
+                let url = Secret(url);
+                Ok(Some(self.show("cache_url", url, From::Environment("REDIS_URL"), Secret::redacted)))
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// A URL as such or in a file. `--demo` stands behind a flag and before everything else: who
+    /// says it means the sample.
+    fn url(
+        &mut self,
+        name: &'static str,
+        url: Option<&String>,
+        url_file: Option<&PathBuf>,
+        (file_url, file_url_file): (Option<Secret>, Option<PathBuf>),
+        demo: Option<PathBuf>,
+    ) -> Result<Option<Secret>, Failure> {
+        let url = url.filter(|url| !url.is_empty()).map(|url| Secret(url.clone()));
+        let in_file = match name {
+            "database_url" => "database_url_file",
+            _ => "cache_url_file",
+        };
+        let at = |resolver: &Self, flag: bool| -> Result<Option<(Secret, From)>, Failure> {
+            let here = |from: &From| matches!(from, From::Flag) == flag;
+            if let (Some(url), Some(from)) = (&url, resolver.given(name).filter(here)) {
+                return Ok(Some((url.clone(), from)));
+            }
+            match (url_file, resolver.given(in_file).filter(here)) {
+                (Some(path), Some(from)) => Ok(Some((read_secret(path)?, from))),
+                _ => Ok(None),
+            }
+        };
+        let found = if let Some(found) = at(self, true)? {
+            Some(found)
+        } else if let Some(path) = demo {
+            Some((Secret(format!("sqlite:{}", path.display())), From::Demo))
+        } else if let Some(found) = at(self, false)? {
+            Some(found)
+        } else {
+            let from = From::File(self.path.clone());
+            match (file_url, file_url_file) {
+                (Some(url), _) => Some((url, from)),
+                (None, Some(path)) => Some((read_secret(&self.beside(&path))?, from)),
+                (None, None) => None,
+            }
+        };
+        Ok(match found {
+            Some((url, from)) => Some(self.show(name, url, from, Secret::redacted)),
+            None => {
+                self.shown.push(Shown { name, value: None, from: From::Default });
+                None
+            }
+        })
+    }
+}
+
+/// The variable behind a flag.
+fn env_name(name: &str) -> &'static str {
+    match name {
+        "database_url" => "DATABASE_URL",
+        "cache_url" => "CACHE_URL",
+        "database_url_file" => "SHOPWARM_DATABASE_URL_FILE",
+        "cache_url_file" => "SHOPWARM_CACHE_URL_FILE",
+        "prefix" => "SHOPWARM_PREFIX",
+        "contexts" => "SHOPWARM_CONTEXTS",
+        "concurrency" => "SHOPWARM_CONCURRENCY",
+        "batch_size" => "SHOPWARM_BATCH_SIZE",
+        "default_ttl" => "SHOPWARM_DEFAULT_TTL",
+        "ttl_jitter" => "SHOPWARM_TTL_JITTER",
+        "mode" => "SHOPWARM_MODE",
+        "exclude" => "SHOPWARM_EXCLUDE",
+        "stop_on_error" => "SHOPWARM_STOP_ON_ERROR",
+        "fail_under" => "SHOPWARM_FAIL_UNDER",
+        "allow_empty" => "SHOPWARM_ALLOW_EMPTY",
+        "deadline" => "SHOPWARM_DEADLINE",
+        "statement_timeout" => "SHOPWARM_STATEMENT_TIMEOUT",
+        _ => "",
+    }
+}
+
+fn ranged(resolver: &Resolver<'_>, name: &str, value: Option<u32>, most: u32) -> Result<Option<u32>, Failure> {
+    match value {
+        Some(n) if n == 0 || n > most => Err(wrong(resolver, name, &format!("{n} is not in 1..{most}"))),
+        value => Ok(value),
+    }
+}
+
+fn parsed<T>(
+    resolver: &Resolver<'_>,
+    name: &str,
+    text: Option<String>,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, Failure> {
+    text.map(|text| parse(&text).map_err(|why| wrong(resolver, name, &why))).transpose()
+}
+
+fn wrong(resolver: &Resolver<'_>, name: &str, why: &str) -> Failure {
+    Failure::new(FailureKind::Config, format!("{}: {name}", resolver.path.display()), why)
+}
+
+fn read_text(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|e| Failure::new(FailureKind::Config, format!("cannot read {}", path.display()), e.to_string()))
+}
+
+/// The first line of a file, which is a secret.
+fn read_secret(path: &Path) -> Result<Secret, Failure> {
+    let text = read_text(path)?;
+    match text.lines().next().map(str::trim) {
+        Some(url) if !url.is_empty() => Ok(Secret(url.to_owned())),
+        _ => Err(Failure::new(FailureKind::Config, format!("{} holds no URL", path.display()), "its first line is empty")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        for (url, shown) in [
+            ("postgres://u:s3cret@h/db", "postgres://u:***@h/db"),
+            ("postgres://u:s3cret@h/db?password=s3cret", "postgres://u:***@h/db?***"),
+            ("redis://:s3cret@h:6379/0", "redis://:***@h:6379/0"),
+            ("redis://h/0#s3cret", "redis://h/0"),
+            ("s3cret", "(set, not a URL)"),
+        ] {
+            let secret = Secret(url.to_owned());
+            assert_eq!(secret.redacted(), shown);
+            assert!(!format!("{secret:?}").contains("s3cret"));
+        }
+    }
+}

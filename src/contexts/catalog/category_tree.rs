@@ -1,0 +1,250 @@
+//! `Category:tree:root`: all categories, each with its children.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+
+use crate::application::compose;
+use crate::application::ports::{Ask, Query, RowSource, Wanted, WarmupStrategy};
+use crate::domain::entry::{EntryBatch, KeyError};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::row::{Columns, Row};
+use crate::domain::strategy::{Definition, StrategySpec};
+
+/// Prepares the tree's query.
+pub(super) fn build(
+    definition: Definition,
+    source: Arc<dyn RowSource>,
+) -> BoxFuture<'static, Result<Arc<dyn WarmupStrategy>, Failure>> {
+    async move {
+        let tree: Arc<dyn WarmupStrategy> = Arc::new(CategoryTree::prepare(definition, source).await?);
+        Ok(tree)
+    }
+    .boxed()
+}
+
+struct CategoryTree {
+    definition: Definition,
+    source: Arc<dyn RowSource>,
+    sql: String,
+    columns: Columns,
+    id: usize,
+    parent: usize,
+}
+
+impl CategoryTree {
+    async fn prepare(definition: Definition, source: Arc<dyn RowSource>) -> Result<Self, Failure> {
+        let strategy = definition.spec.id.clone();
+        let invalid = |why: &str| Failure::new(FailureKind::Config, format!("{strategy} is not valid"), why);
+        let dialect = source.dialect();
+        let text = definition.sql.for_dialect(dialect);
+        let text = text.ok_or_else(|| invalid("it has no SQL for this database"))?;
+        let sql = compose::select_all(&definition, dialect, text, None);
+        let columns = source.describe(&sql).await.map_err(|failure| match failure.kind {
+            FailureKind::Query => Failure {
+                hint: failure.hint.clone(),
+                ..invalid(&failure.why)
+            },
+            _ => failure,
+        })?;
+        let place = |name: &str| columns.iter().position(|column| column.name == name);
+        if !definition.spec.key.columns().is_empty() {
+            return Err(invalid("a tree has one key: its template takes no column"));
+        }
+        let (Some(id), Some(parent)) = (place("id"), place("parent_id")) else {
+            return Err(invalid("its query must return id and parent_id"));
+        };
+        Ok(Self {
+            id,
+            parent,
+            sql,
+            columns,
+            source,
+            definition,
+        })
+    }
+
+    /// The one entry, or none of no categories.
+    async fn load(&self, key: &str) -> Result<EntryBatch, Failure> {
+        let mut rows = self.source.rows(Query {
+            label: self.definition.spec.id.to_string(),
+            sql: self.sql.clone(),
+            params: Vec::new(),
+            columns: self.columns.clone(),
+            hints: vec![None; self.columns.len()],
+        });
+        let mut batch = EntryBatch::default();
+        let mut nodes = Vec::new();
+        while let Some(rows) = rows.try_next().await? {
+            for i in 0..rows.len() {
+                match self.node(rows.row(i)) {
+                    Ok(node) => nodes.push(node),
+                    // A tree without one of its categories would be a wrong tree.
+                    Err(error) => {
+                        let key = key.to_owned();
+                        batch.failed.push(KeyError { key, error });
+                        return Ok(batch);
+                    }
+                }
+            }
+        }
+        if !nodes.is_empty() {
+            let push = batch.push_text(key.as_bytes(), |out| {
+                write_forest(&nodes, out);
+                Ok::<(), std::convert::Infallible>(())
+            });
+            debug_assert!(push.is_ok());
+        }
+        Ok(batch)
+    }
+
+    fn node(&self, row: Row<'_>) -> Result<Node, String> {
+        let text = |at: usize| {
+            let text = row.text(at).map_err(|e| format!("column {}: {e}", self.columns[at].name))?;
+            Ok::<_, String>(text.map(std::borrow::Cow::into_owned))
+        };
+        let id = text(self.id)?.ok_or("column id is NULL")?;
+        let parent = text(self.parent)?;
+        let mut fields = Vec::new();
+        for (at, column) in self.columns.iter().enumerate() {
+            if !column.name.starts_with('_') {
+                let json = row.json(at).map_err(|e| format!("column {} of category {}: {e}", column.name, String::from_utf8_lossy(&id)))?;
+                fields.extend_from_slice(serde_json::Value::from(column.name.as_str()).to_string().as_bytes());
+                fields.push(b':');
+                fields.extend_from_slice(json);
+                fields.push(b',');
+            }
+        }
+        Ok(Node { id, parent, fields })
+    }
+}
+
+impl WarmupStrategy for CategoryTree {
+    fn spec(&self) -> &StrategySpec {
+        &self.definition.spec
+    }
+
+    fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+        // Without columns the template is the key, once its braces are read.
+        let key = self.definition.spec.key.shape().replace("{{", "{");
+        match ask.keys {
+            Wanted::Named(keys) if !keys.contains(&key) => stream::empty().boxed(),
+            Wanted::Named(_) => stream::once(async move {
+                let mut batch = self.load(&key).await?;
+                if batch.is_void() {
+                    batch.absent.push(key);
+                }
+                Ok(batch)
+            })
+            .boxed(),
+            Wanted::All { .. } => stream::once(async move { self.load(&key).await }).boxed(),
+        }
+    }
+
+    fn estimate(&self, _: Option<u64>) -> BoxFuture<'_, Option<u64>> {
+        async { Some(1) }.boxed()
+    }
+}
+
+struct Node {
+    id: Vec<u8>,
+    parent: Option<Vec<u8>>,
+    /// `"id":...,"name":...,` with the comma at the end.
+    fields: Vec<u8>,
+}
+
+/// Appends the nodes as a JSON array of trees. A category whose parent is not there stands at the
+/// root; of a cycle, the first in order does. Each node stands exactly once.
+fn write_forest(nodes: &[Node], out: &mut Vec<u8>) {
+    let places: HashMap<&[u8], usize> = nodes.iter().enumerate().map(|(i, node)| (node.id.as_slice(), i)).collect();
+    let mut children = vec![Vec::new(); nodes.len()];
+    let mut roots = Vec::new();
+    for (i, node) in nodes.iter().enumerate() {
+        match node.parent.as_deref().and_then(|parent| places.get(parent)) {
+            Some(parent) if *parent != i => children[*parent].push(i),
+            _ => roots.push(i),
+        }
+    }
+    let mut written = vec![false; nodes.len()];
+    out.push(b'[');
+    for root in roots.into_iter().chain(0..nodes.len()) {
+        write_tree(root, nodes, &children, &mut written, out);
+    }
+    out.push(b']');
+}
+
+/// Appends one tree. A loop, not a recursion: a chain of a million categories must not overflow.
+fn write_tree(root: usize, nodes: &[Node], children: &[Vec<usize>], written: &mut [bool], out: &mut Vec<u8>) {
+    let mut open: Vec<std::slice::Iter<'_, usize>> = Vec::new();
+    let mut next = Some(root);
+    loop {
+        if let Some(i) = next.filter(|i| !written[*i]) {
+            written[i] = true;
+            if !matches!(out.last(), Some(b'[')) {
+                out.push(b',');
+            }
+            out.push(b'{');
+            out.extend_from_slice(&nodes[i].fields);
+            out.extend_from_slice(b"\"children\":[");
+            open.push(children[i].iter());
+        }
+        let Some(level) = open.last_mut() else { return };
+        next = level.next().copied();
+        if next.is_none() {
+            open.pop();
+            out.extend_from_slice(b"]}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forest(edges: &[(&str, Option<&str>)]) -> String {
+        let node = |(id, parent): &(&str, Option<&str>)| Node {
+            id: id.as_bytes().to_vec(),
+            parent: parent.map(|p| p.as_bytes().to_vec()),
+            fields: format!("\"id\":\"{id}\",").into_bytes(),
+        };
+        let mut out = Vec::new();
+        write_forest(&edges.iter().map(node).collect::<Vec<_>>(), &mut out);
+        let text = String::from_utf8(out).expect("UTF-8");
+        serde_json::from_str::<serde_json::Value>(&text).expect("JSON");
+        text.replace("\"id\":", "").replace(",\"children\":", "")
+    }
+
+    #[test]
+    fn categories_nest_and_none_is_lost() {
+        for (edges, expected) in [
+            (&[("a", None), ("b", Some("a")), ("c", Some("b")), ("d", Some("a"))][..],
+             r#"[{"a"[{"b"[{"c"[]}]},{"d"[]}]}]"#),
+            // An orphan stands at the root.
+            (&[("a", None), ("b", Some("gone"))], r#"[{"a"[]},{"b"[]}]"#),
+            // A cycle is opened at its first node, and what hangs below it comes along.
+            (&[("r", None), ("a", Some("b")), ("b", Some("a")), ("c", Some("b"))],
+             r#"[{"r"[]},{"a"[{"b"[{"c"[]}]}]}]"#),
+            (&[("a", Some("a"))], r#"[{"a"[]}]"#),
+            (&[], "[]"),
+        ] {
+            assert_eq!(forest(edges), expected);
+        }
+    }
+
+    #[test]
+    fn a_long_chain_does_not_overflow() {
+        let nodes: Vec<Node> = (0..100_000)
+            .map(|i: u32| Node {
+                id: i.to_string().into_bytes(),
+                parent: i.checked_sub(1).map(|p| p.to_string().into_bytes()),
+                fields: Vec::new(),
+            })
+            .collect();
+        let mut out = Vec::new();
+        write_forest(&nodes, &mut out);
+        assert_eq!(out.iter().filter(|b| **b == b'{').count(), 100_000);
+    }
+}

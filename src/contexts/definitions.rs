@@ -1,0 +1,470 @@
+//! Definition files: parsed one by one, merged field by field, then checked as a whole.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{SHIPPED, coded, ownership};
+use crate::application::selection::nearest;
+use crate::domain::Dialect;
+use crate::domain::encode::Hint;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::KeyTemplate;
+use crate::domain::strategy::{Definition, Shape, Sql, StrategyId, StrategySpec, is_name};
+
+/// The longest time to live, about a hundred years: beyond it servers' clocks overflow.
+const MAX_TTL: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+
+/// Where a field's value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Shipped,
+    File(PathBuf),
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Shipped => f.write_str("shipped"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// All definitions, merged.
+#[derive(Clone, Debug, Default)]
+pub struct Definitions {
+    contexts: BTreeMap<String, MergedContext>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct MergedContext {
+    owns: Option<(Vec<String>, Origin)>,
+    strategies: BTreeMap<String, Merged>,
+}
+
+/// A strategy's fields as they stand after merging, each with where it came from.
+#[derive(Clone, Debug, Default)]
+pub struct Merged {
+    fields: StrategyPatch,
+    pub origins: BTreeMap<&'static str, Origin>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    context: ContextTable,
+    #[serde(default)]
+    strategies: BTreeMap<String, StrategyPatch>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContextTable {
+    name: String,
+    owns: Option<Vec<String>>,
+}
+
+/// A strategy in one file: any part of it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StrategyPatch {
+    description: Option<String>,
+    key: Option<String>,
+    value: Option<Shape>,
+    priority: Option<i32>,
+    ttl: Option<String>,
+    tags: Option<Vec<String>>,
+    min_keys: Option<u64>,
+    enabled: Option<bool>,
+    types: Option<BTreeMap<String, Hint>>,
+    order_by: Option<String>,
+    limit: Option<u64>,
+    sql: Option<SqlPatch>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SqlPatch {
+    any: Option<String>,
+    postgres: Option<String>,
+    mysql: Option<String>,
+    sqlite: Option<String>,
+}
+
+impl Merged {
+    fn apply(&mut self, patch: StrategyPatch, origin: &Origin) {
+        macro_rules! take {
+            ($($field:ident),*) => {$(
+                if patch.$field.is_some() {
+                    self.fields.$field = patch.$field;
+                    self.origins.insert(stringify!($field), origin.clone());
+                }
+            )*};
+        }
+        take!(description, key, value, priority, ttl, tags, min_keys, enabled, types, order_by, limit);
+        let Some(new) = patch.sql else { return };
+        let sql = self.fields.sql.get_or_insert_default();
+        // A new portable text stands for all databases: what was said for one of them before is
+        // about another query.
+        if new.any.is_some() {
+            *sql = SqlPatch::default();
+            self.origins.retain(|field, _| !field.starts_with("sql."));
+        }
+        macro_rules! take_sql {
+            ($($dialect:ident),*) => {$(
+                if new.$dialect.is_some() {
+                    sql.$dialect = new.$dialect;
+                    self.origins.insert(concat!("sql.", stringify!($dialect)), origin.clone());
+                }
+            )*};
+        }
+        take_sql!(any, postgres, mysql, sqlite);
+    }
+
+    pub fn is_enabled(&self) -> bool {
+        self.fields.enabled.unwrap_or(true)
+    }
+
+    /// The last file that said something of it.
+    fn origin(&self, field: &str) -> String {
+        let origin = self.origins.get(field).or_else(|| self.origins.values().last());
+        origin.map_or_else(String::new, ToString::to_string)
+    }
+
+    /// Each field with its value as a definition file would write it.
+    pub fn shown(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let f = &self.fields;
+        let sql = f.sql.clone().unwrap_or_default();
+        let types = f.types.as_ref().map(|types| {
+            let shown = types.iter().map(|(k, v)| (k.clone(), format!("{v:?}").to_lowercase().into()));
+            serde_json::Value::Object(shown.collect())
+        });
+        let text = |text: &Option<String>| text.clone().map(Into::into);
+        let all = [
+            ("description", text(&f.description)),
+            ("key", text(&f.key)),
+            ("value", f.value.map(|v| format!("{v:?}").to_lowercase().into())),
+            ("priority", f.priority.map(Into::into)),
+            ("ttl", text(&f.ttl)),
+            ("tags", f.tags.clone().map(Into::into)),
+            ("min_keys", f.min_keys.map(Into::into)),
+            ("enabled", f.enabled.map(Into::into)),
+            ("types", types),
+            ("order_by", text(&f.order_by)),
+            ("limit", f.limit.map(Into::into)),
+            ("sql.any", text(&sql.any)),
+            ("sql.postgres", text(&sql.postgres)),
+            ("sql.mysql", text(&sql.mysql)),
+            ("sql.sqlite", text(&sql.sqlite)),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+impl Definitions {
+    /// The shipped definitions with the operator's files merged over them, in order. A folder
+    /// stands for the `.toml` files in it, by name.
+    ///
+    /// # Errors
+    /// The first file that cannot be read or parsed, with file and line.
+    pub fn load(paths: &[PathBuf]) -> Result<Self, Failure> {
+        let mut all = Self::default();
+        for context in SHIPPED {
+            all.add(context.definitions, &Origin::Shipped)?;
+        }
+        for path in paths {
+            for file in files(path)? {
+                let text = std::fs::read_to_string(&file).map_err(|e| unreadable(&file, &e))?;
+                all.add(&text, &Origin::File(file))?;
+            }
+        }
+        Ok(all)
+    }
+
+    fn add(&mut self, text: &str, origin: &Origin) -> Result<(), Failure> {
+        let file: File = parse_toml(text, &origin.to_string())?;
+        for name in file.strategies.keys().chain([&file.context.name]) {
+            if !is_name(name) || name == "all" {
+                let why = format!("`{name}` cannot be a name: lower-case letters, digits, - and _, and not `all`");
+                return Err(Failure::new(FailureKind::Config, origin.to_string(), why));
+            }
+        }
+        let context = self.contexts.entry(file.context.name).or_default();
+        if let Some(owns) = file.context.owns {
+            context.owns = Some((owns, origin.clone()));
+        }
+        for (name, patch) in file.strategies {
+            context.strategies.entry(name).or_default().apply(patch, origin);
+        }
+        Ok(())
+    }
+
+    /// Every strategy, enabled or not, in order of context and name.
+    pub fn merged(&self) -> impl Iterator<Item = (StrategyId, &Merged)> {
+        self.contexts.iter().flat_map(|(context, merged)| {
+            let strategies = merged.strategies.iter();
+            strategies.map(move |(name, merged)| (StrategyId::new(context, name), merged))
+        })
+    }
+
+    /// The tables a context may read.
+    pub fn owns(&self, context: &str) -> &[String] {
+        let owns = self.contexts.get(context).and_then(|context| context.owns.as_ref());
+        owns.map_or(&[], |(owns, _)| owns)
+    }
+
+    /// The enabled definitions, complete and checked as far as that goes without a database.
+    ///
+    /// # Errors
+    /// Everything that is wrong, a line each.
+    pub fn validate(&self, dialect: Option<Dialect>) -> Result<Vec<Definition>, Failure> {
+        let mut valid: Vec<Definition> = Vec::new();
+        let mut wrong = Vec::new();
+        for (id, merged) in self.merged().filter(|(_, merged)| merged.is_enabled()) {
+            match complete(&id, merged, self.owns(&id.context), dialect) {
+                Ok(definition) => valid.push(definition),
+                Err((field, why)) => wrong.push(format!("{id} ({}): {field}: {why}", merged.origin(field))),
+            }
+        }
+        for (i, definition) in valid.iter().enumerate() {
+            let shape = definition.spec.key.shape();
+            if let Some(other) = valid[..i].iter().find(|other| other.spec.key.shape() == shape) {
+                wrong.push(format!(
+                    "{} and {} make the same keys: {} and {}",
+                    other.spec.id, definition.spec.id, other.spec.key, definition.spec.key
+                ));
+            }
+        }
+        match wrong.len() {
+            0 => Ok(valid),
+            n => {
+                let what = format!("{n} definition{} not valid", if n == 1 { " is" } else { "s are" });
+                Err(Failure::new(FailureKind::Config, what, wrong.join("\n  ")))
+            }
+        }
+    }
+}
+
+/// Parses a TOML file, naming file and line, and for an unknown field the one that was meant.
+///
+/// # Errors
+/// As said.
+pub fn parse_toml<T: serde::de::DeserializeOwned>(text: &str, file: &str) -> Result<T, Failure> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        let line = text[..at.min(text.len())].matches('\n').count() + 1;
+        let message = error.message();
+        let mut failure = Failure::new(FailureKind::Config, format!("{file}, line {line}"), message);
+        // serde says: unknown field `x`, expected one of `a`, `b`.
+        let mut quoted = message.split('`').skip(1).step_by(2);
+        if message.starts_with("unknown")
+            && let Some(unknown) = quoted.next()
+            && let Some(meant) = nearest(unknown, quoted)
+        {
+            failure = failure.hint(format!("did you mean `{meant}`?"));
+        }
+        failure
+    })
+}
+
+fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(|e| unreadable(path, &e))? {
+        let file = entry.map_err(|e| unreadable(path, &e))?.path();
+        if file.extension().is_some_and(|extension| extension == "toml") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        let what = format!("no definitions in {}", path.display());
+        return Err(Failure::new(FailureKind::Config, what, "the folder has no .toml file"));
+    }
+    Ok(files)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(FailureKind::Config, format!("cannot read {}", path.display()), error.to_string())
+}
+
+/// A complete definition, or the field that is wrong and why.
+fn complete(
+    id: &StrategyId,
+    merged: &Merged,
+    owns: &[String],
+    dialect: Option<Dialect>,
+) -> Result<Definition, (&'static str, String)> {
+    let fields = merged.fields.clone();
+    let missing = |field| move || (field, "is missing".to_owned());
+    let key: KeyTemplate = fields.key.ok_or_else(missing("key"))?.parse().map_err(|e| ("key", format!("{e}")))?;
+    let value = match (fields.value, coded(id).is_some()) {
+        (Some(_), true) => return Err(("value", "this strategy makes its value itself".into())),
+        (Some(value), false) => value,
+        (None, true) => Shape::Text,
+        (None, false) => return Err(missing("value")()),
+    };
+    if fields.limit == Some(0) {
+        return Err(("limit", "0 would warm nothing; leave it out for all rows, or set enabled = false".into()));
+    }
+    if value == Shape::List && fields.limit.is_some() {
+        return Err(("limit", "a `list` has none: it would cut rows, and so lists; limit them in the SQL".into()));
+    }
+    let ttl = fields.ttl.as_deref().map(parse_ttl).transpose().map_err(|e| ("ttl", e))?;
+    if owns.is_empty() {
+        return Err(("owns", format!("the context {} owns no table; add owns = [...] to [context]", id.context)));
+    }
+    let sql = fields.sql.ok_or_else(missing("sql"))?;
+    let sql = Sql {
+        any: sql.any,
+        postgres: sql.postgres,
+        mysql: sql.mysql,
+        sqlite: sql.sqlite,
+    };
+    check_sql(&sql, fields.order_by.as_deref(), owns, dialect)?;
+    Ok(Definition {
+        spec: StrategySpec {
+            id: id.clone(),
+            description: fields.description.unwrap_or_default(),
+            priority: fields.priority.unwrap_or(0),
+            ttl,
+            tags: fields.tags.unwrap_or_default(),
+            min_keys: fields.min_keys.unwrap_or(1),
+            key,
+        },
+        value,
+        types: fields.types.unwrap_or_default().into_iter().collect(),
+        order_by: fields.order_by,
+        limit: fields.limit,
+        sql,
+    })
+}
+
+/// A duration such as `2h` or `90s` that a cache can keep.
+///
+/// # Errors
+/// Says what it must look like.
+pub fn parse_ttl(text: &str) -> Result<Duration, String> {
+    let ttl = humantime::parse_duration(text).map_err(|_| format!("`{text}` is no duration such as 90s, 30m, 2h or 1day"))?;
+    if ttl < Duration::from_millis(1) || ttl > MAX_TTL {
+        return Err(format!("`{text}` is not between 1ms and 100 years"));
+    }
+    Ok(ttl)
+}
+
+/// Checks the texts for the connected database; without one, each text for a database of its own.
+fn check_sql(
+    sql: &Sql,
+    order_by: Option<&str>,
+    owns: &[String],
+    dialect: Option<Dialect>,
+) -> Result<(), (&'static str, String)> {
+    let all = [Dialect::Postgres, Dialect::Mysql, Dialect::Sqlite];
+    let of = |dialect| match dialect {
+        Dialect::Postgres => ("sql.postgres", &sql.postgres),
+        Dialect::Mysql => ("sql.mysql", &sql.mysql),
+        Dialect::Sqlite => ("sql.sqlite", &sql.sqlite),
+    };
+    let checked: Vec<Dialect> = dialect.map_or(all.to_vec(), |dialect| vec![dialect]);
+    for dialect in &checked {
+        let (field, own) = of(*dialect);
+        let (field, text) = match (own, &sql.any) {
+            (Some(text), _) => (field, text),
+            (None, Some(text)) => ("sql.any", text),
+            (None, None) if checked.len() == 1 => {
+                let why = format!("there is no SQL for {}; add it, or sql.any", dialect.name());
+                return Err((field, why));
+            }
+            (None, None) => continue,
+        };
+        ownership::check(text, *dialect, owns).map_err(|e| (field, e.to_string()))?;
+        if let Some(order_by) = order_by {
+            ownership::order_by_columns(order_by, *dialect).map_err(|e| ("order_by", e.to_string()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(files: &[&str]) -> Result<Vec<Definition>, Failure> {
+        let mut all = Definitions::default();
+        for (i, text) in files.iter().enumerate() {
+            all.add(text, &Origin::File(format!("{i}.toml").into()))?;
+        }
+        all.validate(Some(Dialect::Postgres))
+    }
+
+    const BASE: &str = r#"
+        [context]
+        name = "shop"
+        owns = ["products"]
+        [strategies.hot]
+        key = "P:{id}"
+        value = "object"
+        ttl = "2h"
+        limit = 100
+        sql.any = "SELECT id FROM products"
+    "#;
+
+    #[test]
+    fn shipped_definitions_are_valid_for_every_database() {
+        let shipped = Definitions::load(&[]).expect("they parse");
+        for dialect in [Dialect::Postgres, Dialect::Mysql, Dialect::Sqlite] {
+            let ids: Vec<String> = match shipped.validate(Some(dialect)) {
+                Ok(all) => all.iter().map(|d| d.spec.id.to_string()).collect(),
+                Err(failure) => panic!("{}: {failure}", dialect.name()),
+            };
+            assert_eq!(ids, [
+                "catalog/categories", "catalog/category-list", "catalog/category-tree", "catalog/hot-products",
+                "catalog/recommendations", "identity/active-user-sessions", "ordering/recent-orders",
+            ]);
+        }
+    }
+
+    #[test]
+    fn overrides_merge_field_by_field() {
+        let one = merged(&[BASE, "[context]\nname = \"shop\"\n[strategies.hot]\nlimit = 500"]).expect("valid");
+        assert_eq!((one[0].limit, one[0].spec.ttl), (Some(500), Some(Duration::from_secs(7200))));
+        assert!(merged(&[BASE, "[context]\nname = \"shop\"\n[strategies.hot]\nenabled = false"]).expect("valid").is_empty());
+    }
+
+    #[test]
+    fn a_new_portable_text_replaces_the_old_one_for_every_database() {
+        let base = BASE.replace("sql.any", "sql.postgres");
+        let patch = "[context]\nname = \"shop\"\n[strategies.hot]\nsql.any = \"SELECT id FROM products WHERE id > 1\"";
+        let all = merged(&[&base, patch]).expect("valid");
+        assert!(all[0].sql.for_dialect(Dialect::Postgres).is_some_and(|sql| sql.ends_with("id > 1")));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let with = |from: &str, to: &str| BASE.replace(from, to);
+        for (text, expected) in [
+            (with("ttl =", "tll ="), "0.toml, line 8: unknown field `tll`"),
+            (with("\"object\"", "\"objekt\""), "line 7: unknown variant `objekt`"),
+            (with("P:{id}", "P:{id"), "shop/hot (0.toml): key: the `{` at"),
+            (with("2h", "2 parsecs"), "shop/hot (0.toml): ttl: `2 parsecs` is no duration"),
+            (with("\"object\"", "\"list\""), "limit: a `list` has none"),
+            (with("FROM products", "FROM users"), "sql.any: "),
+            (with("limit = 100", "limit = 0"), "limit: 0 would warm nothing"),
+            (with("owns = [\"products\"]", ""), "owns: the context shop owns no table"),
+            (with("\"shop\"", "\"Shop\""), "`Shop` cannot be a name"),
+            (with("\"shop\"", "\"all\""), "`all` cannot be a name"),
+            (format!("{BASE}\n[strategies.cold]\nkey = \"P:{{x}}\"\nvalue = \"object\"\nsql.any = \"SELECT x FROM products\""),
+             "shop/cold and shop/hot make the same keys"),
+        ] {
+            let failure = merged(&[&text]).expect_err(expected);
+            assert!(failure.to_string().contains(expected), "{expected}\n got {failure}");
+        }
+        let failure = merged(&[&with("ttl =", "tll =")]).expect_err("unknown field");
+        assert_eq!(failure.hint.as_deref(), Some("did you mean `ttl`?"));
+    }
+}

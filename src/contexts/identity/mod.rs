@@ -1,0 +1,9 @@
+//! Who is logged in.
+
+use super::Context;
+
+pub(super) const CONTEXT: Context = Context {
+    name: "identity",
+    definitions: include_str!("warmup.toml"),
+    coded: &[],
+};

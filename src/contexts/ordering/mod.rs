@@ -1,0 +1,9 @@
+//! Orders with their items.
+
+use super::Context;
+
+pub(super) const CONTEXT: Context = Context {
+    name: "ordering",
+    definitions: include_str!("warmup.toml"),
+    coded: &[],
+};

@@ -1,0 +1,184 @@
+//! Cache entries, in batches, on their way to the cache.
+
+use std::ops::Range;
+
+/// Entries to write together. Keys and values lie in one buffer; an entry is a view of it.
+#[derive(Debug, Default)]
+pub struct EntryBatch {
+    buffer: Vec<u8>,
+    slots: Vec<Slot>,
+    /// Keys that will not be written, and why.
+    pub failed: Vec<KeyError>,
+    /// Keys with nothing to store: a `text` that is NULL, a key asked for that has no row.
+    pub absent: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    key: Range<usize>,
+    value: Range<usize>,
+    /// Field names and values, alternating; empty for a string.
+    fields: Vec<Range<usize>>,
+}
+
+/// A key that failed. `key` is shown as is: printable already, or a row number.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct KeyError {
+    pub key: String,
+    pub error: String,
+}
+
+/// One key with what is to be stored there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    pub key: &'a [u8],
+    pub value: Value<'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    Text(&'a [u8]),
+    Hash(Fields<'a>),
+}
+
+/// The fields of a hash, in the order of the query's columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fields<'a> {
+    buffer: &'a [u8],
+    ranges: &'a [Range<usize>],
+}
+
+impl<'a> Fields<'a> {
+    pub fn iter(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let pairs = self.ranges.chunks_exact(2);
+        pairs.map(move |pair| (&self.buffer[pair[0].clone()], &self.buffer[pair[1].clone()]))
+    }
+}
+
+impl Entry<'_> {
+    /// Key and value, as sent.
+    pub fn bytes(&self) -> u64 {
+        let value = match self.value {
+            Value::Text(text) => text.len(),
+            Value::Hash(fields) => fields.iter().map(|(f, v)| f.len() + v.len()).sum(),
+        };
+        (self.key.len() + value) as u64
+    }
+}
+
+impl EntryBatch {
+    pub fn with_capacity(bytes: usize, entries: usize) -> Self {
+        Self {
+            buffer: Vec::with_capacity(bytes),
+            slots: Vec::with_capacity(entries),
+            ..Self::default()
+        }
+    }
+
+    /// Appends a string entry; both closures append their bytes. An error leaves the batch as it
+    /// was.
+    ///
+    /// # Errors
+    /// The closures'.
+    pub fn push_text<E>(
+        &mut self,
+        key: &[u8],
+        value: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(key);
+        let middle = self.buffer.len();
+        if let Err(error) = value(&mut self.buffer) {
+            self.buffer.truncate(start);
+            return Err(error);
+        }
+        self.slots.push(Slot {
+            key: start..middle,
+            value: middle..self.buffer.len(),
+            fields: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// Appends a hash entry.
+    pub fn push_hash<'f>(
+        &mut self,
+        key: &[u8],
+        fields: impl Iterator<Item = (&'f [u8], std::borrow::Cow<'f, [u8]>)>,
+    ) {
+        let mut append = |bytes: &[u8]| {
+            let start = self.buffer.len();
+            self.buffer.extend_from_slice(bytes);
+            start..self.buffer.len()
+        };
+        let key = append(key);
+        let mut ranges = Vec::new();
+        for (name, value) in fields {
+            ranges.push(append(name));
+            ranges.push(append(&value));
+        }
+        self.slots.push(Slot {
+            key,
+            value: 0..0,
+            fields: ranges,
+        });
+    }
+
+    /// Appends an entry of another batch.
+    pub fn push(&mut self, entry: Entry<'_>) {
+        match entry.value {
+            Value::Text(text) => {
+                let push = self.push_text(entry.key, |out| {
+                    out.extend_from_slice(text);
+                    Ok::<(), std::convert::Infallible>(())
+                });
+                debug_assert!(push.is_ok());
+            }
+            Value::Hash(fields) => {
+                let fields = fields.iter().map(|(name, value)| (name, value.into()));
+                self.push_hash(entry.key, fields);
+            }
+        }
+    }
+
+    /// How many entries there are to write.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Nothing to write and nothing to report.
+    pub fn is_void(&self) -> bool {
+        self.slots.is_empty() && self.failed.is_empty() && self.absent.is_empty()
+    }
+
+    /// The bytes of all keys and values.
+    pub fn bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
+    pub fn get(&self, index: usize) -> Option<Entry<'_>> {
+        self.slots.get(index).map(|slot| self.entry(slot))
+    }
+
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
+        self.slots.iter().map(|slot| self.entry(slot))
+    }
+
+    fn entry<'a>(&'a self, slot: &'a Slot) -> Entry<'a> {
+        Entry {
+            key: &self.buffer[slot.key.clone()],
+            value: if slot.fields.is_empty() {
+                Value::Text(&self.buffer[slot.value.clone()])
+            } else {
+                Value::Hash(Fields {
+                    buffer: &self.buffer,
+                    ranges: &slot.fields,
+                })
+            },
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What went wrong, in words a person can act on.
+
+use std::fmt;
+
+/// The class of a failure; it decides the exit code and whether the run can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The command line asks for something that does not exist.
+    Usage,
+    /// Configuration or a definition is invalid.
+    Config,
+    /// The database does not answer.
+    SourceUnreachable,
+    /// The database refuses: password, role, permission.
+    SourceDenied,
+    /// A query failed, or its connection broke; the next query may work.
+    Query,
+    /// The cache does not answer.
+    CacheUnreachable,
+    /// The cache refuses: password, user, permission.
+    CacheDenied,
+    /// The cache answers and cannot take more: full, read-only, unable to persist.
+    CacheRefused,
+    /// Not the operator's doing.
+    Internal,
+}
+
+/// A failure with its cause and the next step. Never holds a secret or a driver's own rendering.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Failure {
+    pub kind: FailureKind,
+    /// What failed: "cannot reach the database at db:5432".
+    pub what: String,
+    /// Why: the other side's own words, shortened.
+    pub why: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    pub fn new(kind: FailureKind, what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self {
+            kind,
+            what: what.into(),
+            why: why.into(),
+            hint: None,
+        }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Whether nothing more can be done in this run: a side is gone or refuses everything.
+    pub fn ends_run(&self) -> bool {
+        !matches!(self.kind, FailureKind::Query | FailureKind::Config)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if !self.why.is_empty() {
+            write!(f, ": {}", self.why)?;
+        }
+        Ok(())
+    }
+}

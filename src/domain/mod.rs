@@ -1,0 +1,29 @@
+//! The vocabulary of a warm-up. No I/O, and nothing of the other layers.
+
+pub mod encode;
+pub mod entry;
+pub mod failure;
+pub mod key;
+pub mod report;
+pub mod row;
+pub mod strategy;
+pub mod ttl;
+
+/// The database families a definition's SQL can be written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Postgres,
+    Mysql,
+    Sqlite,
+}
+
+impl Dialect {
+    /// The name used in definitions (`sql.postgres`) and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
+            Self::Sqlite => "sqlite",
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! What a run did: the counts that every output, gate and exit code is made from.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::entry::KeyError;
+use super::failure::Failure;
+use super::strategy::StrategyId;
+
+/// At most this many errors of a strategy are kept; all are counted.
+pub const KEPT_ERRORS: usize = 20;
+
+/// What became of the keys. `total` is the sum of the four outcomes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Stored, and the cache said so.
+    pub warmed: u64,
+    /// No data, or already present under `only-missing`.
+    pub skipped: u64,
+    /// An error for this key.
+    pub failed: u64,
+    /// Sent, and no answer came back.
+    pub unknown: u64,
+    /// Keys and values of the warmed entries, in bytes.
+    pub bytes: u64,
+    pub elapsed: Duration,
+}
+
+impl Stats {
+    pub fn total(&self) -> u64 {
+        self.warmed + self.skipped + self.failed + self.unknown
+    }
+
+    /// `warmed / total`; of nothing there is no rate.
+    pub fn success_rate(&self) -> Option<f64> {
+        let total = self.total();
+        (total > 0).then(|| self.warmed as f64 / total as f64)
+    }
+
+    pub fn keys_per_second(&self) -> f64 {
+        self.total() as f64 / self.elapsed.as_secs_f64().max(0.001)
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.warmed += other.warmed;
+        self.skipped += other.skipped;
+        self.failed += other.failed;
+        self.unknown += other.unknown;
+        self.bytes += other.bytes;
+        self.elapsed += other.elapsed;
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    Completed,
+    Failed(Failure),
+    /// The run ended before this strategy did.
+    Cancelled,
+}
+
+impl Status {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed(_) => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct StrategyReport {
+    pub id: StrategyId,
+    pub priority: i32,
+    pub ttl: Duration,
+    pub status: Status,
+    pub stats: Stats,
+    /// The first [`KEPT_ERRORS`] keys that failed or are unknown.
+    pub errors: Vec<KeyError>,
+    /// Keys that were asked for by name and have no row, the first [`KEPT_ERRORS`].
+    pub not_found: Vec<String>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Complete,
+    Incomplete,
+    Empty,
+    Interrupted,
+    Deadline,
+}
+
+/// Why a run was ended from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// SIGINT: exit 130.
+    Interrupted,
+    /// SIGTERM: exit 143.
+    Terminated,
+    Deadline,
+}
+
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub strategies: Vec<StrategyReport>,
+    pub elapsed: Duration,
+    pub stopped: Option<Stop>,
+    /// Keys that were asked for by name and belong to no strategy, the first [`KEPT_ERRORS`].
+    pub unmatched: Vec<String>,
+    /// How many keys belong to no strategy.
+    pub unmatched_total: u64,
+}
+
+impl Report {
+    pub fn totals(&self) -> Stats {
+        let mut totals = Stats::default();
+        for strategy in &self.strategies {
+            totals.add(&strategy.stats);
+        }
+        totals.elapsed = self.elapsed;
+        totals
+    }
+
+    pub fn outcome(&self) -> Outcome {
+        let totals = self.totals();
+        let unfinished = |s: &StrategyReport| s.status != Status::Completed;
+        match self.stopped {
+            Some(Stop::Deadline) => Outcome::Deadline,
+            Some(Stop::Interrupted | Stop::Terminated) => Outcome::Interrupted,
+            None if totals.failed + totals.unknown + self.unmatched_total > 0
+                || self.strategies.iter().any(unfinished) =>
+            {
+                Outcome::Incomplete
+            }
+            None if totals.total() == 0 => Outcome::Empty,
+            None => Outcome::Complete,
+        }
+    }
+
+    /// The failure that ended the run early, if one did.
+    pub fn fatal(&self) -> Option<&Failure> {
+        self.strategies.iter().find_map(|s| match &s.status {
+            Status::Failed(failure) if failure.ends_run() => Some(failure),
+            _ => None,
+        })
+    }
+
+    /// Whether at least `percent` of the keys did not fail; compared in whole numbers, so that no
+    /// rounding opens the gate.
+    pub fn reaches(&self, percent: Percent) -> bool {
+        let totals = self.totals();
+        let total = totals.total() + self.unmatched_total;
+        let good = totals.warmed + totals.skipped;
+        u128::from(good) * 100_000_000 >= u128::from(total) * u128::from(percent.0)
+    }
+}
+
+/// A share, kept exactly in millionths of a percent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Percent(u64);
+
+impl Percent {
+    /// `percent` hundredths; 100 at most is meaningful.
+    pub const fn whole(percent: u64) -> Self {
+        Self(percent * 1_000_000)
+    }
+
+    /// The share from 0.0 to 1.0.
+    pub fn fraction(self) -> f64 {
+        self.0 as f64 / 100_000_000.0
+    }
+}
+
+impl std::fmt::Display for Percent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}%", self.0 as f64 / 1_000_000.0)
+    }
+}
+
+impl std::str::FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "a percentage from 0 to 100, such as 95 or 99.5%".to_owned();
+        let digits = text.strip_suffix('%').unwrap_or(text);
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+        let numeric = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+        if !numeric(whole) || !numeric(fraction) || fraction.len() > 6 {
+            return Err(wrong());
+        }
+        let whole: u64 = whole.parse().map_err(|_| wrong())?;
+        let fraction: u64 = format!("{fraction:0<6}").parse().map_err(|_| wrong())?;
+        let millionths = whole.checked_mul(1_000_000).and_then(|w| w.checked_add(fraction));
+        match millionths {
+            Some(value) if value <= 100_000_000 => Ok(Self(value)),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(warmed: u64, failed: u64) -> Report {
+        let id = StrategyId::new("catalog", "x");
+        Report {
+            strategies: vec![StrategyReport {
+                id,
+                priority: 1,
+                ttl: Duration::from_secs(1),
+                status: Status::Completed,
+                stats: Stats {
+                    warmed,
+                    failed,
+                    ..Stats::default()
+                },
+                errors: Vec::new(),
+                not_found: Vec::new(),
+            }],
+            elapsed: Duration::ZERO,
+            stopped: None,
+            unmatched: Vec::new(),
+            unmatched_total: 0,
+        }
+    }
+
+    #[test]
+    fn a_gate_counts_in_whole_numbers() {
+        let percent = |text: &str| text.parse::<Percent>().expect("a percentage");
+        assert!(report(999, 1).reaches(percent("99.9%")));
+        assert!(!report(998, 2).reaches(percent("99.9")));
+        assert!(report(2, 1).reaches(percent("66.666666")));
+        assert!(!report(2, 1).reaches(percent("66.666667")));
+        assert!(report(0, 0).reaches(percent("100")));
+        for wrong in ["", "101", "-1", "1e1", "99.9999999", "x", "100.000001", "%"] {
+            assert!(wrong.parse::<Percent>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_empty_and_a_failed_key_is_incomplete() {
+        assert_eq!(report(0, 0).outcome(), Outcome::Empty);
+        assert_eq!(report(1, 0).outcome(), Outcome::Complete);
+        assert_eq!(report(1, 1).outcome(), Outcome::Incomplete);
+        assert_eq!(report(0, 0).totals().success_rate(), None);
+    }
+}

@@ -1,0 +1,115 @@
+//! Strategies and the definitions that describe them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::Dialect;
+use super::encode::Hint;
+use super::key::KeyTemplate;
+
+/// The default time to live where neither the definition nor the operator says one.
+pub const DEFAULT_TTL: Duration = Duration::from_secs(3600);
+
+/// `catalog/hot-products`: a strategy's name within its bounded context.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StrategyId {
+    pub context: String,
+    pub name: String,
+}
+
+impl StrategyId {
+    pub fn new(context: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            context: context.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl fmt::Display for StrategyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.context, self.name)
+    }
+}
+
+impl FromStr for StrategyId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('/') {
+            Some((context, name)) if is_name(context) && is_name(name) => {
+                Ok(Self::new(context, name))
+            }
+            _ => Err("a strategy is CONTEXT/NAME, such as catalog/hot-products".into()),
+        }
+    }
+}
+
+/// Context and strategy names: lower-case letters, digits, `-` and `_`, at most 64.
+pub fn is_name(text: &str) -> bool {
+    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+    (1..=64).contains(&text.len()) && text.bytes().all(known)
+}
+
+/// What the engine must know of a strategy before it runs.
+#[derive(Clone, Debug)]
+pub struct StrategySpec {
+    pub id: StrategyId,
+    pub description: String,
+    /// Higher first.
+    pub priority: i32,
+    /// `None`: the run's default.
+    pub ttl: Option<Duration>,
+    pub tags: Vec<String>,
+    /// Fewer keys than this is a failure.
+    pub min_keys: u64,
+    pub key: KeyTemplate,
+}
+
+/// How a row becomes a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// The row as a JSON object.
+    Object,
+    /// All rows of one key, in order, as a JSON array of objects.
+    List,
+    /// The one stored column as text.
+    Text,
+    /// A Redis hash, a field per column.
+    Hash,
+}
+
+/// The SQL of a definition: one text for all databases, or one for each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sql {
+    pub any: Option<String>,
+    pub postgres: Option<String>,
+    pub mysql: Option<String>,
+    pub sqlite: Option<String>,
+}
+
+impl Sql {
+    /// The text for a database, its own before the portable one.
+    pub fn for_dialect(&self, dialect: Dialect) -> Option<&str> {
+        let own = match dialect {
+            Dialect::Postgres => &self.postgres,
+            Dialect::Mysql => &self.mysql,
+            Dialect::Sqlite => &self.sqlite,
+        };
+        own.as_ref().or(self.any.as_ref()).map(String::as_str)
+    }
+}
+
+/// A strategy written as data, complete and valid in itself (not yet against a database).
+#[derive(Clone, Debug)]
+pub struct Definition {
+    pub spec: StrategySpec,
+    pub value: Shape,
+    pub types: Vec<(String, Hint)>,
+    pub order_by: Option<String>,
+    /// Rows, not keys.
+    pub limit: Option<u64>,
+    pub sql: Sql,
+}

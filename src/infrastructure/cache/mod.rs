@@ -1,0 +1,32 @@
+//! Caches, one a file.
+
+mod redis;
+mod sqlite;
+
+use std::sync::Arc;
+
+use crate::application::ports::Cache;
+use crate::domain::failure::{Failure, FailureKind};
+
+pub use sqlite::SqliteCache;
+
+/// Connects to the cache that `url` names by its scheme.
+///
+/// # Errors
+/// Says which part is wrong without repeating the URL, which holds a password.
+pub async fn connect(url: &str) -> Result<Arc<dyn Cache>, Failure> {
+    match url.split_once(':').map_or("", |(scheme, _)| scheme) {
+        "redis" | "rediss" | "valkey" | "valkeys" | "redis+unix" | "unix" => {
+            Ok(Arc::new(redis::RedisCache::connect(url).await?))
+        }
+        "sqlite" => Ok(Arc::new(SqliteCache::open(url).await?)),
+        _ => Err(invalid_url(
+            "it begins with none of redis://, rediss://, redis+unix://, sqlite:",
+        )),
+    }
+}
+
+fn invalid_url(why: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Config, "the cache URL is not valid", why)
+        .hint("it looks like redis://USER:PASSWORD@HOST:6379/0 or sqlite:FILE")
+}

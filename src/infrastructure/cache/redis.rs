@@ -1,0 +1,430 @@
+//! Redis and Valkey: pipelines over a few connections, and the truth about each key.
+//!
+//! A reply makes a key stored or failed. A connection that breaks leaves the keys of its batch
+//! unknown; they are sent again, which is harmless, until the server has been gone for
+//! [`GIVE_UP`]. The crate's error texts are never shown: they repeat every error of a pipeline.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, RedisResult, Value as Reply};
+use tokio::sync::Mutex;
+use tokio::time::{sleep, timeout};
+
+use super::invalid_url;
+use crate::application::ports::{Cache, Mode, WriteOptions, WriteOutcome, Written};
+use crate::domain::entry::{Entry, EntryBatch, Value};
+use crate::domain::failure::{Failure, FailureKind};
+
+/// Redis' one thread is the limit; a few connections keep it busy, more would only cost it.
+const CONNECTIONS: usize = 4;
+
+/// A server that has not accepted a connection by then is called unreachable.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A batch without an answer for this long is unknown. Far above any healthy latency: a server
+/// that forks or rewrites its log pauses for a while.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A server that is gone this long in the middle of a run ends the run.
+const GIVE_UP: Duration = Duration::from_secs(15);
+
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const SLOWEST_RETRY: Duration = Duration::from_secs(1);
+
+/// Sets a hash only where nothing is. A transaction cannot: its commands do not see each other's
+/// answers.
+const SET_MISSING_HASH: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end \
+     for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
+     redis.call('PEXPIRE', KEYS[1], ARGV[1]) return 1";
+
+pub(super) struct RedisCache {
+    client: Client,
+    slots: Vec<Mutex<Slot>>,
+    next: AtomicUsize,
+    /// The longest value the server takes (`proto-max-bulk-len`). A longer one makes it close the
+    /// connection, and the whole batch would be lost with it.
+    longest_value: usize,
+}
+
+#[derive(Default)]
+struct Slot {
+    connection: Option<MultiplexedConnection>,
+    /// Counts the connections, so that a broken one is thrown away once.
+    generation: u64,
+    /// When a connection attempt first failed.
+    down_since: Option<Instant>,
+}
+
+impl RedisCache {
+    pub(super) async fn connect(url: &str) -> Result<Self, Failure> {
+        let client = Client::open(url).map_err(|_| invalid_url("it cannot be parsed"))?;
+        let mut cache = Self {
+            client,
+            slots: (0..CONNECTIONS).map(|_| Mutex::default()).collect(),
+            next: AtomicUsize::new(0),
+            longest_value: 512 * 1024 * 1024,
+        };
+        let mut connection = cache.open().await.map_err(|error| cache.connect_failure(&error))?;
+        let mut questions = redis::pipe();
+        questions.ignore_errors().cmd("PING").cmd("CONFIG").arg("GET").arg("proto-max-bulk-len");
+        // Connecting proves nothing: a server that wants a password says so to the first command.
+        let replies: RedisResult<Vec<RedisResult<Reply>>> = questions.query_async(&mut connection).await;
+        let replies = replies.map_err(|error| cache.connect_failure(&error))?;
+        if let Some(Err(error)) = replies.first()
+            && matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "DENIED"))
+        {
+            return Err(cache.connect_failure(error));
+        }
+        // CONFIG may be denied; then the default stands.
+        if let Some(Ok(reply)) = replies.into_iter().nth(1)
+            && let Ok(settings) = redis::from_redis_value::<Vec<String>>(reply)
+            && let Some(limit) = settings.get(1).and_then(|limit| limit.parse().ok())
+        {
+            cache.longest_value = limit;
+        }
+        cache.slots[0].get_mut().connection = Some(connection);
+        Ok(cache)
+    }
+
+    async fn open(&self) -> RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT));
+        // The name resolution and the handshake have no time limit of their own.
+        let open = self.client.get_multiplexed_async_connection_with_config(&config);
+        match timeout(2 * CONNECT_TIMEOUT, open).await {
+            Ok(result) => result,
+            Err(_) => Err((ErrorKind::Io, "no answer").into()),
+        }
+    }
+
+    fn place(&self) -> String {
+        self.client.get_connection_info().addr().to_string()
+    }
+
+    fn connect_failure(&self, error: &RedisError) -> Failure {
+        if let Some(failure) = self.refusal(error) {
+            return failure;
+        }
+        let place = self.place();
+        let tls = matches!(
+            self.client.get_connection_info().addr(),
+            redis::ConnectionAddr::TcpTls { .. }
+        );
+        if matches!(error.kind(), ErrorKind::Client | ErrorKind::InvalidClientConfig) || error.detail().is_some_and(|d| d.contains("DB index")) {
+            return Failure::new(
+                FailureKind::Config,
+                format!("the cache at {place} does not have what the URL asks for"),
+                words(error),
+            )
+            .hint("check the database index and the options in the cache URL");
+        }
+        let hint = match (tls, error.is_timeout() || error.is_connection_dropped()) {
+            (true, _) => "check that it runs and speaks TLS on this port (redis:// is without), and that its certificate is trusted",
+            (false, true) => "check that it runs, that it has connections left (maxclients), and whether it wants TLS (rediss://)",
+            (false, false) => "check that it runs, and host and port in the cache URL",
+        };
+        Failure::new(FailureKind::CacheUnreachable, format!("cannot reach the cache at {place}"), words(error)).hint(hint)
+    }
+
+    /// The failure that ends the run, if the server's answer is one.
+    fn refusal(&self, error: &RedisError) -> Option<Failure> {
+        let place = self.place();
+        let failure = |kind, what: &str, hint: &str| {
+            Some(Failure::new(kind, format!("{what} at {place}"), words(error)).hint(hint))
+        };
+        if error.kind() == ErrorKind::AuthenticationFailed {
+            return failure(FailureKind::CacheDenied, "the cache refuses the password", "check user and password in the cache URL");
+        }
+        match error.code()? {
+            "NOAUTH" => failure(FailureKind::CacheDenied, "the cache wants a password", "put it into the cache URL: redis://:PASSWORD@HOST"),
+            "WRONGPASS" => failure(FailureKind::CacheDenied, "the cache refuses the password", "check user and password in the cache URL"),
+            "DENIED" => failure(FailureKind::CacheDenied, "the cache is in protected mode", "give it a password or bind it to this host"),
+            "NOPERM" if !error.detail().unwrap_or_default().contains("key") => failure(
+                FailureKind::CacheDenied,
+                "the cache refuses this user a command",
+                "a run needs +set and +ping; hashes +multi +exec +del +hset +pexpire, with --mode only-missing +eval",
+            ),
+            "OOM" => failure(FailureKind::CacheRefused, "the cache is full", "raise maxmemory, choose an evicting maxmemory-policy, or warm less (--limit, --exclude)"),
+            "READONLY" => failure(FailureKind::CacheRefused, "the cache takes no writes: it is a replica", "give the URL of its primary"),
+            "MISCONF" => failure(FailureKind::CacheRefused, "the cache takes no writes", "it cannot save to its disk: see rdb_last_bgsave_status in INFO and its log"),
+            "MOVED" | "ASK" | "CROSSSLOT" => failure(FailureKind::CacheRefused, "the cache is a cluster", "this version writes to a single server; give the URL of one"),
+            _ => None,
+        }
+    }
+
+    /// Sends entries as one pipeline.
+    async fn send(&self, slot: usize, batch: &EntryBatch, range: Range<usize>, how: WriteOptions) -> Result<Vec<RedisResult<Reply>>, Lost> {
+        let (mut connection, generation) = self.connection(slot).await?;
+        let mut pipe = Pipeline::with_capacity(range.len());
+        pipe.ignore_errors();
+        for entry in range.filter_map(|i| batch.get(i)) {
+            add(&mut pipe, entry, how);
+        }
+        match pipe.query_async(&mut connection).await {
+            Ok(replies) => {
+                let mut slot = self.slots[slot].lock().await;
+                slot.down_since = None;
+                Ok(replies)
+            }
+            Err(error) => {
+                let mut slot = self.slots[slot].lock().await;
+                if slot.generation == generation {
+                    slot.connection = None;
+                }
+                Err(Lost::Answer(words(&error)))
+            }
+        }
+    }
+
+    /// The slot's connection, opened again when it broke.
+    async fn connection(&self, slot: usize) -> Result<(MultiplexedConnection, u64), Lost> {
+        // Held while connecting: the other batches of this slot wait for the same connection.
+        let mut slot = self.slots[slot].lock().await;
+        if let Some(connection) = &slot.connection {
+            return Ok((connection.clone(), slot.generation));
+        }
+        let mut pause = FIRST_RETRY;
+        loop {
+            let gone = slot.down_since.map_or(Duration::ZERO, |since| since.elapsed());
+            match self.open().await {
+                Ok(connection) => {
+                    slot.generation += 1;
+                    slot.connection = Some(connection.clone());
+                    return Ok((connection, slot.generation));
+                }
+                Err(error) => {
+                    if let Some(failure) = self.refusal(&error) {
+                        return Err(Lost::Server(failure));
+                    }
+                    if gone >= GIVE_UP {
+                        let mut failure = self.connect_failure(&error);
+                        failure.what = format!("lost the cache at {} in the middle of the run", self.place());
+                        return Err(Lost::Server(failure));
+                    }
+                    slot.down_since.get_or_insert_with(Instant::now);
+                    sleep(pause).await;
+                    pause = (pause * 2).min(SLOWEST_RETRY);
+                }
+            }
+        }
+    }
+
+    async fn write_batch(&self, batch: &EntryBatch, how: WriteOptions) -> Written {
+        let slot = self.next.fetch_add(1, Ordering::Relaxed) % CONNECTIONS;
+        let mut delivery = Delivery::new(batch.len());
+        for (i, entry) in batch.iter().enumerate() {
+            if longest_part(entry) > self.longest_value {
+                delivery.settle(i, WriteOutcome::Failed(format!(
+                    "{} bytes is more than the server takes in one value (proto-max-bulk-len is {})",
+                    longest_part(entry), self.longest_value
+                )));
+            }
+        }
+        let mut parts: VecDeque<(Range<usize>, u32)> = delivery.open_ranges(0..batch.len(), 0);
+        let mut busy_since: Option<Instant> = None;
+        while let Some((range, losses)) = parts.pop_front() {
+            match self.send(slot, batch, range.clone(), how).await {
+                Ok(replies) => {
+                    let mut replies = replies.into_iter();
+                    for i in range.clone() {
+                        let Some(entry) = batch.get(i) else { break };
+                        let judged = judge(&mut replies, entry, how);
+                        self.settle(&mut delivery, i, judged, busy_since);
+                    }
+                    if delivery.fatal.is_some() {
+                        break;
+                    }
+                    let again = delivery.open_ranges(range, losses);
+                    if !again.is_empty() {
+                        busy_since.get_or_insert_with(Instant::now);
+                        sleep(SLOWEST_RETRY / 4).await;
+                        parts.extend(again);
+                    }
+                }
+                Err(Lost::Server(failure)) => {
+                    delivery.fatal = Some(failure);
+                    break;
+                }
+                // The server is up (it takes connections) and breaks this one: after two losses the
+                // entry that does it is looked for.
+                Err(Lost::Answer(why)) if losses > 0 && range.len() == 1 => {
+                    let why = format!("{why}; the server breaks the connection over this entry");
+                    delivery.settle(range.start, WriteOutcome::Unknown(why));
+                }
+                Err(Lost::Answer(_)) if losses > 0 => {
+                    let middle = range.start + range.len() / 2;
+                    parts.push_front((middle..range.end, losses));
+                    parts.push_front((range.start..middle, losses));
+                }
+                Err(Lost::Answer(_)) => parts.push_front((range, losses + 1)),
+            }
+        }
+        delivery.finish()
+    }
+
+    fn settle(&self, delivery: &mut Delivery, i: usize, judged: Judged, busy_since: Option<Instant>) {
+        match judged {
+            Judged::Done(outcome) => delivery.settle(i, outcome),
+            Judged::Refused(error) => {
+                if let Some(failure) = self.refusal(&error) {
+                    delivery.fatal.get_or_insert(failure);
+                } else if is_transient(&error) && busy_since.is_none_or(|since| since.elapsed() < GIVE_UP) {
+                    return;
+                }
+                delivery.settle(i, WriteOutcome::Failed(words(&error)));
+            }
+        }
+    }
+}
+
+impl Cache for RedisCache {
+    fn write<'a>(&'a self, batch: &'a EntryBatch, how: WriteOptions) -> BoxFuture<'a, Written> {
+        self.write_batch(batch, how).boxed()
+    }
+}
+
+/// Why a pipeline has no replies.
+enum Lost {
+    /// The connection broke or the answer did not come in time.
+    Answer(String),
+    /// The server is gone or refuses us.
+    Server(Failure),
+}
+
+enum Judged {
+    Done(WriteOutcome),
+    Refused(RedisError),
+}
+
+/// The outcomes of a batch as they come in.
+struct Delivery {
+    outcomes: Vec<Option<WriteOutcome>>,
+    fatal: Option<Failure>,
+}
+
+impl Delivery {
+    fn new(entries: usize) -> Self {
+        Self {
+            outcomes: vec![None; entries],
+            fatal: None,
+        }
+    }
+
+    fn settle(&mut self, i: usize, outcome: WriteOutcome) {
+        self.outcomes[i] = Some(outcome);
+    }
+
+    /// What is not settled yet of `range`, as runs of neighbours.
+    fn open_ranges(&self, range: Range<usize>, losses: u32) -> VecDeque<(Range<usize>, u32)> {
+        let mut open: VecDeque<(Range<usize>, u32)> = VecDeque::new();
+        for i in range.filter(|i| self.outcomes[*i].is_none()) {
+            match open.back_mut() {
+                Some((last, _)) if last.end == i => last.end = i + 1,
+                _ => open.push_back((i..i + 1, losses)),
+            }
+        }
+        open
+    }
+
+    fn finish(self) -> Written {
+        let why = self.fatal.as_ref().map_or("no answer", |failure| failure.why.as_str());
+        let unknown = || WriteOutcome::Unknown(why.to_owned());
+        let outcomes = self.outcomes.into_iter().map(|o| o.unwrap_or_else(unknown));
+        Written {
+            outcomes: outcomes.collect(),
+            fatal: self.fatal,
+        }
+    }
+}
+
+/// Adds the commands that store an entry.
+fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: WriteOptions) {
+    let ttl = how.ttl.millis_for(entry.key);
+    match (entry.value, how.mode) {
+        (Value::Text(text), mode) => {
+            let set = pipe.cmd("SET").arg(entry.key).arg(text).arg("PX").arg(ttl);
+            if mode == Mode::OnlyMissing {
+                set.arg("NX");
+            }
+        }
+        (Value::Hash(fields), Mode::Refresh) => {
+            pipe.cmd("MULTI").cmd("DEL").arg(entry.key).cmd("HSET").arg(entry.key);
+            for (field, value) in fields.iter() {
+                pipe.arg(field).arg(value);
+            }
+            pipe.cmd("PEXPIRE").arg(entry.key).arg(ttl).cmd("EXEC");
+        }
+        (Value::Hash(fields), Mode::OnlyMissing) => {
+            pipe.cmd("EVAL").arg(SET_MISSING_HASH).arg(1).arg(entry.key).arg(ttl);
+            for (field, value) in fields.iter() {
+                pipe.arg(field).arg(value);
+            }
+        }
+    }
+}
+
+/// Takes the replies of an entry's commands and says what they mean.
+fn judge(replies: &mut impl Iterator<Item = RedisResult<Reply>>, entry: Entry<'_>, how: WriteOptions) -> Judged {
+    let commands = match (entry.value, how.mode) {
+        (Value::Hash(_), Mode::Refresh) => 5,
+        _ => 1,
+    };
+    let mut last = Err((ErrorKind::Parse, "a reply is missing").into());
+    let mut first_error = None;
+    for reply in replies.take(commands) {
+        if let Err(error) = &reply {
+            first_error.get_or_insert_with(|| error.clone());
+        }
+        last = reply;
+    }
+    match (first_error, last) {
+        // EXECABORT says only that something was wrong before; the first error says what.
+        (Some(error), _) | (None, Err(error)) => Judged::Refused(error),
+        (None, Ok(Reply::Nil | Reply::Int(0))) => Judged::Done(WriteOutcome::AlreadyPresent),
+        (None, Ok(Reply::Array(results))) => {
+            let refused = results.into_iter().find_map(|result| match result {
+                Reply::ServerError(error) => Some(RedisError::from(error)),
+                _ => None,
+            });
+            refused.map_or(Judged::Done(WriteOutcome::Stored), Judged::Refused)
+        }
+        (None, Ok(_)) => Judged::Done(WriteOutcome::Stored),
+    }
+}
+
+/// The server asks to come back later.
+fn is_transient(error: &RedisError) -> bool {
+    matches!(
+        error.code(),
+        Some("LOADING" | "BUSY" | "TRYAGAIN" | "MASTERDOWN" | "CLUSTERDOWN" | "NOREPLICAS")
+    )
+}
+
+fn longest_part(entry: Entry<'_>) -> usize {
+    let value = match entry.value {
+        Value::Text(text) => text.len(),
+        Value::Hash(fields) => fields.iter().map(|(f, v)| f.len().max(v.len())).max().unwrap_or(0),
+    };
+    value.max(entry.key.len())
+}
+
+/// An error in one short line: the server's code and sentence, or what broke.
+fn words(error: &RedisError) -> String {
+    let text = match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) if error.is_timeout() => "no answer in time".to_owned(),
+        (None, _) if error.kind() == ErrorKind::AuthenticationFailed => "the password is wrong".to_owned(),
+        (None, Some(detail)) => detail.to_owned(),
+        (None, None) if error.is_io_error() || error.is_connection_dropped() => error.to_string(),
+        (None, None) => error.category().to_owned(),
+    };
+    crate::domain::key::shortened(text.lines().next().unwrap_or_default(), 200)
+}

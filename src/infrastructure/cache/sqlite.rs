@@ -1,0 +1,145 @@
+//! The embedded cache: one SQLite file that keeps key, type, value and expiry.
+//!
+//! ```sql
+//! SELECT value FROM entries WHERE key = CAST('Product:id:1' AS BLOB) AND expires_at > unixepoch() * 1000
+//! ```
+
+use std::str::FromStr as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use tokio::sync::Mutex;
+
+use super::invalid_url;
+use crate::application::ports::{Cache, Mode, WriteOptions, WriteOutcome, Written};
+use crate::domain::entry::{Entry, EntryBatch, Value};
+use crate::domain::failure::{Failure, FailureKind};
+
+/// Keys are bytes, as Redis' are. `expires_at` is in milliseconds since 1970; an entry past it
+/// does not exist. A hash is stored as a JSON object of its fields.
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
+    key        BLOB PRIMARY KEY,
+    type       TEXT NOT NULL,
+    value      BLOB NOT NULL,
+    expires_at INTEGER NOT NULL
+) WITHOUT ROWID";
+
+const STORE: &str = "INSERT INTO entries (key, type, value, expires_at) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (key) DO UPDATE
+    SET type = excluded.type, value = excluded.value, expires_at = excluded.expires_at
+    WHERE ?5 OR entries.expires_at <= ?6";
+
+pub struct SqliteCache {
+    /// SQLite has one writer; so have we.
+    connection: Mutex<SqliteConnection>,
+    file: String,
+}
+
+impl SqliteCache {
+    /// Opens the file, or makes it, and drops what has expired.
+    ///
+    /// # Errors
+    /// When the file cannot be used as a cache.
+    pub async fn open(url: &str) -> Result<Self, Failure> {
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(|_| invalid_url("it cannot be parsed"))?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A cache that a power cut empties is a cold cache, no loss.
+            .synchronous(SqliteSynchronous::Off)
+            .busy_timeout(Duration::from_secs(5))
+            .disable_statement_logging();
+        let file = options.get_filename().display().to_string();
+        let failure = |error: &sqlx::Error| {
+            Failure::new(FailureKind::CacheUnreachable, format!("cannot use the cache file {file}"), words(error))
+                .hint("check the path, its permissions, and that the file is a cache of shopwarm's")
+        };
+        let mut connection = options.connect().await.map_err(|e| failure(&e))?;
+        connection.execute(SCHEMA).await.map_err(|e| failure(&e))?;
+        sqlx::query("DELETE FROM entries WHERE expires_at <= ?")
+            .bind(now_millis())
+            .execute(&mut connection)
+            .await
+            .map_err(|e| failure(&e))?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+            file,
+        })
+    }
+
+    async fn write_batch(&self, batch: &EntryBatch, how: WriteOptions) -> Written {
+        let mut connection = self.connection.lock().await;
+        match store(&mut connection, batch, how).await {
+            Ok(outcomes) => Written { outcomes, fatal: None },
+            // The transaction is rolled back: none of it is stored.
+            Err(error) => {
+                let what = format!("cannot write to the cache file {}", self.file);
+                let failure = Failure::new(FailureKind::CacheRefused, what, words(&error))
+                    .hint("check the disk's free space and the file's permissions");
+                Written {
+                    outcomes: vec![WriteOutcome::Failed(failure.why.clone()); batch.len()],
+                    fatal: Some(failure),
+                }
+            }
+        }
+    }
+}
+
+impl Cache for SqliteCache {
+    fn write<'a>(&'a self, batch: &'a EntryBatch, how: WriteOptions) -> BoxFuture<'a, Written> {
+        self.write_batch(batch, how).boxed()
+    }
+}
+
+async fn store(connection: &mut SqliteConnection, batch: &EntryBatch, how: WriteOptions) -> Result<Vec<WriteOutcome>, sqlx::Error> {
+    let now = now_millis();
+    let mut outcomes = Vec::with_capacity(batch.len());
+    let mut transaction = connection.begin().await?;
+    for entry in batch.iter() {
+        let ttl = i64::try_from(how.ttl.millis_for(entry.key)).unwrap_or(i64::MAX);
+        let (kind, value) = stored_form(entry);
+        let done = sqlx::query(STORE)
+            .bind(entry.key)
+            .bind(kind)
+            .bind(value)
+            .bind(now.saturating_add(ttl))
+            .bind(how.mode == Mode::Refresh)
+            .bind(now)
+            .execute(&mut *transaction)
+            .await?;
+        outcomes.push(match done.rows_affected() {
+            0 => WriteOutcome::AlreadyPresent,
+            _ => WriteOutcome::Stored,
+        });
+    }
+    transaction.commit().await?;
+    Ok(outcomes)
+}
+
+fn stored_form(entry: Entry<'_>) -> (&'static str, Vec<u8>) {
+    match entry.value {
+        Value::Text(text) => ("string", text.to_vec()),
+        Value::Hash(fields) => {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let pairs = fields.iter().map(|(name, value)| (text(name), text(value).into()));
+            let object: serde_json::Map<String, serde_json::Value> = pairs.collect();
+            ("hash", serde_json::Value::Object(object).to_string().into_bytes())
+        }
+    }
+}
+
+fn now_millis() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn words(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        _ => "the file cannot be read or written".to_owned(),
+    }
+}

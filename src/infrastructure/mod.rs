@@ -1,0 +1,5 @@
+//! The world outside, one technology a file, behind the application's ports.
+
+pub mod cache;
+pub mod demo;
+pub mod source;

@@ -1,0 +1,276 @@
+//! MySQL and MariaDB: the binary protocol's formats, straight to JSON.
+
+use std::str::FromStr as _;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use sqlx::error::DatabaseError;
+use sqlx::mysql::{MySqlColumn, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow};
+use sqlx::{Column as _, ConnectOptions as _, Decode, Executor as _, Row as _, TypeInfo as _};
+
+use super::{Driver, Explained, Refusal, SessionOptions, invalid_url, prepared, safe};
+use crate::application::ports::Query;
+use crate::domain::Dialect;
+use crate::domain::encode::{Date, Scalar, encode};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::row::{Column, ColumnKind, RowBatch};
+
+pub(super) struct Mysql {
+    connect: MySqlConnectOptions,
+    options: SessionOptions,
+}
+
+impl Mysql {
+    pub(super) fn new(url: &str, options: SessionOptions) -> Result<Self, Failure> {
+        let connect = MySqlConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))?;
+        Ok(Self {
+            connect: connect.disable_statement_logging(),
+            options,
+        })
+    }
+}
+
+impl Driver for Mysql {
+    type Db = sqlx::MySql;
+    type Codec = Codec;
+
+    const DIALECT: Dialect = Dialect::Mysql;
+
+    fn place(&self) -> String {
+        match self.connect.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", self.connect.get_host(), self.connect.get_port()),
+        }
+    }
+
+    fn options(&self) -> SessionOptions {
+        self.options
+    }
+
+    async fn connect(&self) -> Result<MySqlConnection, sqlx::Error> {
+        let mut connection = self.connect.connect().await?;
+        let timeout = self.options.statement_timeout;
+        let (seconds, millis) = (timeout.as_secs_f64(), timeout.as_millis());
+        for setting in [
+            "SET SESSION TRANSACTION READ ONLY",
+            // Orders with their items are put together by GROUP_CONCAT, which cuts silently.
+            "SET SESSION group_concat_max_len = 67108864",
+            // The server gives up on a client that does not read for a minute, else.
+            "SET SESSION net_write_timeout = 600",
+        ] {
+            connection.execute(setting).await?;
+        }
+        // MariaDB knows the first, MySQL the second.
+        let mariadb = format!("SET SESSION max_statement_time = {seconds}");
+        if connection.execute(sqlx::raw_sql(safe(&mariadb))).await.is_err() {
+            let mysql = format!("SET SESSION max_execution_time = {millis}");
+            connection.execute(sqlx::raw_sql(safe(&mysql))).await?;
+        }
+        Ok(connection)
+    }
+
+    fn describe<'c>(
+        &'c self,
+        connection: &'c mut MySqlConnection,
+        sql: &'c str,
+    ) -> BoxFuture<'c, Result<Vec<Column>, Refusal>> {
+        prepared::<Self>(connection, sql, |described| {
+            let declared = described.type_info().name().to_owned();
+            if let Codec::Unknown = Codec::of(&declared) {
+                return Err(declared.to_ascii_lowercase());
+            }
+            let kind = match declared.as_str() {
+                "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" | "YEAR" => ColumnKind::Integer,
+                "CHAR" | "VARCHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" => ColumnKind::Text,
+                _ => ColumnKind::Other(declared.clone()),
+            };
+            Ok(Column {
+                name: described.name().to_owned(),
+                kind,
+                declared,
+            })
+        })
+        .boxed()
+    }
+
+    fn codec(_: &Column, described: &MySqlColumn) -> Codec {
+        Codec::of(described.type_info().name())
+    }
+
+    fn decode(codecs: &[Codec], query: &Query, row: &MySqlRow, out: &mut RowBatch) {
+        for (i, codec) in codecs.iter().enumerate() {
+            let hint = query.hints[i];
+            out.push_cell(|out| {
+                let value = row.try_get_raw(i).map_err(|_| "the column is missing".to_owned())?;
+                // Not `is_null`: the driver calls a zero date NULL, and that would hide it.
+                let value = match <&[u8] as Decode<sqlx::MySql>>::decode(value) {
+                    Err(_) => Scalar::Null,
+                    Ok(wire) => codec.decode(wire)?,
+                };
+                encode(value, hint, out)
+            });
+        }
+    }
+
+    /// Nothing cheap is near the truth: only the operator's own limit is known.
+    fn estimate<'c>(_: &'c mut MySqlConnection, sql: &'c str) -> BoxFuture<'c, Option<u64>> {
+        let limit = sql.rsplit_once(" LIMIT ").and_then(|(_, n)| n.parse().ok());
+        async move { limit }.boxed()
+    }
+
+    fn explain(error: &dyn DatabaseError) -> Explained {
+        let error = error.try_downcast_ref::<MySqlDatabaseError>();
+        let (kind, hint) = match error.map_or(0, MySqlDatabaseError::number) {
+            1044 | 1045 | 1698 => (
+                FailureKind::SourceDenied,
+                Some("check user and password in the database URL"),
+            ),
+            1142 | 1143 | 1227 => (
+                FailureKind::SourceDenied,
+                Some("GRANT SELECT on the table to this user, or leave the strategy out with --exclude"),
+            ),
+            1049 => (FailureKind::Config, Some("check the database's name in the URL")),
+            1040 | 1203 | 1226 => (
+                FailureKind::SourceUnreachable,
+                Some("the server has no connection left; shopwarm needs one"),
+            ),
+            1053 | 1927 => (
+                FailureKind::SourceUnreachable,
+                Some("the server is stopping; run again when it is up"),
+            ),
+            1054 | 1146 => (FailureKind::Query, Some(super::SCHEMA_HINT)),
+            1969 | 3024 => (
+                FailureKind::Query,
+                Some("--statement-timeout sets how long a query may take"),
+            ),
+            _ => (FailureKind::Query, None),
+        };
+        Explained {
+            kind,
+            message: error.map_or_else(|| "refused".to_owned(), |e| e.message().to_owned()),
+            position: None,
+            hint,
+        }
+    }
+}
+
+fn malformed() -> String {
+    "the database sent a value of another format than its type has".to_owned()
+}
+
+/// How to read one type's binary format.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Codec {
+    Bool,
+    Int,
+    Uint,
+    Float,
+    Double,
+    Decimal,
+    Text,
+    Bytes,
+    Json,
+    Date,
+    DateTime,
+    Timestamp,
+    Time,
+    Null,
+    Unknown,
+}
+
+impl Codec {
+    fn of(name: &str) -> Self {
+        match name {
+            "BOOLEAN" => Self::Bool,
+            "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => Self::Int,
+            "TINYINT UNSIGNED" | "SMALLINT UNSIGNED" | "MEDIUMINT UNSIGNED" | "INT UNSIGNED" | "BIGINT UNSIGNED"
+            | "YEAR" => Self::Uint,
+            "FLOAT" => Self::Float,
+            "DOUBLE" => Self::Double,
+            "DECIMAL" => Self::Decimal,
+            "CHAR" | "VARCHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" | "ENUM" | "SET" => Self::Text,
+            "BINARY" | "VARBINARY" | "TINYBLOB" | "BLOB" | "MEDIUMBLOB" | "LONGBLOB" | "BIT" => Self::Bytes,
+            "JSON" => Self::Json,
+            "DATE" => Self::Date,
+            "DATETIME" => Self::DateTime,
+            "TIMESTAMP" => Self::Timestamp,
+            "TIME" => Self::Time,
+            "NULL" => Self::Null,
+            _ => Self::Unknown,
+        }
+    }
+
+    fn decode(self, wire: &[u8]) -> Result<Scalar<'_>, String> {
+        Ok(match self {
+            // TINYINT(1) is how this database writes BOOLEAN, and also a small number.
+            Self::Bool => match signed(wire)? {
+                0 => Scalar::Bool(false),
+                1 => Scalar::Bool(true),
+                other => Scalar::Int(other),
+            },
+            Self::Int => Scalar::Int(signed(wire)?),
+            Self::Uint => Scalar::Uint(unsigned(wire)?),
+            Self::Float => Scalar::Float32(f32::from_le_bytes(wire.try_into().map_err(|_| malformed())?)),
+            Self::Double => Scalar::Float64(f64::from_le_bytes(wire.try_into().map_err(|_| malformed())?)),
+            Self::Decimal => Scalar::Decimal(std::str::from_utf8(wire).map_err(|_| malformed())?),
+            Self::Text => Scalar::Text(wire),
+            Self::Bytes => Scalar::Bytes(wire),
+            Self::Json => Scalar::Json(wire),
+            Self::Date => Scalar::Date(date_time(wire)?.0),
+            // Sessions run in UTC, so that is what a TIMESTAMP comes in.
+            Self::DateTime | Self::Timestamp => {
+                let (date, micros) = date_time(wire)?;
+                let utc = matches!(self, Self::Timestamp);
+                Scalar::DateTime { date, micros, utc }
+            }
+            Self::Time => Scalar::Time {
+                micros: time(wire)?,
+                utc: false,
+            },
+            Self::Null => Scalar::Null,
+            Self::Unknown => return Err("its type has no JSON form".into()),
+        })
+    }
+}
+
+fn unsigned(wire: &[u8]) -> Result<u64, String> {
+    if wire.len() > 8 {
+        return Err(malformed());
+    }
+    let bytes = wire.iter().rev();
+    Ok(bytes.fold(0, |value, byte| value << 8 | u64::from(*byte)))
+}
+
+fn signed(wire: &[u8]) -> Result<i64, String> {
+    let unused = 64 - 8 * u32::try_from(wire.len()).unwrap_or_default().clamp(1, 8);
+    Ok((unsigned(wire)? << unused).cast_signed() >> unused)
+}
+
+/// A length byte, then as much of year, month, day, hour, minute, second, microsecond as is not
+/// zero at the end.
+fn date_time(wire: &[u8]) -> Result<(Date, i64), String> {
+    let fields = wire.get(1..).ok_or_else(malformed)?;
+    let at = |i: usize| fields.get(i).copied().unwrap_or(0);
+    let date = Date {
+        year: i64::from(u16::from_le_bytes([at(0), at(1)])),
+        month: at(2),
+        day: at(3),
+    };
+    if date.month == 0 || date.day == 0 {
+        return Err("a zero date is no date".into());
+    }
+    let seconds = i64::from(at(4)) * 3600 + i64::from(at(5)) * 60 + i64::from(at(6));
+    let micros = u32::from_le_bytes([at(7), at(8), at(9), at(10)]);
+    Ok((date, seconds * 1_000_000 + i64::from(micros)))
+}
+
+/// A length byte, then sign, days, hours, minutes, seconds, microseconds.
+fn time(wire: &[u8]) -> Result<i64, String> {
+    let fields = wire.get(1..).ok_or_else(malformed)?;
+    let at = |i: usize| fields.get(i).copied().unwrap_or(0);
+    let int = |i: usize| i64::from(u32::from_le_bytes([at(i), at(i + 1), at(i + 2), at(i + 3)]));
+    let hours = int(1) * 24 + i64::from(at(5));
+    let seconds = hours * 3600 + i64::from(at(6)) * 60 + i64::from(at(7));
+    let micros = seconds * 1_000_000 + int(8);
+    Ok(if at(0) == 1 { -micros } else { micros })
+}

@@ -1,0 +1,386 @@
+//! PostgreSQL: the binary wire format of its types, straight to JSON.
+
+use std::str::FromStr as _;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{
+    PgColumn, PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow, PgTypeInfo, PgTypeKind,
+};
+use sqlx::{Column as _, ConnectOptions as _, Executor as _, Row as _, TypeInfo as _, ValueRef as _};
+
+use super::{Driver, Explained, Refusal, SessionOptions, invalid_url, prepared, safe};
+use crate::application::ports::Query;
+use crate::domain::Dialect;
+use crate::domain::encode::{Date, Hint, Scalar, encode};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::row::{Column, ColumnKind, RowBatch};
+
+/// Days and microseconds from 1970-01-01, which everybody counts from, to PostgreSQL's 2000-01-01.
+const EPOCH_DAYS: i64 = 10_957;
+const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400_000_000;
+
+pub(super) struct Postgres {
+    connect: PgConnectOptions,
+    options: SessionOptions,
+}
+
+impl Postgres {
+    pub(super) fn new(url: &str, options: SessionOptions) -> Result<Self, Failure> {
+        let connect = PgConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))?;
+        Ok(Self {
+            connect: connect.application_name("shopwarm").disable_statement_logging(),
+            options,
+        })
+    }
+}
+
+impl Driver for Postgres {
+    type Db = sqlx::Postgres;
+    type Codec = Codec;
+
+    const DIALECT: Dialect = Dialect::Postgres;
+
+    fn place(&self) -> String {
+        match self.connect.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", self.connect.get_host(), self.connect.get_port()),
+        }
+    }
+
+    fn options(&self) -> SessionOptions {
+        self.options
+    }
+
+    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = self.connect.connect().await?;
+        // Statements, not start-up options: connection poolers refuse options they do not know.
+        let millis = self.options.statement_timeout.as_millis();
+        let settings = format!(
+            "SET default_transaction_read_only = on; SET statement_timeout = {millis}; \
+             SET lock_timeout = {millis}; SET TimeZone = 'UTC'"
+        );
+        connection.execute(sqlx::raw_sql(safe(&settings))).await?;
+        // From version 14 on, a query whose client has gone ends by itself.
+        let _ = connection
+            .execute("SET client_connection_check_interval = 1000")
+            .await;
+        Ok(connection)
+    }
+
+    fn describe<'c>(
+        &'c self,
+        connection: &'c mut PgConnection,
+        sql: &'c str,
+    ) -> BoxFuture<'c, Result<Vec<Column>, Refusal>> {
+        prepared::<Self>(connection, sql, |described| {
+            let info = described.type_info();
+            if let Codec::Unknown = Codec::of(info) {
+                return Err(info.name().to_ascii_lowercase());
+            }
+            let declared = info.name().to_ascii_uppercase();
+            let kind = match declared.as_str() {
+                "INT2" | "INT4" | "INT8" | "OID" => ColumnKind::Integer,
+                "TEXT" | "VARCHAR" | "NAME" => ColumnKind::Text,
+                _ => ColumnKind::Other(declared.clone()),
+            };
+            Ok(Column {
+                name: described.name().to_owned(),
+                kind,
+                declared,
+            })
+        })
+        .boxed()
+    }
+
+    fn codec(_: &Column, described: &PgColumn) -> Codec {
+        Codec::of(described.type_info())
+    }
+
+    fn decode(codecs: &[Codec], query: &Query, row: &PgRow, out: &mut RowBatch) {
+        for (i, codec) in codecs.iter().enumerate() {
+            let hint = query.hints[i];
+            out.push_cell(|out| {
+                let value = row.try_get_raw(i).map_err(|_| "the column is missing".to_owned())?;
+                if value.is_null() {
+                    return encode(Scalar::Null, hint, out);
+                }
+                let wire = value.as_bytes().map_err(|_| malformed())?;
+                codec.decode(wire, hint, out)
+            });
+        }
+    }
+
+    /// The planner's estimate; reads no row.
+    fn estimate<'c>(connection: &'c mut PgConnection, sql: &'c str) -> BoxFuture<'c, Option<u64>> {
+        async move {
+            let explain = format!("EXPLAIN (FORMAT JSON) {sql}");
+            let row = connection.fetch_one(sqlx::query(safe(&explain))).await.ok()?;
+            let plan: serde_json::Value = serde_json::from_slice(row.try_get_raw(0).ok()?.as_bytes().ok()?).ok()?;
+            plan[0]["Plan"]["Plan Rows"].as_u64()
+        }
+        .boxed()
+    }
+
+    fn explain(error: &dyn DatabaseError) -> Explained {
+        let code = error.code().unwrap_or_default();
+        let (kind, hint) = match code.as_ref() {
+            "28P01" | "28000" => (
+                FailureKind::SourceDenied,
+                Some("check user and password in the database URL"),
+            ),
+            "42501" => (
+                FailureKind::SourceDenied,
+                Some("GRANT SELECT on the table to this user, or leave the strategy out with --exclude"),
+            ),
+            "3D000" => (FailureKind::Config, Some("check the database's name in the URL")),
+            "53300" => (
+                FailureKind::SourceUnreachable,
+                Some("the server has no connection left; shopwarm needs one"),
+            ),
+            "57P01" | "57P02" | "57P03" => (
+                FailureKind::SourceUnreachable,
+                Some("the server is starting or stopping; run again when it is up"),
+            ),
+            "42P01" | "42703" => (FailureKind::Query, Some(super::SCHEMA_HINT)),
+            "57014" => (
+                FailureKind::Query,
+                Some("--statement-timeout sets how long a query may take"),
+            ),
+            _ => (FailureKind::Query, None),
+        };
+        let error = error.try_downcast_ref::<PgDatabaseError>();
+        let position = error.and_then(PgDatabaseError::position);
+        Explained {
+            kind,
+            message: error.map_or_else(|| "refused".to_owned(), |e| e.message().to_owned()),
+            position: match position {
+                Some(PgErrorPosition::Original(at)) => Some(at),
+                _ => None,
+            },
+            hint,
+        }
+    }
+}
+
+fn malformed() -> String {
+    "the database sent a value of another format than its type has".to_owned()
+}
+
+/// How to read one type's binary format.
+#[derive(Clone, Debug)]
+pub(super) enum Codec {
+    Bool,
+    Int2,
+    Int4,
+    Int8,
+    Oid,
+    Float4,
+    Float8,
+    Numeric,
+    Text,
+    Uuid,
+    Date,
+    Time,
+    TimeTz,
+    Timestamp,
+    TimestampTz,
+    Json,
+    Jsonb,
+    Bytea,
+    Array(Box<Codec>),
+    Unknown,
+}
+
+impl Codec {
+    fn of(info: &PgTypeInfo) -> Self {
+        match info.kind() {
+            PgTypeKind::Enum(_) => return Self::Text,
+            PgTypeKind::Domain(base) => return Self::of(base),
+            PgTypeKind::Array(element) => {
+                return match Self::of(element) {
+                    Self::Unknown => Self::Unknown,
+                    codec => Self::Array(Box::new(codec)),
+                };
+            }
+            _ => {}
+        }
+        match info.name().to_ascii_uppercase().as_str() {
+            "BOOL" => Self::Bool,
+            "INT2" => Self::Int2,
+            "INT4" => Self::Int4,
+            "INT8" => Self::Int8,
+            "OID" => Self::Oid,
+            "FLOAT4" => Self::Float4,
+            "FLOAT8" => Self::Float8,
+            "NUMERIC" => Self::Numeric,
+            "TEXT" | "VARCHAR" | "CHAR" | "BPCHAR" | "NAME" | "\"CHAR\"" | "CITEXT" | "XML" | "UNKNOWN" => Self::Text,
+            "UUID" => Self::Uuid,
+            "DATE" => Self::Date,
+            "TIME" => Self::Time,
+            "TIMETZ" => Self::TimeTz,
+            "TIMESTAMP" => Self::Timestamp,
+            "TIMESTAMPTZ" => Self::TimestampTz,
+            "JSON" => Self::Json,
+            "JSONB" => Self::Jsonb,
+            "BYTEA" => Self::Bytea,
+            _ => Self::Unknown,
+        }
+    }
+
+    fn decode(&self, wire: &[u8], hint: Option<Hint>, out: &mut Vec<u8>) -> Result<(), String> {
+        let mut digits = String::new();
+        let value = match self {
+            Self::Array(element) => return decode_array(element, wire, out),
+            Self::Unknown => return Err("its type has no JSON form".into()),
+            Self::Numeric => {
+                numeric(wire, &mut digits)?;
+                Scalar::Decimal(&digits)
+            }
+            Self::Bool => Scalar::Bool(fixed::<1>(wire)? != [0]),
+            Self::Int2 => Scalar::Int(i16::from_be_bytes(fixed(wire)?).into()),
+            Self::Int4 => Scalar::Int(i32::from_be_bytes(fixed(wire)?).into()),
+            Self::Int8 => Scalar::Int(i64::from_be_bytes(fixed(wire)?)),
+            Self::Oid => Scalar::Uint(u32::from_be_bytes(fixed(wire)?).into()),
+            Self::Float4 => Scalar::Float32(f32::from_be_bytes(fixed(wire)?)),
+            Self::Float8 => Scalar::Float64(f64::from_be_bytes(fixed(wire)?)),
+            Self::Text => Scalar::Text(wire),
+            Self::Uuid => Scalar::Uuid(fixed(wire)?),
+            Self::Date => match i32::from_be_bytes(fixed(wire)?) {
+                i32::MAX | i32::MIN => return Err("infinity is no date".into()),
+                days => Scalar::Date(Date::from_unix_days(i64::from(days) + EPOCH_DAYS)),
+            },
+            Self::Time => Scalar::Time {
+                micros: i64::from_be_bytes(fixed(wire)?),
+                utc: false,
+            },
+            Self::TimeTz => time_tz(fixed(wire)?),
+            Self::Timestamp | Self::TimestampTz => match i64::from_be_bytes(fixed(wire)?) {
+                i64::MAX | i64::MIN => return Err("infinity is no moment".into()),
+                micros => Scalar::date_time_from_unix_micros(
+                    micros.saturating_add(EPOCH_MICROS),
+                    matches!(self, Self::TimestampTz),
+                ),
+            },
+            Self::Json => Scalar::Json(wire),
+            // The first byte is the format's version.
+            Self::Jsonb => Scalar::Json(wire.get(1..).ok_or_else(malformed)?),
+            Self::Bytea => Scalar::Bytes(wire),
+        };
+        encode(value, hint, out)
+    }
+}
+
+fn fixed<const N: usize>(wire: &[u8]) -> Result<[u8; N], String> {
+    wire.try_into().map_err(|_| malformed())
+}
+
+/// Microseconds since midnight, and the zone as seconds west of Greenwich.
+fn time_tz(wire: [u8; 12]) -> Scalar<'static> {
+    let (micros, zone) = wire.split_at(8);
+    let micros = i64::from_be_bytes(micros.try_into().unwrap_or_default());
+    let west = i32::from_be_bytes(zone.try_into().unwrap_or_default());
+    Scalar::Time {
+        micros: (micros + i64::from(west) * 1_000_000).rem_euclid(86_400_000_000),
+        utc: true,
+    }
+}
+
+/// Base-10,000 digits to decimal ones, exactly those that the column has.
+fn numeric(wire: &[u8], out: &mut String) -> Result<(), String> {
+    let word = |i: usize| -> Result<u16, String> {
+        let bytes = wire.get(2 * i..2 * i + 2).ok_or_else(malformed)?;
+        Ok(u16::from_be_bytes(fixed(bytes)?))
+    };
+    let (count, weight, sign, scale) = (word(0)?, word(1)?.cast_signed(), word(2)?, word(3)?);
+    match sign {
+        0x0000 => {}
+        0x4000 => out.push('-'),
+        0xC000 => return Err("NaN and infinity have no JSON form".into()),
+        0xD000 | 0xF000 => return Err("NaN and infinity have no JSON form".into()),
+        _ => return Err(malformed()),
+    }
+    let group = |place: i32| -> Result<u16, String> {
+        // Groups beyond those sent are zero.
+        let index = i32::from(weight) - place;
+        if (0..i32::from(count)).contains(&index) {
+            word(4 + usize::try_from(index).unwrap_or_default())
+        } else {
+            Ok(0)
+        }
+    };
+    if weight < 0 {
+        out.push('0');
+    } else {
+        out.push_str(&group(weight.into())?.to_string());
+        for place in (0..i32::from(weight)).rev() {
+            out.push_str(&format!("{:04}", group(place)?));
+        }
+    }
+    if scale > 0 {
+        out.push('.');
+        let end = out.len() + usize::from(scale);
+        let mut place = -1;
+        while out.len() < end {
+            out.push_str(&format!("{:04}", group(place)?));
+            place -= 1;
+        }
+        out.truncate(end);
+    }
+    Ok(())
+}
+
+/// Dimensions, then elements row by row; nested as deep as it has dimensions.
+fn decode_array(element: &Codec, wire: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+    let mut rest = wire;
+    let int = |rest: &mut &[u8]| -> Result<i32, String> {
+        let (head, tail) = rest.split_first_chunk::<4>().ok_or_else(malformed)?;
+        *rest = tail;
+        Ok(i32::from_be_bytes(*head))
+    };
+    let dimensions = int(&mut rest)?;
+    int(&mut rest)?;
+    int(&mut rest)?;
+    let mut lengths = Vec::new();
+    for _ in 0..dimensions {
+        lengths.push(usize::try_from(int(&mut rest)?).map_err(|_| malformed())?);
+        int(&mut rest)?;
+    }
+    if lengths.is_empty() {
+        out.extend_from_slice(b"[]");
+        return Ok(());
+    }
+    let total: usize = lengths.iter().product();
+    for i in 0..total {
+        open_or_separate(&lengths, i, out);
+        let length = int(&mut rest)?;
+        match usize::try_from(length) {
+            Err(_) => out.extend_from_slice(b"null"),
+            Ok(length) => {
+                let (value, tail) = rest.split_at_checked(length).ok_or_else(malformed)?;
+                rest = tail;
+                element.decode(value, None, out)?;
+            }
+        }
+    }
+    out.extend(std::iter::repeat_n(b']', lengths.len()));
+    Ok(())
+}
+
+/// The brackets and the comma before element `i`.
+fn open_or_separate(lengths: &[usize], i: usize, out: &mut Vec<u8>) {
+    let mut size = 1;
+    let mut closed = 0;
+    for length in lengths.iter().rev() {
+        size *= length;
+        if i.is_multiple_of(size) {
+            closed += 1;
+        }
+    }
+    if i > 0 {
+        out.extend(std::iter::repeat_n(b']', closed));
+        out.push(b',');
+    }
+    out.extend(std::iter::repeat_n(b'[', closed));
+}

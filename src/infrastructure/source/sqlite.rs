@@ -1,0 +1,344 @@
+//! SQLite: values have types of their own here, and columns declare what they mean.
+
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use sqlx::error::DatabaseError;
+use sqlx::sqlite::{SqliteColumn, SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::{ConnectOptions as _, Decode, Executor as _, Row as _, TypeInfo as _, ValueRef as _};
+
+use super::{Driver, Explained, Refusal, SessionOptions, invalid_url, safe};
+use crate::application::ports::Query;
+use crate::domain::Dialect;
+use crate::domain::encode::{Date, Scalar, encode};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::row::{Column, ColumnKind, RowBatch};
+
+/// Virtual-machine steps between two looks at the clock.
+const STEPS: i32 = 10_000;
+
+pub(super) struct SqliteFile {
+    connect: SqliteConnectOptions,
+    file: PathBuf,
+    options: SessionOptions,
+}
+
+impl SqliteFile {
+    pub(super) fn new(url: &str, options: SessionOptions) -> Result<Self, Failure> {
+        let connect = SqliteConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))?;
+        let connect = connect
+            .read_only(true)
+            .create_if_missing(false)
+            .busy_timeout(Duration::from_secs(5))
+            .disable_statement_logging();
+        Ok(Self {
+            file: connect.get_filename().to_owned(),
+            connect,
+            options,
+        })
+    }
+}
+
+impl Driver for SqliteFile {
+    type Db = sqlx::Sqlite;
+    type Codec = Codec;
+
+    const DIALECT: Dialect = Dialect::Sqlite;
+
+    fn place(&self) -> String {
+        self.file.display().to_string()
+    }
+
+    fn options(&self) -> SessionOptions {
+        self.options
+    }
+
+    async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
+        let mut connection = self.connect.connect().await?;
+        // The file is read only now: one that is no database must fail here, not in a query.
+        connection.execute("SELECT count(*) FROM sqlite_schema").await?;
+        Ok(connection)
+    }
+
+    /// The statement timeout: the server that would keep it is this process.
+    fn before<'c>(&self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+        let deadline = Instant::now() + self.options.statement_timeout;
+        async move {
+            let mut handle = connection.lock_handle().await?;
+            handle.set_progress_handler(STEPS, move || Instant::now() < deadline);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    /// A view tells the declared type of each column, which a prepared statement does not: that is
+    /// how `NUMERIC(10,2)` keeps its digits and a timestamp its meaning.
+    fn describe<'c>(
+        &'c self,
+        connection: &'c mut SqliteConnection,
+        sql: &'c str,
+    ) -> BoxFuture<'c, Result<Vec<Column>, Refusal>> {
+        async move {
+            connection.execute("DROP VIEW IF EXISTS temp.shopwarm_query").await?;
+            let view = format!("CREATE TEMP VIEW shopwarm_query AS {sql}");
+            connection.execute(sqlx::raw_sql(safe(&view))).await?;
+            let columns = connection.fetch_all("PRAGMA temp.table_info(shopwarm_query)").await?;
+            connection.execute("DROP VIEW temp.shopwarm_query").await?;
+            let column = |row: &SqliteRow| {
+                let declared = row.try_get::<String, _>("type")?.to_ascii_uppercase();
+                Ok(Column {
+                    name: row.try_get("name")?,
+                    kind: kind(&declared),
+                    declared,
+                })
+            };
+            columns.iter().map(column).collect::<Result<_, sqlx::Error>>().map_err(Refusal::Sql)
+        }
+        .boxed()
+    }
+
+    fn codec(column: &Column, _: &SqliteColumn) -> Codec {
+        Codec::of(&column.declared)
+    }
+
+    fn decode(codecs: &[Codec], query: &Query, row: &SqliteRow, out: &mut RowBatch) {
+        for (i, codec) in codecs.iter().enumerate() {
+            let hint = query.hints[i];
+            out.push_cell(|out| {
+                let failed = |_| "the column cannot be read".to_owned();
+                let value = row.try_get_raw(i).map_err(|_| "the column is missing".to_owned())?;
+                let storage = value.type_info().name().to_owned();
+                let mut digits = String::new();
+                let stored = match storage.as_str() {
+                    "NULL" => Scalar::Null,
+                    "INTEGER" | "BOOLEAN" => Scalar::Int(<i64 as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?),
+                    "REAL" => Scalar::Float64(<f64 as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?),
+                    "BLOB" => Scalar::Bytes(<&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?),
+                    _ => Scalar::Text(<&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?),
+                };
+                encode(codec.read(stored, &mut digits), hint, out)
+            });
+        }
+    }
+
+    /// Counting is the only way, and the file is at hand.
+    fn estimate<'c>(connection: &'c mut SqliteConnection, sql: &'c str) -> BoxFuture<'c, Option<u64>> {
+        async move {
+            let count = format!("SELECT count(*) FROM ({sql})");
+            let count: i64 = sqlx::query_scalar(safe(&count)).fetch_one(connection).await.ok()?;
+            u64::try_from(count).ok()
+        }
+        .boxed()
+    }
+
+    fn explain(error: &dyn DatabaseError) -> Explained {
+        let code = error.code().unwrap_or_default();
+        let message = error.message();
+        // The extended codes keep the plain one in their low byte.
+        let (kind, hint) = match code.parse::<u32>().map_or(0, |code| code & 0xff) {
+            14 => (FailureKind::SourceUnreachable, Some("check the file's path and its permissions")),
+            23 | 3 => (FailureKind::SourceDenied, Some("check the file's permissions")),
+            26 => (FailureKind::Config, Some("the file is no SQLite database")),
+            9 => (
+                FailureKind::Query,
+                Some("--statement-timeout sets how long a query may take"),
+            ),
+            _ if message.contains("no such table") || message.contains("no such column") => {
+                (FailureKind::Query, Some(super::SCHEMA_HINT))
+            }
+            _ => (FailureKind::Query, None),
+        };
+        Explained {
+            kind,
+            message: message.to_owned(),
+            position: None,
+            hint,
+        }
+    }
+}
+
+fn kind(declared: &str) -> ColumnKind {
+    match declared {
+        "" => ColumnKind::Unknown,
+        t if t.contains("INT") => ColumnKind::Integer,
+        t if t.contains("CHAR") || t.contains("TEXT") || t.contains("CLOB") => ColumnKind::Text,
+        t => ColumnKind::Other(t.to_owned()),
+    }
+}
+
+/// What a column's declared type says of its values.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Codec {
+    AsStored,
+    Bool,
+    /// With this many decimal places.
+    Decimal(usize),
+    Date,
+    Time,
+    DateTime { zoned: bool },
+    Json,
+}
+
+impl Codec {
+    fn of(declared: &str) -> Self {
+        let (name, arguments) = declared.split_once('(').unwrap_or((declared, ""));
+        let scale = arguments.trim_end_matches(')').split_once(',').map_or("0", |(_, s)| s.trim());
+        match name.trim() {
+            "BOOL" | "BOOLEAN" => Self::Bool,
+            "NUMERIC" | "DECIMAL" => Self::Decimal(scale.parse().unwrap_or(0)),
+            "DATE" => Self::Date,
+            "TIME" => Self::Time,
+            "JSON" | "JSONB" => Self::Json,
+            "DATETIME" | "TIMESTAMP" => Self::DateTime {
+                zoned: declared.contains("WITH TIME ZONE"),
+            },
+            "TIMESTAMPTZ" | "TIMESTAMP WITH TIME ZONE" => Self::DateTime { zoned: true },
+            _ => Self::AsStored,
+        }
+    }
+
+    /// The stored value as its column means it; as stored where it does not look that way.
+    fn read<'v>(self, stored: Scalar<'v>, digits: &'v mut String) -> Scalar<'v> {
+        match (self, stored) {
+            (Self::Bool, Scalar::Int(i @ (0 | 1))) => Scalar::Bool(i == 1),
+            (Self::Decimal(scale), Scalar::Int(i)) => {
+                *digits = i.to_string();
+                pad(digits, scale);
+                Scalar::Decimal(digits)
+            }
+            (Self::Decimal(scale), Scalar::Float64(f)) if f.is_finite() => {
+                *digits = f.to_string();
+                pad(digits, scale);
+                Scalar::Decimal(digits)
+            }
+            (Self::Json, Scalar::Text(text)) => Scalar::Json(text),
+            (Self::Date, Scalar::Text(text)) => match parse_date(text) {
+                Some((date, b"")) => Scalar::Date(date),
+                _ => stored,
+            },
+            (Self::Time, Scalar::Text(text)) => match parse_time(text) {
+                Some((micros, b"")) => Scalar::Time { micros, utc: false },
+                _ => stored,
+            },
+            (Self::DateTime { zoned }, Scalar::Text(text)) => parse_date_time(text, zoned).unwrap_or(stored),
+            _ => stored,
+        }
+    }
+}
+
+/// Adds the zeros that the declared scale has and the stored number has not. Never rounds.
+fn pad(digits: &mut String, scale: usize) {
+    let places = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    if places < scale {
+        if places == 0 {
+            digits.push('.');
+        }
+        digits.extend(std::iter::repeat_n('0', scale - places));
+    }
+}
+
+fn number(text: &[u8], digits: usize) -> Option<(i64, &[u8])> {
+    let (head, rest) = text.split_at_checked(digits)?;
+    let number = head.iter().try_fold(0_i64, |n, b| b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0')))?;
+    Some((number, rest))
+}
+
+/// `YYYY-MM-DD`, and what follows.
+fn parse_date(text: &[u8]) -> Option<(Date, &[u8])> {
+    let (year, rest) = number(text, 4)?;
+    let (month, rest) = number(rest.strip_prefix(b"-")?, 2)?;
+    let (day, rest) = number(rest.strip_prefix(b"-")?, 2)?;
+    let date = Date {
+        year,
+        month: u8::try_from(month).ok()?,
+        day: u8::try_from(day).ok()?,
+    };
+    // A date that the calendar does not have comes back as another.
+    (Date::from_unix_days(date.to_unix_days()) == date).then_some((date, rest))
+}
+
+/// `HH:MM[:SS[.ffffff]]` as microseconds, and what follows.
+fn parse_time(text: &[u8]) -> Option<(i64, &[u8])> {
+    let (hour, rest) = number(text, 2)?;
+    let (minute, mut rest) = number(rest.strip_prefix(b":")?, 2)?;
+    let (mut second, mut micros) = (0, 0);
+    if let Some(seconds) = rest.strip_prefix(b":") {
+        (second, rest) = number(seconds, 2)?;
+        if let Some(fraction) = rest.strip_prefix(b".") {
+            let places = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
+            // More digits than a microsecond has would be lost: such a text stays as it is.
+            if places == 0 || places > 6 {
+                return None;
+            }
+            let scale = 10_i64.pow(6 - u32::try_from(places).ok()?);
+            micros = number(fraction, places)?.0 * scale;
+            rest = &fraction[places..];
+        }
+    }
+    let in_range = hour < 24 && minute < 60 && second < 60;
+    in_range.then_some((((hour * 60 + minute) * 60 + second) * 1_000_000 + micros, rest))
+}
+
+/// A date and a time, with an offset or without; an offset is worked into UTC.
+fn parse_date_time(text: &[u8], zoned: bool) -> Option<Scalar<'static>> {
+    let (date, rest) = parse_date(text)?;
+    let (micros, zone) = match rest {
+        [] => (0, rest),
+        [b'T' | b' ', time @ ..] => parse_time(time)?,
+        _ => return None,
+    };
+    let offset_minutes = match zone {
+        [] => None,
+        b"Z" | b"z" => Some(0),
+        [sign @ (b'+' | b'-'), offset @ ..] => {
+            let (hours, rest) = number(offset, 2)?;
+            let minutes = match rest {
+                [] => 0,
+                [b':', rest @ ..] => number(rest, 2).filter(|(_, rest)| rest.is_empty())?.0,
+                rest => number(rest, 2).filter(|(_, rest)| rest.is_empty())?.0,
+            };
+            let offset = hours * 60 + minutes;
+            Some(if *sign == b'-' { -offset } else { offset })
+        }
+        _ => return None,
+    };
+    let unix = date.to_unix_days() * 86_400_000_000 + micros - offset_minutes.unwrap_or(0) * 60_000_000;
+    Some(Scalar::date_time_from_unix_micros(unix, zoned || offset_minutes.is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(declared: &str, stored: Scalar<'_>) -> String {
+        let (mut digits, mut out) = (String::new(), Vec::new());
+        let value = Codec::of(declared).read(stored, &mut digits);
+        encode(value, None, &mut out).expect("has a JSON form");
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_declared_type_gives_a_stored_value_its_meaning() {
+        for (declared, stored, expected) in [
+            ("NUMERIC(10,2)", Scalar::Int(20), "20.00"),
+            ("NUMERIC(10,2)", Scalar::Float64(19.9), "19.90"),
+            ("DECIMAL(10, 2)", Scalar::Float64(0.125), "0.125"),
+            ("NUMERIC", Scalar::Float64(1.5), "1.5"),
+            ("BOOLEAN", Scalar::Int(1), "true"),
+            ("BOOLEAN", Scalar::Int(2), "2"),
+            ("TIMESTAMPTZ", Scalar::Text(b"2026-01-01 02:00:00"), "\"2026-01-01T02:00:00+00:00\""),
+            ("TIMESTAMP", Scalar::Text(b"2026-01-01 02:00:00"), "\"2026-01-01T02:00:00\""),
+            ("TIMESTAMP", Scalar::Text(b"2026-01-01T00:30:00.5+01:00"), "\"2025-12-31T23:30:00.500000+00:00\""),
+            ("DATETIME", Scalar::Text(b"2026-02-30 00:00:00"), "\"2026-02-30 00:00:00\""),
+            ("DATETIME", Scalar::Int(1_700_000_000), "1700000000"),
+            ("DATE", Scalar::Text(b"2026-01-31"), "\"2026-01-31\""),
+            ("JSON", Scalar::Text(b"{ }"), "{}"),
+            ("", Scalar::Text(b"2026-01-31"), "\"2026-01-31\""),
+        ] {
+            assert_eq!(read(declared, stored), expected, "{declared} {stored:?}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The composition root: what is real in a run, and how it is put together.
+
+use std::sync::Arc;
+
+use crate::application::coordinator::Coordinator;
+use crate::application::ports::{Cache, RowSource, WarmupStrategy};
+use crate::application::query_strategy::QueryStrategy;
+use crate::application::selection::{Selection, select};
+use crate::config::{Config, Secret};
+use crate::contexts::coded;
+use crate::contexts::definitions::Definitions;
+use crate::domain::Dialect;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::strategy::Definition;
+use crate::infrastructure::source::SessionOptions;
+use crate::infrastructure::{cache, demo, source};
+
+/// A coordinator over what `selection` names: definitions checked, both servers reached, every
+/// query prepared. Nothing is written before all of that is done.
+///
+/// # Errors
+/// The first of these that fails.
+pub async fn coordinator(config: &Config, selection: &Selection) -> Result<Coordinator, Failure> {
+    let definitions = Definitions::load(&config.contexts)?.validate(dialect(config))?;
+    let selected = select(definitions, selection, &config.filter)?;
+    let (source, cache) = tokio::join!(source(config), cache(config));
+    let (source, cache) = (source?, cache?);
+    let strategies = prepare(selected, &source, &config.prefix).await?;
+    Ok(Coordinator::new(strategies, cache, config.options.clone()))
+}
+
+/// The database family that the configured URL is of, if one is configured.
+pub fn dialect(config: &Config) -> Option<Dialect> {
+    let url = config.database_url.as_ref()?.expose();
+    match url.split_once(':')?.0 {
+        "postgres" | "postgresql" => Some(Dialect::Postgres),
+        "mysql" | "mariadb" => Some(Dialect::Mysql),
+        "sqlite" => Some(Dialect::Sqlite),
+        _ => None,
+    }
+}
+
+async fn source(config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
+    if let Some(dir) = &config.demo {
+        demo::make(dir).await?;
+    }
+    let options = SessionOptions {
+        statement_timeout: config.statement_timeout,
+    };
+    let url = required(config.database_url.as_ref(), "database", "--database-url or DATABASE_URL")?;
+    source::connect(url, options).await
+}
+
+async fn cache(config: &Config) -> Result<Arc<dyn Cache>, Failure> {
+    if let Some(dir) = &config.demo {
+        demo::make_folder(dir)?;
+    }
+    let url = required(config.cache_url.as_ref(), "cache", "--cache-url, CACHE_URL or REDIS_URL")?;
+    cache::connect(url).await
+}
+
+fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a str, Failure> {
+    url.map(Secret::expose).ok_or_else(|| {
+        Failure::new(FailureKind::Config, format!("no {what} is configured"), "")
+            .hint(format!("give its URL with {ways}, or try --demo"))
+    })
+}
+
+/// Every definition on the database, all that is wrong at once.
+async fn prepare(definitions: Vec<Definition>, source: &Arc<dyn RowSource>, prefix: &str) -> Result<Vec<Arc<dyn WarmupStrategy>>, Failure> {
+    let mut strategies: Vec<Arc<dyn WarmupStrategy>> = Vec::new();
+    let mut wrong: Vec<Failure> = Vec::new();
+    for mut definition in definitions {
+        definition.spec.key = definition.spec.key.with_prefix(prefix);
+        let prepared = match coded(&definition.spec.id) {
+            Some(build) => build(definition, Arc::clone(source)).await,
+            None => QueryStrategy::prepare(definition, Arc::clone(source))
+                .await
+                .map(|strategy| Arc::new(strategy) as Arc<dyn WarmupStrategy>),
+        };
+        match prepared {
+            Ok(strategy) => strategies.push(strategy),
+            Err(failure) if failure.kind == FailureKind::Config => wrong.push(failure),
+            Err(failure) => return Err(failure),
+        }
+    }
+    match wrong.len() {
+        0 => Ok(strategies),
+        1 => Err(wrong.remove(0)),
+        n => {
+            let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+            let mut all = Failure::new(FailureKind::Config, format!("{n} definitions do not fit the database"), format!("\n  {}", lines.join("\n  ")));
+            all.hint = wrong.iter().find_map(|failure| failure.hint.clone());
+            Err(all)
+        }
+    }
+}
