@@ -41,7 +41,13 @@ pub struct ConnectionFlags {
     #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_URL_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
     pub cache_url_file: Option<PathBuf>,
     /// Stands before every key
-    #[arg(long, global = true, value_name = "TEXT", env = "SHOPWARM_PREFIX", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TEXT",
+        env = "SHOPWARM_PREFIX",
+        hide_env_values = true
+    )]
     pub prefix: Option<String>,
     /// Definitions of your own, a file or a folder of them; can be given several times
     #[arg(long, global = true, value_name = "PATH", env = "SHOPWARM_CONTEXTS", hide_env_values = true, value_delimiter = ',', value_hint = ValueHint::AnyPath)]
@@ -71,16 +77,33 @@ pub struct RunFlags {
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEFAULT_TTL", hide_env_values = true, value_parser = parse_ttl)]
     pub default_ttl: Option<Duration>,
     /// Spread times to live over the last part of this size; 0 is off [default: 10%]
-    #[arg(long, value_name = "PERCENT", env = "SHOPWARM_TTL_JITTER", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "SHOPWARM_TTL_JITTER",
+        hide_env_values = true
+    )]
     pub ttl_jitter: Option<Percent>,
     /// What happens to keys that are there already [default: refresh]
     #[arg(long, env = "SHOPWARM_MODE", hide_env_values = true)]
     pub mode: Option<ModeName>,
     /// Only strategies with this tag; can be given several times
-    #[arg(long, value_name = "TAG", env = "SHOPWARM_TAG", hide_env_values = true, value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "TAG",
+        env = "SHOPWARM_TAG",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
     pub tag: Vec<String>,
     /// Leave this strategy out; can be given several times
-    #[arg(long, value_name = "CONTEXT/NAME", env = "SHOPWARM_EXCLUDE", hide_env_values = true, value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "CONTEXT/NAME",
+        env = "SHOPWARM_EXCLUDE",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
     pub exclude: Vec<StrategyId>,
     /// At most so many keys of each strategy
     #[arg(long, value_name = "N", env = "SHOPWARM_LIMIT", hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..))]
@@ -89,7 +112,12 @@ pub struct RunFlags {
     #[arg(long, env = "SHOPWARM_STOP_ON_ERROR", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub stop_on_error: bool,
     /// Exit 0 where at least this share of the keys did not fail; a failed strategy still fails
-    #[arg(long, value_name = "PERCENT", env = "SHOPWARM_FAIL_UNDER", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "SHOPWARM_FAIL_UNDER",
+        hide_env_values = true
+    )]
     pub fail_under: Option<Percent>,
     /// Nothing to warm is no failure
     #[arg(long, env = "SHOPWARM_ALLOW_EMPTY", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
@@ -221,7 +249,11 @@ impl Config {
     ///
     /// # Errors
     /// A [`FailureKind::Config`] failure for a file that cannot be read or says something wrong.
-    pub fn resolve(flags: &ConnectionFlags, run: Option<&RunFlags>, matches: &ArgMatches) -> Result<Self, Failure> {
+    pub fn resolve(
+        flags: &ConnectionFlags,
+        run: Option<&RunFlags>,
+        matches: &ArgMatches,
+    ) -> Result<Self, Failure> {
         let mut resolver = Resolver::new(flags, matches)?;
         let run = run.cloned().unwrap_or_default();
         let demo = resolver.demo(flags)?;
@@ -229,41 +261,110 @@ impl Config {
         let cache_url = resolver.cache_url(flags, demo.as_deref())?;
         let r = &mut resolver;
         let file = std::mem::take(&mut r.file);
-        let prefix = r.setting("prefix", flags.prefix.clone(), file.prefix, String::new(), Clone::clone);
+        let prefix = r.setting(
+            "prefix",
+            flags.prefix.clone(),
+            file.prefix,
+            String::new(),
+            Clone::clone,
+        );
         let given = (!flags.contexts.is_empty()).then(|| flags.contexts.clone());
-        let from_file = file.contexts.map(|paths| paths.iter().map(|path| r.beside(path)).collect());
-        let contexts = r.setting("contexts", given, from_file, Vec::new(), |paths: &Vec<PathBuf>| {
-            paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
-        });
+        let from_file = file
+            .contexts
+            .map(|paths| paths.iter().map(|path| r.beside(path)).collect());
+        let contexts = r.setting(
+            "contexts",
+            given,
+            from_file,
+            Vec::new(),
+            |paths: &Vec<PathBuf>| {
+                paths
+                    .iter()
+                    .map(|p| p.display().to_string())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            },
+        );
         let concurrency = ranged(r, "concurrency", file.concurrency, 1000)?;
-        let concurrency = r.setting("concurrency", run.concurrency, concurrency, 20, u32::to_string);
+        let concurrency = r.setting(
+            "concurrency",
+            run.concurrency,
+            concurrency,
+            20,
+            u32::to_string,
+        );
         let batch_size = ranged(r, "batch_size", file.batch_size, 10_000)?;
-        let batch_size = r.setting("batch_size", run.batch_size, batch_size, 500, u32::to_string);
+        let batch_size = r.setting(
+            "batch_size",
+            run.batch_size,
+            batch_size,
+            500,
+            u32::to_string,
+        );
         let duration = |d: &Duration| humantime::format_duration(*d).to_string();
         let ttl = parsed(r, "default_ttl", file.default_ttl, parse_ttl)?;
         let default_ttl = r.setting("default_ttl", run.default_ttl, ttl, DEFAULT_TTL, duration);
         let jitter = parsed(r, "ttl_jitter", file.ttl_jitter, |t| t.parse::<Percent>())?;
-        let ttl_jitter = r.setting("ttl_jitter", run.ttl_jitter, jitter, Percent::whole(10), Percent::to_string);
+        let ttl_jitter = r.setting(
+            "ttl_jitter",
+            run.ttl_jitter,
+            jitter,
+            Percent::whole(10),
+            Percent::to_string,
+        );
         let mode = r.setting("mode", run.mode, file.mode, ModeName::Refresh, |mode| {
-            mode.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned())
+            mode.to_possible_value()
+                .map_or_else(String::new, |v| v.get_name().to_owned())
         });
         let excluded = file.exclude.unwrap_or_default().into_iter();
-        let excluded = excluded.map(|id| parsed(r, "exclude", Some(id), |t| t.parse::<StrategyId>()));
-        let excluded = excluded.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let excluded =
+            excluded.map(|id| parsed(r, "exclude", Some(id), |t| t.parse::<StrategyId>()));
+        let excluded = excluded
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .flatten()
+            .collect();
         let given = (!run.exclude.is_empty()).then_some(run.exclude);
-        let exclude = r.setting("exclude", given, Some(excluded), Vec::new(), |ids: &Vec<StrategyId>| {
-            ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-        });
+        let exclude = r.setting(
+            "exclude",
+            given,
+            Some(excluded),
+            Vec::new(),
+            |ids: &Vec<StrategyId>| {
+                ids.iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            },
+        );
         let stop_on_error = run.stop_on_error.then_some(true);
-        let stop_on_error = r.setting("stop_on_error", stop_on_error, file.stop_on_error, false, bool::to_string);
+        let stop_on_error = r.setting(
+            "stop_on_error",
+            stop_on_error,
+            file.stop_on_error,
+            false,
+            bool::to_string,
+        );
         let allow_empty = run.allow_empty.then_some(true);
-        let allow_empty = r.setting("allow_empty", allow_empty, file.allow_empty, false, bool::to_string);
+        let allow_empty = r.setting(
+            "allow_empty",
+            allow_empty,
+            file.allow_empty,
+            false,
+            bool::to_string,
+        );
         let gate = parsed(r, "fail_under", file.fail_under, |t| t.parse::<Percent>())?;
         let fail_under = r.optional("fail_under", run.fail_under, gate, Percent::to_string);
         let deadline = parsed(r, "deadline", file.deadline, parse_ttl)?;
         let deadline = r.optional("deadline", run.deadline, deadline, duration);
         let timeout = parsed(r, "statement_timeout", file.statement_timeout, parse_ttl)?;
-        let timeout = r.setting("statement_timeout", run.statement_timeout, timeout, DEFAULT_STATEMENT_TIMEOUT, duration);
+        let timeout = r.setting(
+            "statement_timeout",
+            run.statement_timeout,
+            timeout,
+            DEFAULT_STATEMENT_TIMEOUT,
+            duration,
+        );
         Ok(Self {
             database_url,
             cache_url,
@@ -284,7 +385,10 @@ impl Config {
                 allow_empty,
                 estimate: false,
             },
-            filter: Filter { tags: run.tag, exclude },
+            filter: Filter {
+                tags: run.tag,
+                exclude,
+            },
             fail_under,
             deadline,
             statement_timeout: timeout,
@@ -320,23 +424,45 @@ impl<'a> Resolver<'a> {
 
     /// Whether a flag's value stands on the command line, in the environment or nowhere.
     fn given(&self, name: &str) -> Option<From> {
-        match self.matches.try_contains_id(name).ok().and_then(|_| self.matches.value_source(name))? {
+        match self
+            .matches
+            .try_contains_id(name)
+            .ok()
+            .and_then(|_| self.matches.value_source(name))?
+        {
             ValueSource::CommandLine => Some(From::Flag),
             ValueSource::EnvVariable => Some(From::Environment(env_name(name))),
             _ => None,
         }
     }
 
-    fn setting<T>(&mut self, name: &'static str, given: Option<T>, file: Option<T>, default: T, show: impl Fn(&T) -> String) -> T {
+    fn setting<T>(
+        &mut self,
+        name: &'static str,
+        given: Option<T>,
+        file: Option<T>,
+        default: T,
+        show: impl Fn(&T) -> String,
+    ) -> T {
         match self.pick(name, given, file) {
             Some((value, from)) => self.show(name, value, from, show),
             None => self.show(name, default, From::Default, show),
         }
     }
 
-    fn optional<T>(&mut self, name: &'static str, given: Option<T>, file: Option<T>, show: impl Fn(&T) -> String) -> Option<T> {
+    fn optional<T>(
+        &mut self,
+        name: &'static str,
+        given: Option<T>,
+        file: Option<T>,
+        show: impl Fn(&T) -> String,
+    ) -> Option<T> {
         let Some((value, from)) = self.pick(name, given, file) else {
-            self.shown.push(Shown { name, value: None, from: From::Default });
+            self.shown.push(Shown {
+                name,
+                value: None,
+                from: From::Default,
+            });
             return None;
         };
         Some(self.show(name, value, from, show))
@@ -350,9 +476,19 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn show<T>(&mut self, name: &'static str, value: T, from: From, show: impl Fn(&T) -> String) -> T {
+    fn show<T>(
+        &mut self,
+        name: &'static str,
+        value: T,
+        from: From,
+        show: impl Fn(&T) -> String,
+    ) -> T {
         let shown = Some(show(&value));
-        self.shown.push(Shown { name, value: shown, from });
+        self.shown.push(Shown {
+            name,
+            value: shown,
+            from,
+        });
         value
     }
 
@@ -365,32 +501,80 @@ impl<'a> Resolver<'a> {
         if !flags.demo {
             return Ok(None);
         }
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let set = |name: &str| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
         let home = || set("HOME").map(|home| home.join(".cache"));
         let usual = || Some(set("XDG_CACHE_HOME").or_else(home)?.join("shopwarm/demo"));
-        flags.demo_dir.clone().or_else(usual).map(Some).ok_or_else(|| {
-            let why = "neither HOME nor XDG_CACHE_HOME is set";
-            Failure::new(FailureKind::Config, "there is no place for the sample shop", why).hint("give one with --demo-dir DIR")
-        })
+        flags
+            .demo_dir
+            .clone()
+            .or_else(usual)
+            .map(Some)
+            .ok_or_else(|| {
+                let why = "neither HOME nor XDG_CACHE_HOME is set";
+                Failure::new(
+                    FailureKind::Config,
+                    "there is no place for the sample shop",
+                    why,
+                )
+                .hint("give one with --demo-dir DIR")
+            })
     }
 
-    fn database_url(&mut self, flags: &ConnectionFlags, demo: Option<&Path>) -> Result<Option<Secret>, Failure> {
-        let file = (self.file.database_url.take(), self.file.database_url_file.take());
+    fn database_url(
+        &mut self,
+        flags: &ConnectionFlags,
+        demo: Option<&Path>,
+    ) -> Result<Option<Secret>, Failure> {
+        let file = (
+            self.file.database_url.take(),
+            self.file.database_url_file.take(),
+        );
         let fallback = demo.map(|dir| dir.join("shop.db"));
-        self.url("database_url", flags.database_url.as_ref(), flags.database_url_file.as_ref(), file, fallback)
+        self.url(
+            "database_url",
+            flags.database_url.as_ref(),
+            flags.database_url_file.as_ref(),
+            file,
+            fallback,
+        )
     }
 
-    fn cache_url(&mut self, flags: &ConnectionFlags, demo: Option<&Path>) -> Result<Option<Secret>, Failure> {
+    fn cache_url(
+        &mut self,
+        flags: &ConnectionFlags,
+        demo: Option<&Path>,
+    ) -> Result<Option<Secret>, Failure> {
         let file = (self.file.cache_url.take(), self.file.cache_url_file.take());
         let fallback = demo.map(|dir| dir.join("cache.db"));
-        let found = self.url("cache_url", flags.cache_url.as_ref(), flags.cache_url_file.as_ref(), file, fallback)?;
-        let weaker = matches!(self.shown.last(), Some(Shown { from: From::File(_) | From::Default, .. }));
+        let found = self.url(
+            "cache_url",
+            flags.cache_url.as_ref(),
+            flags.cache_url_file.as_ref(),
+            file,
+            fallback,
+        )?;
+        let weaker = matches!(
+            self.shown.last(),
+            Some(Shown {
+                from: From::File(_) | From::Default,
+                ..
+            })
+        );
         // The older name of the variable stands behind CACHE_URL and before the file.
         match std::env::var("REDIS_URL") {
             Ok(url) if weaker && !url.is_empty() => {
                 self.shown.pop();
                 let url = Secret(url);
-                Ok(Some(self.show("cache_url", url, From::Environment("REDIS_URL"), Secret::redacted)))
+                Ok(Some(self.show(
+                    "cache_url",
+                    url,
+                    From::Environment("REDIS_URL"),
+                    Secret::redacted,
+                )))
             }
             _ => Ok(found),
         }
@@ -406,7 +590,9 @@ impl<'a> Resolver<'a> {
         (file_url, file_url_file): (Option<Secret>, Option<PathBuf>),
         demo: Option<PathBuf>,
     ) -> Result<Option<Secret>, Failure> {
-        let url = url.filter(|url| !url.is_empty()).map(|url| Secret(url.clone()));
+        let url = url
+            .filter(|url| !url.is_empty())
+            .map(|url| Secret(url.clone()));
         let in_file = match name {
             "database_url" => "database_url_file",
             _ => "cache_url_file",
@@ -438,7 +624,11 @@ impl<'a> Resolver<'a> {
         Ok(match found {
             Some((url, from)) => Some(self.show(name, url, from, Secret::redacted)),
             None => {
-                self.shown.push(Shown { name, value: None, from: From::Default });
+                self.shown.push(Shown {
+                    name,
+                    value: None,
+                    from: From::Default,
+                });
                 None
             }
         })
@@ -469,9 +659,16 @@ fn env_name(name: &str) -> &'static str {
     }
 }
 
-fn ranged(resolver: &Resolver<'_>, name: &str, value: Option<u32>, most: u32) -> Result<Option<u32>, Failure> {
+fn ranged(
+    resolver: &Resolver<'_>,
+    name: &str,
+    value: Option<u32>,
+    most: u32,
+) -> Result<Option<u32>, Failure> {
     match value {
-        Some(n) if n == 0 || n > most => Err(wrong(resolver, name, &format!("{n} is not in 1..{most}"))),
+        Some(n) if n == 0 || n > most => {
+            Err(wrong(resolver, name, &format!("{n} is not in 1..{most}")))
+        }
         value => Ok(value),
     }
 }
@@ -482,16 +679,26 @@ fn parsed<T>(
     text: Option<String>,
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Option<T>, Failure> {
-    text.map(|text| parse(&text).map_err(|why| wrong(resolver, name, &why))).transpose()
+    text.map(|text| parse(&text).map_err(|why| wrong(resolver, name, &why)))
+        .transpose()
 }
 
 fn wrong(resolver: &Resolver<'_>, name: &str, why: &str) -> Failure {
-    Failure::new(FailureKind::Config, format!("{}: {name}", resolver.path.display()), why)
+    Failure::new(
+        FailureKind::Config,
+        format!("{}: {name}", resolver.path.display()),
+        why,
+    )
 }
 
 fn read_text(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|e| Failure::new(FailureKind::Config, format!("cannot read {}", path.display()), e.to_string()))
+    std::fs::read_to_string(path).map_err(|e| {
+        Failure::new(
+            FailureKind::Config,
+            format!("cannot read {}", path.display()),
+            e.to_string(),
+        )
+    })
 }
 
 /// The first line of a file, which is a secret.
@@ -499,7 +706,11 @@ fn read_secret(path: &Path) -> Result<Secret, Failure> {
     let text = read_text(path)?;
     match text.lines().next().map(str::trim) {
         Some(url) if !url.is_empty() => Ok(Secret(url.to_owned())),
-        _ => Err(Failure::new(FailureKind::Config, format!("{} holds no URL", path.display()), "its first line is empty")),
+        _ => Err(Failure::new(
+            FailureKind::Config,
+            format!("{} holds no URL", path.display()),
+            "its first line is empty",
+        )),
     }
 }
 
@@ -511,7 +722,10 @@ mod tests {
     fn a_secret_is_never_shown() {
         for (url, shown) in [
             ("postgres://u:s3cret@h/db", "postgres://u:***@h/db"),
-            ("postgres://u:s3cret@h/db?password=s3cret", "postgres://u:***@h/db?***"),
+            (
+                "postgres://u:s3cret@h/db?password=s3cret",
+                "postgres://u:***@h/db?***",
+            ),
             ("redis://:s3cret@h:6379/0", "redis://:***@h:6379/0"),
             ("redis://h/0#s3cret", "redis://h/0"),
             ("s3cret", "(set, not a URL)"),

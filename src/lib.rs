@@ -5,5 +5,9 @@
 //! Infrastructure and interfaces do not see each other.
 
 pub mod application;
+pub mod config;
+pub mod contexts;
 pub mod domain;
 pub mod infrastructure;
+pub mod interfaces;
+pub mod setup;

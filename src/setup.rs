@@ -47,7 +47,11 @@ async fn source(config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
     let options = SessionOptions {
         statement_timeout: config.statement_timeout,
     };
-    let url = required(config.database_url.as_ref(), "database", "--database-url or DATABASE_URL")?;
+    let url = required(
+        config.database_url.as_ref(),
+        "database",
+        "--database-url or DATABASE_URL",
+    )?;
     source::connect(url, options).await
 }
 
@@ -55,7 +59,11 @@ async fn cache(config: &Config) -> Result<Arc<dyn Cache>, Failure> {
     if let Some(dir) = &config.demo {
         demo::make_folder(dir)?;
     }
-    let url = required(config.cache_url.as_ref(), "cache", "--cache-url, CACHE_URL or REDIS_URL")?;
+    let url = required(
+        config.cache_url.as_ref(),
+        "cache",
+        "--cache-url, CACHE_URL or REDIS_URL",
+    )?;
     cache::connect(url).await
 }
 
@@ -67,7 +75,11 @@ fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a s
 }
 
 /// Every definition on the database, all that is wrong at once.
-async fn prepare(definitions: Vec<Definition>, source: &Arc<dyn RowSource>, prefix: &str) -> Result<Vec<Arc<dyn WarmupStrategy>>, Failure> {
+async fn prepare(
+    definitions: Vec<Definition>,
+    source: &Arc<dyn RowSource>,
+    prefix: &str,
+) -> Result<Vec<Arc<dyn WarmupStrategy>>, Failure> {
     let mut strategies: Vec<Arc<dyn WarmupStrategy>> = Vec::new();
     let mut wrong: Vec<Failure> = Vec::new();
     for mut definition in definitions {
@@ -89,7 +101,11 @@ async fn prepare(definitions: Vec<Definition>, source: &Arc<dyn RowSource>, pref
         1 => Err(wrong.remove(0)),
         n => {
             let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
-            let mut all = Failure::new(FailureKind::Config, format!("{n} definitions do not fit the database"), format!("\n  {}", lines.join("\n  ")));
+            let mut all = Failure::new(
+                FailureKind::Config,
+                format!("{n} definitions do not fit the database"),
+                format!("\n  {}", lines.join("\n  ")),
+            );
             all.hint = wrong.iter().find_map(|failure| failure.hint.clone());
             Err(all)
         }

@@ -40,9 +40,16 @@ impl Layout {
         let place = |name: &str| columns.iter().position(|column| column.name == name);
         let missing = |what: &str, name: &str| {
             let known: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
-            format!("{what} {name}, which the query does not return (it returns {})", known.join(", "))
+            format!(
+                "{what} {name}, which the query does not return (it returns {})",
+                known.join(", ")
+            )
         };
-        let key = definition.spec.key.bind(place).map_err(|name| missing("the key uses", &name))?;
+        let key = definition
+            .spec
+            .key
+            .bind(place)
+            .map_err(|name| missing("the key uses", &name))?;
         let mut hints = vec![None; columns.len()];
         for (name, hint) in &definition.types {
             let at = place(name).ok_or_else(|| missing("`types` names", name))?;
@@ -53,7 +60,11 @@ impl Layout {
             if !column.name.starts_with('_') {
                 let comma = if stored.is_empty() { "" } else { "," };
                 let name = serde_json::Value::from(column.name.as_str());
-                stored.push((at, column.name.clone(), format!("{comma}{name}:").into_bytes()));
+                stored.push((
+                    at,
+                    column.name.clone(),
+                    format!("{comma}{name}:").into_bytes(),
+                ));
             }
         }
         match (definition.value, stored.len()) {
@@ -86,11 +97,17 @@ impl Layout {
 
 fn repeated(columns: &Columns) -> Option<&str> {
     let name = |i: usize| columns[i].name.as_str();
-    (1..columns.len()).map(name).enumerate().find_map(|(before, this)| {
-        // SQLite tells two columns of a subquery apart by a suffix: `id`, `id:1`.
-        let plain = this.rsplit_once(':').map_or(this, |(plain, _)| plain);
-        (0..=before).map(name).any(|n| n == this || n == plain).then_some(plain)
-    })
+    (1..columns.len())
+        .map(name)
+        .enumerate()
+        .find_map(|(before, this)| {
+            // SQLite tells two columns of a subquery apart by a suffix: `id`, `id:1`.
+            let plain = this.rsplit_once(':').map_or(this, |(plain, _)| plain);
+            (0..=before)
+                .map(name)
+                .any(|n| n == this || n == plain)
+                .then_some(plain)
+        })
 }
 
 /// Puts rows together into batches of entries.
@@ -190,7 +207,8 @@ impl<'a> Assembler<'a> {
                 }
             }
             Shape::Object | Shape::List => {
-                self.batch.push_text(&self.key, |out| layout.object(row, out))?;
+                self.batch
+                    .push_text(&self.key, |out| layout.object(row, out))?;
             }
         }
         self.keys += 1;
@@ -212,7 +230,8 @@ impl<'a> Assembler<'a> {
             });
         }
         let Some(list) = &mut self.list else { return };
-        list.value.push(if list.value.is_empty() { b'[' } else { b',' });
+        list.value
+            .push(if list.value.is_empty() { b'[' } else { b',' });
         if list.error.is_none() {
             // A list without one of its rows would be a wrong list: the whole key fails.
             list.error = self.layout.object(row, &mut list.value).err();

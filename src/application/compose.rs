@@ -10,7 +10,12 @@ use crate::domain::row::{Column, ColumnKind};
 use crate::domain::strategy::{Definition, Shape};
 
 /// The query of a run over the whole selection.
-pub fn select_all(definition: &Definition, dialect: Dialect, sql: &str, limit: Option<u64>) -> String {
+pub fn select_all(
+    definition: &Definition,
+    dialect: Dialect,
+    sql: &str,
+    limit: Option<u64>,
+) -> String {
     let mut query = format!("SELECT * FROM (\n{sql}\n) q");
     query.push_str(&order(definition, dialect));
     if let Some(limit) = limit {
@@ -55,7 +60,9 @@ pub fn select_keys(
         }
         _ => {
             let all = conditions.iter().map(|columns| {
-                let each = columns.iter().map(|(n, v)| format!("{n} IN ({})", v.join(", ")));
+                let each = columns
+                    .iter()
+                    .map(|(n, v)| format!("{n} IN ({})", v.join(", ")));
                 format!("({})", each.collect::<Vec<_>>().join(" AND "))
             });
             all.collect::<Vec<_>>().join(" OR ")

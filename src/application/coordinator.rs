@@ -55,7 +55,11 @@ pub struct Coordinator {
 
 impl Coordinator {
     /// Strategies run by priority, highest first, then by id, one after another.
-    pub fn new(mut strategies: Vec<Arc<dyn WarmupStrategy>>, cache: Arc<dyn Cache>, options: Options) -> Self {
+    pub fn new(
+        mut strategies: Vec<Arc<dyn WarmupStrategy>>,
+        cache: Arc<dyn Cache>,
+        options: Options,
+    ) -> Self {
         strategies.sort_by(|a, b| {
             let (a, b) = (a.spec(), b.spec());
             b.priority.cmp(&a.priority).then_with(|| a.id.cmp(&b.id))
@@ -139,7 +143,11 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn start(coordinator: &'a Coordinator, reporter: &'a dyn Reporter, stop: &'a StopSignal) -> Self {
+    fn start(
+        coordinator: &'a Coordinator,
+        reporter: &'a dyn Reporter,
+        stop: &'a StopSignal,
+    ) -> Self {
         let specs = coordinator.strategies.iter().map(|s| s.spec());
         let tally = |spec: &crate::domain::strategy::StrategySpec| Tally {
             report: StrategyReport {
@@ -178,7 +186,9 @@ impl<'a> Run<'a> {
         let mut routes: BTreeMap<usize, Vec<String>> = BTreeMap::new();
         let strategies = self.coordinator.strategies.iter().enumerate();
         for key in keys {
-            let matching = strategies.clone().filter(|(_, s)| !s.spec().key.read(&key).is_empty());
+            let matching = strategies
+                .clone()
+                .filter(|(_, s)| !s.spec().key.read(&key).is_empty());
             match matching.max_by_key(|(_, s)| s.spec().key.literal_len()) {
                 Some((index, _)) => routes.entry(index).or_default().push(key),
                 None => {
@@ -194,7 +204,8 @@ impl<'a> Run<'a> {
         let tally = &mut self.tallies[index];
         if !std::mem::replace(&mut tally.started, true) {
             let id = &tally.report.id;
-            self.reporter.report(&Event::StrategyStarted { id, expected });
+            self.reporter
+                .report(&Event::StrategyStarted { id, expected });
         }
     }
 

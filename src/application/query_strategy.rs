@@ -32,9 +32,13 @@ impl QueryStrategy {
     ///
     /// # Errors
     /// A [`FailureKind::Config`] failure where they do not, or the database's own.
-    pub async fn prepare(definition: Definition, source: Arc<dyn RowSource>) -> Result<Self, Failure> {
+    pub async fn prepare(
+        definition: Definition,
+        source: Arc<dyn RowSource>,
+    ) -> Result<Self, Failure> {
         let id = definition.spec.id.clone();
-        let invalid = |why: String| Failure::new(FailureKind::Config, format!("{id} is not valid"), why);
+        let invalid =
+            |why: String| Failure::new(FailureKind::Config, format!("{id} is not valid"), why);
         let dialect = source.dialect();
         let Some(sql) = definition.sql.for_dialect(dialect).map(str::to_owned) else {
             let name = dialect.name();
@@ -42,13 +46,16 @@ impl QueryStrategy {
                 .hint(format!("add sql.{name} or sql.any to the definition")));
         };
         let query = compose::select_all(&definition, dialect, &sql, definition.limit);
-        let columns = source.describe(&query).await.map_err(|failure| match failure.kind {
-            FailureKind::Query => Failure {
-                hint: failure.hint.clone(),
-                ..invalid(failure.why)
-            },
-            _ => failure,
-        })?;
+        let columns = source
+            .describe(&query)
+            .await
+            .map_err(|failure| match failure.kind {
+                FailureKind::Query => Failure {
+                    hint: failure.hint.clone(),
+                    ..invalid(failure.why)
+                },
+                _ => failure,
+            })?;
         let layout = Layout::new(&definition, columns).map_err(invalid)?;
         Ok(Self {
             definition,
@@ -58,7 +65,11 @@ impl QueryStrategy {
         })
     }
 
-    fn rows(&self, sql: String, params: Vec<super::ports::Param>) -> BoxStream<'static, Result<RowBatch, Failure>> {
+    fn rows(
+        &self,
+        sql: String,
+        params: Vec<super::ports::Param>,
+    ) -> BoxStream<'static, Result<RowBatch, Failure>> {
         self.source.rows(Query {
             label: self.definition.spec.id.to_string(),
             sql,
@@ -74,7 +85,11 @@ impl QueryStrategy {
         [self.definition.limit, keys].into_iter().flatten().min()
     }
 
-    fn all(&self, limit: Option<u64>, batch_size: usize) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+    fn all(
+        &self,
+        limit: Option<u64>,
+        batch_size: usize,
+    ) -> BoxStream<'_, Result<EntryBatch, Failure>> {
         let dialect = self.source.dialect();
         let sql = compose::select_all(&self.definition, dialect, &self.sql, self.row_limit(limit));
         let state = Assembly {
@@ -88,7 +103,11 @@ impl QueryStrategy {
         .boxed()
     }
 
-    fn named(&self, keys: Vec<String>, batch_size: usize) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+    fn named(
+        &self,
+        keys: Vec<String>,
+        batch_size: usize,
+    ) -> BoxStream<'_, Result<EntryBatch, Failure>> {
         let chunk = KEYS_A_QUERY.min(batch_size).max(1);
         let queue: VecDeque<Vec<String>> = keys.chunks(chunk).map(<[String]>::to_vec).collect();
         let state = (queue, None::<Lookup<'_>>);
@@ -103,7 +122,11 @@ impl QueryStrategy {
                     Ok(Some(batch)) => return Ok(Some((batch, (queue, Some(lookup))))),
                     Ok(None) => {}
                     // One key that its column's type cannot hold fails the whole query: halve it.
-                    Err(failure) if failure.kind == FailureKind::Query && self.casts_keys() && lookup.is_fresh() => {
+                    Err(failure)
+                        if failure.kind == FailureKind::Query
+                            && self.casts_keys()
+                            && lookup.is_fresh() =>
+                    {
                         if let [key] = lookup.keys.as_slice() {
                             return Ok(Some((failed(key, &failure), (queue, None))));
                         }
@@ -125,7 +148,8 @@ impl QueryStrategy {
         let readings: Vec<Vec<String>> = keys.iter().flat_map(|key| template.read(key)).collect();
         let dialect = self.source.dialect();
         let query = if columns.is_empty() {
-            let sql = compose::select_all(&self.definition, dialect, &self.sql, self.definition.limit);
+            let sql =
+                compose::select_all(&self.definition, dialect, &self.sql, self.definition.limit);
             Some((sql, Vec::new()))
         } else {
             compose::select_keys(&self.definition, dialect, &self.sql, &columns, &readings)
@@ -144,7 +168,12 @@ impl QueryStrategy {
 
     fn key_columns(&self) -> Vec<&Column> {
         let names = self.definition.spec.key.columns();
-        let column = |name: &str| self.layout.columns.iter().find(|column| column.name == name);
+        let column = |name: &str| {
+            self.layout
+                .columns
+                .iter()
+                .find(|column| column.name == name)
+        };
         names.into_iter().filter_map(column).collect()
     }
 
@@ -173,7 +202,8 @@ impl WarmupStrategy for QueryStrategy {
                 // The database counts rows, the bar counts keys.
                 return (self.key_columns().is_empty()).then_some(1);
             }
-            let sql = compose::select_all(&self.definition, dialect, &self.sql, self.row_limit(limit));
+            let sql =
+                compose::select_all(&self.definition, dialect, &self.sql, self.row_limit(limit));
             self.source.estimate(&sql).await
         }
         .boxed()
@@ -238,7 +268,9 @@ impl Lookup<'_> {
         }
         self.ended = true;
         let mut batch = EntryBatch::default();
-        batch.absent.extend(self.missing.drain().map(|key| printable(&key)));
+        batch
+            .absent
+            .extend(self.missing.drain().map(|key| printable(&key)));
         batch.absent.sort_unstable();
         Ok(Some(batch))
     }
@@ -254,13 +286,19 @@ impl Lookup<'_> {
             wanted.push(entry);
         }
         let mut found = |shown: &str| {
-            let key = self.missing.iter().find(|key| printable(key) == shown).cloned();
+            let key = self
+                .missing
+                .iter()
+                .find(|key| printable(key) == shown)
+                .cloned();
             key.is_some_and(|key| self.missing.remove(&key))
         };
         let absent = batch.absent.into_iter();
         wanted.absent.extend(absent.filter(|key| found(key)));
         let failures = batch.failed.into_iter();
-        wanted.failed.extend(failures.filter(|failure| found(&failure.key)));
+        wanted
+            .failed
+            .extend(failures.filter(|failure| found(&failure.key)));
         wanted
     }
 }

@@ -23,7 +23,11 @@ pub struct Filter {
 ///
 /// # Errors
 /// A [`FailureKind::Usage`] failure for a name or tag that does not exist, with those that do.
-pub fn select(all: Vec<Definition>, selection: &Selection, filter: &Filter) -> Result<Vec<Definition>, Failure> {
+pub fn select(
+    all: Vec<Definition>,
+    selection: &Selection,
+    filter: &Filter,
+) -> Result<Vec<Definition>, Failure> {
     let known = |kind: &str, wanted: &str, names: Vec<String>| {
         if names.iter().any(|name| name == wanted) {
             Ok(())
@@ -31,12 +35,20 @@ pub fn select(all: Vec<Definition>, selection: &Selection, filter: &Filter) -> R
             Err(unknown(kind, wanted, names))
         }
     };
-    let ids = || all.iter().map(|d| d.spec.id.to_string()).collect::<Vec<_>>();
+    let ids = || {
+        all.iter()
+            .map(|d| d.spec.id.to_string())
+            .collect::<Vec<_>>()
+    };
     match selection {
         Selection::All => {}
         Selection::Contexts(names) => {
             for name in names {
-                known("context", name, all.iter().map(|d| d.spec.id.context.clone()).collect())?;
+                known(
+                    "context",
+                    name,
+                    all.iter().map(|d| d.spec.id.context.clone()).collect(),
+                )?;
             }
         }
         Selection::Strategies(wanted) => {
@@ -49,7 +61,11 @@ pub fn select(all: Vec<Definition>, selection: &Selection, filter: &Filter) -> R
         known("strategy", &id.to_string(), ids())?;
     }
     for tag in &filter.tags {
-        known("tag", tag, all.iter().flat_map(|d| d.spec.tags.clone()).collect())?;
+        known(
+            "tag",
+            tag,
+            all.iter().flat_map(|d| d.spec.tags.clone()).collect(),
+        )?;
     }
     let meant = |definition: &Definition| {
         let spec = &definition.spec;
@@ -58,13 +74,18 @@ pub fn select(all: Vec<Definition>, selection: &Selection, filter: &Filter) -> R
             Selection::Contexts(names) => names.contains(&spec.id.context),
             Selection::Strategies(ids) => ids.contains(&spec.id),
         };
-        let tagged = filter.tags.is_empty() || spec.tags.iter().any(|tag| filter.tags.contains(tag));
+        let tagged =
+            filter.tags.is_empty() || spec.tags.iter().any(|tag| filter.tags.contains(tag));
         named && tagged && !filter.exclude.contains(&spec.id)
     };
     let selected: Vec<Definition> = all.into_iter().filter(meant).collect();
     if selected.is_empty() {
         let what = "nothing is selected";
-        return Err(Failure::new(FailureKind::Usage, what, "no strategy is left of --tag and --exclude"));
+        return Err(Failure::new(
+            FailureKind::Usage,
+            what,
+            "no strategy is left of --tag and --exclude",
+        ));
     }
     Ok(selected)
 }
@@ -73,7 +94,11 @@ fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {
     names.sort();
     names.dedup();
     let why = format!("known: {}", names.join(", "));
-    let failure = Failure::new(FailureKind::Usage, format!("there is no {kind} `{wanted}`"), why);
+    let failure = Failure::new(
+        FailureKind::Usage,
+        format!("there is no {kind} `{wanted}`"),
+        why,
+    );
     match nearest(wanted, names.iter().map(String::as_str)) {
         Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
         None => failure,
@@ -82,7 +107,10 @@ fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {
 
 /// The known name that is most like `name`, if one is.
 pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let scored = known.into_iter().map(|known| (strsim::jaro_winkler(name, known), known));
+    let scored = known
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(name, known), known));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
-    best.filter(|(score, _)| *score > 0.75).map(|(_, known)| known)
+    best.filter(|(score, _)| *score > 0.75)
+        .map(|(_, known)| known)
 }

@@ -104,7 +104,19 @@ impl Merged {
                 }
             )*};
         }
-        take!(description, key, value, priority, ttl, tags, min_keys, enabled, types, order_by, limit);
+        take!(
+            description,
+            key,
+            value,
+            priority,
+            ttl,
+            tags,
+            min_keys,
+            enabled,
+            types,
+            order_by,
+            limit
+        );
         let Some(new) = patch.sql else { return };
         let sql = self.fields.sql.get_or_insert_default();
         // A new portable text stands for all databases: what was said for one of them before is
@@ -128,9 +140,16 @@ impl Merged {
         self.fields.enabled.unwrap_or(true)
     }
 
+    pub fn priority(&self) -> i32 {
+        self.fields.priority.unwrap_or(0)
+    }
+
     /// The last file that said something of it.
     fn origin(&self, field: &str) -> String {
-        let origin = self.origins.get(field).or_else(|| self.origins.values().last());
+        let origin = self
+            .origins
+            .get(field)
+            .or_else(|| self.origins.values().last());
         origin.map_or_else(String::new, ToString::to_string)
     }
 
@@ -139,14 +158,19 @@ impl Merged {
         let f = &self.fields;
         let sql = f.sql.clone().unwrap_or_default();
         let types = f.types.as_ref().map(|types| {
-            let shown = types.iter().map(|(k, v)| (k.clone(), format!("{v:?}").to_lowercase().into()));
+            let shown = types
+                .iter()
+                .map(|(k, v)| (k.clone(), format!("{v:?}").to_lowercase().into()));
             serde_json::Value::Object(shown.collect())
         });
         let text = |text: &Option<String>| text.clone().map(Into::into);
         let all = [
             ("description", text(&f.description)),
             ("key", text(&f.key)),
-            ("value", f.value.map(|v| format!("{v:?}").to_lowercase().into())),
+            (
+                "value",
+                f.value.map(|v| format!("{v:?}").to_lowercase().into()),
+            ),
             ("priority", f.priority.map(Into::into)),
             ("ttl", text(&f.ttl)),
             ("tags", f.tags.clone().map(Into::into)),
@@ -160,7 +184,9 @@ impl Merged {
             ("sql.mysql", text(&sql.mysql)),
             ("sql.sqlite", text(&sql.sqlite)),
         ];
-        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+        all.into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
     }
 }
 
@@ -188,7 +214,9 @@ impl Definitions {
         let file: File = parse_toml(text, &origin.to_string())?;
         for name in file.strategies.keys().chain([&file.context.name]) {
             if !is_name(name) || name == "all" {
-                let why = format!("`{name}` cannot be a name: lower-case letters, digits, - and _, and not `all`");
+                let why = format!(
+                    "`{name}` cannot be a name: lower-case letters, digits, - and _, and not `all`"
+                );
                 return Err(Failure::new(FailureKind::Config, origin.to_string(), why));
             }
         }
@@ -197,7 +225,11 @@ impl Definitions {
             context.owns = Some((owns, origin.clone()));
         }
         for (name, patch) in file.strategies {
-            context.strategies.entry(name).or_default().apply(patch, origin);
+            context
+                .strategies
+                .entry(name)
+                .or_default()
+                .apply(patch, origin);
         }
         Ok(())
     }
@@ -212,7 +244,10 @@ impl Definitions {
 
     /// The tables a context may read.
     pub fn owns(&self, context: &str) -> &[String] {
-        let owns = self.contexts.get(context).and_then(|context| context.owns.as_ref());
+        let owns = self
+            .contexts
+            .get(context)
+            .and_then(|context| context.owns.as_ref());
         owns.map_or(&[], |(owns, _)| owns)
     }
 
@@ -226,12 +261,17 @@ impl Definitions {
         for (id, merged) in self.merged().filter(|(_, merged)| merged.is_enabled()) {
             match complete(&id, merged, self.owns(&id.context), dialect) {
                 Ok(definition) => valid.push(definition),
-                Err((field, why)) => wrong.push(format!("{id} ({}): {field}: {why}", merged.origin(field))),
+                Err((field, why)) => {
+                    wrong.push(format!("{id} ({}): {field}: {why}", merged.origin(field)))
+                }
             }
         }
         for (i, definition) in valid.iter().enumerate() {
             let shape = definition.spec.key.shape();
-            if let Some(other) = valid[..i].iter().find(|other| other.spec.key.shape() == shape) {
+            if let Some(other) = valid[..i]
+                .iter()
+                .find(|other| other.spec.key.shape() == shape)
+            {
                 wrong.push(format!(
                     "{} and {} make the same keys: {} and {}",
                     other.spec.id, definition.spec.id, other.spec.key, definition.spec.key
@@ -241,7 +281,10 @@ impl Definitions {
         match wrong.len() {
             0 => Ok(valid),
             n => {
-                let what = format!("{n} definition{} not valid", if n == 1 { " is" } else { "s are" });
+                let what = format!(
+                    "{n} definition{} not valid",
+                    if n == 1 { " is" } else { "s are" }
+                );
                 Err(Failure::new(FailureKind::Config, what, wrong.join("\n  ")))
             }
         }
@@ -257,7 +300,8 @@ pub fn parse_toml<T: serde::de::DeserializeOwned>(text: &str, file: &str) -> Res
         let at = error.span().map_or(0, |span| span.start);
         let line = text[..at.min(text.len())].matches('\n').count() + 1;
         let message = error.message();
-        let mut failure = Failure::new(FailureKind::Config, format!("{file}, line {line}"), message);
+        let mut failure =
+            Failure::new(FailureKind::Config, format!("{file}, line {line}"), message);
         // serde says: unknown field `x`, expected one of `a`, `b`.
         let mut quoted = message.split('`').skip(1).step_by(2);
         if message.starts_with("unknown")
@@ -277,20 +321,31 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(|e| unreadable(path, &e))? {
         let file = entry.map_err(|e| unreadable(path, &e))?.path();
-        if file.extension().is_some_and(|extension| extension == "toml") {
+        if file
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
             files.push(file);
         }
     }
     files.sort();
     if files.is_empty() {
         let what = format!("no definitions in {}", path.display());
-        return Err(Failure::new(FailureKind::Config, what, "the folder has no .toml file"));
+        return Err(Failure::new(
+            FailureKind::Config,
+            what,
+            "the folder has no .toml file",
+        ));
     }
     Ok(files)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(FailureKind::Config, format!("cannot read {}", path.display()), error.to_string())
+    Failure::new(
+        FailureKind::Config,
+        format!("cannot read {}", path.display()),
+        error.to_string(),
+    )
 }
 
 /// A complete definition, or the field that is wrong and why.
@@ -302,7 +357,11 @@ fn complete(
 ) -> Result<Definition, (&'static str, String)> {
     let fields = merged.fields.clone();
     let missing = |field| move || (field, "is missing".to_owned());
-    let key: KeyTemplate = fields.key.ok_or_else(missing("key"))?.parse().map_err(|e| ("key", format!("{e}")))?;
+    let key: KeyTemplate = fields
+        .key
+        .ok_or_else(missing("key"))?
+        .parse()
+        .map_err(|e| ("key", format!("{e}")))?;
     let value = match (fields.value, coded(id).is_some()) {
         (Some(_), true) => return Err(("value", "this strategy makes its value itself".into())),
         (Some(value), false) => value,
@@ -310,14 +369,31 @@ fn complete(
         (None, false) => return Err(missing("value")()),
     };
     if fields.limit == Some(0) {
-        return Err(("limit", "0 would warm nothing; leave it out for all rows, or set enabled = false".into()));
+        return Err((
+            "limit",
+            "0 would warm nothing; leave it out for all rows, or set enabled = false".into(),
+        ));
     }
     if value == Shape::List && fields.limit.is_some() {
-        return Err(("limit", "a `list` has none: it would cut rows, and so lists; limit them in the SQL".into()));
+        return Err((
+            "limit",
+            "a `list` has none: it would cut rows, and so lists; limit them in the SQL".into(),
+        ));
     }
-    let ttl = fields.ttl.as_deref().map(parse_ttl).transpose().map_err(|e| ("ttl", e))?;
+    let ttl = fields
+        .ttl
+        .as_deref()
+        .map(parse_ttl)
+        .transpose()
+        .map_err(|e| ("ttl", e))?;
     if owns.is_empty() {
-        return Err(("owns", format!("the context {} owns no table; add owns = [...] to [context]", id.context)));
+        return Err((
+            "owns",
+            format!(
+                "the context {} owns no table; add owns = [...] to [context]",
+                id.context
+            ),
+        ));
     }
     let sql = fields.sql.ok_or_else(missing("sql"))?;
     let sql = Sql {
@@ -350,7 +426,8 @@ fn complete(
 /// # Errors
 /// Says what it must look like.
 pub fn parse_ttl(text: &str) -> Result<Duration, String> {
-    let ttl = humantime::parse_duration(text).map_err(|_| format!("`{text}` is no duration such as 90s, 30m, 2h or 1day"))?;
+    let ttl = humantime::parse_duration(text)
+        .map_err(|_| format!("`{text}` is no duration such as 90s, 30m, 2h or 1day"))?;
     if ttl < Duration::from_millis(1) || ttl > MAX_TTL {
         return Err(format!("`{text}` is not between 1ms and 100 years"));
     }
@@ -384,7 +461,8 @@ fn check_sql(
         };
         ownership::check(text, *dialect, owns).map_err(|e| (field, e.to_string()))?;
         if let Some(order_by) = order_by {
-            ownership::order_by_columns(order_by, *dialect).map_err(|e| ("order_by", e.to_string()))?;
+            ownership::order_by_columns(order_by, *dialect)
+                .map_err(|e| ("order_by", e.to_string()))?;
         }
     }
     Ok(())
@@ -422,18 +500,40 @@ mod tests {
                 Ok(all) => all.iter().map(|d| d.spec.id.to_string()).collect(),
                 Err(failure) => panic!("{}: {failure}", dialect.name()),
             };
-            assert_eq!(ids, [
-                "catalog/categories", "catalog/category-list", "catalog/category-tree", "catalog/hot-products",
-                "catalog/recommendations", "identity/active-user-sessions", "ordering/recent-orders",
-            ]);
+            assert_eq!(
+                ids,
+                [
+                    "catalog/categories",
+                    "catalog/category-list",
+                    "catalog/category-tree",
+                    "catalog/hot-products",
+                    "catalog/recommendations",
+                    "identity/active-user-sessions",
+                    "ordering/recent-orders",
+                ]
+            );
         }
     }
 
     #[test]
     fn overrides_merge_field_by_field() {
-        let one = merged(&[BASE, "[context]\nname = \"shop\"\n[strategies.hot]\nlimit = 500"]).expect("valid");
-        assert_eq!((one[0].limit, one[0].spec.ttl), (Some(500), Some(Duration::from_secs(7200))));
-        assert!(merged(&[BASE, "[context]\nname = \"shop\"\n[strategies.hot]\nenabled = false"]).expect("valid").is_empty());
+        let one = merged(&[
+            BASE,
+            "[context]\nname = \"shop\"\n[strategies.hot]\nlimit = 500",
+        ])
+        .expect("valid");
+        assert_eq!(
+            (one[0].limit, one[0].spec.ttl),
+            (Some(500), Some(Duration::from_secs(7200)))
+        );
+        assert!(
+            merged(&[
+                BASE,
+                "[context]\nname = \"shop\"\n[strategies.hot]\nenabled = false"
+            ])
+            .expect("valid")
+            .is_empty()
+        );
     }
 
     #[test]
@@ -441,28 +541,58 @@ mod tests {
         let base = BASE.replace("sql.any", "sql.postgres");
         let patch = "[context]\nname = \"shop\"\n[strategies.hot]\nsql.any = \"SELECT id FROM products WHERE id > 1\"";
         let all = merged(&[&base, patch]).expect("valid");
-        assert!(all[0].sql.for_dialect(Dialect::Postgres).is_some_and(|sql| sql.ends_with("id > 1")));
+        assert!(
+            all[0]
+                .sql
+                .for_dialect(Dialect::Postgres)
+                .is_some_and(|sql| sql.ends_with("id > 1"))
+        );
     }
 
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
         let with = |from: &str, to: &str| BASE.replace(from, to);
         for (text, expected) in [
-            (with("ttl =", "tll ="), "0.toml, line 8: unknown field `tll`"),
-            (with("\"object\"", "\"objekt\""), "line 7: unknown variant `objekt`"),
-            (with("P:{id}", "P:{id"), "shop/hot (0.toml): key: the `{` at"),
-            (with("2h", "2 parsecs"), "shop/hot (0.toml): ttl: `2 parsecs` is no duration"),
+            (
+                with("ttl =", "tll ="),
+                "0.toml, line 8: unknown field `tll`",
+            ),
+            (
+                with("\"object\"", "\"objekt\""),
+                "line 7: unknown variant `objekt`",
+            ),
+            (
+                with("P:{id}", "P:{id"),
+                "shop/hot (0.toml): key: the `{` at",
+            ),
+            (
+                with("2h", "2 parsecs"),
+                "shop/hot (0.toml): ttl: `2 parsecs` is no duration",
+            ),
             (with("\"object\"", "\"list\""), "limit: a `list` has none"),
             (with("FROM products", "FROM users"), "sql.any: "),
-            (with("limit = 100", "limit = 0"), "limit: 0 would warm nothing"),
-            (with("owns = [\"products\"]", ""), "owns: the context shop owns no table"),
+            (
+                with("limit = 100", "limit = 0"),
+                "limit: 0 would warm nothing",
+            ),
+            (
+                with("owns = [\"products\"]", ""),
+                "owns: the context shop owns no table",
+            ),
             (with("\"shop\"", "\"Shop\""), "`Shop` cannot be a name"),
             (with("\"shop\"", "\"all\""), "`all` cannot be a name"),
-            (format!("{BASE}\n[strategies.cold]\nkey = \"P:{{x}}\"\nvalue = \"object\"\nsql.any = \"SELECT x FROM products\""),
-             "shop/cold and shop/hot make the same keys"),
+            (
+                format!(
+                    "{BASE}\n[strategies.cold]\nkey = \"P:{{x}}\"\nvalue = \"object\"\nsql.any = \"SELECT x FROM products\""
+                ),
+                "shop/cold and shop/hot make the same keys",
+            ),
         ] {
             let failure = merged(&[&text]).expect_err(expected);
-            assert!(failure.to_string().contains(expected), "{expected}\n got {failure}");
+            assert!(
+                failure.to_string().contains(expected),
+                "{expected}\n got {failure}"
+            );
         }
         let failure = merged(&[&with("ttl =", "tll =")]).expect_err("unknown field");
         assert_eq!(failure.hint.as_deref(), Some("did you mean `ttl`?"));

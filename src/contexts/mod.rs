@@ -31,8 +31,10 @@ struct Coded {
 }
 
 /// Prepares a coded strategy on a database.
-pub type Build =
-    fn(Definition, Arc<dyn RowSource>) -> BoxFuture<'static, Result<Arc<dyn WarmupStrategy>, Failure>>;
+pub type Build = fn(
+    Definition,
+    Arc<dyn RowSource>,
+) -> BoxFuture<'static, Result<Arc<dyn WarmupStrategy>, Failure>>;
 
 /// The contexts that come with the tool.
 pub const SHIPPED: [Context; 3] = [catalog::CONTEXT, identity::CONTEXT, ordering::CONTEXT];
@@ -40,6 +42,9 @@ pub const SHIPPED: [Context; 3] = [catalog::CONTEXT, identity::CONTEXT, ordering
 /// The Rust behind a strategy, if it has any.
 pub fn coded(id: &StrategyId) -> Option<Build> {
     let context = SHIPPED.iter().find(|context| context.name == id.context)?;
-    let coded = context.coded.iter().find(|coded| coded.strategy == id.name)?;
+    let coded = context
+        .coded
+        .iter()
+        .find(|coded| coded.strategy == id.name)?;
     Some(coded.build)
 }

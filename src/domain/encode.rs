@@ -129,9 +129,11 @@ fn encode_plain(value: Scalar<'_>, out: &mut Vec<u8>) -> Result<(), String> {
         Scalar::Decimal(digits) => push_number(digits, out)?,
         Scalar::Text(bytes) => push_string(utf8(bytes)?, out)?,
         Scalar::Bytes(_) => {
-            return Err("binary data has no JSON form; give the column a type hint, base64 or \
+            return Err(
+                "binary data has no JSON form; give the column a type hint, base64 or \
                         string or json"
-                .into());
+                    .into(),
+            );
         }
         Scalar::Json(bytes) => push_compact_json(utf8(bytes)?, out)?,
         value => {
@@ -216,13 +218,11 @@ fn as_bool(value: Scalar<'_>) -> Option<bool> {
         Scalar::Uint(u @ (0 | 1)) => Some(u == 1),
         Scalar::Decimal(text) => as_bool(Scalar::Text(text.as_bytes())),
         Scalar::Bytes([byte @ (0 | 1)]) => Some(*byte == 1),
-        Scalar::Text(bytes) | Scalar::Bytes(bytes) => {
-            match bytes.to_ascii_lowercase().as_slice() {
-                b"1" | b"t" | b"true" | b"y" | b"yes" => Some(true),
-                b"0" | b"f" | b"false" | b"n" | b"no" => Some(false),
-                _ => None,
-            }
-        }
+        Scalar::Text(bytes) | Scalar::Bytes(bytes) => match bytes.to_ascii_lowercase().as_slice() {
+            b"1" | b"t" | b"true" | b"y" | b"yes" => Some(true),
+            b"0" | b"f" | b"false" | b"n" | b"no" => Some(false),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -411,14 +411,21 @@ mod tests {
                 None,
                 "\"12345678-9abc-def0-1234-56789abcdef0\"",
             ),
-            (noon((2026, 1, 2), 0, true), None, "\"2026-01-02T12:00:00+00:00\""),
+            (
+                noon((2026, 1, 2), 0, true),
+                None,
+                "\"2026-01-02T12:00:00+00:00\"",
+            ),
             (
                 noon((2026, 1, 2), 500_000, false),
                 None,
                 "\"2026-01-02T12:00:00.500000\"",
             ),
             (
-                Scalar::Time { micros: MICROS_PER_DAY, utc: false },
+                Scalar::Time {
+                    micros: MICROS_PER_DAY,
+                    utc: false,
+                },
                 None,
                 "\"24:00:00\"",
             ),
@@ -426,11 +433,19 @@ mod tests {
             (Scalar::Bytes(&[0]), Some(Hint::Bool), "false"),
             (Scalar::Text(b"12.50"), Some(Hint::Number), "12.50"),
             (Scalar::Int(7), Some(Hint::String), "\"7\""),
-            (noon((2026, 1, 2), 0, false), Some(Hint::String), "\"2026-01-02T12:00:00\""),
+            (
+                noon((2026, 1, 2), 0, false),
+                Some(Hint::String),
+                "\"2026-01-02T12:00:00\"",
+            ),
             (Scalar::Bytes(b"\xff\0"), Some(Hint::Base64), "\"/wA=\""),
             (Scalar::Text(b"[1, null]"), Some(Hint::Json), "[1,null]"),
         ] {
-            assert_eq!(json(value, hint).as_deref(), Ok(expected), "{value:?} {hint:?}");
+            assert_eq!(
+                json(value, hint).as_deref(),
+                Ok(expected),
+                "{value:?} {hint:?}"
+            );
         }
     }
 
@@ -447,9 +462,20 @@ mod tests {
             (noon((0, 0, 0), 0, false), None, "zero date"),
             (noon((-43, 3, 15), 0, false), None, "year -43"),
             (noon((12000, 1, 1), 0, false), None, "year 12000"),
-            (Scalar::Time { micros: -1, utc: false }, None, "outside of the day"),
+            (
+                Scalar::Time {
+                    micros: -1,
+                    utc: false,
+                },
+                None,
+                "outside of the day",
+            ),
             (Scalar::Int(2), Some(Hint::Bool), "read as bool"),
-            (Scalar::Text(b"007"), Some(Hint::Number), "not a JSON number"),
+            (
+                Scalar::Text(b"007"),
+                Some(Hint::Number),
+                "not a JSON number",
+            ),
             (Scalar::Text(b"1."), Some(Hint::Number), "not a JSON number"),
             (Scalar::Int(2), Some(Hint::Base64), "read as base64"),
         ] {
@@ -464,7 +490,11 @@ mod tests {
             let date = Date::from_unix_days(days);
             assert_eq!(date.to_unix_days(), days);
         }
-        let leap = Date { year: 2024, month: 2, day: 29 };
+        let leap = Date {
+            year: 2024,
+            month: 2,
+            day: 29,
+        };
         assert_eq!(leap.to_unix_days(), 19_782);
         assert_eq!(Date::from_unix_days(19_782), leap);
     }

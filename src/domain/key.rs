@@ -79,7 +79,10 @@ impl FromStr for KeyTemplate {
 }
 
 fn is_column_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$')
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '_' || c == '$')
 }
 
 impl fmt::Display for KeyTemplate {
@@ -93,7 +96,8 @@ impl KeyTemplate {
     #[must_use]
     pub fn with_prefix(mut self, prefix: &str) -> Self {
         if !prefix.is_empty() {
-            self.text.insert_str(0, &prefix.replace('{', "{{").replace('}', "}}"));
+            self.text
+                .insert_str(0, &prefix.replace('{', "{{").replace('}', "}}"));
             self.parts.insert(0, Part::Literal(prefix.to_owned()));
         }
         self
@@ -176,7 +180,10 @@ impl KeyTemplate {
             }
             Some(Part::Column(_)) => {
                 let last = part + 1 == self.parts.len();
-                let ends = rest.char_indices().map(|(at, _)| at).filter(|at| !last && *at > 0);
+                let ends = rest
+                    .char_indices()
+                    .map(|(at, _)| at)
+                    .filter(|at| !last && *at > 0);
                 for end in ends.chain([rest.len()]).filter(|end| *end > 0) {
                     values.push(&rest[..end]);
                     self.read_from(part + 1, &rest[end..], values, readings);
@@ -201,7 +208,11 @@ impl KeyTemplate {
                 None => read.push((name, value)),
             }
         }
-        Some(read.into_iter().map(|(_, value)| value.to_owned()).collect())
+        Some(
+            read.into_iter()
+                .map(|(_, value)| value.to_owned())
+                .collect(),
+        )
     }
 }
 
@@ -244,7 +255,8 @@ pub fn printable(key: &[u8]) -> String {
     for chunk in key.utf8_chunks() {
         for c in chunk.valid().chars() {
             // Direction overrides and the like reorder a terminal's line as control characters do.
-            if c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            if c.is_control()
+                || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
             {
                 shown.extend(c.escape_default());
             } else {
@@ -293,7 +305,10 @@ mod tests {
 
     #[test]
     fn a_key_is_read_back_into_columns() {
-        assert_eq!(template("Product:id:{id}").read("Product:id:p:1"), [["p:1"]]);
+        assert_eq!(
+            template("Product:id:{id}").read("Product:id:p:1"),
+            [["p:1"]]
+        );
         assert!(template("Product:id:{id}").read("Product:id:").is_empty());
         assert!(template("Product:id:{id}").read("Category:id:1").is_empty());
         assert_eq!(
@@ -302,7 +317,12 @@ mod tests {
         );
         assert_eq!(template("{a}/{a}").read("x/x"), [["x"]]);
         assert!(template("{a}/{a}").read("x/y").is_empty());
-        assert_eq!(template("Category:list:all").read("Category:list:all").len(), 1);
+        assert_eq!(
+            template("Category:list:all")
+                .read("Category:list:all")
+                .len(),
+            1
+        );
         assert_eq!(template("人:{名}").read("人:李"), [["李"]]);
         let ambiguous = template("{a}{b}").read(&"x".repeat(1000));
         assert_eq!(ambiguous.len(), MAX_READINGS);

@@ -149,6 +149,14 @@ impl Report {
         })
     }
 
+    /// The first failure of a strategy.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.strategies.iter().find_map(|s| match &s.status {
+            Status::Failed(failure) => Some(failure),
+            _ => None,
+        })
+    }
+
     /// Whether at least `percent` of the keys did not fail; compared in whole numbers, so that no
     /// rounding opens the gate.
     pub fn reaches(&self, percent: Percent) -> bool {
@@ -194,7 +202,9 @@ impl std::str::FromStr for Percent {
         }
         let whole: u64 = whole.parse().map_err(|_| wrong())?;
         let fraction: u64 = format!("{fraction:0<6}").parse().map_err(|_| wrong())?;
-        let millionths = whole.checked_mul(1_000_000).and_then(|w| w.checked_add(fraction));
+        let millionths = whole
+            .checked_mul(1_000_000)
+            .and_then(|w| w.checked_add(fraction));
         match millionths {
             Some(value) if value <= 100_000_000 => Ok(Self(value)),
             _ => Err(wrong()),

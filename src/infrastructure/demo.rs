@@ -31,9 +31,26 @@ const CATEGORIES: [(&str, &str, Option<&str>); 12] = [
     ("silk", "Silk 丝绸", Some("textiles")),
 ];
 
-const ADJECTIVES: [&str; 8] = ["Fine", "Old", "Quiet", "Mountain", "River", "Royal", "Plain", "Spring"];
-const BRANDS: [&str; 6] = ["龙井山房", "Lotus & Sons", "Nordlicht", "竹里", "Ostwind", "Maison Thé"];
-const STATUSES: [&str; 7] = ["pending", "paid", "processing", "shipped", "delivered", "cancelled", "refunded"];
+const ADJECTIVES: [&str; 8] = [
+    "Fine", "Old", "Quiet", "Mountain", "River", "Royal", "Plain", "Spring",
+];
+const BRANDS: [&str; 6] = [
+    "龙井山房",
+    "Lotus & Sons",
+    "Nordlicht",
+    "竹里",
+    "Ostwind",
+    "Maison Thé",
+];
+const STATUSES: [&str; 7] = [
+    "pending",
+    "paid",
+    "processing",
+    "shipped",
+    "delivered",
+    "cancelled",
+    "refunded",
+];
 
 /// Makes the folder where the sample lives.
 ///
@@ -60,17 +77,20 @@ pub async fn make(dir: &Path) -> Result<(), Failure> {
         std::fs::rename(&aside, &file).map_err(|e| failure(&file, &e.to_string()))?;
     }
     let mut connection = open(&file, false).await.map_err(failed)?;
-    sqlx::query("UPDATE users SET updated_at = strftime('%Y-%m-%d %H:%M:%S+00:00', 'now') WHERE id <= ?")
-        .bind(format!("user-{ACTIVE_USERS:04}"))
-        .execute(&mut connection)
-        .await
-        .map_err(failed)?;
+    sqlx::query(
+        "UPDATE users SET updated_at = strftime('%Y-%m-%d %H:%M:%S+00:00', 'now') WHERE id <= ?",
+    )
+    .bind(format!("user-{ACTIVE_USERS:04}"))
+    .execute(&mut connection)
+    .await
+    .map_err(failed)?;
     connection.close().await.map_err(failed)
 }
 
 fn failure(path: &Path, why: &str) -> Failure {
     let what = format!("cannot make the sample shop at {}", path.display());
-    Failure::new(FailureKind::Config, what, why).hint("give a folder that can be written with --demo-dir DIR")
+    Failure::new(FailureKind::Config, what, why)
+        .hint("give a folder that can be written with --demo-dir DIR")
 }
 
 async fn open(file: &Path, create: bool) -> Result<SqliteConnection, sqlx::Error> {
@@ -142,9 +162,15 @@ async fn product(transaction: &mut Transaction<'_, Sqlite>, i: u64) -> Result<()
 }
 
 async fn order(transaction: &mut Transaction<'_, Sqlite>, i: u64) -> Result<(), sqlx::Error> {
-    let items: Vec<u64> = (0..1 + mix(i) % 4).map(|n| 1 + mix(i * 10 + n) % PRODUCTS).collect();
+    let items: Vec<u64> = (0..1 + mix(i) % 4)
+        .map(|n| 1 + mix(i * 10 + n) % PRODUCTS)
+        .collect();
     let quantity = |n: usize| 1 + mix(i + n as u64) % 3;
-    let total: u64 = items.iter().enumerate().map(|(n, p)| price(*p) * quantity(n)).sum();
+    let total: u64 = items
+        .iter()
+        .enumerate()
+        .map(|(n, p)| price(*p) * quantity(n))
+        .sum();
     let status = (mix(i + 5) % 7) as usize;
     sqlx::query(
         "INSERT INTO orders (id, customer_id, total, status, paid_at, shipped_at, created_at, updated_at, version) \
@@ -187,7 +213,12 @@ fn price(product: u64) -> u64 {
 /// `minutes` after the shop opened, as a column with a time zone keeps it.
 fn moment(minutes: u64) -> String {
     let (day, minute) = (minutes / 1440, minutes % 1440);
-    format!("2026-01-{:02} {:02}:{:02}:00+00:00", 1 + day % 28, minute / 60, minute % 60)
+    format!(
+        "2026-01-{:02} {:02}:{:02}:00+00:00",
+        1 + day % 28,
+        minute / 60,
+        minute % 60
+    )
 }
 
 fn plain(moment: &str) -> String {

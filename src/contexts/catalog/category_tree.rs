@@ -20,7 +20,8 @@ pub(super) fn build(
     source: Arc<dyn RowSource>,
 ) -> BoxFuture<'static, Result<Arc<dyn WarmupStrategy>, Failure>> {
     async move {
-        let tree: Arc<dyn WarmupStrategy> = Arc::new(CategoryTree::prepare(definition, source).await?);
+        let tree: Arc<dyn WarmupStrategy> =
+            Arc::new(CategoryTree::prepare(definition, source).await?);
         Ok(tree)
     }
     .boxed()
@@ -38,18 +39,22 @@ struct CategoryTree {
 impl CategoryTree {
     async fn prepare(definition: Definition, source: Arc<dyn RowSource>) -> Result<Self, Failure> {
         let strategy = definition.spec.id.clone();
-        let invalid = |why: &str| Failure::new(FailureKind::Config, format!("{strategy} is not valid"), why);
+        let invalid =
+            |why: &str| Failure::new(FailureKind::Config, format!("{strategy} is not valid"), why);
         let dialect = source.dialect();
         let text = definition.sql.for_dialect(dialect);
         let text = text.ok_or_else(|| invalid("it has no SQL for this database"))?;
         let sql = compose::select_all(&definition, dialect, text, None);
-        let columns = source.describe(&sql).await.map_err(|failure| match failure.kind {
-            FailureKind::Query => Failure {
-                hint: failure.hint.clone(),
-                ..invalid(&failure.why)
-            },
-            _ => failure,
-        })?;
+        let columns = source
+            .describe(&sql)
+            .await
+            .map_err(|failure| match failure.kind {
+                FailureKind::Query => Failure {
+                    hint: failure.hint.clone(),
+                    ..invalid(&failure.why)
+                },
+                _ => failure,
+            })?;
         let place = |name: &str| columns.iter().position(|column| column.name == name);
         if !definition.spec.key.columns().is_empty() {
             return Err(invalid("a tree has one key: its template takes no column"));
@@ -103,7 +108,9 @@ impl CategoryTree {
 
     fn node(&self, row: Row<'_>) -> Result<Node, String> {
         let text = |at: usize| {
-            let text = row.text(at).map_err(|e| format!("column {}: {e}", self.columns[at].name))?;
+            let text = row
+                .text(at)
+                .map_err(|e| format!("column {}: {e}", self.columns[at].name))?;
             Ok::<_, String>(text.map(std::borrow::Cow::into_owned))
         };
         let id = text(self.id)?.ok_or("column id is NULL")?;
@@ -111,8 +118,18 @@ impl CategoryTree {
         let mut fields = Vec::new();
         for (at, column) in self.columns.iter().enumerate() {
             if !column.name.starts_with('_') {
-                let json = row.json(at).map_err(|e| format!("column {} of category {}: {e}", column.name, String::from_utf8_lossy(&id)))?;
-                fields.extend_from_slice(serde_json::Value::from(column.name.as_str()).to_string().as_bytes());
+                let json = row.json(at).map_err(|e| {
+                    format!(
+                        "column {} of category {}: {e}",
+                        column.name,
+                        String::from_utf8_lossy(&id)
+                    )
+                })?;
+                fields.extend_from_slice(
+                    serde_json::Value::from(column.name.as_str())
+                        .to_string()
+                        .as_bytes(),
+                );
                 fields.push(b':');
                 fields.extend_from_slice(json);
                 fields.push(b',');
@@ -159,7 +176,11 @@ struct Node {
 /// Appends the nodes as a JSON array of trees. A category whose parent is not there stands at the
 /// root; of a cycle, the first in order does. Each node stands exactly once.
 fn write_forest(nodes: &[Node], out: &mut Vec<u8>) {
-    let places: HashMap<&[u8], usize> = nodes.iter().enumerate().map(|(i, node)| (node.id.as_slice(), i)).collect();
+    let places: HashMap<&[u8], usize> = nodes
+        .iter()
+        .enumerate()
+        .map(|(i, node)| (node.id.as_slice(), i))
+        .collect();
     let mut children = vec![Vec::new(); nodes.len()];
     let mut roots = Vec::new();
     for (i, node) in nodes.iter().enumerate() {
@@ -177,7 +198,13 @@ fn write_forest(nodes: &[Node], out: &mut Vec<u8>) {
 }
 
 /// Appends one tree. A loop, not a recursion: a chain of a million categories must not overflow.
-fn write_tree(root: usize, nodes: &[Node], children: &[Vec<usize>], written: &mut [bool], out: &mut Vec<u8>) {
+fn write_tree(
+    root: usize,
+    nodes: &[Node],
+    children: &[Vec<usize>],
+    written: &mut [bool],
+    out: &mut Vec<u8>,
+) {
     let mut open: Vec<std::slice::Iter<'_, usize>> = Vec::new();
     let mut next = Some(root);
     loop {
@@ -220,13 +247,27 @@ mod tests {
     #[test]
     fn categories_nest_and_none_is_lost() {
         for (edges, expected) in [
-            (&[("a", None), ("b", Some("a")), ("c", Some("b")), ("d", Some("a"))][..],
-             r#"[{"a"[{"b"[{"c"[]}]},{"d"[]}]}]"#),
+            (
+                &[
+                    ("a", None),
+                    ("b", Some("a")),
+                    ("c", Some("b")),
+                    ("d", Some("a")),
+                ][..],
+                r#"[{"a"[{"b"[{"c"[]}]},{"d"[]}]}]"#,
+            ),
             // An orphan stands at the root.
             (&[("a", None), ("b", Some("gone"))], r#"[{"a"[]},{"b"[]}]"#),
             // A cycle is opened at its first node, and what hangs below it comes along.
-            (&[("r", None), ("a", Some("b")), ("b", Some("a")), ("c", Some("b"))],
-             r#"[{"r"[]},{"a"[{"b"[{"c"[]}]}]}]"#),
+            (
+                &[
+                    ("r", None),
+                    ("a", Some("b")),
+                    ("b", Some("a")),
+                    ("c", Some("b")),
+                ],
+                r#"[{"r"[]},{"a"[{"b"[{"c"[]}]}]}]"#,
+            ),
             (&[("a", Some("a"))], r#"[{"a"[]}]"#),
             (&[], "[]"),
         ] {

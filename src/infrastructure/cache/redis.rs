@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, RedisResult, Value as Reply};
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, RedisResult, Value as Reply,
+};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
@@ -70,11 +72,20 @@ impl RedisCache {
             next: AtomicUsize::new(0),
             longest_value: 512 * 1024 * 1024,
         };
-        let mut connection = cache.open().await.map_err(|error| cache.connect_failure(&error))?;
+        let mut connection = cache
+            .open()
+            .await
+            .map_err(|error| cache.connect_failure(&error))?;
         let mut questions = redis::pipe();
-        questions.ignore_errors().cmd("PING").cmd("CONFIG").arg("GET").arg("proto-max-bulk-len");
+        questions
+            .ignore_errors()
+            .cmd("PING")
+            .cmd("CONFIG")
+            .arg("GET")
+            .arg("proto-max-bulk-len");
         // Connecting proves nothing: a server that wants a password says so to the first command.
-        let replies: RedisResult<Vec<RedisResult<Reply>>> = questions.query_async(&mut connection).await;
+        let replies: RedisResult<Vec<RedisResult<Reply>>> =
+            questions.query_async(&mut connection).await;
         let replies = replies.map_err(|error| cache.connect_failure(&error))?;
         if let Some(Err(error)) = replies.first()
             && matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "DENIED"))
@@ -97,7 +108,9 @@ impl RedisCache {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
         // The name resolution and the handshake have no time limit of their own.
-        let open = self.client.get_multiplexed_async_connection_with_config(&config);
+        let open = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config);
         match timeout(2 * CONNECT_TIMEOUT, open).await {
             Ok(result) => result,
             Err(_) => Err((ErrorKind::Io, "no answer").into()),
@@ -117,7 +130,11 @@ impl RedisCache {
             self.client.get_connection_info().addr(),
             redis::ConnectionAddr::TcpTls { .. }
         );
-        if matches!(error.kind(), ErrorKind::Client | ErrorKind::InvalidClientConfig) || error.detail().is_some_and(|d| d.contains("DB index")) {
+        if matches!(
+            error.kind(),
+            ErrorKind::Client | ErrorKind::InvalidClientConfig
+        ) || error.detail().is_some_and(|d| d.contains("DB index"))
+        {
             return Failure::new(
                 FailureKind::Config,
                 format!("the cache at {place} does not have what the URL asks for"),
@@ -126,11 +143,20 @@ impl RedisCache {
             .hint("check the database index and the options in the cache URL");
         }
         let hint = match (tls, error.is_timeout() || error.is_connection_dropped()) {
-            (true, _) => "check that it runs and speaks TLS on this port (redis:// is without), and that its certificate is trusted",
-            (false, true) => "check that it runs, that it has connections left (maxclients), and whether it wants TLS (rediss://)",
+            (true, _) => {
+                "check that it runs and speaks TLS on this port (redis:// is without), and that its certificate is trusted"
+            }
+            (false, true) => {
+                "check that it runs, that it has connections left (maxclients), and whether it wants TLS (rediss://)"
+            }
             (false, false) => "check that it runs, and host and port in the cache URL",
         };
-        Failure::new(FailureKind::CacheUnreachable, format!("cannot reach the cache at {place}"), words(error)).hint(hint)
+        Failure::new(
+            FailureKind::CacheUnreachable,
+            format!("cannot reach the cache at {place}"),
+            words(error),
+        )
+        .hint(hint)
     }
 
     /// The failure that ends the run, if the server's answer is one.
@@ -140,27 +166,65 @@ impl RedisCache {
             Some(Failure::new(kind, format!("{what} at {place}"), words(error)).hint(hint))
         };
         if error.kind() == ErrorKind::AuthenticationFailed {
-            return failure(FailureKind::CacheDenied, "the cache refuses the password", "check user and password in the cache URL");
+            return failure(
+                FailureKind::CacheDenied,
+                "the cache refuses the password",
+                "check user and password in the cache URL",
+            );
         }
         match error.code()? {
-            "NOAUTH" => failure(FailureKind::CacheDenied, "the cache wants a password", "put it into the cache URL: redis://:PASSWORD@HOST"),
-            "WRONGPASS" => failure(FailureKind::CacheDenied, "the cache refuses the password", "check user and password in the cache URL"),
-            "DENIED" => failure(FailureKind::CacheDenied, "the cache is in protected mode", "give it a password or bind it to this host"),
+            "NOAUTH" => failure(
+                FailureKind::CacheDenied,
+                "the cache wants a password",
+                "put it into the cache URL: redis://:PASSWORD@HOST",
+            ),
+            "WRONGPASS" => failure(
+                FailureKind::CacheDenied,
+                "the cache refuses the password",
+                "check user and password in the cache URL",
+            ),
+            "DENIED" => failure(
+                FailureKind::CacheDenied,
+                "the cache is in protected mode",
+                "give it a password or bind it to this host",
+            ),
             "NOPERM" if !error.detail().unwrap_or_default().contains("key") => failure(
                 FailureKind::CacheDenied,
                 "the cache refuses this user a command",
                 "a run needs +set and +ping; hashes +multi +exec +del +hset +pexpire, with --mode only-missing +eval",
             ),
-            "OOM" => failure(FailureKind::CacheRefused, "the cache is full", "raise maxmemory, choose an evicting maxmemory-policy, or warm less (--limit, --exclude)"),
-            "READONLY" => failure(FailureKind::CacheRefused, "the cache takes no writes: it is a replica", "give the URL of its primary"),
-            "MISCONF" => failure(FailureKind::CacheRefused, "the cache takes no writes", "it cannot save to its disk: see rdb_last_bgsave_status in INFO and its log"),
-            "MOVED" | "ASK" | "CROSSSLOT" => failure(FailureKind::CacheRefused, "the cache is a cluster", "this version writes to a single server; give the URL of one"),
+            "OOM" => failure(
+                FailureKind::CacheRefused,
+                "the cache is full",
+                "raise maxmemory, choose an evicting maxmemory-policy, or warm less (--limit, --exclude)",
+            ),
+            "READONLY" => failure(
+                FailureKind::CacheRefused,
+                "the cache takes no writes: it is a replica",
+                "give the URL of its primary",
+            ),
+            "MISCONF" => failure(
+                FailureKind::CacheRefused,
+                "the cache takes no writes",
+                "it cannot save to its disk: see rdb_last_bgsave_status in INFO and its log",
+            ),
+            "MOVED" | "ASK" | "CROSSSLOT" => failure(
+                FailureKind::CacheRefused,
+                "the cache is a cluster",
+                "this version writes to a single server; give the URL of one",
+            ),
             _ => None,
         }
     }
 
     /// Sends entries as one pipeline.
-    async fn send(&self, slot: usize, batch: &EntryBatch, range: Range<usize>, how: WriteOptions) -> Result<Vec<RedisResult<Reply>>, Lost> {
+    async fn send(
+        &self,
+        slot: usize,
+        batch: &EntryBatch,
+        range: Range<usize>,
+        how: WriteOptions,
+    ) -> Result<Vec<RedisResult<Reply>>, Lost> {
         let (mut connection, generation) = self.connection(slot).await?;
         let mut pipe = Pipeline::with_capacity(range.len());
         pipe.ignore_errors();
@@ -192,7 +256,9 @@ impl RedisCache {
         }
         let mut pause = FIRST_RETRY;
         loop {
-            let gone = slot.down_since.map_or(Duration::ZERO, |since| since.elapsed());
+            let gone = slot
+                .down_since
+                .map_or(Duration::ZERO, |since| since.elapsed());
             match self.open().await {
                 Ok(connection) => {
                     slot.generation += 1;
@@ -205,7 +271,10 @@ impl RedisCache {
                     }
                     if gone >= GIVE_UP {
                         let mut failure = self.connect_failure(&error);
-                        failure.what = format!("lost the cache at {} in the middle of the run", self.place());
+                        failure.what = format!(
+                            "lost the cache at {} in the middle of the run",
+                            self.place()
+                        );
                         return Err(Lost::Server(failure));
                     }
                     slot.down_since.get_or_insert_with(Instant::now);
@@ -269,13 +338,21 @@ impl RedisCache {
         delivery.finish()
     }
 
-    fn settle(&self, delivery: &mut Delivery, i: usize, judged: Judged, busy_since: Option<Instant>) {
+    fn settle(
+        &self,
+        delivery: &mut Delivery,
+        i: usize,
+        judged: Judged,
+        busy_since: Option<Instant>,
+    ) {
         match judged {
             Judged::Done(outcome) => delivery.settle(i, outcome),
             Judged::Refused(error) => {
                 if let Some(failure) = self.refusal(&error) {
                     delivery.fatal.get_or_insert(failure);
-                } else if is_transient(&error) && busy_since.is_none_or(|since| since.elapsed() < GIVE_UP) {
+                } else if is_transient(&error)
+                    && busy_since.is_none_or(|since| since.elapsed() < GIVE_UP)
+                {
                     return;
                 }
                 delivery.settle(i, WriteOutcome::Failed(words(&error)));
@@ -334,7 +411,10 @@ impl Delivery {
     }
 
     fn finish(self) -> Written {
-        let why = self.fatal.as_ref().map_or("no answer", |failure| failure.why.as_str());
+        let why = self
+            .fatal
+            .as_ref()
+            .map_or("no answer", |failure| failure.why.as_str());
         let unknown = || WriteOutcome::Unknown(why.to_owned());
         let outcomes = self.outcomes.into_iter().map(|o| o.unwrap_or_else(unknown));
         Written {
@@ -355,14 +435,22 @@ fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: WriteOptions) {
             }
         }
         (Value::Hash(fields), Mode::Refresh) => {
-            pipe.cmd("MULTI").cmd("DEL").arg(entry.key).cmd("HSET").arg(entry.key);
+            pipe.cmd("MULTI")
+                .cmd("DEL")
+                .arg(entry.key)
+                .cmd("HSET")
+                .arg(entry.key);
             for (field, value) in fields.iter() {
                 pipe.arg(field).arg(value);
             }
             pipe.cmd("PEXPIRE").arg(entry.key).arg(ttl).cmd("EXEC");
         }
         (Value::Hash(fields), Mode::OnlyMissing) => {
-            pipe.cmd("EVAL").arg(SET_MISSING_HASH).arg(1).arg(entry.key).arg(ttl);
+            pipe.cmd("EVAL")
+                .arg(SET_MISSING_HASH)
+                .arg(1)
+                .arg(entry.key)
+                .arg(ttl);
             for (field, value) in fields.iter() {
                 pipe.arg(field).arg(value);
             }
@@ -371,7 +459,11 @@ fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: WriteOptions) {
 }
 
 /// Takes the replies of an entry's commands and says what they mean.
-fn judge(replies: &mut impl Iterator<Item = RedisResult<Reply>>, entry: Entry<'_>, how: WriteOptions) -> Judged {
+fn judge(
+    replies: &mut impl Iterator<Item = RedisResult<Reply>>,
+    entry: Entry<'_>,
+    how: WriteOptions,
+) -> Judged {
     let commands = match (entry.value, how.mode) {
         (Value::Hash(_), Mode::Refresh) => 5,
         _ => 1,
@@ -410,7 +502,11 @@ fn is_transient(error: &RedisError) -> bool {
 fn longest_part(entry: Entry<'_>) -> usize {
     let value = match entry.value {
         Value::Text(text) => text.len(),
-        Value::Hash(fields) => fields.iter().map(|(f, v)| f.len().max(v.len())).max().unwrap_or(0),
+        Value::Hash(fields) => fields
+            .iter()
+            .map(|(f, v)| f.len().max(v.len()))
+            .max()
+            .unwrap_or(0),
     };
     value.max(entry.key.len())
 }
@@ -421,7 +517,9 @@ fn words(error: &RedisError) -> String {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
         (Some(code), None) => code.to_owned(),
         (None, _) if error.is_timeout() => "no answer in time".to_owned(),
-        (None, _) if error.kind() == ErrorKind::AuthenticationFailed => "the password is wrong".to_owned(),
+        (None, _) if error.kind() == ErrorKind::AuthenticationFailed => {
+            "the password is wrong".to_owned()
+        }
         (None, Some(detail)) => detail.to_owned(),
         (None, None) if error.is_io_error() || error.is_connection_dropped() => error.to_string(),
         (None, None) => error.category().to_owned(),

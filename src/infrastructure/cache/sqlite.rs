@@ -54,8 +54,12 @@ impl SqliteCache {
             .disable_statement_logging();
         let file = options.get_filename().display().to_string();
         let failure = |error: &sqlx::Error| {
-            Failure::new(FailureKind::CacheUnreachable, format!("cannot use the cache file {file}"), words(error))
-                .hint("check the path, its permissions, and that the file is a cache of shopwarm's")
+            Failure::new(
+                FailureKind::CacheUnreachable,
+                format!("cannot use the cache file {file}"),
+                words(error),
+            )
+            .hint("check the path, its permissions, and that the file is a cache of shopwarm's")
         };
         let mut connection = options.connect().await.map_err(|e| failure(&e))?;
         connection.execute(SCHEMA).await.map_err(|e| failure(&e))?;
@@ -73,7 +77,10 @@ impl SqliteCache {
     async fn write_batch(&self, batch: &EntryBatch, how: WriteOptions) -> Written {
         let mut connection = self.connection.lock().await;
         match store(&mut connection, batch, how).await {
-            Ok(outcomes) => Written { outcomes, fatal: None },
+            Ok(outcomes) => Written {
+                outcomes,
+                fatal: None,
+            },
             // The transaction is rolled back: none of it is stored.
             Err(error) => {
                 let what = format!("cannot write to the cache file {}", self.file);
@@ -94,7 +101,11 @@ impl Cache for SqliteCache {
     }
 }
 
-async fn store(connection: &mut SqliteConnection, batch: &EntryBatch, how: WriteOptions) -> Result<Vec<WriteOutcome>, sqlx::Error> {
+async fn store(
+    connection: &mut SqliteConnection,
+    batch: &EntryBatch,
+    how: WriteOptions,
+) -> Result<Vec<WriteOutcome>, sqlx::Error> {
     let now = now_millis();
     let mut outcomes = Vec::with_capacity(batch.len());
     let mut transaction = connection.begin().await?;
@@ -124,15 +135,22 @@ fn stored_form(entry: Entry<'_>) -> (&'static str, Vec<u8>) {
         Value::Text(text) => ("string", text.to_vec()),
         Value::Hash(fields) => {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            let pairs = fields.iter().map(|(name, value)| (text(name), text(value).into()));
+            let pairs = fields
+                .iter()
+                .map(|(name, value)| (text(name), text(value).into()));
             let object: serde_json::Map<String, serde_json::Value> = pairs.collect();
-            ("hash", serde_json::Value::Object(object).to_string().into_bytes())
+            (
+                "hash",
+                serde_json::Value::Object(object).to_string().into_bytes(),
+            )
         }
     }
 }
 
 fn now_millis() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -13,7 +13,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use sqlx::error::DatabaseError;
-use sqlx::{Arguments, AssertSqlSafe, Column as _, Database, Encode, Executor, SqlSafeStr as _, Statement as _, Type};
+use sqlx::{
+    Arguments, AssertSqlSafe, Column as _, Database, Encode, Executor, SqlSafeStr as _,
+    Statement as _, Type,
+};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
@@ -92,7 +95,10 @@ trait Driver: Send + Sync + 'static {
     fn connect(&self) -> impl Future<Output = Result<Connection<Self>, sqlx::Error>> + Send;
 
     /// Called before each statement.
-    fn before<'c>(&self, _connection: &'c mut Connection<Self>) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+    fn before<'c>(
+        &self,
+        _connection: &'c mut Connection<Self>,
+    ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
         async { Ok(()) }.boxed()
     }
 
@@ -106,9 +112,17 @@ trait Driver: Send + Sync + 'static {
     fn codec(column: &Column, described: &<Self::Db as Database>::Column) -> Self::Codec;
 
     /// Appends a row's cells.
-    fn decode(codecs: &[Self::Codec], query: &Query, row: &<Self::Db as Database>::Row, out: &mut RowBatch);
+    fn decode(
+        codecs: &[Self::Codec],
+        query: &Query,
+        row: &<Self::Db as Database>::Row,
+        out: &mut RowBatch,
+    );
 
-    fn estimate<'c>(connection: &'c mut Connection<Self>, sql: &'c str) -> BoxFuture<'c, Option<u64>>;
+    fn estimate<'c>(
+        connection: &'c mut Connection<Self>,
+        sql: &'c str,
+    ) -> BoxFuture<'c, Option<u64>>;
 
     /// The server's own error, in words.
     fn explain(error: &dyn DatabaseError) -> Explained;
@@ -118,7 +132,10 @@ trait Driver: Send + Sync + 'static {
 enum Refusal {
     Sql(sqlx::Error),
     /// A column of a type that nobody can encode.
-    Type { column: String, name: String },
+    Type {
+        column: String,
+        name: String,
+    },
 }
 
 impl From<sqlx::Error> for Refusal {
@@ -181,10 +198,8 @@ impl<D: Driver> Session<D> {
         match timeout(CONNECT_TIMEOUT, self.driver.connect()).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(self.unreachable(&error)),
-            Err(_) => Err(self.unreachable_because(format!(
-                "no answer within {} s",
-                CONNECT_TIMEOUT.as_secs()
-            ))),
+            Err(_) => Err(self
+                .unreachable_because(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()))),
         }
     }
 
@@ -224,9 +239,9 @@ impl<D: Driver> Session<D> {
                 failure
             }
             sqlx::Error::Io(error) => self.unreachable_because(error.to_string()),
-            sqlx::Error::Tls(error) => self
-                .unreachable_because(format!("TLS: {error}"))
-                .hint("check the certificate, and sslmode/ssl-mode and the root certificate in the URL"),
+            sqlx::Error::Tls(error) => self.unreachable_because(format!("TLS: {error}")).hint(
+                "check the certificate, and sslmode/ssl-mode and the root certificate in the URL",
+            ),
             sqlx::Error::Configuration(error) => invalid_url(error.to_string()),
             _ => self.unreachable_because("it answers, but not as a database does".into()),
         }
@@ -238,7 +253,10 @@ impl<D: Driver> Session<D> {
         match error {
             sqlx::Error::Database(error) => {
                 let explained = D::explain(error.as_ref());
-                let at = explained.position.map(|p| in_definition(sql, p)).unwrap_or_default();
+                let at = explained
+                    .position
+                    .map(|p| in_definition(sql, p))
+                    .unwrap_or_default();
                 let what = format!("{label}: the database at {place} refused the query");
                 let kind = match explained.kind {
                     // While a query runs, a lost session is the query's loss; the next may work.
@@ -252,10 +270,13 @@ impl<D: Driver> Session<D> {
             error => {
                 let why = match error {
                     sqlx::Error::Io(error) => error.to_string(),
-                    sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => "the connection broke off".into(),
+                    sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
+                        "the connection broke off".into()
+                    }
                     _ => "the database's answer cannot be read".into(),
                 };
-                let what = format!("{label}: lost the database at {place} in the middle of the query");
+                let what =
+                    format!("{label}: lost the database at {place} in the middle of the query");
                 Failure::new(FailureKind::Query, what, why)
                     .hint("what was written is in the cache; run again when the database is back")
             }
@@ -263,10 +284,14 @@ impl<D: Driver> Session<D> {
     }
 
     fn timed_out(&self, label: &str) -> Failure {
-        let what = format!("{label}: the database at {} does not answer", self.driver.place());
+        let what = format!(
+            "{label}: the database at {} does not answer",
+            self.driver.place()
+        );
         let waited = self.driver.options().statement_timeout;
         let why = format!("no row within {}", humantime::format_duration(waited));
-        Failure::new(FailureKind::Query, what, why).hint("--statement-timeout sets how long a query may take")
+        Failure::new(FailureKind::Query, what, why)
+            .hint("--statement-timeout sets how long a query may take")
     }
 }
 
@@ -319,9 +344,13 @@ where
                 }
                 Err(Refusal::Type { column, name }) => {
                     session.put_back(connection).await;
-                    let why = format!("column {column} has the type {name}, which has no JSON form");
-                    Err(Failure::new(FailureKind::Query, "preparing", why)
-                        .hint(format!("CAST it in the query, for example CAST({column} AS text)")))
+                    let why =
+                        format!("column {column} has the type {name}, which has no JSON form");
+                    Err(
+                        Failure::new(FailureKind::Query, "preparing", why).hint(format!(
+                            "CAST it in the query, for example CAST({column} AS text)"
+                        )),
+                    )
                 }
             }
         }
@@ -348,7 +377,9 @@ where
     fn estimate<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Option<u64>> {
         async move {
             let mut connection = self.0.connection().await.ok()?;
-            let rows = timeout(CONNECT_TIMEOUT, D::estimate(&mut connection, sql)).await.ok()?;
+            let rows = timeout(CONNECT_TIMEOUT, D::estimate(&mut connection, sql))
+                .await
+                .ok()?;
             self.0.put_back(connection).await;
             rows
         }
@@ -382,7 +413,11 @@ where
 {
     let mut connection = session.connection().await?;
     let failed = |error: sqlx::Error| session.query_failure(&query.label, &query.sql, &error);
-    session.driver.before(&mut connection).await.map_err(failed)?;
+    session
+        .driver
+        .before(&mut connection)
+        .await
+        .map_err(failed)?;
 
     let mut arguments = <D::Db as Database>::Arguments::default();
     for param in &query.params {
@@ -410,7 +445,12 @@ where
         };
         if codecs.is_empty() {
             let described = sqlx::Row::columns(&row).iter();
-            codecs = query.columns.iter().zip(described).map(|(c, d)| D::codec(c, d)).collect();
+            codecs = query
+                .columns
+                .iter()
+                .zip(described)
+                .map(|(c, d)| D::codec(c, d))
+                .collect();
         }
         D::decode(&codecs, query, &row, &mut batch);
         if batch.len() >= BATCH_ROWS || batch.bytes() >= BATCH_BYTES {

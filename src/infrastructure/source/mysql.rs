@@ -5,7 +5,9 @@ use std::str::FromStr as _;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sqlx::error::DatabaseError;
-use sqlx::mysql::{MySqlColumn, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow};
+use sqlx::mysql::{
+    MySqlColumn, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow,
+};
 use sqlx::{Column as _, ConnectOptions as _, Decode, Executor as _, Row as _, TypeInfo as _};
 
 use super::{Driver, Explained, Refusal, SessionOptions, invalid_url, prepared, safe};
@@ -22,7 +24,8 @@ pub(super) struct Mysql {
 
 impl Mysql {
     pub(super) fn new(url: &str, options: SessionOptions) -> Result<Self, Failure> {
-        let connect = MySqlConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))?;
+        let connect =
+            MySqlConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))?;
         Ok(Self {
             connect: connect.disable_statement_logging(),
             options,
@@ -62,7 +65,11 @@ impl Driver for Mysql {
         }
         // MariaDB knows the first, MySQL the second.
         let mariadb = format!("SET SESSION max_statement_time = {seconds}");
-        if connection.execute(sqlx::raw_sql(safe(&mariadb))).await.is_err() {
+        if connection
+            .execute(sqlx::raw_sql(safe(&mariadb)))
+            .await
+            .is_err()
+        {
             let mysql = format!("SET SESSION max_execution_time = {millis}");
             connection.execute(sqlx::raw_sql(safe(&mysql))).await?;
         }
@@ -80,8 +87,12 @@ impl Driver for Mysql {
                 return Err(declared.to_ascii_lowercase());
             }
             let kind = match declared.as_str() {
-                "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" | "YEAR" => ColumnKind::Integer,
-                "CHAR" | "VARCHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" => ColumnKind::Text,
+                "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" | "YEAR" => {
+                    ColumnKind::Integer
+                }
+                "CHAR" | "VARCHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" => {
+                    ColumnKind::Text
+                }
                 _ => ColumnKind::Other(declared.clone()),
             };
             Ok(Column {
@@ -101,7 +112,9 @@ impl Driver for Mysql {
         for (i, codec) in codecs.iter().enumerate() {
             let hint = query.hints[i];
             out.push_cell(|out| {
-                let value = row.try_get_raw(i).map_err(|_| "the column is missing".to_owned())?;
+                let value = row
+                    .try_get_raw(i)
+                    .map_err(|_| "the column is missing".to_owned())?;
                 // Not `is_null`: the driver calls a zero date NULL, and that would hide it.
                 let value = match <&[u8] as Decode<sqlx::MySql>>::decode(value) {
                     Err(_) => Scalar::Null,
@@ -127,9 +140,14 @@ impl Driver for Mysql {
             ),
             1142 | 1143 | 1227 => (
                 FailureKind::SourceDenied,
-                Some("GRANT SELECT on the table to this user, or leave the strategy out with --exclude"),
+                Some(
+                    "GRANT SELECT on the table to this user, or leave the strategy out with --exclude",
+                ),
             ),
-            1049 => (FailureKind::Config, Some("check the database's name in the URL")),
+            1049 => (
+                FailureKind::Config,
+                Some("check the database's name in the URL"),
+            ),
             1040 | 1203 | 1226 => (
                 FailureKind::SourceUnreachable,
                 Some("the server has no connection left; shopwarm needs one"),
@@ -183,13 +201,16 @@ impl Codec {
         match name {
             "BOOLEAN" => Self::Bool,
             "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => Self::Int,
-            "TINYINT UNSIGNED" | "SMALLINT UNSIGNED" | "MEDIUMINT UNSIGNED" | "INT UNSIGNED" | "BIGINT UNSIGNED"
-            | "YEAR" => Self::Uint,
+            "TINYINT UNSIGNED" | "SMALLINT UNSIGNED" | "MEDIUMINT UNSIGNED" | "INT UNSIGNED"
+            | "BIGINT UNSIGNED" | "YEAR" => Self::Uint,
             "FLOAT" => Self::Float,
             "DOUBLE" => Self::Double,
             "DECIMAL" => Self::Decimal,
-            "CHAR" | "VARCHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" | "ENUM" | "SET" => Self::Text,
-            "BINARY" | "VARBINARY" | "TINYBLOB" | "BLOB" | "MEDIUMBLOB" | "LONGBLOB" | "BIT" => Self::Bytes,
+            "CHAR" | "VARCHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" | "ENUM"
+            | "SET" => Self::Text,
+            "BINARY" | "VARBINARY" | "TINYBLOB" | "BLOB" | "MEDIUMBLOB" | "LONGBLOB" | "BIT" => {
+                Self::Bytes
+            }
             "JSON" => Self::Json,
             "DATE" => Self::Date,
             "DATETIME" => Self::DateTime,
@@ -210,8 +231,12 @@ impl Codec {
             },
             Self::Int => Scalar::Int(signed(wire)?),
             Self::Uint => Scalar::Uint(unsigned(wire)?),
-            Self::Float => Scalar::Float32(f32::from_le_bytes(wire.try_into().map_err(|_| malformed())?)),
-            Self::Double => Scalar::Float64(f64::from_le_bytes(wire.try_into().map_err(|_| malformed())?)),
+            Self::Float => Scalar::Float32(f32::from_le_bytes(
+                wire.try_into().map_err(|_| malformed())?,
+            )),
+            Self::Double => Scalar::Float64(f64::from_le_bytes(
+                wire.try_into().map_err(|_| malformed())?,
+            )),
             Self::Decimal => Scalar::Decimal(std::str::from_utf8(wire).map_err(|_| malformed())?),
             Self::Text => Scalar::Text(wire),
             Self::Bytes => Scalar::Bytes(wire),

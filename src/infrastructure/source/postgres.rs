@@ -6,9 +6,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{
-    PgColumn, PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow, PgTypeInfo, PgTypeKind,
+    PgColumn, PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow, PgTypeInfo,
+    PgTypeKind,
 };
-use sqlx::{Column as _, ConnectOptions as _, Executor as _, Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::{
+    Column as _, ConnectOptions as _, Executor as _, Row as _, TypeInfo as _, ValueRef as _,
+};
 
 use super::{Driver, Explained, Refusal, SessionOptions, invalid_url, prepared, safe};
 use crate::application::ports::Query;
@@ -28,9 +31,12 @@ pub(super) struct Postgres {
 
 impl Postgres {
     pub(super) fn new(url: &str, options: SessionOptions) -> Result<Self, Failure> {
-        let connect = PgConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))?;
+        let connect =
+            PgConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))?;
         Ok(Self {
-            connect: connect.application_name("shopwarm").disable_statement_logging(),
+            connect: connect
+                .application_name("shopwarm")
+                .disable_statement_logging(),
             options,
         })
     }
@@ -102,7 +108,9 @@ impl Driver for Postgres {
         for (i, codec) in codecs.iter().enumerate() {
             let hint = query.hints[i];
             out.push_cell(|out| {
-                let value = row.try_get_raw(i).map_err(|_| "the column is missing".to_owned())?;
+                let value = row
+                    .try_get_raw(i)
+                    .map_err(|_| "the column is missing".to_owned())?;
                 if value.is_null() {
                     return encode(Scalar::Null, hint, out);
                 }
@@ -116,8 +124,12 @@ impl Driver for Postgres {
     fn estimate<'c>(connection: &'c mut PgConnection, sql: &'c str) -> BoxFuture<'c, Option<u64>> {
         async move {
             let explain = format!("EXPLAIN (FORMAT JSON) {sql}");
-            let row = connection.fetch_one(sqlx::query(safe(&explain))).await.ok()?;
-            let plan: serde_json::Value = serde_json::from_slice(row.try_get_raw(0).ok()?.as_bytes().ok()?).ok()?;
+            let row = connection
+                .fetch_one(sqlx::query(safe(&explain)))
+                .await
+                .ok()?;
+            let plan: serde_json::Value =
+                serde_json::from_slice(row.try_get_raw(0).ok()?.as_bytes().ok()?).ok()?;
             plan[0]["Plan"]["Plan Rows"].as_u64()
         }
         .boxed()
@@ -132,9 +144,14 @@ impl Driver for Postgres {
             ),
             "42501" => (
                 FailureKind::SourceDenied,
-                Some("GRANT SELECT on the table to this user, or leave the strategy out with --exclude"),
+                Some(
+                    "GRANT SELECT on the table to this user, or leave the strategy out with --exclude",
+                ),
             ),
-            "3D000" => (FailureKind::Config, Some("check the database's name in the URL")),
+            "3D000" => (
+                FailureKind::Config,
+                Some("check the database's name in the URL"),
+            ),
             "53300" => (
                 FailureKind::SourceUnreachable,
                 Some("the server has no connection left; shopwarm needs one"),
@@ -215,7 +232,8 @@ impl Codec {
             "FLOAT4" => Self::Float4,
             "FLOAT8" => Self::Float8,
             "NUMERIC" => Self::Numeric,
-            "TEXT" | "VARCHAR" | "CHAR" | "BPCHAR" | "NAME" | "\"CHAR\"" | "CITEXT" | "XML" | "UNKNOWN" => Self::Text,
+            "TEXT" | "VARCHAR" | "CHAR" | "BPCHAR" | "NAME" | "\"CHAR\"" | "CITEXT" | "XML"
+            | "UNKNOWN" => Self::Text,
             "UUID" => Self::Uuid,
             "DATE" => Self::Date,
             "TIME" => Self::Time,

@@ -28,7 +28,8 @@ pub(super) struct SqliteFile {
 
 impl SqliteFile {
     pub(super) fn new(url: &str, options: SessionOptions) -> Result<Self, Failure> {
-        let connect = SqliteConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))?;
+        let connect =
+            SqliteConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))?;
         let connect = connect
             .read_only(true)
             .create_if_missing(false)
@@ -59,12 +60,17 @@ impl Driver for SqliteFile {
     async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
         let mut connection = self.connect.connect().await?;
         // The file is read only now: one that is no database must fail here, not in a query.
-        connection.execute("SELECT count(*) FROM sqlite_schema").await?;
+        connection
+            .execute("SELECT count(*) FROM sqlite_schema")
+            .await?;
         Ok(connection)
     }
 
     /// The statement timeout: the server that would keep it is this process.
-    fn before<'c>(&self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+    fn before<'c>(
+        &self,
+        connection: &'c mut SqliteConnection,
+    ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
         let deadline = Instant::now() + self.options.statement_timeout;
         async move {
             let mut handle = connection.lock_handle().await?;
@@ -82,10 +88,14 @@ impl Driver for SqliteFile {
         sql: &'c str,
     ) -> BoxFuture<'c, Result<Vec<Column>, Refusal>> {
         async move {
-            connection.execute("DROP VIEW IF EXISTS temp.shopwarm_query").await?;
+            connection
+                .execute("DROP VIEW IF EXISTS temp.shopwarm_query")
+                .await?;
             let view = format!("CREATE TEMP VIEW shopwarm_query AS {sql}");
             connection.execute(sqlx::raw_sql(safe(&view))).await?;
-            let columns = connection.fetch_all("PRAGMA temp.table_info(shopwarm_query)").await?;
+            let columns = connection
+                .fetch_all("PRAGMA temp.table_info(shopwarm_query)")
+                .await?;
             connection.execute("DROP VIEW temp.shopwarm_query").await?;
             let column = |row: &SqliteRow| {
                 let declared = row.try_get::<String, _>("type")?.to_ascii_uppercase();
@@ -95,7 +105,11 @@ impl Driver for SqliteFile {
                     declared,
                 })
             };
-            columns.iter().map(column).collect::<Result<_, sqlx::Error>>().map_err(Refusal::Sql)
+            columns
+                .iter()
+                .map(column)
+                .collect::<Result<_, sqlx::Error>>()
+                .map_err(Refusal::Sql)
         }
         .boxed()
     }
@@ -109,15 +123,25 @@ impl Driver for SqliteFile {
             let hint = query.hints[i];
             out.push_cell(|out| {
                 let failed = |_| "the column cannot be read".to_owned();
-                let value = row.try_get_raw(i).map_err(|_| "the column is missing".to_owned())?;
+                let value = row
+                    .try_get_raw(i)
+                    .map_err(|_| "the column is missing".to_owned())?;
                 let storage = value.type_info().name().to_owned();
                 let mut digits = String::new();
                 let stored = match storage.as_str() {
                     "NULL" => Scalar::Null,
-                    "INTEGER" | "BOOLEAN" => Scalar::Int(<i64 as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?),
-                    "REAL" => Scalar::Float64(<f64 as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?),
-                    "BLOB" => Scalar::Bytes(<&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?),
-                    _ => Scalar::Text(<&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?),
+                    "INTEGER" | "BOOLEAN" => {
+                        Scalar::Int(<i64 as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?)
+                    }
+                    "REAL" => Scalar::Float64(
+                        <f64 as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?,
+                    ),
+                    "BLOB" => Scalar::Bytes(
+                        <&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?,
+                    ),
+                    _ => Scalar::Text(
+                        <&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?,
+                    ),
                 };
                 encode(codec.read(stored, &mut digits), hint, out)
             });
@@ -125,10 +149,16 @@ impl Driver for SqliteFile {
     }
 
     /// Counting is the only way, and the file is at hand.
-    fn estimate<'c>(connection: &'c mut SqliteConnection, sql: &'c str) -> BoxFuture<'c, Option<u64>> {
+    fn estimate<'c>(
+        connection: &'c mut SqliteConnection,
+        sql: &'c str,
+    ) -> BoxFuture<'c, Option<u64>> {
         async move {
             let count = format!("SELECT count(*) FROM ({sql})");
-            let count: i64 = sqlx::query_scalar(safe(&count)).fetch_one(connection).await.ok()?;
+            let count: i64 = sqlx::query_scalar(safe(&count))
+                .fetch_one(connection)
+                .await
+                .ok()?;
             u64::try_from(count).ok()
         }
         .boxed()
@@ -139,8 +169,14 @@ impl Driver for SqliteFile {
         let message = error.message();
         // The extended codes keep the plain one in their low byte.
         let (kind, hint) = match code.parse::<u32>().map_or(0, |code| code & 0xff) {
-            14 => (FailureKind::SourceUnreachable, Some("check the file's path and its permissions")),
-            23 | 3 => (FailureKind::SourceDenied, Some("check the file's permissions")),
+            14 => (
+                FailureKind::SourceUnreachable,
+                Some("check the file's path and its permissions"),
+            ),
+            23 | 3 => (
+                FailureKind::SourceDenied,
+                Some("check the file's permissions"),
+            ),
             26 => (FailureKind::Config, Some("the file is no SQLite database")),
             9 => (
                 FailureKind::Query,
@@ -178,14 +214,19 @@ pub(super) enum Codec {
     Decimal(usize),
     Date,
     Time,
-    DateTime { zoned: bool },
+    DateTime {
+        zoned: bool,
+    },
     Json,
 }
 
 impl Codec {
     fn of(declared: &str) -> Self {
         let (name, arguments) = declared.split_once('(').unwrap_or((declared, ""));
-        let scale = arguments.trim_end_matches(')').split_once(',').map_or("0", |(_, s)| s.trim());
+        let scale = arguments
+            .trim_end_matches(')')
+            .split_once(',')
+            .map_or("0", |(_, s)| s.trim());
         match name.trim() {
             "BOOL" | "BOOLEAN" => Self::Bool,
             "NUMERIC" | "DECIMAL" => Self::Decimal(scale.parse().unwrap_or(0)),
@@ -223,7 +264,9 @@ impl Codec {
                 Some((micros, b"")) => Scalar::Time { micros, utc: false },
                 _ => stored,
             },
-            (Self::DateTime { zoned }, Scalar::Text(text)) => parse_date_time(text, zoned).unwrap_or(stored),
+            (Self::DateTime { zoned }, Scalar::Text(text)) => {
+                parse_date_time(text, zoned).unwrap_or(stored)
+            }
             _ => stored,
         }
     }
@@ -231,7 +274,9 @@ impl Codec {
 
 /// Adds the zeros that the declared scale has and the stored number has not. Never rounds.
 fn pad(digits: &mut String, scale: usize) {
-    let places = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let places = digits
+        .split_once('.')
+        .map_or(0, |(_, fraction)| fraction.len());
     if places < scale {
         if places == 0 {
             digits.push('.');
@@ -242,7 +287,9 @@ fn pad(digits: &mut String, scale: usize) {
 
 fn number(text: &[u8], digits: usize) -> Option<(i64, &[u8])> {
     let (head, rest) = text.split_at_checked(digits)?;
-    let number = head.iter().try_fold(0_i64, |n, b| b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0')))?;
+    let number = head.iter().try_fold(0_i64, |n, b| {
+        b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0'))
+    })?;
     Some((number, rest))
 }
 
@@ -279,7 +326,10 @@ fn parse_time(text: &[u8]) -> Option<(i64, &[u8])> {
         }
     }
     let in_range = hour < 24 && minute < 60 && second < 60;
-    in_range.then_some((((hour * 60 + minute) * 60 + second) * 1_000_000 + micros, rest))
+    in_range.then_some((
+        ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros,
+        rest,
+    ))
 }
 
 /// A date and a time, with an offset or without; an offset is worked into UTC.
@@ -305,8 +355,12 @@ fn parse_date_time(text: &[u8], zoned: bool) -> Option<Scalar<'static>> {
         }
         _ => return None,
     };
-    let unix = date.to_unix_days() * 86_400_000_000 + micros - offset_minutes.unwrap_or(0) * 60_000_000;
-    Some(Scalar::date_time_from_unix_micros(unix, zoned || offset_minutes.is_some()))
+    let unix =
+        date.to_unix_days() * 86_400_000_000 + micros - offset_minutes.unwrap_or(0) * 60_000_000;
+    Some(Scalar::date_time_from_unix_micros(
+        unix,
+        zoned || offset_minutes.is_some(),
+    ))
 }
 
 #[cfg(test)]
@@ -329,10 +383,26 @@ mod tests {
             ("NUMERIC", Scalar::Float64(1.5), "1.5"),
             ("BOOLEAN", Scalar::Int(1), "true"),
             ("BOOLEAN", Scalar::Int(2), "2"),
-            ("TIMESTAMPTZ", Scalar::Text(b"2026-01-01 02:00:00"), "\"2026-01-01T02:00:00+00:00\""),
-            ("TIMESTAMP", Scalar::Text(b"2026-01-01 02:00:00"), "\"2026-01-01T02:00:00\""),
-            ("TIMESTAMP", Scalar::Text(b"2026-01-01T00:30:00.5+01:00"), "\"2025-12-31T23:30:00.500000+00:00\""),
-            ("DATETIME", Scalar::Text(b"2026-02-30 00:00:00"), "\"2026-02-30 00:00:00\""),
+            (
+                "TIMESTAMPTZ",
+                Scalar::Text(b"2026-01-01 02:00:00"),
+                "\"2026-01-01T02:00:00+00:00\"",
+            ),
+            (
+                "TIMESTAMP",
+                Scalar::Text(b"2026-01-01 02:00:00"),
+                "\"2026-01-01T02:00:00\"",
+            ),
+            (
+                "TIMESTAMP",
+                Scalar::Text(b"2026-01-01T00:30:00.5+01:00"),
+                "\"2025-12-31T23:30:00.500000+00:00\"",
+            ),
+            (
+                "DATETIME",
+                Scalar::Text(b"2026-02-30 00:00:00"),
+                "\"2026-02-30 00:00:00\"",
+            ),
             ("DATETIME", Scalar::Int(1_700_000_000), "1700000000"),
             ("DATE", Scalar::Text(b"2026-01-31"), "\"2026-01-31\""),
             ("JSON", Scalar::Text(b"{ }"), "{}"),

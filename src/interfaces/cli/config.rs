@@ -1,0 +1,125 @@
+//! `shopwarm config`.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::config::{Config, DEFAULT_FILE};
+use crate::contexts::SHIPPED;
+use crate::contexts::definitions::Definitions;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::interfaces::document::{Document, Row, text};
+use crate::interfaces::exit::Exit;
+use crate::interfaces::output::Output;
+use crate::setup;
+
+const TEMPLATE: &str = include_str!("shopwarm.toml");
+
+pub(super) fn show(config: &Config, output: &Output) -> Exit {
+    let lines: Vec<_> = config
+        .shown
+        .iter()
+        .map(|s| json!({ "name": s.name, "value": s.value, "from": s.from.to_string() }))
+        .collect();
+    let row = |shown: &crate::config::Shown| Row {
+        cells: vec![
+            shown.name.to_owned(),
+            shown
+                .value
+                .clone()
+                .unwrap_or_else(|| "(not set)".to_owned()),
+            shown.from.to_string(),
+        ],
+        ..Row::default()
+    };
+    let document = Document {
+        headings: vec![text("setting", 0), text("value", 0), text("from", 1)],
+        rows: config.shown.iter().map(row).collect(),
+        json: json!({ "schema_version": 1, "settings": lines }),
+        lines,
+        ..Document::default()
+    };
+    output.result(&document.render(output.format, output.width()));
+    Exit::Success
+}
+
+pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
+    let definitions = Definitions::load(&config.contexts)?;
+    let valid = definitions.validate(setup::dialect(config))?;
+    output.result(&format!("valid: {} strategies\n", valid.len()));
+    Ok(Exit::Success)
+}
+
+pub(super) fn init(dir: &Path, output: &Output) -> Result<Exit, Failure> {
+    let contexts = dir.join("contexts");
+    fs::create_dir_all(&contexts).map_err(|e| unwritable(&contexts, &e))?;
+    write_new(&dir.join(DEFAULT_FILE), TEMPLATE, output)?;
+    for context in SHIPPED {
+        write_new(
+            &contexts.join(format!("{}.toml", context.name)),
+            context.definitions,
+            output,
+        )?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Writes a file that is not there yet; one that is stays as it is.
+fn write_new(path: &Path, text: &str, output: &Output) -> Result<(), Failure> {
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(mut file) => {
+            file.write_all(text.as_bytes())
+                .map_err(|e| unwritable(path, &e))?;
+            output.result(&format!("wrote {}\n", path.display()));
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            output.result(&format!("kept  {} (it exists)\n", path.display()));
+        }
+        Err(error) => return Err(unwritable(path, &error)),
+    }
+    Ok(())
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        FailureKind::Config,
+        format!("cannot write {}", path.display()),
+        error.to_string(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_says_what_the_defaults_are() {
+        let uncommented: String = TEMPLATE
+            .lines()
+            .filter_map(|line| line.strip_prefix("# "))
+            .filter(|l| l.contains(" = "))
+            .fold(String::new(), |all, line| all + line + "\n");
+        let names: Vec<&str> = uncommented
+            .lines()
+            .filter_map(|line| line.split_once(" = "))
+            .map(|(name, _)| name)
+            .collect();
+        for name in [
+            "database_url",
+            "cache_url",
+            "prefix",
+            "concurrency",
+            "batch_size",
+            "default_ttl",
+            "ttl_jitter",
+            "mode",
+            "fail_under",
+            "deadline",
+            "statement_timeout",
+        ] {
+            assert!(names.contains(&name), "{name} is missing in the template");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! `shopwarm strategies`.
+
+use serde_json::{Map, Value, json};
+
+use crate::config::Config;
+use crate::contexts::definitions::{Definitions, Merged};
+use crate::domain::failure::Failure;
+use crate::domain::strategy::StrategyId;
+use crate::interfaces::document::{Document, Row, Tone, number, text};
+use crate::interfaces::exit::Exit;
+use crate::interfaces::output::{Format, Output};
+use crate::setup;
+
+pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
+    let definitions = Definitions::load(&config.contexts)?;
+    let mut all: Vec<(StrategyId, &Merged)> = definitions.merged().collect();
+    all.sort_by_key(|(id, merged)| (std::cmp::Reverse(merged.priority()), id.clone()));
+    let lines: Vec<Value> = all
+        .iter()
+        .map(|(id, merged)| strategy_json(&definitions, id, merged))
+        .collect();
+    let details = if output.verbose {
+        all.iter().map(|(id, merged)| details(id, merged)).collect()
+    } else {
+        String::new()
+    };
+    let document = Document {
+        headings: vec![
+            text("strategy", 0),
+            number("priority", 1),
+            text("ttl", 1),
+            text("value", 2),
+            text("key", 0),
+            text("tags", 3),
+            text("from", 2),
+        ],
+        rows: all.iter().map(|(id, merged)| row(id, merged)).collect(),
+        footer: details,
+        json: json!({ "schema_version": 1, "strategies": lines }),
+        lines,
+    };
+    // A person may cut the list short; a wrong definition must be seen all the same.
+    output.result(&document.render(output.format, output.width()));
+    definitions.validate(setup::dialect(config))?;
+    if output.format == Format::Table && !output.verbose {
+        output.note("-v shows every field and where it came from");
+    }
+    Ok(Exit::Success)
+}
+
+fn row(id: &StrategyId, merged: &Merged) -> Row {
+    let fields = merged.shown();
+    let field = |name: &str| {
+        let value = fields
+            .iter()
+            .find(|(field, _)| *field == name)
+            .map(|(_, value)| value);
+        value.map_or_else(String::new, plain)
+    };
+    let mut origins: Vec<String> = merged.origins.values().map(ToString::to_string).collect();
+    origins.sort();
+    origins.dedup();
+    let (mark, tone) = if merged.is_enabled() {
+        ("", Tone::Plain)
+    } else {
+        (" (disabled)", Tone::Bad)
+    };
+    let value = field("value");
+    Row {
+        cells: vec![
+            format!("{id}{mark}"),
+            field("priority"),
+            field("ttl"),
+            if value.is_empty() {
+                "coded".to_owned()
+            } else {
+                value
+            },
+            field("key"),
+            field("tags"),
+            origins.join(", "),
+        ],
+        tone,
+    }
+}
+
+/// A value without the quotes and brackets of JSON.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+fn details(id: &StrategyId, merged: &Merged) -> String {
+    let mut text = format!("\n{id}\n");
+    for (name, value) in merged.shown() {
+        let origin = merged
+            .origins
+            .get(name)
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let value = plain(&value).trim().replace('\n', "\n      ");
+        let gap = if value.contains('\n') {
+            "\n      "
+        } else {
+            " "
+        };
+        text.push_str(&format!("  {name:12} [{origin}]{gap}{value}\n"));
+    }
+    text
+}
+
+fn strategy_json(definitions: &Definitions, id: &StrategyId, merged: &Merged) -> Value {
+    let mut fields = Map::new();
+    for (name, value) in merged.shown() {
+        let origin = merged.origins.get(name).map(ToString::to_string);
+        fields.insert(name.to_owned(), json!({ "value": value, "from": origin }));
+    }
+    json!({
+        "id": id.to_string(),
+        "context": id.context,
+        "name": id.name,
+        "enabled": merged.is_enabled(),
+        "owns": definitions.owns(&id.context),
+        "fields": fields,
+    })
+}

@@ -1,0 +1,174 @@
+//! A result that has rows, in any of the five forms.
+
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
+};
+use serde_json::Value;
+
+use super::output::Format;
+
+/// A line under the headings and nothing else: readable, and easy to cut with other tools.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// Rows under headings, and the same as JSON.
+#[derive(Debug, Default)]
+pub struct Document {
+    pub headings: Vec<Heading>,
+    pub rows: Vec<Row>,
+    /// Stands under the table and the markdown.
+    pub footer: String,
+    /// The whole as one JSON document.
+    pub json: Value,
+    /// The same a line each.
+    pub lines: Vec<Value>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Heading {
+    pub name: &'static str,
+    /// How soon the column goes where the terminal is narrow; 0 stays.
+    pub rank: u8,
+    pub numeric: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Row {
+    pub cells: Vec<String>,
+    pub tone: Tone,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    #[default]
+    Plain,
+    Good,
+    Bad,
+    Total,
+}
+
+pub const fn text(name: &'static str, rank: u8) -> Heading {
+    Heading {
+        name,
+        rank,
+        numeric: false,
+    }
+}
+
+pub const fn number(name: &'static str, rank: u8) -> Heading {
+    Heading {
+        name,
+        rank,
+        numeric: true,
+    }
+}
+
+impl Document {
+    /// The whole in one form. `width`: the terminal's, if it is one.
+    pub fn render(&self, format: Format, width: Option<usize>) -> String {
+        match format {
+            Format::Table => format!("{}\n{}", self.table(width), self.footer),
+            Format::Json => format!(
+                "{}\n",
+                serde_json::to_string_pretty(&self.json).unwrap_or_default()
+            ),
+            Format::Ndjson => self.lines.iter().map(|line| format!("{line}\n")).collect(),
+            Format::Csv => self.csv(),
+            Format::Markdown => format!("{}\n{}", self.markdown(), self.footer),
+        }
+    }
+
+    fn table(&self, width: Option<usize>) -> String {
+        let ranks = (0..=self.headings.iter().map(|h| h.rank).max().unwrap_or(0)).rev();
+        for rank in ranks {
+            let table = self.table_to(rank, None).to_string();
+            let widest = table
+                .lines()
+                .map(console::measure_text_width)
+                .max()
+                .unwrap_or(0);
+            if width.is_none_or(|width| widest <= width) {
+                return table;
+            }
+        }
+        self.table_to(0, width).to_string()
+    }
+
+    /// The table with the columns up to a rank, wrapped into `width` if there is one.
+    fn table_to(&self, rank: u8, width: Option<usize>) -> Table {
+        let mut table = Table::new();
+        table.load_style(STYLE).enforce_styling();
+        if let Some(width) = width {
+            let width = u16::try_from(width).unwrap_or(u16::MAX);
+            table
+                .set_content_arrangement(ContentArrangement::Dynamic)
+                .set_width(width);
+        } else {
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
+        let kept = || {
+            self.headings
+                .iter()
+                .enumerate()
+                .filter(|(_, h)| h.rank <= rank)
+        };
+        table.set_header(
+            kept()
+                .map(|(_, heading)| aligned(heading.name, heading).add_attribute(Attribute::Bold)),
+        );
+        for row in &self.rows {
+            table.add_row(kept().map(|(i, heading)| {
+                let cell = aligned(row.cells.get(i).map_or("", String::as_str), heading);
+                match row.tone {
+                    Tone::Plain => cell,
+                    Tone::Good if i == 0 => cell.fg(Color::Green),
+                    Tone::Good => cell,
+                    Tone::Bad => cell.fg(Color::Red),
+                    Tone::Total => cell.add_attribute(Attribute::Bold),
+                }
+            }));
+        }
+        table
+    }
+
+    fn csv(&self) -> String {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let names = self.headings.iter().map(|heading| heading.name);
+        let rows = self.rows.iter().filter(|row| row.tone != Tone::Total);
+        let written = writer.write_record(names).and_then(|()| {
+            rows.map(|row| &row.cells)
+                .try_for_each(|cells| writer.write_record(cells))
+        });
+        debug_assert!(written.is_ok(), "writing to memory");
+        String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+    }
+
+    pub fn markdown(&self) -> String {
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let mut text = line(self.headings.iter().map(|h| h.name.to_owned()).collect());
+        text += &line(
+            self.headings
+                .iter()
+                .map(|h| if h.numeric { "---:" } else { "---" }.to_owned())
+                .collect(),
+        );
+        for row in &self.rows {
+            text += &line(
+                row.cells
+                    .iter()
+                    .map(|cell| cell.replace('|', "\\|").replace('\n', " "))
+                    .collect(),
+            );
+        }
+        text
+    }
+}
+
+fn aligned(content: &str, heading: &Heading) -> Cell {
+    let cell = Cell::new(content);
+    if heading.numeric {
+        cell.set_alignment(CellAlignment::Right)
+    } else {
+        cell
+    }
+}

@@ -1,0 +1,85 @@
+//! Exit codes: part of the contract. An unknown code is a failure.
+
+use std::process::ExitCode;
+
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::report::{Outcome, Percent, Report, Status, Stop};
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, every gate met.
+    Success = 0,
+    Internal = 1,
+    Usage = 2,
+    /// Finished, but keys or a strategy failed, or below `--fail-under`, or nothing to warm.
+    Incomplete = 3,
+    /// Configuration or a definition is invalid.
+    Config = 4,
+    SourceUnreachable = 5,
+    CacheUnreachable = 6,
+    /// Database or cache refuses: authentication, permission.
+    Denied = 7,
+    Deadline = 9,
+    Interrupted = 130,
+    Terminated = 143,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl From<FailureKind> for Exit {
+    fn from(kind: FailureKind) -> Self {
+        match kind {
+            FailureKind::Usage => Self::Usage,
+            FailureKind::Config => Self::Config,
+            FailureKind::SourceUnreachable => Self::SourceUnreachable,
+            FailureKind::CacheUnreachable => Self::CacheUnreachable,
+            FailureKind::SourceDenied | FailureKind::CacheDenied => Self::Denied,
+            FailureKind::Query | FailureKind::CacheRefused => Self::Incomplete,
+            FailureKind::Internal => Self::Internal,
+        }
+    }
+}
+
+impl From<&Failure> for Exit {
+    fn from(failure: &Failure) -> Self {
+        failure.kind.into()
+    }
+}
+
+impl From<Stop> for Exit {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Interrupted => Self::Interrupted,
+            Stop::Terminated => Self::Terminated,
+            Stop::Deadline => Self::Deadline,
+        }
+    }
+}
+
+/// What a finished run means for the process.
+pub fn of_run(report: &Report, fail_under: Option<Percent>, allow_empty: bool) -> Exit {
+    if let Some(stop) = report.stopped {
+        return stop.into();
+    }
+    if let Some(failure) = report.fatal() {
+        return failure.into();
+    }
+    let unfinished = |status: &Status| *status != Status::Completed;
+    match report.outcome() {
+        Outcome::Complete => Exit::Success,
+        Outcome::Empty if allow_empty => Exit::Success,
+        Outcome::Incomplete if report.strategies.iter().any(|s| unfinished(&s.status)) => {
+            Exit::Incomplete
+        }
+        Outcome::Incomplete if fail_under.is_some_and(|percent| report.reaches(percent)) => {
+            Exit::Success
+        }
+        _ => Exit::Incomplete,
+    }
+}

@@ -1,0 +1,161 @@
+//! The only file that prints. Results go to stdout, everything else to stderr.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use clap::{Args, ValueEnum};
+
+use crate::domain::failure::Failure;
+
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "Output")]
+pub struct OutputFlags {
+    /// The form of results on stdout
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FORM",
+        env = "SHOPWARM_OUTPUT",
+        hide_env_values = true,
+        default_value = "table"
+    )]
+    pub output: Format,
+    /// How progress is shown on stderr
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORM",
+        env = "SHOPWARM_PROGRESS",
+        hide_env_values = true,
+        default_value = "auto"
+    )]
+    pub progress: ProgressForm,
+    /// Show errors and asked-for results only: no progress, no table
+    #[arg(short, long, global = true, env = "SHOPWARM_QUIET", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub quiet: bool,
+    /// Show more: every kept error, every field
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        env = "SHOPWARM_COLOR",
+        hide_env_values = true,
+        default_value = "auto"
+    )]
+    pub color: ColorWhen,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    #[default]
+    Table,
+    Json,
+    Ndjson,
+    Csv,
+    Markdown,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProgressForm {
+    /// Bars on a terminal, else lines
+    #[default]
+    Auto,
+    /// A live bar for each strategy
+    Bars,
+    /// A line every 10 seconds
+    Lines,
+    /// The engine's events, a JSON object a line
+    Json,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// Where a command's words go.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    pub format: Format,
+    pub quiet: bool,
+    pub verbose: bool,
+    progress: ProgressForm,
+}
+
+impl Output {
+    pub fn new(flags: OutputFlags) -> Self {
+        // anstream and console look at NO_COLOR, CLICOLOR_FORCE and the terminal themselves.
+        match flags.color {
+            ColorWhen::Auto => {}
+            ColorWhen::Always => {
+                anstream::ColorChoice::Always.write_global();
+                console::set_colors_enabled_stderr(true);
+            }
+            ColorWhen::Never => {
+                anstream::ColorChoice::Never.write_global();
+                console::set_colors_enabled_stderr(false);
+            }
+        }
+        Self {
+            format: flags.output,
+            quiet: flags.quiet,
+            verbose: flags.verbose > 0,
+            progress: flags.progress,
+        }
+    }
+
+    /// The form of progress, once it is known where it goes.
+    pub fn progress(&self) -> ProgressForm {
+        match self.progress {
+            _ if self.quiet => ProgressForm::None,
+            ProgressForm::Auto if io::stderr().is_terminal() => ProgressForm::Bars,
+            ProgressForm::Auto => ProgressForm::Lines,
+            form => form,
+        }
+    }
+
+    /// Columns of the terminal that results go to; `None` where it is none.
+    pub fn width(&self) -> Option<usize> {
+        let (_, columns) = console::Term::stdout().size_checked()?;
+        io::stdout().is_terminal().then_some(usize::from(columns))
+    }
+
+    /// A result. A reader that has seen enough (`| head`) is no error.
+    pub fn result(&self, text: &str) {
+        let mut stdout = anstream::stdout().lock();
+        let _ = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush());
+    }
+
+    /// A failure: what, why, what to do next.
+    pub fn failure(&self, failure: &Failure) {
+        let red = anstyle::AnsiColor::Red.on_default().bold();
+        let mut text = format!("{red}error:{red:#} {failure}\n");
+        if let Some(hint) = &failure.hint {
+            let dim = anstyle::Style::new().dimmed();
+            text.push_str(&format!("{dim}  hint:{dim:#} {hint}\n"));
+        }
+        note(&text);
+    }
+
+    /// A line for the person who watches.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            note(&format!("{text}\n"));
+        }
+    }
+}
+
+/// To stderr as it is. Nobody there is no error.
+pub fn note(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes());
+}

@@ -1,0 +1,282 @@
+//! Reporters: a run as live bars, as lines, as JSON, or not at all.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use super::output::{ProgressForm, note};
+use super::report::{seconds, strategy_json};
+use crate::application::event::{Event, Reporter};
+use crate::domain::report::{Stats, Status, StrategyReport};
+use crate::domain::strategy::StrategyId;
+
+/// Between two lines of a strategy that takes long.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Between two progress events of one strategy.
+const EVENT_EVERY: Duration = Duration::from_millis(200);
+
+/// The reporter for a form.
+pub fn reporter(form: ProgressForm) -> Box<dyn Reporter> {
+    match form {
+        ProgressForm::None => Box::new(Silent),
+        ProgressForm::Bars => Box::new(Bars::new()),
+        ProgressForm::Json => Box::new(Events(Mutex::default())),
+        ProgressForm::Lines | ProgressForm::Auto => Box::new(Lines::new()),
+    }
+}
+
+struct Silent;
+
+impl Reporter for Silent {
+    fn report(&self, _: &Event<'_>) {}
+}
+
+/// A live bar for each strategy, that stays as a line when it is done.
+struct Bars {
+    all: MultiProgress,
+    bars: Mutex<HashMap<StrategyId, ProgressBar>>,
+    names: Mutex<usize>,
+}
+
+impl Bars {
+    fn new() -> Self {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12));
+        Self {
+            all,
+            bars: Mutex::default(),
+            names: Mutex::new(0),
+        }
+    }
+
+    fn style(&self, known: bool) -> ProgressStyle {
+        let name = *lock(&self.names);
+        let wide = console::Term::stderr().size().1 >= 90;
+        let template = match (known, wide) {
+            (true, true) => format!(
+                "{{prefix:{name}}} {{bar:24.cyan/dim}} {{human_pos}}/{{human_len}} {{per_sec}} eta {{eta}} {{msg}}"
+            ),
+            (false, true) => {
+                format!("{{prefix:{name}}} {{spinner}} {{human_pos}} keys {{per_sec}} {{msg}}")
+            }
+            (true, false) => "{prefix} {percent}% {human_pos} {msg}".to_owned(),
+            (false, false) => "{prefix} {spinner} {human_pos} {msg}".to_owned(),
+        };
+        let style = ProgressStyle::with_template(&template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        style.progress_chars("━╸─").with_key(
+            "per_sec",
+            |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+                let _ = write!(out, "{} keys/s", HumanCount(state.per_sec() as u64));
+            },
+        )
+    }
+
+    fn start(&self, id: &StrategyId, expected: Option<u64>) {
+        let bar = self.all.add(ProgressBar::new(expected.unwrap_or(0)));
+        bar.set_style(self.style(expected.is_some()));
+        bar.set_prefix(id.to_string());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        lock(&self.bars).insert(id.clone(), bar);
+    }
+
+    fn finish(&self, report: &StrategyReport) {
+        let name = *lock(&self.names);
+        let Some(bar) = lock(&self.bars).remove(&report.id) else {
+            return;
+        };
+        let green = console::Style::new().for_stderr().green();
+        let red = console::Style::new().for_stderr().red();
+        let mark = match report.status {
+            Status::Completed if report.stats.failed + report.stats.unknown == 0 => {
+                green.apply_to("✓")
+            }
+            _ => red.apply_to("✗"),
+        };
+        // The expected number was an estimate; what was found is the truth.
+        bar.set_style(
+            ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        let stats = &report.stats;
+        bar.finish_with_message(format!(
+            "{mark} {:name$} {} keys in {} {}",
+            report.id.to_string(),
+            HumanCount(stats.total()),
+            seconds(stats.elapsed),
+            wrong(stats),
+        ));
+    }
+}
+
+impl Reporter for Bars {
+    fn report(&self, event: &Event<'_>) {
+        match event {
+            Event::RunStarted { strategies } => {
+                let longest = strategies
+                    .iter()
+                    .map(|spec| spec.id.to_string().len())
+                    .max();
+                *lock(&self.names) = longest.unwrap_or(0);
+            }
+            Event::StrategyStarted { id, expected } => self.start(id, *expected),
+            Event::Progress { id, stats } => {
+                if let Some(bar) = lock(&self.bars).get(*id) {
+                    // An estimate that was too low must not show more than all.
+                    if bar
+                        .length()
+                        .is_some_and(|length| length > 0 && length < stats.total())
+                    {
+                        bar.set_length(stats.total());
+                    }
+                    bar.set_position(stats.total());
+                    bar.set_message(wrong(stats));
+                }
+            }
+            Event::StrategyFinished { report } => self.finish(report),
+            Event::Stopping => {
+                let _ = self
+                    .all
+                    .println("stopping: finishing what is in flight (again to end at once)");
+            }
+            Event::RunFinished { .. } => {}
+        }
+    }
+}
+
+/// `3 failed, 2 unknown` in red, or nothing.
+fn wrong(stats: &Stats) -> String {
+    let red = console::Style::new().for_stderr().red();
+    let count = |n: u64, name: &str| (n > 0).then(|| format!("{} {name}", HumanCount(n)));
+    let parts = [
+        count(stats.failed, "failed"),
+        count(stats.unknown, "unknown"),
+    ];
+    let text = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    if text.is_empty() {
+        text
+    } else {
+        red.apply_to(text).to_string()
+    }
+}
+
+/// A line when a strategy ends, and every [`LINE_EVERY`] while one runs, also while nothing moves.
+struct Lines {
+    state: Arc<Mutex<Option<(StrategyId, Stats, Instant)>>>,
+    ticker: tokio::task::JoinHandle<()>,
+}
+
+impl Lines {
+    fn new() -> Self {
+        let state: Arc<Mutex<Option<(StrategyId, Stats, Instant)>>> = Arc::default();
+        let shared = Arc::clone(&state);
+        let ticker = tokio::spawn(async move {
+            let mut every = tokio::time::interval(LINE_EVERY);
+            every.tick().await;
+            loop {
+                every.tick().await;
+                if let Some((id, stats, since)) = &*lock(&shared) {
+                    note(&format!(
+                        "{id}: {}\n",
+                        progress_line(stats, since.elapsed())
+                    ));
+                }
+            }
+        });
+        Self { state, ticker }
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.ticker.abort();
+    }
+}
+
+fn progress_line(stats: &Stats, elapsed: Duration) -> String {
+    let stats = Stats { elapsed, ..*stats };
+    let mut line = format!(
+        "{} keys in {}, {} keys/s",
+        HumanCount(stats.total()),
+        seconds(elapsed),
+        HumanCount(stats.keys_per_second() as u64)
+    );
+    for (n, name) in [(stats.failed, "failed"), (stats.unknown, "unknown")] {
+        if n > 0 {
+            line.push_str(&format!(", {} {name}", HumanCount(n)));
+        }
+    }
+    line
+}
+
+impl Reporter for Lines {
+    fn report(&self, event: &Event<'_>) {
+        match event {
+            Event::StrategyStarted { id, .. } => {
+                *lock(&self.state) = Some(((*id).clone(), Stats::default(), Instant::now()));
+            }
+            Event::Progress { stats, .. } => {
+                if let Some(state) = &mut *lock(&self.state) {
+                    state.1 = *stats;
+                }
+            }
+            Event::StrategyFinished { report } => {
+                *lock(&self.state) = None;
+                let line = progress_line(&report.stats, report.stats.elapsed);
+                note(&format!(
+                    "{}: {}, {line}\n",
+                    report.id,
+                    report.status.name()
+                ));
+            }
+            Event::Stopping => {
+                note("stopping: finishing what is in flight (again to end at once)\n")
+            }
+            Event::RunStarted { .. } | Event::RunFinished { .. } => {}
+        }
+    }
+}
+
+/// The engine's events, a JSON object a line.
+struct Events(Mutex<Option<Instant>>);
+
+impl Reporter for Events {
+    fn report(&self, event: &Event<'_>) {
+        let line = match event {
+            Event::RunStarted { strategies } => {
+                let ids: Vec<String> = strategies.iter().map(|spec| spec.id.to_string()).collect();
+                json!({ "event": "run_started", "strategies": ids })
+            }
+            Event::StrategyStarted { id, expected } => {
+                json!({ "event": "strategy_started", "id": id.to_string(), "expected": expected })
+            }
+            Event::Progress { id, stats } => {
+                let mut last = lock(&self.0);
+                if last.is_some_and(|last| last.elapsed() < EVENT_EVERY) {
+                    return;
+                }
+                *last = Some(Instant::now());
+                json!({
+                    "event": "progress", "id": id.to_string(), "total": stats.total(), "warmed": stats.warmed,
+                    "skipped": stats.skipped, "failed": stats.failed, "unknown": stats.unknown,
+                    "bytes": stats.bytes, "keys_per_second": stats.keys_per_second() as u64,
+                })
+            }
+            Event::StrategyFinished { report } => {
+                json!({ "event": "strategy_finished", "report": strategy_json(report) })
+            }
+            Event::Stopping => json!({ "event": "stopping" }),
+            Event::RunFinished { report } => {
+                json!({ "event": "run_finished", "outcome": report.outcome() })
+            }
+        };
+        note(&format!("{line}\n"));
+    }
+}
+
+/// A panic in another reporter call must not become a second one here.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,328 @@
+//! The report of a run, for people and machines.
+
+use std::time::{Duration, SystemTime};
+
+use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
+
+use super::document::{Document, Row, Tone, number, text};
+use crate::domain::entry::KeyError;
+use crate::domain::key::shortened;
+use crate::domain::report::{Outcome, Report, Stats, Status, StrategyReport};
+
+/// Errors shown under the table of one strategy without `-v`.
+const SHOWN_ERRORS: usize = 5;
+
+/// Longer keys are cut where people read them.
+const SHOWN_KEY: usize = 120;
+
+/// A run's name and circumstances, beside its report.
+#[derive(Clone, Debug)]
+pub struct RunInfo {
+    pub id: String,
+    pub command: String,
+    pub started: SystemTime,
+}
+
+impl RunInfo {
+    pub fn new(command: String) -> Self {
+        let started = SystemTime::now();
+        let unix = started
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        // Sorts by time; the process tells apart runs of one millisecond.
+        let id = format!("{:012x}-{:06x}", unix.as_millis(), std::process::id());
+        Self {
+            id,
+            command,
+            started,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RunJson<'a> {
+    schema_version: u32,
+    run_id: &'a str,
+    command: &'a str,
+    started_at: String,
+    elapsed_ms: u64,
+    outcome: Outcome,
+    totals: TotalsJson,
+    strategies: Vec<StrategyJson<'a>>,
+    /// Keys asked for by name that belong to no strategy.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    unmatched: &'a [String],
+    #[serde(skip_serializing_if = "is_zero")]
+    unmatched_total: u64,
+}
+
+#[derive(Serialize)]
+struct TotalsJson {
+    strategies: usize,
+    #[serde(flatten)]
+    counts: CountsJson,
+}
+
+#[derive(Serialize)]
+struct CountsJson {
+    total: u64,
+    warmed: u64,
+    skipped: u64,
+    failed: u64,
+    unknown: u64,
+    bytes: u64,
+    success_rate: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct StrategyJson<'a> {
+    id: String,
+    context: &'a str,
+    name: &'a str,
+    priority: i32,
+    ttl_seconds: f64,
+    status: &'static str,
+    #[serde(flatten)]
+    counts: CountsJson,
+    elapsed_ms: u64,
+    error: Option<String>,
+    errors: &'a [KeyError],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    not_found: &'a [String],
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks with a reference"
+)]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+impl From<&Stats> for CountsJson {
+    fn from(stats: &Stats) -> Self {
+        Self {
+            total: stats.total(),
+            warmed: stats.warmed,
+            skipped: stats.skipped,
+            failed: stats.failed,
+            unknown: stats.unknown,
+            bytes: stats.bytes,
+            success_rate: stats.success_rate(),
+        }
+    }
+}
+
+impl<'a> From<&'a StrategyReport> for StrategyJson<'a> {
+    fn from(report: &'a StrategyReport) -> Self {
+        Self {
+            id: report.id.to_string(),
+            context: &report.id.context,
+            name: &report.id.name,
+            priority: report.priority,
+            ttl_seconds: report.ttl.as_secs_f64(),
+            status: report.status.name(),
+            counts: (&report.stats).into(),
+            elapsed_ms: millis(report.stats.elapsed),
+            error: match &report.status {
+                Status::Failed(failure) => Some(failure.to_string()),
+                _ => None,
+            },
+            errors: &report.errors,
+            not_found: &report.not_found,
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The strategy's line of NDJSON output and of the events.
+pub fn strategy_json(report: &StrategyReport) -> serde_json::Value {
+    to_value(&StrategyJson::from(report))
+}
+
+fn to_value(value: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn with_type(mut value: serde_json::Value, name: &str) -> serde_json::Value {
+    if let Some(object) = value.as_object_mut() {
+        object.shift_insert(0, "type".into(), name.into());
+    }
+    value
+}
+
+/// The report as a document.
+pub fn document(info: &RunInfo, report: &Report, verbose: bool) -> Document {
+    let totals = report.totals();
+    let run = RunJson {
+        schema_version: 1,
+        run_id: &info.id,
+        command: &info.command,
+        started_at: humantime::format_rfc3339_seconds(info.started).to_string(),
+        elapsed_ms: millis(report.elapsed),
+        outcome: report.outcome(),
+        totals: TotalsJson {
+            strategies: report.strategies.len(),
+            counts: (&totals).into(),
+        },
+        strategies: report.strategies.iter().map(Into::into).collect(),
+        unmatched: &report.unmatched,
+        unmatched_total: report.unmatched_total,
+    };
+    let json = to_value(&run);
+    let mut lines: Vec<_> = report
+        .strategies
+        .iter()
+        .map(|s| with_type(strategy_json(s), "strategy"))
+        .collect();
+    let mut last = with_type(json.clone(), "run");
+    if let Some(object) = last.as_object_mut() {
+        object.shift_remove("strategies");
+    }
+    lines.push(last);
+    let mut rows: Vec<Row> = report.strategies.iter().map(strategy_row).collect();
+    rows.push(Row {
+        cells: cells("total".to_owned(), String::new(), &totals),
+        tone: Tone::Total,
+    });
+    Document {
+        headings: vec![
+            text("strategy", 0),
+            number("priority", 2),
+            number("total", 1),
+            number("warmed", 0),
+            number("skipped", 1),
+            number("failed", 0),
+            number("unknown", 1),
+            number("bytes", 2),
+            number("time", 1),
+            number("keys/s", 2),
+            number("success", 1),
+        ],
+        rows,
+        footer: footer(report, &totals, verbose),
+        json,
+        lines,
+    }
+}
+
+fn strategy_row(report: &StrategyReport) -> Row {
+    let (mark, tone) = match report.status {
+        Status::Completed if report.stats.failed + report.stats.unknown == 0 => ("✓", Tone::Good),
+        Status::Cancelled => ("–", Tone::Plain),
+        _ => ("✗", Tone::Bad),
+    };
+    Row {
+        cells: cells(
+            format!("{mark} {}", report.id),
+            report.priority.to_string(),
+            &report.stats,
+        ),
+        tone,
+    }
+}
+
+fn cells(name: String, priority: String, stats: &Stats) -> Vec<String> {
+    vec![
+        name,
+        priority,
+        HumanCount(stats.total()).to_string(),
+        HumanCount(stats.warmed).to_string(),
+        HumanCount(stats.skipped).to_string(),
+        HumanCount(stats.failed).to_string(),
+        HumanCount(stats.unknown).to_string(),
+        HumanBytes(stats.bytes).to_string(),
+        seconds(stats.elapsed),
+        HumanCount(stats.keys_per_second() as u64).to_string(),
+        rate(stats.success_rate()),
+    ]
+}
+
+/// Never rounded up to 100 %.
+fn rate(rate: Option<f64>) -> String {
+    rate.map_or_else(
+        || "–".to_owned(),
+        |rate| format!("{:.1}%", (rate * 1000.0).floor() / 10.0),
+    )
+}
+
+pub fn seconds(duration: Duration) -> String {
+    match duration.as_secs() {
+        0 => format!("{} ms", duration.as_millis()),
+        s @ 1..60 => format!("{}.{} s", s, duration.subsec_millis() / 100),
+        s => format!("{}m {:02}s", s / 60, s % 60),
+    }
+}
+
+/// Under the table: what went wrong, key by key, and the outcome in one sentence.
+fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
+    let mut lines = Vec::new();
+    for strategy in &report.strategies {
+        if let Status::Failed(failure) = &strategy.status {
+            lines.push(format!("✗ {}: {failure}", strategy.id));
+            lines.extend(failure.hint.iter().map(|hint| format!("    hint: {hint}")));
+        }
+        let wrong = strategy.stats.failed + strategy.stats.unknown;
+        if wrong > 0 {
+            lines.push(format!("✗ {}: {} not warmed:", strategy.id, keys(wrong)));
+            let shown = if verbose { usize::MAX } else { SHOWN_ERRORS };
+            for error in strategy.errors.iter().take(shown) {
+                lines.push(format!(
+                    "    {}  {}",
+                    shortened(&error.key, SHOWN_KEY),
+                    error.error
+                ));
+            }
+            let listed = strategy.errors.len().min(shown) as u64;
+            if wrong > listed && listed > 0 {
+                lines.push(format!("    and {} more", HumanCount(wrong - listed)));
+            }
+        }
+        if !strategy.not_found.is_empty() {
+            let shown: Vec<_> = strategy
+                .not_found
+                .iter()
+                .map(|key| shortened(key, SHOWN_KEY))
+                .collect();
+            lines.push(format!(
+                "  {}: no row for {}",
+                strategy.id,
+                shown.join(", ")
+            ));
+        }
+    }
+    if report.unmatched_total > 0 {
+        let shown: Vec<_> = report
+            .unmatched
+            .iter()
+            .map(|key| shortened(key, SHOWN_KEY))
+            .collect();
+        lines.push(format!(
+            "✗ {} of no strategy: {}",
+            keys(report.unmatched_total),
+            shown.join(", ")
+        ));
+    }
+    lines.push(format!(
+        "{}: {} of {} warmed in {}",
+        match report.outcome() {
+            Outcome::Complete => "complete",
+            Outcome::Incomplete => "incomplete",
+            Outcome::Empty => "nothing to warm",
+            Outcome::Interrupted => "interrupted",
+            Outcome::Deadline => "deadline hit",
+        },
+        HumanCount(totals.warmed),
+        keys(totals.total()),
+        seconds(report.elapsed),
+    ));
+    lines.join("\n") + "\n"
+}
+
+fn keys(n: u64) -> String {
+    format!("{} key{}", HumanCount(n), if n == 1 { "" } else { "s" })
+}

@@ -1,0 +1,4 @@
+mod harness;
+mod proxy;
+mod servers;
+mod shop;
