@@ -2,3 +2,5 @@ mod harness;
 mod proxy;
 mod servers;
 mod shop;
+mod shopwarm;
+mod warmup;

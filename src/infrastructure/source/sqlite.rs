@@ -126,10 +126,12 @@ impl Driver for SqliteFile {
                 let value = row
                     .try_get_raw(i)
                     .map_err(|_| "the column is missing".to_owned())?;
+                if value.is_null() {
+                    return encode(Scalar::Null, hint, out);
+                }
                 let storage = value.type_info().name().to_owned();
                 let mut digits = String::new();
                 let stored = match storage.as_str() {
-                    "NULL" => Scalar::Null,
                     "INTEGER" | "BOOLEAN" => {
                         Scalar::Int(<i64 as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?)
                     }
