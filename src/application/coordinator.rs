@@ -19,7 +19,7 @@ use crate::domain::ttl::Ttl;
 
 /// Bytes in flight to the cache at most, however many batches that is: flat memory for large
 /// values too.
-const IN_FLIGHT_BYTES: usize = 12 * 1024 * 1024;
+const IN_FLIGHT_BYTES: usize = 3 * 1024 * 1024;
 
 /// How long a stopped run waits for the batches in flight.
 const GRACE: Duration = Duration::from_secs(5);

@@ -563,7 +563,7 @@ mod tests {
             ),
             (
                 with("P:{id}", "P:{id"),
-                "shop/hot (0.toml): key: the `{` at",
+                "shop/hot (0.toml): key: `{` at character 3 is not closed",
             ),
             (
                 with("2h", "2 parsecs"),

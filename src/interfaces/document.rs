@@ -22,6 +22,8 @@ pub struct Document {
     pub json: Value,
     /// The same a line each.
     pub lines: Vec<Value>,
+    /// The fields of `lines` that make a CSV row; rows for people are rounded.
+    pub csv: &'static [&'static str],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -133,12 +135,20 @@ impl Document {
 
     fn csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let names = self.headings.iter().map(|heading| heading.name);
-        let rows = self.rows.iter().filter(|row| row.tone != Tone::Total);
-        let written = writer.write_record(names).and_then(|()| {
-            rows.map(|row| &row.cells)
-                .try_for_each(|cells| writer.write_record(cells))
-        });
+        // A line that has none of them is no row: the totals, say.
+        let rows = self
+            .lines
+            .iter()
+            .filter(|line| line.get(self.csv[0]).is_some());
+        let rows = rows.map(|line| self.csv.iter().map(|name| plain(&line[name])).collect());
+        let written = [self
+            .csv
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>()]
+        .into_iter()
+        .chain(rows)
+        .try_for_each(|row| writer.write_record(row));
         debug_assert!(written.is_ok(), "writing to memory");
         String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
     }
@@ -161,6 +171,16 @@ impl Document {
             );
         }
         text
+    }
+}
+
+/// A value without the quotes and brackets of JSON.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
     }
 }
 

@@ -207,6 +207,23 @@ pub fn document(info: &RunInfo, report: &Report, verbose: bool) -> Document {
         footer: footer(report, &totals, verbose),
         json,
         lines,
+        csv: &[
+            "id",
+            "context",
+            "name",
+            "priority",
+            "ttl_seconds",
+            "status",
+            "total",
+            "warmed",
+            "skipped",
+            "failed",
+            "unknown",
+            "bytes",
+            "elapsed_ms",
+            "success_rate",
+            "error",
+        ],
     }
 }
 

@@ -1,6 +1,10 @@
 mod harness;
+mod layers;
+mod output;
 mod proxy;
 mod servers;
+mod shells;
 mod shop;
 mod shopwarm;
+mod terminal;
 mod warmup;

@@ -13,7 +13,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, RedisResult, Value as Reply,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult,
+    Value as Reply,
 };
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
@@ -429,10 +430,13 @@ fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: WriteOptions) {
     let ttl = how.ttl.millis_for(entry.key);
     match (entry.value, how.mode) {
         (Value::Text(text), mode) => {
-            let set = pipe.cmd("SET").arg(entry.key).arg(text).arg("PX").arg(ttl);
+            // Sized at once: growing a buffer for each key is what a pipeline costs most.
+            let mut set = Cmd::with_capacity(6, entry.key.len() + text.len() + 32);
+            set.arg("SET").arg(entry.key).arg(text).arg("PX").arg(ttl);
             if mode == Mode::OnlyMissing {
                 set.arg("NX");
             }
+            pipe.add_command(set);
         }
         (Value::Hash(fields), Mode::Refresh) => {
             pipe.cmd("MULTI")
@@ -468,26 +472,29 @@ fn judge(
         (Value::Hash(_), Mode::Refresh) => 5,
         _ => 1,
     };
-    let mut last = Err((ErrorKind::Parse, "a reply is missing").into());
-    let mut first_error = None;
-    for reply in replies.take(commands) {
-        if let Err(error) = &reply {
-            first_error.get_or_insert_with(|| error.clone());
+    let mut last = None;
+    for answered in 1..=commands {
+        match replies.next() {
+            Some(Ok(reply)) => last = Some(reply),
+            // Later errors say only that there was one before.
+            Some(Err(error)) => {
+                replies.by_ref().take(commands - answered).for_each(drop);
+                return Judged::Refused(error);
+            }
+            None => break,
         }
-        last = reply;
     }
-    match (first_error, last) {
-        // EXECABORT says only that something was wrong before; the first error says what.
-        (Some(error), _) | (None, Err(error)) => Judged::Refused(error),
-        (None, Ok(Reply::Nil | Reply::Int(0))) => Judged::Done(WriteOutcome::AlreadyPresent),
-        (None, Ok(Reply::Array(results))) => {
+    match last {
+        None => Judged::Refused((ErrorKind::Parse, "a reply is missing").into()),
+        Some(Reply::Nil | Reply::Int(0)) => Judged::Done(WriteOutcome::AlreadyPresent),
+        Some(Reply::Array(results)) => {
             let refused = results.into_iter().find_map(|result| match result {
                 Reply::ServerError(error) => Some(RedisError::from(error)),
                 _ => None,
             });
             refused.map_or(Judged::Done(WriteOutcome::Stored), Judged::Refused)
         }
-        (None, Ok(_)) => Judged::Done(WriteOutcome::Stored),
+        Some(_) => Judged::Done(WriteOutcome::Stored),
     }
 }
 

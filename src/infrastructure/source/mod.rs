@@ -434,7 +434,12 @@ where
     let mut codecs: Vec<D::Codec> = Vec::new();
     let mut batch = RowBatch::new(query.columns.len());
     loop {
-        let row = match timeout(limit, rows.try_next()).await {
+        // Most rows are there already; only waiting needs a timer.
+        let next = match rows.try_next().now_or_never() {
+            Some(next) => Ok(next),
+            None => timeout(limit, rows.try_next()).await,
+        };
+        let row = match next {
             Ok(Ok(Some(row))) => row,
             Ok(Ok(None)) => break,
             Ok(Err(error)) => {

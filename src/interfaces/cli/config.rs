@@ -39,6 +39,7 @@ pub(super) fn show(config: &Config, output: &Output) -> Exit {
         rows: config.shown.iter().map(row).collect(),
         json: json!({ "schema_version": 1, "settings": lines }),
         lines,
+        csv: &["name", "value", "from"],
         ..Document::default()
     };
     output.result(&document.render(output.format, output.width()));

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::contexts::definitions::{Definitions, Merged};
 use crate::domain::failure::Failure;
 use crate::domain::strategy::StrategyId;
-use crate::interfaces::document::{Document, Row, Tone, number, text};
+use crate::interfaces::document::{Document, Row, Tone, number, plain, text};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output};
 use crate::setup;
@@ -38,6 +38,9 @@ pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
         footer: details,
         json: json!({ "schema_version": 1, "strategies": lines }),
         lines,
+        csv: &[
+            "id", "context", "name", "enabled", "priority", "ttl", "value", "key", "tags",
+        ],
     };
     // A person may cut the list short; a wrong definition must be seen all the same.
     output.result(&document.render(output.format, output.width()));
@@ -84,15 +87,6 @@ fn row(id: &StrategyId, merged: &Merged) -> Row {
     }
 }
 
-/// A value without the quotes and brackets of JSON.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    }
-}
-
 fn details(id: &StrategyId, merged: &Merged) -> String {
     let mut text = format!("\n{id}\n");
     for (name, value) in merged.shown() {
@@ -118,11 +112,23 @@ fn strategy_json(definitions: &Definitions, id: &StrategyId, merged: &Merged) ->
         let origin = merged.origins.get(name).map(ToString::to_string);
         fields.insert(name.to_owned(), json!({ "value": value, "from": origin }));
     }
+    let field = |name: &str| {
+        merged
+            .shown()
+            .into_iter()
+            .find(|(field, _)| *field == name)
+            .map(|(_, value)| value)
+    };
     json!({
         "id": id.to_string(),
         "context": id.context,
         "name": id.name,
         "enabled": merged.is_enabled(),
+        "priority": merged.priority(),
+        "ttl": field("ttl"),
+        "value": field("value"),
+        "key": field("key"),
+        "tags": field("tags"),
         "owns": definitions.owns(&id.context),
         "fields": fields,
     })

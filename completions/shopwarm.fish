@@ -1,0 +1,420 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_shopwarm_global_optspecs
+    string join \n database-url= database-url-file= cache-url= cache-url-file= prefix= contexts= config= demo demo-dir= o/output= progress= q/quiet v/verbose color= h/help V/version
+end
+
+function __fish_shopwarm_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_shopwarm_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_shopwarm_using_subcommand
+    set -l cmd (__fish_shopwarm_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -s V -l version -d 'Print version'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "warmup" -d 'Warm the cache'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "strategies" -d 'Show the merged definitions and where each field came from'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "config" -d 'Show, check or start a configuration'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "completions" -d 'Print completions for a shell'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "man" -d 'Print the manual page, of a command if one is named'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -f -a "all" -d 'Warm every strategy'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -f -a "context" -d 'Warm the strategies of some contexts'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -f -a "strategy" -d 'Warm some strategies'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -f -a "keys" -d 'Warm some keys, whether or not they are in a selection'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l concurrency -d 'Batches in flight [default: 20]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l tag -d 'Only strategies with this tag; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l deadline -d 'End the run after this time, and exit 9' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l concurrency -d 'Batches in flight [default: 20]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l tag -d 'Only strategies with this tag; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l deadline -d 'End the run after this time, and exit 9' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l concurrency -d 'Batches in flight [default: 20]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l tag -d 'Only strategies with this tag; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l deadline -d 'End the run after this time, and exit 9' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l concurrency -d 'Batches in flight [default: 20]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l tag -d 'Only strategies with this tag; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l deadline -d 'End the run after this time, and exit 9' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "show" -d 'Every setting, its value and where it came from'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "check" -d 'Check configuration and definitions without connecting'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "init" -d 'Write a commented shopwarm.toml and the shipped definitions to edit; overwrites nothing'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'

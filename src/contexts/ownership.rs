@@ -1,0 +1,767 @@
+//! Refuses a definition whose SQL reads a table that its context does not own.
+//!
+//! Two steps. A small lexer, which knows how each database takes quotes, comments and numbers
+//! apart, hands `sqlparser` a text in which neither a comment nor a string can hide anything: the
+//! database runs the original, so the parser must not see another query than the database does.
+//! Then every relation and function of the parsed query is checked. Where servers differ (MySQL
+//! and MariaDB, server settings) the stricter reading holds.
+//!
+//! What a view or a function that somebody created in the database reads cannot be seen from here.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    Distinct, Expr, Ident, ObjectName, ObjectNamePart, OrderByExpr, OrderBySort, Query, SetExpr,
+    Statement, TableFactor, Visit as _, Visitor,
+};
+use sqlparser::dialect::{self, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, Tokenizer};
+
+use crate::domain::Dialect;
+
+/// The longest SQL text that is checked, in bytes. It bounds the depth of the parsed tree.
+pub const MAX_SQL_BYTES: usize = 16 * 1024;
+
+/// Deep enough for whatever fits into [`MAX_SQL_BYTES`]: the parser limits how deeply parentheses
+/// nest, but not a chain of joins or operators, which would overflow a worker thread's stack.
+const STACK_BYTES: usize = 128 * 1024 * 1024;
+
+/// Table functions that read nothing but their arguments.
+const TABLE_FUNCTIONS: &str = "generate_series generate_subscripts json_array_elements \
+    json_array_elements_text json_each json_each_text json_object_keys json_to_record \
+    json_to_recordset json_tree jsonb_array_elements jsonb_array_elements_text jsonb_each \
+    jsonb_each_text jsonb_object_keys jsonb_path_query jsonb_to_record jsonb_to_recordset \
+    regexp_matches regexp_split_to_table string_to_table unnest";
+
+/// Functions that run SQL text, read files or tables by name, wait, or change something.
+const REFUSED_FUNCTIONS: &str = "benchmark connectby edit get_lock load_extension load_file loread \
+    lowrite master_gtid_wait master_pos_wait nextval readfile release_all_locks release_lock \
+    set_config setval sleep source_pos_wait sys_eval sys_exec ts_rewrite ts_stat \
+    wait_for_executed_gtid_set writefile xpath_table";
+
+/// Families of such functions; `pg_` because nearly all of PostgreSQL's own act on the server.
+const REFUSED_PREFIXES: &str = "crosstab cursor_to_xml database_to_xml dblink lo_ pg_ query_to_xml \
+    schema_to_xml table_to_xml";
+
+/// The `pg_` functions that only look at their argument.
+const HARMLESS_PG_FUNCTIONS: &str = "pg_column_size pg_size_bytes pg_size_pretty pg_typeof";
+
+fn lists(list: &str, name: &str) -> bool {
+    list.split_whitespace().any(|word| word == name)
+}
+
+/// A place in the SQL text, both counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub line: u64,
+    pub column: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Line {}, column {}", self.line, self.column)
+    }
+}
+
+impl From<&Ident> for Place {
+    fn from(ident: &Ident) -> Self {
+        let start = ident.span.start;
+        Self {
+            line: start.line,
+            column: start.column,
+        }
+    }
+}
+
+/// Why a definition's SQL is not run. The text says what is wrong and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SqlRefused {
+    #[error("The SQL is longer than {MAX_SQL_BYTES} bytes. Make it shorter, or put it in a view.")]
+    TooLong,
+    #[error("The SQL is nested too deeply to be checked. Make it flatter, or put it in a view.")]
+    TooDeep,
+    #[error("{place}: {problem}")]
+    Text { place: Place, problem: &'static str },
+    #[error("The SQL cannot be read as one query: {0}. Write one SELECT, VALUES or WITH query.")]
+    Unreadable(String),
+    #[error(
+        "The SQL writes ({0}). A definition only reads: write one SELECT, VALUES or WITH query."
+    )]
+    Writes(String),
+    #[error("The SQL locks rows with FOR UPDATE or FOR SHARE. Take the locking clause out.")]
+    Locks,
+    #[error(
+        "The query ends in {0} of its own, with which shopwarm could not load single keys by \
+         index: it adds ORDER BY and LIMIT itself. Take it out and use `order_by` and `limit`."
+    )]
+    Outermost(&'static str),
+    #[error(
+        "{place}: the query reads table `{table}`, which is not in `owns` ({owns}). {hint}Add it \
+         to `owns` if this context owns it."
+    )]
+    ForeignTable {
+        place: Place,
+        table: String,
+        owns: String,
+        hint: String,
+    },
+    #[error(
+        "{place}: what `{name}` in FROM reads cannot be checked. Use an owned table, a subquery or \
+         a plain table function such as unnest or json_each."
+    )]
+    TableFunction { place: Place, name: String },
+    #[error(
+        "{place}: the function `{name}` is refused, since it runs SQL text, reads files or tables \
+         by name, waits, or changes something. Take it out."
+    )]
+    Function { place: Place, name: String },
+    #[error("`order_by` {0}. Write plain columns, such as `created_at DESC, id`.")]
+    OrderBy(String),
+}
+
+impl From<ParserError> for SqlRefused {
+    fn from(error: ParserError) -> Self {
+        match error {
+            ParserError::RecursionLimitExceeded => Self::TooDeep,
+            ParserError::TokenizerError(text) | ParserError::ParserError(text) => Self::Unreadable(
+                text.replace(" at Line: ", " at line ")
+                    .replace("Column: ", "column "),
+            ),
+        }
+    }
+}
+
+/// Checks a definition's SQL: one query which only reads, and reads only tables of `owns`.
+///
+/// An entry of `owns` is a table's exact stored name, with its schema when the SQL names it so
+/// (`sales.orders`).
+pub fn check(sql: &str, dialect: Dialect, owns: &[String]) -> Result<(), SqlRefused> {
+    let text = harmless_text(sql, dialect)?;
+    on_deep_stack(|| {
+        let query = parse(&text, dialect, |parser| parser.parse_query())?;
+        check_outermost(&query)?;
+        match query.visit(&mut Reader {
+            dialect,
+            owns,
+            scopes: Vec::new(),
+        }) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(refused) => Err(*refused),
+        }
+    })
+}
+
+/// Checks `order_by`: a list of plain columns with ASC/DESC and NULLS FIRST/LAST.
+///
+/// Returns the columns' names in order, as the database names them.
+pub fn order_by_columns(order_by: &str, dialect: Dialect) -> Result<Vec<String>, SqlRefused> {
+    let refuse = |why: String| SqlRefused::OrderBy(why);
+    let unread = |error: SqlRefused| match error {
+        SqlRefused::Unreadable(why) => refuse(format!("cannot be read: {why}")),
+        other => refuse(format!("cannot be read. {other}")),
+    };
+    let text = harmless_text(order_by, dialect).map_err(unread)?;
+    if text != order_by {
+        return Err(refuse("has a comment or a string".to_owned()));
+    }
+    on_deep_stack(|| {
+        let items = parse(&text, dialect, |parser| {
+            parser.parse_comma_separated(Parser::parse_order_by_expr)
+        });
+        items
+            .map_err(unread)?
+            .into_iter()
+            .map(|item| order_by_column(item, dialect).map_err(refuse))
+            .collect()
+    })
+}
+
+fn order_by_column(item: OrderByExpr, dialect: Dialect) -> Result<String, String> {
+    if matches!(item.options.sort, Some(OrderBySort::Using(_))) || item.with_fill.is_some() {
+        return Err("sorts by something other than ASC or DESC".to_owned());
+    }
+    if dialect == Dialect::Mysql && item.options.nulls_first.is_some() {
+        return Err(
+            "has NULLS FIRST or NULLS LAST, which MySQL and MariaDB do not know".to_owned(),
+        );
+    }
+    match item.expr {
+        Expr::Identifier(column) => Ok(stored_name(&column, dialect)),
+        other => Err(format!("has `{other}`, which is no plain column")),
+    }
+}
+
+/// Runs `work` on a thread of its own with a stack of [`STACK_BYTES`], used only as far as needed.
+fn on_deep_stack<T: Send>(
+    work: impl FnOnce() -> Result<T, SqlRefused> + Send,
+) -> Result<T, SqlRefused> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, work);
+        thread
+            .ok()
+            .and_then(|thread| thread.join().ok())
+            .unwrap_or(Err(SqlRefused::TooDeep))
+    })
+}
+
+/// Parses the whole of a text that [`harmless_text`] made.
+fn parse<T>(
+    text: &str,
+    dialect: Dialect,
+    rule: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+) -> Result<T, SqlRefused> {
+    let dialect: &dyn dialect::Dialect = match dialect {
+        Dialect::Postgres => &PostgreSqlDialect {},
+        Dialect::Mysql => &MySqlDialect {},
+        Dialect::Sqlite => &SQLiteDialect {},
+    };
+    let tokens = Tokenizer::new(dialect, text)
+        .tokenize_with_location()
+        .map_err(ParserError::from)?;
+    let mut parser = Parser::new(dialect).with_tokens_with_locations(tokens);
+    let parsed = rule(&mut parser)?;
+    parser.expect_token(&Token::EOF)?;
+    Ok(parsed)
+}
+
+/// The engine wraps the query and puts its own ORDER BY and LIMIT around it.
+fn check_outermost(query: &Query) -> Result<(), SqlRefused> {
+    if query.limit_clause.is_some() || query.fetch.is_some() {
+        return Err(SqlRefused::Outermost("a LIMIT, OFFSET or FETCH"));
+    }
+    let mut picks_rows = false;
+    match &*query.body {
+        // `(SELECT ... LIMIT 5)` is its own outermost query still.
+        SetExpr::Query(inner) => check_outermost(inner)?,
+        SetExpr::Select(select) if select.top.is_some() => {
+            return Err(SqlRefused::Outermost("a TOP"));
+        }
+        // There ORDER BY says which row of each group is kept.
+        SetExpr::Select(select) => picks_rows = matches!(select.distinct, Some(Distinct::On(_))),
+        _ => {}
+    }
+    match query.order_by {
+        Some(_) if !picks_rows => Err(SqlRefused::Outermost("an ORDER BY")),
+        _ => Ok(()),
+    }
+}
+
+/// The names that one query's WITH defines; the first `shown` can be read at the present place.
+struct Scope {
+    names: Vec<String>,
+    shown: usize,
+}
+
+/// Walks a query and breaks at the first thing that it must not read.
+struct Reader<'a> {
+    dialect: Dialect,
+    owns: &'a [String],
+    /// One for each query around the present place, the innermost last.
+    scopes: Vec<Scope>,
+}
+
+type Step = ControlFlow<Box<SqlRefused>>;
+
+fn refuse(refused: SqlRefused) -> Step {
+    ControlFlow::Break(Box::new(refused))
+}
+
+impl Visitor for Reader<'_> {
+    type Break = Box<SqlRefused>;
+
+    fn pre_visit_query(&mut self, query: &Query) -> Step {
+        if !query.locks.is_empty() {
+            return refuse(SqlRefused::Locks);
+        }
+        self.scopes.push(self.scope_of(query));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> Step {
+        self.scopes.pop();
+        // The bodies in a WITH are the first queries inside its query, in order: each one that
+        // ends shows one name more to what follows.
+        if let Some(around) = self.scopes.last_mut() {
+            around.shown = around.names.len().min(around.shown + 1);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_statement(&mut self, statement: &Statement) -> Step {
+        let text = statement.to_string();
+        refuse(SqlRefused::Writes(
+            text.split(' ').next().unwrap_or_default().to_owned(),
+        ))
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> Step {
+        match factor {
+            TableFactor::Table {
+                name, args: None, ..
+            } => self.check_table(name),
+            TableFactor::Table { name, .. } | TableFactor::Function { name, .. } => {
+                check_table_function(name)
+            }
+            TableFactor::Derived { .. }
+            | TableFactor::NestedJoin { .. }
+            | TableFactor::UNNEST { .. }
+            | TableFactor::JsonTable { .. }
+            | TableFactor::XmlTable { .. } => ControlFlow::Continue(()),
+            other => refuse(SqlRefused::Unreadable(format!(
+                "`{other}` is not supported in FROM"
+            ))),
+        }
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> Step {
+        match expr {
+            Expr::Function(function) => check_function(&function.name),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn scope_of(&self, query: &Query) -> Scope {
+        let Some(with) = &query.with else {
+            return Scope {
+                names: Vec::new(),
+                shown: 0,
+            };
+        };
+        let names: Vec<_> = with
+            .cte_tables
+            .iter()
+            .map(|cte| self.cte_name(&cte.alias.name))
+            .collect();
+        let shown = match self.dialect {
+            _ if !with.recursive => 0,
+            // MariaDB shows every name to every body, MySQL only the body's own and those before.
+            Dialect::Mysql => 1,
+            Dialect::Postgres | Dialect::Sqlite => names.len(),
+        };
+        Scope { names, shown }
+    }
+
+    /// MySQL may or may not tell CTE names apart by case, so there only the same spelling counts.
+    fn cte_name(&self, ident: &Ident) -> String {
+        match self.dialect {
+            // The text of a string was changed, so it names nothing.
+            _ if is_string(ident, self.dialect) => String::new(),
+            Dialect::Mysql => ident.value.clone(),
+            Dialect::Postgres => stored_name(ident, self.dialect),
+            Dialect::Sqlite => ident.value.to_ascii_lowercase(),
+        }
+    }
+
+    fn is_cte(&self, ident: &Ident) -> bool {
+        let name = self.cte_name(ident);
+        for scope in self.scopes.iter().rev() {
+            let (shown, hidden) = scope.names.split_at(scope.shown);
+            if shown.contains(&name) {
+                return true;
+            }
+            // MariaDB reads the table then, even if a WITH further out has the name too.
+            if self.dialect == Dialect::Mysql && hidden.contains(&name) {
+                return false;
+            }
+        }
+        false
+    }
+
+    fn check_table(&self, name: &ObjectName) -> Step {
+        let Some(parts) = identifiers(name) else {
+            return refuse(SqlRefused::Unreadable(format!("`{name}` is no table name")));
+        };
+        if parts.iter().any(|part| is_string(part, self.dialect)) {
+            return refuse(SqlRefused::Unreadable(format!(
+                "{name} is a string, not a table's name"
+            )));
+        }
+        let known = match parts[..] {
+            [table] if self.is_cte(table) => true,
+            [table] if self.dialect == Dialect::Mysql && is_dual(table) => true,
+            _ => self.owns.iter().any(|entry| self.is_entry(entry, &parts)),
+        };
+        if known {
+            ControlFlow::Continue(())
+        } else {
+            refuse(self.foreign(&parts))
+        }
+    }
+
+    fn is_entry(&self, entry: &str, parts: &[&Ident]) -> bool {
+        entry.split('.').count() == parts.len()
+            && entry
+                .split('.')
+                .zip(parts)
+                .all(|(stored, part)| match self.dialect {
+                    Dialect::Postgres => stored == stored_name(part, self.dialect),
+                    Dialect::Mysql | Dialect::Sqlite => stored.eq_ignore_ascii_case(&part.value),
+                })
+    }
+
+    fn foreign(&self, parts: &[&Ident]) -> SqlRefused {
+        let names: Vec<_> = parts
+            .iter()
+            .map(|part| stored_name(part, self.dialect))
+            .collect();
+        let table = names.join(".");
+        let owned: Vec<_> = self.owns.iter().map(|entry| format!("`{entry}`")).collect();
+        let owns = if owned.is_empty() {
+            "which is empty".to_owned()
+        } else {
+            owned.join(", ")
+        };
+        let hint = match nearest(&table, self.owns) {
+            _ if parts.len() == 1 && self.is_defined_around(parts[0]) => {
+                "The WITH query of that name is not in scope there: define it before, or write WITH \
+                 RECURSIVE if it reads itself. "
+                    .to_owned()
+            }
+            Some(entry) => format!("Did you mean `{entry}`? "),
+            None => String::new(),
+        };
+        SqlRefused::ForeignTable {
+            place: Place::from(parts[0]),
+            table,
+            owns,
+            hint,
+        }
+    }
+
+    fn is_defined_around(&self, ident: &Ident) -> bool {
+        self.scopes
+            .iter()
+            .any(|scope| scope.names.contains(&self.cte_name(ident)))
+    }
+}
+
+/// The name as the database stores it: PostgreSQL folds what is not quoted.
+fn stored_name(ident: &Ident, dialect: Dialect) -> String {
+    match (dialect, ident.quote_style) {
+        (Dialect::Postgres, None) => ident.value.to_ascii_lowercase(),
+        _ => ident.value.clone(),
+    }
+}
+
+fn identifiers(name: &ObjectName) -> Option<Vec<&Ident>> {
+    let parts = name
+        .0
+        .iter()
+        .map(ObjectNamePart::as_ident)
+        .collect::<Option<Vec<_>>>()?;
+    (!parts.is_empty()).then_some(parts)
+}
+
+/// Whether the parser took a string for a name; SQLite does, but a name's text must be kept.
+fn is_string(ident: &Ident, dialect: Dialect) -> bool {
+    ident.quote_style == Some('\'') || (ident.quote_style == Some('"') && dialect == Dialect::Mysql)
+}
+
+fn is_dual(table: &Ident) -> bool {
+    table.quote_style.is_none() && table.value.eq_ignore_ascii_case("dual")
+}
+
+/// The owned table of which `table` looks like a slip, be it in spelling, case or schema.
+fn nearest<'a>(table: &str, owns: &'a [String]) -> Option<&'a String> {
+    let alike = |a: &str, b: &str| {
+        strsim::normalized_damerau_levenshtein(&a.to_ascii_lowercase(), &b.to_ascii_lowercase())
+    };
+    let bare = |name: &'a str| name.rsplit('.').next().unwrap_or(name);
+    let bare_table = table.rsplit('.').next().unwrap_or(table);
+    owns.iter()
+        .filter(|entry| alike(bare(entry), bare_table) >= 0.7)
+        .max_by(|a, b| alike(a, table).total_cmp(&alike(b, table)))
+}
+
+fn check_table_function(name: &ObjectName) -> Step {
+    let Some(parts) = identifiers(name) else {
+        return refuse(SqlRefused::Unreadable(format!(
+            "`{name}` is no function name"
+        )));
+    };
+    let is_listed = |part: &Ident| lists(TABLE_FUNCTIONS, &part.value.to_ascii_lowercase());
+    match parts[..] {
+        [function] if is_listed(function) => ControlFlow::Continue(()),
+        [schema, function] if schema.value == "pg_catalog" && is_listed(function) => {
+            ControlFlow::Continue(())
+        }
+        _ => refuse(SqlRefused::TableFunction {
+            place: Place::from(parts[0]),
+            name: name.to_string(),
+        }),
+    }
+}
+
+/// In whatever schema: extensions such as dblink live where they were installed.
+fn check_function(name: &ObjectName) -> Step {
+    let Some(last) = name.0.last().and_then(ObjectNamePart::as_ident) else {
+        return refuse(SqlRefused::Unreadable(format!(
+            "`{name}` is no function name"
+        )));
+    };
+    let bare = last.value.to_ascii_lowercase();
+    let refused = lists(REFUSED_FUNCTIONS, &bare)
+        || (REFUSED_PREFIXES
+            .split_whitespace()
+            .any(|prefix| bare.starts_with(prefix))
+            && !lists(HARMLESS_PG_FUNCTIONS, &bare));
+    if refused {
+        return refuse(SqlRefused::Function {
+            place: Place::from(last),
+            name: name.to_string(),
+        });
+    }
+    ControlFlow::Continue(())
+}
+
+/// The SQL with comments blanked and with the strings' quotes and backslashes taken out, every
+/// other character in its place. Refuses what two readers might take apart in two ways.
+fn harmless_text(sql: &str, dialect: Dialect) -> Result<String, SqlRefused> {
+    if sql.len() > MAX_SQL_BYTES {
+        return Err(SqlRefused::TooLong);
+    }
+    let text: Vec<char> = sql.chars().collect();
+    let mut lexer = Lexer {
+        text: &text,
+        dialect,
+        may_escape: false,
+    };
+    let mut harmless = String::with_capacity(sql.len());
+    let mut at = 0;
+    while at < text.len() {
+        let (kind, end) = lexer
+            .next(at)
+            .map_err(|problem| refused_at(&text[..at], problem))?;
+        let piece = &text[at..end];
+        match kind {
+            Kind::Code => harmless.extend(piece),
+            Kind::Comment => {
+                harmless.extend(piece.iter().map(|&c| if c == '\n' { c } else { ' ' }))
+            }
+            Kind::String { delimiter } => {
+                let pad = " ".repeat(delimiter - 1);
+                let quote = if piece[0] == '"' { '"' } else { '\'' };
+                let inside = piece[delimiter..piece.len() - delimiter].iter();
+                harmless.extend([pad.as_str(), quote.encode_utf8(&mut [0; 4])]);
+                harmless.extend(inside.map(|&c| {
+                    if matches!(c, '\'' | '"' | '\\') {
+                        'x'
+                    } else {
+                        c
+                    }
+                }));
+                harmless.extend([quote.encode_utf8(&mut [0; 4]), pad.as_str()]);
+            }
+        }
+        at = end;
+    }
+    Ok(harmless)
+}
+
+fn refused_at(before: &[char], problem: &'static str) -> SqlRefused {
+    let line = before.iter().filter(|&&c| c == '\n').count() as u64 + 1;
+    let column = before.iter().rev().take_while(|&&c| c != '\n').count() as u64 + 1;
+    SqlRefused::Text {
+        place: Place { line, column },
+        problem,
+    }
+}
+
+enum Kind {
+    Code,
+    Comment,
+    /// With the length of the delimiter on each side.
+    String {
+        delimiter: usize,
+    },
+}
+
+type Lexed = Result<(Kind, usize), &'static str>;
+
+/// Takes SQL apart as the database does, as far as quotes, comments and numbers go.
+struct Lexer<'a> {
+    text: &'a [char],
+    dialect: Dialect,
+    /// Whether PostgreSQL reads a string that comes next with backslash escapes: after `E`, and
+    /// after such a string, which it continues.
+    may_escape: bool,
+}
+
+impl Lexer<'_> {
+    /// What starts at `at`, and where it ends.
+    fn next(&mut self, at: usize) -> Lexed {
+        use Dialect::{Mysql, Postgres, Sqlite};
+        let may_escape = self.may_escape;
+        let c = self.text[at];
+        if !c.is_whitespace() {
+            self.may_escape = false;
+        }
+        match (c, self.dialect) {
+            ('-', _) if self.is_line_comment(at) => Ok((Kind::Comment, self.line_end(at))),
+            ('#', Mysql) => Ok((Kind::Comment, self.line_end(at))),
+            ('/', _) if self.starts(at, "/*") => self.comment(at),
+            ('\'', _) | ('"', Mysql) => {
+                self.may_escape = true;
+                let escapes = may_escape && self.dialect == Postgres || self.dialect == Mysql;
+                Ok((
+                    Kind::String { delimiter: 1 },
+                    self.quoted_end(at, c, escapes)?,
+                ))
+            }
+            ('"', Postgres | Sqlite) | ('`', Mysql | Sqlite) => {
+                Ok((Kind::Code, self.quoted_end(at, c, false)?))
+            }
+            ('[', Sqlite) => Ok((Kind::Code, self.quoted_end(at, ']', false)?)),
+            ('$', Postgres) => self.dollar_string(at),
+            ('?' | ':' | '@' | '$', Mysql | Sqlite) => Err(
+                "the SQL has a parameter or variable. Write the value itself, and quote a name that has such a character.",
+            ),
+            (';', _) => Err(
+                "the SQL has a semicolon. Drop it: the SQL is one query, which shopwarm puts inside its own.",
+            ),
+            ('0'..='9', _) => self.number(at),
+            _ if is_word(c) => self.word(at),
+            (' ' | '\t' | '\n' | '\r', _) => Ok((Kind::Code, at + 1)),
+            _ if c.is_ascii_punctuation() => Ok((Kind::Code, at + 1)),
+            _ => Err(
+                "a character stands outside of quotes that databases read differently. Write a plain space or take it out.",
+            ),
+        }
+    }
+
+    fn starts(&self, at: usize, with: &str) -> bool {
+        with.chars()
+            .enumerate()
+            .all(|(i, c)| self.text.get(at + i) == Some(&c))
+    }
+
+    /// The end of the run of characters from `at` on that are all such.
+    fn run(&self, at: usize, such: impl Fn(char) -> bool) -> usize {
+        let length = self.text[at..].iter().position(|&c| !such(c));
+        length.map_or(self.text.len(), |length| at + length)
+    }
+
+    /// `5--1` is a subtraction in MySQL.
+    fn is_line_comment(&self, at: usize) -> bool {
+        let blank = |c: &char| c.is_ascii_whitespace() || c.is_ascii_control();
+        self.starts(at, "--")
+            && (self.dialect != Dialect::Mysql || self.text.get(at + 2).is_none_or(blank))
+    }
+
+    fn line_end(&self, at: usize) -> usize {
+        self.run(at, |c| {
+            c != '\n' && (c != '\r' || self.dialect != Dialect::Postgres)
+        })
+    }
+
+    fn comment(&self, at: usize) -> Lexed {
+        if self.dialect == Dialect::Mysql && (self.starts(at, "/*!") || self.starts(at, "/*M!")) {
+            return Err(
+                "MySQL and MariaDB run what is inside this `/*! */` comment. Take the comment out.",
+            );
+        }
+        for end in at + 2..self.text.len() {
+            if self.starts(end, "*/") {
+                return Ok((Kind::Comment, end + 2));
+            }
+            // PostgreSQL nests comments, the others do not.
+            if self.starts(end, "/*") {
+                return Err("a comment has `/*` inside. Take the inner one out.");
+            }
+        }
+        Err("a comment is not closed. Close it with `*/`.")
+    }
+
+    /// `escapes`: the server may read a backslash before a quote as part of the string, by its
+    /// settings, so such a string could end in two places.
+    fn quoted_end(&self, at: usize, close: char, escapes: bool) -> Result<usize, &'static str> {
+        let (mut end, mut backslashes) = (at + 1, 0);
+        while let Some(&c) = self.text.get(end) {
+            match c {
+                '\\' => backslashes += 1,
+                _ if c == close && escapes && backslashes % 2 == 1 => {
+                    return Err(
+                        "a string has a quote after a backslash. Write a quote inside a string as two quotes.",
+                    );
+                }
+                // SQLite knows no doubled `]`.
+                _ if c == close && (c == ']' || self.text.get(end + 1) != Some(&c)) => {
+                    return Ok(end + 1);
+                }
+                _ if c == close => (end, backslashes) = (end + 1, 0),
+                _ => backslashes = 0,
+            }
+            end += 1;
+        }
+        Err("a quote is not closed. Close it.")
+    }
+
+    /// `$$text$$` or `$tag$text$tag$`.
+    fn dollar_string(&mut self, at: usize) -> Lexed {
+        let tag_end = self.run(at + 1, |c| c.is_alphanumeric() || c == '_');
+        let is_tag = self.text.get(tag_end) == Some(&'$') && !self.text[at + 1].is_ascii_digit();
+        if !is_tag {
+            return Err("the SQL has a parameter. Write the value itself.");
+        }
+        let tag = &self.text[at..=tag_end];
+        let length = self.text[tag_end + 1..]
+            .windows(tag.len())
+            .position(|window| window == tag);
+        let length = length.ok_or("a dollar-quoted string is not closed. Close it.")?;
+        Ok((
+            Kind::String {
+                delimiter: tag.len(),
+            },
+            tag_end + 1 + length + tag.len(),
+        ))
+    }
+
+    /// MariaDB reads `1.5FROM t` as `1.5 FROM t`, the parser as a column with an alias.
+    fn number(&self, at: usize) -> Lexed {
+        let end = self.run(at, |c| is_word(c) || c == '$' || c == '.');
+        let digits_end = self.run(at, |c| c.is_ascii_digit() || c == '.');
+        let is_number = match &self.text[digits_end..end] {
+            [] => true,
+            ['e' | 'E', exponent @ ..] => exponent.iter().all(char::is_ascii_digit),
+            ['x' | 'X', hex @ ..] => hex.iter().all(char::is_ascii_hexdigit),
+            _ => false,
+        };
+        match is_number {
+            true => Ok((Kind::Code, end)),
+            false => Err(
+                "a number and a word run together. Put a space after the number, or quote the name.",
+            ),
+        }
+    }
+
+    fn word(&mut self, at: usize) -> Lexed {
+        let end = self.run(at, |c| is_word(c) || c == '$');
+        let word: String = self.text[at..end].iter().collect();
+        self.may_escape = word.eq_ignore_ascii_case("e");
+        if word.eq_ignore_ascii_case("into") {
+            return Err(
+                "INTO belongs to a statement that writes. A definition only reads: take it out, or quote the name.",
+            );
+        }
+        // The parser does not report the table of this form as a relation.
+        if word.eq_ignore_ascii_case("table") {
+            return Err("the TABLE form is not checked. Write SELECT * FROM, or quote the name.");
+        }
+        if word.eq_ignore_ascii_case("u") && self.starts(end, "&\"") {
+            return Err(
+                "a name is written with U& escapes. Write it with the characters themselves.",
+            );
+        }
+        Ok((Kind::Code, end))
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}

@@ -1,0 +1,380 @@
+//! What a user sees: forms of the report, errors, exit codes, the surroundings it respects.
+
+use std::fs;
+use std::io::Read as _;
+
+use serde_json::Value;
+
+use crate::servers::{Database, Dialect, Redis};
+use crate::shop;
+use crate::shopwarm::{Shopwarm, file, finish, shopwarm};
+
+/// A run over a shop of its own, with one strategy whose second row cannot be stored.
+struct Mixed {
+    database: Database,
+    redis: Redis,
+    definitions: (tempfile::TempDir, std::path::PathBuf),
+}
+
+impl Mixed {
+    fn new() -> Self {
+        let definitions = r#"
+            [context]
+            name = "extra"
+            owns = ["products"]
+            [strategies.mixed]
+            key = "Mixed:{id}"
+            value = "object"
+            priority = 1
+            sql.any = "SELECT id, CASE WHEN id = 'prod-0011' THEN 9e999 ELSE 1.5 END AS ratio FROM products"
+        "#;
+        Self {
+            database: shop::database(Dialect::Sqlite),
+            redis: Redis::start(&[]),
+            definitions: file("extra.toml", definitions),
+        }
+    }
+
+    fn run(&self, arguments: &str) -> Shopwarm {
+        let run = shopwarm(arguments).contexts(&self.definitions.1);
+        run.database(self.database.url()).cache(self.redis.url())
+    }
+}
+
+#[test]
+fn the_report_has_five_forms_that_agree() {
+    let mixed = Mixed::new();
+    let json = mixed.run("warmup context extra -o json").run().expect(3);
+    let report = json.json();
+    assert_eq!(report["schema_version"], 1);
+    assert_eq!(report["command"], "warmup context extra");
+    assert_eq!(report["outcome"], "incomplete");
+    let strategy = json.strategy("extra/mixed");
+    let total = strategy["total"].as_u64().expect("a number");
+    assert_eq!(strategy["failed"], 1);
+    assert_eq!(strategy["warmed"], total - 1);
+    assert_eq!(strategy["errors"][0]["key"], "Mixed:prod-0011");
+    let error = strategy["errors"][0]["error"].as_str().expect("a text");
+    assert!(
+        error.contains("column ratio") && error.contains("infinity"),
+        "{error}"
+    );
+    for field in ["run_id", "started_at", "elapsed_ms"] {
+        assert!(!report[field].is_null(), "{field}");
+    }
+
+    let lines = mixed
+        .run("warmup context extra -o ndjson")
+        .run()
+        .expect(3)
+        .stdout;
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(
+        (&lines[0]["type"], &lines[0]["failed"]),
+        (&"strategy".into(), &1.into())
+    );
+    assert_eq!(
+        (&lines[1]["type"], &lines[1]["outcome"]),
+        (&"run".into(), &"incomplete".into())
+    );
+
+    let csv = mixed
+        .run("warmup context extra -o csv")
+        .run()
+        .expect(3)
+        .stdout;
+    let rows: Vec<&str> = csv.lines().collect();
+    assert_eq!(
+        rows[0],
+        "id,context,name,priority,ttl_seconds,status,total,warmed,skipped,failed,unknown,bytes,elapsed_ms,success_rate,error"
+    );
+    assert!(
+        rows[1].starts_with(&format!(
+            "extra/mixed,extra,mixed,1,3600.0,completed,{total},{},0,1,0,",
+            total - 1
+        )),
+        "{csv}"
+    );
+    assert_eq!(rows.len(), 2);
+
+    let markdown = mixed
+        .run("warmup context extra -o markdown")
+        .run()
+        .expect(3)
+        .stdout;
+    assert!(
+        markdown.starts_with("| strategy | priority |") && markdown.contains("| ✗ extra/mixed |"),
+        "{markdown}"
+    );
+
+    let table = mixed.run("warmup context extra").run().expect(3).stdout;
+    assert!(
+        table.contains("Mixed:prod-0011  column ratio") && table.contains("incomplete: "),
+        "{table}"
+    );
+    assert!(
+        !table.contains('\x1b'),
+        "no colour where there is no terminal"
+    );
+}
+
+#[test]
+fn a_gate_lets_a_few_keys_fail() {
+    let mixed = Mixed::new();
+    mixed
+        .run("warmup context extra -q --fail-under 99")
+        .run()
+        .expect(0);
+    mixed
+        .run("warmup context extra -q --fail-under 99.9%")
+        .run()
+        .expect(3);
+}
+
+#[test]
+fn progress_is_lines_or_json_or_nothing() {
+    let mixed = Mixed::new();
+    let lines = mixed.run("warmup context ordering").run().expect(0).stderr;
+    assert!(
+        lines.starts_with("ordering/recent-orders: completed, 50 keys"),
+        "{lines}"
+    );
+    assert_eq!(
+        mixed
+            .run("warmup context ordering --progress none")
+            .run()
+            .expect(0)
+            .stderr,
+        ""
+    );
+    assert_eq!(
+        mixed
+            .run("warmup context ordering -q")
+            .run()
+            .expect(0)
+            .stderr,
+        ""
+    );
+    let events = mixed
+        .run("warmup context ordering --progress json")
+        .run()
+        .expect(0)
+        .stderr;
+    let events: Vec<Value> = events
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let names: Vec<&str> = events
+        .iter()
+        .filter_map(|event| event["event"].as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "run_started",
+            "strategy_started",
+            "progress",
+            "strategy_finished",
+            "run_finished"
+        ]
+    );
+    assert_eq!(events[3]["report"]["warmed"], 50);
+}
+
+#[test]
+fn colour_is_where_it_is_wanted() {
+    let mixed = Mixed::new();
+    let coloured = |run: Shopwarm| run.run().expect(0).stdout.contains('\x1b');
+    assert!(!coloured(mixed.run("warmup context ordering")));
+    assert!(coloured(
+        mixed.run("warmup context ordering --color always")
+    ));
+    assert!(coloured(
+        mixed
+            .run("warmup context ordering")
+            .env("CLICOLOR_FORCE", "1")
+    ));
+    assert!(!coloured(
+        mixed
+            .run("warmup context ordering --color never")
+            .env("CLICOLOR_FORCE", "1")
+    ));
+}
+
+#[test]
+fn github_actions_get_annotations_and_a_summary() {
+    let mixed = Mixed::new();
+    let (_dir, summary) = file("summary.md", "before\n");
+    let run = mixed
+        .run("warmup all")
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", &summary);
+    let run = run.run().expect(3);
+    let annotations: Vec<&str> = run
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("::error"))
+        .collect();
+    assert_eq!(annotations.len(), 1, "{}", run.stderr);
+    assert!(
+        annotations[0].starts_with("::error title=shopwarm extra/mixed::1 of "),
+        "{annotations:?}"
+    );
+    let summary = fs::read_to_string(summary).expect("a summary");
+    assert!(
+        summary.starts_with("before\n### shopwarm") && summary.contains("| ✗ extra/mixed |"),
+        "{summary}"
+    );
+    let down = shopwarm("--demo warmup all --cache-url redis://127.0.0.1:1")
+        .env("GITHUB_ACTIONS", "true")
+        .env("HOME", mixed.definitions.0.path());
+    assert!(
+        down.run()
+            .expect(6)
+            .stderr
+            .contains("::error title=shopwarm run::cannot reach the cache")
+    );
+}
+
+#[test]
+fn no_output_repeats_a_secret() {
+    let secret = "s3cret-canary";
+    let url = format!("postgres://shop:{secret}@127.0.0.1:1/shop?sslpassword={secret}");
+    let cache = format!("redis://:{secret}@127.0.0.1:1/0");
+    let (_dir, config) = file(
+        "shopwarm.toml",
+        &format!("database_url = \"{url}\"\ncache_url = \"{cache}\"\n"),
+    );
+    let mut outputs = Vec::new();
+    for arguments in [
+        "--help",
+        "warmup --help",
+        "warmup all --help",
+        "warmup keys --help",
+        "config --help",
+        "strategies --help",
+        "warmup all",
+        "warmup all -v",
+        "warmup all -o json",
+        "warmup keys x",
+        "warmup nothing",
+        "strategies",
+        "config show",
+        "config show -o json",
+        "config check",
+        "completions bash",
+        "man",
+        "warmup all --concurrency x",
+    ] {
+        let environment = shopwarm(arguments)
+            .database(&url)
+            .cache(&cache)
+            .env("SHOPWARM_PREFIX", "p")
+            .run();
+        let in_file = shopwarm(arguments).env("SHOPWARM_CONFIG", &config).run();
+        let flags = shopwarm(arguments)
+            .arg("--database-url")
+            .arg(&url)
+            .arg("--redis-url")
+            .arg(&cache)
+            .run();
+        outputs.extend([environment, in_file, flags]);
+    }
+    for broken in [
+        format!("{secret}"),
+        format!("://{secret}"),
+        format!("postgres://u:{secret}@[::1/x"),
+        format!("redis://{secret}:x@h:99999"),
+        format!("mysql://u:{secret}@h:x/y"),
+    ] {
+        outputs.push(
+            shopwarm("warmup all")
+                .database(&broken)
+                .cache("sqlite::memory:")
+                .run(),
+        );
+        outputs.push(
+            shopwarm("--demo warmup all")
+                .env("HOME", std::env::temp_dir())
+                .arg("--cache-url")
+                .arg(&broken)
+                .run(),
+        );
+        outputs.push(
+            shopwarm("config show")
+                .database(&broken)
+                .cache(&broken)
+                .run(),
+        );
+    }
+    for output in outputs {
+        assert!(
+            !output.stdout.contains(secret) && !output.stderr.contains(secret),
+            "{output:?}"
+        );
+        assert!(!output.stderr.contains("panicked"), "{output:?}");
+    }
+}
+
+#[test]
+fn a_secret_may_come_from_a_file() {
+    let (database, redis) = (
+        shop::database(Dialect::Postgres),
+        Redis::start(&["--requirepass", "pass"]),
+    );
+    let (_one, database) = file("database", &format!("{}\n", database.url()));
+    let (_two, cache) = file("cache", &redis.url().replace("redis://", "redis://:pass@"));
+    let run = shopwarm("warmup context ordering -q")
+        .arg("--database-url-file")
+        .arg(database)
+        .arg("--cache-url-file")
+        .arg(cache);
+    run.run().expect(0);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let mixed = Mixed::new();
+    for arguments in [
+        "warmup context ordering",
+        "strategies -v",
+        "completions zsh",
+        "man",
+        "config show",
+    ] {
+        let mut child = mixed.run(arguments).start();
+        drop(child.stdin.take());
+        let mut first = [0; 1];
+        child
+            .stdout
+            .take()
+            .expect("piped")
+            .read_exact(&mut first)
+            .expect("some output");
+        let done = finish(child).expect(0);
+        assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn nothing_is_configured_and_it_says_what_to_do() {
+    let run = shopwarm("warmup all").run().expect(4);
+    assert!(
+        run.stderr.contains("no database is configured") && run.stderr.contains("--demo"),
+        "{}",
+        run.stderr
+    );
+    let help = shopwarm("warmup").run().expect(2);
+    assert!(help.stderr.contains("Usage: shopwarm"), "{}", help.stderr);
+    assert!(
+        shopwarm("--version")
+            .run()
+            .expect(0)
+            .stdout
+            .starts_with("shopwarm ")
+    );
+}

@@ -1,0 +1,163 @@
+//! In a real terminal: tmux runs it, and the screen is read back.
+
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::servers::{Dialect, Redis};
+use crate::shop;
+use crate::shopwarm::{binary, file};
+
+struct Terminal {
+    socket: String,
+    _dir: tempfile::TempDir,
+}
+
+impl Terminal {
+    /// A terminal of this size with a shell in it.
+    fn new(columns: u32, lines: u32) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let socket = dir.path().join("tmux").display().to_string();
+        let terminal = Self { socket, _dir: dir };
+        let (columns, lines) = (columns.to_string(), lines.to_string());
+        let shell = "env -i PATH=$PATH TERM=screen-256color LANG=C.UTF-8 PS1='$ ' bash --norc";
+        terminal.tmux(&[
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-x",
+            &columns,
+            "-y",
+            &lines,
+            shell,
+        ]);
+        terminal.wait_for("$");
+        terminal
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let output = Command::new("tmux")
+            .args(["-u", "-S", &self.socket])
+            .args(arguments)
+            .output();
+        let output = output.expect("tmux; scripts/test installs it");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn type_line(&self, line: &str) {
+        self.tmux(&["send-keys", "-l", line]);
+        self.tmux(&["send-keys", "Enter"]);
+    }
+
+    fn press(&self, key: &str) {
+        self.tmux(&["send-keys", key]);
+    }
+
+    fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p"])
+    }
+
+    #[track_caller]
+    fn wait_for(&self, text: &str) -> String {
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_secs(40) {
+            let screen = self.screen();
+            if screen.contains(text) {
+                return screen;
+            }
+            sleep(Duration::from_millis(50));
+        }
+        panic!("no {text:?} on the screen:\n{}", self.screen());
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}
+
+fn command(arguments: &str, database: &str, cache: &str) -> String {
+    format!(
+        "DATABASE_URL='{database}' CACHE_URL='{cache}' {} {arguments}; echo \"exit=$?\"",
+        binary().display()
+    )
+}
+
+#[test]
+fn a_terminal_sees_finished_bars_and_the_table() {
+    let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
+    let terminal = Terminal::new(140, 50);
+    terminal.type_line(&command("warmup all", &database.url(), &redis.url()));
+    let screen = terminal.wait_for("exit=0");
+    assert!(
+        screen.contains("✓ catalog/hot-products          100 keys in"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("keys/s") && screen.contains("complete: 170 of 170 keys warmed"),
+        "{screen}"
+    );
+    let coloured = terminal.tmux(&["capture-pane", "-p", "-e"]);
+    assert!(
+        coloured.contains("\x1b[32m") || coloured.contains("38;5;10"),
+        "{coloured:?}"
+    );
+}
+
+#[test]
+fn forty_columns_are_enough() {
+    let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
+    let terminal = Terminal::new(40, 60);
+    terminal.type_line("clear");
+    terminal.type_line(&format!(
+        "clear; {}",
+        command("warmup all", &database.url(), &redis.url())
+    ));
+    let screen = terminal.wait_for("exit=0");
+    let table = screen
+        .lines()
+        .skip_while(|line| !line.contains("strategy"))
+        .collect::<Vec<_>>();
+    assert!(
+        table[0].contains("warmed") && table[0].contains("failed"),
+        "{screen}"
+    );
+    assert!(
+        table[1].starts_with("─") && table[2].contains("100"),
+        "{screen}"
+    );
+}
+
+/// A strategy long enough to be watched: a million numbers.
+const ENDLESS: &str = r#"
+    [context]
+    name = "long"
+    owns = ["numbers"]
+    [strategies.numbers]
+    key = "N:{n}"
+    value = "object"
+    sql.any = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 30000000) SELECT n FROM numbers"
+"#;
+
+#[test]
+fn a_live_bar_moves_and_ctrl_c_ends_it_with_a_report() {
+    let (database, redis) = (
+        shop::database(Dialect::Sqlite),
+        Redis::start(&["--maxmemory", "2gb"]),
+    );
+    let (_dir, definitions) = file("long.toml", ENDLESS);
+    let terminal = Terminal::new(130, 40);
+    let arguments = format!("warmup context long --contexts {}", definitions.display());
+    terminal.type_line(&command(&arguments, &database.url(), &redis.url()));
+    let screen = terminal.wait_for("keys/s");
+    assert!(screen.contains("long/numbers"), "{screen}");
+    sleep(Duration::from_millis(500));
+    terminal.press("C-c");
+    let screen = terminal.wait_for("exit=130");
+    assert!(
+        screen.contains("interrupted: ") && screen.contains("– long/numbers"),
+        "{screen}"
+    );
+}
