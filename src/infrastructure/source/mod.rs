@@ -296,13 +296,20 @@ impl<D: Driver> Session<D> {
                 failure.hint = explained.hint.map(str::to_owned);
                 failure
             }
+            // What the TLS library objects to comes as bad data.
+            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                self.tls_failure(error)
+            }
             sqlx::Error::Io(error) => self.unreachable_because(error.to_string()),
-            sqlx::Error::Tls(error) => self.unreachable_because(format!("TLS: {error}")).hint(
-                "check the certificate, and sslmode/ssl-mode and the root certificate in the URL",
-            ),
+            sqlx::Error::Tls(error) => self.tls_failure(error),
             sqlx::Error::Configuration(error) => invalid_url(error.to_string()),
             _ => self.unreachable_because("it answers, but not as a database does".into()),
         }
+    }
+
+    fn tls_failure(&self, error: &dyn std::fmt::Display) -> Failure {
+        self.unreachable_because(format!("TLS: {error}"))
+            .hint("check the certificate, and sslmode/ssl-mode and the root certificate in the URL")
     }
 
     /// A failed statement.
