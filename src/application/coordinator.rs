@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{BoxStream, FuturesUnordered};
-use futures_util::{StreamExt as _, TryStreamExt as _};
-use tokio::time::{Sleep, sleep};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use tokio::time::sleep;
 
 use super::event::{Event, Reporter};
 use super::ports::{Ask, Cache, Mode, Wanted, WarmupStrategy, WriteOptions, WriteOutcome, Written};
@@ -23,6 +23,8 @@ const IN_FLIGHT_BYTES: usize = 3 * 1024 * 1024;
 
 /// How long a stopped run waits for the batches in flight.
 const GRACE: Duration = Duration::from_secs(5);
+
+const GRACE_OVER: &str = "the run was stopped before the cache answered";
 
 /// How one run is to be done. Belongs to the run, never to shared state.
 #[derive(Clone, Debug)]
@@ -81,7 +83,10 @@ impl Coordinator {
                     limit: self.options.limit,
                 };
                 let expected = match self.options.estimate {
-                    true => self.strategies[index].estimate(self.options.limit).await,
+                    true => tokio::select! {
+                        expected = self.strategies[index].estimate(self.options.limit) => expected,
+                        () = stop.stopped() => None,
+                    },
                     false => None,
                 };
                 run.begin(index, expected);
@@ -227,26 +232,24 @@ impl<'a> Run<'a> {
             batch_size: options.batch_size,
         }));
         let mut in_flight = FuturesUnordered::new();
-        let (mut flying_keys, mut flying_bytes) = (0_u64, 0_usize);
-        let mut grace: Option<std::pin::Pin<Box<Sleep>>> = None;
+        let mut flying_bytes = 0_usize;
+        let stop = self.stop;
+        let mut stopping = false;
+        let grace_over = async { stop.stopped().then(|()| sleep(GRACE)).await };
+        let grace_over = grace_over.boxed().shared();
         let base = self.tallies[index].report.stats.elapsed;
 
         while entries.is_some() || !in_flight.is_empty() {
             let room = in_flight.len() < options.concurrency && flying_bytes < IN_FLIGHT_BYTES;
             tokio::select! {
                 biased;
-                () = self.stop.stopped(), if grace.is_none() => {
+                () = stop.stopped(), if !stopping => {
                     self.reporter.report(&Event::Stopping);
                     entries = None;
-                    grace = Some(Box::pin(sleep(GRACE)));
-                }
-                () = async { grace.as_mut().expect("guarded").await }, if grace.is_some() => {
-                    self.tallies[index].report.stats.unknown += flying_keys;
-                    break;
+                    stopping = true;
                 }
                 Some((batch, written)) = in_flight.next(), if !in_flight.is_empty() => {
                     let batch: EntryBatch = batch;
-                    flying_keys -= batch.len() as u64;
                     flying_bytes -= batch.bytes();
                     if let Some(failure) = self.tallies[index].count(&batch, written) {
                         self.broken = true;
@@ -261,11 +264,14 @@ impl<'a> Run<'a> {
                             if batch.is_empty() {
                                 continue;
                             }
-                            flying_keys += batch.len() as u64;
                             flying_bytes += batch.bytes();
                             let cache = &coordinator.cache;
+                            let grace_over = grace_over.clone();
                             in_flight.push(async move {
-                                let written = cache.write(&batch, how).await;
+                                let written = tokio::select! {
+                                    written = cache.write(&batch, how) => written,
+                                    () = grace_over => Written::unknown(batch.len(), GRACE_OVER),
+                                };
                                 (batch, written)
                             });
                             continue;

@@ -104,6 +104,16 @@ pub struct Written {
     pub fatal: Option<Failure>,
 }
 
+impl Written {
+    /// A batch that nobody waits for any more.
+    pub fn unknown(entries: usize, why: &str) -> Self {
+        Self {
+            outcomes: vec![WriteOutcome::Unknown(why.to_owned()); entries],
+            fatal: None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteOutcome {
     Stored,

@@ -1,3 +1,4 @@
+mod faults;
 mod harness;
 mod layers;
 mod output;
@@ -6,5 +7,6 @@ mod servers;
 mod shells;
 mod shop;
 mod shopwarm;
+mod signals;
 mod terminal;
 mod warmup;

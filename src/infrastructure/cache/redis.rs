@@ -1,12 +1,13 @@
 //! Redis and Valkey: pipelines over a few connections, and the truth about each key.
 //!
 //! A reply makes a key stored or failed. A connection that breaks leaves the keys of its batch
-//! unknown; they are sent again, which is harmless, until the server has been gone for
+//! unknown; they are sent again, which is harmless, until the server has answered nothing for
 //! [`GIVE_UP`]. The crate's error texts are never shown: they repeat every error of a pipeline.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -16,8 +17,8 @@ use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult,
     Value as Reply,
 };
-use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::sleep;
 
 use super::invalid_url;
 use crate::application::ports::{Cache, Mode, WriteOptions, WriteOutcome, Written};
@@ -34,7 +35,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// that forks or rewrites its log pauses for a while.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server that is gone this long in the middle of a run ends the run.
+/// A server that has answered nothing this long in the middle of a run ends the run.
 const GIVE_UP: Duration = Duration::from_secs(15);
 
 const FIRST_RETRY: Duration = Duration::from_millis(50);
@@ -48,20 +49,47 @@ const SET_MISSING_HASH: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then retur
 
 pub(super) struct RedisCache {
     client: Client,
-    slots: Vec<Mutex<Slot>>,
+    slots: Vec<Slot>,
     next: AtomicUsize,
+    health: StdMutex<Health>,
     /// The longest value the server takes (`proto-max-bulk-len`). A longer one makes it close the
     /// connection, and the whole batch would be lost with it.
     longest_value: usize,
 }
 
-#[derive(Default)]
+/// One of the connections, shared by several batches.
 struct Slot {
+    link: Mutex<Link>,
+    /// A batch takes one turn. One that was lost before takes all: if it is what breaks the
+    /// connection, no other batch is on it.
+    turns: Semaphore,
+}
+
+const ALL_TURNS: u32 = 1 << 20;
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self {
+            link: Mutex::default(),
+            turns: Semaphore::new(ALL_TURNS as usize),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Link {
     connection: Option<MultiplexedConnection>,
     /// Counts the connections, so that a broken one is thrown away once.
     generation: u64,
-    /// When a connection attempt first failed.
-    down_since: Option<Instant>,
+}
+
+/// What all connections together know of the server.
+#[derive(Default)]
+struct Health {
+    /// When the first command was sent that had no useful answer, if none had one since.
+    silent_since: Option<Instant>,
+    /// Why the run gave up; what is still to be sent need not wait for it again.
+    gone: Option<Failure>,
 }
 
 impl RedisCache {
@@ -69,8 +97,9 @@ impl RedisCache {
         let client = Client::open(url).map_err(|_| invalid_url("it cannot be parsed"))?;
         let mut cache = Self {
             client,
-            slots: (0..CONNECTIONS).map(|_| Mutex::default()).collect(),
+            slots: (0..CONNECTIONS).map(|_| Slot::default()).collect(),
             next: AtomicUsize::new(0),
+            health: StdMutex::default(),
             longest_value: 512 * 1024 * 1024,
         };
         let mut connection = cache
@@ -100,7 +129,7 @@ impl RedisCache {
         {
             cache.longest_value = limit;
         }
-        cache.slots[0].get_mut().connection = Some(connection);
+        cache.slots[0].link.get_mut().connection = Some(connection);
         Ok(cache)
     }
 
@@ -108,14 +137,9 @@ impl RedisCache {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        // The name resolution and the handshake have no time limit of their own.
-        let open = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config);
-        match timeout(2 * CONNECT_TIMEOUT, open).await {
-            Ok(result) => result,
-            Err(_) => Err((ErrorKind::Io, "no answer").into()),
-        }
+        self.client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
     }
 
     fn place(&self) -> String {
@@ -143,14 +167,13 @@ impl RedisCache {
             )
             .hint("check the database index and the options in the cache URL");
         }
-        let hint = match (tls, error.is_timeout() || error.is_connection_dropped()) {
-            (true, _) => {
-                "check that it runs and speaks TLS on this port (redis:// is without), and that its certificate is trusted"
-            }
-            (false, true) => {
-                "check that it runs, that it has connections left (maxclients), and whether it wants TLS (rediss://)"
-            }
-            (false, false) => "check that it runs, and host and port in the cache URL",
+        let broke_off = error.is_timeout() || error.is_connection_dropped();
+        let hint = if error.is_connection_refusal() || !(tls || broke_off) {
+            "check that it runs, and host and port in the cache URL"
+        } else if tls {
+            "check that it runs and speaks TLS on this port (redis:// is without), and that its certificate is trusted"
+        } else {
+            "check that it runs, that it has connections left (maxclients), and whether it wants TLS (rediss://)"
         };
         Failure::new(
             FailureKind::CacheUnreachable,
@@ -218,67 +241,104 @@ impl RedisCache {
         }
     }
 
-    /// Sends entries as one pipeline.
+    fn health(&self) -> std::sync::MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was sent at `asked` has no useful answer. Returns the failure that ends the run when
+    /// there has been none for too long.
+    fn silent(&self, asked: Instant, why: impl FnOnce() -> Failure) -> Option<Failure> {
+        let mut health = self.health();
+        let since = *health.silent_since.get_or_insert(asked);
+        if since.elapsed() >= GIVE_UP {
+            health.gone.get_or_insert_with(why);
+        }
+        health.gone.clone()
+    }
+
+    /// The failure of a server that stopped answering.
+    fn lost(&self, error: &RedisError) -> Failure {
+        let mut failure = self.connect_failure(error);
+        failure.kind = FailureKind::CacheUnreachable;
+        failure.what = format!(
+            "lost the cache at {} in the middle of the run",
+            self.place()
+        );
+        failure
+    }
+
+    /// The failure of a server that asks again and again to come back later.
+    fn not_ready(&self, error: &RedisError) -> Failure {
+        let what = format!("the cache at {} is not ready", self.place());
+        Failure::new(FailureKind::CacheUnreachable, what, words(error))
+            .hint("run again when it is: see INFO (loading, master_link_status) and its log")
+    }
+
+    /// Sends entries as one pipeline; alone on its connection where they are suspected to break it.
     async fn send(
         &self,
         slot: usize,
         batch: &EntryBatch,
         range: Range<usize>,
         how: WriteOptions,
+        suspect: bool,
     ) -> Result<Vec<RedisResult<Reply>>, Lost> {
+        let slot = &self.slots[slot];
+        // Never closed, so never refused.
+        let _turn = slot
+            .turns
+            .acquire_many(if suspect { ALL_TURNS } else { 1 })
+            .await;
         let (mut connection, generation) = self.connection(slot).await?;
         let mut pipe = Pipeline::with_capacity(range.len());
         pipe.ignore_errors();
         for entry in range.filter_map(|i| batch.get(i)) {
             add(&mut pipe, entry, how);
         }
+        let asked = Instant::now();
         match pipe.query_async(&mut connection).await {
-            Ok(replies) => {
-                let mut slot = self.slots[slot].lock().await;
-                slot.down_since = None;
-                Ok(replies)
-            }
+            Ok(replies) => Ok(replies),
             Err(error) => {
-                let mut slot = self.slots[slot].lock().await;
-                if slot.generation == generation {
-                    slot.connection = None;
+                let mut link = slot.link.lock().await;
+                if link.generation == generation {
+                    link.connection = None;
                 }
-                Err(Lost::Answer(words(&error)))
+                Err(match self.silent(asked, || self.lost(&error)) {
+                    Some(failure) => Lost::Server(failure),
+                    None => Lost::Answer(words(&error)),
+                })
             }
         }
     }
 
     /// The slot's connection, opened again when it broke.
-    async fn connection(&self, slot: usize) -> Result<(MultiplexedConnection, u64), Lost> {
+    async fn connection(&self, slot: &Slot) -> Result<(MultiplexedConnection, u64), Lost> {
         // Held while connecting: the other batches of this slot wait for the same connection.
-        let mut slot = self.slots[slot].lock().await;
-        if let Some(connection) = &slot.connection {
-            return Ok((connection.clone(), slot.generation));
+        let mut link = slot.link.lock().await;
+        if let Some(connection) = &link.connection {
+            return Ok((connection.clone(), link.generation));
         }
         let mut pause = FIRST_RETRY;
         loop {
-            let gone = slot
-                .down_since
-                .map_or(Duration::ZERO, |since| since.elapsed());
+            if let Some(failure) = self.health().gone.clone() {
+                return Err(Lost::Server(failure));
+            }
+            let asked = Instant::now();
             match self.open().await {
                 Ok(connection) => {
-                    slot.generation += 1;
-                    slot.connection = Some(connection.clone());
-                    return Ok((connection, slot.generation));
+                    link.generation += 1;
+                    link.connection = Some(connection.clone());
+                    return Ok((connection, link.generation));
                 }
                 Err(error) => {
                     if let Some(failure) = self.refusal(&error) {
+                        // Asking again and again gets a user locked out.
+                        self.health().gone.get_or_insert_with(|| failure.clone());
                         return Err(Lost::Server(failure));
                     }
-                    if gone >= GIVE_UP {
-                        let mut failure = self.connect_failure(&error);
-                        failure.what = format!(
-                            "lost the cache at {} in the middle of the run",
-                            self.place()
-                        );
+                    if let Some(failure) = self.silent(asked, || self.lost(&error)) {
                         return Err(Lost::Server(failure));
                     }
-                    slot.down_since.get_or_insert_with(Instant::now);
                     sleep(pause).await;
                     pause = (pause * 2).min(SLOWEST_RETRY);
                 }
@@ -298,22 +358,24 @@ impl RedisCache {
             }
         }
         let mut parts: VecDeque<(Range<usize>, u32)> = delivery.open_ranges(0..batch.len(), 0);
-        let mut busy_since: Option<Instant> = None;
         while let Some((range, losses)) = parts.pop_front() {
-            match self.send(slot, batch, range.clone(), how).await {
+            let asked = Instant::now();
+            match self.send(slot, batch, range.clone(), how, losses > 0).await {
                 Ok(replies) => {
-                    let mut replies = replies.into_iter();
-                    for i in range.clone() {
-                        let Some(entry) = batch.get(i) else { break };
-                        let judged = judge(&mut replies, entry, how);
-                        self.settle(&mut delivery, i, judged, busy_since);
+                    let later = self.settle(&mut delivery, batch, range.clone(), replies, how);
+                    if let Some(error) = later {
+                        let failure = self.silent(asked, || self.not_ready(&error));
+                        if failure.is_some() {
+                            let refused = WriteOutcome::Failed(words(&error));
+                            delivery.settle_open(range.clone(), &refused);
+                        }
+                        delivery.fatal = delivery.fatal.take().or(failure);
                     }
                     if delivery.fatal.is_some() {
                         break;
                     }
                     let again = delivery.open_ranges(range, losses);
                     if !again.is_empty() {
-                        busy_since.get_or_insert_with(Instant::now);
                         sleep(SLOWEST_RETRY / 4).await;
                         parts.extend(again);
                     }
@@ -339,26 +401,35 @@ impl RedisCache {
         delivery.finish()
     }
 
+    /// Takes a pipeline's replies. Entries that the server asks to send later stay open; returns
+    /// what it says then.
     fn settle(
         &self,
         delivery: &mut Delivery,
-        i: usize,
-        judged: Judged,
-        busy_since: Option<Instant>,
-    ) {
-        match judged {
-            Judged::Done(outcome) => delivery.settle(i, outcome),
-            Judged::Refused(error) => {
-                if let Some(failure) = self.refusal(&error) {
-                    delivery.fatal.get_or_insert(failure);
-                } else if is_transient(&error)
-                    && busy_since.is_none_or(|since| since.elapsed() < GIVE_UP)
-                {
-                    return;
+        batch: &EntryBatch,
+        range: Range<usize>,
+        replies: Vec<RedisResult<Reply>>,
+        how: WriteOptions,
+    ) -> Option<RedisError> {
+        let mut replies = replies.into_iter();
+        let mut later = None;
+        for i in range {
+            let Some(entry) = batch.get(i) else { break };
+            match judge(&mut replies, entry, how) {
+                Judged::Done(outcome) => delivery.settle(i, outcome),
+                Judged::Refused(error) if is_transient(&error) => later = Some(error),
+                Judged::Refused(error) => {
+                    if let Some(failure) = self.refusal(&error) {
+                        delivery.fatal.get_or_insert(failure);
+                    }
+                    delivery.settle(i, WriteOutcome::Failed(words(&error)));
                 }
-                delivery.settle(i, WriteOutcome::Failed(words(&error)));
             }
         }
+        if later.is_none() {
+            self.health().silent_since = None;
+        }
+        later
     }
 }
 
@@ -397,6 +468,12 @@ impl Delivery {
 
     fn settle(&mut self, i: usize, outcome: WriteOutcome) {
         self.outcomes[i] = Some(outcome);
+    }
+
+    fn settle_open(&mut self, range: Range<usize>, outcome: &WriteOutcome) {
+        for open in self.outcomes[range].iter_mut().filter(|o| o.is_none()) {
+            *open = Some(outcome.clone());
+        }
     }
 
     /// What is not settled yet of `range`, as runs of neighbours.

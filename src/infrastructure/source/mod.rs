@@ -6,16 +6,17 @@ mod postgres;
 mod sqlite;
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use sqlx::error::DatabaseError;
 use sqlx::{
-    Arguments, AssertSqlSafe, Column as _, Database, Encode, Executor, SqlSafeStr as _,
-    Statement as _, Type,
+    Arguments, AssertSqlSafe, Column as _, Connection as _, Database, Encode, Executor,
+    SqlSafeStr as _, Statement as _, Type,
 };
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
@@ -27,6 +28,10 @@ use crate::domain::row::{Column, Columns, RowBatch};
 
 /// A server that has not answered a connection attempt by then is called unreachable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Without a row for this long we look whether the server is still there: a slow query is, a dead
+/// machine says nothing.
+const LOOK_AFTER: Duration = Duration::from_secs(10);
 
 /// Rows are handed on in batches of at most this many, or this many bytes: large enough that a
 /// hand-over costs nothing, small enough that memory stays flat.
@@ -205,10 +210,63 @@ impl<D: Driver> Session<D> {
 
     async fn connection(&self) -> Result<Connection<D>, Failure> {
         let idle = self.idle.lock().await.take();
-        match idle {
-            Some(connection) => Ok(connection),
-            None => self.connect().await,
+        if let Some(mut connection) = idle
+            // The server may have closed it while nothing ran on it.
+            && let Ok(Ok(())) = timeout(CONNECT_TIMEOUT, connection.ping()).await
+        {
+            return Ok(connection);
         }
+        self.connect().await
+    }
+
+    /// Whether the server is there. An error is an answer too.
+    async fn answers(&self) -> bool {
+        let connected = timeout(CONNECT_TIMEOUT, self.driver.connect()).await;
+        matches!(connected, Ok(Ok(_) | Err(sqlx::Error::Database(_))))
+    }
+
+    /// Waits for an answer as long as a statement may take, but not for a server that is gone.
+    async fn wait<T>(&self, label: &str, answer: impl Future<Output = T>) -> Result<T, Failure> {
+        let mut answer = pin!(answer);
+        // The server keeps the same limit, and its own words say more.
+        let limit = self.driver.options().statement_timeout + CONNECT_TIMEOUT;
+        let asked = Instant::now();
+        loop {
+            let left = limit.saturating_sub(asked.elapsed());
+            if let Ok(answer) = timeout(LOOK_AFTER.min(left), &mut answer).await {
+                return Ok(answer);
+            }
+            if !self.answers().await {
+                let why = format!("no answer for {} s", asked.elapsed().as_secs());
+                return Err(self.lost(label, FailureKind::SourceUnreachable, why));
+            }
+            if asked.elapsed() >= limit {
+                return Err(self.timed_out(label));
+            }
+        }
+    }
+
+    fn lost(&self, label: &str, kind: FailureKind, why: String) -> Failure {
+        let place = self.driver.place();
+        let what = format!("{label}: lost the database at {place} in the middle of the query");
+        Failure::new(kind, what, why)
+            .hint("what was written is in the cache; run again when the database is back")
+    }
+
+    /// A statement's failure. A lost connection may be all that was lost, and the next query works;
+    /// a server that is gone ends the run.
+    async fn failed(&self, label: &str, sql: &str, error: &sqlx::Error) -> Failure {
+        let mut failure = self.query_failure(label, sql, error);
+        let lost = match error {
+            sqlx::Error::Database(error) => {
+                D::explain(error.as_ref()).kind == FailureKind::SourceUnreachable
+            }
+            _ => true,
+        };
+        if lost && !self.answers().await {
+            failure.kind = FailureKind::SourceUnreachable;
+        }
+        failure
     }
 
     async fn put_back(&self, connection: Connection<D>) {
@@ -238,13 +296,20 @@ impl<D: Driver> Session<D> {
                 failure.hint = explained.hint.map(str::to_owned);
                 failure
             }
+            // What the TLS library objects to comes as bad data.
+            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                self.tls_failure(error)
+            }
             sqlx::Error::Io(error) => self.unreachable_because(error.to_string()),
-            sqlx::Error::Tls(error) => self.unreachable_because(format!("TLS: {error}")).hint(
-                "check the certificate, and sslmode/ssl-mode and the root certificate in the URL",
-            ),
+            sqlx::Error::Tls(error) => self.tls_failure(error),
             sqlx::Error::Configuration(error) => invalid_url(error.to_string()),
             _ => self.unreachable_because("it answers, but not as a database does".into()),
         }
+    }
+
+    fn tls_failure(&self, error: &dyn std::fmt::Display) -> Failure {
+        self.unreachable_because(format!("TLS: {error}"))
+            .hint("check the certificate, and sslmode/ssl-mode and the root certificate in the URL")
     }
 
     /// A failed statement.
@@ -275,10 +340,7 @@ impl<D: Driver> Session<D> {
                     }
                     _ => "the database's answer cannot be read".into(),
                 };
-                let what =
-                    format!("{label}: lost the database at {place} in the middle of the query");
-                Failure::new(FailureKind::Query, what, why)
-                    .hint("what was written is in the cache; run again when the database is back")
+                self.lost(label, FailureKind::Query, why)
             }
         }
     }
@@ -327,11 +389,7 @@ where
             let session = &self.0;
             let mut connection = session.connection().await?;
             let described = session.driver.describe(&mut connection, sql);
-            let limit = session.driver.options().statement_timeout;
-            let Ok(described) = timeout(limit, described).await else {
-                return Err(session.timed_out("preparing"));
-            };
-            match described {
+            match session.wait("preparing", described).await? {
                 Ok(columns) => {
                     session.put_back(connection).await;
                     Ok(columns.into())
@@ -340,7 +398,7 @@ where
                     if matches!(error, sqlx::Error::Database(_)) {
                         session.put_back(connection).await;
                     }
-                    Err(session.query_failure("preparing", sql, &error))
+                    Err(session.failed("preparing", sql, &error).await)
                 }
                 Err(Refusal::Type { column, name }) => {
                     session.put_back(connection).await;
@@ -412,12 +470,9 @@ where
     <D::Db as Database>::Arguments: sqlx::IntoArguments<D::Db>,
 {
     let mut connection = session.connection().await?;
-    let failed = |error: sqlx::Error| session.query_failure(&query.label, &query.sql, &error);
-    session
-        .driver
-        .before(&mut connection)
-        .await
-        .map_err(failed)?;
+    if let Err(error) = session.driver.before(&mut connection).await {
+        return Err(session.failed(&query.label, &query.sql, &error).await);
+    }
 
     let mut arguments = <D::Db as Database>::Arguments::default();
     for param in &query.params {
@@ -425,28 +480,25 @@ where
             Param::Text(text) => arguments.add(text.clone()),
             Param::Int(integer) => arguments.add(*integer),
         }
-        .map_err(|error| failed(sqlx::Error::Encode(error)))?;
+        .map_err(|error| {
+            session.query_failure(&query.label, &query.sql, &sqlx::Error::Encode(error))
+        })?;
     }
     // The label is shown where the server lists its queries; it holds a checked name only.
     let sql = format!("/* shopwarm {} */ {}", query.label, query.sql);
-    let limit = session.driver.options().statement_timeout;
     let mut rows = sqlx::query_with(safe(&sql), arguments).fetch(&mut connection);
     let mut codecs: Vec<D::Codec> = Vec::new();
     let mut batch = RowBatch::new(query.columns.len());
     loop {
         // Most rows are there already; only waiting needs a timer.
         let next = match rows.try_next().now_or_never() {
-            Some(next) => Ok(next),
-            None => timeout(limit, rows.try_next()).await,
+            Some(next) => next,
+            None => session.wait(&query.label, rows.try_next()).await?,
         };
         let row = match next {
-            Ok(Ok(Some(row))) => row,
-            Ok(Ok(None)) => break,
-            Ok(Err(error)) => {
-                let shifted = session.query_failure(&query.label, &sql, &error);
-                return Err(shifted);
-            }
-            Err(_) => return Err(session.timed_out(&query.label)),
+            Ok(Some(row)) => row,
+            Ok(None) => break,
+            Err(error) => return Err(session.failed(&query.label, &sql, &error).await),
         };
         if codecs.is_empty() {
             let described = sqlx::Row::columns(&row).iter();

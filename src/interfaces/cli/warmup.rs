@@ -76,9 +76,14 @@ pub(super) async fn run(
     // What the operator waited for: connections and preparation too.
     report.elapsed = started.elapsed();
     let document = document(&info, &report, output.verbose);
-    if !(output.quiet && output.format == Format::Table) {
+    let table = output.format == Format::Table;
+    if !(output.quiet && table) {
         output.result(&document.render(output.format, output.width()));
-    } else if let Some(failure) = report.failure() {
+    }
+    // The table says it; a person beside a machine's reader would not know what to do next.
+    if (output.quiet || !table)
+        && let Some(failure) = report.failure()
+    {
         output.failure(failure);
     }
     github::report(&report, &document);

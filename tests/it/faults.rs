@@ -1,0 +1,1045 @@
+//! What can break, broken: the right exit code, one screen that says what failed, why and what to
+//! do next, a report whose counts are true; no secret, no panic, no driver's dump.
+
+use std::collections::HashSet;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::proxy::FaultProxy;
+use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite, free_port};
+use crate::shop::DIALECTS;
+use crate::shopwarm::{Finished, Shopwarm, file, finish, shopwarm};
+
+/// No password of these tests may be seen anywhere.
+const SECRETS: [&str; 3] = ["shop-secret", "admin-secret", "hunter2"];
+
+/// What a driver or the runtime says when it speaks instead of us.
+const DUMPS: [&str; 7] = [
+    "panicked",
+    "RUST_BACKTRACE",
+    "Error {",
+    "Io(",
+    "Database(",
+    "Kind::",
+    "Some(",
+];
+
+/// Long enough for any machine; a wait that takes this long has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Wide rows: what is still to come fits into no socket's buffer.
+const PAD: usize = 400;
+
+/// What holds for every run, whatever happened to it.
+#[track_caller]
+pub fn calm(run: Finished) -> Finished {
+    let said = format!("--- stdout\n{}\n--- stderr\n{}", run.stdout, run.stderr);
+    for word in SECRETS.iter().chain(&DUMPS) {
+        assert!(!said.contains(word), "{word:?} in\n{said}");
+    }
+    assert!(run.stderr.lines().count() <= 15, "too long:\n{said}");
+    run
+}
+
+/// A run that could not begin: one error on stderr with these words in it, and a hint.
+#[track_caller]
+fn refused(run: Shopwarm, code: i32, words: &[&str]) -> Finished {
+    let run = calm(run.run()).expect(code);
+    // What is wrong with a definition may need no hint.
+    let hint = if code == 4 { "error: " } else { "  hint: " };
+    for word in ["error: ", hint].iter().chain(words) {
+        assert!(run.stderr.contains(word), "no {word:?} in\n{}", run.stderr);
+    }
+    run
+}
+
+/// A JSON report whose counts agree with each other and, key by key, with what is in the cache.
+/// The keys of the strategy `bulk/NAME` begin with `NAME:`.
+#[track_caller]
+pub fn true_counts(run: &Finished, redis: &Redis) {
+    let report = run.json();
+    let all = redis.cli(&["KEYS", "*"]);
+    for strategy in sums(&report) {
+        let prefix = format!("{}:", strategy["name"].as_str().unwrap());
+        let there: HashSet<&str> = all.lines().filter(|k| k.starts_with(&prefix)).collect();
+        let [warmed, unknown] = ["warmed", "unknown"].map(|n| count(strategy, n));
+        let found = there.len() as u64;
+        assert!(
+            (warmed..=warmed + unknown).contains(&found),
+            "{found} keys, but {strategy:#}"
+        );
+        let errors = strategy["errors"].as_array().unwrap();
+        let wrong = count(strategy, "failed") + unknown;
+        assert_eq!(errors.len() as u64, wrong.min(20), "{strategy:#}");
+        for error in errors.iter().filter(|_| unknown == 0) {
+            assert!(!there.contains(error["key"].as_str().unwrap()), "{error}");
+        }
+    }
+    // Nothing half-written, and nothing that stays for ever.
+    let broken = redis.cli(&[
+        "EVAL",
+        "local broken = 0
+         for _, key in ipairs(redis.call('KEYS', '*')) do
+           local value = '{\"id\":' .. key:match('%d+') .. ',\"pad\":\"' .. ('x'):rep(ARGV[1]) .. '\"}'
+           if redis.call('GET', key) ~= value or redis.call('PTTL', key) <= 0 then broken = broken + 1 end
+         end
+         return broken",
+        "0",
+        &PAD.to_string(),
+    ]);
+    assert_eq!(broken, "0");
+}
+
+/// The strategies of a report whose sums are right.
+#[track_caller]
+fn sums(report: &Value) -> &Vec<Value> {
+    let strategies = report["strategies"].as_array().unwrap();
+    let classes = ["warmed", "skipped", "failed", "unknown"];
+    for part in strategies.iter().chain([&report["totals"]]) {
+        let sum: u64 = classes.iter().map(|class| count(part, class)).sum();
+        assert_eq!(count(part, "total"), sum, "{part:#}");
+    }
+    for class in classes {
+        let sum: u64 = strategies.iter().map(|s| count(s, class)).sum();
+        assert_eq!(count(&report["totals"], class), sum, "{report:#}");
+    }
+    strategies
+}
+
+pub fn count(part: &Value, class: &str) -> u64 {
+    part[class].as_u64().unwrap()
+}
+
+#[track_caller]
+fn statuses(run: &Finished) -> Vec<String> {
+    let report = run.json();
+    let strategies = report["strategies"].as_array().unwrap().iter();
+    strategies
+        .map(|s| s["status"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// A run that is to be told apart from an empty and from a complete one.
+#[track_caller]
+fn is_incomplete(run: &Finished) {
+    assert_eq!(run.json()["outcome"], "incomplete", "{}", run.stdout);
+}
+
+/// The context `bulk` with the strategies `first`, `second` and so on, in this order, each with so
+/// many rows of about [`PAD`] bytes.
+pub fn bulk(rows: &[u32]) -> (TempDir, PathBuf) {
+    let names = ["first", "second", "third"];
+    let strategies = rows.iter().zip(names).enumerate().map(|(i, (rows, name))| {
+        let pad = format!("x', {PAD}) AS pad");
+        let priority = 100 - i;
+        format!(
+            "[strategies.{name}]
+             key = \"{name}:{{id}}\"
+             value = \"object\"
+             priority = {priority}
+             sql.postgres = \"SELECT g AS id, repeat('{pad} FROM generate_series(1, {rows}) g\"
+             sql.mysql = \"SELECT seq AS id, repeat('{pad} FROM seq_1_to_{rows}\"
+             sql.sqlite = \"WITH RECURSIVE s(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM s WHERE id < {rows}) \
+                           SELECT id, printf('%.*c', {PAD}, 'x') AS pad FROM s\"\n"
+        )
+    });
+    let tables: HashSet<_> = rows.iter().map(|n| format!("\"seq_1_to_{n}\"")).collect();
+    let tables: Vec<_> = tables.into_iter().collect();
+    let tables = tables.join(", ");
+    let text: String = strategies.collect();
+    file(
+        "bulk.toml",
+        &format!("[context]\nname = \"bulk\"\nowns = [{tables}]\n{text}"),
+    )
+}
+
+/// The context `odd` with one strategy of this SQL on every database; it may read `t`.
+fn odd(sql: &str) -> (TempDir, PathBuf) {
+    let text = format!(
+        "[context]\nname = \"odd\"\nowns = [\"t\"]\n[strategies.one]\nkey = \"one:{{id}}\"\nvalue = \"object\"\nsql.any = \"{sql}\"\n"
+    );
+    file("odd.toml", &text)
+}
+
+pub fn warm(contexts: &Path, database: impl Into<String>, cache: impl Into<String>) -> Shopwarm {
+    let name = contexts.file_stem().unwrap().to_str().unwrap();
+    shopwarm(&format!("warmup context {name} -o json"))
+        .contexts(contexts)
+        .database(database.into())
+        .cache(cache.into())
+}
+
+/// A cache that is always there.
+fn some_cache() -> (TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}/cache.db", dir.path().display());
+    (dir, url)
+}
+
+/// Waits for something to come true.
+#[track_caller]
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let asked = Instant::now();
+    while !is_so() {
+        assert!(asked.elapsed() < PATIENCE, "not so after a minute: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+pub fn keys(redis: &Redis) -> u64 {
+    redis.cli(&["DBSIZE"]).parse().unwrap()
+}
+
+/// Starts a run through the proxy and holds it in the middle: what comes next happens to a run
+/// that has written something and has more to write.
+pub fn start_and_hold(run: Shopwarm, proxy: &FaultProxy, redis: &Redis) -> Child {
+    let child = run.start();
+    until("the run is under way", || keys(redis) > 1000);
+    proxy.stall();
+    child
+}
+
+pub fn proxied(redis: &Redis) -> (FaultProxy, String) {
+    let proxy = FaultProxy::to(redis.port());
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    (proxy, url)
+}
+
+fn new_database(dialect: Dialect) -> Database {
+    match dialect {
+        Dialect::Postgres => Postgres::database(),
+        Dialect::MySql => MariaDb::database(),
+        Dialect::Sqlite => Sqlite::database(),
+    }
+}
+
+// ── before the first key ──────────────────────────────────────────────────────────────────────
+
+#[test]
+fn a_database_that_is_not_there_is_named() {
+    let (_dir, contexts) = bulk(&[1]);
+    let (dir, cache) = some_cache();
+    let port = free_port();
+    let text = dir.path().join("text.db");
+    std::fs::write(
+        &text,
+        "This is a shopping list and no database. ".repeat(50),
+    )
+    .unwrap();
+    let (dir, text) = (dir.path().display(), text.display().to_string());
+    let at = format!("127.0.0.1:{port}");
+    for (url, code, words) in [
+        (
+            format!("postgres://shop:hunter2@{at}/shop"),
+            5,
+            [at.as_str(), "refused"],
+        ),
+        (
+            format!("mysql://shop:hunter2@{at}/shop"),
+            5,
+            [&at, "refused"],
+        ),
+        (
+            format!("postgres://shop:hunter2@h/shop?host={dir}&port={port}"),
+            5,
+            ["No such file", "hint"],
+        ),
+        (
+            format!("mysql://shop:hunter2@h/shop?socket={dir}/none"),
+            5,
+            ["No such file", "hint"],
+        ),
+        (
+            "postgres://shop:hunter2@no-such-host.invalid/shop".into(),
+            5,
+            ["no-such-host.invalid", "lookup"],
+        ),
+        (
+            format!("sqlite:{dir}/missing.db"),
+            5,
+            ["missing.db", "unable to open"],
+        ),
+        (format!("sqlite:{text}"), 4, ["text.db", "not a database"]),
+        (
+            format!("oracle://shop:hunter2@{at}/shop"),
+            4,
+            ["postgres://", "mysql://"],
+        ),
+        (
+            "postgres://shop:hunter2@[::1/shop".into(),
+            4,
+            ["the database URL is not valid", "hint"],
+        ),
+    ] {
+        refused(warm(&contexts, url, &cache), code, &words);
+    }
+}
+
+#[test]
+fn a_cache_that_is_not_there_is_named() {
+    let (_dir, contexts) = bulk(&[1]);
+    let database = Sqlite::database();
+    let port = free_port();
+    let at = format!("127.0.0.1:{port}");
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().display();
+    for (url, code, words) in [
+        (
+            format!("redis://:hunter2@{at}"),
+            6,
+            [at.as_str(), "refused"],
+        ),
+        (format!("rediss://:hunter2@{at}"), 6, [&at, "refused"]),
+        (
+            format!("redis+unix://{dir}/none"),
+            6,
+            ["none", "No such file"],
+        ),
+        (
+            "redis://:hunter2@no-such-host.invalid".into(),
+            6,
+            ["no-such-host.invalid", "lookup"],
+        ),
+        (
+            format!("sqlite:{dir}/none/cache.db"),
+            6,
+            ["none/cache.db", "unable to open"],
+        ),
+        (
+            format!("memcached://:hunter2@{at}"),
+            4,
+            ["redis://", "sqlite:"],
+        ),
+        (
+            "redis://:hunter2@[::1".into(),
+            4,
+            ["the cache URL is not valid", "hint"],
+        ),
+    ] {
+        refused(warm(&contexts, database.url(), url), code, &words);
+    }
+}
+
+#[test]
+fn a_server_that_accepts_and_says_nothing_is_noticed_in_seconds() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let (_dir, contexts) = bulk(&[1]);
+    let (_cache_dir, cache) = some_cache();
+    let database = Sqlite::database();
+    thread::scope(|scope| {
+        for (database, cache, code) in [
+            (
+                format!("postgres://shop:hunter2@{silent}/shop"),
+                cache.clone(),
+                5,
+            ),
+            (format!("mysql://shop:hunter2@{silent}/shop"), cache, 5),
+            (database.url(), format!("redis://:hunter2@{silent}"), 6),
+            (database.url(), format!("rediss://:hunter2@{silent}"), 6),
+        ] {
+            let (contexts, silent) = (&contexts, silent.as_str());
+            scope.spawn(move || {
+                let asked = Instant::now();
+                refused(
+                    warm(contexts, database, cache),
+                    code,
+                    &[silent, "no answer"],
+                );
+                assert!(
+                    asked.elapsed() < Duration::from_secs(15),
+                    "{:?}",
+                    asked.elapsed()
+                );
+            });
+        }
+    });
+}
+
+#[test]
+fn a_wrong_password_is_refused_and_never_shown() {
+    let (_dir, contexts) = bulk(&[1]);
+    let (_cache_dir, cache) = some_cache();
+    for database in [Postgres::database(), MariaDb::database()] {
+        let url = database.url().replace("shop-secret", "hunter2");
+        refused(
+            warm(&contexts, url, &cache),
+            7,
+            &["shop", "check user and password"],
+        );
+    }
+    let database = Sqlite::database();
+    let redis = Redis::start(&["--requirepass", "shop-secret"]);
+    let open = Redis::start(&[]);
+    let at = format!("127.0.0.1:{}", redis.port());
+    for (url, words) in [
+        (
+            format!("redis://:hunter2@{at}"),
+            ["refuses the password", "user and password"],
+        ),
+        (
+            format!("redis://nobody:hunter2@{at}"),
+            ["refuses the password", "user and password"],
+        ),
+        (
+            format!("redis://{at}"),
+            ["wants a password", "redis://:PASSWORD@HOST"],
+        ),
+        (
+            format!("redis://:hunter2@127.0.0.1:{}", open.port()),
+            ["password", "cache URL"],
+        ),
+    ] {
+        refused(warm(&contexts, database.url(), url), 7, &words);
+    }
+    let url = format!("redis://:shop-secret@{at}");
+    calm(warm(&contexts, database.url(), url).run()).expect(0);
+}
+
+#[test]
+fn a_name_that_the_server_does_not_have_is_a_configuration_error() {
+    let (_dir, contexts) = bulk(&[1]);
+    let (_cache_dir, cache) = some_cache();
+    for database in [Postgres::database(), MariaDb::database()] {
+        let url = database.admin_url().replace(database.name(), "nowhere");
+        refused(
+            warm(&contexts, url, &cache),
+            4,
+            &["nowhere", "check the database's name"],
+        );
+    }
+    let redis = Redis::start(&[]);
+    let database = Sqlite::database();
+    let url = format!("{}/99", redis.url());
+    refused(
+        warm(&contexts, database.url(), url),
+        4,
+        &["index", "cache URL"],
+    );
+}
+
+#[test]
+fn sql_that_the_database_refuses_is_a_configuration_error() {
+    let (_cache_dir, cache) = some_cache();
+    for dialect in DIALECTS {
+        let database = new_database(dialect);
+        database.sql("CREATE TABLE t (id int)");
+        for (sql, word) in [
+            ("SELECT id FROM t_is_not_there", "t_is_not_there"),
+            ("SELECT id, colour FROM t", "colour"),
+            ("SELECT id FROM t WHERE id ==== 1", "="),
+            ("SELECT 1 AS other FROM t", "id"),
+        ] {
+            let (_dir, contexts) = odd(sql);
+            refused(
+                warm(&contexts, database.url(), &cache),
+                4,
+                &["odd/one", word],
+            );
+        }
+    }
+}
+
+#[test]
+fn a_table_that_the_user_may_not_read_is_refused() {
+    let (_cache_dir, cache) = some_cache();
+    let (_dir, contexts) = odd("SELECT id FROM t");
+    let postgres = Postgres::database();
+    postgres.sql("CREATE TABLE t (id int); REVOKE ALL ON t FROM PUBLIC, shop");
+    refused(
+        warm(&contexts, postgres.url(), &cache),
+        7,
+        &["permission denied", "GRANT SELECT"],
+    );
+
+    let mariadb = MariaDb::database();
+    let (name, user) = (mariadb.name(), format!("r_{}", mariadb.name()));
+    mariadb.sql(&format!(
+        "CREATE TABLE t (id int); CREATE TABLE other (id int);
+         CREATE USER {user} IDENTIFIED BY 'hunter2'; GRANT SELECT ON {name}.other TO {user}"
+    ));
+    let url = mariadb
+        .url()
+        .replace("shop:shop-secret", &format!("{user}:hunter2"));
+    refused(warm(&contexts, url, &cache), 7, &["denied", "GRANT SELECT"]);
+    mariadb.sql(&format!("DROP USER {user}"));
+}
+
+#[test]
+fn tls_is_spoken_where_it_is_asked_for_and_missed_where_not() {
+    let (_dir, contexts) = bulk(&[10]);
+    let (_cache_dir, cache) = some_cache();
+    let database = Sqlite::database();
+    let (tls, plain) = (Redis::start_tls(), Redis::start(&[]));
+    let trusting =
+        |url: String| warm(&contexts, database.url(), url).env("SSL_CERT_FILE", tls.ca_file());
+    true_counts(&calm(trusting(tls.url()).run()).expect(0), &tls);
+    refused(
+        warm(&contexts, database.url(), tls.url()),
+        6,
+        &["certificate", "trusted"],
+    );
+    let unencrypted = tls.url().replace("rediss:", "redis:");
+    refused(
+        warm(&contexts, database.url(), unencrypted),
+        6,
+        &["rediss://"],
+    );
+    let encrypted = plain.url().replace("redis:", "rediss:");
+    refused(trusting(encrypted), 6, &["speaks TLS on this port"]);
+
+    for (database, strict, root) in [
+        (Postgres::database(), "sslmode=verify-full", "sslrootcert"),
+        (MariaDb::database(), "ssl-mode=VERIFY_CA", "ssl-ca"),
+    ] {
+        let url = format!("{}?{strict}", database.url());
+        let trusted = format!("{url}&{root}={}", database.ca_file().display());
+        calm(warm(&contexts, trusted, &cache).run()).expect(0);
+        refused(warm(&contexts, url, &cache), 5, &["TLS", "certificate"]);
+    }
+}
+
+#[test]
+fn unix_sockets_work_for_every_server() {
+    let (_dir, contexts) = bulk(&[10]);
+    let redis = Redis::start(&[]);
+    let cache = format!("redis+unix://{}", redis.socket().display());
+    let (postgres, mariadb) = (Postgres::database(), MariaDb::database());
+    let (user, port) = ("shop:shop-secret", postgres.port());
+    let dir = |database: &Database| database.ca_file().parent().unwrap().display().to_string();
+    for database in [
+        format!(
+            "postgres://{user}@localhost/{}?host={}&port={port}",
+            postgres.name(),
+            dir(&postgres)
+        ),
+        format!(
+            "mysql://{user}@localhost/{}?socket={}/socket",
+            mariadb.name(),
+            dir(&mariadb)
+        ),
+    ] {
+        redis.cli(&["FLUSHALL"]);
+        let run = calm(warm(&contexts, database, &cache).run()).expect(0);
+        true_counts(&run, &redis);
+        assert_eq!(keys(&redis), 10);
+    }
+}
+
+// ── a cache that refuses ──────────────────────────────────────────────────────────────────────
+
+#[test]
+fn a_cache_that_takes_no_writes_ends_the_run() {
+    let (_dir, contexts) = bulk(&[2000, 2000]);
+    let database = Sqlite::database();
+    let run = |url: String, code: i32, words: [&str; 2]| {
+        let run = calm(warm(&contexts, database.url(), url).run()).expect(code);
+        is_incomplete(&run);
+        assert_eq!(statuses(&run), ["failed", "cancelled"]);
+        for word in words {
+            assert!(run.stderr.contains(word), "no {word:?} in\n{}", run.stderr);
+        }
+        run
+    };
+
+    let replica = Redis::start(&[]);
+    replica.cli(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
+    let report = run(replica.url(), 3, ["READONLY", "primary"]);
+    true_counts(&report, &replica);
+
+    let diskless = Redis::start(&["--save", "3600 1"]);
+    // The dump cannot take the place of a folder.
+    let dump = diskless.ca_file().with_file_name("dump.rdb");
+    std::fs::create_dir(&dump).unwrap();
+    diskless.cli(&["BGSAVE"]);
+    until("the save failed", || {
+        diskless
+            .cli(&["INFO", "persistence"])
+            .contains("last_bgsave_status:err")
+    });
+    run(diskless.url(), 3, ["MISCONF", "rdb_last_bgsave_status"]);
+    assert_eq!(keys(&diskless), 0);
+
+    let guarded = Redis::start(&[]);
+    guarded.cli(&[
+        "ACL", "SETUSER", "reader", "on", ">hunter2", "~*", "+@read", "+ping",
+    ]);
+    let url = guarded.url().replace("//", "//reader:hunter2@");
+    let report = run(url, 7, ["NOPERM", "+set"]);
+    true_counts(&report, &guarded);
+
+    let full = Redis::start(&["--maxmemory", "3mb", "--maxmemory-policy", "noeviction"]);
+    let (_dir, many) = bulk(&[20_000, 10]);
+    let report = calm(warm(&many, database.url(), full.url()).run()).expect(3);
+    is_incomplete(&report);
+    assert_eq!(statuses(&report), ["failed", "cancelled"]);
+    assert!(
+        report.stderr.contains("maxmemory-policy"),
+        "{}",
+        report.stderr
+    );
+    let _ = full.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    true_counts(&report, &full);
+    assert!(count(&report.json()["totals"], "warmed") > 1000);
+    assert!(count(&report.json()["totals"], "failed") > 0);
+}
+
+#[test]
+fn a_cache_without_connections_left_is_named() {
+    let (_dir, contexts) = bulk(&[1]);
+    let database = Sqlite::database();
+    let redis = Redis::start(&["--maxclients", "1"]);
+    let _taken = TcpStream::connect(("127.0.0.1", redis.port())).unwrap();
+    refused(
+        warm(&contexts, database.url(), redis.url()),
+        6,
+        &["maxclients"],
+    );
+}
+
+#[test]
+fn a_cache_that_is_loading_is_waited_for() {
+    let slow = ["--enable-debug-command", "yes", "--key-load-delay", "500"];
+    let redis = Redis::start(
+        &[
+            &slow[..],
+            &["--loading-process-events-interval-bytes", "1024"],
+        ]
+        .concat(),
+    );
+    redis.cli(&[
+        "EVAL",
+        "for i = 1, 4000 do redis.call('SET', 'old:' .. i, ('x'):rep(100)) end",
+        "0",
+    ]);
+    let (_dir, contexts) = bulk(&[2000]);
+    let database = Sqlite::database();
+    thread::scope(|scope| {
+        scope.spawn(|| redis.cli(&["DEBUG", "RELOAD"]));
+        until("it is loading", || {
+            redis.cli(&["INFO", "persistence"]).contains("loading:1")
+        });
+        calm(warm(&contexts, database.url(), redis.url()).run()).expect(0);
+    });
+    assert_eq!(keys(&redis), 6000);
+}
+
+#[test]
+fn a_user_of_some_keys_only_warms_those() {
+    let (_dir, contexts) = bulk(&[50, 40]);
+    let (redis, database) = (Redis::start(&[]), Sqlite::database());
+    redis.cli(&[
+        "ACL",
+        "SETUSER",
+        "one",
+        "on",
+        ">hunter2",
+        "~second:*",
+        "+set",
+    ]);
+    let url = redis.url().replace("//", "//one:hunter2@");
+    let run = calm(warm(&contexts, database.url(), url).run()).expect(3);
+    is_incomplete(&run);
+    assert_eq!(statuses(&run), ["completed", "completed"]);
+    assert_eq!(count(&run.strategy("bulk/first"), "failed"), 50);
+    assert_eq!(count(&run.strategy("bulk/second"), "warmed"), 40);
+    true_counts(&run, &redis);
+}
+
+#[test]
+fn a_value_too_large_costs_its_own_key_only() {
+    let sql = "WITH RECURSIVE s(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM s WHERE id < 3000) \
+               SELECT id, printf('%.*c', CASE id WHEN 700 THEN 2000000 ELSE 9 END, 'x') AS pad FROM s";
+    let (_dir, contexts) = odd(sql);
+    let database = Sqlite::database();
+    let told = Redis::start(&["--proto-max-bulk-len", "1mb"]);
+    let untold = Redis::start(&["--proto-max-bulk-len", "1mb"]);
+    // Not told the limit, the run finds out by losing the connection.
+    untold.cli(&["ACL", "SETUSER", "default", "-config"]);
+    for redis in [told, untold] {
+        let run = calm(warm(&contexts, database.url(), redis.url()).run()).expect(3);
+        is_incomplete(&run);
+        let one = run.strategy("odd/one");
+        assert_eq!(count(&one, "warmed"), 2999, "{one:#}");
+        assert_eq!(count(&one, "failed") + count(&one, "unknown"), 1, "{one:#}");
+        assert_eq!(one["errors"][0]["key"], "one:700");
+        assert_eq!(keys(&redis), 2999);
+    }
+}
+
+// ── a cache that goes away ────────────────────────────────────────────────────────────────────
+
+/// A run that comes through: everything is there in the end.
+#[track_caller]
+fn comes_through(child: Child, redis: &Redis, rows: u64) {
+    let run = calm(finish(child)).expect(0);
+    assert_eq!(run.json()["outcome"], "complete");
+    assert_eq!(keys(redis), rows);
+    true_counts(&run, redis);
+}
+
+#[test]
+fn a_run_comes_through_cut_connections() {
+    let (_dir, contexts) = bulk(&[15_000]);
+    let (database, redis) = (Sqlite::database(), Redis::start(&[]));
+    type Fault = fn(&FaultProxy);
+    let faults: [Fault; 7] = [
+        |proxy| proxy.cut_after_to_server(0),
+        |proxy| proxy.cut_after_to_server(1),
+        |proxy| proxy.cut_after_to_server(77_777),
+        |proxy| proxy.cut_after_to_client(0),
+        |proxy| proxy.cut_after_to_client(3),
+        |proxy| proxy.cut_after_to_client(1234),
+        FaultProxy::reset,
+    ];
+    for fault in faults {
+        redis.cli(&["FLUSHALL"]);
+        let (proxy, url) = proxied(&redis);
+        let child = start_and_hold(warm(&contexts, database.url(), url), &proxy, &redis);
+        let before = proxy.accepted();
+        fault(&proxy);
+        proxy.flow();
+        comes_through(child, &redis, 15_000);
+        assert!(proxy.accepted() > before, "the fault did not happen");
+    }
+}
+
+#[test]
+fn a_run_comes_through_a_pause_of_the_cache() {
+    let (_dir, contexts) = bulk(&[15_000]);
+    let (database, redis) = (Sqlite::database(), Redis::start(&[]));
+    type Pause = fn(&Redis, &FaultProxy);
+    let pauses: [Pause; 4] = [
+        |_, _| thread::sleep(Duration::from_secs(2)),
+        |redis, _| {
+            redis.pause();
+            thread::sleep(Duration::from_secs(2));
+            redis.resume();
+        },
+        |redis, proxy| {
+            redis.cli(&["CLIENT", "PAUSE", "2000"]);
+            proxy.flow();
+        },
+        |redis, proxy| {
+            proxy.flow();
+            redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+        },
+    ];
+    for pause in pauses {
+        redis.cli(&["FLUSHALL"]);
+        let (proxy, url) = proxied(&redis);
+        let child = start_and_hold(warm(&contexts, database.url(), url), &proxy, &redis);
+        pause(&redis, &proxy);
+        proxy.flow();
+        comes_through(child, &redis, 15_000);
+    }
+}
+
+#[test]
+fn a_run_comes_through_a_restart_of_the_cache() {
+    let (_dir, contexts) = bulk(&[15_000, 5000]);
+    let (database, redis) = (Sqlite::database(), Redis::start(&[]));
+    let (proxy, url) = proxied(&redis);
+    let child = start_and_hold(warm(&contexts, database.url(), url), &proxy, &redis);
+    redis.restart();
+    proxy.flow();
+    let run = calm(finish(child)).expect(0);
+    assert_eq!(count(&run.json()["totals"], "warmed"), 20_000);
+    // The first keys went with the old process; what was acknowledged later is there.
+    assert!(redis.cli(&["EXISTS", "first:15000", "second:1", "second:5000"]) == "3");
+}
+
+/// Redis gone for good, frozen, or taking connections and no writes; a database behind a dead
+/// network. All of them at once, as each is a wait.
+#[test]
+fn what_falls_silent_ends_the_run_in_well_under_a_minute() {
+    let (_dir, contexts) = bulk(&[60_000, 10]);
+    type Fault = fn(&Redis);
+    let faults: [Fault; 3] = [
+        |redis| redis.kill(),
+        |redis| redis.pause(),
+        |redis| drop(redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"])),
+    ];
+    let contexts = contexts.as_path();
+    thread::scope(|scope| {
+        for fault in faults {
+            scope.spawn(move || {
+                let (database, redis) = (Sqlite::database(), Redis::start(&[]));
+                let (proxy, url) = proxied(&redis);
+                let child = start_and_hold(warm(contexts, database.url(), url), &proxy, &redis);
+                fault(&redis);
+                proxy.flow();
+                let asked = Instant::now();
+                let run = calm(finish(child)).expect(6);
+                assert!(
+                    asked.elapsed() < Duration::from_secs(45),
+                    "{:?}",
+                    asked.elapsed()
+                );
+                is_incomplete(&run);
+                assert_eq!(statuses(&run), ["failed", "cancelled"]);
+                let report = run.json();
+                sums(&report);
+                let totals = &report["totals"];
+                assert!(count(totals, "warmed") > 0 && count(totals, "warmed") < 60_000);
+                assert!(count(totals, "unknown") > 0, "{totals}");
+                assert!(
+                    run.stderr.contains("in the middle of the run"),
+                    "{}",
+                    run.stderr
+                );
+            });
+        }
+        scope.spawn(|| {
+            let (database, redis) = (Postgres::database(), Redis::start(&[]));
+            let network = FaultProxy::to(database.port());
+            let (proxy, url) = proxied(&redis);
+            let run = warm(contexts, database.url_via(network.port()), url);
+            let child = start_and_hold(run, &proxy, &redis);
+            network.stall();
+            proxy.flow();
+            let asked = Instant::now();
+            let run = calm(finish(child)).expect(5);
+            assert!(
+                asked.elapsed() < Duration::from_secs(45),
+                "{:?}",
+                asked.elapsed()
+            );
+            is_incomplete(&run);
+            assert_eq!(statuses(&run), ["failed", "cancelled"]);
+            true_counts(&run, &redis);
+        });
+    });
+}
+
+// ── a database that goes away ─────────────────────────────────────────────────────────────────
+
+#[test]
+fn a_lost_connection_fails_its_strategy_and_the_next_one_runs() {
+    let (_dir, contexts) = bulk(&[60_000, 100, 50]);
+    for database in [Postgres::database(), MariaDb::database()] {
+        let redis = Redis::start(&[]);
+        let (proxy, url) = proxied(&redis);
+        let network = FaultProxy::to(database.port());
+        let run = warm(&contexts, database.url_via(network.port()), url);
+        let child = start_and_hold(run, &proxy, &redis);
+        network.cut_after_to_client(100_000);
+        proxy.flow();
+        only_the_first_failed(child, &redis, "lost the database");
+    }
+}
+
+#[test]
+fn a_session_ended_by_an_administrator_fails_its_strategy_and_the_next_one_runs() {
+    let (_dir, contexts) = bulk(&[60_000, 100, 50]);
+    for database in [Postgres::database(), MariaDb::database()] {
+        let redis = Redis::start(&[]);
+        let (proxy, url) = proxied(&redis);
+        let child = start_and_hold(warm(&contexts, database.url(), url), &proxy, &redis);
+        let name = database.name();
+        if database.dialect() == Dialect::Postgres {
+            database.sql(&format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE datname = '{name}' AND application_name = 'shopwarm'"
+            ));
+        } else {
+            let id = database.query(&format!(
+                "SELECT id FROM information_schema.processlist WHERE db = '{name}' AND user = 'shop'"
+            ));
+            database.sql(&format!("KILL {id}"));
+        }
+        proxy.flow();
+        only_the_first_failed(child, &redis, "the database");
+    }
+}
+
+#[track_caller]
+fn only_the_first_failed(child: Child, redis: &Redis, word: &str) {
+    let run = calm(finish(child)).expect(3);
+    is_incomplete(&run);
+    assert_eq!(statuses(&run), ["failed", "completed", "completed"]);
+    let first = run.strategy("bulk/first");
+    assert!(first["error"].as_str().unwrap().contains(word), "{first:#}");
+    assert!(count(&first, "warmed") > 0 && count(&first, "total") < 60_000);
+    assert_eq!(count(&run.strategy("bulk/second"), "warmed"), 100);
+    true_counts(&run, redis);
+}
+
+#[test]
+fn a_database_killed_in_mid_stream_ends_the_run() {
+    let (_dir, contexts) = bulk(&[60_000, 100]);
+    let (_dir, last) = bulk(&[60_000]);
+    type Kill = Box<dyn Fn()>;
+    let (postgres, mariadb) = (Postgres::private(&[]), MariaDb::private(&[]));
+    let databases = [postgres.new_database(), mariadb.new_database()];
+    let kills: [Kill; 2] = [
+        Box::new(move || postgres.kill()),
+        Box::new(move || mariadb.kill()),
+    ];
+    for ((database, kill), contexts) in databases.iter().zip(kills).zip([contexts, last]) {
+        let redis = Redis::start(&[]);
+        let (proxy, url) = proxied(&redis);
+        let child = start_and_hold(warm(&contexts, database.url(), url), &proxy, &redis);
+        kill();
+        proxy.flow();
+        let run = calm(finish(child)).expect(5);
+        is_incomplete(&run);
+        let expected = &["failed", "cancelled"][..statuses(&run).len()];
+        assert_eq!(statuses(&run), expected);
+        assert!(
+            run.stderr.contains("run again when the database is back"),
+            "{}",
+            run.stderr
+        );
+        true_counts(&run, &redis);
+    }
+}
+
+// ── queries that fail, find nothing, or take too long ─────────────────────────────────────────
+
+#[test]
+fn a_row_that_cannot_be_encoded_costs_its_key() {
+    let (_dir, contexts) = odd(
+        "SELECT id, CASE id WHEN 7 THEN 'NaN'::numeric ELSE 1.50 END AS price FROM generate_series(1, 1000) AS id",
+    );
+    let (database, redis) = (Postgres::database(), Redis::start(&[]));
+    let run = calm(warm(&contexts, database.url(), redis.url()).run()).expect(3);
+    is_incomplete(&run);
+    let one = run.strategy("odd/one");
+    assert_eq!([count(&one, "warmed"), count(&one, "failed")], [999, 1]);
+    assert_eq!(one["errors"][0]["key"], "one:7");
+    assert!(
+        one["errors"][0]["error"]
+            .as_str()
+            .unwrap()
+            .contains("price"),
+        "{one:#}"
+    );
+    assert_eq!(redis.cli(&["EXISTS", "one:7"]), "0");
+    assert_eq!(keys(&redis), 999);
+    // A gate that this run passes.
+    let gated = |percent| {
+        warm(&contexts, database.url(), redis.url())
+            .arg("--fail-under")
+            .arg(percent)
+    };
+    calm(gated("99.9").run()).expect(0);
+    calm(gated("99.91").run()).expect(3);
+}
+
+#[test]
+fn a_query_that_takes_too_long_is_ended() {
+    let (_cache_dir, cache) = some_cache();
+    for (dialect, sql) in [
+        (
+            Dialect::Postgres,
+            "SELECT count(*) AS id FROM generate_series(1, 100000) a, generate_series(1, 100000) b",
+        ),
+        (
+            Dialect::MySql,
+            "SELECT count(*) AS id FROM seq_1_to_100000 a, seq_1_to_100000 b, seq_1_to_100000 c WHERE a.seq + b.seq <> c.seq",
+        ),
+        (
+            Dialect::Sqlite,
+            "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 1000000000) SELECT count(*) AS id FROM s",
+        ),
+    ] {
+        let (_dir, contexts) = odd(sql);
+        let database = new_database(dialect);
+        let run = warm(&contexts, database.url(), &cache)
+            .arg("--statement-timeout")
+            .arg("300ms");
+        let asked = Instant::now();
+        let run = calm(run.run()).expect(3);
+        assert!(asked.elapsed() < Duration::from_secs(20), "{dialect:?}");
+        is_incomplete(&run);
+        assert_eq!(statuses(&run), ["failed"]);
+        assert!(
+            run.stderr.contains("--statement-timeout"),
+            "{dialect:?}: {}",
+            run.stderr
+        );
+    }
+}
+
+/// Two strategies, the first of which fails at its third row.
+fn one_that_fails() -> (TempDir, PathBuf) {
+    let text = "[context]
+        name = \"half\"
+        owns = [\"t\"]
+        [strategies.bad]
+        key = \"bad:{id}\"
+        value = \"object\"
+        priority = 9
+        sql.any = \"SELECT 1 / (g - 3) AS id FROM generate_series(1, 5) g\"
+        [strategies.good]
+        key = \"good:{id}\"
+        value = \"object\"
+        sql.any = \"SELECT g AS id FROM generate_series(1, 5) g\"";
+    file("half.toml", text)
+}
+
+#[test]
+fn a_failed_query_is_not_the_others_business_unless_asked() {
+    let (_dir, contexts) = one_that_fails();
+    let (database, redis) = (Postgres::database(), Redis::start(&[]));
+    let run = || warm(&contexts, database.url(), redis.url());
+    let stopped = calm(run().arg("--stop-on-error").run()).expect(3);
+    assert_eq!(statuses(&stopped), ["failed", "cancelled"]);
+    assert_eq!(redis.cli(&["EXISTS", "good:5"]), "0");
+    // A gate on keys does not excuse a strategy.
+    let all = calm(run().arg("--fail-under").arg("0").run()).expect(3);
+    is_incomplete(&all);
+    assert_eq!(statuses(&all), ["failed", "completed"]);
+    assert_eq!(redis.cli(&["EXISTS", "good:5"]), "1");
+    assert!(all.stderr.contains("division by zero"), "{}", all.stderr);
+}
+
+#[test]
+fn nothing_to_warm_is_a_failure_unless_allowed() {
+    let (_cache_dir, cache) = some_cache();
+    let with_min_keys = |n: u32, sql: &str| {
+        let text = format!(
+            "[context]\nname = \"few\"\nowns = [\"t\"]\n[strategies.one]\nkey = \"one:{{id}}\"\n\
+             value = \"object\"\nmin_keys = {n}\nsql.any = \"{sql}\"\n"
+        );
+        file("few.toml", &text)
+    };
+    let none = "SELECT 1 AS id WHERE 1 = 0";
+    let database = Sqlite::database();
+    for (min_keys, sql, outcome, (code, allowed)) in [
+        (0, none, "empty", (3, 0)),
+        (1, none, "incomplete", (3, 0)),
+        (2, "SELECT 1 AS id", "incomplete", (3, 3)),
+    ] {
+        let (_dir, contexts) = with_min_keys(min_keys, sql);
+        let run = || warm(&contexts, database.url(), &cache);
+        let plain = calm(run().run()).expect(code);
+        assert_eq!(plain.json()["outcome"], outcome);
+        let named = outcome == "empty" || plain.stderr.contains("min_keys");
+        assert!(named, "{}", plain.stderr);
+        calm(run().arg("--allow-empty").run()).expect(allowed);
+    }
+}
+
+#[test]
+fn a_deadline_ends_the_run_and_says_so() {
+    let (_dir, contexts) =
+        odd("SELECT id, pg_sleep(0.01)::text AS pad FROM generate_series(1, 10000) AS id");
+    let (database, redis) = (Postgres::database(), Redis::start(&[]));
+    let run = warm(&contexts, database.url(), redis.url())
+        .arg("--deadline")
+        .arg("1s");
+    let asked = Instant::now();
+    let run = calm(run.run()).expect(9);
+    assert!(asked.elapsed() < Duration::from_secs(20));
+    assert_eq!(run.json()["outcome"], "deadline");
+    assert_eq!(statuses(&run), ["cancelled"]);
+    assert_eq!(count(&run.json()["totals"], "warmed"), keys(&redis));
+}

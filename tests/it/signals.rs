@@ -1,0 +1,220 @@
+//! Ctrl-C and its kin: once for a clean end with a report, twice for an end at once.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::faults::{bulk, calm, count, keys, proxied, start_and_hold, true_counts, until, warm};
+use crate::servers::{Database, Postgres, Redis, Sqlite};
+use crate::shopwarm::{Shopwarm, file, finish, shopwarm};
+
+const ROWS: u32 = 60_000;
+
+fn send(child: &Child, signal: &str) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", signal, &id]).status();
+    assert!(sent.unwrap().success(), "it has ended already");
+}
+
+/// Waits until the process has said this on stderr; returns what it said until then.
+fn read_until(child: &mut Child, word: &str) -> String {
+    use std::io::{BufRead as _, BufReader};
+    let mut said = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    while !said.contains(word) {
+        let read = stderr.read_line(&mut said).unwrap();
+        assert!(read > 0, "it ended and never said {word:?}:\n{said}");
+    }
+    // What it says later must still have somewhere to go.
+    child.stderr = Some(stderr.into_inner());
+    said
+}
+
+/// Starts a run and keeps what it has in flight from being answered.
+fn start_and_freeze(run: Shopwarm, redis: &Redis) -> Child {
+    let child = run.start();
+    until("the run is under way", || keys(redis) > 1000);
+    redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
+    until("a batch waits", || {
+        redis.cli(&["CLIENT", "LIST"]).contains("flags=b")
+    });
+    child
+}
+
+fn queries(database: &Database) -> String {
+    database.query(&format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}'
+         AND application_name = 'shopwarm' AND state = 'active'",
+        database.name()
+    ))
+}
+
+#[test]
+fn one_signal_ends_the_run_cleanly_with_a_true_report() {
+    let (_dir, contexts) = bulk(&[ROWS, 10]);
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let (database, redis) = (Postgres::database(), Redis::start(&[]));
+        let (proxy, url) = proxied(&redis);
+        let run = warm(&contexts, database.url(), url);
+        let mut child = start_and_hold(run, &proxy, &redis);
+        send(&child, signal);
+        let said = read_until(&mut child, "stopping");
+        assert!(said.contains("again to end at once"), "{said}");
+        proxy.flow();
+        let asked = Instant::now();
+        let run = calm(finish(child)).expect(code);
+        assert!(asked.elapsed() < Duration::from_secs(10));
+        let report = run.json();
+        assert_eq!(report["outcome"], "interrupted");
+        for strategy in ["bulk/first", "bulk/second"] {
+            assert_eq!(run.strategy(strategy)["status"], "cancelled");
+        }
+        // What was in flight has come through: nothing is in doubt.
+        let totals = &report["totals"];
+        assert_eq!([count(totals, "failed"), count(totals, "unknown")], [0, 0]);
+        assert!(count(totals, "warmed") < u64::from(ROWS));
+        true_counts(&run, &redis);
+        until("the query has ended", || queries(&database) == "0");
+    }
+}
+
+#[test]
+fn a_signal_ends_the_databases_query_too() {
+    let text = "[context]\nname = \"slow\"\nowns = [\"t\"]\n[strategies.one]\nkey = \"one:{id}\"\nvalue = \"object\"\n\
+                sql.any = \"SELECT count(*) AS id FROM generate_series(1, 100000) a, generate_series(1, 100000) b\"\n";
+    let (_dir, contexts) = file("slow.toml", text);
+    let (database, redis) = (Postgres::database(), Redis::start(&[]));
+    let child = warm(&contexts, database.url(), redis.url()).start();
+    until("the query runs", || queries(&database) == "1");
+    send(&child, "INT");
+    let run = calm(finish(child)).expect(130);
+    assert_eq!(run.json()["outcome"], "interrupted");
+    let ended = Instant::now();
+    until("the query has ended", || queries(&database) == "0");
+    assert!(ended.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn a_cache_that_does_not_answer_holds_a_signal_up_for_seconds_only() {
+    let (_dir, contexts) = bulk(&[ROWS]);
+    let (database, redis) = (Sqlite::database(), Redis::start(&[]));
+    let child = start_and_freeze(warm(&contexts, database.url(), redis.url()), &redis);
+    send(&child, "INT");
+    let asked = Instant::now();
+    let run = calm(finish(child)).expect(130);
+    assert!(
+        asked.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        asked.elapsed()
+    );
+    redis.cli(&["CLIENT", "UNPAUSE"]);
+    assert_eq!(run.json()["outcome"], "interrupted");
+    let first = run.strategy("bulk/first");
+    assert!(count(&first, "unknown") > 0, "{first:#}");
+    let why = first["errors"][0]["error"].as_str().unwrap();
+    assert!(why.contains("stopped before the cache answered"), "{why}");
+    true_counts(&run, &redis);
+}
+
+#[test]
+fn a_second_signal_ends_the_process_at_once() {
+    let (_dir, contexts) = bulk(&[ROWS]);
+    let (database, redis) = (Sqlite::database(), Redis::start(&[]));
+    for (first, second, code) in [
+        ("INT", "INT", 130),
+        ("TERM", "INT", 130),
+        ("INT", "TERM", 143),
+    ] {
+        redis.cli(&["CLIENT", "UNPAUSE"]);
+        redis.cli(&["FLUSHALL"]);
+        let run = warm(&contexts, database.url(), redis.url());
+        let mut child = start_and_freeze(run, &redis);
+        send(&child, first);
+        read_until(&mut child, "stopping");
+        let asked = Instant::now();
+        send(&child, second);
+        let run = calm(finish(child)).expect(code);
+        // Well within the time that a clean end has.
+        assert!(
+            asked.elapsed() < Duration::from_secs(4),
+            "{:?}",
+            asked.elapsed()
+        );
+        assert_eq!(run.stdout, "");
+    }
+}
+
+#[test]
+fn a_signal_while_connecting_ends_the_process() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let (_dir, contexts) = bulk(&[1]);
+    let database = Sqlite::database();
+    for (database, cache) in [
+        (
+            format!("postgres://shop@{silent}/shop"),
+            "sqlite::memory:".to_owned(),
+        ),
+        (database.url(), format!("redis://{silent}")),
+    ] {
+        let child = warm(&contexts, database, cache).start();
+        // Connected: from here on it waits for a word.
+        drop(listener.accept().map(std::mem::forget));
+        let asked = Instant::now();
+        send(&child, "INT");
+        let run = calm(finish(child)).expect(130);
+        assert!(
+            asked.elapsed() < Duration::from_secs(4),
+            "{:?}",
+            asked.elapsed()
+        );
+        assert!(
+            run.stderr.contains("stopped before anything was written"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn a_killed_run_leaves_whole_values_and_the_next_one_completes() {
+    let (_dir, contexts) = bulk(&[15_000]);
+    let (database, redis) = (Sqlite::database(), Redis::start(&[]));
+    let (proxy, url) = proxied(&redis);
+    let child = start_and_hold(warm(&contexts, database.url(), url), &proxy, &redis);
+    send(&child, "KILL");
+    assert_eq!(finish(child).code, -9);
+    proxy.flow();
+    let run = calm(warm(&contexts, database.url(), redis.url()).run()).expect(0);
+    assert_eq!(run.json()["outcome"], "complete");
+    assert_eq!(keys(&redis), 15_000);
+    true_counts(&run, &redis);
+}
+
+#[test]
+fn nobody_listening_is_no_error() {
+    let (_dir, contexts) = bulk(&[200]);
+    let (database, redis) = (Sqlite::database(), Redis::start(&[]));
+    for form in ["table", "json", "ndjson", "csv", "markdown"] {
+        for progress in ["lines", "json", "bars"] {
+            let command = format!("warmup context bulk -o {form} --progress {progress}");
+            let run = shopwarm(&command).contexts(&contexts);
+            let mut child = run.database(database.url()).cache(redis.url()).start();
+            drop((child.stdout.take(), child.stderr.take()));
+            assert_eq!(child.wait().unwrap().code(), Some(0), "{form} {progress}");
+        }
+    }
+    assert_eq!(keys(&redis), 200);
+    // Closed from the beginning, as `>&-` does it.
+    let line = "exec \"$0\" --contexts \"$1\" warmup context bulk >&- 2>&-";
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", line])
+        .arg(crate::shopwarm::binary())
+        .arg(&contexts);
+    shell
+        .env("DATABASE_URL", database.url())
+        .env("CACHE_URL", redis.url());
+    let status = shell.stdin(Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+}
