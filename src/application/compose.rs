@@ -78,8 +78,17 @@ pub fn select_keys(
 /// Whether a column of this kind could hold the value at all.
 fn fits(kind: &ColumnKind, value: &str) -> bool {
     match kind {
-        ColumnKind::Integer => value.parse::<i64>().is_ok(),
+        ColumnKind::Integer => integer(value).is_some(),
         _ => true,
+    }
+}
+
+/// The number that a key's text stands for; truth is a number where there is no type for it.
+fn integer(value: &str) -> Option<i64> {
+    match value {
+        "true" => Some(1),
+        "false" => Some(0),
+        value => value.parse().ok(),
     }
 }
 
@@ -93,10 +102,10 @@ fn bind(dialect: Dialect, kind: &ColumnKind, value: &str, params: &mut Vec<Param
             Dialect::Mysql | Dialect::Sqlite => "?".to_owned(),
         });
     };
-    match (kind, value.parse::<i64>()) {
-        (ColumnKind::Integer, Ok(integer)) => add(Param::Int(integer)),
-        // A column without a type compares by the value's own: try both.
-        (ColumnKind::Unknown, Ok(integer)) => {
+    match (kind, integer(value)) {
+        (ColumnKind::Integer, Some(integer)) => add(Param::Int(integer)),
+        // A value without a type compares by its own: try both.
+        (ColumnKind::Unknown, Some(integer)) => {
             add(Param::Int(integer));
             add(Param::Text(value.to_owned()));
         }
@@ -116,10 +125,12 @@ fn order(definition: &Definition, dialect: Dialect) -> String {
     if definition.value == Shape::List {
         for column in definition.spec.key.columns() {
             let column = quoted(dialect, column);
+            // By bytes: under a collation that takes 'a' for 'A' the rows of two keys mix.
             terms.push(match dialect {
-                // By bytes: under a collation that takes 'a' for 'A' the rows of two keys mix.
                 Dialect::Mysql => format!("CAST({column} AS BINARY)"),
-                Dialect::Postgres | Dialect::Sqlite => column,
+                Dialect::Sqlite => format!("{column} COLLATE BINARY"),
+                // The column itself comes first for its index's sake; bytes tell equals apart.
+                Dialect::Postgres => format!("{column}, CAST({column} AS text) COLLATE \"C\""),
             });
         }
     }

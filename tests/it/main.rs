@@ -1,5 +1,6 @@
 mod faults;
 mod harness;
+mod lab;
 mod layers;
 mod output;
 mod proxy;
@@ -9,4 +10,5 @@ mod shop;
 mod shopwarm;
 mod signals;
 mod terminal;
+mod values;
 mod warmup;

@@ -404,9 +404,13 @@ where
                     session.put_back(connection).await;
                     let why =
                         format!("column {column} has the type {name}, which has no JSON form");
+                    let text = match D::DIALECT {
+                        Dialect::Mysql => "CHAR",
+                        Dialect::Postgres | Dialect::Sqlite => "text",
+                    };
                     Err(
                         Failure::new(FailureKind::Query, "preparing", why).hint(format!(
-                            "CAST it in the query, for example CAST({column} AS text)"
+                            "CAST it in the query, for example CAST({column} AS {text})"
                         )),
                     )
                 }

@@ -6,9 +6,11 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{
-    MySqlColumn, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow,
+    MySqlColumn, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlTypeInfo,
 };
-use sqlx::{Column as _, ConnectOptions as _, Decode, Executor as _, Row as _, TypeInfo as _};
+use sqlx::{
+    Column as _, ConnectOptions as _, Decode, Executor as _, Row as _, Type, TypeInfo as _,
+};
 
 use super::{Driver, Explained, Refusal, SessionOptions, invalid_url, prepared, safe};
 use crate::application::ports::Query;
@@ -83,16 +85,12 @@ impl Driver for Mysql {
     ) -> BoxFuture<'c, Result<Vec<Column>, Refusal>> {
         prepared::<Self>(connection, sql, |described| {
             let declared = described.type_info().name().to_owned();
-            if let Codec::Unknown = Codec::of(&declared) {
-                return Err(declared.to_ascii_lowercase());
-            }
-            let kind = match declared.as_str() {
-                "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" | "YEAR" => {
-                    ColumnKind::Integer
-                }
-                "CHAR" | "VARCHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" => {
-                    ColumnKind::Text
-                }
+            let kind = match Codec::of(described.type_info()) {
+                Codec::Unknown => return Err(declared.to_ascii_lowercase()),
+                Codec::Bool | Codec::Int => ColumnKind::Integer,
+                // The other unsigned ones fit into a signed parameter.
+                Codec::Uint if declared != "BIGINT UNSIGNED" => ColumnKind::Integer,
+                Codec::Text => ColumnKind::Text,
                 _ => ColumnKind::Other(declared.clone()),
             };
             Ok(Column {
@@ -105,7 +103,7 @@ impl Driver for Mysql {
     }
 
     fn codec(_: &Column, described: &MySqlColumn) -> Codec {
-        Codec::of(described.type_info().name())
+        Codec::of(described.type_info())
     }
 
     fn decode(codecs: &[Codec], query: &Query, row: &MySqlRow, out: &mut RowBatch) {
@@ -197,8 +195,13 @@ pub(super) enum Codec {
 }
 
 impl Codec {
-    fn of(name: &str) -> Self {
-        match name {
+    fn of(info: &MySqlTypeInfo) -> Self {
+        // The driver names a text with a `_bin` collation as if it were binary. The server converts
+        // every text to UTF-8, and nothing else is compatible with one.
+        if <str as Type<sqlx::MySql>>::compatible(info) {
+            return Self::Text;
+        }
+        match info.name() {
             "BOOLEAN" => Self::Bool,
             "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => Self::Int,
             "TINYINT UNSIGNED" | "SMALLINT UNSIGNED" | "MEDIUMINT UNSIGNED" | "INT UNSIGNED"
@@ -237,7 +240,7 @@ impl Codec {
             Self::Double => Scalar::Float64(f64::from_le_bytes(
                 wire.try_into().map_err(|_| malformed())?,
             )),
-            Self::Decimal => Scalar::Decimal(std::str::from_utf8(wire).map_err(|_| malformed())?),
+            Self::Decimal => Scalar::Decimal(decimal(wire)?),
             Self::Text => Scalar::Text(wire),
             Self::Bytes => Scalar::Bytes(wire),
             Self::Json => Scalar::Json(wire),
@@ -269,6 +272,17 @@ fn unsigned(wire: &[u8]) -> Result<u64, String> {
 fn signed(wire: &[u8]) -> Result<i64, String> {
     let unused = 64 - 8 * u32::try_from(wire.len()).unwrap_or_default().clamp(1, 8);
     Ok((unsigned(wire)? << unused).cast_signed() >> unused)
+}
+
+/// The digits, without the zeros in front that ZEROFILL adds.
+fn decimal(wire: &[u8]) -> Result<&str, String> {
+    let mut text = std::str::from_utf8(wire).map_err(|_| malformed())?;
+    while let Some(rest) = text.strip_prefix('0')
+        && rest.starts_with(|c: char| c.is_ascii_digit())
+    {
+        text = rest;
+    }
+    Ok(text)
 }
 
 /// A length byte, then as much of year, month, day, hour, minute, second, microsecond as is not

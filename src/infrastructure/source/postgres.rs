@@ -85,16 +85,10 @@ impl Driver for Postgres {
             if let Codec::Unknown = Codec::of(info) {
                 return Err(info.name().to_ascii_lowercase());
             }
-            let declared = info.name().to_ascii_uppercase();
-            let kind = match declared.as_str() {
-                "INT2" | "INT4" | "INT8" | "OID" => ColumnKind::Integer,
-                "TEXT" | "VARCHAR" | "NAME" => ColumnKind::Text,
-                _ => ColumnKind::Other(declared.clone()),
-            };
             Ok(Column {
                 name: described.name().to_owned(),
-                kind,
-                declared,
+                kind: kind(info),
+                declared: info.name().to_ascii_uppercase(),
             })
         })
         .boxed()
@@ -181,6 +175,21 @@ impl Driver for Postgres {
     }
 }
 
+fn kind(info: &PgTypeInfo) -> ColumnKind {
+    if let PgTypeKind::Domain(base) = info.kind() {
+        return kind(base);
+    }
+    match info.name().to_ascii_uppercase().as_str() {
+        "INT2" | "INT4" | "INT8" | "OID" => ColumnKind::Integer,
+        "TEXT" | "VARCHAR" | "NAME" => ColumnKind::Text,
+        // In SQL, CHAR is one of a single character.
+        "CHAR" => ColumnKind::Other("bpchar".to_owned()),
+        "\"CHAR\"" => ColumnKind::Other("\"char\"".to_owned()),
+        // The operator's own types are named as SQL would, with quotes and schema where they need it.
+        _ => ColumnKind::Other(info.name().to_owned()),
+    }
+}
+
 fn malformed() -> String {
     "the database sent a value of another format than its type has".to_owned()
 }
@@ -250,7 +259,7 @@ impl Codec {
     fn decode(&self, wire: &[u8], hint: Option<Hint>, out: &mut Vec<u8>) -> Result<(), String> {
         let mut digits = String::new();
         let value = match self {
-            Self::Array(element) => return decode_array(element, wire, out),
+            Self::Array(element) => return decode_array(element, wire, hint, out),
             Self::Unknown => return Err("its type has no JSON form".into()),
             Self::Numeric => {
                 numeric(wire, &mut digits)?;
@@ -349,8 +358,15 @@ fn numeric(wire: &[u8], out: &mut String) -> Result<(), String> {
     Ok(())
 }
 
-/// Dimensions, then elements row by row; nested as deep as it has dimensions.
-fn decode_array(element: &Codec, wire: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+/// Dimensions, then elements row by row; nested as deep as it has dimensions. A hint is about the
+/// elements; an array is JSON already.
+fn decode_array(
+    element: &Codec,
+    wire: &[u8],
+    hint: Option<Hint>,
+    out: &mut Vec<u8>,
+) -> Result<(), String> {
+    let hint = hint.filter(|hint| *hint != Hint::Json);
     let mut rest = wire;
     let int = |rest: &mut &[u8]| -> Result<i32, String> {
         let (head, tail) = rest.split_first_chunk::<4>().ok_or_else(malformed)?;
@@ -378,7 +394,7 @@ fn decode_array(element: &Codec, wire: &[u8], out: &mut Vec<u8>) -> Result<(), S
             Ok(length) => {
                 let (value, tail) = rest.split_at_checked(length).ok_or_else(malformed)?;
                 rest = tail;
-                element.decode(value, None, out)?;
+                element.decode(value, hint, out)?;
             }
         }
     }

@@ -200,7 +200,9 @@ impl Driver for SqliteFile {
 
 fn kind(declared: &str) -> ColumnKind {
     match declared {
-        "" => ColumnKind::Unknown,
+        // BLOB and NUM is what the database calls a column or an expression without a type. Truth
+        // is stored as a number, and looks like a word in a key.
+        "" | "BLOB" | "NUM" | "BOOL" | "BOOLEAN" => ColumnKind::Unknown,
         t if t.contains("INT") => ColumnKind::Integer,
         t if t.contains("CHAR") || t.contains("TEXT") || t.contains("CLOB") => ColumnKind::Text,
         t => ColumnKind::Other(t.to_owned()),
