@@ -250,10 +250,27 @@ fn check_outermost(query: &Query) -> Result<(), SqlRefused> {
     }
 }
 
-/// The names that one query's WITH defines; the first `shown` can be read at the present place.
+/// The names that one query's WITH defines, and how far the walk through it has come.
+#[derive(Default)]
 struct Scope {
     names: Vec<String>,
-    shown: usize,
+    /// How many of their bodies are behind; in the query's own body all of them.
+    passed: usize,
+    /// How many names a body sees beyond those: with RECURSIVE its own, or all.
+    ahead: usize,
+}
+
+impl Scope {
+    fn shows(&self, name: &String) -> bool {
+        self.names
+            .iter()
+            .take(self.passed + self.ahead)
+            .any(|shown| shown == name)
+    }
+
+    fn is_in_a_body(&self) -> bool {
+        self.passed < self.names.len()
+    }
 }
 
 /// Walks a query and breaks at the first thing that it must not read.
@@ -283,10 +300,9 @@ impl Visitor for Reader<'_> {
 
     fn post_visit_query(&mut self, _: &Query) -> Step {
         self.scopes.pop();
-        // The bodies in a WITH are the first queries inside its query, in order: each one that
-        // ends shows one name more to what follows.
+        // The bodies in a WITH are the first queries inside its query, in order.
         if let Some(around) = self.scopes.last_mut() {
-            around.shown = around.names.len().min(around.shown + 1);
+            around.passed += 1;
         }
         ControlFlow::Continue(())
     }
@@ -328,23 +344,21 @@ impl Visitor for Reader<'_> {
 impl Reader<'_> {
     fn scope_of(&self, query: &Query) -> Scope {
         let Some(with) = &query.with else {
-            return Scope {
-                names: Vec::new(),
-                shown: 0,
-            };
+            return Scope::default();
         };
-        let names: Vec<_> = with
-            .cte_tables
-            .iter()
-            .map(|cte| self.cte_name(&cte.alias.name))
-            .collect();
-        let shown = match self.dialect {
+        let aliases = with.cte_tables.iter().map(|cte| &cte.alias.name);
+        let names: Vec<_> = aliases.map(|alias| self.cte_name(alias)).collect();
+        let ahead = match self.dialect {
             _ if !with.recursive => 0,
             // MariaDB shows every name to every body, MySQL only the body's own and those before.
             Dialect::Mysql => 1,
             Dialect::Postgres | Dialect::Sqlite => names.len(),
         };
-        Scope { names, shown }
+        Scope {
+            names,
+            passed: 0,
+            ahead,
+        }
     }
 
     /// MySQL may or may not tell CTE names apart by case, so there only the same spelling counts.
@@ -361,12 +375,12 @@ impl Reader<'_> {
     fn is_cte(&self, ident: &Ident) -> bool {
         let name = self.cte_name(ident);
         for scope in self.scopes.iter().rev() {
-            let (shown, hidden) = scope.names.split_at(scope.shown);
-            if shown.contains(&name) {
+            if scope.shows(&name) {
                 return true;
             }
-            // MariaDB reads the table then, even if a WITH further out has the name too.
-            if self.dialect == Dialect::Mysql && hidden.contains(&name) {
+            // From a body in a WITH, MariaDB mostly does not see the names of a WITH further out,
+            // and reads the table instead.
+            if self.dialect == Dialect::Mysql && scope.is_in_a_body() {
                 return false;
             }
         }
@@ -419,7 +433,7 @@ impl Reader<'_> {
         };
         let hint = match nearest(&table, self.owns) {
             _ if parts.len() == 1 && self.is_defined_around(parts[0]) => {
-                "The WITH query of that name is not in scope there: define it before, or write WITH \
+                "The WITH query of that name is not in scope there: define it earlier in the same WITH, or write WITH \
                  RECURSIVE if it reads itself. "
                     .to_owned()
             }

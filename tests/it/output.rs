@@ -285,7 +285,7 @@ fn no_output_repeats_a_secret() {
         outputs.extend([environment, in_file, flags]);
     }
     for broken in [
-        format!("{secret}"),
+        secret.to_owned(),
         format!("://{secret}"),
         format!("postgres://u:{secret}@[::1/x"),
         format!("redis://{secret}:x@h:99999"),
