@@ -98,9 +98,9 @@ struct KeysArgs {
 #[derive(Subcommand, Debug)]
 enum ConfigCommand {
     /// Every setting, its value and where it came from
-    Show,
+    Show(RunFlags),
     /// Check configuration and definitions without connecting
-    Check,
+    Check(RunFlags),
     /// Write a commented shopwarm.toml and the shipped definitions to edit; overwrites nothing
     Init {
         #[arg(default_value = ".", value_name = "DIR")]
@@ -136,14 +136,16 @@ async fn dispatch(
 ) -> Result<Exit, Failure> {
     let flags = match &cli.command {
         Command::Warmup(what) => Some(warmup::flags(what)),
+        // A run's settings are shown and checked as a run would take them.
+        Command::Config(ConfigCommand::Show(run) | ConfigCommand::Check(run)) => Some(run),
         _ => None,
     };
     let config = || Config::resolve(&cli.connection, flags, leaf(matches));
     match &cli.command {
         Command::Warmup(what) => warmup::run(what, &config()?, output, stop).await,
         Command::Strategies => strategies::run(&config()?, output),
-        Command::Config(ConfigCommand::Show) => Ok(config::show(&config()?, output)),
-        Command::Config(ConfigCommand::Check) => config::check(&config()?, output),
+        Command::Config(ConfigCommand::Show(_)) => Ok(config::show(&config()?, output)),
+        Command::Config(ConfigCommand::Check(_)) => config::check(&config()?, output),
         Command::Config(ConfigCommand::Init { dir }) => config::init(dir, output),
         Command::Completions { shell } => Ok(shell::completions(*shell, output)),
         Command::Man { command } => shell::man(command, output),
