@@ -1,5 +1,7 @@
+mod definitions;
 mod harness;
 mod lab;
+mod music;
 mod proxy;
 mod servers;
 mod shop;
