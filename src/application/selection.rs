@@ -9,6 +9,8 @@ pub enum Selection {
     All,
     Contexts(Vec<String>),
     Strategies(Vec<StrategyId>),
+    /// The strategies that make these keys.
+    Keys(Vec<String>),
 }
 
 /// What narrows a selection down.
@@ -41,7 +43,7 @@ pub fn select(
             .collect::<Vec<_>>()
     };
     match selection {
-        Selection::All => {}
+        Selection::All | Selection::Keys(_) => {}
         Selection::Contexts(names) => {
             for name in names {
                 known(
@@ -73,13 +75,14 @@ pub fn select(
             Selection::All => true,
             Selection::Contexts(names) => names.contains(&spec.id.context),
             Selection::Strategies(ids) => ids.contains(&spec.id),
+            Selection::Keys(keys) => keys.iter().any(|key| !spec.key.read(key).is_empty()),
         };
         let tagged =
             filter.tags.is_empty() || spec.tags.iter().any(|tag| filter.tags.contains(tag));
         named && tagged && !filter.exclude.contains(&spec.id)
     };
     let selected: Vec<Definition> = all.into_iter().filter(meant).collect();
-    if selected.is_empty() {
+    if selected.is_empty() && !matches!(selection, Selection::Keys(_)) {
         let what = "nothing is selected";
         return Err(Failure::new(
             FailureKind::Usage,

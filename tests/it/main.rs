@@ -1,7 +1,9 @@
+mod definitions;
 mod faults;
 mod harness;
 mod lab;
 mod layers;
+mod music;
 mod output;
 mod proxy;
 mod servers;

@@ -237,6 +237,7 @@ fn postgres_texts_documents_and_arrays_come_whole() {
                 "",
                 &[("'x'", Ok(r#""x""#)), ("'\\377'", NOT_UTF8)],
             ),
+            ("xml", "", &[("'<a b=\"é\"/>'", Ok(r#""<a b=\"é\"/>""#))]),
             (
                 "uuid",
                 "",

@@ -98,9 +98,9 @@ struct KeysArgs {
 #[derive(Subcommand, Debug)]
 enum ConfigCommand {
     /// Every setting, its value and where it came from
-    Show,
+    Show(RunFlags),
     /// Check configuration and definitions without connecting
-    Check,
+    Check(RunFlags),
     /// Write a commented shopwarm.toml and the shipped definitions to edit; overwrites nothing
     Init {
         #[arg(default_value = ".", value_name = "DIR")]
@@ -108,9 +108,20 @@ enum ConfigCommand {
     },
 }
 
-/// The whole command line, for completions and manual pages.
+/// The whole command line. A variable that is set to nothing counts as not set: that is what CI
+/// systems make of a secret that is not there.
 pub fn command() -> clap::Command {
-    Cli::command()
+    without_empty_variables(Cli::command())
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|v| v.is_empty());
+    command
+        .mut_args(|arg| match arg.get_env() {
+            Some(name) if is_empty(name) => arg.env(clap::builder::Resettable::Reset),
+            _ => arg,
+        })
+        .mut_subcommands(without_empty_variables)
 }
 
 /// Runs a parsed command line and says how the process is to end.
@@ -136,14 +147,16 @@ async fn dispatch(
 ) -> Result<Exit, Failure> {
     let flags = match &cli.command {
         Command::Warmup(what) => Some(warmup::flags(what)),
+        // A run's settings are shown and checked as a run would take them.
+        Command::Config(ConfigCommand::Show(run) | ConfigCommand::Check(run)) => Some(run),
         _ => None,
     };
     let config = || Config::resolve(&cli.connection, flags, leaf(matches));
     match &cli.command {
         Command::Warmup(what) => warmup::run(what, &config()?, output, stop).await,
         Command::Strategies => strategies::run(&config()?, output),
-        Command::Config(ConfigCommand::Show) => Ok(config::show(&config()?, output)),
-        Command::Config(ConfigCommand::Check) => config::check(&config()?, output),
+        Command::Config(ConfigCommand::Show(_)) => Ok(config::show(&config()?, output)),
+        Command::Config(ConfigCommand::Check(_)) => config::check(&config()?, output),
         Command::Config(ConfigCommand::Init { dir }) => config::init(dir, output),
         Command::Completions { shell } => Ok(shell::completions(*shell, output)),
         Command::Man { command } => shell::man(command, output),

@@ -48,6 +48,8 @@ pub(super) async fn run(
         });
     }
     let selection = match what {
+        Warmup::Keys(args) if args.keys != ["-"] => Selection::Keys(args.keys.clone()),
+        // What comes on stdin is not known yet.
         Warmup::All(_) | Warmup::Keys(_) => Selection::All,
         Warmup::Context(args) => Selection::Contexts(args.names.clone()),
         Warmup::Strategy(args) => Selection::Strategies(args.ids.clone()),
