@@ -6,7 +6,7 @@ use shopwarm::application::stop::StopSignal;
 use shopwarm::domain::report::Stop;
 use shopwarm::interfaces::cli;
 use shopwarm::interfaces::exit::Exit;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> ExitCode {
     let matches = cli::command().get_matches();
@@ -27,12 +27,10 @@ fn run(matches: &clap::ArgMatches) -> anyhow::Result<Exit> {
         .build()?;
     let exit = runtime.block_on(async {
         let stop = StopSignal::default();
-        for (kind, why) in [
-            (SignalKind::interrupt(), Stop::Interrupted),
-            (SignalKind::terminate(), Stop::Terminated),
-        ] {
-            tokio::spawn(listen(kind, why, stop.clone()));
-        }
+        // Before anything else happens, so that no signal comes too early.
+        let interrupt = signal(SignalKind::interrupt())?;
+        let terminate = signal(SignalKind::terminate())?;
+        tokio::spawn(listen(interrupt, terminate, stop.clone()));
         cli::run(matches, stop).await
     });
     // A reader of stdin or a worker of SQLite's may be waiting; nothing of theirs is of use now.
@@ -41,14 +39,18 @@ fn run(matches: &clap::ArgMatches) -> anyhow::Result<Exit> {
 }
 
 /// The first signal asks for a clean stop, the second ends the process at once.
-async fn listen(kind: SignalKind, why: Stop, stop: StopSignal) {
-    let Ok(mut signals) = signal(kind) else {
-        return;
-    };
-    while signals.recv().await.is_some() {
-        if stop.reason().is_some() {
+async fn listen(mut interrupt: Signal, mut terminate: Signal, stop: StopSignal) {
+    let mut asked = false;
+    loop {
+        let why = tokio::select! {
+            Some(()) = interrupt.recv() => Stop::Interrupted,
+            Some(()) = terminate.recv() => Stop::Terminated,
+            else => return,
+        };
+        if asked {
             std::process::exit(i32::from(Exit::from(why) as u8));
         }
+        asked = true;
         stop.stop(why);
     }
 }

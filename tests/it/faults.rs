@@ -205,6 +205,17 @@ pub fn start_and_hold(run: Shopwarm, proxy: &FaultProxy, redis: &Redis) -> Child
     child
 }
 
+/// Starts a run and keeps what it has in flight from being answered.
+pub fn start_and_freeze(run: Shopwarm, redis: &Redis) -> Child {
+    let child = run.start();
+    until("the run is under way", || keys(redis) > 1000);
+    redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
+    until("a batch waits", || {
+        redis.cli(&["CLIENT", "LIST"]).contains("flags=b")
+    });
+    child
+}
+
 pub fn proxied(redis: &Redis) -> (FaultProxy, String) {
     let proxy = FaultProxy::to(redis.port());
     let url = format!("redis://127.0.0.1:{}", proxy.port());
@@ -588,6 +599,19 @@ fn a_cache_that_takes_no_writes_ends_the_run() {
     true_counts(&report, &full);
     assert!(count(&report.json()["totals"], "warmed") > 1000);
     assert!(count(&report.json()["totals"], "failed") > 0);
+
+    // For a person: the same on one screen.
+    let run = shopwarm("warmup context bulk").contexts(&contexts);
+    let run = run.database(database.url()).cache(replica.url());
+    let run = calm(run.run()).expect(3);
+    for word in [
+        "READONLY",
+        "hint: give the URL of its primary",
+        "incomplete",
+    ] {
+        assert!(run.stdout.contains(word), "no {word:?} in\n{}", run.stdout);
+    }
+    assert!(run.stdout.lines().count() < 24, "{}", run.stdout);
 }
 
 #[test]
@@ -857,6 +881,23 @@ fn a_session_ended_by_an_administrator_fails_its_strategy_and_the_next_one_runs(
         proxy.flow();
         only_the_first_failed(child, &redis, "the database");
     }
+}
+
+#[test]
+fn a_session_closed_while_nothing_ran_on_it_is_opened_again() {
+    let (_dir, contexts) = bulk(&[5000, 100]);
+    let (database, redis) = (Postgres::database(), Redis::start(&[]));
+    redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
+    let child = warm(&contexts, database.url(), redis.url()).start();
+    // All rows are read and wait for Redis; the session waits for the next strategy.
+    let end = format!(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+         WHERE datname = '{}' AND query LIKE '/* shopwarm bulk/first%' AND state = 'idle'",
+        database.name()
+    );
+    until("the session is ended", || database.query(&end) == "1");
+    redis.cli(&["CLIENT", "UNPAUSE"]);
+    comes_through(child, &redis, 5100);
 }
 
 #[track_caller]

@@ -1,14 +1,21 @@
 //! Ctrl-C and its kin: once for a clean end with a report, twice for an end at once.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::faults::{bulk, calm, count, keys, proxied, start_and_hold, true_counts, until, warm};
+use crate::faults::{
+    bulk, calm, count, keys, proxied, start_and_freeze, start_and_hold, true_counts, until, warm,
+};
 use crate::servers::{Database, Postgres, Redis, Sqlite};
-use crate::shopwarm::{Shopwarm, file, finish, shopwarm};
+use crate::shopwarm::{file, finish, shopwarm};
 
 const ROWS: u32 = 60_000;
+
+/// What needs the shop's tables.
+const SHIPPED: &str = "catalog/hot-products,catalog/recommendations,catalog/categories,catalog/category-list,\
+                       catalog/category-tree,ordering/recent-orders,identity/active-user-sessions";
 
 fn send(child: &Child, signal: &str) {
     let id = child.id().to_string();
@@ -18,7 +25,6 @@ fn send(child: &Child, signal: &str) {
 
 /// Waits until the process has said this on stderr; returns what it said until then.
 fn read_until(child: &mut Child, word: &str) -> String {
-    use std::io::{BufRead as _, BufReader};
     let mut said = String::new();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     while !said.contains(word) {
@@ -28,17 +34,6 @@ fn read_until(child: &mut Child, word: &str) -> String {
     // What it says later must still have somewhere to go.
     child.stderr = Some(stderr.into_inner());
     said
-}
-
-/// Starts a run and keeps what it has in flight from being answered.
-fn start_and_freeze(run: Shopwarm, redis: &Redis) -> Child {
-    let child = run.start();
-    until("the run is under way", || keys(redis) > 1000);
-    redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
-    until("a batch waits", || {
-        redis.cli(&["CLIENT", "LIST"]).contains("flags=b")
-    });
-    child
 }
 
 fn queries(database: &Database) -> String {
@@ -174,6 +169,22 @@ fn a_signal_while_connecting_ends_the_process() {
             run.stderr
         );
     }
+}
+
+#[test]
+fn a_signal_is_heard_while_keys_are_awaited_on_stdin() {
+    let (_dir, contexts) = bulk(&[100]);
+    let (database, redis) = (Sqlite::database(), Redis::start(&[]));
+    let run = shopwarm("warmup keys - -o json --progress json");
+    let run = run.contexts(&contexts).arg("--exclude").arg(SHIPPED);
+    let mut child = run.database(database.url()).cache(redis.url()).start();
+    let mut stdin = child.stdin.take().unwrap();
+    read_until(&mut child, "run_started");
+    stdin.write_all(b"first:1\n").unwrap();
+    send(&child, "INT");
+    let run = calm(finish(child)).expect(130);
+    assert_eq!(run.json()["outcome"], "interrupted");
+    drop(stdin);
 }
 
 #[test]
