@@ -48,7 +48,10 @@ pub(super) async fn run(
         });
     }
     let selection = match what {
-        Warmup::Keys(args) if args.keys != ["-"] => Selection::Keys(args.keys.clone()),
+        Warmup::Keys(args) if args.keys != ["-"] => {
+            let bare = |key: &String| key.strip_prefix(&config.prefix).unwrap_or(key).to_owned();
+            Selection::Keys(args.keys.iter().map(bare).collect())
+        }
         // What comes on stdin is not known yet.
         Warmup::All(_) | Warmup::Keys(_) => Selection::All,
         Warmup::Context(args) => Selection::Contexts(args.names.clone()),
