@@ -271,6 +271,17 @@ Register-ArgumentCompleter -Native -CommandName 'shopwarm' -ScriptBlock {
             break
         }
         'shopwarm;config;show' {
+            [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'Batches in flight [default: 20]')
+            [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Keys a batch [default: 500]')
+            [CompletionResult]::new('--default-ttl', '--default-ttl', [CompletionResultType]::ParameterName, 'The time to live where a definition has none [default: 1h]')
+            [CompletionResult]::new('--ttl-jitter', '--ttl-jitter', [CompletionResultType]::ParameterName, 'Spread times to live over the last part of this size; 0 is off [default: 10%]')
+            [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'What happens to keys that are there already [default: refresh]')
+            [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'Only strategies with this tag; can be given several times')
+            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Leave this strategy out; can be given several times')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many keys of each strategy')
+            [CompletionResult]::new('--fail-under', '--fail-under', [CompletionResultType]::ParameterName, 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails')
+            [CompletionResult]::new('--deadline', '--deadline', [CompletionResultType]::ParameterName, 'End the run after this time, and exit 9')
+            [CompletionResult]::new('--statement-timeout', '--statement-timeout', [CompletionResultType]::ParameterName, 'The longest a database statement may take [default: 5m]')
             [CompletionResult]::new('--database-url', '--database-url', [CompletionResultType]::ParameterName, 'The shop''s database: postgres://, mysql://, mariadb:// or sqlite:FILE')
             [CompletionResult]::new('--database-url-file', '--database-url-file', [CompletionResultType]::ParameterName, 'A file that holds the database URL')
             [CompletionResult]::new('--cache-url', '--cache-url', [CompletionResultType]::ParameterName, 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]')
@@ -284,6 +295,8 @@ Register-ArgumentCompleter -Native -CommandName 'shopwarm' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of results on stdout')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How progress is shown on stderr')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour')
+            [CompletionResult]::new('--stop-on-error', '--stop-on-error', [CompletionResultType]::ParameterName, 'End the run when a strategy fails')
+            [CompletionResult]::new('--allow-empty', '--allow-empty', [CompletionResultType]::ParameterName, 'Nothing to warm is no failure')
             [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use a sample shop and an embedded cache, both made on first use; needs no server')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show errors and asked-for results only: no progress, no table')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show errors and asked-for results only: no progress, no table')
@@ -294,6 +307,17 @@ Register-ArgumentCompleter -Native -CommandName 'shopwarm' -ScriptBlock {
             break
         }
         'shopwarm;config;check' {
+            [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'Batches in flight [default: 20]')
+            [CompletionResult]::new('--batch-size', '--batch-size', [CompletionResultType]::ParameterName, 'Keys a batch [default: 500]')
+            [CompletionResult]::new('--default-ttl', '--default-ttl', [CompletionResultType]::ParameterName, 'The time to live where a definition has none [default: 1h]')
+            [CompletionResult]::new('--ttl-jitter', '--ttl-jitter', [CompletionResultType]::ParameterName, 'Spread times to live over the last part of this size; 0 is off [default: 10%]')
+            [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'What happens to keys that are there already [default: refresh]')
+            [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'Only strategies with this tag; can be given several times')
+            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Leave this strategy out; can be given several times')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many keys of each strategy')
+            [CompletionResult]::new('--fail-under', '--fail-under', [CompletionResultType]::ParameterName, 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails')
+            [CompletionResult]::new('--deadline', '--deadline', [CompletionResultType]::ParameterName, 'End the run after this time, and exit 9')
+            [CompletionResult]::new('--statement-timeout', '--statement-timeout', [CompletionResultType]::ParameterName, 'The longest a database statement may take [default: 5m]')
             [CompletionResult]::new('--database-url', '--database-url', [CompletionResultType]::ParameterName, 'The shop''s database: postgres://, mysql://, mariadb:// or sqlite:FILE')
             [CompletionResult]::new('--database-url-file', '--database-url-file', [CompletionResultType]::ParameterName, 'A file that holds the database URL')
             [CompletionResult]::new('--cache-url', '--cache-url', [CompletionResultType]::ParameterName, 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]')
@@ -307,6 +331,8 @@ Register-ArgumentCompleter -Native -CommandName 'shopwarm' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of results on stdout')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How progress is shown on stderr')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour')
+            [CompletionResult]::new('--stop-on-error', '--stop-on-error', [CompletionResultType]::ParameterName, 'End the run when a strategy fails')
+            [CompletionResult]::new('--allow-empty', '--allow-empty', [CompletionResultType]::ParameterName, 'Nothing to warm is no failure')
             [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use a sample shop and an embedded cache, both made on first use; needs no server')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show errors and asked-for results only: no progress, no table')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show errors and asked-for results only: no progress, no table')

@@ -293,6 +293,18 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "show" -d 'Every setting, its value and where it came from'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "check" -d 'Check configuration and definitions without connecting'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "init" -d 'Write a commented shopwarm.toml and the shipped definitions to edit; overwrites nothing'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l concurrency -d 'Batches in flight [default: 20]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l tag -d 'Only strategies with this tag; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l deadline -d 'End the run after this time, and exit 9' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
@@ -314,10 +326,24 @@ none\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l concurrency -d 'Batches in flight [default: 20]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l tag -d 'Only strategies with this tag; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l deadline -d 'End the run after this time, and exit 9' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
@@ -339,6 +365,8 @@ none\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Show more: every kept error, every field'

@@ -290,7 +290,7 @@ fn one_wrong_definition_and_nothing_is_written() {
             vec!["own/other", "there is no SQL for", "sql.any"],
         );
         for (wrong, says) in cases.iter().chain([&not_here]) {
-            let definitions = own(&["products"], &format!("{good}{wrong}"));
+            let definitions = own(&["products", "artists"], &format!("{good}{wrong}"));
             let run = lab.with(&definitions, "warmup all").run();
             assert_eq!(
                 run.code, 4,
@@ -328,7 +328,7 @@ fn everything_that_is_wrong_is_said_at_once() {
         (online, "2 definitions do not fit the database"),
     ] {
         let run = lab
-            .with(&own(&["products"], &wrong), "warmup all")
+            .with(&own(&["products", "nowhere"], &wrong), "warmup all")
             .run()
             .expect(4);
         for part in [says, "own/a", "own/b"] {

@@ -984,7 +984,7 @@ fn a_query_that_takes_too_long_is_ended() {
         ),
         (
             Dialect::MySql,
-            "SELECT count(*) AS id FROM seq_1_to_100000 a, seq_1_to_100000 b, seq_1_to_100000 c WHERE a.seq + b.seq <> c.seq",
+            "WITH RECURSIVE s AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM s WHERE i < 900) SELECT count(*) AS id FROM s a, s b, s c, s d WHERE a.i + b.i <> c.i + d.i",
         ),
         (
             Dialect::Sqlite,
@@ -1071,8 +1071,9 @@ fn nothing_to_warm_is_a_failure_unless_allowed() {
 
 #[test]
 fn a_deadline_ends_the_run_and_says_so() {
-    let (_dir, contexts) =
-        odd("SELECT id, pg_sleep(0.01)::text AS pad FROM generate_series(1, 10000) AS id");
+    let (_dir, contexts) = odd(
+        "SELECT id, (SELECT count(*) FROM generate_series(1, 30000) g WHERE g % 7 = id % 7) AS pad FROM generate_series(1, 10000) AS id",
+    );
     let (database, redis) = (Postgres::database(), Redis::start(&[]));
     let run = warm(&contexts, database.url(), redis.url())
         .arg("--deadline")
