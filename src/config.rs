@@ -17,7 +17,7 @@ use crate::application::selection::Filter;
 use crate::contexts::definitions::{parse_toml, parse_ttl};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Percent;
-use crate::domain::strategy::{DEFAULT_TTL, StrategyId};
+use crate::domain::strategy::DEFAULT_TTL;
 
 /// The configuration file that is read where it stands in the working directory.
 pub const DEFAULT_FILE: &str = "shopwarm.toml";
@@ -104,7 +104,7 @@ pub struct RunFlags {
         hide_env_values = true,
         value_delimiter = ','
     )]
-    pub exclude: Vec<StrategyId>,
+    pub exclude: Vec<String>,
     /// At most so many keys of each strategy
     #[arg(long, value_name = "N", env = "SHOPWARM_LIMIT", hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
@@ -178,7 +178,19 @@ impl Secret {
         let Ok(mut url) = url::Url::parse(&self.0) else {
             return "(set, not a URL)".to_owned();
         };
-        if url.password().is_some() && url.set_password(Some("***")).is_err() {
+        // A password that holds a slash or the like, not escaped: where it ends cannot be known.
+        if self.is_ambiguous() {
+            return "(set, not a valid URL)".to_owned();
+        }
+        let hidden = match url.password() {
+            Some(_) => url.set_password(Some("***")),
+            // Some write a token where the user stands.
+            None if !url.username().is_empty() && url.scheme().contains("redis") => {
+                url.set_username("***")
+            }
+            None => Ok(()),
+        };
+        if hidden.is_err() {
             return "(set)".to_owned();
         }
         if url.query().is_some() {
@@ -186,6 +198,17 @@ impl Secret {
         }
         url.set_fragment(None);
         url.to_string()
+    }
+}
+
+impl Secret {
+    /// Whether a part of the password may stand where host or path should.
+    pub fn is_ambiguous(&self) -> bool {
+        let Ok(url) = url::Url::parse(&self.0) else {
+            return false;
+        };
+        let is_file = url.scheme() == "sqlite" || url.scheme().contains("unix");
+        !is_file && (url.path().contains('@') || url.fragment().is_some_and(|f| f.contains('@')))
     }
 }
 
@@ -316,27 +339,26 @@ impl Config {
             mode.to_possible_value()
                 .map_or_else(String::new, |v| v.get_name().to_owned())
         });
-        let excluded = file.exclude.unwrap_or_default().into_iter();
-        let excluded =
-            excluded.map(|id| parsed(r, "exclude", Some(id), |t| t.parse::<StrategyId>()));
-        let excluded = excluded
-            .collect::<Result<Vec<_>, _>>()?
-            .into_iter()
-            .flatten()
-            .collect();
         let given = (!run.exclude.is_empty()).then_some(run.exclude);
         let exclude = r.setting(
             "exclude",
             given,
-            Some(excluded),
+            file.exclude,
             Vec::new(),
-            |ids: &Vec<StrategyId>| {
-                ids.iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            },
+            |ids: &Vec<String>| ids.join(", "),
         );
+        let exclude_kind = match r.shown.last() {
+            Some(Shown {
+                from: From::File(_),
+                ..
+            }) => FailureKind::Config,
+            _ => FailureKind::Usage,
+        };
+        let given = (!run.tag.is_empty()).then_some(run.tag);
+        let tags = r.setting("tag", given, None, Vec::new(), |tags: &Vec<String>| {
+            tags.join(", ")
+        });
+        let limit = r.optional("limit", run.limit, None, u64::to_string);
         let stop_on_error = run.stop_on_error.then_some(true);
         let stop_on_error = r.setting(
             "stop_on_error",
@@ -368,10 +390,11 @@ impl Config {
         Ok(Self {
             database_url,
             cache_url,
-            prefix,
+            prefix: prefix.clone(),
             contexts,
             demo,
             options: Options {
+                prefix,
                 concurrency: concurrency as usize,
                 batch_size: batch_size as usize,
                 default_ttl,
@@ -380,14 +403,15 @@ impl Config {
                     ModeName::Refresh => Mode::Refresh,
                     ModeName::OnlyMissing => Mode::OnlyMissing,
                 },
-                limit: run.limit,
+                limit,
                 stop_on_error,
                 allow_empty,
                 estimate: false,
             },
             filter: Filter {
-                tags: run.tag,
+                tags,
                 exclude,
+                exclude_kind,
             },
             fail_under,
             deadline,
@@ -610,7 +634,7 @@ impl<'a> Resolver<'a> {
         let found = if let Some(found) = at(self, true)? {
             Some(found)
         } else if let Some(path) = demo {
-            Some((Secret(format!("sqlite:{}", path.display())), From::Demo))
+            Some((Secret(format!("sqlite:{}", escaped(&path))), From::Demo))
         } else if let Some(found) = at(self, false)? {
             Some(found)
         } else {
@@ -635,6 +659,14 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// A path as it may stand in a URL.
+fn escaped(path: &Path) -> String {
+    let path = path.display().to_string();
+    path.replace('%', "%25")
+        .replace('?', "%3F")
+        .replace('#', "%23")
+}
+
 /// The variable behind a flag.
 fn env_name(name: &str) -> &'static str {
     match name {
@@ -650,6 +682,8 @@ fn env_name(name: &str) -> &'static str {
         "ttl_jitter" => "SHOPWARM_TTL_JITTER",
         "mode" => "SHOPWARM_MODE",
         "exclude" => "SHOPWARM_EXCLUDE",
+        "tag" => "SHOPWARM_TAG",
+        "limit" => "SHOPWARM_LIMIT",
         "stop_on_error" => "SHOPWARM_STOP_ON_ERROR",
         "fail_under" => "SHOPWARM_FAIL_UNDER",
         "allow_empty" => "SHOPWARM_ALLOW_EMPTY",
@@ -729,6 +763,9 @@ mod tests {
             ("redis://:s3cret@h:6379/0", "redis://:***@h:6379/0"),
             ("redis://h/0#s3cret", "redis://h/0"),
             ("s3cret", "(set, not a URL)"),
+            ("postgres://u:1/s3cret@h/db", "(set, not a valid URL)"),
+            ("postgres://u:1#s3cret@h/db", "(set, not a valid URL)"),
+            ("rediss://s3cret@h", "rediss://***@h"),
         ] {
             let secret = Secret(url.to_owned());
             assert_eq!(secret.redacted(), shown);

@@ -68,10 +68,18 @@ async fn cache(config: &Config) -> Result<Arc<dyn Cache>, Failure> {
 }
 
 fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a str, Failure> {
-    url.map(Secret::expose).ok_or_else(|| {
+    let url = url.ok_or_else(|| {
         Failure::new(FailureKind::Config, format!("no {what} is configured"), "")
             .hint(format!("give its URL with {ways}, or try --demo"))
-    })
+    })?;
+    if url.is_ambiguous() {
+        let why = "the password holds a character that ends it";
+        let what = format!("the {what} URL is not valid");
+        return Err(
+            Failure::new(FailureKind::Config, what, why).hint("write / as %2F, # as %23, @ as %40")
+        );
+    }
+    Ok(url.expose())
 }
 
 /// Every definition on the database, all that is wrong at once.

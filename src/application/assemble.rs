@@ -12,18 +12,19 @@ use crate::domain::strategy::{Definition, Shape};
 /// in memory for the cache, several at a time.
 const BATCH_BYTES: usize = 512 * 1024;
 
-/// How many keys back a repeated key is noticed. A power of two; 8 bytes each.
+/// Keys whose repetition can be noticed: of a key so many back, it is still known with a chance of
+/// about one in three, of one a tenth as far back nine times in ten. 8 bytes each.
 const REMEMBERED_KEYS: usize = 1 << 16;
 
 /// How a definition's rows become entries: names and places, worked out once.
 #[derive(Clone, Debug)]
-pub(super) struct Layout {
-    pub(super) columns: Columns,
+pub struct Layout {
+    pub columns: Columns,
     shape: Shape,
     key: BoundKey,
     /// The stored columns: place, name, and `,"name":` as it stands in an object.
     stored: Vec<(usize, String, Vec<u8>)>,
-    pub(super) hints: Vec<Option<Hint>>,
+    pub hints: Vec<Option<Hint>>,
 }
 
 impl Layout {
@@ -31,7 +32,7 @@ impl Layout {
     ///
     /// # Errors
     /// Says in words what does not fit.
-    pub(super) fn new(definition: &Definition, columns: Columns) -> Result<Self, String> {
+    pub fn new(definition: &Definition, columns: Columns) -> Result<Self, String> {
         if let Some(twice) = repeated(&columns) {
             return Err(format!(
                 "the query has two columns named {twice}; give each its own name with AS"
@@ -84,7 +85,10 @@ impl Layout {
     }
 
     /// Appends the row as an object.
-    fn object(&self, row: Row<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// Names the column that could not be encoded, and why; `out` may hold a part.
+    pub fn object(&self, row: Row<'_>, out: &mut Vec<u8>) -> Result<(), String> {
         out.push(b'{');
         for (at, name, prefix) in &self.stored {
             out.extend_from_slice(prefix);

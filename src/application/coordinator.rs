@@ -29,6 +29,8 @@ const GRACE_OVER: &str = "the run was stopped before the cache answered";
 /// How one run is to be done. Belongs to the run, never to shared state.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Stands before every key; a key asked for by name may have it or not.
+    pub prefix: String,
     /// Batches in flight.
     pub concurrency: usize,
     /// Keys a batch.
@@ -162,6 +164,7 @@ impl<'a> Run<'a> {
                 status: Status::Completed,
                 stats: Stats::default(),
                 errors: Vec::new(),
+                absent: 0,
                 not_found: Vec::new(),
             },
             started: false,
@@ -189,13 +192,13 @@ impl<'a> Run<'a> {
     /// Each key to the strategy whose template fixes most of it.
     fn route(&mut self, keys: Vec<String>) -> BTreeMap<usize, Vec<String>> {
         let mut routes: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-        let strategies = self.coordinator.strategies.iter().enumerate();
         for key in keys {
-            let matching = strategies
-                .clone()
-                .filter(|(_, s)| !s.spec().key.read(&key).is_empty());
-            match matching.max_by_key(|(_, s)| s.spec().key.literal_len()) {
-                Some((index, _)) => routes.entry(index).or_default().push(key),
+            let with_prefix = || format!("{}{key}", self.coordinator.options.prefix);
+            let found = self.maker(&key).map(|index| (index, key.clone()));
+            let found = found
+                .or_else(|| Some(with_prefix()).and_then(|key| Some((self.maker(&key)?, key))));
+            match found {
+                Some((index, key)) => routes.entry(index).or_default().push(key),
                 None => {
                     self.unmatched_total += 1;
                     keep(&mut self.unmatched, || printable(key.as_bytes()));
@@ -203,6 +206,14 @@ impl<'a> Run<'a> {
             }
         }
         routes
+    }
+
+    /// The strategy that makes a key.
+    fn maker(&self, key: &str) -> Option<usize> {
+        let strategies = self.coordinator.strategies.iter().enumerate();
+        let matching = strategies.filter(|(_, s)| !s.spec().key.read(key).is_empty());
+        let best = matching.max_by_key(|(_, s)| s.spec().key.literal_len());
+        best.map(|(index, _)| index)
     }
 
     fn begin(&mut self, index: usize, expected: Option<u64>) {
@@ -359,6 +370,7 @@ impl Tally {
     fn count_unsent(&mut self, batch: &mut EntryBatch, named: bool) {
         let report = &mut self.report;
         report.stats.skipped += batch.absent.len() as u64;
+        report.absent += batch.absent.len() as u64;
         report.stats.failed += batch.failed.len() as u64;
         for key in batch.absent.drain(..).filter(|_| named) {
             keep(&mut report.not_found, || key);

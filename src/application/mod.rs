@@ -1,5 +1,6 @@
 //! The use case: run strategies against a cache. Knows the databases and caches only as ports.
 
+pub mod assemble;
 pub mod compose;
 pub mod coordinator;
 pub mod event;
@@ -7,5 +8,3 @@ pub mod ports;
 pub mod query_strategy;
 pub mod selection;
 pub mod stop;
-
-mod assemble;

@@ -19,7 +19,7 @@ pub trait WarmupStrategy: Send + Sync {
     /// comes in [`EntryBatch::failed`]; an `Err` ends the strategy.
     fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>>;
 
-    /// About how many keys [`Ask::all`] gives, if that is cheap to know: the length of a progress
+    /// About how many keys [`Wanted::All`] gives, if that is cheap to know: the length of a progress
     /// bar, nothing else.
     fn estimate(&self, limit: Option<u64>) -> BoxFuture<'_, Option<u64>>;
 }

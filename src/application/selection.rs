@@ -1,24 +1,27 @@
 //! Which strategies a command is about.
 
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::strategy::{Definition, StrategyId};
+use crate::domain::strategy::Definition;
 
 /// What was asked for, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     All,
     Contexts(Vec<String>),
-    Strategies(Vec<StrategyId>),
+    /// `CONTEXT/NAME` each.
+    Strategies(Vec<String>),
     /// The strategies that make these keys.
     Keys(Vec<String>),
 }
 
 /// What narrows a selection down.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Filter {
     /// Only strategies with one of these tags; empty: all.
     pub tags: Vec<String>,
-    pub exclude: Vec<StrategyId>,
+    pub exclude: Vec<String>,
+    /// What a name in `exclude` that does not exist is: it may stand on the command line or in a file.
+    pub exclude_kind: FailureKind,
 }
 
 /// The definitions that are meant, of those there are. Names are looked up, never interpreted.
@@ -55,12 +58,15 @@ pub fn select(
         }
         Selection::Strategies(wanted) => {
             for id in wanted {
-                known("strategy", &id.to_string(), ids())?;
+                known("strategy", id, ids())?;
             }
         }
     }
     for id in &filter.exclude {
-        known("strategy", &id.to_string(), ids())?;
+        known("strategy", id, ids()).map_err(|failure| Failure {
+            kind: filter.exclude_kind,
+            ..failure
+        })?;
     }
     for tag in &filter.tags {
         known(
@@ -74,12 +80,12 @@ pub fn select(
         let named = match selection {
             Selection::All => true,
             Selection::Contexts(names) => names.contains(&spec.id.context),
-            Selection::Strategies(ids) => ids.contains(&spec.id),
+            Selection::Strategies(ids) => ids.contains(&spec.id.to_string()),
             Selection::Keys(keys) => keys.iter().any(|key| !spec.key.read(key).is_empty()),
         };
         let tagged =
             filter.tags.is_empty() || spec.tags.iter().any(|tag| filter.tags.contains(tag));
-        named && tagged && !filter.exclude.contains(&spec.id)
+        named && tagged && !filter.exclude.contains(&spec.id.to_string())
     };
     let selected: Vec<Definition> = all.into_iter().filter(meant).collect();
     if selected.is_empty() && !matches!(selection, Selection::Keys(_)) {
@@ -102,7 +108,10 @@ fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {
         format!("there is no {kind} `{wanted}`"),
         why,
     );
-    match nearest(wanted, names.iter().map(String::as_str)) {
+    // The context is easily forgotten.
+    let bare = |name: &&String| name.rsplit('/').next() == Some(wanted);
+    let meant = names.iter().find(bare).map(String::as_str);
+    match meant.or_else(|| nearest(wanted, names.iter().map(String::as_str))) {
         Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
         None => failure,
     }

@@ -365,7 +365,7 @@ fn complete(
     let value = match (fields.value, coded(id).is_some()) {
         (Some(_), true) => return Err(("value", "this strategy makes its value itself".into())),
         (Some(value), false) => value,
-        (None, true) => Shape::Text,
+        (None, true) => Shape::Object,
         (None, false) => return Err(missing("value")()),
     };
     if fields.limit == Some(0) {
@@ -373,6 +373,9 @@ fn complete(
             "limit",
             "0 would warm nothing; leave it out for all rows, or set enabled = false".into(),
         ));
+    }
+    if coded(id).is_some() && fields.limit.is_some() {
+        return Err(("limit", "this strategy is made of all its rows".into()));
     }
     if value == Shape::List && fields.limit.is_some() {
         return Err((

@@ -16,6 +16,7 @@ use sqlparser::ast::{
     Statement, TableFactor, Visit as _, Visitor,
 };
 use sqlparser::dialect::{self, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Tokenizer};
 
@@ -24,9 +25,12 @@ use crate::domain::Dialect;
 /// The longest SQL text that is checked, in bytes. It bounds the depth of the parsed tree.
 pub const MAX_SQL_BYTES: usize = 16 * 1024;
 
+/// The most joins that are parsed: each one that waits for its ON takes much of the stack.
+const MAX_JOINS: usize = 100;
+
 /// Deep enough for whatever fits into [`MAX_SQL_BYTES`]: the parser limits how deeply parentheses
 /// nest, but not a chain of joins or operators, which would overflow a worker thread's stack.
-const STACK_BYTES: usize = 128 * 1024 * 1024;
+const STACK_BYTES: usize = 32 * 1024 * 1024;
 
 /// Table functions that read nothing but their arguments.
 const TABLE_FUNCTIONS: &str = "generate_series generate_subscripts json_array_elements \
@@ -222,10 +226,24 @@ fn parse<T>(
     let tokens = Tokenizer::new(dialect, text)
         .tokenize_with_location()
         .map_err(ParserError::from)?;
+    let joins = tokens.iter().filter(|token| is_join(&token.token)).count();
+    if joins > MAX_JOINS {
+        return Err(SqlRefused::TooDeep);
+    }
     let mut parser = Parser::new(dialect).with_tokens_with_locations(tokens);
     let parsed = rule(&mut parser)?;
     parser.expect_token(&Token::EOF)?;
     Ok(parsed)
+}
+
+fn is_join(token: &Token) -> bool {
+    let Token::Word(word) = token else {
+        return false;
+    };
+    matches!(
+        word.keyword,
+        Keyword::JOIN | Keyword::STRAIGHT_JOIN | Keyword::APPLY
+    )
 }
 
 /// The engine wraps the query and puts its own ORDER BY and LIMIT around it.
@@ -433,8 +451,8 @@ impl Reader<'_> {
         };
         let hint = match nearest(&table, self.owns) {
             _ if parts.len() == 1 && self.is_defined_around(parts[0]) => {
-                "The WITH query of that name is not in scope there: define it earlier in the same WITH, or write WITH \
-                 RECURSIVE if it reads itself. "
+                "The WITH query of that name is not in scope there: define it earlier in the same \
+                 WITH, or write WITH RECURSIVE if it reads itself. "
                     .to_owned()
             }
             Some(entry) => format!("Did you mean `{entry}`? "),
@@ -559,18 +577,14 @@ fn harmless_text(sql: &str, dialect: Dialect) -> Result<String, SqlRefused> {
                 harmless.extend(piece.iter().map(|&c| if c == '\n' { c } else { ' ' }))
             }
             Kind::String { delimiter } => {
-                let pad = " ".repeat(delimiter - 1);
                 let quote = if piece[0] == '"' { '"' } else { '\'' };
-                let inside = piece[delimiter..piece.len() - delimiter].iter();
-                harmless.extend([pad.as_str(), quote.encode_utf8(&mut [0; 4])]);
-                harmless.extend(inside.map(|&c| {
-                    if matches!(c, '\'' | '"' | '\\') {
-                        'x'
-                    } else {
-                        c
-                    }
+                let (open, close) = (delimiter - 1, piece.len() - delimiter);
+                harmless.extend(piece.iter().enumerate().map(|(i, &c)| match c {
+                    _ if i == open || i == close => quote,
+                    _ if i < open || i > close => ' ',
+                    '\'' | '"' | '\\' => 'x',
+                    _ => c,
                 }));
-                harmless.extend([quote.encode_utf8(&mut [0; 4]), pad.as_str()]);
             }
         }
         at = end;
@@ -617,8 +631,8 @@ impl Lexer<'_> {
             self.may_escape = false;
         }
         match (c, self.dialect) {
-            ('-', _) if self.is_line_comment(at) => Ok((Kind::Comment, self.line_end(at))),
-            ('#', Mysql) => Ok((Kind::Comment, self.line_end(at))),
+            ('-', _) if self.starts(at, "--") => self.line_comment(at),
+            ('#', Mysql) => self.line_comment(at),
             ('/', _) if self.starts(at, "/*") => self.comment(at),
             ('\'', _) | ('"', Mysql) => {
                 self.may_escape = true;
@@ -661,17 +675,19 @@ impl Lexer<'_> {
         length.map_or(self.text.len(), |length| at + length)
     }
 
-    /// `5--1` is a subtraction in MySQL.
-    fn is_line_comment(&self, at: usize) -> bool {
+    fn line_comment(&self, at: usize) -> Lexed {
         let blank = |c: &char| c.is_ascii_whitespace() || c.is_ascii_control();
-        self.starts(at, "--")
-            && (self.dialect != Dialect::Mysql || self.text.get(at + 2).is_none_or(blank))
-    }
-
-    fn line_end(&self, at: usize) -> usize {
-        self.run(at, |c| {
-            c != '\n' && (c != '\r' || self.dialect != Dialect::Postgres)
-        })
+        // `5--1` is a subtraction in MySQL, and a comment for others.
+        if self.dialect == Dialect::Mysql
+            && self.text[at] == '-'
+            && !self.text.get(at + 2).is_none_or(blank)
+        {
+            return Err(
+                "two minus signs run together. Put a space between them, or after them for a comment.",
+            );
+        }
+        let ends = |c| c == '\n' || (c == '\r' && self.dialect == Dialect::Postgres);
+        Ok((Kind::Comment, self.run(at, |c| !ends(c))))
     }
 
     fn comment(&self, at: usize) -> Lexed {
@@ -778,4 +794,159 @@ impl Lexer<'_> {
 
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Dialect::{Mysql, Postgres, Sqlite};
+    use super::*;
+
+    fn refusal(dialect: Dialect, sql: &str) -> Option<String> {
+        let owns = ["orders", "order_items", "sales.refunds"].map(str::to_owned);
+        check(sql, dialect, &owns)
+            .err()
+            .map(|refused| refused.to_string())
+    }
+
+    #[rustfmt::skip]
+    const ACCEPTED: &[(Dialect, &str)] = &[
+        (Postgres, "SELECT * FROM Orders o JOIN sales.refunds r USING (id) -- both are ours"),
+        (Postgres, "VALUES (1, 'a'), (2, 'b')"),
+        (Postgres, "SELECT DISTINCT ON (user_id) * FROM orders ORDER BY user_id, id DESC"),
+        (Postgres, "(SELECT 1 FROM orders LIMIT 2) UNION ALL (SELECT 2 FROM orders LIMIT 2)"),
+        (Postgres, "SELECT * FROM orders o, LATERAL (SELECT * FROM order_items i WHERE i.order_id = o.id ORDER BY 1 LIMIT 3) l"),
+        (Postgres, "SELECT id, tag FROM orders, unnest(tags) tag, pg_catalog.generate_series(1, 3)"),
+        (Postgres, "SELECT a LIKE 'x\\_' ESCAPE '\\', E'\\\\', $$it's FROM users$$, b @> '{}' FROM orders"),
+        (Postgres, "WITH users AS (SELECT * FROM orders) SELECT * FROM users, \"users\" u"),
+        (Postgres, "WITH RECURSIVE a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a"),
+        (Postgres, "WITH users AS (SELECT 1) SELECT * FROM (WITH b AS (SELECT * FROM users) SELECT * FROM b) q"),
+        (Mysql, "SELECT REPLACE(a, '\\\\', '/'), \"it's\" FROM `Orders` # FROM users"),
+        (Mysql, "SELECT 1 FROM DUAL"),
+        (Mysql, "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"),
+        (Mysql, "SELECT * FROM orders, JSON_TABLE(items, '$[*]' COLUMNS (sku TEXT PATH '$.sku')) j"),
+        (Sqlite, "SELECT [a], 'b\\' FROM ORDERS, json_each(orders.items)"),
+    ];
+
+    #[test]
+    fn accepts_what_reads_owned_tables_only() {
+        for &(dialect, sql) in ACCEPTED {
+            assert_eq!(refusal(dialect, sql), None, "{dialect:?}: {sql}");
+        }
+    }
+
+    #[rustfmt::skip]
+    const REFUSED: &[(Dialect, &str, &str)] = &[
+        (Postgres, "", "Write one SELECT"),
+        (Postgres, "DROP VIEW v", "cannot be read as one query"),
+        (Postgres, "SELECT 1) q, (SELECT 2", "found: ) at line 1, column 9"),
+        (Postgres, "SELECT 1 FROM orders;", "Drop it"),
+        (Postgres, "DELETE FROM orders", "The SQL writes (DELETE)"),
+        (Postgres, "WITH x AS (UPDATE orders SET a = 1 RETURNING *) SELECT * FROM x", "writes (UPDATE)"),
+        (Postgres, "SELECT * INTO x FROM orders", "INTO"),
+        (Postgres, "SELECT * FROM (SELECT * FROM orders FOR UPDATE) q", "locks rows"),
+        (Postgres, "TABLE users", "TABLE form"),
+        (Postgres, "SELECT * FROM orders LIMIT 5", "`order_by` and `limit`"),
+        (Postgres, "(SELECT * FROM orders FETCH FIRST ROW ONLY)", "`order_by` and `limit`"),
+        (Postgres, "SELECT * FROM orders ORDER BY id", "`order_by` and `limit`"),
+        // Foreign tables, wherever they stand.
+        (Postgres, "SELECT *\nFROM users", "Line 2, column 6: the query reads table `users`, which is not in `owns` (`orders`, `order_items`, `sales.refunds`). Add it"),
+        (Postgres, "SELECT * FROM ordres", "Did you mean `orders`?"),
+        (Postgres, "SELECT * FROM \"Orders\"", "Did you mean `orders`?"),
+        (Postgres, "SELECT * FROM public.orders", "table `public.orders`"),
+        (Postgres, "SELECT * FROM refunds", "Did you mean `sales.refunds`?"),
+        (Postgres, "SELECT * FROM \"sales.refunds\"", "reads table"),
+        (Postgres, "SELECT count(*) FILTER (WHERE EXISTS (SELECT 1 FROM users)) FROM orders", "`users`"),
+        (Postgres, "SELECT 1 FROM generate_series(1, (SELECT max(id) FROM users))", "`users`"),
+        (Postgres, "SELECT 1 UNION SELECT 2 EXCEPT SELECT id FROM users", "`users`"),
+        (Sqlite, "SELECT 1 FROM orders WHERE id IN users", "found: users"),
+        // WITH names out of scope.
+        (Postgres, "WITH users AS (SELECT * FROM users) SELECT * FROM users", "not in scope there"),
+        (Postgres, "WITH a AS (SELECT * FROM users), users AS (SELECT 1) SELECT * FROM a", "not in scope there"),
+        (Postgres, "WITH users AS (SELECT 1) SELECT * FROM public.users", "`public.users`"),
+        (Postgres, "(WITH users AS (SELECT 1) SELECT * FROM users) UNION SELECT * FROM users", "column 68"),
+        (Postgres, "WITH \"Users\" AS (SELECT 1) SELECT * FROM users", "`users`"),
+        (Mysql, "WITH RECURSIVE a AS (SELECT * FROM users), users AS (SELECT 1) SELECT * FROM a", "not in scope there"),
+        (Mysql, "WITH users AS (SELECT 1) SELECT * FROM (WITH b AS (SELECT * FROM users) SELECT * FROM b) q", "not in scope there"),
+        (Mysql, "WITH users AS (SELECT 1) SELECT * FROM Users", "`Users`"),
+        // Functions.
+        (Postgres, "SELECT * FROM dblink('x', 'SELECT 1') AS t(a int)", "`dblink` in FROM"),
+        (Postgres, "SELECT * FROM ONLY (users)", "`ONLY` in FROM"),
+        (Postgres, "SELECT pg_catalog.query_to_xml('SELECT 1', true, true, '')", "query_to_xml` is refused"),
+        (Postgres, "SELECT 1 FROM orders WHERE \"pg_sleep\"(1) IS NULL", "pg_sleep"),
+        (Postgres, "SELECT U&\"pg\\005fsleep\"(1)", "U& escapes"),
+        (Mysql, "SELECT {fn LOAD_FILE('/etc/passwd')}", "`LOAD_FILE` is refused"),
+        (Sqlite, "SELECT * FROM pragma_table_info('users')", "pragma_table_info"),
+        // Tricks that hide a table from one of two readers.
+        (Mysql, "SELECT 1 /*! , (SELECT id FROM users) */", "run what is inside"),
+        (Mysql, "SELECT '\\', (SELECT id FROM users) -- '", "two quotes"),
+        (Mysql, "SELECT 1.5FROM users", "run together"),
+        (Mysql, "SELECT 1 --/**/`a`FROM users", "two minus signs"),
+        (Mysql, "SELECT $$, (SELECT id FROM users), $$ FROM orders", "variable"),
+        (Postgres, "SELECT E'a'\n'\\'', (SELECT id FROM users) --'", "two quotes"),
+        (Postgres, "SELECT 1 |-- '\n (SELECT id FROM users) --'", "`users`"),
+        (Postgres, "SELECT /* /* */ ' */ (SELECT id FROM users) /* ' */", "`/*` inside"),
+        (Postgres, "SELECT a$$b, (SELECT id FROM users), c$$d FROM orders", "`users`"),
+        (Postgres, "SELECT 1 --\r, (SELECT id FROM users)", "`users`"),
+        (Postgres, "SELECT 1 FROM\u{a0}users", "outside of quotes"),
+        (Sqlite, "SELECT '\\' FROM users --'", "`users`"),
+        (Sqlite, "SELECT * FROM 'users'", "is a string"),
+    ];
+
+    #[test]
+    fn refuses_with_the_reason() {
+        for &(dialect, sql, words) in REFUSED {
+            let text =
+                refusal(dialect, sql).unwrap_or_else(|| panic!("accepted {dialect:?}: {sql}"));
+            assert!(text.contains(words), "{dialect:?}: {sql}\n{text}");
+        }
+    }
+
+    #[test]
+    fn survives_what_is_deep_or_long() {
+        for piece in [
+            "(",
+            "(SELECT ",
+            "+1",
+            " JOIN a",
+            " UNION SELECT 1",
+            " REGEXP a",
+            "::a",
+            "CASE ",
+        ] {
+            for size in [MAX_SQL_BYTES - 32, 2 * MAX_SQL_BYTES] {
+                let sql = format!("SELECT 1 FROM users {}", piece.repeat(size / piece.len()));
+                for dialect in [Postgres, Mysql, Sqlite] {
+                    assert!(refusal(dialect, &sql).is_some(), "{dialect:?}: {piece}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn order_by_is_plain_columns() {
+        let columns =
+            |dialect, text| order_by_columns(text, dialect).map_err(|error| error.to_string());
+        let names = |names: &[&str]| Ok(names.iter().map(|name| name.to_string()).collect());
+        assert_eq!(
+            columns(Postgres, "Created_At DESC NULLS LAST, \"Id\""),
+            names(&["created_at", "Id"])
+        );
+        assert_eq!(columns(Mysql, "`a` ASC, B"), names(&["a", "B"]));
+        for (dialect, text, words) in [
+            (Postgres, "", "cannot be read"),
+            (Postgres, "a,", "cannot be read"),
+            (Postgres, "a LIMIT 5", "cannot be read"),
+            (Postgres, "a; DROP VIEW v", "semicolon"),
+            (Postgres, "a -- b", "comment"),
+            (Postgres, "1", "`1`"),
+            (Postgres, "o.a", "`o.a`"),
+            (Postgres, "lower(a)", "`lower(a)`"),
+            (Postgres, "(SELECT 1 FROM users)", "no plain column"),
+            (Postgres, "a USING <", "ASC or DESC"),
+            (Mysql, "a NULLS LAST", "MySQL and MariaDB do not know"),
+        ] {
+            let error = columns(dialect, text).expect_err(text);
+            assert!(error.contains(words), "{text}\n{error}");
+        }
+    }
 }

@@ -21,6 +21,15 @@ enum Part {
     Column(String),
 }
 
+impl Part {
+    fn literal(&self) -> &str {
+        match self {
+            Self::Literal(text) => text,
+            Self::Column(_) => "",
+        }
+    }
+}
+
 /// Why a text is no template.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
@@ -116,6 +125,17 @@ impl KeyTemplate {
         columns
     }
 
+    /// The one key of a template without columns.
+    pub fn literal(&self) -> Option<String> {
+        match self.parts.as_slice() {
+            // A prefix is a part of its own.
+            parts if parts.iter().all(|part| matches!(part, Part::Literal(_))) => {
+                Some(parts.iter().map(Part::literal).collect())
+            }
+            _ => None,
+        }
+    }
+
     /// Two templates of one shape make the same keys, whatever their columns are called.
     pub fn shape(&self) -> String {
         let parts = self.parts.iter().map(|part| match part {
@@ -127,11 +147,7 @@ impl KeyTemplate {
 
     /// How much of a key the template fixes: of two that match, the longer one is meant.
     pub fn literal_len(&self) -> usize {
-        let lengths = self.parts.iter().map(|part| match part {
-            Part::Literal(text) => text.len(),
-            Part::Column(_) => 0,
-        });
-        lengths.sum()
+        self.parts.iter().map(|part| part.literal().len()).sum()
     }
 
     /// The template with each column's place among `names`.

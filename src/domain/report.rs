@@ -79,6 +79,8 @@ pub struct StrategyReport {
     pub stats: Stats,
     /// The first [`KEPT_ERRORS`] keys that failed or are unknown.
     pub errors: Vec<KeyError>,
+    /// Of the skipped keys those that have no data.
+    pub absent: u64,
     /// Keys that were asked for by name and have no row, the first [`KEPT_ERRORS`].
     pub not_found: Vec<String>,
 }
@@ -116,6 +118,17 @@ pub struct Report {
 }
 
 impl Report {
+    /// Of a run that was stopped before it began.
+    pub fn stopped_before(stop: Stop) -> Self {
+        Self {
+            strategies: Vec::new(),
+            elapsed: Duration::ZERO,
+            stopped: Some(stop),
+            unmatched: Vec::new(),
+            unmatched_total: 0,
+        }
+    }
+
     pub fn totals(&self) -> Stats {
         let mut totals = Stats::default();
         for strategy in &self.strategies {
@@ -136,7 +149,10 @@ impl Report {
             {
                 Outcome::Incomplete
             }
-            None if totals.total() == 0 => Outcome::Empty,
+            // Keys without data are nothing to warm; keys that are there already are.
+            None if totals.total() == self.strategies.iter().map(|s| s.absent).sum::<u64>() => {
+                Outcome::Empty
+            }
             None => Outcome::Complete,
         }
     }
@@ -230,6 +246,7 @@ mod tests {
                     ..Stats::default()
                 },
                 errors: Vec::new(),
+                absent: 0,
                 not_found: Vec::new(),
             }],
             elapsed: Duration::ZERO,

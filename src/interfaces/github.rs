@@ -1,4 +1,5 @@
-//! GitHub Actions: an annotation for each failed strategy, and the table in the job's summary.
+//! GitHub Actions: an annotation for each failed strategy (a
+//! warning for one that lost keys), and the table in the job's summary.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -7,9 +8,6 @@ use super::document::Document;
 use super::output::note;
 use crate::domain::failure::Failure;
 use crate::domain::report::{Report, Status};
-
-/// GitHub drops what is beyond, without a word.
-const SHOWN_ANNOTATIONS: usize = 10;
 
 /// A summary over 1 MiB makes the upload fail.
 const SUMMARY_BYTES: usize = 512 * 1024;
@@ -23,17 +21,17 @@ pub fn report(report: &Report, document: &Document) {
     if !is_here() {
         return;
     }
-    let failed = report.strategies.iter().filter_map(|strategy| {
-        let wrong = strategy.stats.failed + strategy.stats.unknown;
-        let message = match &strategy.status {
-            Status::Failed(failure) => failure.to_string(),
-            _ if wrong > 0 => format!("{wrong} of {} keys were not warmed", strategy.stats.total()),
-            _ => return None,
-        };
-        Some((strategy.id.to_string(), message))
-    });
-    for (id, message) in failed.take(SHOWN_ANNOTATIONS) {
-        note(&annotation(&id, &message));
+    for strategy in &report.strategies {
+        let (id, stats) = (strategy.id.to_string(), &strategy.stats);
+        let wrong = stats.failed + stats.unknown;
+        match &strategy.status {
+            Status::Failed(failure) => note(&annotation("error", &id, &failure.to_string())),
+            _ if wrong > 0 => {
+                let message = format!("{wrong} of {} keys were not warmed", stats.total());
+                note(&annotation("warning", &id, &message));
+            }
+            _ => {}
+        }
     }
     if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY") {
         let mut text = format!(
@@ -56,12 +54,12 @@ pub fn report(report: &Report, document: &Document) {
 /// Annotates a run that could not start.
 pub fn failure(failure: &Failure) {
     if is_here() {
-        note(&annotation("run", &failure.to_string()));
+        note(&annotation("error", "run", &failure.to_string()));
     }
 }
 
 /// A workflow command. What comes from outside is escaped, so that it cannot become another one.
-fn annotation(title: &str, message: &str) -> String {
+fn annotation(level: &str, title: &str, message: &str) -> String {
     let data = |text: &str| {
         text.replace('%', "%25")
             .replace('\r', "%0D")
@@ -69,7 +67,7 @@ fn annotation(title: &str, message: &str) -> String {
     };
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
     format!(
-        "::error title=shopwarm {}::{}\n",
+        "::{level} title=shopwarm {}::{}\n",
         property(title),
         data(message)
     )
@@ -79,7 +77,7 @@ fn annotation(title: &str, message: &str) -> String {
 mod tests {
     #[test]
     fn an_annotation_stays_one() {
-        let text = super::annotation("a:b,c", "50%\n::set-output name=x::y");
+        let text = super::annotation("error", "a:b,c", "50%\n::set-output name=x::y");
         assert_eq!(
             text,
             "::error title=shopwarm a%3Ab%2Cc::50%25%0A::set-output name=x::y\n"

@@ -34,7 +34,7 @@ pub struct OutputFlags {
     #[arg(short, long, global = true, env = "SHOPWARM_QUIET", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub quiet: bool,
     /// Show more: every kept error, every field
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "SHOPWARM_VERBOSE", hide_env_values = true)]
     pub verbose: u8,
     /// When to colour
     #[arg(

@@ -8,7 +8,7 @@ use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, Prog
 use serde_json::json;
 
 use super::output::{ProgressForm, note};
-use super::report::{seconds, strategy_json};
+use super::report::{keys, seconds, strategy_json};
 use crate::application::event::{Event, Reporter};
 use crate::domain::report::{Stats, Status, StrategyReport};
 use crate::domain::strategy::StrategyId;
@@ -102,9 +102,9 @@ impl Bars {
         );
         let stats = &report.stats;
         bar.finish_with_message(format!(
-            "{mark} {:name$} {} keys in {} {}",
+            "{mark} {:name$} {} in {} {}",
             report.id.to_string(),
-            HumanCount(stats.total()),
+            keys(stats.total()),
             seconds(stats.elapsed),
             wrong(stats),
         ));
@@ -198,8 +198,8 @@ impl Drop for Lines {
 fn progress_line(stats: &Stats, elapsed: Duration) -> String {
     let stats = Stats { elapsed, ..*stats };
     let mut line = format!(
-        "{} keys in {}, {} keys/s",
-        HumanCount(stats.total()),
+        "{} in {}, {} keys/s",
+        keys(stats.total()),
         seconds(elapsed),
         HumanCount(stats.keys_per_second() as u64)
     );
@@ -240,7 +240,7 @@ impl Reporter for Lines {
 }
 
 /// The engine's events, a JSON object a line.
-struct Events(Mutex<Option<Instant>>);
+struct Events(Mutex<Option<(StrategyId, Instant)>>);
 
 impl Reporter for Events {
     fn report(&self, event: &Event<'_>) {
@@ -254,10 +254,12 @@ impl Reporter for Events {
             }
             Event::Progress { id, stats } => {
                 let mut last = lock(&self.0);
-                if last.is_some_and(|last| last.elapsed() < EVENT_EVERY) {
+                let recent =
+                    |last: &(StrategyId, Instant)| last.0 == **id && last.1.elapsed() < EVENT_EVERY;
+                if last.as_ref().is_some_and(recent) {
                     return;
                 }
-                *last = Some(Instant::now());
+                *last = Some(((*id).clone(), Instant::now()));
                 json!({
                     "event": "progress", "id": id.to_string(), "total": stats.total(), "warmed": stats.warmed,
                     "skipped": stats.skipped, "failed": stats.failed, "unknown": stats.unknown,

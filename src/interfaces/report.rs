@@ -81,7 +81,7 @@ struct StrategyJson<'a> {
     context: &'a str,
     name: &'a str,
     priority: i32,
-    ttl_seconds: f64,
+    ttl_seconds: serde_json::Number,
     status: &'static str,
     #[serde(flatten)]
     counts: CountsJson,
@@ -121,7 +121,7 @@ impl<'a> From<&'a StrategyReport> for StrategyJson<'a> {
             context: &report.id.context,
             name: &report.id.name,
             priority: report.priority,
-            ttl_seconds: report.ttl.as_secs_f64(),
+            ttl_seconds: whole_seconds(report.ttl),
             status: report.status.name(),
             counts: (&report.stats).into(),
             elapsed_ms: millis(report.stats.elapsed),
@@ -133,6 +133,13 @@ impl<'a> From<&'a StrategyReport> for StrategyJson<'a> {
             not_found: &report.not_found,
         }
     }
+}
+
+/// Without a fraction where there is none.
+fn whole_seconds(ttl: Duration) -> serde_json::Number {
+    let fraction =
+        (ttl.subsec_nanos() > 0).then(|| serde_json::Number::from_f64(ttl.as_secs_f64()));
+    fraction.flatten().unwrap_or_else(|| ttl.as_secs().into())
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -300,29 +307,14 @@ fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
             }
         }
         if !strategy.not_found.is_empty() {
-            let shown: Vec<_> = strategy
-                .not_found
-                .iter()
-                .map(|key| shortened(key, SHOWN_KEY))
-                .collect();
-            lines.push(format!(
-                "  {}: no row for {}",
-                strategy.id,
-                shown.join(", ")
-            ));
+            let list = listed(&strategy.not_found, strategy.absent);
+            lines.push(format!("  {}: no row for {list}", strategy.id));
         }
     }
     if report.unmatched_total > 0 {
-        let shown: Vec<_> = report
-            .unmatched
-            .iter()
-            .map(|key| shortened(key, SHOWN_KEY))
-            .collect();
-        lines.push(format!(
-            "✗ {} of no strategy: {}",
-            keys(report.unmatched_total),
-            shown.join(", ")
-        ));
+        let list = listed(&report.unmatched, report.unmatched_total);
+        let total = keys(report.unmatched_total);
+        lines.push(format!("✗ {total} of no strategy: {list}"));
     }
     lines.push(format!(
         "{}: {} of {} warmed in {}",
@@ -340,6 +332,18 @@ fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
     lines.join("\n") + "\n"
 }
 
-fn keys(n: u64) -> String {
+/// The kept ones of `total` keys.
+fn listed(kept: &[String], total: u64) -> String {
+    let shown: Vec<_> = kept.iter().map(|key| shortened(key, SHOWN_KEY)).collect();
+    let rest = total.saturating_sub(shown.len() as u64);
+    let more = if rest > 0 {
+        format!(" and {} more", HumanCount(rest))
+    } else {
+        String::new()
+    };
+    format!("{}{more}", shown.join(", "))
+}
+
+pub fn keys(n: u64) -> String {
     format!("{} key{}", HumanCount(n), if n == 1 { "" } else { "s" })
 }

@@ -7,11 +7,12 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 
+use crate::application::assemble::Layout;
 use crate::application::compose;
 use crate::application::ports::{Ask, Query, RowSource, Wanted, WarmupStrategy};
 use crate::domain::entry::{EntryBatch, KeyError};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::row::{Columns, Row};
+use crate::domain::row::Row;
 use crate::domain::strategy::{Definition, StrategySpec};
 
 /// Prepares the tree's query.
@@ -31,7 +32,7 @@ struct CategoryTree {
     definition: Definition,
     source: Arc<dyn RowSource>,
     sql: String,
-    columns: Columns,
+    layout: Layout,
     id: usize,
     parent: usize,
 }
@@ -55,10 +56,11 @@ impl CategoryTree {
                 },
                 _ => failure,
             })?;
-        let place = |name: &str| columns.iter().position(|column| column.name == name);
-        if !definition.spec.key.columns().is_empty() {
+        let layout = Layout::new(&definition, columns).map_err(|why| invalid(&why))?;
+        if definition.spec.key.literal().is_none() {
             return Err(invalid("a tree has one key: its template takes no column"));
         }
+        let place = |name: &str| layout.columns.iter().position(|column| column.name == name);
         let (Some(id), Some(parent)) = (place("id"), place("parent_id")) else {
             return Err(invalid("its query must return id and parent_id"));
         };
@@ -66,7 +68,7 @@ impl CategoryTree {
             id,
             parent,
             sql,
-            columns,
+            layout,
             source,
             definition,
         })
@@ -78,8 +80,8 @@ impl CategoryTree {
             label: self.definition.spec.id.to_string(),
             sql: self.sql.clone(),
             params: Vec::new(),
-            columns: self.columns.clone(),
-            hints: vec![None; self.columns.len()],
+            columns: self.layout.columns.clone(),
+            hints: self.layout.hints.clone(),
         });
         let mut batch = EntryBatch::default();
         let mut nodes = Vec::new();
@@ -108,34 +110,19 @@ impl CategoryTree {
 
     fn node(&self, row: Row<'_>) -> Result<Node, String> {
         let text = |at: usize| {
-            let text = row
-                .text(at)
-                .map_err(|e| format!("column {}: {e}", self.columns[at].name))?;
+            let name = &self.layout.columns[at].name;
+            let text = row.text(at).map_err(|e| format!("column {name}: {e}"))?;
             Ok::<_, String>(text.map(std::borrow::Cow::into_owned))
         };
         let id = text(self.id)?.ok_or("column id is NULL")?;
         let parent = text(self.parent)?;
-        let mut fields = Vec::new();
-        for (at, column) in self.columns.iter().enumerate() {
-            if !column.name.starts_with('_') {
-                let json = row.json(at).map_err(|e| {
-                    format!(
-                        "column {} of category {}: {e}",
-                        column.name,
-                        String::from_utf8_lossy(&id)
-                    )
-                })?;
-                fields.extend_from_slice(
-                    serde_json::Value::from(column.name.as_str())
-                        .to_string()
-                        .as_bytes(),
-                );
-                fields.push(b':');
-                fields.extend_from_slice(json);
-                fields.push(b',');
-            }
-        }
-        Ok(Node { id, parent, fields })
+        let mut object = Vec::new();
+        let category = String::from_utf8_lossy(&id);
+        let encoded = self.layout.object(row, &mut object);
+        encoded.map_err(|error| format!("category {category}: {error}"))?;
+        // Left open: its children follow.
+        object.pop();
+        Ok(Node { id, parent, object })
     }
 }
 
@@ -145,8 +132,7 @@ impl WarmupStrategy for CategoryTree {
     }
 
     fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
-        // Without columns the template is the key, once its braces are read.
-        let key = self.definition.spec.key.shape().replace("{{", "{");
+        let key = self.definition.spec.key.literal().unwrap_or_default();
         match ask.keys {
             Wanted::Named(keys) if !keys.contains(&key) => stream::empty().boxed(),
             Wanted::Named(_) => stream::once(async move {
@@ -169,8 +155,8 @@ impl WarmupStrategy for CategoryTree {
 struct Node {
     id: Vec<u8>,
     parent: Option<Vec<u8>>,
-    /// `"id":...,"name":...,` with the comma at the end.
-    fields: Vec<u8>,
+    /// `{"id":...,"name":...`, without the brace that closes it.
+    object: Vec<u8>,
 }
 
 /// Appends the nodes as a JSON array of trees. A category whose parent is not there stands at the
@@ -213,9 +199,8 @@ fn write_tree(
             if !matches!(out.last(), Some(b'[')) {
                 out.push(b',');
             }
-            out.push(b'{');
-            out.extend_from_slice(&nodes[i].fields);
-            out.extend_from_slice(b"\"children\":[");
+            out.extend_from_slice(&nodes[i].object);
+            out.extend_from_slice(b",\"children\":[");
             open.push(children[i].iter());
         }
         let Some(level) = open.last_mut() else { return };
@@ -235,7 +220,7 @@ mod tests {
         let node = |(id, parent): &(&str, Option<&str>)| Node {
             id: id.as_bytes().to_vec(),
             parent: parent.map(|p| p.as_bytes().to_vec()),
-            fields: format!("\"id\":\"{id}\",").into_bytes(),
+            object: format!("{{\"id\":\"{id}\"").into_bytes(),
         };
         let mut out = Vec::new();
         write_forest(&edges.iter().map(node).collect::<Vec<_>>(), &mut out);
@@ -281,7 +266,7 @@ mod tests {
             .map(|i: u32| Node {
                 id: i.to_string().into_bytes(),
                 parent: i.checked_sub(1).map(|p| p.to_string().into_bytes()),
-                fields: Vec::new(),
+                object: b"{\"id\":0".to_vec(),
             })
             .collect();
         let mut out = Vec::new();

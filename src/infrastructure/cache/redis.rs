@@ -24,6 +24,7 @@ use super::invalid_url;
 use crate::application::ports::{Cache, Mode, WriteOptions, WriteOutcome, Written};
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::{printable, shortened};
 
 /// Redis' one thread is the limit; a few connections keep it busy, more would only cost it.
 const CONNECTIONS: usize = 4;
@@ -196,6 +197,14 @@ impl RedisCache {
                 "check user and password in the cache URL",
             );
         }
+        // While connecting (SELECT), the crate wraps the server's words in its own.
+        if error.code().is_none() && error.to_string().contains("no permissions") {
+            return failure(
+                FailureKind::CacheDenied,
+                "the cache refuses this user a command",
+                "connecting needs +select where the URL names a database index",
+            );
+        }
         match error.code()? {
             "NOAUTH" => failure(
                 FailureKind::CacheDenied,
@@ -212,10 +221,10 @@ impl RedisCache {
                 "the cache is in protected mode",
                 "give it a password or bind it to this host",
             ),
-            "NOPERM" if !error.detail().unwrap_or_default().contains("key") => failure(
+            "NOPERM" if !error.detail().unwrap_or_default().contains("to access") => failure(
                 FailureKind::CacheDenied,
                 "the cache refuses this user a command",
-                "a run needs +set and +ping; hashes +multi +exec +del +hset +pexpire, with --mode only-missing +eval",
+                "a run needs +set and +ping, and +select for a database index; hashes +multi +exec +del +hset +pexpire, with --mode only-missing +eval",
             ),
             "OOM" => failure(
                 FailureKind::CacheRefused,
@@ -608,5 +617,6 @@ fn words(error: &RedisError) -> String {
         (None, None) if error.is_io_error() || error.is_connection_dropped() => error.to_string(),
         (None, None) => error.category().to_owned(),
     };
-    crate::domain::key::shortened(text.lines().next().unwrap_or_default(), 200)
+    let line = text.lines().next().unwrap_or_default();
+    shortened(&printable(line.as_bytes()), 200)
 }

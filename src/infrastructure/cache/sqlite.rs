@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tokio::sync::Mutex;
 
@@ -26,6 +26,9 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
     value      BLOB NOT NULL,
     expires_at INTEGER NOT NULL
 ) WITHOUT ROWID";
+
+/// "show" as a number: how SQLite files say whose they are.
+const APPLICATION_ID: i64 = 1_936_225_392;
 
 const STORE: &str = "INSERT INTO entries (key, type, value, expires_at) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (key) DO UPDATE
@@ -47,7 +50,6 @@ impl SqliteCache {
         let options = SqliteConnectOptions::from_str(url)
             .map_err(|_| invalid_url("it cannot be parsed"))?
             .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
             // A cache that a power cut empties is a cold cache, no loss.
             .synchronous(SqliteSynchronous::Off)
             .busy_timeout(Duration::from_secs(5))
@@ -62,6 +64,17 @@ impl SqliteCache {
             .hint("check the path, its permissions, and that the file is a cache of shopwarm's")
         };
         let mut connection = options.connect().await.map_err(|e| failure(&e))?;
+        if !is_ours(&mut connection).await.map_err(|e| failure(&e))? {
+            let what = format!("{file} is no cache of shopwarm's");
+            let why = "it is a SQLite database of something else, and is left as it is";
+            return Err(Failure::new(FailureKind::Config, what, why)
+                .hint("name another file in the cache URL"));
+        }
+        // Readers go on while it is written. Only now: it changes the file.
+        connection
+            .execute("PRAGMA journal_mode = WAL")
+            .await
+            .map_err(|e| failure(&e))?;
         connection.execute(SCHEMA).await.map_err(|e| failure(&e))?;
         sqlx::query("DELETE FROM entries WHERE expires_at <= ?")
             .bind(now_millis())
@@ -99,6 +112,28 @@ impl Cache for SqliteCache {
     fn write<'a>(&'a self, batch: &'a EntryBatch, how: WriteOptions) -> BoxFuture<'a, Written> {
         self.write_batch(batch, how).boxed()
     }
+}
+
+/// Whether the file is new or marked as a cache; a new one is marked.
+async fn is_ours(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let id: i64 = sqlx::query_scalar("PRAGMA application_id")
+        .fetch_one(&mut *connection)
+        .await?;
+    if id == APPLICATION_ID {
+        return Ok(true);
+    }
+    let things = "SELECT count(*) FROM sqlite_schema";
+    let things: i64 = sqlx::query_scalar(things)
+        .fetch_one(&mut *connection)
+        .await?;
+    if id != 0 || things > 0 {
+        return Ok(false);
+    }
+    // The number of APPLICATION_ID; a PRAGMA takes no parameters.
+    connection
+        .execute("PRAGMA application_id = 1936225392")
+        .await?;
+    Ok(true)
 }
 
 async fn store(

@@ -1,5 +1,5 @@
 //! Databases. What they share is here: one session at a time, one task that reads ahead of the
-//! engine, failures in words. What differs is a [`Driver`], a file each.
+//! engine, failures in words. What differs is a driver, a file each.
 
 mod mysql;
 mod postgres;
@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use crate::application::ports::{Param, Query, RowSource};
 use crate::domain::Dialect;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::{printable, shortened};
 use crate::domain::row::{Column, Columns, RowBatch};
 
 /// A server that has not answered a connection attempt by then is called unreachable.
@@ -156,6 +157,12 @@ struct Explained {
     /// Where in the statement, in characters from 1.
     position: Option<usize>,
     hint: Option<&'static str>,
+}
+
+/// A server's sentence as it can be shown: it may quote a row's data.
+fn tidy(message: &str) -> String {
+    let line = message.lines().collect::<Vec<_>>().join(" ");
+    shortened(&printable(line.as_bytes()), 300)
 }
 
 /// The columns of a prepared statement.

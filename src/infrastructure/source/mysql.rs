@@ -163,7 +163,7 @@ impl Driver for Mysql {
         };
         Explained {
             kind,
-            message: error.map_or_else(|| "refused".to_owned(), |e| e.message().to_owned()),
+            message: error.map_or_else(|| "refused".to_owned(), |e| super::tidy(e.message())),
             position: None,
             hint,
         }

@@ -65,7 +65,8 @@ impl Driver for Postgres {
         let millis = self.options.statement_timeout.as_millis();
         let settings = format!(
             "SET default_transaction_read_only = on; SET statement_timeout = {millis}; \
-             SET lock_timeout = {millis}; SET TimeZone = 'UTC'"
+             SET lock_timeout = {millis}; SET TimeZone = 'UTC'; \
+             SET standard_conforming_strings = on"
         );
         connection.execute(sqlx::raw_sql(safe(&settings))).await?;
         // From version 14 on, a query whose client has gone ends by itself.
@@ -165,7 +166,7 @@ impl Driver for Postgres {
         let position = error.and_then(PgDatabaseError::position);
         Explained {
             kind,
-            message: error.map_or_else(|| "refused".to_owned(), |e| e.message().to_owned()),
+            message: error.map_or_else(|| "refused".to_owned(), |e| super::tidy(e.message())),
             position: match position {
                 Some(PgErrorPosition::Original(at)) => Some(at),
                 _ => None,

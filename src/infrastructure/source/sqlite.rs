@@ -20,6 +20,9 @@ use crate::domain::row::{Column, ColumnKind, RowBatch};
 /// Virtual-machine steps between two looks at the clock.
 const STEPS: i32 = 10_000;
 
+/// Counting must cost less than a person notices.
+const ESTIMATE_TIMEOUT: Duration = Duration::from_millis(100);
+
 pub(super) struct SqliteFile {
     connect: SqliteConnectOptions,
     file: PathBuf,
@@ -150,12 +153,16 @@ impl Driver for SqliteFile {
         }
     }
 
-    /// Counting is the only way, and the file is at hand.
+    /// Counting is the only way; what cannot be counted at once is not counted.
     fn estimate<'c>(
         connection: &'c mut SqliteConnection,
         sql: &'c str,
     ) -> BoxFuture<'c, Option<u64>> {
         async move {
+            let deadline = Instant::now() + ESTIMATE_TIMEOUT;
+            let mut handle = connection.lock_handle().await.ok()?;
+            handle.set_progress_handler(STEPS, move || Instant::now() < deadline);
+            drop(handle);
             let count = format!("SELECT count(*) FROM ({sql})");
             let count: i64 = sqlx::query_scalar(safe(&count))
                 .fetch_one(connection)
@@ -191,7 +198,7 @@ impl Driver for SqliteFile {
         };
         Explained {
             kind,
-            message: message.to_owned(),
+            message: super::tidy(message),
             position: None,
             hint,
         }

@@ -97,30 +97,48 @@ mod tests {
 
     #[test]
     fn the_template_says_what_the_defaults_are() {
-        let uncommented: String = TEMPLATE
-            .lines()
-            .filter_map(|line| line.strip_prefix("# "))
-            .filter(|l| l.contains(" = "))
-            .fold(String::new(), |all, line| all + line + "\n");
-        let names: Vec<&str> = uncommented
-            .lines()
-            .filter_map(|line| line.split_once(" = "))
-            .map(|(name, _)| name)
-            .collect();
-        for name in [
-            "database_url",
-            "cache_url",
-            "prefix",
-            "concurrency",
-            "batch_size",
-            "default_ttl",
-            "ttl_jitter",
-            "mode",
-            "fail_under",
-            "deadline",
-            "statement_timeout",
+        for line in [
+            "prefix = \"\"",
+            "concurrency = 20",
+            "batch_size = 500",
+            "default_ttl = \"1h\"",
+            "ttl_jitter = \"10%\"",
+            "mode = \"refresh\"",
+            "stop_on_error = false",
+            "allow_empty = false",
+            "statement_timeout = \"5m\"",
         ] {
-            assert!(names.contains(&name), "{name} is missing in the template");
+            assert!(TEMPLATE.contains(&format!("\n# {line}\n")), "{line}");
         }
+    }
+
+    #[test]
+    fn every_line_of_the_template_can_be_used() {
+        let commented = |line: &&str| line.starts_with("# ") && line.contains(" = ");
+        let lines: Vec<&str> = TEMPLATE
+            .lines()
+            .filter(commented)
+            .map(|line| &line[2..])
+            .collect();
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("shopwarm.toml");
+        fs::write(&file, lines.join("\n")).expect("a file");
+        let matches = super::super::command().get_matches_from([
+            "shopwarm",
+            "config",
+            "show",
+            "--config",
+            &file.display().to_string(),
+        ]);
+        let flags = crate::config::ConnectionFlags {
+            config: Some(file),
+            ..Default::default()
+        };
+        let failed = Config::resolve(&flags, None, &matches).err();
+        // The files with the URLs are not there; every name and value before them was taken.
+        assert!(
+            failed.is_none_or(|f| f.to_string().contains("/run/secrets")),
+            "{lines:?}"
+        );
     }
 }

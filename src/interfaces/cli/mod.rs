@@ -16,7 +16,6 @@ use super::output::{Output, OutputFlags};
 use crate::application::stop::StopSignal;
 use crate::config::{Config, ConnectionFlags, RunFlags};
 use crate::domain::failure::Failure;
-use crate::domain::strategy::StrategyId;
 
 /// Fill a shop's cache from its database before traffic arrives
 #[derive(Parser, Debug)]
@@ -81,7 +80,7 @@ struct ContextArgs {
 #[derive(Args, Debug)]
 struct StrategyArgs {
     #[arg(required = true, value_name = "CONTEXT/NAME")]
-    ids: Vec<StrategyId>,
+    ids: Vec<String>,
     #[command(flatten)]
     run: RunFlags,
 }

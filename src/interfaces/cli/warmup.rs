@@ -13,7 +13,8 @@ use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, RunFlags};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::report::Stop;
+use crate::domain::key::printable;
+use crate::domain::report::{Report, Stop};
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::{Format, Output, ProgressForm};
 use crate::interfaces::report::{RunInfo, document};
@@ -49,35 +50,17 @@ pub(super) async fn run(
     }
     let selection = match what {
         Warmup::Keys(args) if args.keys != ["-"] => {
+            // As the definitions write them: with the prefix or without.
             let bare = |key: &String| key.strip_prefix(&config.prefix).unwrap_or(key).to_owned();
-            Selection::Keys(args.keys.iter().map(bare).collect())
+            let keys = args.keys.iter().flat_map(|key| [bare(key), key.clone()]);
+            Selection::Keys(keys.collect())
         }
         // What comes on stdin is not known yet.
         Warmup::All(_) | Warmup::Keys(_) => Selection::All,
         Warmup::Context(args) => Selection::Contexts(args.names.clone()),
         Warmup::Strategy(args) => Selection::Strategies(args.ids.clone()),
     };
-    let form = output.progress();
-    let mut config = config.clone();
-    config.options.estimate = matches!(form, ProgressForm::Bars | ProgressForm::Json);
-    let coordinator = tokio::select! {
-        coordinator = setup::coordinator(&config, &selection) => coordinator?,
-        () = stop.stopped() => {
-            output.note("stopped before anything was written");
-            return Ok(stop.reason().map_or(Exit::Interrupted, Exit::from));
-        }
-    };
-    let reporter = progress::reporter(form);
-    let mut report = match what {
-        Warmup::Keys(args) => {
-            let windows = windows(&args.keys, &config.prefix);
-            coordinator
-                .warm_keys(windows, reporter.as_ref(), &stop)
-                .await?
-        }
-        _ => coordinator.warm_all(reporter.as_ref(), &stop).await,
-    };
-    drop(reporter);
+    let mut report = warm(what, config, &selection, output.progress(), &stop).await?;
     // What the operator waited for: connections and preparation too.
     report.elapsed = started.elapsed();
     let document = document(&info, &report, output.verbose);
@@ -99,28 +82,53 @@ pub(super) async fn run(
     ))
 }
 
+/// Connects, prepares and runs; a stop before the first write is a run that did nothing.
+async fn warm(
+    what: &Warmup,
+    config: &Config,
+    selection: &Selection,
+    form: ProgressForm,
+    stop: &StopSignal,
+) -> Result<Report, Failure> {
+    let mut config = config.clone();
+    config.options.estimate = matches!(form, ProgressForm::Bars | ProgressForm::Json);
+    let coordinator = tokio::select! {
+        coordinator = setup::coordinator(&config, selection) => coordinator?,
+        () = stop.stopped() => {
+            return Ok(Report::stopped_before(stop.reason().unwrap_or(Stop::Interrupted)));
+        }
+    };
+    let reporter = progress::reporter(form);
+    match what {
+        Warmup::Keys(args) => {
+            coordinator
+                .warm_keys(windows(&args.keys), reporter.as_ref(), stop)
+                .await
+        }
+        _ => Ok(coordinator.warm_all(reporter.as_ref(), stop).await),
+    }
+}
+
 /// The command as it was meant, for the report.
 fn spelled(what: &Warmup) -> String {
     match what {
         Warmup::All(_) => "warmup all".to_owned(),
         Warmup::Context(args) => format!("warmup context {}", args.names.join(" ")),
         Warmup::Strategy(args) => {
-            let ids: Vec<String> = args.ids.iter().map(ToString::to_string).collect();
-            format!("warmup strategy {}", ids.join(" "))
+            format!("warmup strategy {}", args.ids.join(" "))
         }
         Warmup::Keys(_) => "warmup keys".to_owned(),
     }
 }
 
-fn windows(keys: &[String], prefix: &str) -> KeyWindows {
+fn windows(keys: &[String]) -> KeyWindows {
     if keys != ["-"] {
-        let keys = unique(keys.iter().map(|key| prefixed(key, prefix)));
+        let keys = unique(keys.iter().cloned());
         return stream::iter([Ok(keys)]).boxed();
     }
     let (sender, receiver) = mpsc::channel(1);
-    let prefix = prefix.to_owned();
     // A thread of its own: reading stdin blocks, and must not keep the process from ending.
-    std::thread::spawn(move || read_windows(&prefix, &sender));
+    std::thread::spawn(move || read_windows(&sender));
     stream::unfold(receiver, |mut receiver| async move {
         let window = receiver.recv().await?;
         Some((window, receiver))
@@ -128,17 +136,18 @@ fn windows(keys: &[String], prefix: &str) -> KeyWindows {
     .boxed()
 }
 
-fn read_windows(prefix: &str, sender: &mpsc::Sender<Result<Vec<String>, Failure>>) {
-    let mut lines = std::io::stdin().lock().split(b'\n');
-    loop {
+fn read_windows(sender: &mpsc::Sender<Result<Vec<String>, Failure>>) {
+    let mut lines = std::io::stdin().lock().split(b'\n').peekable();
+    while lines.peek().is_some() {
         let mut window = Vec::new();
         for line in lines.by_ref().take(WINDOW) {
             match line {
                 Ok(line) => {
-                    let line = String::from_utf8_lossy(&line);
+                    // A key that is no text is of no template: shown escaped, it is reported so.
+                    let line = String::from_utf8(line).unwrap_or_else(|e| printable(e.as_bytes()));
                     let key = line.strip_suffix('\r').unwrap_or(&line);
                     if !key.is_empty() {
-                        window.push(prefixed(key, prefix));
+                        window.push(key.to_owned());
                     }
                 }
                 Err(error) => {
@@ -152,22 +161,12 @@ fn read_windows(prefix: &str, sender: &mpsc::Sender<Result<Vec<String>, Failure>
                 }
             }
         }
-        if window.is_empty()
-            || sender
-                .blocking_send(Ok(unique(window.into_iter())))
-                .is_err()
+        if sender
+            .blocking_send(Ok(unique(window.into_iter())))
+            .is_err()
         {
             return;
         }
-    }
-}
-
-/// Keys may be given as the definitions write them, or as they stand in the cache.
-fn prefixed(key: &str, prefix: &str) -> String {
-    if key.starts_with(prefix) {
-        key.to_owned()
-    } else {
-        format!("{prefix}{key}")
     }
 }
 
