@@ -88,7 +88,7 @@ fn an_override_changes_the_fields_that_it_names() {
     assert_eq!(counts(&hot), [3, 0, 0, 0]);
     assert_eq!(
         (&hot["priority"], &hot["ttl_seconds"]),
-        (&json!(100), &json!(100.0))
+        (&json!(100), &json!(100))
     );
     let report = run.json();
     let ids = report["strategies"].as_array().expect("a list").iter();
