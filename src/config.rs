@@ -220,7 +220,7 @@ impl fmt::Debug for Secret {
 
 /// Where a setting's value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum Provenance {
     Flag,
     Environment(&'static str),
     File(PathBuf),
@@ -228,7 +228,7 @@ pub enum From {
     Default,
 }
 
-impl fmt::Display for From {
+impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag => f.write_str("flag"),
@@ -246,7 +246,7 @@ pub struct Shown {
     pub name: &'static str,
     /// Redacted; `None` is not set.
     pub value: Option<String>,
-    pub from: From,
+    pub from: Provenance,
 }
 
 /// What is meant, complete.
@@ -349,7 +349,7 @@ impl Config {
         );
         let exclude_kind = match r.shown.last() {
             Some(Shown {
-                from: From::File(_),
+                from: Provenance::File(_),
                 ..
             }) => FailureKind::Config,
             _ => FailureKind::Usage,
@@ -447,15 +447,15 @@ impl<'a> Resolver<'a> {
     }
 
     /// Whether a flag's value stands on the command line, in the environment or nowhere.
-    fn given(&self, name: &str) -> Option<From> {
+    fn given(&self, name: &str) -> Option<Provenance> {
         match self
             .matches
             .try_contains_id(name)
             .ok()
             .and_then(|_| self.matches.value_source(name))?
         {
-            ValueSource::CommandLine => Some(From::Flag),
-            ValueSource::EnvVariable => Some(From::Environment(env_name(name))),
+            ValueSource::CommandLine => Some(Provenance::Flag),
+            ValueSource::EnvVariable => Some(Provenance::Environment(env_name(name))),
             _ => None,
         }
     }
@@ -470,7 +470,7 @@ impl<'a> Resolver<'a> {
     ) -> T {
         match self.pick(name, given, file) {
             Some((value, from)) => self.show(name, value, from, show),
-            None => self.show(name, default, From::Default, show),
+            None => self.show(name, default, Provenance::Default, show),
         }
     }
 
@@ -485,17 +485,17 @@ impl<'a> Resolver<'a> {
             self.shown.push(Shown {
                 name,
                 value: None,
-                from: From::Default,
+                from: Provenance::Default,
             });
             return None;
         };
         Some(self.show(name, value, from, show))
     }
 
-    fn pick<T>(&self, name: &str, given: Option<T>, file: Option<T>) -> Option<(T, From)> {
+    fn pick<T>(&self, name: &str, given: Option<T>, file: Option<T>) -> Option<(T, Provenance)> {
         match (given, self.given(name), file) {
             (Some(value), Some(from), _) => Some((value, from)),
-            (_, _, Some(value)) => Some((value, From::File(self.path.clone()))),
+            (_, _, Some(value)) => Some((value, Provenance::File(self.path.clone()))),
             _ => None,
         }
     }
@@ -504,7 +504,7 @@ impl<'a> Resolver<'a> {
         &mut self,
         name: &'static str,
         value: T,
-        from: From,
+        from: Provenance,
         show: impl Fn(&T) -> String,
     ) -> T {
         let shown = Some(show(&value));
@@ -584,7 +584,7 @@ impl<'a> Resolver<'a> {
         let weaker = matches!(
             self.shown.last(),
             Some(Shown {
-                from: From::File(_) | From::Default,
+                from: Provenance::File(_) | Provenance::Default,
                 ..
             })
         );
@@ -596,7 +596,7 @@ impl<'a> Resolver<'a> {
                 Ok(Some(self.show(
                     "cache_url",
                     url,
-                    From::Environment("REDIS_URL"),
+                    Provenance::Environment("REDIS_URL"),
                     Secret::redacted,
                 )))
             }
@@ -621,8 +621,8 @@ impl<'a> Resolver<'a> {
             "database_url" => "database_url_file",
             _ => "cache_url_file",
         };
-        let at = |resolver: &Self, flag: bool| -> Result<Option<(Secret, From)>, Failure> {
-            let here = |from: &From| matches!(from, From::Flag) == flag;
+        let at = |resolver: &Self, flag: bool| -> Result<Option<(Secret, Provenance)>, Failure> {
+            let here = |from: &Provenance| matches!(from, Provenance::Flag) == flag;
             if let (Some(url), Some(from)) = (&url, resolver.given(name).filter(here)) {
                 return Ok(Some((url.clone(), from)));
             }
@@ -634,11 +634,14 @@ impl<'a> Resolver<'a> {
         let found = if let Some(found) = at(self, true)? {
             Some(found)
         } else if let Some(path) = demo {
-            Some((Secret(format!("sqlite:{}", escaped(&path))), From::Demo))
+            Some((
+                Secret(format!("sqlite:{}", escaped(&path))),
+                Provenance::Demo,
+            ))
         } else if let Some(found) = at(self, false)? {
             Some(found)
         } else {
-            let from = From::File(self.path.clone());
+            let from = Provenance::File(self.path.clone());
             match (file_url, file_url_file) {
                 (Some(url), _) => Some((url, from)),
                 (None, Some(path)) => Some((read_secret(&self.beside(&path))?, from)),
@@ -651,7 +654,7 @@ impl<'a> Resolver<'a> {
                 self.shown.push(Shown {
                     name,
                     value: None,
-                    from: From::Default,
+                    from: Provenance::Default,
                 });
                 None
             }

@@ -107,6 +107,27 @@ fn a_terminal_sees_finished_bars_and_the_table() {
 }
 
 #[test]
+fn failures_are_red() {
+    let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
+    let (_dir, definitions) = file(
+        "bad.toml",
+        "[context]\nname = \"bad\"\nowns = [\"products\"]\n\
+        [strategies.rows]\nkey = \"B:{id}\"\nvalue = \"object\"\nsql.any = \"SELECT id, 9e999 AS x FROM products\"\n",
+    );
+    let terminal = Terminal::new(140, 30);
+    let arguments = format!("warmup context bad --contexts {}", definitions.display());
+    terminal.type_line(&command(&arguments, &database.url(), &redis.url()));
+    terminal.wait_for("exit=3");
+    let screen = terminal.tmux(&["capture-pane", "-p", "-e"]);
+    let red = |text: &str| {
+        screen
+            .lines()
+            .any(|line| line.contains(text) && line.contains("\x1b[31m"))
+    };
+    assert!(red("✗") && red(" failed"), "{screen:?}");
+}
+
+#[test]
 fn forty_columns_are_enough() {
     let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
     let terminal = Terminal::new(40, 60);
@@ -153,7 +174,20 @@ fn a_live_bar_moves_and_ctrl_c_ends_it_with_a_report() {
     terminal.type_line(&command(&arguments, &database.url(), &redis.url()));
     let screen = terminal.wait_for("keys/s");
     assert!(screen.contains("long/numbers"), "{screen}");
-    sleep(Duration::from_millis(500));
+    let bar = |screen: &str| {
+        screen
+            .lines()
+            .find(|line| line.contains("keys/s"))
+            .map(str::to_owned)
+    };
+    let since = Instant::now();
+    while bar(&terminal.screen()) == bar(&screen) {
+        assert!(
+            since.elapsed() < Duration::from_secs(20),
+            "the bar stands still: {screen}"
+        );
+        sleep(Duration::from_millis(100));
+    }
     terminal.press("C-c");
     let screen = terminal.wait_for("exit=130");
     assert!(

@@ -1,0 +1,248 @@
+//! SQL taken apart as each database does, so that no quote or comment hides a table from the parser.
+
+use super::{MAX_SQL_BYTES, Place, SqlRefused};
+use crate::domain::Dialect;
+
+/// The SQL with comments blanked and with the strings' quotes and backslashes taken out, every
+/// other character in its place. Refuses what two readers might take apart in two ways.
+pub(super) fn harmless_text(sql: &str, dialect: Dialect) -> Result<String, SqlRefused> {
+    if sql.len() > MAX_SQL_BYTES {
+        return Err(SqlRefused::TooLong);
+    }
+    let text: Vec<char> = sql.chars().collect();
+    let mut lexer = Lexer {
+        text: &text,
+        dialect,
+        may_escape: false,
+    };
+    let mut harmless = String::with_capacity(sql.len());
+    let mut at = 0;
+    while at < text.len() {
+        let (kind, end) = lexer
+            .next(at)
+            .map_err(|problem| refused_at(&text[..at], problem))?;
+        let piece = &text[at..end];
+        match kind {
+            Kind::Code => harmless.extend(piece),
+            Kind::Comment => {
+                harmless.extend(piece.iter().map(|&c| if c == '\n' { c } else { ' ' }))
+            }
+            Kind::String { delimiter } => {
+                let quote = if piece[0] == '"' { '"' } else { '\'' };
+                let (open, close) = (delimiter - 1, piece.len() - delimiter);
+                harmless.extend(piece.iter().enumerate().map(|(i, &c)| match c {
+                    _ if i == open || i == close => quote,
+                    _ if i < open || i > close => ' ',
+                    '\'' | '"' | '\\' => 'x',
+                    _ => c,
+                }));
+            }
+        }
+        at = end;
+    }
+    Ok(harmless)
+}
+
+fn refused_at(before: &[char], problem: &'static str) -> SqlRefused {
+    let line = before.iter().filter(|&&c| c == '\n').count() as u64 + 1;
+    let column = before.iter().rev().take_while(|&&c| c != '\n').count() as u64 + 1;
+    SqlRefused::Text {
+        place: Place { line, column },
+        problem,
+    }
+}
+
+enum Kind {
+    Code,
+    Comment,
+    /// With the length of the delimiter on each side.
+    String {
+        delimiter: usize,
+    },
+}
+
+type Lexed = Result<(Kind, usize), &'static str>;
+
+/// Takes SQL apart as the database does, as far as quotes, comments and numbers go.
+struct Lexer<'a> {
+    text: &'a [char],
+    dialect: Dialect,
+    /// Whether PostgreSQL reads a string that comes next with backslash escapes: after `E`, and
+    /// after such a string, which it continues.
+    may_escape: bool,
+}
+
+impl Lexer<'_> {
+    /// What starts at `at`, and where it ends.
+    fn next(&mut self, at: usize) -> Lexed {
+        use Dialect::{Mysql, Postgres, Sqlite};
+        let may_escape = self.may_escape;
+        let c = self.text[at];
+        if !c.is_whitespace() {
+            self.may_escape = false;
+        }
+        match (c, self.dialect) {
+            ('-', _) if self.starts(at, "--") => self.line_comment(at),
+            ('#', Mysql) => self.line_comment(at),
+            ('/', _) if self.starts(at, "/*") => self.comment(at),
+            ('\'', _) | ('"', Mysql) => {
+                self.may_escape = true;
+                let escapes = may_escape && self.dialect == Postgres || self.dialect == Mysql;
+                Ok((
+                    Kind::String { delimiter: 1 },
+                    self.quoted_end(at, c, escapes)?,
+                ))
+            }
+            ('"', Postgres | Sqlite) | ('`', Mysql | Sqlite) => {
+                Ok((Kind::Code, self.quoted_end(at, c, false)?))
+            }
+            ('[', Sqlite) => Ok((Kind::Code, self.quoted_end(at, ']', false)?)),
+            ('$', Postgres) => self.dollar_string(at),
+            ('?' | ':' | '@' | '$', Mysql | Sqlite) => Err(
+                "the SQL has a parameter or variable. Write the value itself, and quote a name that has such a character.",
+            ),
+            (';', _) => Err(
+                "the SQL has a semicolon. Drop it: the SQL is one query, which shopwarm puts inside its own.",
+            ),
+            ('0'..='9', _) => self.number(at),
+            _ if is_word(c) => self.word(at),
+            (' ' | '\t' | '\n' | '\r', _) => Ok((Kind::Code, at + 1)),
+            _ if c.is_ascii_punctuation() => Ok((Kind::Code, at + 1)),
+            _ => Err(
+                "a character stands outside of quotes that databases read differently. Write a plain space or take it out.",
+            ),
+        }
+    }
+
+    fn starts(&self, at: usize, with: &str) -> bool {
+        with.chars()
+            .enumerate()
+            .all(|(i, c)| self.text.get(at + i) == Some(&c))
+    }
+
+    /// The end of the run of characters from `at` on that are all such.
+    fn run(&self, at: usize, such: impl Fn(char) -> bool) -> usize {
+        let length = self.text[at..].iter().position(|&c| !such(c));
+        length.map_or(self.text.len(), |length| at + length)
+    }
+
+    fn line_comment(&self, at: usize) -> Lexed {
+        let blank = |c: &char| c.is_ascii_whitespace() || c.is_ascii_control();
+        // `5--1` is a subtraction in MySQL, and a comment for others.
+        if self.dialect == Dialect::Mysql
+            && self.text[at] == '-'
+            && !self.text.get(at + 2).is_none_or(blank)
+        {
+            return Err(
+                "two minus signs run together. Put a space between them, or after them for a comment.",
+            );
+        }
+        let ends = |c| c == '\n' || (c == '\r' && self.dialect == Dialect::Postgres);
+        Ok((Kind::Comment, self.run(at, |c| !ends(c))))
+    }
+
+    fn comment(&self, at: usize) -> Lexed {
+        if self.dialect == Dialect::Mysql && (self.starts(at, "/*!") || self.starts(at, "/*M!")) {
+            return Err(
+                "MySQL and MariaDB run what is inside this `/*! */` comment. Take the comment out.",
+            );
+        }
+        for end in at + 2..self.text.len() {
+            if self.starts(end, "*/") {
+                return Ok((Kind::Comment, end + 2));
+            }
+            // PostgreSQL nests comments, the others do not.
+            if self.starts(end, "/*") {
+                return Err("a comment has `/*` inside. Take the inner one out.");
+            }
+        }
+        Err("a comment is not closed. Close it with `*/`.")
+    }
+
+    /// `escapes`: the server may read a backslash before a quote as part of the string, by its
+    /// settings, so such a string could end in two places.
+    fn quoted_end(&self, at: usize, close: char, escapes: bool) -> Result<usize, &'static str> {
+        let (mut end, mut backslashes) = (at + 1, 0);
+        while let Some(&c) = self.text.get(end) {
+            match c {
+                '\\' => backslashes += 1,
+                _ if c == close && escapes && backslashes % 2 == 1 => {
+                    return Err(
+                        "a string has a quote after a backslash. Write a quote inside a string as two quotes.",
+                    );
+                }
+                // SQLite knows no doubled `]`.
+                _ if c == close && (c == ']' || self.text.get(end + 1) != Some(&c)) => {
+                    return Ok(end + 1);
+                }
+                _ if c == close => (end, backslashes) = (end + 1, 0),
+                _ => backslashes = 0,
+            }
+            end += 1;
+        }
+        Err("a quote is not closed. Close it.")
+    }
+
+    /// `$$text$$` or `$tag$text$tag$`.
+    fn dollar_string(&mut self, at: usize) -> Lexed {
+        let tag_end = self.run(at + 1, |c| c.is_alphanumeric() || c == '_');
+        let is_tag = self.text.get(tag_end) == Some(&'$') && !self.text[at + 1].is_ascii_digit();
+        if !is_tag {
+            return Err("the SQL has a parameter. Write the value itself.");
+        }
+        let tag = &self.text[at..=tag_end];
+        let length = self.text[tag_end + 1..]
+            .windows(tag.len())
+            .position(|window| window == tag);
+        let length = length.ok_or("a dollar-quoted string is not closed. Close it.")?;
+        Ok((
+            Kind::String {
+                delimiter: tag.len(),
+            },
+            tag_end + 1 + length + tag.len(),
+        ))
+    }
+
+    /// MariaDB reads `1.5FROM t` as `1.5 FROM t`, the parser as a column with an alias.
+    fn number(&self, at: usize) -> Lexed {
+        let end = self.run(at, |c| is_word(c) || c == '$' || c == '.');
+        let digits_end = self.run(at, |c| c.is_ascii_digit() || c == '.');
+        let is_number = match &self.text[digits_end..end] {
+            [] => true,
+            ['e' | 'E', exponent @ ..] => exponent.iter().all(char::is_ascii_digit),
+            ['x' | 'X', hex @ ..] => hex.iter().all(char::is_ascii_hexdigit),
+            _ => false,
+        };
+        match is_number {
+            true => Ok((Kind::Code, end)),
+            false => Err(
+                "a number and a word run together. Put a space after the number, or quote the name.",
+            ),
+        }
+    }
+
+    fn word(&mut self, at: usize) -> Lexed {
+        let end = self.run(at, |c| is_word(c) || c == '$');
+        let word: String = self.text[at..end].iter().collect();
+        self.may_escape = word.eq_ignore_ascii_case("e");
+        if word.eq_ignore_ascii_case("into") {
+            return Err(
+                "INTO belongs to a statement that writes. A definition only reads: take it out, or quote the name.",
+            );
+        }
+        // The parser does not report the table of this form as a relation.
+        if word.eq_ignore_ascii_case("table") {
+            return Err("the TABLE form is not checked. Write SELECT * FROM, or quote the name.");
+        }
+        if word.eq_ignore_ascii_case("u") && self.starts(end, "&\"") {
+            return Err(
+                "a name is written with U& escapes. Write it with the characters themselves.",
+            );
+        }
+        Ok((Kind::Code, end))
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
