@@ -514,3 +514,51 @@ fn the_sample_shop_needs_no_server() {
     let second = demo("--demo warmup all -o json --mode only-missing").json();
     assert_eq!(second["totals"]["skipped"], 175);
 }
+
+#[test]
+fn a_session_has_a_name_a_time_limit_and_no_right_to_write() {
+    let (database, redis) = (shop::database(Dialect::Postgres), Redis::start(&[]));
+    let definitions = |sql: &str| {
+        let text = format!(
+            "[context]\nname = \"own\"\nowns = [\"products\"]\n[strategies.session]\nkey = \"s:{{id}}\"\n\
+             value = \"object\"\nsql.any = \"\"\"{sql}\"\"\"\n"
+        );
+        file("own.toml", &text)
+    };
+    let asked = definitions(
+        "SELECT 1 AS id, current_setting('application_name') AS name, current_setting('statement_timeout') AS timeout, \
+         current_setting('default_transaction_read_only') AS read_only, current_setting('TimeZone') AS zone",
+    );
+    let warm = |path: &std::path::Path| {
+        let run = shopwarm("warmup context own --statement-timeout 7s -o json").contexts(path);
+        run.database(database.url()).cache(redis.url()).run()
+    };
+    warm(&asked.1).expect(0);
+    let said: Value = serde_json::from_str(&redis.cli(&["GET", "s:1"])).expect("JSON");
+    assert_eq!(
+        (
+            &said["name"],
+            &said["timeout"],
+            &said["read_only"],
+            &said["zone"]
+        ),
+        (
+            &"shopwarm".into(),
+            &"7s".into(),
+            &"on".into(),
+            &"UTC".into()
+        )
+    );
+    // What the SQL cannot show, the session refuses.
+    database.sql(
+        "CREATE FUNCTION touch() RETURNS int LANGUAGE sql AS 'UPDATE products SET stock = 0 RETURNING 1'; \
+         GRANT UPDATE ON products TO shop",
+    );
+    let writing = definitions("SELECT id, touch() AS t FROM products");
+    let run = warm(&writing.1).expect(3);
+    assert!(
+        run.stderr.contains("read-only transaction"),
+        "{}",
+        run.stderr
+    );
+}

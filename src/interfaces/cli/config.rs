@@ -29,6 +29,7 @@ pub(super) fn show(config: &Config, output: &Output) -> Exit {
             shown
                 .value
                 .clone()
+                .filter(|value| !value.is_empty())
                 .unwrap_or_else(|| "(not set)".to_owned()),
             shown.from.to_string(),
         ],
