@@ -1,7 +1,6 @@
 //! Strategies and the definitions that describe them.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::Dialect;
@@ -30,19 +29,6 @@ impl StrategyId {
 impl fmt::Display for StrategyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.context, self.name)
-    }
-}
-
-impl FromStr for StrategyId {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('/') {
-            Some((context, name)) if is_name(context) && is_name(name) => {
-                Ok(Self::new(context, name))
-            }
-            _ => Err("a strategy is CONTEXT/NAME, such as catalog/hot-products".into()),
-        }
     }
 }
 
