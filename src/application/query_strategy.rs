@@ -19,6 +19,36 @@ use crate::domain::strategy::{Definition, Shape, StrategySpec};
 /// Keys asked of the database in one query.
 const KEYS_A_QUERY: usize = 500;
 
+/// The definition's SQL for a database, and the layout of its rows. Reads no row.
+///
+/// # Errors
+/// A [`FailureKind::Config`] failure where they do not fit, or the database's own.
+pub async fn fit(
+    definition: &Definition,
+    source: &dyn RowSource,
+) -> Result<(String, Layout), Failure> {
+    let id = &definition.spec.id;
+    let invalid =
+        |why: String| Failure::new(FailureKind::Config, format!("{id} is not valid"), why);
+    let dialect = source.dialect();
+    let Some(sql) = definition.sql.for_dialect(dialect).map(str::to_owned) else {
+        let name = dialect.name();
+        return Err(invalid(format!("it has no SQL for {name}"))
+            .hint(format!("add sql.{name} or sql.any to the definition")));
+    };
+    let query = compose::select_all(definition, dialect, &sql, definition.limit);
+    let described = source.describe(&query).await;
+    let columns = described.map_err(|failure| match failure.kind {
+        FailureKind::Query => Failure {
+            hint: failure.hint.clone(),
+            ..invalid(failure.why)
+        },
+        _ => failure,
+    })?;
+    let layout = Layout::new(definition, columns).map_err(invalid)?;
+    Ok((sql, layout))
+}
+
 /// A [`Definition`] on a database: a [`WarmupStrategy`] that needs no code.
 pub struct QueryStrategy {
     definition: Definition,
@@ -36,27 +66,7 @@ impl QueryStrategy {
         definition: Definition,
         source: Arc<dyn RowSource>,
     ) -> Result<Self, Failure> {
-        let id = definition.spec.id.clone();
-        let invalid =
-            |why: String| Failure::new(FailureKind::Config, format!("{id} is not valid"), why);
-        let dialect = source.dialect();
-        let Some(sql) = definition.sql.for_dialect(dialect).map(str::to_owned) else {
-            let name = dialect.name();
-            return Err(invalid(format!("it has no SQL for {name}"))
-                .hint(format!("add sql.{name} or sql.any to the definition")));
-        };
-        let query = compose::select_all(&definition, dialect, &sql, definition.limit);
-        let columns = source
-            .describe(&query)
-            .await
-            .map_err(|failure| match failure.kind {
-                FailureKind::Query => Failure {
-                    hint: failure.hint.clone(),
-                    ..invalid(failure.why)
-                },
-                _ => failure,
-            })?;
-        let layout = Layout::new(&definition, columns).map_err(invalid)?;
+        let (sql, layout) = fit(&definition, source.as_ref()).await?;
         Ok(Self {
             definition,
             sql,

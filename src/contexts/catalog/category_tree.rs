@@ -10,6 +10,7 @@ use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use crate::application::assemble::Layout;
 use crate::application::compose;
 use crate::application::ports::{Ask, Query, RowSource, Wanted, WarmupStrategy};
+use crate::application::query_strategy::fit;
 use crate::domain::entry::{EntryBatch, KeyError};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::Row;
@@ -42,21 +43,8 @@ impl CategoryTree {
         let strategy = definition.spec.id.clone();
         let invalid =
             |why: &str| Failure::new(FailureKind::Config, format!("{strategy} is not valid"), why);
-        let dialect = source.dialect();
-        let text = definition.sql.for_dialect(dialect);
-        let text = text.ok_or_else(|| invalid("it has no SQL for this database"))?;
-        let sql = compose::select_all(&definition, dialect, text, None);
-        let columns = source
-            .describe(&sql)
-            .await
-            .map_err(|failure| match failure.kind {
-                FailureKind::Query => Failure {
-                    hint: failure.hint.clone(),
-                    ..invalid(&failure.why)
-                },
-                _ => failure,
-            })?;
-        let layout = Layout::new(&definition, columns).map_err(|why| invalid(&why))?;
+        let (sql, layout) = fit(&definition, source.as_ref()).await?;
+        let sql = compose::select_all(&definition, source.dialect(), &sql, None);
         if definition.spec.key.literal().is_none() {
             return Err(invalid("a tree has one key: its template takes no column"));
         }
