@@ -11,6 +11,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum, ValueHint};
 use serde::Deserialize;
 
+use crate::application::canary::ShapeGuard;
 use crate::application::coordinator::Options;
 use crate::application::ports::Mode;
 use crate::application::selection::Filter;
@@ -63,10 +64,10 @@ pub struct ConnectionFlags {
     pub demo_dir: Option<PathBuf>,
 }
 
-/// How a run is done.
+/// What is read of the shop, and how.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "The run")]
-pub struct RunFlags {
+pub struct ReadFlags {
     /// Batches in flight [default: 20]
     #[arg(long, value_name = "N", env = "SHOPWARM_CONCURRENCY", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub concurrency: Option<u32>,
@@ -76,17 +77,6 @@ pub struct RunFlags {
     /// The time to live where a definition has none [default: 1h]
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEFAULT_TTL", hide_env_values = true, value_parser = parse_ttl)]
     pub default_ttl: Option<Duration>,
-    /// Spread times to live over the last part of this size; 0 is off [default: 10%]
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        env = "SHOPWARM_TTL_JITTER",
-        hide_env_values = true
-    )]
-    pub ttl_jitter: Option<Percent>,
-    /// What happens to keys that are there already [default: refresh]
-    #[arg(long, env = "SHOPWARM_MODE", hide_env_values = true)]
-    pub mode: Option<ModeName>,
     /// Only strategies with this tag; can be given several times
     #[arg(
         long,
@@ -108,17 +98,6 @@ pub struct RunFlags {
     /// At most so many keys of each strategy
     #[arg(long, value_name = "N", env = "SHOPWARM_LIMIT", hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
-    /// End the run when a strategy fails
-    #[arg(long, env = "SHOPWARM_STOP_ON_ERROR", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
-    pub stop_on_error: bool,
-    /// Exit 0 where at least this share of the keys did not fail; a failed strategy still fails
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        env = "SHOPWARM_FAIL_UNDER",
-        hide_env_values = true
-    )]
-    pub fail_under: Option<Percent>,
     /// Nothing to warm is no failure
     #[arg(long, env = "SHOPWARM_ALLOW_EMPTY", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_empty: bool,
@@ -130,6 +109,47 @@ pub struct RunFlags {
     pub statement_timeout: Option<Duration>,
 }
 
+/// How a run is done.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "The run")]
+pub struct RunFlags {
+    #[command(flatten)]
+    pub read: ReadFlags,
+    /// What happens to keys that are there already [default: refresh]
+    #[arg(long, env = "SHOPWARM_MODE", hide_env_values = true)]
+    pub mode: Option<ModeName>,
+    /// Spread times to live over the last part of this size; 0 is off [default: 10%]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "SHOPWARM_TTL_JITTER",
+        hide_env_values = true
+    )]
+    pub ttl_jitter: Option<Percent>,
+    /// End the run when a strategy fails
+    #[arg(long, env = "SHOPWARM_STOP_ON_ERROR", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub stop_on_error: bool,
+    /// Exit 0 where at least this share of the keys did not fail; a failed strategy still fails
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "SHOPWARM_FAIL_UNDER",
+        hide_env_values = true
+    )]
+    pub fail_under: Option<Percent>,
+    /// Fail a strategy that has shrunk by more than this since its last complete run
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "SHOPWARM_MAX_SHRINK",
+        hide_env_values = true
+    )]
+    pub max_shrink: Option<Percent>,
+    /// What to do when readers of the cache would see other fields or types [default: warn]
+    #[arg(long, env = "SHOPWARM_SHAPE", hide_env_values = true)]
+    pub shape: Option<ShapeName>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ModeName {
@@ -137,6 +157,17 @@ pub enum ModeName {
     Refresh,
     /// Leave them as they are
     OnlyMissing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShapeName {
+    /// Say it and go on
+    Warn,
+    /// Fail the strategy before it writes
+    Fail,
+    /// Do not look
+    Off,
 }
 
 /// `shopwarm.toml`.
@@ -160,6 +191,8 @@ struct FileSettings {
     allow_empty: Option<bool>,
     deadline: Option<String>,
     statement_timeout: Option<String>,
+    max_shrink: Option<String>,
+    shape: Option<ShapeName>,
 }
 
 /// A text that must not be shown. Its `Debug` is redacted; [`Secret::redacted`] is for people.
@@ -279,6 +312,7 @@ impl Config {
     ) -> Result<Self, Failure> {
         let mut resolver = Resolver::new(flags, matches)?;
         let run = run.cloned().unwrap_or_default();
+        let read = run.read;
         let demo = resolver.demo(flags)?;
         let database_url = resolver.database_url(flags, demo.as_deref())?;
         let cache_url = resolver.cache_url(flags, demo.as_deref())?;
@@ -311,7 +345,7 @@ impl Config {
         let concurrency = ranged(r, "concurrency", file.concurrency, 1000)?;
         let concurrency = r.setting(
             "concurrency",
-            run.concurrency,
+            read.concurrency,
             concurrency,
             20,
             u32::to_string,
@@ -319,14 +353,14 @@ impl Config {
         let batch_size = ranged(r, "batch_size", file.batch_size, 10_000)?;
         let batch_size = r.setting(
             "batch_size",
-            run.batch_size,
+            read.batch_size,
             batch_size,
             500,
             u32::to_string,
         );
         let duration = |d: &Duration| humantime::format_duration(*d).to_string();
         let ttl = parsed(r, "default_ttl", file.default_ttl, parse_ttl)?;
-        let default_ttl = r.setting("default_ttl", run.default_ttl, ttl, DEFAULT_TTL, duration);
+        let default_ttl = r.setting("default_ttl", read.default_ttl, ttl, DEFAULT_TTL, duration);
         let jitter = parsed(r, "ttl_jitter", file.ttl_jitter, |t| t.parse::<Percent>())?;
         let ttl_jitter = r.setting(
             "ttl_jitter",
@@ -335,11 +369,8 @@ impl Config {
             Percent::whole(10),
             Percent::to_string,
         );
-        let mode = r.setting("mode", run.mode, file.mode, ModeName::Refresh, |mode| {
-            mode.to_possible_value()
-                .map_or_else(String::new, |v| v.get_name().to_owned())
-        });
-        let given = (!run.exclude.is_empty()).then_some(run.exclude);
+        let mode = r.setting("mode", run.mode, file.mode, ModeName::Refresh, value_name);
+        let given = (!read.exclude.is_empty()).then_some(read.exclude);
         let exclude = r.setting(
             "exclude",
             given,
@@ -354,11 +385,11 @@ impl Config {
             }) => FailureKind::Config,
             _ => FailureKind::Usage,
         };
-        let given = (!run.tag.is_empty()).then_some(run.tag);
+        let given = (!read.tag.is_empty()).then_some(read.tag);
         let tags = r.setting("tag", given, None, Vec::new(), |tags: &Vec<String>| {
             tags.join(", ")
         });
-        let limit = r.optional("limit", run.limit, None, u64::to_string);
+        let limit = r.optional("limit", read.limit, None, u64::to_string);
         let stop_on_error = run.stop_on_error.then_some(true);
         let stop_on_error = r.setting(
             "stop_on_error",
@@ -367,7 +398,7 @@ impl Config {
             false,
             bool::to_string,
         );
-        let allow_empty = run.allow_empty.then_some(true);
+        let allow_empty = read.allow_empty.then_some(true);
         let allow_empty = r.setting(
             "allow_empty",
             allow_empty,
@@ -378,15 +409,18 @@ impl Config {
         let gate = parsed(r, "fail_under", file.fail_under, |t| t.parse::<Percent>())?;
         let fail_under = r.optional("fail_under", run.fail_under, gate, Percent::to_string);
         let deadline = parsed(r, "deadline", file.deadline, parse_ttl)?;
-        let deadline = r.optional("deadline", run.deadline, deadline, duration);
+        let deadline = r.optional("deadline", read.deadline, deadline, duration);
         let timeout = parsed(r, "statement_timeout", file.statement_timeout, parse_ttl)?;
         let timeout = r.setting(
             "statement_timeout",
-            run.statement_timeout,
+            read.statement_timeout,
             timeout,
             DEFAULT_STATEMENT_TIMEOUT,
             duration,
         );
+        let shrink = parsed(r, "max_shrink", file.max_shrink, |t| t.parse::<Percent>())?;
+        let max_shrink = r.optional("max_shrink", run.max_shrink, shrink, Percent::to_string);
+        let shape = r.setting("shape", run.shape, file.shape, ShapeName::Warn, value_name);
         Ok(Self {
             database_url,
             cache_url,
@@ -407,6 +441,12 @@ impl Config {
                 stop_on_error,
                 allow_empty,
                 estimate: false,
+                max_shrink,
+                shape: match shape {
+                    ShapeName::Warn => ShapeGuard::Warn,
+                    ShapeName::Fail => ShapeGuard::Fail,
+                    ShapeName::Off => ShapeGuard::Off,
+                },
             },
             filter: Filter {
                 tags,
@@ -662,6 +702,12 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// A choice as the command line spells it.
+fn value_name(choice: &impl ValueEnum) -> String {
+    let value = choice.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
 /// A path as it may stand in a URL.
 fn escaped(path: &Path) -> String {
     let path = path.display().to_string();
@@ -692,6 +738,8 @@ fn env_name(name: &str) -> &'static str {
         "allow_empty" => "SHOPWARM_ALLOW_EMPTY",
         "deadline" => "SHOPWARM_DEADLINE",
         "statement_timeout" => "SHOPWARM_STATEMENT_TIMEOUT",
+        "max_shrink" => "SHOPWARM_MAX_SHRINK",
+        "shape" => "SHOPWARM_SHAPE",
         _ => "",
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::application::coordinator::Coordinator;
+use crate::application::coordinator::{Coordinator, Task};
 use crate::application::ports::{Cache, RowSource, WarmupStrategy};
+use crate::application::preview::Look;
 use crate::application::query_strategy::QueryStrategy;
 use crate::application::selection::{Selection, select};
 use crate::config::{Config, Secret};
@@ -21,12 +22,83 @@ use crate::infrastructure::{cache, demo, source};
 /// # Errors
 /// The first of these that fails.
 pub async fn coordinator(config: &Config, selection: &Selection) -> Result<Coordinator, Failure> {
-    let definitions = Definitions::load(&config.contexts)?.validate(dialect(config))?;
-    let selected = select(definitions, selection, &config.filter)?;
+    let (selected, _) = definitions(config, selection)?;
     let (source, cache) = tokio::join!(source(config), cache(config));
     let (source, cache) = (source?, cache?);
     let strategies = prepare(selected, &source, &config.prefix).await?;
-    Ok(Coordinator::new(strategies, cache, config.options.clone()))
+    let options = config.options.clone();
+    Ok(Coordinator::new(strategies, Task::Warm(cache), options))
+}
+
+/// Whether a run that looks needs a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheNeed {
+    None,
+    /// Where one is configured.
+    IfGiven,
+    Required,
+}
+
+/// A coordinator that only looks: the same engine, and nothing is written.
+///
+/// # Errors
+/// As [`coordinator`].
+pub async fn viewer(
+    config: &Config,
+    selection: &Selection,
+    mut look: Look,
+    need: CacheNeed,
+) -> Result<Coordinator, Failure> {
+    let (selected, others) = definitions(config, selection)?;
+    let cache = async {
+        match need {
+            CacheNeed::None => Ok(None),
+            CacheNeed::IfGiven if config.cache_url.is_none() => Ok(None),
+            CacheNeed::IfGiven | CacheNeed::Required => cache(config).await.map(Some),
+        }
+    };
+    let (source, cache) = tokio::join!(source(config), cache);
+    let (source, cache) = (source?, cache?);
+    let strategies = prepare(selected, &source, &config.prefix).await?;
+    let template = |definition: Definition| definition.spec.key.with_prefix(&config.prefix);
+    look.others = others.into_iter().map(template).collect();
+    let options = config.options.clone();
+    Ok(Coordinator::new(
+        strategies,
+        Task::Look(look, cache),
+        options,
+    ))
+}
+
+/// The strategies that a selection names, prepared on the database, in no order.
+///
+/// # Errors
+/// The first of definitions, database and queries that fails.
+pub async fn strategies(
+    config: &Config,
+    selection: &Selection,
+) -> Result<Vec<Arc<dyn WarmupStrategy>>, Failure> {
+    let (selected, _) = definitions(config, selection)?;
+    let source = source(config).await?;
+    prepare(selected, &source, &config.prefix).await
+}
+
+/// The definitions that are meant, and all others.
+///
+/// # Errors
+/// What is wrong with any of them, or with the selection.
+pub fn definitions(
+    config: &Config,
+    selection: &Selection,
+) -> Result<(Vec<Definition>, Vec<Definition>), Failure> {
+    let all = Definitions::load(&config.contexts)?.validate(dialect(config))?;
+    let selected = select(all.clone(), selection, &config.filter)?;
+    let is_other = |definition: &Definition| {
+        let id = &definition.spec.id;
+        !selected.iter().any(|selected| selected.spec.id == *id)
+    };
+    let others = all.into_iter().filter(is_other).collect();
+    Ok((selected, others))
 }
 
 /// The database family that the configured URL is of, if one is configured.
@@ -40,7 +112,11 @@ pub fn dialect(config: &Config) -> Option<Dialect> {
     }
 }
 
-async fn source(config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
+/// The configured database, connected.
+///
+/// # Errors
+/// None is configured, or it cannot be reached.
+pub async fn source(config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
     if let Some(dir) = &config.demo {
         demo::make(dir).await?;
     }
@@ -55,7 +131,11 @@ async fn source(config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
     source::connect(url, options).await
 }
 
-async fn cache(config: &Config) -> Result<Arc<dyn Cache>, Failure> {
+/// The configured cache, connected.
+///
+/// # Errors
+/// None is configured, or it cannot be reached.
+pub async fn cache(config: &Config) -> Result<Arc<dyn Cache>, Failure> {
     if let Some(dir) = &config.demo {
         demo::make_folder(dir)?;
     }

@@ -68,20 +68,39 @@ impl Layout {
                 ));
             }
         }
-        match (definition.value, stored.len()) {
+        match (definition.spec.value, stored.len()) {
             (_, 0) => Err("no column is stored: each name begins with `_`".into()),
             (Shape::Text, n) if n > 1 => Err(format!(
                 "a `text` value has one stored column, the query returns {n}; \
                  name the others with a leading `_`"
             )),
             _ => Ok(Self {
-                shape: definition.value,
+                shape: definition.spec.value,
                 columns,
                 key,
                 stored,
                 hints,
             }),
         }
+    }
+
+    /// The layout of the key's columns alone, with empty values; `None` where the key has none, or
+    /// where it takes a row's values to know whether there is an entry at all.
+    pub fn keys_only(&self, definition: &Definition) -> Option<Self> {
+        let names = definition.spec.key.columns();
+        if names.is_empty() || matches!(self.shape, Shape::Text | Shape::Hash) {
+            return None;
+        }
+        let place = |name: &str| self.columns.iter().position(|column| column.name == name);
+        let places: Vec<usize> = names.iter().filter_map(|name| place(name)).collect();
+        let column = |name: &str| names.iter().position(|known| *known == name);
+        Some(Self {
+            columns: places.iter().map(|at| self.columns[*at].clone()).collect(),
+            shape: self.shape,
+            key: definition.spec.key.bind(column).ok()?,
+            stored: Vec::new(),
+            hints: places.iter().map(|at| self.hints[*at]).collect(),
+        })
     }
 
     /// Appends the row as an object.
@@ -189,15 +208,17 @@ impl<'a> Assembler<'a> {
 
     fn push_entry(&mut self, row: Row<'_>) -> Result<(), String> {
         let layout = self.layout;
-        let (at, name, _) = &layout.stored[0];
         match layout.shape {
-            Shape::Text => match row.text(*at).map_err(|e| format!("column {name}: {e}"))? {
-                None => self.batch.absent.push(printable(&self.key)),
-                Some(text) => self.batch.push_text(&self.key, |out| {
-                    out.extend_from_slice(&text);
-                    Ok::<(), String>(())
-                })?,
-            },
+            Shape::Text => {
+                let (at, name, _) = &layout.stored[0];
+                match row.text(*at).map_err(|e| format!("column {name}: {e}"))? {
+                    None => self.batch.absent.push(printable(&self.key)),
+                    Some(text) => self.batch.push_text(&self.key, |out| {
+                        out.extend_from_slice(&text);
+                        Ok::<(), String>(())
+                    })?,
+                }
+            }
             Shape::Hash => {
                 let mut fields = Vec::with_capacity(layout.stored.len());
                 for (at, name, _) in &layout.stored {

@@ -9,19 +9,64 @@ use crate::domain::Dialect;
 use crate::domain::row::{Column, ColumnKind};
 use crate::domain::strategy::{Definition, Shape};
 
+/// What of each row is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    All,
+    /// The columns that the key's template names; there must be one.
+    Keys,
+}
+
 /// The query of a run over the whole selection.
 pub fn select_all(
     definition: &Definition,
     dialect: Dialect,
     sql: &str,
+    pick: Pick,
     limit: Option<u64>,
 ) -> String {
-    let mut query = format!("SELECT * FROM (\n{sql}\n) q");
-    query.push_str(&order(definition, dialect));
-    if let Some(limit) = limit {
-        query.push_str(&format!(" LIMIT {limit}"));
+    let columns = picked(definition, dialect, pick);
+    let order = order(definition, dialect, pick);
+    let limit = limited(limit);
+    format!("SELECT {columns} FROM (\n{sql}\n) q{order}{limit}")
+}
+
+/// The query that counts the keys of a whole selection.
+pub fn count_keys(
+    definition: &Definition,
+    dialect: Dialect,
+    sql: &str,
+    limit: Option<u64>,
+) -> String {
+    let keys = definition.spec.key.columns();
+    let (what, limit) = match (definition.spec.value, keys.as_slice()) {
+        (Shape::List, []) => ("1".to_owned(), Some(1)),
+        (Shape::List, keys) => {
+            let columns = keys.iter().map(|key| bytewise(dialect, key));
+            (
+                format!("DISTINCT {}", columns.collect::<Vec<_>>().join(", ")),
+                limit,
+            )
+        }
+        _ => ("1".to_owned(), limit),
+    };
+    let limit = limited(limit);
+    format!("SELECT count(*) AS n FROM (SELECT {what} FROM (\n{sql}\n) q{limit}) c")
+}
+
+fn limited(limit: Option<u64>) -> String {
+    limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"))
+}
+
+fn picked(definition: &Definition, dialect: Dialect, pick: Pick) -> String {
+    match pick {
+        Pick::All => "*".to_owned(),
+        Pick::Keys => {
+            let columns = definition.spec.key.columns();
+            let columns = columns.iter().map(|column| quoted(dialect, column));
+            columns.collect::<Vec<_>>().join(", ")
+        }
     }
-    query
 }
 
 /// The query for keys with these column values, each as text and in the order of `columns`; a value
@@ -30,6 +75,7 @@ pub fn select_keys(
     definition: &Definition,
     dialect: Dialect,
     sql: &str,
+    pick: Pick,
     columns: &[&Column],
     keys: &[Vec<String>],
 ) -> Option<(String, Vec<Param>)> {
@@ -68,9 +114,10 @@ pub fn select_keys(
             all.collect::<Vec<_>>().join(" OR ")
         }
     };
-    let mut query = format!("SELECT * FROM (\n{sql}\n) q WHERE {condition}");
-    if definition.value == Shape::List {
-        query.push_str(&order(definition, dialect));
+    let picked = picked(definition, dialect, pick);
+    let mut query = format!("SELECT {picked} FROM (\n{sql}\n) q WHERE {condition}");
+    if definition.spec.value == Shape::List {
+        query.push_str(&order(definition, dialect, pick));
     }
     Some((query, params))
 }
@@ -120,25 +167,35 @@ fn bind(dialect: Dialect, kind: &ColumnKind, value: &str, params: &mut Vec<Param
 }
 
 /// ` ORDER BY ...`, or nothing.
-fn order(definition: &Definition, dialect: Dialect) -> String {
+fn order(definition: &Definition, dialect: Dialect, pick: Pick) -> String {
     let mut terms = Vec::new();
-    if definition.value == Shape::List {
+    if definition.spec.value == Shape::List {
         for column in definition.spec.key.columns() {
-            let column = quoted(dialect, column);
-            // By bytes: under a collation that takes 'a' for 'A' the rows of two keys mix.
-            terms.push(match dialect {
-                Dialect::Mysql => format!("CAST({column} AS BINARY)"),
-                Dialect::Sqlite => format!("{column} COLLATE BINARY"),
+            if dialect == Dialect::Postgres {
                 // The column itself comes first for its index's sake; bytes tell equals apart.
-                Dialect::Postgres => format!("{column}, CAST({column} AS text) COLLATE \"C\""),
-            });
+                terms.push(quoted(dialect, column));
+            }
+            terms.push(bytewise(dialect, column));
         }
     }
-    terms.extend(definition.order_by.clone());
+    // The rows of one key are all the same where only keys are read.
+    if pick == Pick::All || definition.spec.value != Shape::List {
+        terms.extend(definition.order_by.clone());
+    }
     if terms.is_empty() {
         String::new()
     } else {
         format!(" ORDER BY {}", terms.join(", "))
+    }
+}
+
+/// A key's column by its bytes: under a collation that takes 'a' for 'A' two keys would be one.
+fn bytewise(dialect: Dialect, column: &str) -> String {
+    let column = quoted(dialect, column);
+    match dialect {
+        Dialect::Mysql => format!("CAST({column} AS BINARY)"),
+        Dialect::Sqlite => format!("{column} COLLATE BINARY"),
+        Dialect::Postgres => format!("CAST({column} AS text) COLLATE \"C\""),
     }
 }
 

@@ -4,17 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::stream::{BoxStream, FuturesUnordered};
+use futures_util::stream::{self, BoxStream, FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
+use super::canary::{self, ShapeGuard};
 use super::event::{Event, Reporter};
+use super::lookup;
 use super::ports::{Ask, Cache, Mode, Wanted, WarmupStrategy, WriteOptions, WriteOutcome, Written};
+use super::preview::{Look, look};
+use super::record::{self, OWN};
+use super::sample::sampled;
 use super::stop::StopSignal;
-use crate::domain::entry::{EntryBatch, KeyError};
+use crate::domain::entry::{Entry, EntryBatch, KeyError};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::key::printable;
-use crate::domain::report::{KEPT_ERRORS, Report, Stats, Status, StrategyReport};
+use crate::domain::key::{KeyTemplate, printable};
+use crate::domain::report::{KEPT_ERRORS, Percent, Report, Seen, Stats, Status, StrategyReport};
+use crate::domain::standing::{Class, Standing};
+use crate::domain::strategy::{Shape, StrategySpec};
 use crate::domain::ttl::Ttl;
 
 /// Bytes in flight to the cache at most, however many batches that is: flat memory for large
@@ -23,6 +30,15 @@ const IN_FLIGHT_BYTES: usize = 3 * 1024 * 1024;
 
 /// How long a stopped run waits for the batches in flight.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// What a finished run leaves for the next one is not worth waiting longer for.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A database that has not counted a strategy's keys by then cannot do it cheaply.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Keys of the cache that are asked of the database together.
+const ORPHAN_WINDOW: usize = 2_000;
 
 const GRACE_OVER: &str = "the run was stopped before the cache answered";
 
@@ -46,6 +62,41 @@ pub struct Options {
     pub allow_empty: bool,
     /// Ask each strategy how long it is; somebody watches.
     pub estimate: bool,
+    /// A strategy that has shrunk by more than this since its last complete run fails.
+    pub max_shrink: Option<Percent>,
+    pub shape: ShapeGuard,
+}
+
+/// What a run does with the entries.
+#[derive(Clone)]
+pub enum Task {
+    /// Writes them.
+    Warm(Arc<dyn Cache>),
+    /// Looks at what stands in their place, where there is a cache to ask.
+    Look(Look, Option<Arc<dyn Cache>>),
+}
+
+impl Task {
+    fn cache(&self) -> Option<&dyn Cache> {
+        match self {
+            Self::Warm(cache) => Some(cache.as_ref()),
+            Self::Look(_, cache) => cache.as_deref(),
+        }
+    }
+
+    fn look(&self) -> Option<&Look> {
+        match self {
+            Self::Warm(_) => None,
+            Self::Look(look, _) => Some(look),
+        }
+    }
+
+    async fn deliver(&self, batch: &EntryBatch, how: WriteOptions, shape: Shape) -> Written {
+        match self {
+            Self::Warm(cache) => cache.write(batch, how).await,
+            Self::Look(_, cache) => look(cache.as_deref(), batch, shape).await,
+        }
+    }
 }
 
 /// Keys asked for by name, a window at a time.
@@ -53,25 +104,36 @@ pub type KeyWindows = BoxStream<'static, Result<Vec<String>, Failure>>;
 
 pub struct Coordinator {
     strategies: Vec<Arc<dyn WarmupStrategy>>,
-    cache: Arc<dyn Cache>,
+    task: Task,
     options: Options,
 }
 
 impl Coordinator {
     /// Strategies run by priority, highest first, then by id, one after another.
-    pub fn new(
-        mut strategies: Vec<Arc<dyn WarmupStrategy>>,
-        cache: Arc<dyn Cache>,
-        options: Options,
-    ) -> Self {
+    pub fn new(mut strategies: Vec<Arc<dyn WarmupStrategy>>, task: Task, options: Options) -> Self {
         strategies.sort_by(|a, b| {
             let (a, b) = (a.spec(), b.spec());
             b.priority.cmp(&a.priority).then_with(|| a.id.cmp(&b.id))
         });
         Self {
             strategies,
-            cache,
+            task,
             options,
+        }
+    }
+
+    /// In the order of the run.
+    pub fn strategies(&self) -> &[Arc<dyn WarmupStrategy>] {
+        &self.strategies
+    }
+
+    /// The same strategies and options for another task.
+    #[must_use]
+    pub fn with_task(&self, task: Task) -> Self {
+        Self {
+            strategies: self.strategies.clone(),
+            task,
+            options: self.options.clone(),
         }
     }
 
@@ -79,6 +141,7 @@ impl Coordinator {
     /// happened is in the report, never in a log alone.
     pub async fn warm_all(&self, reporter: &dyn Reporter, stop: &StopSignal) -> Report {
         let mut run = Run::start(self, reporter, stop);
+        run.read_last_counts().await;
         for index in 0..run.tallies.len() {
             if run.goes_on() {
                 let wanted = Wanted::All {
@@ -92,14 +155,31 @@ impl Coordinator {
                     false => None,
                 };
                 run.begin(index, expected);
-                run.warm(index, wanted).await;
-                run.check_min_keys(index);
+                if run.check_shrink(index).await {
+                    run.warm(index, wanted).await;
+                    run.check_min_keys(index);
+                }
                 run.end(index);
             } else {
                 run.cancel(index);
             }
         }
-        run.finish()
+        run.find_orphans().await;
+        let complete = !run.broken && run.stop.reason().is_none();
+        let report = run.finish();
+        if complete && self.options.limit.is_none() {
+            self.remember(&report).await;
+        }
+        report
+    }
+
+    /// Leaves the counts of what was complete for the next run. A cache that does not take them
+    /// has what the run is for all the same.
+    async fn remember(&self, report: &Report) {
+        if let Task::Warm(cache) = &self.task {
+            let record = record::remember(cache.as_ref(), &self.options.prefix, report);
+            let _ = timeout(RECORD_TIMEOUT, record).await;
+        }
     }
 
     /// Warms the keys that come in `windows`, each through the strategy whose template it is of.
@@ -146,7 +226,46 @@ struct Run<'a> {
     tallies: Vec<Tally>,
     unmatched: Vec<String>,
     unmatched_total: u64,
+    warnings: Vec<String>,
+    /// How many keys each strategy had when it was last complete, where that matters.
+    last_counts: BTreeMap<String, u64>,
     broken: bool,
+}
+
+/// What is on its way to the cache. A run that looks is heard in order.
+enum InFlight<F: Future> {
+    AsItComes(FuturesUnordered<F>),
+    InOrder(FuturesOrdered<F>),
+}
+
+impl<F: Future> InFlight<F> {
+    fn new(in_order: bool) -> Self {
+        match in_order {
+            true => Self::InOrder(FuturesOrdered::new()),
+            false => Self::AsItComes(FuturesUnordered::new()),
+        }
+    }
+
+    fn push(&mut self, future: F) {
+        match self {
+            Self::AsItComes(all) => all.push(future),
+            Self::InOrder(all) => all.push_back(future),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::AsItComes(all) => all.len(),
+            Self::InOrder(all) => all.len(),
+        }
+    }
+
+    async fn next(&mut self) -> Option<F::Output> {
+        match self {
+            Self::AsItComes(all) => all.next().await,
+            Self::InOrder(all) => all.next().await,
+        }
+    }
 }
 
 impl<'a> Run<'a> {
@@ -156,7 +275,7 @@ impl<'a> Run<'a> {
         stop: &'a StopSignal,
     ) -> Self {
         let specs = coordinator.strategies.iter().map(|s| s.spec());
-        let tally = |spec: &crate::domain::strategy::StrategySpec| Tally {
+        let tally = |spec: &StrategySpec| Tally {
             report: StrategyReport {
                 id: spec.id.clone(),
                 priority: spec.priority,
@@ -166,6 +285,8 @@ impl<'a> Run<'a> {
                 errors: Vec::new(),
                 absent: 0,
                 not_found: Vec::new(),
+                warnings: Vec::new(),
+                seen: Seen::default(),
             },
             started: false,
             failure: None,
@@ -181,8 +302,36 @@ impl<'a> Run<'a> {
             tallies: specs.map(tally).collect(),
             unmatched: Vec::new(),
             unmatched_total: 0,
+            warnings: Vec::new(),
+            last_counts: BTreeMap::new(),
             broken: false,
         }
+    }
+
+    /// Counts what became of a batch, and lets a reporter hear of what was only looked at.
+    fn count(&mut self, index: usize, batch: &EntryBatch, written: Written) -> Option<Failure> {
+        let coordinator = self.coordinator;
+        let Some(look) = coordinator.task.look() else {
+            return self.tallies[index].count(batch, written, |_, _, _| {});
+        };
+        let shape = coordinator.strategies[index].spec().value;
+        let mode = coordinator.options.mode;
+        let mut standings: Vec<(Standing, Option<Class>)> = Vec::with_capacity(batch.len());
+        let fatal = self.tallies[index].count(batch, written, |report, entry, standing| {
+            let (ttl, seen) = (report.ttl, &mut report.seen);
+            let class = seen.count(entry, &standing, shape, ttl, look, mode);
+            standings.push((standing, class));
+        });
+        // None were, of a batch that is lost.
+        if standings.len() == batch.len() {
+            let id = &self.tallies[index].report.id;
+            self.reporter.report(&Event::Looked {
+                id,
+                batch,
+                standings: &standings,
+            });
+        }
+        fatal
     }
 
     fn goes_on(&self) -> bool {
@@ -210,10 +359,10 @@ impl<'a> Run<'a> {
 
     /// The strategy that makes a key.
     fn maker(&self, key: &str) -> Option<usize> {
-        let strategies = self.coordinator.strategies.iter().enumerate();
-        let matching = strategies.filter(|(_, s)| !s.spec().key.read(key).is_empty());
-        let best = matching.max_by_key(|(_, s)| s.spec().key.literal_len());
-        best.map(|(index, _)| index)
+        lookup::maker(
+            self.coordinator.strategies.iter().map(|s| &s.spec().key),
+            key,
+        )
     }
 
     fn begin(&mut self, index: usize, expected: Option<u64>) {
@@ -238,11 +387,10 @@ impl<'a> Run<'a> {
             },
         };
         let named = matches!(wanted, Wanted::Named(_));
-        let mut entries = Some(coordinator.strategies[index].entries(Ask {
-            keys: wanted,
-            batch_size: options.batch_size,
-        }));
-        let mut in_flight = FuturesUnordered::new();
+        let task = &coordinator.task;
+        let shape = coordinator.strategies[index].spec().value;
+        let mut entries = self.entries(index, wanted).await;
+        let mut in_flight = InFlight::new(task.look().is_some());
         let mut flying_bytes = 0_usize;
         let stop = self.stop;
         let mut stopping = false;
@@ -250,7 +398,7 @@ impl<'a> Run<'a> {
         let grace_over = grace_over.boxed().shared();
         let base = self.tallies[index].report.stats.elapsed;
 
-        while entries.is_some() || !in_flight.is_empty() {
+        while entries.is_some() || in_flight.len() > 0 {
             let room = in_flight.len() < options.concurrency && flying_bytes < IN_FLIGHT_BYTES;
             tokio::select! {
                 biased;
@@ -259,10 +407,10 @@ impl<'a> Run<'a> {
                     entries = None;
                     stopping = true;
                 }
-                Some((batch, written)) = in_flight.next(), if !in_flight.is_empty() => {
+                Some((batch, written)) = in_flight.next(), if in_flight.len() > 0 => {
                     let batch: EntryBatch = batch;
                     flying_bytes -= batch.bytes();
-                    if let Some(failure) = self.tallies[index].count(&batch, written) {
+                    if let Some(failure) = self.count(index, &batch, written) {
                         self.broken = true;
                         self.tallies[index].failure.get_or_insert(failure);
                         entries = None;
@@ -276,11 +424,10 @@ impl<'a> Run<'a> {
                                 continue;
                             }
                             flying_bytes += batch.bytes();
-                            let cache = &coordinator.cache;
                             let grace_over = grace_over.clone();
                             in_flight.push(async move {
                                 let written = tokio::select! {
-                                    written = cache.write(&batch, how) => written,
+                                    written = task.deliver(&batch, how, shape) => written,
                                     () = grace_over => Written::unknown(batch.len(), GRACE_OVER),
                                 };
                                 (batch, written)
@@ -305,6 +452,150 @@ impl<'a> Run<'a> {
         self.broken |= options.stop_on_error && self.tallies[index].failure.is_some();
     }
 
+    /// The stream of entries, once it is known that they may be written; `None` where not.
+    async fn entries(
+        &mut self,
+        index: usize,
+        wanted: Wanted,
+    ) -> Option<BoxStream<'a, Result<EntryBatch, Failure>>> {
+        let coordinator = self.coordinator;
+        let named = matches!(wanted, Wanted::Named(_));
+        let look = coordinator.task.look();
+        let mut entries = coordinator.strategies[index].entries(Ask {
+            keys: wanted,
+            batch_size: coordinator.options.batch_size,
+            values: look.is_none_or(|look| look.values),
+        });
+        if let Some((size, seed)) = look.and_then(|look| look.sample) {
+            return Some(sampled(entries, size, seed));
+        }
+        if named || !self.is_guarded() {
+            return Some(entries);
+        }
+        let first = tokio::select! {
+            first = entries.next() => first?,
+            () = self.stop.stopped() => return None,
+        };
+        if let Ok(batch) = &first
+            && !self.check_shape(index, batch).await
+        {
+            return None;
+        }
+        Some(stream::iter([first]).chain(entries).boxed())
+    }
+
+    /// Whether the run writes over what others may have written, and looks at that first.
+    fn is_guarded(&self) -> bool {
+        let options = &self.coordinator.options;
+        let writes = matches!(self.coordinator.task, Task::Warm(_));
+        writes && options.shape != ShapeGuard::Off && options.mode == Mode::Refresh
+    }
+
+    /// Compares what would be written over with what would be written; whether the strategy may go
+    /// on.
+    async fn check_shape(&mut self, index: usize, batch: &EntryBatch) -> bool {
+        let coordinator = self.coordinator;
+        let (Some(cache), false) = (coordinator.task.cache(), batch.is_empty()) else {
+            return true;
+        };
+        let spec = coordinator.strategies[index].spec();
+        let changes = tokio::select! {
+            changes = canary::changes(cache, batch, spec.value) => changes,
+            () = self.stop.stopped() => return false,
+        };
+        let guard = coordinator.options.shape;
+        let tally = &mut self.tallies[index];
+        let failure = match changes {
+            Ok(changes) if changes.is_empty() => return true,
+            Ok(changes) => Failure::new(
+                FailureKind::Query,
+                format!("{} would change what readers of the cache see", spec.id),
+                changes.join("; "),
+            )
+            .hint("look at both with `shopwarm keys get KEY`; --shape off writes all the same"),
+            // Writing tells better what is wrong with a cache that does not answer.
+            Err(failure) if guard != ShapeGuard::Fail || failure.ends_run_of_cache() => {
+                return true;
+            }
+            Err(failure) => Failure::new(
+                FailureKind::Query,
+                format!("{}: the values in the cache cannot be compared", spec.id),
+                failure.why,
+            )
+            .hint("--shape warn goes on without, and needs no right to read the cache"),
+        };
+        if guard == ShapeGuard::Fail {
+            tally.failure = Some(failure);
+            self.broken |= coordinator.options.stop_on_error;
+            return false;
+        }
+        tally.report.warnings.push(failure.to_string());
+        true
+    }
+
+    /// Remembers how many keys each strategy had, where a run must not have far fewer.
+    async fn read_last_counts(&mut self) {
+        let options = &self.coordinator.options;
+        let (Some(_), Task::Warm(cache)) = (options.max_shrink, &self.coordinator.task) else {
+            return;
+        };
+        let read = tokio::select! {
+            read = record::last_complete(cache.as_ref(), &options.prefix) => read,
+            () = self.stop.stopped() => return,
+        };
+        match read {
+            Ok(counts) => self.last_counts = counts,
+            Err(failure) => self.warnings.push(format!(
+                "--max-shrink: the counts of the last complete run cannot be read: {}",
+                failure.why
+            )),
+        }
+    }
+
+    /// Lets the database count a strategy's keys where that decides whether it may be written.
+    async fn check_shrink(&mut self, index: usize) -> bool {
+        let coordinator = self.coordinator;
+        let strategy = &coordinator.strategies[index];
+        if !self
+            .last_counts
+            .contains_key(&strategy.spec().id.to_string())
+        {
+            return true;
+        }
+        let counted = tokio::select! {
+            counted = timeout(COUNT_TIMEOUT, strategy.count(coordinator.options.limit)) => counted,
+            () = self.stop.stopped() => return false,
+        };
+        match counted {
+            Ok(Ok(keys)) => self.judge_shrink(index, keys),
+            // The rows themselves will say what is wrong, or how many there are.
+            Err(_) | Ok(Err(_)) => true,
+        }
+    }
+
+    fn judge_shrink(&mut self, index: usize, keys: u64) -> bool {
+        let options = &self.coordinator.options;
+        let spec = self.coordinator.strategies[index].spec();
+        let Some(last) = self.last_counts.get(&spec.id.to_string()) else {
+            return true;
+        };
+        let last = *last.min(&options.limit.unwrap_or(u64::MAX));
+        let lost = last.saturating_sub(keys);
+        let Some(allowed) = options.max_shrink.filter(|p| p.exceeded_by(lost, last)) else {
+            return true;
+        };
+        let failure = Failure::new(
+            FailureKind::Query,
+            format!("{} has shrunk too much", spec.id),
+            format!("{keys} keys, {last} in the last complete run; --max-shrink is {allowed}"),
+        )
+        .hint("look at the query and its tables; where the shop did shrink, run once without --max-shrink");
+        let tally = &mut self.tallies[index];
+        tally.failure.get_or_insert(failure);
+        self.broken |= options.stop_on_error;
+        false
+    }
+
     /// Fewer keys than the definition promises is a failure: an empty selection is usually a
     /// broken query.
     fn check_min_keys(&mut self, index: usize) {
@@ -312,7 +603,11 @@ impl<'a> Run<'a> {
         let spec = self.coordinator.strategies[index].spec();
         let tally = &mut self.tallies[index];
         let total = tally.report.stats.total();
-        let least = spec.min_keys.min(options.limit.unwrap_or(u64::MAX));
+        let sample = self.coordinator.task.look().and_then(|look| look.sample);
+        let least = spec
+            .min_keys
+            .min(options.limit.unwrap_or(u64::MAX))
+            .min(sample.map_or(u64::MAX, |(size, _)| size as u64));
         let allowed = total == 0 && options.allow_empty;
         if total < least && !allowed && tally.failure.is_none() && self.stop.reason().is_none() {
             let failure = Failure::new(
@@ -324,7 +619,98 @@ impl<'a> Run<'a> {
                 "look at the query, or lower min_keys in the definition; --allow-empty accepts none",
             ));
             self.broken |= options.stop_on_error;
+        } else if tally.failure.is_none() && self.stop.reason().is_none() {
+            // Where the database could not count before.
+            self.judge_shrink(index, total);
         }
+    }
+
+    /// Asks the cache for all its keys, and the database for the rows of those that a strategy
+    /// makes.
+    async fn find_orphans(&mut self) {
+        let coordinator = self.coordinator;
+        let Task::Look(look, Some(cache)) = &coordinator.task else {
+            return;
+        };
+        if !look.orphans || !self.goes_on() {
+            return;
+        }
+        for tally in &mut self.tallies {
+            tally.report.seen.orphans = Some(0);
+        }
+        let prefix = common_prefix(coordinator.strategies.iter().map(|s| &s.spec().key));
+        let mut keys = cache.scan(prefix.as_bytes());
+        let mut window = Vec::new();
+        loop {
+            let some = tokio::select! {
+                some = keys.next() => some,
+                () = self.stop.stopped() => return,
+            };
+            let ended = some.is_none();
+            match some.transpose() {
+                Ok(some) => {
+                    window.extend(some.into_iter().flatten().filter_map(|key| self.ours(key)))
+                }
+                Err(failure) => return self.orphans_unknown(&failure),
+            }
+            if window.len() >= ORPHAN_WINDOW || ended {
+                if let Err(failure) = self.count_orphans(std::mem::take(&mut window)).await {
+                    return self.orphans_unknown(&failure);
+                }
+            }
+            if ended {
+                return;
+            }
+        }
+    }
+
+    /// The strategy that makes a key of the cache, unless it is one that the run is not about.
+    fn ours(&self, key: Vec<u8>) -> Option<(usize, String)> {
+        let key = String::from_utf8(key).ok()?;
+        let options = &self.coordinator.options;
+        if key
+            .strip_prefix(&options.prefix)
+            .is_some_and(|key| key.starts_with(OWN))
+        {
+            return None;
+        }
+        let own = self.coordinator.strategies.iter().map(|s| &s.spec().key);
+        let others = self.coordinator.task.look().map(|look| &look.others);
+        let templates = own.chain(others.into_iter().flatten());
+        let index = lookup::maker(templates, &key)?;
+        (index < self.tallies.len()).then_some((index, key))
+    }
+
+    async fn count_orphans(&mut self, mut keys: Vec<(usize, String)>) -> Result<(), Failure> {
+        // A scan may give a key twice.
+        keys.sort_unstable();
+        keys.dedup();
+        for group in keys.chunk_by(|a, b| a.0 == b.0) {
+            let index = group[0].0;
+            let mut batches = self.coordinator.strategies[index].entries(Ask {
+                keys: Wanted::Named(group.iter().map(|(_, key)| key.clone()).collect()),
+                batch_size: self.coordinator.options.batch_size,
+                values: false,
+            });
+            while let Some(batch) = batches.try_next().await? {
+                if batch.absent.is_empty() {
+                    continue;
+                }
+                let report = &mut self.tallies[index].report;
+                *report.seen.orphans.get_or_insert(0) += batch.absent.len() as u64;
+                let (id, keys) = (&report.id, batch.absent.as_slice());
+                self.reporter.report(&Event::Orphans { id, keys });
+            }
+        }
+        Ok(())
+    }
+
+    fn orphans_unknown(&mut self, failure: &Failure) {
+        for tally in &mut self.tallies {
+            tally.report.seen.orphans = None;
+        }
+        let why = format!("orphans are not known: {failure}");
+        self.warnings.push(why);
     }
 
     fn end(&mut self, index: usize) {
@@ -358,6 +744,7 @@ impl<'a> Run<'a> {
             stopped: self.stop.reason(),
             unmatched: self.unmatched,
             unmatched_total: self.unmatched_total,
+            warnings: self.warnings,
         };
         let event = Event::RunFinished { report: &report };
         self.reporter.report(&event);
@@ -380,13 +767,25 @@ impl Tally {
         }
     }
 
-    /// Counts what became of a batch; returns the failure that ends the run.
-    fn count(&mut self, batch: &EntryBatch, written: Written) -> Option<Failure> {
+    /// Counts what became of a batch, and puts into `looked` what was only looked at; returns the
+    /// failure that ends the run.
+    fn count(
+        &mut self,
+        batch: &EntryBatch,
+        written: Written,
+        mut looked: impl FnMut(&mut StrategyReport, Entry<'_>, Standing),
+    ) -> Option<Failure> {
         let report = &mut self.report;
         debug_assert_eq!(batch.len(), written.outcomes.len());
         for (entry, outcome) in batch.iter().zip(written.outcomes) {
             let stats = &mut report.stats;
             let error = match outcome {
+                WriteOutcome::Seen(standing) => {
+                    stats.planned += 1;
+                    stats.bytes += entry.bytes();
+                    looked(report, entry, standing);
+                    continue;
+                }
                 WriteOutcome::Stored => {
                     stats.warmed += 1;
                     stats.bytes += entry.bytes();
@@ -410,6 +809,16 @@ impl Tally {
         }
         written.fatal
     }
+}
+
+/// What all keys of some templates begin with.
+fn common_prefix<'t>(templates: impl Iterator<Item = &'t KeyTemplate>) -> String {
+    let common = templates.map(KeyTemplate::literal_start).reduce(|a, b| {
+        let same = a.char_indices().zip(b.chars()).find(|((_, a), b)| a != b);
+        let end = same.map_or(a.len().min(b.len()), |((at, _), _)| at);
+        a[..end].to_owned()
+    });
+    common.unwrap_or_default()
 }
 
 /// Keeps the first [`KEPT_ERRORS`].

@@ -1,6 +1,8 @@
 //! All that a reporter can ever hear of a run.
 
+use crate::domain::entry::EntryBatch;
 use crate::domain::report::{Report, Stats, StrategyReport};
+use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{StrategyId, StrategySpec};
 
 pub enum Event<'a> {
@@ -16,6 +18,18 @@ pub enum Event<'a> {
     Progress {
         id: &'a StrategyId,
         stats: Stats,
+    },
+    /// A batch that was looked at and not written; batches come in the order of the run.
+    Looked {
+        id: &'a StrategyId,
+        batch: &'a EntryBatch,
+        /// What stands at each entry's key, and the class that it is in.
+        standings: &'a [(Standing, Option<Class>)],
+    },
+    /// Keys in the cache that match a strategy's template and have no row any more.
+    Orphans {
+        id: &'a StrategyId,
+        keys: &'a [String],
     },
     StrategyFinished {
         report: &'a StrategyReport,

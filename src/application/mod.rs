@@ -1,10 +1,15 @@
 //! The use case: run strategies against a cache. Knows the databases and caches only as ports.
 
 pub mod assemble;
+pub mod canary;
 pub mod compose;
 pub mod coordinator;
 pub mod event;
+pub mod lookup;
 pub mod ports;
+pub mod preview;
 pub mod query_strategy;
+pub mod record;
+mod sample;
 pub mod selection;
 pub mod stop;

@@ -1,5 +1,7 @@
 //! What the engine needs of the world around it.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
@@ -7,8 +9,10 @@ use crate::domain::Dialect;
 use crate::domain::encode::Hint;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
+use crate::domain::finding::Finding;
 use crate::domain::row::{Columns, RowBatch};
-use crate::domain::strategy::StrategySpec;
+use crate::domain::standing::{Kind, Standing};
+use crate::domain::strategy::{Shape, StrategySpec};
 use crate::domain::ttl::Ttl;
 
 /// What to warm: a bounded context's policy. How is the coordinator's business.
@@ -19,9 +23,15 @@ pub trait WarmupStrategy: Send + Sync {
     /// comes in [`EntryBatch::failed`]; an `Err` ends the strategy.
     fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>>;
 
+    /// How many keys [`Wanted::All`] gives, counted by the database.
+    fn count(&self, limit: Option<u64>) -> BoxFuture<'_, Result<u64, Failure>>;
+
     /// About how many keys [`Wanted::All`] gives, if that is cheap to know: the length of a progress
     /// bar, nothing else.
     fn estimate(&self, limit: Option<u64>) -> BoxFuture<'_, Option<u64>>;
+
+    /// How the database means to answer [`Wanted::All`].
+    fn plan(&self, limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>>;
 }
 
 /// What is asked of a strategy.
@@ -30,6 +40,8 @@ pub struct Ask {
     pub keys: Wanted,
     /// Entries a batch holds at most.
     pub batch_size: usize,
+    /// Without them the entries' values may be empty, and the database reads less.
+    pub values: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -52,6 +64,32 @@ pub trait RowSource: Send + Sync {
 
     /// About how many rows a query returns, where the database can say it cheaply.
     fn estimate<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Option<u64>>;
+
+    /// The plan that the database makes for a query. Reads no row.
+    fn plan<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<QueryPlan, Failure>>;
+
+    /// What is to be known of the server before a run. Never fails: what cannot be asked is a
+    /// finding.
+    fn checkup(&self) -> BoxFuture<'_, Vec<Finding>>;
+}
+
+/// A database's plan for a query, as far as it says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct QueryPlan {
+    /// In the planner's own unit.
+    pub cost: Option<f64>,
+    /// Rows that it expects to return.
+    pub rows: Option<u64>,
+    /// Tables that it reads from end to end.
+    pub scans: Vec<Scan>,
+}
+
+/// A table that is read without an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    pub table: String,
+    /// Rows that are read for it, about.
+    pub rows: Option<u64>,
 }
 
 /// A query to stream.
@@ -78,6 +116,94 @@ pub trait Cache: Send + Sync {
     /// Stores a batch, retrying within the adapter's bounds; writing the same batch again is
     /// harmless.
     fn write<'a>(&'a self, batch: &'a EntryBatch, how: WriteOptions) -> BoxFuture<'a, Written>;
+
+    /// What stands at each entry's key, compared with the entry: one [`Standing`] each, in the
+    /// batch's order. Changes nothing, and moves no value where a digest tells enough.
+    ///
+    /// # Errors
+    /// The cache is gone or refuses everything.
+    fn inspect<'a>(
+        &'a self,
+        batch: &'a EntryBatch,
+        shape: Shape,
+    ) -> BoxFuture<'a, Result<Vec<Standing>, Failure>>;
+
+    /// What is stored at a key, whole; `None`: nothing.
+    ///
+    /// # Errors
+    /// The cache is gone, or refuses.
+    fn read<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Cached>, Failure>>;
+
+    /// Sets fields of a hash that is the tool's own and does not expire; its other fields stay.
+    ///
+    /// # Errors
+    /// The cache is gone, or refuses.
+    fn remember<'a>(
+        &'a self,
+        key: &'a [u8],
+        fields: &'a [(String, String)],
+    ) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// All keys that begin with `prefix`, some at a time; one may come twice.
+    fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>>;
+
+    /// What memory the cache has; a key's cost is measured on those of `keys` that it holds, or on
+    /// any others.
+    fn room<'a>(&'a self, keys: &'a [Vec<u8>]) -> BoxFuture<'a, Room>;
+
+    /// What is to be known of the server before a run, and whether it would let one write keys like
+    /// `probes`. Never fails: what cannot be asked is a finding.
+    fn checkup<'a>(&'a self, probes: &'a [Probe]) -> BoxFuture<'a, Vec<Finding>>;
+}
+
+/// A key of a strategy's template that no row has.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    pub strategy: String,
+    pub key: Vec<u8>,
+    pub kind: Kind,
+}
+
+/// What is stored at a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cached {
+    pub value: CachedValue,
+    /// `None`: it never expires.
+    pub ttl: Option<Duration>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CachedValue {
+    Text(Vec<u8>),
+    /// Names and values.
+    Hash(Vec<(Vec<u8>, Vec<u8>)>),
+    /// Of a type that is never written here, by its name.
+    Other(String),
+}
+
+/// A figure, or why it is not known.
+pub type Known<T> = Result<T, String>;
+
+/// The memory of a cache.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Room {
+    /// Bytes in use.
+    pub used: Known<u64>,
+    /// Bytes that it may use; `None`: no limit is set.
+    pub max: Known<Option<u64>>,
+    /// What it does when they are used up.
+    pub policy: Known<String>,
+    /// Bytes that a key costs beside itself and its value.
+    pub overhead: Known<Overhead>,
+}
+
+/// What a key costs beside its own bytes and its value's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Overhead {
+    /// Bytes a key.
+    pub per_key: f64,
+    /// Keys that it was measured on.
+    pub keys: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -121,4 +247,6 @@ pub enum WriteOutcome {
     Failed(String),
     /// Sent, and no answer came.
     Unknown(String),
+    /// Not written, only looked at.
+    Seen(Standing),
 }

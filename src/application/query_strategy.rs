@@ -8,8 +8,8 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 
 use super::assemble::{Assembler, Layout};
-use super::compose;
-use super::ports::{Ask, Query, RowSource, Wanted, WarmupStrategy};
+use super::compose::{self, Pick};
+use super::ports::{Ask, Param, Query, QueryPlan, RowSource, Wanted, WarmupStrategy};
 use crate::domain::entry::{EntryBatch, KeyError};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
@@ -36,7 +36,7 @@ pub async fn fit(
         return Err(invalid(format!("it has no SQL for {name}"))
             .hint(format!("add sql.{name} or sql.any to the definition")));
     };
-    let query = compose::select_all(definition, dialect, &sql, definition.limit);
+    let query = compose::select_all(definition, dialect, &sql, Pick::All, definition.limit);
     let described = source.describe(&query).await;
     let columns = described.map_err(|failure| match failure.kind {
         FailureKind::Query => Failure {
@@ -54,6 +54,8 @@ pub struct QueryStrategy {
     definition: Definition,
     sql: String,
     layout: Layout,
+    /// Where a key alone can be read: what it is made of.
+    keys: Option<Layout>,
     source: Arc<dyn RowSource>,
 }
 
@@ -68,6 +70,7 @@ impl QueryStrategy {
     ) -> Result<Self, Failure> {
         let (sql, layout) = fit(&definition, source.as_ref()).await?;
         Ok(Self {
+            keys: layout.keys_only(&definition),
             definition,
             sql,
             layout,
@@ -78,20 +81,34 @@ impl QueryStrategy {
     fn rows(
         &self,
         sql: String,
-        params: Vec<super::ports::Param>,
+        params: Vec<Param>,
+        layout: &Layout,
     ) -> BoxStream<'static, Result<RowBatch, Failure>> {
         self.source.rows(Query {
             label: self.definition.spec.id.to_string(),
             sql,
             params,
-            columns: self.layout.columns.clone(),
-            hints: self.layout.hints.clone(),
+            columns: layout.columns.clone(),
+            hints: layout.hints.clone(),
         })
+    }
+
+    /// What is to be read of each row, and how it is laid out.
+    fn pick(&self, values: bool) -> (Pick, &Layout) {
+        match &self.keys {
+            Some(keys) if !values => (Pick::Keys, keys),
+            _ => (Pick::All, &self.layout),
+        }
+    }
+
+    fn select_all(&self, pick: Pick, limit: Option<u64>) -> String {
+        let dialect = self.source.dialect();
+        compose::select_all(&self.definition, dialect, &self.sql, pick, limit)
     }
 
     /// The rows that a limit on keys leaves: of a list every row of its keys is needed.
     fn row_limit(&self, keys: Option<u64>) -> Option<u64> {
-        let keys = keys.filter(|_| self.definition.value != Shape::List);
+        let keys = keys.filter(|_| self.definition.spec.value != Shape::List);
         [self.definition.limit, keys].into_iter().flatten().min()
     }
 
@@ -99,12 +116,13 @@ impl QueryStrategy {
         &self,
         limit: Option<u64>,
         batch_size: usize,
+        values: bool,
     ) -> BoxStream<'_, Result<EntryBatch, Failure>> {
-        let dialect = self.source.dialect();
-        let sql = compose::select_all(&self.definition, dialect, &self.sql, self.row_limit(limit));
+        let (pick, layout) = self.pick(values);
+        let sql = self.select_all(pick, self.row_limit(limit));
         let state = Assembly {
-            rows: Some(self.rows(sql, Vec::new())),
-            assembler: Assembler::new(&self.layout, batch_size),
+            rows: Some(self.rows(sql, Vec::new(), layout)),
+            assembler: Assembler::new(layout, batch_size),
             limit,
         };
         stream::try_unfold(state, |mut state| async move {
@@ -117,6 +135,7 @@ impl QueryStrategy {
         &self,
         keys: Vec<String>,
         batch_size: usize,
+        values: bool,
     ) -> BoxStream<'_, Result<EntryBatch, Failure>> {
         let chunk = KEYS_A_QUERY.min(batch_size).max(1);
         let queue: VecDeque<Vec<String>> = keys.chunks(chunk).map(<[String]>::to_vec).collect();
@@ -124,7 +143,8 @@ impl QueryStrategy {
         stream::try_unfold(state, move |(mut queue, mut current)| async move {
             loop {
                 let lookup = current.take();
-                let lookup = lookup.or_else(|| Some(self.look_up(queue.pop_front()?, batch_size)));
+                let lookup =
+                    lookup.or_else(|| Some(self.look_up(queue.pop_front()?, batch_size, values)));
                 let Some(mut lookup) = lookup else {
                     return Ok(None);
                 };
@@ -152,24 +172,24 @@ impl QueryStrategy {
     }
 
     /// Asks for keys by the columns that the template reads out of them.
-    fn look_up(&self, keys: Vec<String>, batch_size: usize) -> Lookup<'_> {
+    fn look_up(&self, keys: Vec<String>, batch_size: usize, values: bool) -> Lookup<'_> {
+        let (pick, layout) = self.pick(values);
         let template = &self.definition.spec.key;
         let columns = self.key_columns();
         let readings: Vec<Vec<String>> = keys.iter().flat_map(|key| template.read(key)).collect();
         let dialect = self.source.dialect();
         let query = if columns.is_empty() {
-            let sql =
-                compose::select_all(&self.definition, dialect, &self.sql, self.definition.limit);
-            Some((sql, Vec::new()))
+            Some((self.select_all(pick, self.definition.limit), Vec::new()))
         } else {
-            compose::select_keys(&self.definition, dialect, &self.sql, &columns, &readings)
+            let definition = &self.definition;
+            compose::select_keys(definition, dialect, &self.sql, pick, &columns, &readings)
         };
         Lookup {
             missing: keys.iter().map(|key| key.clone().into_bytes()).collect(),
             keys,
             assembly: Assembly {
-                rows: query.map(|(sql, params)| self.rows(sql, params)),
-                assembler: Assembler::new(&self.layout, batch_size),
+                rows: query.map(|(sql, params)| self.rows(sql, params, layout)),
+                assembler: Assembler::new(layout, batch_size),
                 limit: None,
             },
             ended: false,
@@ -200,24 +220,71 @@ impl WarmupStrategy for QueryStrategy {
 
     fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
         match ask.keys {
-            Wanted::All { limit } => self.all(limit, ask.batch_size),
-            Wanted::Named(keys) => self.named(keys, ask.batch_size),
+            Wanted::All { limit } => self.all(limit, ask.batch_size, ask.values),
+            Wanted::Named(keys) => self.named(keys, ask.batch_size, ask.values),
         }
+    }
+
+    fn count(&self, limit: Option<u64>) -> BoxFuture<'_, Result<u64, Failure>> {
+        let dialect = self.source.dialect();
+        let limit = [self.definition.limit, limit].into_iter().flatten().min();
+        let sql = compose::count_keys(&self.definition, dialect, &self.sql, limit);
+        count(
+            self.source.as_ref(),
+            self.definition.spec.id.to_string(),
+            sql,
+        )
+        .boxed()
     }
 
     fn estimate(&self, limit: Option<u64>) -> BoxFuture<'_, Option<u64>> {
         async move {
-            let dialect = self.source.dialect();
-            if self.definition.value == Shape::List {
+            if self.definition.spec.value == Shape::List {
                 // The database counts rows, the bar counts keys.
                 return (self.key_columns().is_empty()).then_some(1);
             }
-            let sql =
-                compose::select_all(&self.definition, dialect, &self.sql, self.row_limit(limit));
+            let sql = self.select_all(Pick::All, self.row_limit(limit));
             self.source.estimate(&sql).await
         }
         .boxed()
     }
+
+    fn plan(&self, limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {
+        async move {
+            let sql = self.select_all(Pick::All, self.row_limit(limit));
+            self.source.plan(&sql).await
+        }
+        .boxed()
+    }
+}
+
+/// The number that a counting query gives.
+///
+/// # Errors
+/// The database's.
+pub async fn count(source: &dyn RowSource, label: String, sql: String) -> Result<u64, Failure> {
+    let column = Column {
+        name: "n".to_owned(),
+        kind: ColumnKind::Integer,
+        declared: String::new(),
+    };
+    let mut rows = source.rows(Query {
+        label,
+        sql,
+        params: Vec::new(),
+        columns: Arc::new([column]),
+        hints: vec![None],
+    });
+    let mut counted = None;
+    // To the end: a query that is left in the middle costs its connection.
+    while let Some(batch) = rows.try_next().await? {
+        let text = batch.row(0).text(0).ok().flatten();
+        counted = text.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
+    }
+    counted.ok_or_else(|| {
+        let why = "the database gave no number";
+        Failure::new(FailureKind::Query, "counting keys failed", why)
+    })
 }
 
 /// A run over a whole selection: rows in, batches of entries out.

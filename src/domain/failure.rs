@@ -53,6 +53,14 @@ impl Failure {
         self
     }
 
+    /// Whether the cache itself is what failed: gone, or not able to take anything.
+    pub fn ends_run_of_cache(&self) -> bool {
+        matches!(
+            self.kind,
+            FailureKind::CacheUnreachable | FailureKind::CacheRefused
+        )
+    }
+
     /// Whether nothing more can be done in this run: a side is gone or refuses everything.
     pub fn ends_run(&self) -> bool {
         !matches!(self.kind, FailureKind::Query | FailureKind::Config)

@@ -136,6 +136,15 @@ impl KeyTemplate {
         }
     }
 
+    /// What every key of the template begins with.
+    pub fn literal_start(&self) -> String {
+        let start = self
+            .parts
+            .iter()
+            .take_while(|part| matches!(part, Part::Literal(_)));
+        start.map(Part::literal).collect()
+    }
+
     /// Two templates of one shape make the same keys, whatever their columns are called.
     pub fn shape(&self) -> String {
         let parts = self.parts.iter().map(|part| match part {

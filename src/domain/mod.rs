@@ -3,9 +3,12 @@
 pub mod encode;
 pub mod entry;
 pub mod failure;
+pub mod finding;
 pub mod key;
+pub mod meaning;
 pub mod report;
 pub mod row;
+pub mod standing;
 pub mod strategy;
 pub mod ttl;
 

@@ -6,12 +6,13 @@ use serde::Serialize;
 
 use super::entry::KeyError;
 use super::failure::Failure;
+use super::standing::Classes;
 use super::strategy::StrategyId;
 
 /// At most this many errors of a strategy are kept; all are counted.
 pub const KEPT_ERRORS: usize = 20;
 
-/// What became of the keys. `total` is the sum of the four outcomes.
+/// What became of the keys. `total` is the sum of the outcomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Stored, and the cache said so.
@@ -22,14 +23,16 @@ pub struct Stats {
     pub failed: u64,
     /// Sent, and no answer came back.
     pub unknown: u64,
-    /// Keys and values of the warmed entries, in bytes.
+    /// Would be written: nothing else in a run that only looks, nothing in a run that writes.
+    pub planned: u64,
+    /// Keys and values of the warmed or planned entries, in bytes.
     pub bytes: u64,
     pub elapsed: Duration,
 }
 
 impl Stats {
     pub fn total(&self) -> u64 {
-        self.warmed + self.skipped + self.failed + self.unknown
+        self.warmed + self.skipped + self.failed + self.unknown + self.planned
     }
 
     /// `warmed / total`; of nothing there is no rate.
@@ -47,6 +50,7 @@ impl Stats {
         self.skipped += other.skipped;
         self.failed += other.failed;
         self.unknown += other.unknown;
+        self.planned += other.planned;
         self.bytes += other.bytes;
         self.elapsed += other.elapsed;
     }
@@ -83,6 +87,31 @@ pub struct StrategyReport {
     pub absent: u64,
     /// Keys that were asked for by name and have no row, the first [`KEPT_ERRORS`].
     pub not_found: Vec<String>,
+    /// What the operator should know although nothing failed.
+    pub warnings: Vec<String>,
+    /// What a run that only looks found.
+    pub seen: Seen,
+}
+
+/// What a run that only looks found in the cache at a strategy's planned keys.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    pub classes: Classes,
+    /// Planned keys of which the cache did not say what stands there.
+    pub not_known: u64,
+    pub why_not_known: Option<String>,
+    /// Equal keys that live longer than the definition says, or for ever.
+    pub ttl_outside: u64,
+    /// Bytes of keys and values by which the run would make the cache grow.
+    pub growth: u64,
+    /// Keys that would be new in the cache.
+    pub new_keys: u64,
+    /// Keys in the cache that match the template and have no row; `None`: not looked for.
+    pub orphans: Option<u64>,
+    /// The first keys of the run, to show what they look like.
+    pub sample: Vec<String>,
+    /// Some planned keys that are in the cache, to measure what a key costs there.
+    pub present: Vec<Vec<u8>>,
 }
 
 /// How a run ended.
@@ -104,6 +133,8 @@ pub enum Stop {
     /// SIGTERM: exit 143.
     Terminated,
     Deadline,
+    /// Whoever reads the result has seen enough (`| head`): no failure.
+    Enough,
 }
 
 #[derive(Clone, Debug)]
@@ -115,6 +146,8 @@ pub struct Report {
     pub unmatched: Vec<String>,
     /// How many keys belong to no strategy.
     pub unmatched_total: u64,
+    /// What the operator should know of the run as a whole.
+    pub warnings: Vec<String>,
 }
 
 impl Report {
@@ -126,6 +159,7 @@ impl Report {
             stopped: Some(stop),
             unmatched: Vec::new(),
             unmatched_total: 0,
+            warnings: Vec::new(),
         }
     }
 
@@ -143,7 +177,7 @@ impl Report {
         let unfinished = |s: &StrategyReport| s.status != Status::Completed;
         match self.stopped {
             Some(Stop::Deadline) => Outcome::Deadline,
-            Some(Stop::Interrupted | Stop::Terminated) => Outcome::Interrupted,
+            Some(Stop::Interrupted | Stop::Terminated | Stop::Enough) => Outcome::Interrupted,
             None if totals.failed + totals.unknown + self.unmatched_total > 0
                 || self.strategies.iter().any(unfinished) =>
             {
@@ -178,8 +212,7 @@ impl Report {
     pub fn reaches(&self, percent: Percent) -> bool {
         let totals = self.totals();
         let total = totals.total() + self.unmatched_total;
-        let good = totals.warmed + totals.skipped;
-        u128::from(good) * 100_000_000 >= u128::from(total) * u128::from(percent.0)
+        percent.reached_by(totals.warmed + totals.skipped, total)
     }
 }
 
@@ -191,6 +224,16 @@ impl Percent {
     /// `percent` hundredths; 100 at most is meaningful.
     pub const fn whole(percent: u64) -> Self {
         Self(percent * 1_000_000)
+    }
+
+    /// Whether `part` is at least this share of `whole`.
+    pub fn reached_by(self, part: u64, whole: u64) -> bool {
+        u128::from(part) * 100_000_000 >= u128::from(whole) * u128::from(self.0)
+    }
+
+    /// Whether `part` is more than this share of `whole`.
+    pub fn exceeded_by(self, part: u64, whole: u64) -> bool {
+        u128::from(part) * 100_000_000 > u128::from(whole) * u128::from(self.0)
     }
 
     /// The share from 0.0 to 1.0.
@@ -248,11 +291,14 @@ mod tests {
                 errors: Vec::new(),
                 absent: 0,
                 not_found: Vec::new(),
+                warnings: Vec::new(),
+                seen: Seen::default(),
             }],
             elapsed: Duration::ZERO,
             stopped: None,
             unmatched: Vec::new(),
             unmatched_total: 0,
+            warnings: Vec::new(),
         }
     }
 

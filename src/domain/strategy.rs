@@ -51,6 +51,7 @@ pub struct StrategySpec {
     /// Fewer keys than this is a failure.
     pub min_keys: u64,
     pub key: KeyTemplate,
+    pub value: Shape,
 }
 
 /// How a row becomes a value.
@@ -92,7 +93,6 @@ impl Sql {
 #[derive(Clone, Debug)]
 pub struct Definition {
     pub spec: StrategySpec,
-    pub value: Shape,
     pub types: Vec<(String, Hint)>,
     pub order_by: Option<String>,
     /// Rows, not keys.

@@ -22,6 +22,8 @@ pub enum Exit {
     /// Database or cache refuses: authentication, permission.
     Denied = 7,
     Deadline = 9,
+    /// `verify`, or `dry-run --exit-code`, found differences.
+    Differences = 10,
     Interrupted = 130,
     Terminated = 143,
 }
@@ -58,6 +60,7 @@ impl From<Stop> for Exit {
             Stop::Interrupted => Self::Interrupted,
             Stop::Terminated => Self::Terminated,
             Stop::Deadline => Self::Deadline,
+            Stop::Enough => Self::Success,
         }
     }
 }

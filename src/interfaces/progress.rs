@@ -141,7 +141,7 @@ impl Reporter for Bars {
                     .all
                     .println("stopping: finishing what is in flight (again to end at once)");
             }
-            Event::RunFinished { .. } => {}
+            Event::Looked { .. } | Event::Orphans { .. } | Event::RunFinished { .. } => {}
         }
     }
 }
@@ -234,7 +234,10 @@ impl Reporter for Lines {
             Event::Stopping => {
                 note("stopping: finishing what is in flight (again to end at once)\n")
             }
-            Event::RunStarted { .. } | Event::RunFinished { .. } => {}
+            Event::Looked { .. }
+            | Event::Orphans { .. }
+            | Event::RunStarted { .. }
+            | Event::RunFinished { .. } => {}
         }
     }
 }
@@ -262,6 +265,7 @@ impl Reporter for Events {
                 *last = Some(((*id).clone(), Instant::now()));
                 json!({
                     "event": "progress", "id": id.to_string(), "total": stats.total(), "warmed": stats.warmed,
+                    "planned": stats.planned,
                     "skipped": stats.skipped, "failed": stats.failed, "unknown": stats.unknown,
                     "bytes": stats.bytes, "keys_per_second": stats.keys_per_second() as u64,
                 })
@@ -269,6 +273,8 @@ impl Reporter for Events {
             Event::StrategyFinished { report } => {
                 json!({ "event": "strategy_finished", "report": strategy_json(report) })
             }
+            // Every key would drown the rest.
+            Event::Looked { .. } | Event::Orphans { .. } => return,
             Event::Stopping => json!({ "event": "stopping" }),
             Event::RunFinished { report } => {
                 json!({ "event": "run_finished", "outcome": report.outcome() })

@@ -8,9 +8,9 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 
 use crate::application::assemble::Layout;
-use crate::application::compose;
-use crate::application::ports::{Ask, Query, RowSource, Wanted, WarmupStrategy};
-use crate::application::query_strategy::fit;
+use crate::application::compose::{self, Pick};
+use crate::application::ports::{Ask, Query, QueryPlan, RowSource, Wanted, WarmupStrategy};
+use crate::application::query_strategy::{count, fit};
 use crate::domain::entry::{EntryBatch, KeyError};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::Row;
@@ -33,6 +33,8 @@ struct CategoryTree {
     definition: Definition,
     source: Arc<dyn RowSource>,
     sql: String,
+    /// 1, or 0 of no categories.
+    counting: String,
     layout: Layout,
     id: usize,
     parent: usize,
@@ -44,7 +46,9 @@ impl CategoryTree {
         let invalid =
             |why: &str| Failure::new(FailureKind::Config, format!("{strategy} is not valid"), why);
         let (sql, layout) = fit(&definition, source.as_ref()).await?;
-        let sql = compose::select_all(&definition, source.dialect(), &sql, None);
+        let dialect = source.dialect();
+        let counting = compose::count_keys(&definition, dialect, &sql, Some(1));
+        let sql = compose::select_all(&definition, dialect, &sql, Pick::All, None);
         if definition.spec.key.literal().is_none() {
             return Err(invalid("a tree has one key: its template takes no column"));
         }
@@ -56,6 +60,7 @@ impl CategoryTree {
             id,
             parent,
             sql,
+            counting,
             layout,
             source,
             definition,
@@ -133,6 +138,15 @@ impl WarmupStrategy for CategoryTree {
             .boxed(),
             Wanted::All { .. } => stream::once(async move { self.load(&key).await }).boxed(),
         }
+    }
+
+    fn count(&self, _: Option<u64>) -> BoxFuture<'_, Result<u64, Failure>> {
+        let label = self.definition.spec.id.to_string();
+        count(self.source.as_ref(), label, self.counting.clone()).boxed()
+    }
+
+    fn plan(&self, _: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {
+        self.source.plan(&self.sql)
     }
 
     fn estimate(&self, _: Option<u64>) -> BoxFuture<'_, Option<u64>> {

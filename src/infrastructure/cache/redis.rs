@@ -4,6 +4,9 @@
 //! unknown; they are sent again, which is harmless, until the server has answered nothing for
 //! [`GIVE_UP`]. The crate's error texts are never shown: they repeat every error of a pipeline.
 
+mod checkup;
+mod look;
+
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult,
@@ -21,10 +25,15 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::time::sleep;
 
 use super::invalid_url;
-use crate::application::ports::{Cache, Mode, WriteOptions, WriteOutcome, Written};
+use crate::application::ports::{
+    Cache, Cached, Mode, Probe, Room, WriteOptions, WriteOutcome, Written,
+};
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
+use crate::domain::standing::Standing;
+use crate::domain::strategy::Shape;
 
 /// Redis' one thread is the limit; a few connections keep it busy, more would only cost it.
 const CONNECTIONS: usize = 4;
@@ -56,6 +65,8 @@ pub(super) struct RedisCache {
     /// The longest value the server takes (`proto-max-bulk-len`). A longer one makes it close the
     /// connection, and the whole batch would be lost with it.
     longest_value: usize,
+    /// How values are compared; each way that the server refuses is not tried again.
+    way: AtomicUsize,
 }
 
 /// One of the connections, shared by several batches.
@@ -102,6 +113,7 @@ impl RedisCache {
             next: AtomicUsize::new(0),
             health: StdMutex::default(),
             longest_value: 512 * 1024 * 1024,
+            way: AtomicUsize::new(0),
         };
         let mut connection = cache
             .open()
@@ -138,9 +150,20 @@ impl RedisCache {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        self.client
+        let mut connection = self
+            .client
             .get_multiplexed_async_connection_with_config(&config)
-            .await
+            .await?;
+        // Looking at a key must not make it younger in the eyes of an evicting server; one that does
+        // not know the command (before 7.2) cannot be helped.
+        let mut no_touch = redis::pipe();
+        no_touch
+            .ignore_errors()
+            .cmd("CLIENT")
+            .arg("NO-TOUCH")
+            .arg("ON");
+        let _: Vec<RedisResult<Reply>> = no_touch.query_async(&mut connection).await?;
+        Ok(connection)
     }
 
     fn place(&self) -> String {
@@ -283,13 +306,11 @@ impl RedisCache {
             .hint("run again when it is: see INFO (loading, master_link_status) and its log")
     }
 
-    /// Sends entries as one pipeline; alone on its connection where they are suspected to break it.
+    /// Sends a pipeline; alone on its connection where it is suspected to break it.
     async fn send(
         &self,
         slot: usize,
-        batch: &EntryBatch,
-        range: Range<usize>,
-        how: WriteOptions,
+        pipe: &Pipeline,
         suspect: bool,
     ) -> Result<Vec<RedisResult<Reply>>, Lost> {
         let slot = &self.slots[slot];
@@ -299,11 +320,6 @@ impl RedisCache {
             .acquire_many(if suspect { ALL_TURNS } else { 1 })
             .await;
         let (mut connection, generation) = self.connection(slot).await?;
-        let mut pipe = Pipeline::with_capacity(range.len());
-        pipe.ignore_errors();
-        for entry in range.filter_map(|i| batch.get(i)) {
-            add(&mut pipe, entry, how);
-        }
         let asked = Instant::now();
         match pipe.query_async(&mut connection).await {
             Ok(replies) => Ok(replies),
@@ -355,8 +371,12 @@ impl RedisCache {
         }
     }
 
+    fn next_slot(&self) -> usize {
+        self.next.fetch_add(1, Ordering::Relaxed) % CONNECTIONS
+    }
+
     async fn write_batch(&self, batch: &EntryBatch, how: WriteOptions) -> Written {
-        let slot = self.next.fetch_add(1, Ordering::Relaxed) % CONNECTIONS;
+        let slot = self.next_slot();
         let mut delivery = Delivery::new(batch.len());
         for (i, entry) in batch.iter().enumerate() {
             if longest_part(entry) > self.longest_value {
@@ -369,7 +389,8 @@ impl RedisCache {
         let mut parts: VecDeque<(Range<usize>, u32)> = delivery.open_ranges(0..batch.len(), 0);
         while let Some((range, losses)) = parts.pop_front() {
             let asked = Instant::now();
-            match self.send(slot, batch, range.clone(), how, losses > 0).await {
+            let pipe = stores(batch, range.clone(), how);
+            match self.send(slot, &pipe, losses > 0).await {
                 Ok(replies) => {
                     let later = self.settle(&mut delivery, batch, range.clone(), replies, how);
                     if let Some(error) = later {
@@ -446,6 +467,38 @@ impl Cache for RedisCache {
     fn write<'a>(&'a self, batch: &'a EntryBatch, how: WriteOptions) -> BoxFuture<'a, Written> {
         self.write_batch(batch, how).boxed()
     }
+
+    fn inspect<'a>(
+        &'a self,
+        batch: &'a EntryBatch,
+        shape: Shape,
+    ) -> BoxFuture<'a, Result<Vec<Standing>, Failure>> {
+        self.inspect_batch(batch, shape).boxed()
+    }
+
+    fn read<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Cached>, Failure>> {
+        self.read_key(key).boxed()
+    }
+
+    fn remember<'a>(
+        &'a self,
+        key: &'a [u8],
+        fields: &'a [(String, String)],
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        self.set_fields(key, fields).boxed()
+    }
+
+    fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {
+        self.scan_keys(prefix)
+    }
+
+    fn room<'a>(&'a self, keys: &'a [Vec<u8>]) -> BoxFuture<'a, Room> {
+        self.measure_room(keys).boxed()
+    }
+
+    fn checkup<'a>(&'a self, probes: &'a [Probe]) -> BoxFuture<'a, Vec<Finding>> {
+        self.check(probes).boxed()
+    }
 }
 
 /// Why a pipeline has no replies.
@@ -509,6 +562,16 @@ impl Delivery {
             fatal: self.fatal,
         }
     }
+}
+
+/// The commands that store some entries.
+fn stores(batch: &EntryBatch, range: Range<usize>, how: WriteOptions) -> Pipeline {
+    let mut pipe = Pipeline::with_capacity(range.len());
+    pipe.ignore_errors();
+    for entry in range.filter_map(|i| batch.get(i)) {
+        add(&mut pipe, entry, how);
+    }
+    pipe
 }
 
 /// Adds the commands that store an entry.

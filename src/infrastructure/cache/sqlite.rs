@@ -7,16 +7,23 @@
 use std::str::FromStr as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt as _, StreamExt as _};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tokio::sync::Mutex;
 
 use super::invalid_url;
-use crate::application::ports::{Cache, Mode, WriteOptions, WriteOutcome, Written};
+use crate::application::ports::{
+    Cache, Cached, CachedValue, Mode, Probe, Room, WriteOptions, WriteOutcome, Written,
+};
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::Finding;
+use crate::domain::meaning;
+use crate::domain::standing::{Held, Kind, Standing};
+use crate::domain::strategy::Shape;
 
 /// Keys are bytes, as Redis' are. `expires_at` is in milliseconds since 1970; an entry past it
 /// does not exist. A hash is stored as a JSON object of its fields.
@@ -112,6 +119,189 @@ impl Cache for SqliteCache {
     fn write<'a>(&'a self, batch: &'a EntryBatch, how: WriteOptions) -> BoxFuture<'a, Written> {
         self.write_batch(batch, how).boxed()
     }
+
+    fn inspect<'a>(
+        &'a self,
+        batch: &'a EntryBatch,
+        shape: Shape,
+    ) -> BoxFuture<'a, Result<Vec<Standing>, Failure>> {
+        async move {
+            let mut standings = Vec::with_capacity(batch.len());
+            for entry in batch.iter() {
+                let row = self.row(entry.key).await?;
+                standings.push(row.map_or(Standing::Nothing, |row| row.beside(entry, shape)));
+            }
+            Ok(standings)
+        }
+        .boxed()
+    }
+
+    fn read<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Cached>, Failure>> {
+        async move {
+            let row = self.row(key).await?;
+            Ok(row.map(|row| Cached {
+                ttl: row.ttl(),
+                value: match row.kind.as_str() {
+                    "hash" => CachedValue::Hash(fields(&row.value)),
+                    _ => CachedValue::Text(row.value),
+                },
+            }))
+        }
+        .boxed()
+    }
+
+    fn remember<'a>(
+        &'a self,
+        key: &'a [u8],
+        new: &'a [(String, String)],
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let known = self.row(key).await?.map(|row| fields(&row.value));
+            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+            let known = known.into_iter().flatten();
+            let mut object: serde_json::Map<String, serde_json::Value> = known
+                .map(|(name, value)| (text(name), text(value).into()))
+                .collect();
+            object.extend(new.iter().map(|(n, v)| (n.clone(), v.clone().into())));
+            let value = serde_json::Value::Object(object).to_string().into_bytes();
+            let mut connection = self.connection.lock().await;
+            let done = sqlx::query(STORE)
+                .bind(key)
+                .bind("hash")
+                .bind(value)
+                .bind(i64::MAX)
+                .bind(true)
+                .bind(now_millis())
+                .execute(&mut *connection)
+                .await;
+            done.map(drop).map_err(|error| self.unreadable(&error))
+        }
+        .boxed()
+    }
+
+    fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {
+        stream::try_unfold(Some(Vec::new()), move |after| async move {
+            let Some(after): Option<Vec<u8>> = after else {
+                return Ok(None);
+            };
+            let keys = self.keys_after(&after, prefix).await?;
+            let next = keys.last().cloned();
+            Ok(Some((keys, next)))
+        })
+        .boxed()
+    }
+
+    fn room<'a>(&'a self, _: &'a [Vec<u8>]) -> BoxFuture<'a, Room> {
+        async {
+            let of_a_file = || "the embedded cache is a file, and has what the disk has".to_owned();
+            let size = std::fs::metadata(&self.file).map(|file| file.len());
+            Room {
+                used: size.map_err(|error| error.to_string()),
+                max: Ok(None),
+                policy: Err(of_a_file()),
+                overhead: Err(of_a_file()),
+            }
+        }
+        .boxed()
+    }
+
+    fn checkup<'a>(&'a self, _: &'a [Probe]) -> BoxFuture<'a, Vec<Finding>> {
+        async {
+            let mut connection = self.connection.lock().await;
+            let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM entries");
+            vec![match count.fetch_one(&mut *connection).await {
+                Ok(keys) => Finding::ok(
+                    "cache",
+                    format!("the embedded cache {} answers: {keys} keys", self.file),
+                ),
+                Err(error) => Finding::of("cache", &self.unreadable(&error)),
+            }]
+        }
+        .boxed()
+    }
+}
+
+/// An entry as it lies in the file.
+struct Stored {
+    kind: String,
+    value: Vec<u8>,
+    expires_at: i64,
+}
+
+impl Stored {
+    fn ttl(&self) -> Option<Duration> {
+        let left = self.expires_at.saturating_sub(now_millis());
+        (self.expires_at < i64::MAX).then(|| Duration::from_millis(left.max(0).unsigned_abs()))
+    }
+
+    fn beside(self, entry: Entry<'_>, shape: Shape) -> Standing {
+        let (kind, value) = stored_form(entry);
+        let equal = self.kind == kind
+            && match shape {
+                Shape::Text => self.value == value,
+                _ => meaning::same(&self.value, &value),
+            };
+        Standing::Held(Held {
+            kind: Kind::named(&self.kind),
+            bytes: Some(self.value.len() as u64),
+            ttl: self.ttl(),
+            equal,
+        })
+    }
+}
+
+impl SqliteCache {
+    async fn row(&self, key: &[u8]) -> Result<Option<Stored>, Failure> {
+        let mut connection = self.connection.lock().await;
+        let row = sqlx::query_as::<_, (String, Vec<u8>, i64)>(
+            "SELECT type, value, expires_at FROM entries WHERE key = ? AND expires_at > ?",
+        )
+        .bind(key)
+        .bind(now_millis())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(|error| self.unreadable(&error))?;
+        Ok(row.map(|(kind, value, expires_at)| Stored {
+            kind,
+            value,
+            expires_at,
+        }))
+    }
+
+    /// The next keys with a prefix, in order.
+    async fn keys_after(&self, after: &[u8], prefix: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
+        let mut connection = self.connection.lock().await;
+        sqlx::query_scalar(
+            "SELECT key FROM entries WHERE key > ?1 AND key >= ?2 AND substr(key, 1, length(?2)) = ?2
+             AND expires_at > ?3 ORDER BY key LIMIT 1000",
+        )
+        .bind(after)
+        .bind(prefix)
+        .bind(now_millis())
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(|error| self.unreadable(&error))
+    }
+
+    fn unreadable(&self, error: &sqlx::Error) -> Failure {
+        let what = format!("cannot use the cache file {}", self.file);
+        Failure::new(FailureKind::CacheRefused, what, words(error))
+            .hint("check the disk's free space and the file's permissions")
+    }
+}
+
+/// The fields of a stored hash.
+fn fields(value: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(value).unwrap_or_default();
+    let text = |value: serde_json::Value| match value {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    };
+    object
+        .into_iter()
+        .map(|(name, value)| (name.into_bytes(), text(value).into_bytes()))
+        .collect()
 }
 
 /// Whether the file is new or marked as a cache; a new one is marked.

@@ -21,9 +21,10 @@ use sqlx::{
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
-use crate::application::ports::{Param, Query, RowSource};
+use crate::application::ports::{Param, Query, QueryPlan, RowSource};
 use crate::domain::Dialect;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
 use crate::domain::row::{Column, Columns, RowBatch};
 
@@ -129,6 +130,15 @@ trait Driver: Send + Sync + 'static {
         connection: &'c mut Connection<Self>,
         sql: &'c str,
     ) -> BoxFuture<'c, Option<u64>>;
+
+    /// The plan for a query; reads no row.
+    fn plan<'c>(
+        connection: &'c mut Connection<Self>,
+        sql: &'c str,
+    ) -> BoxFuture<'c, Result<QueryPlan, sqlx::Error>>;
+
+    /// What is to be known of the server before a run.
+    fn checkup<'c>(&'c self, connection: &'c mut Connection<Self>) -> BoxFuture<'c, Vec<Finding>>;
 
     /// The server's own error, in words.
     fn explain(error: &dyn DatabaseError) -> Explained;
@@ -440,6 +450,33 @@ where
             let batch = reading.receiver.recv().await?;
             Some((batch, reading))
         })
+        .boxed()
+    }
+
+    fn plan<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<QueryPlan, Failure>> {
+        async move {
+            let mut connection = self.0.connection().await?;
+            let plan = self
+                .0
+                .wait("planning", D::plan(&mut connection, sql))
+                .await?;
+            self.0.put_back(connection).await;
+            plan.map_err(|error| self.0.query_failure("planning", sql, &error))
+        }
+        .boxed()
+    }
+
+    fn checkup(&self) -> BoxFuture<'_, Vec<Finding>> {
+        async move {
+            match self.0.connection().await {
+                Ok(mut connection) => {
+                    let findings = self.0.driver.checkup(&mut connection).await;
+                    self.0.put_back(connection).await;
+                    findings
+                }
+                Err(failure) => vec![Finding::of("database", &failure)],
+            }
+        }
         .boxed()
     }
 

@@ -4,6 +4,7 @@ use std::str::FromStr as _;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use serde_json::Value as Json;
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{
     MySqlColumn, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlTypeInfo,
@@ -13,10 +14,11 @@ use sqlx::{
 };
 
 use super::{Driver, Explained, Refusal, SessionOptions, invalid_url, prepared, safe};
-use crate::application::ports::Query;
+use crate::application::ports::{Query, QueryPlan, Scan};
 use crate::domain::Dialect;
 use crate::domain::encode::{Date, Scalar, encode};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::Finding;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 
 pub(super) struct Mysql {
@@ -129,6 +131,33 @@ impl Driver for Mysql {
         async move { limit }.boxed()
     }
 
+    fn plan<'c>(
+        connection: &'c mut MySqlConnection,
+        sql: &'c str,
+    ) -> BoxFuture<'c, Result<QueryPlan, sqlx::Error>> {
+        async move {
+            let explain = format!("EXPLAIN FORMAT=JSON {sql}");
+            let row = connection.fetch_one(sqlx::query(safe(&explain))).await?;
+            let text: &[u8] = row.try_get_unchecked(0)?;
+            let plan: Json = serde_json::from_slice(text).unwrap_or_default();
+            let block = &plan["query_block"];
+            let mut found = QueryPlan {
+                // MariaDB from 11 on, and MySQL, which writes it as a text.
+                cost: block["cost"]
+                    .as_f64()
+                    .or_else(|| block["cost_info"]["query_cost"].as_str()?.parse().ok()),
+                ..QueryPlan::default()
+            };
+            find_scans(block, &mut found.scans);
+            Ok(found)
+        }
+        .boxed()
+    }
+
+    fn checkup<'c>(&'c self, _: &'c mut MySqlConnection) -> BoxFuture<'c, Vec<Finding>> {
+        async move { Vec::new() }.boxed()
+    }
+
     fn explain(error: &dyn DatabaseError) -> Explained {
         let error = error.try_downcast_ref::<MySqlDatabaseError>();
         let (kind, hint) = match error.map_or(0, MySqlDatabaseError::number) {
@@ -172,6 +201,29 @@ impl Driver for Mysql {
 
 fn malformed() -> String {
     "the database sent a value of another format than its type has".to_owned()
+}
+
+/// The tables that a plan reads from end to end.
+fn find_scans(plan: &Json, found: &mut Vec<Scan>) {
+    match plan {
+        Json::Object(fields) => {
+            if let Some(table) = fields.get("table_name").and_then(Json::as_str)
+                && fields
+                    .get("access_type")
+                    .is_some_and(|access| access == "ALL")
+                && !table.starts_with('<')
+            {
+                let rows = ["rows", "rows_examined_per_scan"];
+                found.push(Scan {
+                    table: table.to_owned(),
+                    rows: rows.iter().find_map(|name| fields.get(*name)?.as_u64()),
+                });
+            }
+            fields.values().for_each(|inner| find_scans(inner, found));
+        }
+        Json::Array(items) => items.iter().for_each(|inner| find_scans(inner, found)),
+        _ => {}
+    }
 }
 
 /// How to read one type's binary format.

@@ -4,6 +4,7 @@ use std::str::FromStr as _;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use serde_json::Value as Json;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{
     PgColumn, PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow, PgTypeInfo,
@@ -14,10 +15,11 @@ use sqlx::{
 };
 
 use super::{Driver, Explained, Refusal, SessionOptions, invalid_url, prepared, safe};
-use crate::application::ports::Query;
+use crate::application::ports::{Query, QueryPlan, Scan};
 use crate::domain::Dialect;
 use crate::domain::encode::{Date, Hint, Scalar, encode};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::Finding;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 
 /// Days and microseconds from 1970-01-01, which everybody counts from, to PostgreSQL's 2000-01-01.
@@ -117,17 +119,35 @@ impl Driver for Postgres {
 
     /// The planner's estimate; reads no row.
     fn estimate<'c>(connection: &'c mut PgConnection, sql: &'c str) -> BoxFuture<'c, Option<u64>> {
+        async move { Self::plan(connection, sql).await.ok()?.rows }.boxed()
+    }
+
+    fn plan<'c>(
+        connection: &'c mut PgConnection,
+        sql: &'c str,
+    ) -> BoxFuture<'c, Result<QueryPlan, sqlx::Error>> {
         async move {
             let explain = format!("EXPLAIN (FORMAT JSON) {sql}");
-            let row = connection
-                .fetch_one(sqlx::query(safe(&explain)))
-                .await
-                .ok()?;
-            let plan: serde_json::Value =
-                serde_json::from_slice(row.try_get_raw(0).ok()?.as_bytes().ok()?).ok()?;
-            plan[0]["Plan"]["Plan Rows"].as_u64()
+            let row = connection.fetch_one(sqlx::query(safe(&explain))).await?;
+            let text = row
+                .try_get_raw(0)?
+                .as_bytes()
+                .map_err(sqlx::Error::Decode)?;
+            let plan: Json = serde_json::from_slice(text).unwrap_or_default();
+            let top = &plan[0]["Plan"];
+            let mut scans = Vec::new();
+            find_scans(connection, top, &mut scans).await;
+            Ok(QueryPlan {
+                cost: top["Total Cost"].as_f64(),
+                rows: top["Plan Rows"].as_u64(),
+                scans,
+            })
         }
         .boxed()
+    }
+
+    fn checkup<'c>(&'c self, _: &'c mut PgConnection) -> BoxFuture<'c, Vec<Finding>> {
+        async move { Vec::new() }.boxed()
     }
 
     fn explain(error: &dyn DatabaseError) -> Explained {
@@ -173,6 +193,33 @@ impl Driver for Postgres {
             },
             hint,
         }
+    }
+}
+
+/// The tables that a plan reads from end to end, each with about how many rows it has.
+async fn find_scans(connection: &mut PgConnection, top: &Json, found: &mut Vec<Scan>) {
+    let mut nodes = vec![top];
+    while let Some(node) = nodes.pop() {
+        if node["Node Type"] == "Seq Scan"
+            && let Some(table) = node["Relation Name"].as_str()
+        {
+            // What the node returns is after its filter; the table's own count is before.
+            let rows = sqlx::query_scalar::<_, f32>(
+                "SELECT reltuples FROM pg_class WHERE oid = to_regclass(quote_ident($1))",
+            )
+            .bind(table)
+            .fetch_optional(&mut *connection)
+            .await;
+            found.push(Scan {
+                table: table.to_owned(),
+                rows: rows
+                    .ok()
+                    .flatten()
+                    .filter(|rows| *rows >= 0.0)
+                    .map(|rows| rows as u64),
+            });
+        }
+        nodes.extend(node["Plans"].as_array().into_iter().flatten());
     }
 }
 

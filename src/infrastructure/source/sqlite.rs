@@ -11,10 +11,11 @@ use sqlx::sqlite::{SqliteColumn, SqliteConnectOptions, SqliteConnection, SqliteR
 use sqlx::{ConnectOptions as _, Decode, Executor as _, Row as _, TypeInfo as _, ValueRef as _};
 
 use super::{Driver, Explained, Refusal, SessionOptions, invalid_url, safe};
-use crate::application::ports::Query;
+use crate::application::ports::{Query, QueryPlan, Scan};
 use crate::domain::Dialect;
 use crate::domain::encode::{Date, Scalar, encode};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::Finding;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 
 /// Virtual-machine steps between two looks at the clock.
@@ -171,6 +172,36 @@ impl Driver for SqliteFile {
             u64::try_from(count).ok()
         }
         .boxed()
+    }
+
+    fn plan<'c>(
+        connection: &'c mut SqliteConnection,
+        sql: &'c str,
+    ) -> BoxFuture<'c, Result<QueryPlan, sqlx::Error>> {
+        async move {
+            let explain = format!("EXPLAIN QUERY PLAN {sql}");
+            let steps = connection.fetch_all(sqlx::query(safe(&explain))).await?;
+            let mut plan = QueryPlan::default();
+            for step in steps {
+                // `SCAN products`, and with an index `SCAN products USING INDEX ...`.
+                let detail: String = step.try_get("detail")?;
+                if let Some(table) = detail.strip_prefix("SCAN ")
+                    && !detail.contains(" USING ")
+                    && !table.starts_with('(')
+                {
+                    plan.scans.push(Scan {
+                        table: table.to_owned(),
+                        rows: None,
+                    });
+                }
+            }
+            Ok(plan)
+        }
+        .boxed()
+    }
+
+    fn checkup<'c>(&'c self, _: &'c mut SqliteConnection) -> BoxFuture<'c, Vec<Finding>> {
+        async move { Vec::new() }.boxed()
     }
 
     fn explain(error: &dyn DatabaseError) -> Explained {

@@ -1,0 +1,36 @@
+//! Which strategy makes a key, and what it makes of it.
+
+use futures_util::TryStreamExt as _;
+
+use super::ports::{Ask, Wanted, WarmupStrategy};
+use crate::domain::entry::EntryBatch;
+use crate::domain::failure::Failure;
+use crate::domain::key::KeyTemplate;
+
+/// The place of the template that makes a key: of several, the one that fixes most of it.
+pub fn maker<'t>(templates: impl Iterator<Item = &'t KeyTemplate>, key: &str) -> Option<usize> {
+    let matching = templates
+        .enumerate()
+        .filter(|(_, template)| !template.read(key).is_empty());
+    let best = matching.max_by_key(|(_, template)| template.literal_len());
+    best.map(|(index, _)| index)
+}
+
+/// What the database gives for one key: a batch with its entry, or with why there is none.
+///
+/// # Errors
+/// The database's.
+pub async fn load(strategy: &dyn WarmupStrategy, key: &str) -> Result<EntryBatch, Failure> {
+    let mut batches = strategy.entries(Ask {
+        keys: Wanted::Named(vec![key.to_owned()]),
+        batch_size: 1,
+        values: true,
+    });
+    let mut found = EntryBatch::default();
+    while let Some(mut batch) = batches.try_next().await? {
+        found.failed.append(&mut batch.failed);
+        found.absent.append(&mut batch.absent);
+        batch.iter().for_each(|entry| found.push(entry));
+    }
+    Ok(found)
+}

@@ -1,0 +1,115 @@
+//! A run that only looks: the same engine, and a cache that is asked instead of written.
+
+use std::time::Duration;
+
+use super::ports::{Cache, Mode, WriteOutcome, Written};
+use crate::domain::entry::{Entry, EntryBatch, Value};
+use crate::domain::failure::FailureKind;
+use crate::domain::key::{KeyTemplate, printable};
+use crate::domain::report::Seen;
+use crate::domain::standing::{Class, Held, Kind, Standing};
+use crate::domain::strategy::Shape;
+
+/// Keys shown of a strategy.
+const SAMPLE: usize = 3;
+
+/// Keys kept to measure what one costs.
+const MEASURED: usize = 64;
+
+/// How a run looks.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// Equal keys with less time left are [`Class::Expiring`].
+    pub expiring_within: Duration,
+    /// Without values nothing can be compared, and the database reads less.
+    pub values: bool,
+    /// Look at so many keys of each strategy only, chosen with this seed.
+    pub sample: Option<(usize, u64)>,
+    /// Search the cache for keys that have no row any more.
+    pub orphans: bool,
+    /// Templates of strategies that this run is not about: their keys are no orphans of its own.
+    pub others: Vec<KeyTemplate>,
+}
+
+/// Asks what stands at a batch's keys. A cache that will not say costs the comparison, not the run.
+pub async fn look(cache: Option<&dyn Cache>, batch: &EntryBatch, shape: Shape) -> Written {
+    let all = |standing: Standing| Written {
+        outcomes: vec![WriteOutcome::Seen(standing); batch.len()],
+        fatal: None,
+    };
+    let Some(cache) = cache else {
+        return all(Standing::Unknown("no cache is given".to_owned()));
+    };
+    match cache.inspect(batch, shape).await {
+        Ok(standings) => Written {
+            outcomes: standings.into_iter().map(WriteOutcome::Seen).collect(),
+            fatal: None,
+        },
+        Err(failure) if failure.kind == FailureKind::CacheDenied => {
+            all(Standing::Unknown(failure.why))
+        }
+        Err(failure) => Written {
+            fatal: Some(failure.clone()),
+            ..Written::unknown(batch.len(), &failure.why)
+        },
+    }
+}
+
+impl Seen {
+    /// Counts a key that was looked at; returns its class.
+    pub(super) fn count(
+        &mut self,
+        entry: Entry<'_>,
+        standing: &Standing,
+        shape: Shape,
+        ttl: Duration,
+        look: &Look,
+        mode: Mode,
+    ) -> Option<Class> {
+        if self.sample.len() < SAMPLE {
+            self.sample.push(printable(entry.key));
+        }
+        let class = standing.class(&Kind::of(shape), look.expiring_within);
+        let Some(class) = class else {
+            self.not_known += 1;
+            if let Standing::Unknown(why) = standing {
+                self.why_not_known.get_or_insert_with(|| why.clone());
+            }
+            return None;
+        };
+        self.classes.count(class);
+        if let Standing::Held(held) = standing {
+            if self.present.len() < MEASURED {
+                self.present.push(entry.key.to_vec());
+            }
+            if matches!(class, Class::Expiring | Class::Identical) && outlives(held, ttl) {
+                self.ttl_outside += 1;
+            }
+        }
+        match (class, standing) {
+            (Class::Missing, _) => {
+                self.new_keys += 1;
+                self.growth += entry.bytes();
+            }
+            (Class::Different, Standing::Held(held)) if mode == Mode::Refresh => {
+                let now = held.bytes.unwrap_or_default();
+                self.growth += value_bytes(entry).saturating_sub(now);
+            }
+            _ => {}
+        }
+        Some(class)
+    }
+}
+
+/// Whether a key lives longer than its definition says. A second for the clocks.
+fn outlives(held: &Held, ttl: Duration) -> bool {
+    held.ttl
+        .is_none_or(|left| left > ttl + Duration::from_secs(1))
+}
+
+fn value_bytes(entry: Entry<'_>) -> u64 {
+    match entry.value {
+        Value::Text(text) => text.len() as u64,
+        Value::Hash(_) => entry.bytes() - entry.key.len() as u64,
+    }
+}

@@ -1,0 +1,152 @@
+//! What stands in the cache at a key that a run would write.
+
+use std::time::Duration;
+
+use super::strategy::Shape;
+
+/// What the cache holds at one key, beside what a run would store there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Nothing,
+    Held(Held),
+    /// The cache would not say; in its own words why.
+    Unknown(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub kind: Kind,
+    /// The value's bytes, without the key; `None` where counting them would mean reading it.
+    pub bytes: Option<u64>,
+    /// `None`: it never expires.
+    pub ttl: Option<Duration>,
+    /// Whether a reader would get what a run would store.
+    pub equal: bool,
+}
+
+/// The type of a stored value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Hash,
+    /// Named as the cache names it.
+    Other(String),
+}
+
+impl Kind {
+    /// By the name that Redis gives it.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "string" => Self::Text,
+            "hash" => Self::Hash,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Text => "string",
+            Self::Hash => "hash",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The type that values of a shape are stored as.
+    pub fn of(shape: Shape) -> Self {
+        match shape {
+            Shape::Hash => Self::Hash,
+            Shape::Object | Shape::List | Shape::Text => Self::Text,
+        }
+    }
+}
+
+/// The one class that a planned key is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Another type stands there.
+    WrongType,
+    Missing,
+    /// Another value.
+    Different,
+    /// The value, but not for much longer.
+    Expiring,
+    Identical,
+}
+
+impl Class {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WrongType => "wrong-type",
+            Self::Missing => "missing",
+            Self::Different => "different",
+            Self::Expiring => "expiring",
+            Self::Identical => "identical",
+        }
+    }
+}
+
+impl Standing {
+    /// The first class that fits; `None` where it is not known.
+    pub fn class(&self, wanted: &Kind, expiring_within: Duration) -> Option<Class> {
+        match self {
+            Self::Unknown(_) => None,
+            Self::Nothing => Some(Class::Missing),
+            Self::Held(held) if held.kind != *wanted => Some(Class::WrongType),
+            Self::Held(held) if !held.equal => Some(Class::Different),
+            Self::Held(held) if held.ttl.is_some_and(|ttl| ttl <= expiring_within) => {
+                Some(Class::Expiring)
+            }
+            Self::Held(_) => Some(Class::Identical),
+        }
+    }
+}
+
+/// How many planned keys are in each class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Classes {
+    pub wrong_type: u64,
+    pub missing: u64,
+    pub different: u64,
+    pub expiring: u64,
+    pub identical: u64,
+}
+
+impl Classes {
+    pub fn count(&mut self, class: Class) {
+        *match class {
+            Class::WrongType => &mut self.wrong_type,
+            Class::Missing => &mut self.missing,
+            Class::Different => &mut self.different,
+            Class::Expiring => &mut self.expiring,
+            Class::Identical => &mut self.identical,
+        } += 1;
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.wrong_type += other.wrong_type;
+        self.missing += other.missing;
+        self.different += other.different;
+        self.expiring += other.expiring;
+        self.identical += other.identical;
+    }
+
+    pub fn total(&self) -> u64 {
+        self.present() + self.missing
+    }
+
+    /// Keys where something stands.
+    pub fn present(&self) -> u64 {
+        self.equal() + self.stale()
+    }
+
+    /// Keys with the value that the database has now.
+    pub fn equal(&self) -> u64 {
+        self.expiring + self.identical
+    }
+
+    /// Keys where something else stands.
+    pub fn stale(&self) -> u64 {
+        self.different + self.wrong_type
+    }
+}

@@ -1,0 +1,680 @@
+//! Reading back: what stands at a key, without moving its value where a digest tells enough.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
+use sha1::{Digest as _, Sha1};
+use tokio::time::sleep;
+
+use super::{Lost, RedisCache, SLOWEST_RETRY, is_transient, words};
+use crate::application::ports::{Cached, CachedValue, Known, Overhead, Room};
+use crate::domain::encode::MAX_VALUE_BYTES;
+use crate::domain::entry::{Entry, EntryBatch, Fields, Value};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::meaning;
+use crate::domain::standing::{Held, Kind, Standing};
+use crate::domain::strategy::Shape;
+
+/// Keys that one script looks at: the server does nothing else meanwhile.
+const SCRIPT_KEYS: usize = 50;
+
+/// Values fetched together, in bytes.
+const FETCHED_BYTES: u64 = 1024 * 1024;
+
+/// Keys asked for in one step of a scan.
+const SCAN_COUNT: usize = 1000;
+
+/// A pipeline without an answer is sent again this often.
+const ATTEMPTS: usize = 4;
+
+/// For each key: nothing, or its time left, type, length and, of a text, digest.
+const LOOK: &str = "local found = {} \
+    for i, key in ipairs(KEYS) do \
+        local ttl = redis.call('PTTL', key) \
+        if ttl == -2 then found[i] = false else \
+            local kind = redis.call('TYPE', key).ok \
+            if kind == 'string' then \
+                local value = redis.call('GET', key) \
+                found[i] = {ttl, kind, #value, redis.sha1hex(value)} \
+            elseif kind == 'hash' then found[i] = {ttl, kind, redis.call('HLEN', key)} \
+            else found[i] = {ttl, kind, 0} end \
+        end \
+    end \
+    return found";
+
+/// The ways to look at keys, best first. Scripts may be denied, and old servers do not know the
+/// read-only kind.
+const WAYS: [Way; 3] = [Way::Script("EVAL_RO"), Way::Script("EVAL"), Way::Plain];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Script(&'static str),
+    Plain,
+}
+
+/// What the server says of a key before any value is moved.
+struct Facts {
+    ttl: Option<Duration>,
+    kind: Kind,
+    /// Bytes of a text, fields of a hash.
+    length: u64,
+    /// SHA-1 of a text, in hexadecimal.
+    digest: Option<Vec<u8>>,
+}
+
+type Looked = Result<Option<Facts>, String>;
+
+impl RedisCache {
+    /// Sends a pipeline until it is answered, within bounds. Errors of single commands are for the
+    /// caller to read.
+    pub(super) async fn ask(&self, pipe: &Pipeline) -> Result<Vec<RedisResult<Reply>>, Failure> {
+        let slot = self.next_slot();
+        let mut attempts = 0;
+        loop {
+            let asked = Instant::now();
+            match self.send(slot, pipe, false).await {
+                Ok(replies) => {
+                    let errors = || replies.iter().filter_map(|reply| reply.as_ref().err());
+                    if let Some(error) = errors().find(|error| is_transient(error)) {
+                        if let Some(failure) = self.silent(asked, || self.not_ready(error)) {
+                            return Err(failure);
+                        }
+                        sleep(SLOWEST_RETRY / 4).await;
+                        continue;
+                    }
+                    let refused = errors().find(|e| matches!(e.code(), Some("NOAUTH" | "DENIED")));
+                    if let Some(failure) = refused.and_then(|error| self.refusal(error)) {
+                        return Err(failure);
+                    }
+                    self.health().silent_since = None;
+                    return Ok(replies);
+                }
+                Err(Lost::Server(failure)) => return Err(failure),
+                Err(Lost::Answer(why)) => {
+                    attempts += 1;
+                    if attempts == ATTEMPTS {
+                        let what = format!("the cache at {} does not answer", self.place());
+                        return Err(Failure::new(FailureKind::CacheUnreachable, what, why));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) async fn inspect_batch(
+        &self,
+        batch: &EntryBatch,
+        shape: Shape,
+    ) -> Result<Vec<Standing>, Failure> {
+        let mut standings = Vec::with_capacity(batch.len());
+        let mut undecided = Vec::new();
+        for (i, facts) in self.facts(batch).await?.into_iter().enumerate() {
+            let entry = batch.get(i).expect("one for each entry");
+            let (standing, open) = judge(entry, facts, shape);
+            if open {
+                undecided.push(i);
+            }
+            standings.push(standing);
+        }
+        self.compare(batch, shape, &undecided, &mut standings)
+            .await?;
+        Ok(standings)
+    }
+
+    /// What the server says of each key, in the best way that it allows.
+    async fn facts(&self, batch: &EntryBatch) -> Result<Vec<Looked>, Failure> {
+        loop {
+            let at = self.way.load(Ordering::Relaxed);
+            let way = WAYS[at.min(WAYS.len() - 1)];
+            let Way::Script(command) = way else {
+                return self.plain_facts(batch).await;
+            };
+            match self.script_facts(command, batch).await? {
+                Ok(facts) => return Ok(facts),
+                // One key that the user may not read refuses the whole script.
+                Err(error) if error.detail().is_some_and(|d| d.contains("to access")) => {
+                    return self.plain_facts(batch).await;
+                }
+                Err(_) => {
+                    let _ =
+                        self.way
+                            .compare_exchange(at, at + 1, Ordering::Relaxed, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    async fn script_facts(
+        &self,
+        command: &str,
+        batch: &EntryBatch,
+    ) -> Result<Result<Vec<Looked>, RedisError>, Failure> {
+        let mut pipe = redis::pipe();
+        pipe.ignore_errors();
+        for chunk in chunks(batch.len(), SCRIPT_KEYS) {
+            pipe.cmd(command).arg(LOOK).arg(chunk.len());
+            for entry in chunk.filter_map(|i| batch.get(i)) {
+                pipe.arg(entry.key);
+            }
+        }
+        let mut facts = Vec::with_capacity(batch.len());
+        for reply in self.ask(&pipe).await? {
+            match reply {
+                Ok(Reply::Array(found)) => facts.extend(found.into_iter().map(script_fact)),
+                Ok(_) => return Ok(Err(malformed())),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        if facts.len() == batch.len() {
+            Ok(Ok(facts))
+        } else {
+            Ok(Err(malformed()))
+        }
+    }
+
+    /// The same with plain commands, where scripts are not allowed: no digest.
+    async fn plain_facts(&self, batch: &EntryBatch) -> Result<Vec<Looked>, Failure> {
+        let mut pipe = redis::pipe();
+        pipe.ignore_errors();
+        for entry in batch.iter() {
+            pipe.cmd("PTTL").arg(entry.key);
+            match entry.value {
+                Value::Text(_) => pipe.cmd("STRLEN").arg(entry.key),
+                Value::Hash(_) => pipe.cmd("HLEN").arg(entry.key),
+            };
+        }
+        let mut replies = self.ask(&pipe).await?.into_iter();
+        let mut facts = Vec::with_capacity(batch.len());
+        let mut other = Vec::new();
+        for (i, entry) in batch.iter().enumerate() {
+            let (ttl, length) = (number(replies.next()), number(replies.next()));
+            let kind = match entry.value {
+                Value::Text(_) => Kind::Text,
+                Value::Hash(_) => Kind::Hash,
+            };
+            facts.push(match (ttl, length) {
+                (Ok(-2), _) => Ok(None),
+                (Ok(ttl), Ok(length)) => Ok(Some(facts_of(ttl, kind, length))),
+                (Ok(ttl), Err(error)) if error.code() == Some("WRONGTYPE") => {
+                    other.push(i);
+                    Ok(Some(facts_of(ttl, Kind::Other(String::new()), 0)))
+                }
+                (Err(error), _) | (_, Err(error)) => Err(words(&error)),
+            });
+        }
+        self.name_types(batch, &other, &mut facts).await?;
+        Ok(facts)
+    }
+
+    /// Asks for the types of keys that are none of ours.
+    async fn name_types(
+        &self,
+        batch: &EntryBatch,
+        keys: &[usize],
+        facts: &mut [Looked],
+    ) -> Result<(), Failure> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut pipe = redis::pipe();
+        pipe.ignore_errors();
+        for entry in keys.iter().filter_map(|i| batch.get(*i)) {
+            pipe.cmd("TYPE").arg(entry.key);
+        }
+        for (i, reply) in keys.iter().zip(self.ask(&pipe).await?) {
+            if let (Ok(Some(facts)), Some(name)) = (&mut facts[*i], text(reply)) {
+                facts.kind = Kind::named(&name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches the values that their digests and lengths do not decide, a little at a time.
+    async fn compare(
+        &self,
+        batch: &EntryBatch,
+        shape: Shape,
+        undecided: &[usize],
+        standings: &mut [Standing],
+    ) -> Result<(), Failure> {
+        let mut rest = undecided;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = |i: &&usize| {
+                bytes += size(&standings[**i]);
+                bytes <= FETCHED_BYTES
+            };
+            let count = rest.iter().take_while(fits).count().max(1);
+            let (group, later) = rest.split_at(count);
+            rest = later;
+            let mut pipe = redis::pipe();
+            pipe.ignore_errors();
+            for entry in group.iter().filter_map(|i| batch.get(*i)) {
+                match entry.value {
+                    Value::Text(_) => pipe.cmd("GET").arg(entry.key),
+                    Value::Hash(_) => pipe.cmd("HGETALL").arg(entry.key),
+                };
+            }
+            for (i, reply) in group.iter().zip(self.ask(&pipe).await?) {
+                let entry = batch.get(*i).expect("one of the batch");
+                settle(&mut standings[*i], entry, reply, shape);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn read_key(&self, key: &[u8]) -> Result<Option<Cached>, Failure> {
+        let mut pipe = redis::pipe();
+        pipe.ignore_errors()
+            .cmd("PTTL")
+            .arg(key)
+            .cmd("GET")
+            .arg(key);
+        let mut replies = self.ask(&pipe).await?.into_iter();
+        let ttl = replies.next();
+        let value = match replies.next() {
+            Some(Ok(Reply::BulkString(text))) => CachedValue::Text(text),
+            Some(Ok(_)) => return Ok(None),
+            Some(Err(error)) if error.code() == Some("WRONGTYPE") => {
+                match self.read_fields(key).await? {
+                    Some(value) => value,
+                    None => return Ok(None),
+                }
+            }
+            Some(Err(error)) => return Err(self.denied(&error)),
+            None => return Ok(None),
+        };
+        // The value alone is worth showing where the time left may not be asked.
+        let ttl = number(ttl).ok().and_then(ttl_of);
+        Ok(Some(Cached { value, ttl }))
+    }
+
+    async fn read_fields(&self, key: &[u8]) -> Result<Option<CachedValue>, Failure> {
+        let mut pipe = redis::pipe();
+        pipe.ignore_errors()
+            .cmd("HGETALL")
+            .arg(key)
+            .cmd("TYPE")
+            .arg(key);
+        let mut replies = self.ask(&pipe).await?.into_iter();
+        let fields = replies.next();
+        let kind = replies.next().and_then(text).unwrap_or_default();
+        match fields {
+            Some(Ok(reply)) => Ok(Some(CachedValue::Hash(pairs(reply)))),
+            Some(Err(error)) if error.code() == Some("WRONGTYPE") => {
+                Ok(Some(CachedValue::Other(kind)))
+            }
+            Some(Err(error)) => Err(self.denied(&error)),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) async fn set_fields(
+        &self,
+        key: &[u8],
+        fields: &[(String, String)],
+    ) -> Result<(), Failure> {
+        let mut pipe = redis::pipe();
+        pipe.ignore_errors().cmd("HSET").arg(key);
+        for (name, value) in fields {
+            pipe.arg(name).arg(value);
+        }
+        match self.ask(&pipe).await?.pop() {
+            Some(Err(error)) => Err(self.denied(&error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A command that this user or this server does not run.
+    fn denied(&self, error: &RedisError) -> Failure {
+        let what = format!("the cache at {} refuses", self.place());
+        Failure::new(FailureKind::CacheDenied, what, words(error))
+    }
+
+    /// SCAN, never KEYS: the server goes on with its work between two steps.
+    pub(super) fn scan_keys<'a>(
+        &'a self,
+        prefix: &'a [u8],
+    ) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {
+        let pattern = glob(prefix);
+        stream::try_unfold(Some(b"0".to_vec()), move |cursor| {
+            let pattern = pattern.clone();
+            async move {
+                let Some(cursor) = cursor else {
+                    return Ok(None);
+                };
+                let (next, keys) = self.scan_step(&cursor, &pattern).await?;
+                let next = (next != b"0").then_some(next);
+                Ok(Some((keys, next)))
+            }
+        })
+        .boxed()
+    }
+
+    async fn scan_step(
+        &self,
+        cursor: &[u8],
+        pattern: &[u8],
+    ) -> Result<(Vec<u8>, Vec<Vec<u8>>), Failure> {
+        let mut pipe = redis::pipe();
+        pipe.ignore_errors().cmd("SCAN").arg(cursor);
+        pipe.arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN_COUNT);
+        match self.ask(&pipe).await?.pop() {
+            Some(Ok(reply)) => redis::from_redis_value(reply).map_err(|_| {
+                let what = format!("the cache at {} cannot be scanned", self.place());
+                Failure::new(
+                    FailureKind::CacheRefused,
+                    what,
+                    "its answer is of another form",
+                )
+            }),
+            Some(Err(error)) => Err(self.denied(&error)),
+            None => Err(self.denied(&malformed())),
+        }
+    }
+
+    pub(super) async fn measure_room(&self, keys: &[Vec<u8>]) -> Room {
+        let info = self.info("memory").await;
+        let figure = |name: &str| {
+            let info = info.as_ref().map_err(Clone::clone)?;
+            let value = info.iter().find(|(field, _)| field == name);
+            value
+                .map(|(_, value)| value.clone())
+                .ok_or_else(|| format!("INFO has no {name}"))
+        };
+        let bytes = |name: &str| {
+            let value = figure(name)?;
+            value
+                .parse::<u64>()
+                .map_err(|_| format!("{name} is no number"))
+        };
+        Room {
+            used: bytes("used_memory"),
+            max: bytes("maxmemory").map(|max| (max > 0).then_some(max)),
+            policy: figure("maxmemory_policy"),
+            overhead: self.measure_overhead(keys).await,
+        }
+    }
+
+    /// A section of INFO.
+    pub(super) async fn info(&self, section: &str) -> Known<Vec<(String, String)>> {
+        let mut pipe = redis::pipe();
+        pipe.ignore_errors().cmd("INFO").arg(section);
+        let reply = self.ask(&pipe).await.map_err(|failure| failure.why)?.pop();
+        let text = match reply {
+            Some(Ok(reply)) => redis::from_redis_value::<String>(reply)
+                .map_err(|_| "INFO answers in another form".to_owned())?,
+            Some(Err(error)) => return Err(words(&error)),
+            None => return Err("no answer".to_owned()),
+        };
+        let lines = text.lines().filter_map(|line| line.split_once(':'));
+        Ok(lines
+            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+            .collect())
+    }
+
+    /// What keys cost beside their own bytes: on some of ours, else on some that are there.
+    async fn measure_overhead(&self, keys: &[Vec<u8>]) -> Known<Overhead> {
+        let any = if keys.is_empty() {
+            self.any_keys().await?
+        } else {
+            Vec::new()
+        };
+        let keys = if keys.is_empty() { &any } else { keys };
+        let mut pipe = redis::pipe();
+        pipe.ignore_errors();
+        for key in keys {
+            // The length of a text; other types have no such length and are left out.
+            pipe.cmd("STRLEN").arg(key);
+            pipe.cmd("MEMORY")
+                .arg("USAGE")
+                .arg(key)
+                .arg("SAMPLES")
+                .arg(0);
+        }
+        let mut replies = self
+            .ask(&pipe)
+            .await
+            .map_err(|failure| failure.why)?
+            .into_iter();
+        let (mut cost, mut measured) = (0.0, 0_usize);
+        for key in keys {
+            let (length, usage) = (number(replies.next()), number(replies.next()));
+            match (length, usage) {
+                (Ok(length), Ok(usage)) if usage > 0 && length > 0 => {
+                    cost += usage as f64 - length as f64 - key.len() as f64;
+                    measured += 1;
+                }
+                (_, Err(error)) if error.code() == Some("NOPERM") => return Err(words(&error)),
+                (_, Err(error)) if error.code() == Some("ERR") => return Err(words(&error)),
+                _ => {}
+            }
+        }
+        if measured == 0 {
+            return Err("the cache holds no key to measure it on".to_owned());
+        }
+        Ok(Overhead {
+            per_key: cost / measured as f64 + self.expiry_cost().await,
+            keys: measured,
+        })
+    }
+
+    /// What the table of expiry times costs a key; MEMORY USAGE leaves it out.
+    async fn expiry_cost(&self) -> f64 {
+        let mut pipe = redis::pipe();
+        pipe.ignore_errors().cmd("MEMORY").arg("STATS");
+        let Ok(mut replies) = self.ask(&pipe).await else {
+            return 0.0;
+        };
+        let Some(Ok(stats)) = replies.pop() else {
+            return 0.0;
+        };
+        let keyspace = self.info("keyspace").await.unwrap_or_default();
+        let db = self.client.get_connection_info().redis_settings().db();
+        let expires = keyspace
+            .iter()
+            .find(|(name, _)| *name == format!("db{db}"))
+            .and_then(|(_, counts)| counts.split(',').find_map(|c| c.strip_prefix("expires=")))
+            .and_then(|count| count.parse::<f64>().ok());
+        let table = member(&stats, &format!("db.{db}"))
+            .and_then(|db| member(db, "overhead.hashtable.expires"))
+            .and_then(|bytes| match bytes {
+                Reply::Int(bytes) => Some(*bytes as f64),
+                _ => None,
+            });
+        match (table, expires) {
+            (Some(table), Some(expires)) if expires > 0.0 => table / expires,
+            _ => 0.0,
+        }
+    }
+
+    /// Some keys of the cache, whosever they are.
+    async fn any_keys(&self) -> Known<Vec<Vec<u8>>> {
+        let mut pipe = redis::pipe();
+        pipe.ignore_errors();
+        for _ in 0..SCRIPT_KEYS {
+            pipe.cmd("RANDOMKEY");
+        }
+        let replies = self.ask(&pipe).await.map_err(|failure| failure.why)?;
+        let mut keys = Vec::new();
+        for reply in replies {
+            match reply {
+                Ok(Reply::BulkString(key)) => keys.push(key),
+                Ok(_) => {}
+                Err(error) => return Err(words(&error)),
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
+    }
+}
+
+/// What is known of a key from the server's facts, and whether its value must be fetched to know
+/// whether it is equal.
+fn judge(entry: Entry<'_>, facts: Looked, shape: Shape) -> (Standing, bool) {
+    let facts = match facts {
+        Ok(Some(facts)) => facts,
+        Ok(None) => return (Standing::Nothing, false),
+        Err(why) => return (Standing::Unknown(why), false),
+    };
+    let is_text = facts.kind == Kind::Text;
+    let mut held = Held {
+        bytes: is_text.then_some(facts.length),
+        ttl: facts.ttl,
+        equal: false,
+        kind: facts.kind,
+    };
+    let open = match entry.value {
+        Value::Text(text) if is_text => {
+            let known = facts.digest.map(|digest| digest == hex_digest(text));
+            held.equal = known == Some(true);
+            match known {
+                Some(true) => false,
+                // Other bytes may mean the same, unless the value is a plain text.
+                Some(false) => shape != Shape::Text && facts.length <= MAX_VALUE_BYTES as u64,
+                None => {
+                    let same_length = facts.length == text.len() as u64;
+                    (shape != Shape::Text || same_length) && facts.length <= MAX_VALUE_BYTES as u64
+                }
+            }
+        }
+        Value::Hash(fields) => {
+            held.kind == Kind::Hash && facts.length == fields.iter().count() as u64
+        }
+        Value::Text(_) => false,
+    };
+    (Standing::Held(held), open)
+}
+
+/// Compares a fetched value.
+fn settle(standing: &mut Standing, entry: Entry<'_>, reply: RedisResult<Reply>, shape: Shape) {
+    let Standing::Held(held) = standing else {
+        return;
+    };
+    match (reply, entry.value) {
+        (Ok(Reply::BulkString(cached)), Value::Text(text)) => {
+            held.bytes = Some(cached.len() as u64);
+            held.equal = cached == text || (shape != Shape::Text && meaning::same(&cached, text));
+        }
+        (Ok(Reply::Nil), _) => *standing = Standing::Nothing,
+        (Ok(reply), Value::Hash(fields)) => {
+            let cached = pairs(reply);
+            held.bytes = Some(cached.iter().map(|(n, v)| (n.len() + v.len()) as u64).sum());
+            held.equal = same_fields(&cached, fields);
+        }
+        (Ok(_), Value::Text(_)) => {}
+        (Err(error), _) => *standing = Standing::Unknown(words(&error)),
+    }
+}
+
+fn same_fields(cached: &[(Vec<u8>, Vec<u8>)], fields: Fields<'_>) -> bool {
+    let mut fields: Vec<(&[u8], &[u8])> = fields.iter().collect();
+    let mut cached: Vec<(&[u8], &[u8])> = cached.iter().map(|(n, v)| (&**n, &**v)).collect();
+    fields.sort_unstable();
+    cached.sort_unstable();
+    fields == cached
+}
+
+fn hex_digest(text: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digest = Sha1::digest(text);
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| DIGITS[usize::from(digit)]).collect()
+}
+
+/// The bytes that fetching a value would move, at most.
+fn size(standing: &Standing) -> u64 {
+    match standing {
+        Standing::Held(held) => held.bytes.unwrap_or(FETCHED_BYTES / 20),
+        _ => 0,
+    }
+}
+
+fn script_fact(found: Reply) -> Looked {
+    let Reply::Array(found) = found else {
+        return Ok(None);
+    };
+    let mut found = found.into_iter();
+    let (Some(Reply::Int(ttl)), Some(Reply::BulkString(kind)), Some(Reply::Int(length))) =
+        (found.next(), found.next(), found.next())
+    else {
+        return Err("the script's answer is of another form".to_owned());
+    };
+    let mut facts = facts_of(ttl, Kind::named(&String::from_utf8_lossy(&kind)), length);
+    if let Some(Reply::BulkString(digest)) = found.next() {
+        facts.digest = Some(digest);
+    }
+    Ok(Some(facts))
+}
+
+fn facts_of(ttl: i64, kind: Kind, length: i64) -> Facts {
+    Facts {
+        ttl: ttl_of(ttl),
+        kind,
+        length: u64::try_from(length).unwrap_or_default(),
+        digest: None,
+    }
+}
+
+fn ttl_of(millis: i64) -> Option<Duration> {
+    u64::try_from(millis).ok().map(Duration::from_millis)
+}
+
+fn number(reply: Option<RedisResult<Reply>>) -> Result<i64, RedisError> {
+    match reply {
+        Some(Ok(Reply::Int(number))) => Ok(number),
+        Some(Ok(Reply::Nil)) => Ok(0),
+        Some(Err(error)) => Err(error),
+        _ => Err(malformed()),
+    }
+}
+
+fn text(reply: RedisResult<Reply>) -> Option<String> {
+    redis::from_redis_value(reply.ok()?).ok()
+}
+
+/// Names and values of a hash, in either protocol's form.
+fn pairs(reply: Reply) -> Vec<(Vec<u8>, Vec<u8>)> {
+    redis::from_redis_value(reply).unwrap_or_default()
+}
+
+/// A member of a map, in either protocol's form.
+fn member<'r>(map: &'r Reply, name: &str) -> Option<&'r Reply> {
+    let is_it = |key: &Reply| matches!(key, Reply::BulkString(key) if key == name.as_bytes());
+    match map {
+        Reply::Array(items) => {
+            let mut pairs = items.chunks_exact(2);
+            pairs.find(|pair| is_it(&pair[0])).map(|pair| &pair[1])
+        }
+        Reply::Map(items) => items.iter().find(|(key, _)| is_it(key)).map(|(_, v)| v),
+        _ => None,
+    }
+}
+
+fn malformed() -> RedisError {
+    (redis::ErrorKind::Parse, "a reply is of another form").into()
+}
+
+fn chunks(total: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..total)
+        .step_by(size)
+        .map(move |start| start..(start + size).min(total))
+}
+
+/// A pattern for all keys that begin with `prefix`.
+fn glob(prefix: &[u8]) -> Vec<u8> {
+    let mut pattern = Vec::with_capacity(prefix.len() + 1);
+    for byte in prefix {
+        if b"*?[]\\^-".contains(byte) {
+            pattern.push(b'\\');
+        }
+        pattern.push(*byte);
+    }
+    pattern.push(b'*');
+    pattern
+}
