@@ -300,6 +300,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether a setting was said, on the command line, in the environment or in a file.
+    pub fn given(&self, name: &str) -> bool {
+        let shown = self.shown.iter().find(|shown| shown.name == name);
+        shown.is_some_and(|shown| shown.from != Provenance::Default)
+    }
+
     /// Resolves every setting. `run` is `None` for commands that have no run; `matches` are those
     /// of the subcommand, which know where a value came from.
     ///

@@ -127,12 +127,21 @@ impl Coordinator {
         &self.strategies
     }
 
-    /// The same strategies and options for another task.
+    /// The cache that is written or asked, if there is one.
+    pub fn cache(&self) -> Option<&dyn Cache> {
+        self.task.cache()
+    }
+
+    /// The same strategies and options for a run that looks at the same cache.
     #[must_use]
-    pub fn with_task(&self, task: Task) -> Self {
+    pub fn looking(&self, look: Look) -> Self {
+        let cache = match &self.task {
+            Task::Warm(cache) => Some(Arc::clone(cache)),
+            Task::Look(_, cache) => cache.clone(),
+        };
         Self {
             strategies: self.strategies.clone(),
-            task,
+            task: Task::Look(look, cache),
             options: self.options.clone(),
         }
     }

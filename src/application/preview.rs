@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::ports::{Cache, Mode, WriteOutcome, Written};
+use super::ports::{Cache, Mode, Room, WriteOutcome, Written};
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::FailureKind;
 use crate::domain::key::{KeyTemplate, printable};
-use crate::domain::report::Seen;
+use crate::domain::report::{Report, Seen, StrategyReport};
 use crate::domain::standing::{Class, Held, Kind, Standing};
 use crate::domain::strategy::Shape;
 
@@ -29,6 +29,70 @@ pub struct Look {
     pub orphans: bool,
     /// Templates of strategies that this run is not about: their keys are no orphans of its own.
     pub others: Vec<KeyTemplate>,
+}
+
+impl Look {
+    /// At everything, with nothing beside the comparison.
+    pub fn new(expiring_within: Duration) -> Self {
+        Self {
+            expiring_within,
+            values: true,
+            sample: None,
+            orphans: false,
+            others: Vec::new(),
+        }
+    }
+}
+
+/// What a run would need of the cache's memory, and what of it fits.
+#[derive(Clone, Debug)]
+pub struct MemoryPlan {
+    pub room: Room,
+    /// Bytes that each strategy would add, in the order of the run: at least, where the cost of a
+    /// key is not known.
+    pub needs: Vec<u64>,
+}
+
+impl MemoryPlan {
+    pub fn new(report: &Report, room: Room) -> Self {
+        let per_key = room.overhead.as_ref().map_or(0.0, |cost| cost.per_key);
+        let need = |strategy: &StrategyReport| {
+            let seen = &strategy.seen;
+            seen.growth + (per_key * seen.new_keys as f64) as u64
+        };
+        Self {
+            needs: report.strategies.iter().map(need).collect(),
+            room,
+        }
+    }
+
+    pub fn needed(&self) -> u64 {
+        self.needs.iter().sum()
+    }
+
+    /// Bytes that are free; `None`: there is no limit, or it is not known.
+    pub fn free(&self) -> Option<u64> {
+        match (&self.room.max, &self.room.used) {
+            (Ok(Some(max)), Ok(used)) => Some(max.saturating_sub(*used)),
+            _ => None,
+        }
+    }
+
+    /// How many strategies fit, from the first on; `None` where that is not known.
+    pub fn fitting(&self) -> Option<usize> {
+        if matches!(self.room.max, Ok(None)) {
+            return Some(self.needs.len());
+        }
+        let free = self.free()?;
+        let mut sum = 0;
+        let fits = self.needs.iter().take_while(|need| {
+            sum += **need;
+            sum <= free
+        });
+        let fitting = fits.count();
+        // What is needed at least may still be too little.
+        (fitting < self.needs.len() || self.room.overhead.is_ok()).then_some(fitting)
+    }
 }
 
 /// Asks what stands at a batch's keys. A cache that will not say costs the comparison, not the run.

@@ -4,6 +4,7 @@ pub mod encode;
 pub mod entry;
 pub mod failure;
 pub mod finding;
+pub mod gate;
 pub mod key;
 pub mod meaning;
 pub mod report;

@@ -93,6 +93,29 @@ pub struct StrategyReport {
     pub seen: Seen,
 }
 
+impl StrategyReport {
+    /// Keys that a run that only looked would write, those among them that it could not.
+    pub fn planned(&self) -> u64 {
+        self.stats.planned + self.stats.failed + self.stats.unknown
+    }
+
+    /// Planned keys of which nothing is in the cache, or cannot be known to be.
+    pub fn not_present(&self) -> u64 {
+        self.planned() - self.seen.classes.present()
+    }
+}
+
+impl Report {
+    /// The classes of all strategies together.
+    pub fn classes(&self) -> Classes {
+        let mut classes = Classes::default();
+        for strategy in &self.strategies {
+            classes.add(&strategy.seen.classes);
+        }
+        classes
+    }
+}
+
 /// What a run that only looks found in the cache at a strategy's planned keys.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {

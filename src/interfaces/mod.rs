@@ -5,6 +5,8 @@ pub mod exit;
 
 mod document;
 mod github;
+mod keys;
+mod looked;
 mod output;
 mod progress;
 mod report;

@@ -87,10 +87,13 @@ pub struct Output {
     pub quiet: bool,
     pub verbose: bool,
     progress: ProgressForm,
+    /// Nobody asked for a form.
+    unasked: bool,
 }
 
 impl Output {
-    pub fn new(flags: OutputFlags) -> Self {
+    /// `asked`: whether somebody asked for the form.
+    pub fn new(flags: OutputFlags, asked: bool) -> Self {
         // anstream and console look at NO_COLOR, CLICOLOR_FORCE and the terminal themselves.
         match flags.color {
             ColorWhen::Auto => {}
@@ -108,6 +111,7 @@ impl Output {
             quiet: flags.quiet,
             verbose: flags.verbose > 0,
             progress: flags.progress,
+            unasked: !asked,
         }
     }
 
@@ -119,6 +123,11 @@ impl Output {
             ProgressForm::Auto => ProgressForm::Lines,
             form => form,
         }
+    }
+
+    /// Whether plain lines are meant: results go into a pipe, and nobody asked for a form.
+    pub fn is_plain(&self) -> bool {
+        self.unasked && !io::stdout().is_terminal()
     }
 
     /// Columns of the terminal that results go to; `None` where it is none.
@@ -133,6 +142,11 @@ impl Output {
         let _ = stdout
             .write_all(text.as_bytes())
             .and_then(|()| stdout.flush());
+    }
+
+    /// Results that come bit by bit.
+    pub fn stream() -> Stream {
+        Stream(io::BufWriter::with_capacity(64 * 1024, io::stdout()))
     }
 
     /// A failure: what, why, what to do next.
@@ -151,6 +165,21 @@ impl Output {
         if !self.quiet {
             note(&format!("{text}\n"));
         }
+    }
+}
+
+/// A result that is written as it comes.
+pub struct Stream(io::BufWriter<io::Stdout>);
+
+impl Stream {
+    /// Whether there still is a reader.
+    pub fn write(&mut self, bytes: &[u8]) -> bool {
+        self.0.write_all(bytes).is_ok()
+    }
+
+    /// Hands on what is buffered. A reader that has gone wants nothing more.
+    pub fn flush(&mut self) {
+        let _ = self.0.flush();
     }
 }
 

@@ -6,7 +6,9 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use super::document::{Document, Row, Tone, number, text};
+use super::looked::{requirement_lines, requirements_json, verified_json};
 use crate::domain::entry::KeyError;
+use crate::domain::gate::Judged;
 use crate::domain::key::shortened;
 use crate::domain::report::{Outcome, Report, Stats, Status, StrategyReport};
 
@@ -55,6 +57,13 @@ struct RunJson<'a> {
     unmatched: &'a [String],
     #[serde(skip_serializing_if = "is_zero")]
     unmatched_total: u64,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
+    /// What was found in the cache after the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requirements: Option<serde_json::Value>,
 }
 
 #[derive(Serialize)]
@@ -90,6 +99,8 @@ struct StrategyJson<'a> {
     errors: &'a [KeyError],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     not_found: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
 }
 
 #[expect(
@@ -131,18 +142,19 @@ impl<'a> From<&'a StrategyReport> for StrategyJson<'a> {
             },
             errors: &report.errors,
             not_found: &report.not_found,
+            warnings: &report.warnings,
         }
     }
 }
 
 /// Without a fraction where there is none.
-fn whole_seconds(ttl: Duration) -> serde_json::Number {
+pub fn whole_seconds(ttl: Duration) -> serde_json::Number {
     let fraction =
         (ttl.subsec_nanos() > 0).then(|| serde_json::Number::from_f64(ttl.as_secs_f64()));
     fraction.flatten().unwrap_or_else(|| ttl.as_secs().into())
 }
 
-fn millis(duration: Duration) -> u64 {
+pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -151,7 +163,7 @@ pub fn strategy_json(report: &StrategyReport) -> serde_json::Value {
     to_value(&StrategyJson::from(report))
 }
 
-fn to_value(value: &impl Serialize) -> serde_json::Value {
+pub fn to_value(value: &impl Serialize) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
@@ -163,7 +175,12 @@ fn with_type(mut value: serde_json::Value, name: &str) -> serde_json::Value {
 }
 
 /// The report as a document.
-pub fn document(info: &RunInfo, report: &Report, verbose: bool) -> Document {
+pub fn document(
+    info: &RunInfo,
+    report: &Report,
+    verified: Option<(&Report, &[Judged<'_>])>,
+    verbose: bool,
+) -> Document {
     let totals = report.totals();
     let run = RunJson {
         schema_version: 1,
@@ -179,6 +196,9 @@ pub fn document(info: &RunInfo, report: &Report, verbose: bool) -> Document {
         strategies: report.strategies.iter().map(Into::into).collect(),
         unmatched: &report.unmatched,
         unmatched_total: report.unmatched_total,
+        warnings: &report.warnings,
+        verified: verified.map(|(report, _)| verified_json(&report.strategies)),
+        requirements: verified.map(|(_, judged)| requirements_json(judged)),
     };
     let json = to_value(&run);
     let mut lines: Vec<_> = report
@@ -211,7 +231,7 @@ pub fn document(info: &RunInfo, report: &Report, verbose: bool) -> Document {
             number("success", 1),
         ],
         rows,
-        footer: footer(report, &totals, verbose),
+        footer: footer(report, &totals, verbose) + &verified_footer(verified),
         json,
         lines,
         csv: &[
@@ -267,7 +287,7 @@ fn cells(name: String, priority: String, stats: &Stats) -> Vec<String> {
 }
 
 /// Never rounded up to 100 %.
-fn rate(rate: Option<f64>) -> String {
+pub fn rate(rate: Option<f64>) -> String {
     rate.map_or_else(
         || "–".to_owned(),
         |rate| format!("{:.1}%", (rate * 1000.0).floor() / 10.0),
@@ -282,35 +302,45 @@ pub fn seconds(duration: Duration) -> String {
     }
 }
 
-/// Under the table: what went wrong, key by key, and the outcome in one sentence.
-fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
+/// What went wrong with a strategy, key by key.
+pub fn strategy_notes(strategy: &StrategyReport, verbose: bool) -> Vec<String> {
     let mut lines = Vec::new();
-    for strategy in &report.strategies {
-        if let Status::Failed(failure) = &strategy.status {
-            lines.push(format!("✗ {}: {failure}", strategy.id));
-            lines.extend(failure.hint.iter().map(|hint| format!("    hint: {hint}")));
+    if let Status::Failed(failure) = &strategy.status {
+        lines.push(format!("✗ {}: {failure}", strategy.id));
+        lines.extend(failure.hint.iter().map(|hint| format!("    hint: {hint}")));
+    }
+    let wrong = strategy.stats.failed + strategy.stats.unknown;
+    if wrong > 0 {
+        lines.push(format!("✗ {}: {} not warmed:", strategy.id, keys(wrong)));
+        let shown = if verbose { usize::MAX } else { SHOWN_ERRORS };
+        for error in strategy.errors.iter().take(shown) {
+            lines.push(format!(
+                "    {}  {}",
+                shortened(&error.key, SHOWN_KEY),
+                error.error
+            ));
         }
-        let wrong = strategy.stats.failed + strategy.stats.unknown;
-        if wrong > 0 {
-            lines.push(format!("✗ {}: {} not warmed:", strategy.id, keys(wrong)));
-            let shown = if verbose { usize::MAX } else { SHOWN_ERRORS };
-            for error in strategy.errors.iter().take(shown) {
-                lines.push(format!(
-                    "    {}  {}",
-                    shortened(&error.key, SHOWN_KEY),
-                    error.error
-                ));
-            }
-            let listed = strategy.errors.len().min(shown) as u64;
-            if wrong > listed && listed > 0 {
-                lines.push(format!("    and {} more", HumanCount(wrong - listed)));
-            }
-        }
-        if !strategy.not_found.is_empty() {
-            let list = listed(&strategy.not_found, strategy.absent);
-            lines.push(format!("  {}: no row for {list}", strategy.id));
+        let listed = strategy.errors.len().min(shown) as u64;
+        if wrong > listed && listed > 0 {
+            lines.push(format!("    and {} more", HumanCount(wrong - listed)));
         }
     }
+    if !strategy.not_found.is_empty() {
+        let list = listed(&strategy.not_found, strategy.absent);
+        lines.push(format!("  {}: no row for {list}", strategy.id));
+    }
+    lines.extend(strategy.warnings.iter().map(|text| format!("! {text}")));
+    lines
+}
+
+/// Under the table: what went wrong, and the outcome in one sentence.
+fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
+    let mut lines: Vec<String> = report
+        .strategies
+        .iter()
+        .flat_map(|strategy| strategy_notes(strategy, verbose))
+        .collect();
+    lines.extend(report.warnings.iter().map(|text| format!("! {text}")));
     if report.unmatched_total > 0 {
         let list = listed(&report.unmatched, report.unmatched_total);
         let total = keys(report.unmatched_total);
@@ -329,6 +359,23 @@ fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
         keys(totals.total()),
         seconds(report.elapsed),
     ));
+    lines.join("\n") + "\n"
+}
+
+/// What was found in the cache after the run.
+fn verified_footer(verified: Option<(&Report, &[Judged<'_>])>) -> String {
+    let Some((report, judged)) = verified else {
+        return String::new();
+    };
+    let classes = report.classes();
+    let mut lines = vec![format!(
+        "verified: {} present, {} equal, {} missing, {} stale",
+        HumanCount(classes.present()),
+        HumanCount(classes.equal()),
+        HumanCount(classes.missing),
+        HumanCount(classes.stale()),
+    )];
+    lines.extend(requirement_lines(judged));
     lines.join("\n") + "\n"
 }
 

@@ -1,21 +1,33 @@
 //! The command line: the types here, what each command does in a file of its own.
 
 mod config;
+mod dry_run;
+mod keys;
+mod plan;
 mod shell;
 mod strategies;
+mod verify;
 mod warmup;
 
 use std::path::PathBuf;
 
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::exit::Exit;
 use super::github;
 use super::output::{Output, OutputFlags};
+use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
-use crate::config::{Config, ConnectionFlags, RunFlags};
-use crate::domain::failure::Failure;
+use crate::config::{Config, ConnectionFlags, ReadFlags, RunFlags};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::gate::Requirement;
+use crate::domain::key::{printable, shortened};
+use crate::domain::report::{Percent, Stop};
+use dry_run::DryRunArgs;
+use keys::KeysCommand;
+use verify::VerifyArgs;
 
 /// Fill a shop's cache from its database before traffic arrives
 #[derive(Parser, Debug)]
@@ -28,9 +40,13 @@ use crate::domain::failure::Failure;
         shopwarm --demo warmup all                    try it, no server needed\n  \
         shopwarm warmup all                           warm the whole shop\n  \
         shopwarm warmup context catalog --fail-under 99\n  \
-        shopwarm warmup keys Product:id:42\n\n\
+        shopwarm warmup keys Product:id:42\n  \
+        shopwarm dry-run                              what a run would do\n  \
+        shopwarm verify --require 99%                 what is really in the cache\n  \
+        shopwarm keys get Product:id:42\n\n\
         Exit codes: 0 done · 2 usage · 3 incomplete or nothing to warm · 4 configuration · 5 database and\n\
-        6 cache unreachable · 7 refused · 9 deadline · 130 interrupted · 143 terminated · 1 internal error"
+        6 cache unreachable · 7 refused · 9 deadline · 10 differences found · 130 interrupted ·\n\
+        143 terminated · 1 internal error"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -44,8 +60,14 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Warm the cache
+    Warmup(WarmupArgs),
+    /// List keys, or look at one
     #[command(subcommand)]
-    Warmup(Warmup),
+    Keys(KeysCommand),
+    /// Say what a run would do, and write nothing
+    DryRun(DryRunArgs),
+    /// Read back what is in the cache, and compare it with the database
+    Verify(VerifyArgs),
     /// Show the merged definitions and where each field came from
     Strategies,
     /// Show, check or start a configuration
@@ -57,10 +79,20 @@ enum Command {
     Man { command: Vec<String> },
 }
 
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_required = false)]
+struct WarmupArgs {
+    #[command(subcommand)]
+    what: Option<Warmup>,
+    /// Without a selection the plan's own is run.
+    #[command(flatten)]
+    run: SelectionRun,
+}
+
 #[derive(Subcommand, Debug)]
 enum Warmup {
     /// Warm every strategy
-    All(RunFlags),
+    All(SelectionRun),
     /// Warm the strategies of some contexts
     Context(ContextArgs),
     /// Warm some strategies
@@ -74,7 +106,7 @@ struct ContextArgs {
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
-    run: RunFlags,
+    run: SelectionRun,
 }
 
 #[derive(Args, Debug)]
@@ -82,7 +114,7 @@ struct StrategyArgs {
     #[arg(required = true, value_name = "CONTEXT/NAME")]
     ids: Vec<String>,
     #[command(flatten)]
-    run: RunFlags,
+    run: SelectionRun,
 }
 
 #[derive(Args, Debug)]
@@ -90,9 +122,113 @@ struct KeysArgs {
     /// Keys, or `-` for one a line on stdin
     #[arg(required = true, value_name = "KEY")]
     keys: Vec<String>,
+    /// Keys on stdin end with a zero byte, as `keys list -0` writes them
+    #[arg(short = '0', long)]
+    null: bool,
     #[command(flatten)]
     run: RunFlags,
 }
+
+/// The run of a selection, and what holds before and after it.
+#[derive(Args, Clone, Debug, Default)]
+struct SelectionRun {
+    #[command(flatten)]
+    run: RunFlags,
+    #[command(flatten)]
+    checks: RunChecks,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Before and after the run")]
+struct RunChecks {
+    /// Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "SHOPWARM_VERIFY",
+        hide_env_values = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "100%"
+    )]
+    verify: Option<Requirement>,
+    /// Read back so many keys of each strategy, chosen at random, instead of all
+    #[arg(long, value_name = "N", env = "SHOPWARM_VERIFY_SAMPLE", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    verify_sample: Option<u32>,
+    /// Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    plan: Option<PathBuf>,
+    /// How far a strategy's number of keys may be from the plan's [default: 10%]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "SHOPWARM_PLAN_TOLERANCE",
+        hide_env_values = true
+    )]
+    plan_tolerance: Option<Percent>,
+}
+
+/// What a command that only looks is about.
+#[derive(Args, Clone, Debug)]
+struct Target {
+    /// all | context NAME... | strategy CONTEXT/NAME... [default: all]
+    #[arg(value_name = "WHAT", hide_default_value = true)]
+    what: Vec<String>,
+}
+
+impl Target {
+    fn words(&self) -> Vec<String> {
+        match self.what.as_slice() {
+            [] => vec!["all".to_owned()],
+            words => words.to_vec(),
+        }
+    }
+
+    fn selection(&self) -> Result<Selection, Failure> {
+        selection(&self.words())
+    }
+}
+
+/// `all`, `context NAME...` or `strategy CONTEXT/NAME...`.
+fn selection(words: &[String]) -> Result<Selection, Failure> {
+    let usage = |what: String| {
+        let why = "it is one of: all, context NAME..., strategy CONTEXT/NAME...";
+        Failure::new(FailureKind::Usage, what, why)
+    };
+    match words {
+        [all] if all == "all" => Ok(Selection::All),
+        [kind, names @ ..] if kind == "context" && !names.is_empty() => {
+            Ok(Selection::Contexts(names.to_vec()))
+        }
+        [kind, ids @ ..] if kind == "strategy" && !ids.is_empty() => {
+            Ok(Selection::Strategies(ids.to_vec()))
+        }
+        [kind] if kind == "context" || kind == "strategy" => {
+            Err(usage(format!("`{kind}` of what?")))
+        }
+        words => {
+            let words = printable(words.join(" ").as_bytes());
+            Err(usage(format!(
+                "`{}` is no selection",
+                shortened(&words, 80)
+            )))
+        }
+    }
+}
+
+/// Ends the run when its time is over.
+fn deadline(config: &Config, stop: &StopSignal) {
+    if let Some(deadline) = config.deadline {
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(deadline).await;
+            stop.stop(Stop::Deadline);
+        });
+    }
+}
+
+/// An equal key with less time left than this is `expiring`.
+const EXPIRING: &str = "1h";
 
 #[derive(Subcommand, Debug)]
 enum ConfigCommand {
@@ -129,7 +265,8 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 /// Only where clap's own matches do not fit its own types: a bug.
 pub async fn run(matches: &ArgMatches, stop: StopSignal) -> anyhow::Result<Exit> {
     let cli = Cli::from_arg_matches(matches)?;
-    let output = Output::new(cli.output);
+    let asked = leaf(matches).value_source("output") != Some(ValueSource::DefaultValue);
+    let output = Output::new(cli.output, asked);
     let done = dispatch(&cli, matches, &output, stop).await;
     Ok(done.unwrap_or_else(|failure| {
         output.failure(&failure);
@@ -144,21 +281,39 @@ async fn dispatch(
     output: &Output,
     stop: StopSignal,
 ) -> Result<Exit, Failure> {
-    let flags = match &cli.command {
-        Command::Warmup(what) => Some(warmup::flags(what)),
-        // A run's settings are shown and checked as a run would take them.
-        Command::Config(ConfigCommand::Show(run) | ConfigCommand::Check(run)) => Some(run),
-        _ => None,
-    };
-    let config = || Config::resolve(&cli.connection, flags, leaf(matches));
+    let flags = run_flags(&cli.command);
+    let config = || Config::resolve(&cli.connection, flags.as_ref(), leaf(matches));
     match &cli.command {
-        Command::Warmup(what) => warmup::run(what, &config()?, output, stop).await,
+        Command::Warmup(args) => warmup::run(args, config()?, output, stop).await,
+        Command::Keys(what) => keys::run(what, &config()?, output, stop).await,
+        Command::DryRun(args) => dry_run::run(args, &config()?, output, stop).await,
+        Command::Verify(args) => verify::run(args, &config()?, output, stop).await,
         Command::Strategies => strategies::run(&config()?, output),
         Command::Config(ConfigCommand::Show(_)) => Ok(config::show(&config()?, output)),
         Command::Config(ConfigCommand::Check(_)) => config::check(&config()?, output),
         Command::Config(ConfigCommand::Init { dir }) => config::init(dir, output),
         Command::Completions { shell } => Ok(shell::completions(*shell, output)),
         Command::Man { command } => shell::man(command, output),
+    }
+}
+
+/// The settings of the run that a command is about, if it is about one.
+fn run_flags(command: &Command) -> Option<RunFlags> {
+    let reading = |read: &ReadFlags| RunFlags {
+        read: read.clone(),
+        ..RunFlags::default()
+    };
+    match command {
+        Command::Warmup(args) => Some(warmup::flags(args).clone()),
+        Command::Keys(KeysCommand::List(args)) => Some(reading(&args.read)),
+        Command::DryRun(args) => Some(RunFlags {
+            mode: args.mode,
+            ..reading(&args.read)
+        }),
+        Command::Verify(args) => Some(reading(&args.read)),
+        // A run's settings are shown and checked as a run would take them.
+        Command::Config(ConfigCommand::Show(run) | ConfigCommand::Check(run)) => Some(run.clone()),
+        _ => None,
     }
 }
 

@@ -2,19 +2,21 @@
 
 use std::collections::HashSet;
 use std::io::BufRead as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 
-use super::Warmup;
-use crate::application::coordinator::KeyWindows;
+use super::plan::SealedPlan;
+use super::{RunChecks, Warmup, WarmupArgs, verify};
+use crate::application::coordinator::{Coordinator, KeyWindows};
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, RunFlags};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::gate::Requirement;
 use crate::domain::key::printable;
-use crate::domain::report::{Report, Stop};
+use crate::domain::report::{Percent, Report, Stop};
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::{Format, Output, ProgressForm};
 use crate::interfaces::report::{RunInfo, document};
@@ -24,46 +26,103 @@ use crate::setup;
 /// Keys from stdin are taken in windows of this many: memory stays flat however many come.
 const WINDOW: usize = 10_000;
 
-pub(super) fn flags(what: &Warmup) -> &RunFlags {
-    match what {
-        Warmup::All(run) => run,
-        Warmup::Context(args) => &args.run,
-        Warmup::Strategy(args) => &args.run,
-        Warmup::Keys(args) => &args.run,
+/// How far a plan's counts may be off where nobody says it.
+const PLAN_TOLERANCE: Percent = Percent::whole(10);
+
+pub(super) fn flags(args: &WarmupArgs) -> &RunFlags {
+    match &args.what {
+        None => &args.run.run,
+        Some(Warmup::All(run)) => &run.run,
+        Some(Warmup::Context(args)) => &args.run.run,
+        Some(Warmup::Strategy(args)) => &args.run.run,
+        Some(Warmup::Keys(args)) => &args.run,
     }
 }
 
+fn checks(args: &WarmupArgs) -> RunChecks {
+    match &args.what {
+        None => args.run.checks.clone(),
+        Some(Warmup::All(run)) => run.checks.clone(),
+        Some(Warmup::Context(args)) => args.run.checks.clone(),
+        Some(Warmup::Strategy(args)) => args.run.checks.clone(),
+        Some(Warmup::Keys(_)) => RunChecks::default(),
+    }
+}
+
+/// What is warmed, as it is spelled on the command line.
+fn words(what: &Warmup) -> Vec<String> {
+    let named = |kind: &str, names: &[String]| [&[kind.to_owned()], names].concat();
+    match what {
+        Warmup::All(_) => vec!["all".to_owned()],
+        Warmup::Context(args) => named("context", &args.names),
+        Warmup::Strategy(args) => named("strategy", &args.ids),
+        Warmup::Keys(_) => vec!["keys".to_owned()],
+    }
+}
+
+fn selection(what: &Warmup, prefix: &str) -> Result<Selection, Failure> {
+    match what {
+        Warmup::Keys(args) if args.keys != ["-"] => {
+            // As the definitions write them: with the prefix or without.
+            let bare = |key: &String| key.strip_prefix(prefix).unwrap_or(key).to_owned();
+            let keys = args.keys.iter().flat_map(|key| [bare(key), key.clone()]);
+            Ok(Selection::Keys(keys.collect()))
+        }
+        // What comes on stdin is not known yet.
+        Warmup::Keys(_) => Ok(Selection::All),
+        what => super::selection(&words(what)),
+    }
+}
+
+/// A run, worked out from the command line and a plan.
+struct Job<'a> {
+    what: Option<&'a Warmup>,
+    selection: Selection,
+    plan: Option<SealedPlan>,
+    checks: RunChecks,
+}
+
+/// What was verified after the run, and what was demanded.
+type Verified = (Report, Requirement);
+
 pub(super) async fn run(
-    what: &Warmup,
-    config: &Config,
+    args: &WarmupArgs,
+    mut config: Config,
     output: &Output,
     stop: StopSignal,
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let info = RunInfo::new(spelled(what));
-    if let Some(deadline) = config.deadline {
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(deadline).await;
-            stop.stop(Stop::Deadline);
-        });
-    }
-    let selection = match what {
-        Warmup::Keys(args) if args.keys != ["-"] => {
-            // As the definitions write them: with the prefix or without.
-            let bare = |key: &String| key.strip_prefix(&config.prefix).unwrap_or(key).to_owned();
-            let keys = args.keys.iter().flat_map(|key| [bare(key), key.clone()]);
-            Selection::Keys(keys.collect())
+    let checks = checks(args);
+    let plan = checks.plan.as_deref().map(SealedPlan::read).transpose()?;
+    let (words, selection) = match (&args.what, &plan) {
+        (Some(what), _) => (words(what), selection(what, &config.prefix)?),
+        (None, Some(plan)) => {
+            plan.apply(&mut config);
+            (plan.selection.clone(), super::selection(&plan.selection)?)
         }
-        // What comes on stdin is not known yet.
-        Warmup::All(_) | Warmup::Keys(_) => Selection::All,
-        Warmup::Context(args) => Selection::Contexts(args.names.clone()),
-        Warmup::Strategy(args) => Selection::Strategies(args.ids.clone()),
+        (None, None) => {
+            let what = "nothing is named to be warmed";
+            let why = "it is one of: all, context NAME..., strategy CONTEXT/NAME..., keys KEY...";
+            return Err(Failure::new(FailureKind::Usage, what, why)
+                .hint("or --plan FILE, sealed by `shopwarm dry-run --plan FILE`"));
+        }
     };
-    let mut report = warm(what, config, &selection, output.progress(), &stop).await?;
+    let info = RunInfo::new(format!("warmup {}", words.join(" ")));
+    super::deadline(&config, &stop);
+    let job = Job {
+        what: args.what.as_ref(),
+        selection,
+        plan,
+        checks,
+    };
+    let (mut report, verified) = warm(&job, &config, output.progress(), &stop).await?;
     // What the operator waited for: connections and preparation too.
     report.elapsed = started.elapsed();
-    let document = document(&info, &report, output.verbose);
+    let judged = verified
+        .as_ref()
+        .map(|(found, require)| require.judge(found));
+    let found = verified.as_ref().map(|(found, _)| found);
+    let document = document(&info, &report, found.zip(judged.as_deref()), output.verbose);
     let table = output.format == Format::Table;
     if !(output.quiet && table) {
         output.result(&document.render(output.format, output.width()));
@@ -75,60 +134,74 @@ pub(super) async fn run(
         output.failure(failure);
     }
     github::report(&report, &document);
-    Ok(exit::of_run(
-        &report,
-        config.fail_under,
-        config.options.allow_empty,
-    ))
+    let exit = exit::of_run(&report, config.fail_under, config.options.allow_empty);
+    // A verification that could not be done has not found the keys.
+    let exit = match (exit, found) {
+        (Exit::Success, Some(found)) => exit::of_run(found, None, true),
+        (exit, _) => exit,
+    };
+    Ok(verify::judge(exit, judged.as_deref().unwrap_or_default()))
 }
 
 /// Connects, prepares and runs; a stop before the first write is a run that did nothing.
 async fn warm(
-    what: &Warmup,
+    job: &Job<'_>,
     config: &Config,
-    selection: &Selection,
     form: ProgressForm,
     stop: &StopSignal,
-) -> Result<Report, Failure> {
+) -> Result<(Report, Option<Verified>), Failure> {
     let mut config = config.clone();
     config.options.estimate = matches!(form, ProgressForm::Bars | ProgressForm::Json);
     let coordinator = tokio::select! {
-        coordinator = setup::coordinator(&config, selection) => coordinator?,
+        coordinator = setup::coordinator(&config, &job.selection) => coordinator?,
         () = stop.stopped() => {
-            return Ok(Report::stopped_before(stop.reason().unwrap_or(Stop::Interrupted)));
+            let report = Report::stopped_before(stop.reason().unwrap_or(Stop::Interrupted));
+            return Ok((report, None));
         }
     };
     let reporter = progress::reporter(form);
-    match what {
-        Warmup::Keys(args) => {
-            coordinator
-                .warm_keys(windows(&args.keys), reporter.as_ref(), stop)
-                .await
-        }
-        _ => Ok(coordinator.warm_all(reporter.as_ref(), stop).await),
+    if let Some(Warmup::Keys(args)) = job.what {
+        let windows = windows(&args.keys, if args.null { 0 } else { b'\n' });
+        let report = coordinator
+            .warm_keys(windows, reporter.as_ref(), stop)
+            .await?;
+        return Ok((report, None));
     }
+    if let Some(require) = &job.checks.verify {
+        verify::check_names(require, &coordinator)?;
+    }
+    if let Some(plan) = &job.plan {
+        let tolerance = job.checks.plan_tolerance.unwrap_or(PLAN_TOLERANCE);
+        plan.check(&config, &job.selection, &coordinator, tolerance)
+            .await?;
+    }
+    let report = coordinator.warm_all(reporter.as_ref(), stop).await;
+    let verified = match &job.checks.verify {
+        Some(require) if report.stopped.is_none() && report.fatal().is_none() => {
+            let found = read_back(&coordinator, job.checks.verify_sample, stop).await;
+            Some((found, require.clone()))
+        }
+        _ => None,
+    };
+    Ok((report, verified))
 }
 
-/// The command as it was meant, for the report.
-fn spelled(what: &Warmup) -> String {
-    match what {
-        Warmup::All(_) => "warmup all".to_owned(),
-        Warmup::Context(args) => format!("warmup context {}", args.names.join(" ")),
-        Warmup::Strategy(args) => {
-            format!("warmup strategy {}", args.ids.join(" "))
-        }
-        Warmup::Keys(_) => "warmup keys".to_owned(),
-    }
+/// What is really in the cache now.
+async fn read_back(run: &Coordinator, sample: Option<u32>, stop: &StopSignal) -> Report {
+    let look = verify::look(Duration::ZERO, sample, None);
+    let silent = progress::reporter(ProgressForm::None);
+    run.looking(look).warm_all(silent.as_ref(), stop).await
 }
 
-fn windows(keys: &[String]) -> KeyWindows {
+/// Keys from the command line, or from stdin, where each ends with `end`.
+fn windows(keys: &[String], end: u8) -> KeyWindows {
     if keys != ["-"] {
         let keys = unique(keys.iter().cloned());
         return stream::iter([Ok(keys)]).boxed();
     }
     let (sender, receiver) = mpsc::channel(1);
     // A thread of its own: reading stdin blocks, and must not keep the process from ending.
-    std::thread::spawn(move || read_windows(&sender));
+    std::thread::spawn(move || read_windows(&sender, end));
     stream::unfold(receiver, |mut receiver| async move {
         let window = receiver.recv().await?;
         Some((window, receiver))
@@ -136,8 +209,8 @@ fn windows(keys: &[String]) -> KeyWindows {
     .boxed()
 }
 
-fn read_windows(sender: &mpsc::Sender<Result<Vec<String>, Failure>>) {
-    let mut lines = std::io::stdin().lock().split(b'\n').peekable();
+fn read_windows(sender: &mpsc::Sender<Result<Vec<String>, Failure>>, end: u8) {
+    let mut lines = std::io::stdin().lock().split(end).peekable();
     while lines.peek().is_some() {
         let mut window = Vec::new();
         for line in lines.by_ref().take(WINDOW) {
@@ -145,7 +218,10 @@ fn read_windows(sender: &mpsc::Sender<Result<Vec<String>, Failure>>) {
                 Ok(line) => {
                     // A key that is no text is of no template: shown escaped, it is reported so.
                     let line = String::from_utf8(line).unwrap_or_else(|e| printable(e.as_bytes()));
-                    let key = line.strip_suffix('\r').unwrap_or(&line);
+                    let key = match end {
+                        b'\n' => line.strip_suffix('\r').unwrap_or(&line),
+                        _ => &line,
+                    };
                     if !key.is_empty() {
                         window.push(key.to_owned());
                     }

@@ -1,0 +1,125 @@
+//! What a verification demands.
+
+use std::str::FromStr;
+
+use super::report::{Percent, Report, StrategyReport};
+
+/// Shares of the planned keys that must be present and equal: of all, of a context, of a strategy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    pub gates: Vec<Gate>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// A context, a strategy (`catalog/hot-products` or `hot-products`), or `None`: everything.
+    pub name: Option<String>,
+    pub share: Percent,
+}
+
+/// A gate and what was found.
+#[derive(Clone, Debug)]
+pub struct Judged<'a> {
+    pub gate: &'a Gate,
+    pub planned: u64,
+    pub equal: u64,
+    pub met: bool,
+}
+
+impl Default for Requirement {
+    /// Every key.
+    fn default() -> Self {
+        let share = Percent::whole(100);
+        Self {
+            gates: vec![Gate { name: None, share }],
+        }
+    }
+}
+
+impl FromStr for Requirement {
+    type Err = String;
+
+    /// `99%`, `catalog=99.5%,hot-products=100%`, or both together.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let gate = |part: &str| {
+            let (name, share) = match part.rsplit_once('=') {
+                Some((name, _)) if name.trim().is_empty() => {
+                    return Err(format!("`{part}` names nothing before the ="));
+                }
+                Some((name, share)) => (Some(name.trim().to_owned()), share.trim()),
+                None => (None, part.trim()),
+            };
+            let share = share
+                .parse()
+                .map_err(|wanted| format!("`{part}`: `{share}` is not {wanted}"))?;
+            Ok(Gate { name, share })
+        };
+        let gates = text.split(',').map(gate).collect::<Result<_, _>>()?;
+        Ok(Self { gates })
+    }
+}
+
+impl Gate {
+    /// Whether it is about a strategy.
+    pub fn covers(&self, strategy: &StrategyReport) -> bool {
+        self.name.as_ref().is_none_or(|name| {
+            let id = &strategy.id;
+            *name == id.context || *name == id.name || *name == id.to_string()
+        })
+    }
+}
+
+impl Requirement {
+    /// Each gate against a report, in whole numbers.
+    pub fn judge<'a>(&'a self, report: &Report) -> Vec<Judged<'a>> {
+        let judge = |gate: &'a Gate| {
+            let covered = report.strategies.iter().filter(|s| gate.covers(s));
+            let (mut planned, mut equal) = (0, 0);
+            for strategy in covered {
+                planned += strategy.planned();
+                equal += strategy.seen.classes.equal();
+            }
+            let met = gate.share.reached_by(equal, planned);
+            Judged {
+                gate,
+                planned,
+                equal,
+                met,
+            }
+        };
+        self.gates.iter().map(judge).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_requirement_is_percentages_with_and_without_names() {
+        let requirement: Requirement = "99%,catalog=99.5, a/b = 100%".parse().expect("valid");
+        let shown: Vec<_> = requirement
+            .gates
+            .iter()
+            .map(|gate| (gate.name.as_deref(), gate.share.to_string()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (None, "99%".to_owned()),
+                (Some("catalog"), "99.5%".to_owned()),
+                (Some("a/b"), "100%".to_owned()),
+            ]
+        );
+        for (wrong, why) in [
+            ("", "`` is not a percentage"),
+            ("catalog=x", "`catalog=x`: `x` is not a percentage"),
+            ("=99", "names nothing"),
+            ("101%", "is not a percentage"),
+            ("99%,", "is not a percentage"),
+        ] {
+            let refused = wrong.parse::<Requirement>().expect_err(wrong);
+            assert!(refused.contains(why), "{wrong}: {refused}");
+        }
+    }
+}

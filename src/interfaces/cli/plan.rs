@@ -1,0 +1,253 @@
+//! A plan that is sealed by a dry run and kept to by a run.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::application::coordinator::Coordinator;
+use crate::application::ports::Mode;
+use crate::application::selection::Selection;
+use crate::config::Config;
+use crate::contexts::definitions::Definitions;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::report::{Percent, Report};
+use crate::setup;
+
+/// What a run was planned to do. The seal is over everything else, so that a plan that was edited
+/// is noticed; it is no signature.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedPlan {
+    schema_version: u32,
+    sealed_at: String,
+    /// `all`, `context NAME...` or `strategy CONTEXT/NAME...`.
+    pub selection: Vec<String>,
+    tags: Vec<String>,
+    exclude: Vec<String>,
+    limit: Option<u64>,
+    mode: String,
+    prefix: String,
+    /// Of the definitions of all selected strategies, as they are merged.
+    definitions: String,
+    strategies: Vec<Planned>,
+    seal: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Planned {
+    id: String,
+    keys: u64,
+    bytes: u64,
+}
+
+impl SealedPlan {
+    /// # Errors
+    /// The definitions cannot be read again.
+    pub fn seal(
+        words: &[String],
+        config: &Config,
+        selection: &Selection,
+        report: &Report,
+    ) -> Result<Self, Failure> {
+        let planned = report.strategies.iter().map(|strategy| Planned {
+            id: strategy.id.to_string(),
+            keys: strategy.stats.total(),
+            bytes: strategy.stats.bytes,
+        });
+        let mut plan = Self {
+            schema_version: 1,
+            sealed_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            selection: words.to_vec(),
+            tags: config.filter.tags.clone(),
+            exclude: config.filter.exclude.clone(),
+            limit: config.options.limit,
+            mode: mode(config).to_owned(),
+            prefix: config.prefix.clone(),
+            definitions: fingerprint(config, selection)?,
+            strategies: planned.collect(),
+            seal: String::new(),
+        };
+        plan.seal = plan.own_seal();
+        Ok(plan)
+    }
+
+    /// Written aside and renamed: nobody reads half a plan.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, file: &Path) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
+        let aside = file.with_added_extension("part");
+        std::fs::write(&aside, text)
+            .and_then(|()| std::fs::rename(&aside, file))
+            .map_err(|error| {
+                let what = format!("cannot write the plan to {}", file.display());
+                Failure::new(FailureKind::Config, what, error.to_string())
+            })
+    }
+
+    /// # Errors
+    /// A [`FailureKind::Config`] failure: it cannot be read, is no plan, or was changed.
+    pub fn read(file: &Path) -> Result<Self, Failure> {
+        let refused = |why: String| {
+            let what = format!("{} is no plan that can be run", file.display());
+            Failure::new(FailureKind::Config, what, why)
+                .hint("make one with `shopwarm dry-run --plan FILE`")
+        };
+        let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
+        let plan: Self = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
+        if plan.schema_version != 1 {
+            let why = format!("schema_version {} is not known", plan.schema_version);
+            return Err(refused(why));
+        }
+        if plan.seal != plan.own_seal() {
+            return Err(refused("it was changed after it was sealed".to_owned()));
+        }
+        Ok(plan)
+    }
+
+    fn own_seal(&self) -> String {
+        let unsealed = Self {
+            seal: String::new(),
+            ..self.clone()
+        };
+        digest(&serde_json::to_string(&unsealed).unwrap_or_default())
+    }
+
+    /// Takes over what the plan says of a run, where the operator does not say it.
+    pub fn apply(&self, config: &mut Config) {
+        if config.filter.tags.is_empty() {
+            config.filter.tags.clone_from(&self.tags);
+        }
+        if config.filter.exclude.is_empty() {
+            config.filter.exclude.clone_from(&self.exclude);
+        }
+        config.options.limit = config.options.limit.or(self.limit);
+        if !config.given("mode") && self.mode == ONLY_MISSING {
+            config.options.mode = Mode::OnlyMissing;
+        }
+        if !config.given("prefix") {
+            config.prefix.clone_from(&self.prefix);
+            config.options.prefix.clone_from(&self.prefix);
+        }
+    }
+
+    /// Whether the run that is about to start is the one that was planned.
+    ///
+    /// # Errors
+    /// A [`FailureKind::Config`] failure that names everything that has changed.
+    pub async fn check(
+        &self,
+        config: &Config,
+        selection: &Selection,
+        run: &Coordinator,
+        tolerance: Percent,
+    ) -> Result<(), Failure> {
+        let mut changed = self.changed_terms(config, selection, run)?;
+        if changed.is_empty() {
+            changed = self.moved_counts(config, run, tolerance).await?;
+        }
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let what = format!("the plan of {} does not hold any more", self.sealed_at);
+        Err(Failure::new(FailureKind::Config, what, changed.join("; "))
+            .hint("look again with `shopwarm dry-run --plan FILE`, or run without --plan"))
+    }
+
+    fn changed_terms(
+        &self,
+        config: &Config,
+        selection: &Selection,
+        run: &Coordinator,
+    ) -> Result<Vec<String>, Failure> {
+        let mut changed = Vec::new();
+        let ids: Vec<String> = run
+            .strategies()
+            .iter()
+            .map(|strategy| strategy.spec().id.to_string())
+            .collect();
+        let planned: Vec<&str> = self.strategies.iter().map(|s| s.id.as_str()).collect();
+        if ids != planned {
+            changed.push(format!(
+                "the selection: planned {}, now {}",
+                planned.join(", "),
+                ids.join(", ")
+            ));
+        }
+        if config.options.limit != self.limit {
+            let shown = |limit: Option<u64>| limit.map_or("none".to_owned(), |n| n.to_string());
+            changed.push(format!(
+                "--limit: planned {}, now {}",
+                shown(self.limit),
+                shown(config.options.limit)
+            ));
+        }
+        if mode(config) != self.mode {
+            changed.push(format!(
+                "--mode: planned {}, now {}",
+                self.mode,
+                mode(config)
+            ));
+        }
+        if config.prefix != self.prefix {
+            changed.push(format!(
+                "--prefix: planned {:?}, now {:?}",
+                self.prefix, config.prefix
+            ));
+        }
+        if changed.is_empty() && fingerprint(config, selection)? != self.definitions {
+            changed.push("the definitions have changed".to_owned());
+        }
+        Ok(changed)
+    }
+
+    async fn moved_counts(
+        &self,
+        config: &Config,
+        run: &Coordinator,
+        tolerance: Percent,
+    ) -> Result<Vec<String>, Failure> {
+        let mut moved = Vec::new();
+        for (strategy, planned) in run.strategies().iter().zip(&self.strategies) {
+            let keys = strategy.count(config.options.limit).await?;
+            if tolerance.exceeded_by(keys.abs_diff(planned.keys), planned.keys) {
+                moved.push(format!(
+                    "{}: planned {} keys, now {keys}, which is more than {tolerance} apart",
+                    planned.id, planned.keys
+                ));
+            }
+        }
+        Ok(moved)
+    }
+}
+
+const ONLY_MISSING: &str = "only-missing";
+
+fn mode(config: &Config) -> &'static str {
+    match config.options.mode {
+        Mode::Refresh => "refresh",
+        Mode::OnlyMissing => ONLY_MISSING,
+    }
+}
+
+/// A digest of the selected definitions with every field as it stands after merging.
+fn fingerprint(config: &Config, selection: &Selection) -> Result<String, Failure> {
+    let (selected, _) = setup::definitions(config, selection)?;
+    let definitions = Definitions::load(&config.contexts)?;
+    let fields: Vec<_> = definitions
+        .merged()
+        .filter(|(id, _)| selected.iter().any(|definition| definition.spec.id == *id))
+        .map(|(id, merged)| (id.to_string(), merged.shown()))
+        .collect();
+    Ok(digest(&serde_json::to_string(&fields).unwrap_or_default()))
+}
+
+fn digest(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}

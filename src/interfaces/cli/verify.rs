@@ -1,0 +1,138 @@
+//! `shopwarm verify`: what is really in the cache.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::{EXPIRING, Target};
+use crate::application::coordinator::Coordinator;
+use crate::application::preview::Look;
+use crate::application::selection::nearest;
+use crate::application::stop::StopSignal;
+use crate::config::{Config, ReadFlags};
+use crate::contexts::definitions::parse_ttl;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::gate::{Judged, Requirement};
+use crate::interfaces::exit::{self, Exit};
+use crate::interfaces::looked::Verification;
+use crate::interfaces::output::{Format, Output, ProgressForm};
+use crate::interfaces::progress;
+use crate::interfaces::report::RunInfo;
+use crate::setup::{self, CacheNeed};
+
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    target: Target,
+    /// Look at so many keys of each strategy, chosen at random, instead of all
+    #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    sample: Option<u32>,
+    /// Choose the same sample as the run that printed this number
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "SHOPWARM_SEED",
+        hide_env_values = true,
+        requires = "sample"
+    )]
+    seed: Option<u64>,
+    /// The share of keys that must be present and equal: 99%, catalog=99.5%,hot-products=100%
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "SHOPWARM_REQUIRE",
+        hide_env_values = true,
+        default_value = "100%"
+    )]
+    require: Requirement,
+    /// An equal key with less time left than this is counted as `expiring`; it is equal all the same
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", hide_env_values = true, default_value = EXPIRING, value_parser = parse_ttl)]
+    expiring_within: Duration,
+    #[command(flatten)]
+    pub(super) read: ReadFlags,
+}
+
+pub(super) async fn run(
+    args: &VerifyArgs,
+    config: &Config,
+    output: &Output,
+    stop: StopSignal,
+) -> Result<Exit, Failure> {
+    let started = Instant::now();
+    let selection = args.target.selection()?;
+    let info = RunInfo::new(format!("verify {}", args.target.words().join(" ")));
+    super::deadline(config, &stop);
+    let look = look(args.expiring_within, args.sample, args.seed);
+    let sample = look.sample;
+    let form = output.progress();
+    let mut config = config.clone();
+    config.options.estimate =
+        sample.is_none() && matches!(form, ProgressForm::Bars | ProgressForm::Json);
+    let viewer = tokio::select! {
+        viewer = setup::viewer(&config, &selection, look, CacheNeed::Required) => viewer?,
+        () = stop.stopped() => return Ok(stop.reason().map_or(Exit::Internal, Into::into)),
+    };
+    check_names(&args.require, &viewer)?;
+    let reporter = progress::reporter(form);
+    let mut report = viewer.warm_all(reporter.as_ref(), &stop).await;
+    report.elapsed = started.elapsed();
+    let judged = args.require.judge(&report);
+    let document = Verification {
+        report: &report,
+        judged: &judged,
+        sample,
+    }
+    .document(&info, output.verbose);
+    let table = output.format == Format::Table;
+    if !(output.quiet && table) {
+        output.result(&document.render(output.format, output.width()));
+    }
+    if (output.quiet || !table)
+        && let Some(failure) = report.failure()
+    {
+        output.failure(failure);
+    }
+    let exit = exit::of_run(&report, config.fail_under, config.options.allow_empty);
+    Ok(judge(exit, &judged))
+}
+
+/// How a verification looks; without a seed any sample will do, and its seed is shown.
+pub(super) fn look(expiring_within: Duration, sample: Option<u32>, seed: Option<u64>) -> Look {
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
+    Look {
+        sample: sample.map(|size| (size as usize, seed)),
+        ..Look::new(expiring_within)
+    }
+}
+
+/// A gate that is not met turns a good end into [`Exit::Differences`].
+pub(super) fn judge(exit: Exit, judged: &[Judged<'_>]) -> Exit {
+    match exit {
+        Exit::Success if judged.iter().any(|judged| !judged.met) => Exit::Differences,
+        exit => exit,
+    }
+}
+
+/// A requirement of something that the run is not about would always hold.
+///
+/// # Errors
+/// A [`FailureKind::Usage`] failure that says what was meant.
+pub(super) fn check_names(require: &Requirement, run: &Coordinator) -> Result<(), Failure> {
+    let mut known: Vec<String> = Vec::new();
+    for strategy in run.strategies() {
+        let id = &strategy.spec().id;
+        known.extend([id.to_string(), id.context.clone(), id.name.clone()]);
+    }
+    for name in require.gates.iter().filter_map(|gate| gate.name.as_ref()) {
+        if !known.contains(name) {
+            let what = format!("`{name}={}` requires nothing", "…");
+            let why = "no selected context or strategy has this name".to_owned();
+            let failure = Failure::new(FailureKind::Usage, what, why);
+            return Err(match nearest(name, known.iter().map(String::as_str)) {
+                Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+                None => failure,
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,356 @@
+//! Keys as they stream out: a line each, in any form, with what the cache holds.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use glob::Pattern;
+use indicatif::HumanBytes;
+use serde_json::{Map, Value, json};
+
+use super::output::{Format, Stream};
+use crate::application::event::{Event, Reporter};
+use crate::application::stop::StopSignal;
+use crate::domain::key::{printable, shortened};
+use crate::domain::report::Stop;
+use crate::domain::standing::{Class, Standing};
+use crate::domain::strategy::StrategyId;
+
+/// Longer keys are cut where people read them.
+const SHOWN_KEY: usize = 1000;
+
+/// How keys are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The key alone, a line each.
+    Lines,
+    /// The keys' own bytes, a zero byte behind each.
+    Nul,
+    /// With what is known of each, for people.
+    Columns,
+    Json,
+    Ndjson,
+    Csv,
+    Markdown,
+}
+
+impl Form {
+    pub fn of(format: Format) -> Self {
+        match format {
+            Format::Table => Self::Columns,
+            Format::Json => Self::Json,
+            Format::Ndjson => Self::Ndjson,
+            Format::Csv => Self::Csv,
+            Format::Markdown => Self::Markdown,
+        }
+    }
+}
+
+/// Which keys are written.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub pattern: Option<Pattern>,
+    /// What is to stand before a key that the pattern need not match.
+    pub prefix: String,
+    /// Only keys in these classes; empty: all.
+    pub classes: Vec<Class>,
+    /// Orphans too.
+    pub orphans: bool,
+}
+
+/// Writes the keys that a run looks at, and passes on every event.
+pub struct KeyWriter {
+    form: Form,
+    /// With what the cache holds.
+    cached: bool,
+    wanted: Wanted,
+    next: Box<dyn Reporter>,
+    stop: StopSignal,
+    written: Mutex<Written>,
+}
+
+struct Written {
+    out: Stream,
+    keys: u64,
+    /// Keys that were escaped or cut short.
+    altered: u64,
+}
+
+/// A key with what is known of it.
+struct Line<'a> {
+    strategy: &'a StrategyId,
+    key: &'a [u8],
+    standing: Option<&'a Standing>,
+    state: &'static str,
+}
+
+impl KeyWriter {
+    /// Ends the run through `stop` when nobody reads any more.
+    pub fn new(
+        form: Form,
+        cached: bool,
+        wanted: Wanted,
+        out: Stream,
+        next: Box<dyn Reporter>,
+        stop: StopSignal,
+    ) -> Self {
+        let writer = Self {
+            form,
+            cached,
+            wanted,
+            next,
+            stop,
+            written: Mutex::new(Written {
+                out,
+                keys: 0,
+                altered: 0,
+            }),
+        };
+        let head = match form {
+            Form::Json => "{\"schema_version\":1,\"keys\":[".to_owned(),
+            Form::Csv => format!("{}\n", writer.columns().join(",")),
+            Form::Markdown => {
+                let columns = writer.columns();
+                let rule = vec!["---"; columns.len()];
+                format!("| {} |\n| {} |\n", columns.join(" | "), rule.join(" | "))
+            }
+            Form::Columns if cached => format!(
+                "{:<10}  {:>8}  {:>10}  {:<7}  {}\n",
+                "state", "ttl", "size", "type", "key"
+            ),
+            _ => String::new(),
+        };
+        writer.write(head.as_bytes());
+        writer
+    }
+
+    /// Writes what ends the form, with more members of a JSON document. Returns how many keys were
+    /// written, and how many of them not as they are.
+    pub fn finish(&self, more: &Map<String, Value>) -> (u64, u64) {
+        let (keys, altered) = {
+            let written = self.written();
+            (written.keys, written.altered)
+        };
+        if self.form == Form::Json {
+            let mut end = json!({ "total": keys });
+            if let Some(end) = end.as_object_mut() {
+                end.extend(more.clone());
+            }
+            // The members go on in the document that the keys are in.
+            let end = end.to_string();
+            self.write(format!("\n],{}\n", &end[1..]).as_bytes());
+        }
+        self.written().out.flush();
+        (keys, altered)
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        const ALL: [&str; 6] = ["strategy", "key", "state", "ttl_seconds", "bytes", "type"];
+        if self.cached { &ALL } else { &ALL[..2] }
+    }
+
+    fn written(&self) -> std::sync::MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        if !self.written().out.write(bytes) {
+            self.stop.stop(Stop::Enough);
+        }
+    }
+
+    fn wants(&self, key: &[u8]) -> bool {
+        self.wanted.pattern.as_ref().is_none_or(|pattern| {
+            let key = String::from_utf8_lossy(key);
+            let bare = key.strip_prefix(&self.wanted.prefix);
+            pattern.matches(&key) || bare.is_some_and(|bare| pattern.matches(bare))
+        })
+    }
+
+    fn write_lines<'a>(&self, lines: impl Iterator<Item = Line<'a>>) {
+        let mut text = Vec::new();
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        let (mut keys, mut altered) = (0, 0);
+        let before = self.written().keys;
+        for line in lines.filter(|line| self.wants(line.key)) {
+            if self.form == Form::Json {
+                text.extend_from_slice(if before + keys > 0 { b",\n" } else { b"\n" });
+            }
+            keys += 1;
+            altered += u64::from(self.append(&line, &mut text, &mut csv));
+        }
+        text.extend(csv.into_inner().unwrap_or_default());
+        {
+            let mut written = self.written();
+            written.keys += keys;
+            written.altered += altered;
+        }
+        self.write(&text);
+    }
+
+    /// Appends a key in the form; whether it is not shown as it is.
+    fn append(&self, line: &Line<'_>, text: &mut Vec<u8>, csv: &mut csv::Writer<Vec<u8>>) -> bool {
+        if matches!(self.form, Form::Lines | Form::Nul)
+            && (self.form == Form::Nul || is_plain(line.key))
+        {
+            text.extend_from_slice(line.key);
+            text.push(if self.form == Form::Nul { 0 } else { b'\n' });
+            return false;
+        }
+        let key = shortened(&printable(line.key), SHOWN_KEY);
+        let altered = key.as_bytes() != line.key;
+        match self.form {
+            Form::Lines | Form::Nul => text.extend_from_slice(format!("{key}\n").as_bytes()),
+            Form::Columns if !self.cached => text.extend_from_slice(format!("{key}\n").as_bytes()),
+            Form::Columns => text.extend_from_slice(line.columns(&key).as_bytes()),
+            Form::Json => text.extend_from_slice(self.object(line, &key).to_string().as_bytes()),
+            Form::Ndjson => {
+                text.extend_from_slice(format!("{}\n", self.object(line, &key)).as_bytes());
+            }
+            Form::Csv => {
+                let written = csv.write_record(self.cells(line, &key));
+                debug_assert!(written.is_ok(), "writing to memory");
+            }
+            Form::Markdown => {
+                let cells = self.cells(line, &key).map(|cell| cell.replace('|', "\\|"));
+                let cells: Vec<String> = cells.collect();
+                text.extend_from_slice(format!("| {} |\n", cells.join(" | ")).as_bytes());
+            }
+        }
+        altered
+    }
+
+    fn object(&self, line: &Line<'_>, key: &str) -> Value {
+        let mut object = Map::new();
+        object.insert("type".to_owned(), "key".into());
+        object.insert("key".to_owned(), key.into());
+        object.insert("strategy".to_owned(), line.strategy.to_string().into());
+        if self.cached {
+            let held = line.held();
+            object.insert("state".to_owned(), line.state.replace('-', "_").into());
+            object.insert("ttl_seconds".to_owned(), held.ttl_seconds());
+            object.insert("bytes".to_owned(), held.bytes.into());
+            object.insert("stored_as".to_owned(), held.kind.into());
+        }
+        Value::Object(object)
+    }
+
+    fn cells(&self, line: &Line<'_>, key: &str) -> impl Iterator<Item = String> {
+        let held = line.held();
+        let ttl = match held.ttl_seconds() {
+            Value::Null => String::new(),
+            ttl => ttl.to_string(),
+        };
+        let all = [
+            line.strategy.to_string(),
+            key.to_owned(),
+            line.state.to_owned(),
+            ttl,
+            held.bytes
+                .map_or_else(String::new, |bytes| bytes.to_string()),
+            held.kind.unwrap_or_default(),
+        ];
+        all.into_iter().take(self.columns().len())
+    }
+}
+
+impl Reporter for KeyWriter {
+    fn report(&self, event: &Event<'_>) {
+        match event {
+            Event::Looked {
+                id,
+                batch,
+                standings,
+            } => {
+                let classes = &self.wanted.classes;
+                let is_wanted = |class: Option<Class>| {
+                    classes.is_empty() || class.is_some_and(|class| classes.contains(&class))
+                };
+                let lines = batch.iter().zip(*standings);
+                let lines = lines.filter(|(_, (_, class))| is_wanted(*class));
+                self.write_lines(lines.map(|(entry, (standing, class))| Line {
+                    strategy: id,
+                    key: entry.key,
+                    standing: Some(standing),
+                    state: class.map_or("unknown", Class::name),
+                }));
+            }
+            Event::Orphans { id, keys } if self.wanted.orphans => {
+                self.write_lines(keys.iter().map(|key| Line {
+                    strategy: id,
+                    key: key.as_bytes(),
+                    standing: None,
+                    state: "orphan",
+                }));
+            }
+            event => self.next.report(event),
+        }
+    }
+}
+
+/// What is held at a key, as far as it is known.
+#[derive(Default)]
+struct Shown {
+    ttl: Option<Duration>,
+    forever: bool,
+    bytes: Option<u64>,
+    kind: Option<String>,
+}
+
+impl Shown {
+    /// Whole seconds; -1 of a key that never expires, as Redis says it.
+    fn ttl_seconds(&self) -> Value {
+        match (self.forever, self.ttl) {
+            (true, _) => (-1).into(),
+            (false, Some(ttl)) => ttl.as_secs().into(),
+            (false, None) => Value::Null,
+        }
+    }
+}
+
+impl Line<'_> {
+    fn held(&self) -> Shown {
+        match self.standing {
+            Some(Standing::Held(held)) => Shown {
+                ttl: held.ttl,
+                forever: held.ttl.is_none(),
+                bytes: held.bytes,
+                kind: Some(held.kind.name().to_owned()),
+            },
+            _ => Shown::default(),
+        }
+    }
+
+    fn columns(&self, key: &str) -> String {
+        let held = self.held();
+        let ttl = match (held.forever, held.ttl) {
+            (true, _) => "never".to_owned(),
+            (false, Some(ttl)) => time_left(ttl),
+            (false, None) => "–".to_owned(),
+        };
+        let bytes = held
+            .bytes
+            .map_or_else(|| "–".to_owned(), |bytes| HumanBytes(bytes).to_string());
+        let kind = held.kind.unwrap_or_else(|| "–".to_owned());
+        format!(
+            "{:<10}  {ttl:>8}  {bytes:>10}  {kind:<7}  {key}\n",
+            self.state
+        )
+    }
+}
+
+/// A time to live in its two largest units.
+pub fn time_left(ttl: Duration) -> String {
+    match ttl.as_secs() {
+        0 => format!("{}ms", ttl.as_millis()),
+        s @ 1..60 => format!("{s}s"),
+        s @ 60..3600 => format!("{}m {:02}s", s / 60, s % 60),
+        s @ 3600..86_400 => format!("{}h {:02}m", s / 3600, s % 3600 / 60),
+        s => format!("{}d {:02}h", s / 86_400, s % 86_400 / 3600),
+    }
+}
+
+/// Whether a key can be a line of its own just as it is. A fast yes for what nearly all keys are.
+fn is_plain(key: &[u8]) -> bool {
+    key.len() <= SHOWN_KEY && key.iter().all(|byte| (b' '..=b'~').contains(byte))
+        || (key.len() <= SHOWN_KEY && printable(key).as_bytes() == key)
+}
