@@ -9,7 +9,8 @@ use super::document::{Document, Row, Tone, number, text};
 use super::report::{
     RunInfo, keys, millis, rate, seconds, strategy_notes, to_value, whole_seconds,
 };
-use crate::application::ports::QueryPlan;
+use crate::application::coordinator::Options;
+use crate::application::ports::{Mode, QueryPlan};
 use crate::application::preview::MemoryPlan;
 use crate::domain::gate::Judged;
 use crate::domain::key::shortened;
@@ -25,12 +26,33 @@ pub struct Forecast<'a> {
     pub memory: Option<&'a MemoryPlan>,
     /// Keys that are equal and expire within this count as expiring.
     pub expiring_within: Duration,
+    /// Of the run that is looked ahead to.
+    pub options: &'a Options,
 }
 
 impl Forecast<'_> {
     /// Reading was measured, all of it; what the cache was asked stands for what it will be told.
     fn estimated(&self) -> Duration {
         self.report.strategies.iter().map(|s| s.stats.elapsed).sum()
+    }
+
+    /// Keys at which the run would leave something else than stands there now.
+    pub fn changed(&self) -> u64 {
+        let changed = |strategy: &StrategyReport| {
+            let classes = &strategy.seen.classes;
+            match self.options.mode {
+                Mode::OnlyMissing => classes.missing,
+                Mode::Refresh if self.is_short_lived(strategy) => classes.missing + classes.stale(),
+                Mode::Refresh => classes.missing + classes.stale() + classes.expiring,
+            }
+        };
+        self.report.strategies.iter().map(changed).sum()
+    }
+
+    /// Whether keys count as expiring from the moment they are written.
+    fn is_short_lived(&self, strategy: &StrategyReport) -> bool {
+        let shortest = strategy.ttl.mul_f64(1.0 - self.options.ttl_jitter);
+        shortest <= self.expiring_within
     }
 
     fn is_compared(&self) -> bool {
@@ -58,6 +80,7 @@ impl Forecast<'_> {
         json["totals"]["failed"] = (stats.failed + stats.unknown).into();
         let all_orphans = report.strategies.iter().map(|s| s.seen.orphans);
         json["totals"]["orphans"] = all_orphans.sum::<Option<u64>>().into();
+        json["would_change"] = self.is_compared().then(|| self.changed()).into();
         json["estimated_ms"] = millis(self.estimated()).into();
         json["memory"] = self
             .memory
@@ -181,7 +204,6 @@ impl Forecast<'_> {
         }
         lines.extend(self.report.warnings.iter().map(|text| format!("! {text}")));
         let totals = self.report.totals();
-        let classes = self.report.classes();
         let mut verdict = format!(
             "a run would write {}, {}, in about {}",
             keys(totals.planned),
@@ -189,8 +211,7 @@ impl Forecast<'_> {
             seconds(self.estimated())
         );
         if self.is_compared() {
-            let changed = classes.missing + classes.stale();
-            verdict += &format!(": {} would change", keys(changed));
+            verdict += &format!(": {} would change", keys(self.changed()));
         }
         lines.push(verdict);
         match self.memory {

@@ -99,6 +99,7 @@ pub(super) async fn run(
         plans: &plans,
         memory: memory.as_ref(),
         expiring_within: args.expiring_within,
+        options: &config.options,
     };
     let document = forecast.document(&info, output.verbose);
     if let Some(keys) = keys {
@@ -141,15 +142,8 @@ pub(super) async fn run(
     } else if args.plan.is_some() {
         output.note("the plan is not sealed: not all of it can be run");
     }
-    let changes = report.classes();
-    let changed = match config.options.mode {
-        crate::application::ports::Mode::OnlyMissing => changes.missing,
-        crate::application::ports::Mode::Refresh => {
-            changes.missing + changes.stale() + changes.expiring
-        }
-    };
     Ok(match exit {
-        Exit::Success if args.exit_code && changed > 0 => Exit::Differences,
+        Exit::Success if args.exit_code && forecast.changed() > 0 => Exit::Differences,
         exit => exit,
     })
 }
