@@ -195,6 +195,31 @@ struct FileSettings {
     shape: Option<ShapeName>,
 }
 
+/// What the configuration file says of where things are, whatever else it says.
+#[derive(Debug, Default, Deserialize)]
+struct FileLinks {
+    database_url: Option<Secret>,
+    database_url_file: Option<PathBuf>,
+    cache_url: Option<Secret>,
+    cache_url_file: Option<PathBuf>,
+    prefix: Option<String>,
+    contexts: Option<Vec<PathBuf>>,
+}
+
+impl From<FileLinks> for FileSettings {
+    fn from(links: FileLinks) -> Self {
+        Self {
+            database_url: links.database_url,
+            database_url_file: links.database_url_file,
+            cache_url: links.cache_url,
+            cache_url_file: links.cache_url_file,
+            prefix: links.prefix,
+            contexts: links.contexts,
+            ..Self::default()
+        }
+    }
+}
+
 /// A text that must not be shown. Its `Debug` is redacted; [`Secret::redacted`] is for people.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -235,6 +260,15 @@ impl Secret {
 }
 
 impl Secret {
+    /// Whether there is a password or a token in it. Of a text that is no URL nobody knows.
+    pub fn holds_password(&self) -> bool {
+        url::Url::parse(&self.0).map_or(true, |url| {
+            let token = !url.username().is_empty() && url.scheme().contains("redis");
+            let parameter = url.query().is_some_and(|q| q.contains("password="));
+            url.password().is_some() || token || parameter || self.is_ambiguous()
+        })
+    }
+
     /// Whether a part of the password may stand where host or path should.
     pub fn is_ambiguous(&self) -> bool {
         let Ok(url) = url::Url::parse(&self.0) else {
@@ -297,6 +331,10 @@ pub struct Config {
     pub deadline: Option<Duration>,
     pub statement_timeout: Duration,
     pub shown: Vec<Shown>,
+    /// The configuration file, if there is one.
+    pub file: Option<PathBuf>,
+    /// Files that a password or a token was read from.
+    pub secret_files: Vec<PathBuf>,
 }
 
 impl Config {
@@ -316,7 +354,51 @@ impl Config {
         run: Option<&RunFlags>,
         matches: &ArgMatches,
     ) -> Result<Self, Failure> {
-        let mut resolver = Resolver::new(flags, matches)?;
+        Self::complete(Resolver::new(flags, matches)?, flags, run)
+    }
+
+    /// As much of it as there is, and all that stands in the way of the rest.
+    pub fn salvage(
+        flags: &ConnectionFlags,
+        run: &RunFlags,
+        matches: &ArgMatches,
+    ) -> (Option<Self>, Vec<Failure>) {
+        let failure = match Self::resolve(flags, Some(run), matches) {
+            Ok(config) => return (Some(config), Vec::new()),
+            Err(failure) => failure,
+        };
+        let mut wrong = vec![failure];
+        let mut flags = flags.clone();
+        let mut resolver = Resolver::of_links(&flags, matches);
+        let (in_file, at) = (&mut resolver.file, &resolver.path);
+        for (path, beside) in [
+            (&mut flags.database_url_file, false),
+            (&mut flags.cache_url_file, false),
+            (&mut in_file.database_url_file, true),
+            (&mut in_file.cache_url_file, true),
+        ] {
+            let place = path.as_ref().map(|path| match at.parent() {
+                Some(folder) if beside => folder.join(path),
+                _ => path.clone(),
+            });
+            if let Some(Err(failure)) = place.map(|place| read_secret(&place)) {
+                *path = None;
+                if !wrong.contains(&failure) {
+                    wrong.push(failure);
+                }
+            }
+        }
+        match Self::complete(resolver, &flags, Some(run)) {
+            Ok(config) => (Some(config), wrong),
+            Err(_) => (None, wrong),
+        }
+    }
+
+    fn complete(
+        mut resolver: Resolver<'_>,
+        flags: &ConnectionFlags,
+        run: Option<&RunFlags>,
+    ) -> Result<Self, Failure> {
         let run = run.cloned().unwrap_or_default();
         let read = run.read;
         let demo = resolver.demo(flags)?;
@@ -463,6 +545,8 @@ impl Config {
             deadline,
             statement_timeout: timeout,
             shown: resolver.shown,
+            file: resolver.is_file.then_some(resolver.path),
+            secret_files: resolver.secret_files,
         })
     }
 }
@@ -471,25 +555,53 @@ impl Config {
 struct Resolver<'a> {
     matches: &'a ArgMatches,
     path: PathBuf,
+    /// Whether there is a file at `path`.
+    is_file: bool,
     file: FileSettings,
     shown: Vec<Shown>,
+    secret_files: Vec<PathBuf>,
 }
 
 impl<'a> Resolver<'a> {
     fn new(flags: &ConnectionFlags, matches: &'a ArgMatches) -> Result<Self, Failure> {
         let path = flags.config.clone().unwrap_or_else(|| DEFAULT_FILE.into());
-        let file = if flags.config.is_some() || path.exists() {
+        let is_file = flags.config.is_some() || path.exists();
+        let file = if is_file {
             let text = read_text(&path)?;
             parse_toml(&text, &path.display().to_string())?
         } else {
             FileSettings::default()
         };
-        Ok(Self {
+        Ok(Self::with(path, is_file, file, matches))
+    }
+
+    /// Of a file that something is wrong with: where things are, as far as it can be read.
+    fn of_links(flags: &ConnectionFlags, matches: &'a ArgMatches) -> Self {
+        let path = flags.config.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+        let text = read_text(&path).unwrap_or_default();
+        let links: FileLinks = toml::from_str(&text).unwrap_or_default();
+        let is_file = path.exists();
+        Self::with(path, is_file, links.into(), matches)
+    }
+
+    fn with(path: PathBuf, is_file: bool, file: FileSettings, matches: &'a ArgMatches) -> Self {
+        let urls = [&file.database_url, &file.cache_url];
+        let is_secret = urls.into_iter().flatten().any(Secret::holds_password);
+        Self {
+            secret_files: is_secret.then(|| path.clone()).into_iter().collect(),
             matches,
             path,
+            is_file,
             file,
             shown: Vec::new(),
-        })
+        }
+    }
+
+    /// The secret in a file.
+    fn secret(&mut self, path: &Path) -> Result<Secret, Failure> {
+        let secret = read_secret(path)?;
+        self.secret_files.push(path.to_owned());
+        Ok(secret)
     }
 
     /// Whether a flag's value stands on the command line, in the environment or nowhere.
@@ -667,16 +779,17 @@ impl<'a> Resolver<'a> {
             "database_url" => "database_url_file",
             _ => "cache_url_file",
         };
-        let at = |resolver: &Self, flag: bool| -> Result<Option<(Secret, Provenance)>, Failure> {
-            let here = |from: &Provenance| matches!(from, Provenance::Flag) == flag;
-            if let (Some(url), Some(from)) = (&url, resolver.given(name).filter(here)) {
-                return Ok(Some((url.clone(), from)));
-            }
-            match (url_file, resolver.given(in_file).filter(here)) {
-                (Some(path), Some(from)) => Ok(Some((read_secret(path)?, from))),
-                _ => Ok(None),
-            }
-        };
+        let at =
+            |resolver: &mut Self, flag: bool| -> Result<Option<(Secret, Provenance)>, Failure> {
+                let here = |from: &Provenance| matches!(from, Provenance::Flag) == flag;
+                if let (Some(url), Some(from)) = (&url, resolver.given(name).filter(here)) {
+                    return Ok(Some((url.clone(), from)));
+                }
+                match (url_file, resolver.given(in_file).filter(here)) {
+                    (Some(path), Some(from)) => Ok(Some((resolver.secret(path)?, from))),
+                    _ => Ok(None),
+                }
+            };
         let found = if let Some(found) = at(self, true)? {
             Some(found)
         } else if let Some(path) = demo {
@@ -690,7 +803,7 @@ impl<'a> Resolver<'a> {
             let from = Provenance::File(self.path.clone());
             match (file_url, file_url_file) {
                 (Some(url), _) => Some((url, from)),
-                (None, Some(path)) => Some((read_secret(&self.beside(&path))?, from)),
+                (None, Some(path)) => Some((self.secret(&self.beside(&path))?, from)),
                 (None, None) => None,
             }
         };

@@ -1,5 +1,7 @@
 //! The composition root: what is real in a run, and how it is put together.
 
+pub mod doctor;
+
 use std::sync::Arc;
 
 use crate::application::coordinator::{Coordinator, Task};
@@ -162,6 +164,21 @@ fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a s
     Ok(url.expose())
 }
 
+/// A definition on the database.
+async fn prepare_one(
+    mut definition: Definition,
+    source: &Arc<dyn RowSource>,
+    prefix: &str,
+) -> Result<Arc<dyn WarmupStrategy>, Failure> {
+    definition.spec.key = definition.spec.key.with_prefix(prefix);
+    match coded(&definition.spec.id) {
+        Some(build) => build(definition, Arc::clone(source)).await,
+        None => QueryStrategy::prepare(definition, Arc::clone(source))
+            .await
+            .map(|strategy| Arc::new(strategy) as Arc<dyn WarmupStrategy>),
+    }
+}
+
 /// Every definition on the database, all that is wrong at once.
 async fn prepare(
     definitions: Vec<Definition>,
@@ -170,15 +187,8 @@ async fn prepare(
 ) -> Result<Vec<Arc<dyn WarmupStrategy>>, Failure> {
     let mut strategies: Vec<Arc<dyn WarmupStrategy>> = Vec::new();
     let mut wrong: Vec<Failure> = Vec::new();
-    for mut definition in definitions {
-        definition.spec.key = definition.spec.key.with_prefix(prefix);
-        let prepared = match coded(&definition.spec.id) {
-            Some(build) => build(definition, Arc::clone(source)).await,
-            None => QueryStrategy::prepare(definition, Arc::clone(source))
-                .await
-                .map(|strategy| Arc::new(strategy) as Arc<dyn WarmupStrategy>),
-        };
-        match prepared {
+    for definition in definitions {
+        match prepare_one(definition, source, prefix).await {
             Ok(strategy) => strategies.push(strategy),
             Err(failure) if failure.kind == FailureKind::Config => wrong.push(failure),
             Err(failure) => return Err(failure),

@@ -156,11 +156,15 @@ pub trait Cache: Send + Sync {
     fn checkup<'a>(&'a self, probes: &'a [Probe]) -> BoxFuture<'a, Vec<Finding>>;
 }
 
-/// A key of a strategy's template that no row has.
+/// A key that a run would write, to ask for the right to. A template without columns has but one
+/// key, so a probe may be a key that is there: it is not to be changed.
 #[derive(Clone, Debug)]
 pub struct Probe {
-    pub strategy: String,
+    /// Whose key it is; `None`: the tool's own record of its runs.
+    pub strategy: Option<String>,
     pub key: Vec<u8>,
+    /// What the probe's keys have in common, as a pattern for the operator: `Product:id:*`.
+    pub pattern: String,
     pub kind: Kind,
 }
 

@@ -37,6 +37,8 @@ impl std::fmt::Display for Origin {
 #[derive(Clone, Debug, Default)]
 pub struct Definitions {
     contexts: BTreeMap<String, MergedContext>,
+    /// What was merged, in order.
+    files: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -204,7 +206,8 @@ impl Definitions {
         for path in paths {
             for file in files(path)? {
                 let text = std::fs::read_to_string(&file).map_err(|e| unreadable(&file, &e))?;
-                all.add(&text, &Origin::File(file))?;
+                all.add(&text, &Origin::File(file.clone()))?;
+                all.files.push(file);
             }
         }
         Ok(all)
@@ -242,6 +245,11 @@ impl Definitions {
         })
     }
 
+    /// The operator's files, in the order in which they were merged.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// The tables a context may read.
     pub fn owns(&self, context: &str) -> &[String] {
         let owns = self
@@ -256,6 +264,21 @@ impl Definitions {
     /// # Errors
     /// Everything that is wrong, a line each.
     pub fn validate(&self, dialect: Option<Dialect>) -> Result<Vec<Definition>, Failure> {
+        let (valid, wrong) = self.examine(dialect);
+        match wrong.len() {
+            0 => Ok(valid),
+            n => {
+                let what = format!(
+                    "{n} definition{} not valid",
+                    if n == 1 { " is" } else { "s are" }
+                );
+                Err(Failure::new(FailureKind::Config, what, wrong.join("\n  ")))
+            }
+        }
+    }
+
+    /// The enabled definitions that are valid in themselves, and what is wrong with others.
+    pub fn examine(&self, dialect: Option<Dialect>) -> (Vec<Definition>, Vec<String>) {
         let mut valid: Vec<Definition> = Vec::new();
         let mut wrong = Vec::new();
         for (id, merged) in self.merged().filter(|(_, merged)| merged.is_enabled()) {
@@ -278,16 +301,7 @@ impl Definitions {
                 ));
             }
         }
-        match wrong.len() {
-            0 => Ok(valid),
-            n => {
-                let what = format!(
-                    "{n} definition{} not valid",
-                    if n == 1 { " is" } else { "s are" }
-                );
-                Err(Failure::new(FailureKind::Config, what, wrong.join("\n  ")))
-            }
-        }
+        (valid, wrong)
     }
 }
 

@@ -136,6 +136,15 @@ impl KeyTemplate {
         }
     }
 
+    /// A key of the template: each column has the same value.
+    pub fn with_columns(&self, value: &str) -> String {
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Literal(text) => text.as_str(),
+            Part::Column(_) => value,
+        });
+        parts.collect()
+    }
+
     /// What every key of the template begins with.
     pub fn literal_start(&self) -> String {
         let start = self

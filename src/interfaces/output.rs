@@ -136,6 +136,36 @@ impl Output {
         io::stdout().is_terminal().then_some(usize::from(columns))
     }
 
+    /// Where results and progress go, in a line.
+    pub fn terminal(&self) -> String {
+        let of = |name: &str, is_terminal: bool, choice: anstream::ColorChoice| {
+            let what = if is_terminal { "a" } else { "no" };
+            let colours = if choice == anstream::ColorChoice::Never {
+                "no colours"
+            } else {
+                "colours"
+            };
+            format!("{name} is {what} terminal, {colours}")
+        };
+        let out = io::stdout();
+        let err = io::stderr();
+        let width = self.width().map(|w| format!(", {w} columns"));
+        format!(
+            "{}{}; {}",
+            of(
+                "stdout",
+                out.is_terminal(),
+                anstream::AutoStream::choice(&out)
+            ),
+            width.unwrap_or_default(),
+            of(
+                "stderr",
+                err.is_terminal(),
+                anstream::AutoStream::choice(&err)
+            ),
+        )
+    }
+
     /// A result. A reader that has seen enough (`| head`) is no error.
     pub fn result(&self, text: &str) {
         let mut stdout = anstream::stdout().lock();

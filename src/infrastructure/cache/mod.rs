@@ -5,8 +5,9 @@ mod sqlite;
 
 use std::sync::Arc;
 
-use crate::application::ports::Cache;
+use crate::application::ports::{Cache, Probe};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::Finding;
 
 pub use sqlite::SqliteCache;
 
@@ -23,6 +24,18 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Cache>, Failure> {
         _ => Err(invalid_url(
             "it begins with none of redis://, rediss://, redis+unix://, sqlite:",
         )),
+    }
+}
+
+/// What is to be known of the cache that `url` names before a run; see [`Cache::checkup`]. A cache
+/// file that is not there yet is not made.
+pub async fn checkup(url: &str, probes: &[Probe]) -> Vec<Finding> {
+    if let Some(finding) = sqlite::not_there_yet(url) {
+        return vec![finding];
+    }
+    match connect(url).await {
+        Ok(cache) => cache.checkup(probes).await,
+        Err(failure) => vec![Finding::of("cache", &failure)],
     }
 }
 

@@ -208,17 +208,52 @@ impl Cache for SqliteCache {
     fn checkup<'a>(&'a self, _: &'a [Probe]) -> BoxFuture<'a, Vec<Finding>> {
         async {
             let mut connection = self.connection.lock().await;
-            let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM entries");
-            vec![match count.fetch_one(&mut *connection).await {
-                Ok(keys) => Finding::ok(
-                    "cache",
-                    format!("the embedded cache {} answers: {keys} keys", self.file),
-                ),
-                Err(error) => Finding::of("cache", &self.unreadable(&error)),
-            }]
+            let asked = sqlx::query_as::<_, (i64, String)>(
+                "SELECT (SELECT count(*) FROM entries), sqlite_version()",
+            )
+            .fetch_one(&mut *connection)
+            .await;
+            let (keys, version) = match asked {
+                Ok(answer) => answer,
+                Err(error) => return vec![Finding::of("cache", &self.unreadable(&error))],
+            };
+            let text = format!("{}, an embedded cache (SQLite {version})", self.file);
+            let mut findings = vec![Finding::ok("cache", text)];
+            // The lock of a writer, given back at once: nothing is written.
+            if let Err(error) = connection.execute("BEGIN IMMEDIATE; ROLLBACK").await {
+                findings.push(Finding::of("cache writes", &self.unreadable(&error)));
+            }
+            let size = std::fs::metadata(&self.file).map_or(0, |file| file.len() / 1024);
+            let text = format!("{keys} keys, {size} KiB; it may have what the disk has");
+            findings.push(Finding::ok("cache memory", text));
+            findings
         }
         .boxed()
     }
+}
+
+/// The finding that a cache file is, which the first run will make.
+pub(super) fn not_there_yet(url: &str) -> Option<Finding> {
+    let options = url
+        .starts_with("sqlite:")
+        .then(|| SqliteConnectOptions::from_str(url).ok())??;
+    let file = options.get_filename();
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => std::path::Path::new("."),
+    };
+    let is_in_memory = file.to_string_lossy().contains(":memory:") || url.contains("mode=memory");
+    if file.exists() || is_in_memory {
+        return None;
+    }
+    let text = format!("{}, an embedded cache", file.display());
+    Some(if folder.is_dir() {
+        Finding::ok("cache", format!("{text} that the first run will make"))
+    } else {
+        let why = format!("{text}: there is no folder {}", folder.display());
+        Finding::failed("cache", FailureKind::CacheUnreachable, why)
+            .hint("make the folder, or name another file in the cache URL")
+    })
 }
 
 /// An entry as it lies in the file.

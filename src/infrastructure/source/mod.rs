@@ -8,7 +8,7 @@ mod sqlite;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
@@ -137,8 +137,11 @@ trait Driver: Send + Sync + 'static {
         sql: &'c str,
     ) -> BoxFuture<'c, Result<QueryPlan, sqlx::Error>>;
 
-    /// What is to be known of the server before a run.
-    fn checkup<'c>(&'c self, connection: &'c mut Connection<Self>) -> BoxFuture<'c, Vec<Finding>>;
+    /// What the server says of itself.
+    fn checkup<'c>(
+        &'c self,
+        connection: &'c mut Connection<Self>,
+    ) -> BoxFuture<'c, Result<Facts, sqlx::Error>>;
 
     /// The server's own error, in words.
     fn explain(error: &dyn DatabaseError) -> Explained;
@@ -192,6 +195,116 @@ where
         })
     };
     statement.columns().iter().map(column).collect()
+}
+
+/// A clock that differs by more than this is worth a warning.
+const CLOCK_TOLERANCE: f64 = 2.0;
+
+/// A replica that is further behind than this is worth a warning, in seconds.
+const LAG_TOLERANCE: f64 = 10.0;
+
+/// What a server says of itself.
+struct Facts {
+    /// `PostgreSQL 16.1`.
+    version: String,
+    user: String,
+    /// Whether the session can only read.
+    read_only: bool,
+    /// What else is to be said of writing.
+    writing: &'static str,
+    statement_timeout: String,
+    role: Role,
+    /// `None`: it has none of its own.
+    clock: Option<Clock>,
+}
+
+enum Role {
+    /// A file, which has no other servers.
+    File,
+    Primary,
+    Replica(Lag),
+}
+
+/// A server's clock, in seconds since 1970, and ours before and after it was asked.
+struct Clock {
+    theirs: Option<f64>,
+    before: SystemTime,
+    after: SystemTime,
+}
+
+/// How far behind a replica is, in seconds, or why that is not known.
+type Lag = Result<f64, String>;
+
+impl Facts {
+    fn findings(self, place: &str) -> Vec<Finding> {
+        let (version, user) = (tidy(&self.version), tidy(&self.user));
+        let reached = format!("{place} answers: {version}, as {user}");
+        let mut findings = vec![Finding::ok("database", reached)];
+        let timeout = tidy(&self.statement_timeout);
+        findings.push(if self.read_only {
+            let text = format!("read-only{}, statement timeout {timeout}", self.writing);
+            Finding::ok("database session", text)
+        } else {
+            let text =
+                format!("not read-only, though it was asked for; statement timeout {timeout}");
+            Finding::warning("database session", text).hint(
+                "use a user that may only SELECT, and a pooler that keeps a session's settings",
+            )
+        });
+        match &self.role {
+            Role::File => {}
+            Role::Primary => findings.push(Finding::ok("database role", "primary")),
+            Role::Replica(lag) => findings.push(replica(lag)),
+        }
+        findings.push(match self.clock {
+            Some(clock) => clock.finding(),
+            None => Finding::ok("clock", "the database is a file and has this machine's"),
+        });
+        findings
+    }
+}
+
+fn replica(lag: &Lag) -> Finding {
+    const CHECK: &str = "database role";
+    match lag {
+        Err(why) => Finding::ok(
+            CHECK,
+            format!("replica; how far behind is not known: {why}"),
+        ),
+        Ok(seconds) => {
+            let text = format!("replica, {seconds:.1} s behind");
+            if *seconds > LAG_TOLERANCE {
+                Finding::warning(CHECK, text)
+                    .hint("a run would fill the cache with what was true then; wait, or give the primary's URL")
+            } else {
+                Finding::ok(CHECK, text)
+            }
+        }
+    }
+}
+
+impl Clock {
+    /// Against ours in the middle of the round trip.
+    fn finding(&self) -> Finding {
+        let since_1970 = |moment: SystemTime| {
+            let since = moment.duration_since(SystemTime::UNIX_EPOCH);
+            since.unwrap_or_default().as_secs_f64()
+        };
+        let Some(theirs) = self.theirs else {
+            return Finding::ok("clock", "not known: the database does not say");
+        };
+        let ahead = theirs - f64::midpoint(since_1970(self.before), since_1970(self.after));
+        let direction = if ahead < 0.0 { "behind" } else { "ahead of" };
+        let apart = ahead.abs();
+        let text = format!("the database's is {apart:.1} s {direction} this machine's");
+        if apart > CLOCK_TOLERANCE {
+            return Finding::warning("clock", text).hint(
+                "definitions that say `in the last hour` go by the database's clock, times to live \
+                 by the cache's; set them by NTP",
+            );
+        }
+        Finding::ok("clock", text)
+    }
 }
 
 /// Definitions are the operator's own files, trusted like code; sessions are read-only.
@@ -470,9 +583,17 @@ where
         async move {
             match self.0.connection().await {
                 Ok(mut connection) => {
-                    let findings = self.0.driver.checkup(&mut connection).await;
-                    self.0.put_back(connection).await;
-                    findings
+                    let facts = self.0.driver.checkup(&mut connection).await;
+                    match facts {
+                        Ok(facts) => {
+                            self.0.put_back(connection).await;
+                            facts.findings(&self.0.driver.place())
+                        }
+                        Err(error) => {
+                            let failure = self.0.query_failure("checking", "", &error);
+                            vec![Finding::of("database", &failure)]
+                        }
+                    }
                 }
                 Err(failure) => vec![Finding::of("database", &failure)],
             }

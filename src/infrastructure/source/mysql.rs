@@ -1,6 +1,7 @@
 //! MySQL and MariaDB: the binary protocol's formats, straight to JSON.
 
 use std::str::FromStr as _;
+use std::time::SystemTime;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -13,12 +14,13 @@ use sqlx::{
     Column as _, ConnectOptions as _, Decode, Executor as _, Row as _, Type, TypeInfo as _,
 };
 
-use super::{Driver, Explained, Refusal, SessionOptions, invalid_url, prepared, safe};
+use super::{
+    Clock, Driver, Explained, Facts, Refusal, Role, SessionOptions, invalid_url, prepared, safe,
+};
 use crate::application::ports::{Query, QueryPlan, Scan};
 use crate::domain::Dialect;
 use crate::domain::encode::{Date, Scalar, encode};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::finding::Finding;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 
 pub(super) struct Mysql {
@@ -154,8 +156,48 @@ impl Driver for Mysql {
         .boxed()
     }
 
-    fn checkup<'c>(&'c self, _: &'c mut MySqlConnection) -> BoxFuture<'c, Vec<Finding>> {
-        async move { Vec::new() }.boxed()
+    fn checkup<'c>(
+        &'c self,
+        connection: &'c mut MySqlConnection,
+    ) -> BoxFuture<'c, Result<Facts, sqlx::Error>> {
+        async move {
+            let before = SystemTime::now();
+            let seconds = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) AS CHAR)";
+            let seconds = text(connection, seconds).await?;
+            let after = SystemTime::now();
+            let version = text(connection, "SELECT VERSION()").await?;
+            let is_mariadb = version.contains("MariaDB");
+            let (timeout, unit, read_only) = if is_mariadb {
+                (
+                    "SELECT CAST(@@max_statement_time AS CHAR)",
+                    "s",
+                    "SELECT CAST(@@tx_read_only AS CHAR)",
+                )
+            } else {
+                (
+                    "SELECT CAST(@@max_execution_time AS CHAR)",
+                    "ms",
+                    "SELECT CAST(@@transaction_read_only AS CHAR)",
+                )
+            };
+            let timeout = text(connection, timeout).await;
+            let name = if is_mariadb { "" } else { "MySQL " };
+            Ok(Facts {
+                user: text(connection, "SELECT CURRENT_USER()").await?,
+                read_only: text(connection, read_only).await.is_ok_and(|on| on == "1"),
+                writing: "",
+                statement_timeout: timeout
+                    .map_or_else(|_| "not known".to_owned(), |t| format!("{t} {unit}")),
+                role: role(connection).await,
+                clock: Some(Clock {
+                    theirs: seconds.parse().ok(),
+                    before,
+                    after,
+                }),
+                version: format!("{name}{version}"),
+            })
+        }
+        .boxed()
     }
 
     fn explain(error: &dyn DatabaseError) -> Explained {
@@ -196,6 +238,42 @@ impl Driver for Mysql {
             position: None,
             hint,
         }
+    }
+}
+
+/// The one text that a query returns.
+async fn text(connection: &mut MySqlConnection, sql: &str) -> Result<String, sqlx::Error> {
+    let row = connection.fetch_one(sqlx::query(safe(sql))).await?;
+    let text: &[u8] = row.try_get_unchecked(0)?;
+    Ok(String::from_utf8_lossy(text).into_owned())
+}
+
+/// Whether it is a replica, and how far behind.
+async fn role(connection: &mut MySqlConnection) -> Role {
+    // Newer servers know the first, older ones the second.
+    let mut status = connection.fetch_optional("SHOW REPLICA STATUS").await;
+    if status.is_err() {
+        status = connection.fetch_optional("SHOW SLAVE STATUS").await;
+    }
+    match status {
+        Ok(Some(row)) => {
+            let names = ["Seconds_Behind_Source", "Seconds_Behind_Master"];
+            let seconds = names
+                .iter()
+                .find_map(|name| row.try_get_unchecked::<Option<i64>, _>(*name).ok());
+            Role::Replica(match seconds.flatten() {
+                Some(seconds) => Ok(seconds as f64),
+                None => Err("it does not replicate now".to_owned()),
+            })
+        }
+        Ok(None) => Role::Primary,
+        // A user may not ask; a server that takes no writes is one all the same.
+        Err(_) => match text(connection, "SELECT CAST(@@global.read_only AS CHAR)").await {
+            Ok(on) if on == "1" => {
+                Role::Replica(Err("this user may not ask (REPLICA MONITOR)".to_owned()))
+            }
+            _ => Role::Primary,
+        },
     }
 }
 

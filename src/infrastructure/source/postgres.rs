@@ -1,6 +1,7 @@
 //! PostgreSQL: the binary wire format of its types, straight to JSON.
 
 use std::str::FromStr as _;
+use std::time::SystemTime;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -14,12 +15,14 @@ use sqlx::{
     Column as _, ConnectOptions as _, Executor as _, Row as _, TypeInfo as _, ValueRef as _,
 };
 
-use super::{Driver, Explained, Refusal, SessionOptions, invalid_url, prepared, safe};
+use super::{
+    Clock, Driver, Explained, Facts, Lag, Refusal, Role, SessionOptions, invalid_url, prepared,
+    safe,
+};
 use crate::application::ports::{Query, QueryPlan, Scan};
 use crate::domain::Dialect;
 use crate::domain::encode::{Date, Hint, Scalar, encode};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::finding::Finding;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 
 /// Days and microseconds from 1970-01-01, which everybody counts from, to PostgreSQL's 2000-01-01.
@@ -146,8 +149,48 @@ impl Driver for Postgres {
         .boxed()
     }
 
-    fn checkup<'c>(&'c self, _: &'c mut PgConnection) -> BoxFuture<'c, Vec<Finding>> {
-        async move { Vec::new() }.boxed()
+    fn checkup<'c>(
+        &'c self,
+        connection: &'c mut PgConnection,
+    ) -> BoxFuture<'c, Result<Facts, sqlx::Error>> {
+        async move {
+            let before = SystemTime::now();
+            let seconds = "SELECT extract(epoch FROM clock_timestamp())::float8";
+            let seconds: f64 = sqlx::query_scalar(seconds)
+                .fetch_one(&mut *connection)
+                .await?;
+            let after = SystemTime::now();
+            let (version, user, is_superuser, read_only, statement_timeout, is_replica) =
+                sqlx::query_as::<_, (String, String, bool, String, String, bool)>(
+                    "SELECT split_part(version(), ' on ', 1), current_user::text,
+                     current_setting('is_superuser') = 'on',
+                     current_setting('transaction_read_only'),
+                     current_setting('statement_timeout'), pg_is_in_recovery()",
+                )
+                .fetch_one(&mut *connection)
+                .await?;
+            Ok(Facts {
+                version,
+                user,
+                read_only: read_only == "on",
+                writing: if is_superuser {
+                    " (the user is a superuser; one that may only SELECT is enough)"
+                } else {
+                    ""
+                },
+                statement_timeout,
+                role: match is_replica {
+                    true => Role::Replica(lag(connection).await),
+                    false => Role::Primary,
+                },
+                clock: Some(Clock {
+                    theirs: Some(seconds),
+                    before,
+                    after,
+                }),
+            })
+        }
+        .boxed()
     }
 
     fn explain(error: &dyn DatabaseError) -> Explained {
@@ -193,6 +236,23 @@ impl Driver for Postgres {
             },
             hint,
         }
+    }
+}
+
+/// How far a replica is behind. One that has replayed all that it receives is not, however long ago
+/// the last change was.
+async fn lag(connection: &mut PgConnection) -> Lag {
+    let seconds = sqlx::query_scalar::<_, Option<f64>>(
+        "SELECT CASE WHEN EXISTS (SELECT FROM pg_stat_wal_receiver)
+                AND pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+         ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END::float8",
+    )
+    .fetch_one(connection)
+    .await;
+    match seconds {
+        Ok(Some(seconds)) => Ok(seconds),
+        Ok(None) => Err("it has replayed nothing yet".to_owned()),
+        Err(_) => Err("the server does not say".to_owned()),
     }
 }
 

@@ -10,12 +10,11 @@ use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteColumn, SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{ConnectOptions as _, Decode, Executor as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use super::{Driver, Explained, Refusal, SessionOptions, invalid_url, safe};
+use super::{Driver, Explained, Facts, Refusal, Role, SessionOptions, invalid_url, safe};
 use crate::application::ports::{Query, QueryPlan, Scan};
 use crate::domain::Dialect;
 use crate::domain::encode::{Date, Scalar, encode};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::finding::Finding;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 
 /// Virtual-machine steps between two looks at the clock.
@@ -191,7 +190,7 @@ impl Driver for SqliteFile {
                 {
                     plan.scans.push(Scan {
                         table: table.to_owned(),
-                        rows: None,
+                        rows: highest_row(connection, table).await,
                     });
                 }
             }
@@ -200,8 +199,26 @@ impl Driver for SqliteFile {
         .boxed()
     }
 
-    fn checkup<'c>(&'c self, _: &'c mut SqliteConnection) -> BoxFuture<'c, Vec<Finding>> {
-        async move { Vec::new() }.boxed()
+    fn checkup<'c>(
+        &'c self,
+        connection: &'c mut SqliteConnection,
+    ) -> BoxFuture<'c, Result<Facts, sqlx::Error>> {
+        async move {
+            let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+                .fetch_one(connection)
+                .await?;
+            let timeout = humantime::format_duration(self.options.statement_timeout);
+            Ok(Facts {
+                version: format!("SQLite {version}"),
+                user: "a file of this machine".to_owned(),
+                read_only: true,
+                writing: "",
+                statement_timeout: timeout.to_string(),
+                role: Role::File,
+                clock: None,
+            })
+        }
+        .boxed()
     }
 
     fn explain(error: &dyn DatabaseError) -> Explained {
@@ -234,6 +251,20 @@ impl Driver for SqliteFile {
             hint,
         }
     }
+}
+
+/// About how many rows a table has: the highest row number, which is found at once. A table that
+/// the query calls by another name is not found.
+async fn highest_row(connection: &mut SqliteConnection, table: &str) -> Option<u64> {
+    let sql = format!(
+        "SELECT max(_rowid_) FROM \"{}\"",
+        table.replace('"', "\"\"")
+    );
+    let highest: Option<i64> = sqlx::query_scalar(safe(&sql))
+        .fetch_one(connection)
+        .await
+        .ok()?;
+    u64::try_from(highest.unwrap_or(0)).ok()
 }
 
 fn kind(declared: &str) -> ColumnKind {

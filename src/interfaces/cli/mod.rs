@@ -1,6 +1,7 @@
 //! The command line: the types here, what each command does in a file of its own.
 
 mod config;
+mod doctor;
 mod dry_run;
 mod keys;
 mod plan;
@@ -70,6 +71,16 @@ enum Command {
     Verify(VerifyArgs),
     /// Show the merged definitions and where each field came from
     Strategies,
+    /// Check what a run needs: configuration, definitions, database and cache
+    ///
+    /// One line a check, ok, warning or failed, with what to do. Real commands are sent, nothing is
+    /// written, each server is tried once, and it ends within 10 seconds whatever hangs. The flags
+    /// are a run's: it is checked what that run would do.
+    ///
+    /// Exit code: 0 when nothing failed, warnings or not; else the highest of what failed: 3 a
+    /// server that takes no writes, or a query · 4 configuration or a definition · 5 database and 6
+    /// cache unreachable · 7 refused.
+    Doctor(RunFlags),
     /// Show, check or start a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -289,6 +300,10 @@ async fn dispatch(
         Command::DryRun(args) => dry_run::run(args, &config()?, output, stop).await,
         Command::Verify(args) => verify::run(args, &config()?, output, stop).await,
         Command::Strategies => strategies::run(&config()?, output),
+        Command::Doctor(run) => {
+            let config = Config::salvage(&cli.connection, run, leaf(matches));
+            Ok(doctor::run(config, output, &stop).await)
+        }
         Command::Config(ConfigCommand::Show(_)) => Ok(config::show(&config()?, output)),
         Command::Config(ConfigCommand::Check(_)) => config::check(&config()?, output),
         Command::Config(ConfigCommand::Init { dir }) => config::init(dir, output),

@@ -1,0 +1,184 @@
+//! `shopwarm doctor`.
+
+use console::measure_text_width;
+use serde_json::{Value, json};
+
+use crate::application::stop::StopSignal;
+use crate::config::Config;
+use crate::domain::failure::Failure;
+use crate::domain::finding::{Finding, Level};
+use crate::interfaces::document::{Document, Row, Tone, text};
+use crate::interfaces::exit::Exit;
+use crate::interfaces::output::{Format, Output};
+use crate::setup;
+
+/// Where a line's text begins, behind mark and level.
+const INDENT: usize = 10;
+
+/// Without a terminal lines are as long as they are.
+const UNBOUNDED: usize = usize::MAX;
+
+/// Narrower than this nothing can be laid out.
+const NARROWEST: usize = 30;
+
+/// `found`: the configuration as far as it could be read, and what is wrong with it.
+pub(super) async fn run(
+    (config, wrong): (Option<Config>, Vec<Failure>),
+    output: &Output,
+    stop: &StopSignal,
+) -> Exit {
+    let mut findings = tokio::select! {
+        findings = setup::doctor::checkup(config.as_ref(), &wrong) => findings,
+        () = stop.stopped() => return stop.reason().map_or(Exit::Internal, Exit::from),
+    };
+    findings.push(Finding::ok("terminal", output.terminal()));
+    let text = match output.format {
+        Format::Table => lines(&findings, output),
+        format => document(&findings).render(format, None),
+    };
+    output.result(&text);
+    worst(&findings)
+}
+
+/// The highest exit code of what failed.
+fn worst(findings: &[Finding]) -> Exit {
+    let exits = findings.iter().filter_map(|finding| match finding.level {
+        Level::Failed(kind) => Some(Exit::from(kind)),
+        _ => None,
+    });
+    exits
+        .max_by_key(|exit| *exit as u8)
+        .unwrap_or(Exit::Success)
+}
+
+fn is_failed(finding: &Finding) -> bool {
+    matches!(finding.level, Level::Failed(_))
+}
+
+fn summary(findings: &[Finding]) -> String {
+    let failed = findings.iter().filter(|f| is_failed(f)).count();
+    let warnings = findings.iter().filter(|f| f.level == Level::Warning);
+    let warnings = warnings.count();
+    let ok = findings.len() - failed - warnings;
+    let s = if warnings == 1 { "" } else { "s" };
+    format!("{ok} ok, {warnings} warning{s}, {failed} failed\n")
+}
+
+/// A line a check, its hint below it; `-q` leaves out what is well.
+fn lines(findings: &[Finding], output: &Output) -> String {
+    let width = output
+        .width()
+        .map_or(UNBOUNDED, |width| width.max(NARROWEST));
+    let shown = findings
+        .iter()
+        .filter(|finding| !output.quiet || finding.level != Level::Ok);
+    let mut text: String = shown.map(|finding| line(finding, width)).collect();
+    if !output.quiet {
+        text.push_str(&summary(findings));
+    }
+    text
+}
+
+fn line(finding: &Finding, width: usize) -> String {
+    let (mark, colour) = match finding.level {
+        Level::Ok => ("✓", anstyle::AnsiColor::Green),
+        Level::Warning => ("!", anstyle::AnsiColor::Yellow),
+        Level::Failed(_) => ("✗", anstyle::AnsiColor::Red),
+    };
+    let (colour, bold) = (colour.on_default(), anstyle::Style::new().bold());
+    let said = format!("{}: {}", finding.check, finding.text);
+    let mut wrapped = wrap(&said, width - INDENT).into_iter();
+    let first = wrapped.next().unwrap_or_default();
+    // A name that is longer than the line is wide is not marked as one.
+    let first = match first.strip_prefix(&finding.check) {
+        Some(rest) => format!("{bold}{}{bold:#}{rest}", finding.check),
+        None => first,
+    };
+    let level = finding.level.name();
+    let mut text = format!("{colour}{mark} {level:7}{colour:#} {first}\n");
+    let mut more: Vec<String> = wrapped.collect();
+    if let Some(hint) = &finding.hint {
+        more.extend(wrap(&format!("→ {hint}"), width - INDENT));
+    }
+    for line in more {
+        text.push_str(&format!("{:INDENT$}{line}\n", ""));
+    }
+    text
+}
+
+/// The text in lines of at most `width` columns, broken at spaces where that can be.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let wanted = measure_text_width(&line) + 1 + measure_text_width(word);
+        if !line.is_empty() && wanted > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        for c in word.chars() {
+            if measure_text_width(&line) >= width {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(c);
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+fn document(findings: &[Finding]) -> Document {
+    let lines: Vec<Value> = findings.iter().map(as_json).collect();
+    let worst = if findings.iter().any(is_failed) {
+        "failed"
+    } else if findings.iter().any(|f| f.level == Level::Warning) {
+        "warning"
+    } else {
+        "ok"
+    };
+    let row = |finding: &Finding| Row {
+        cells: vec![
+            finding.level.name().to_owned(),
+            finding.check.clone(),
+            finding.text.clone(),
+            finding.hint.clone().unwrap_or_default(),
+        ],
+        tone: Tone::Plain,
+    };
+    Document {
+        headings: vec![
+            text("level", 0),
+            text("check", 0),
+            text("found", 0),
+            text("what to do", 0),
+        ],
+        rows: findings.iter().map(row).collect(),
+        footer: summary(findings),
+        json: json!({ "schema_version": 1, "worst": worst, "checks": lines }),
+        lines,
+        csv: &["check", "level", "text", "hint"],
+    }
+}
+
+fn as_json(finding: &Finding) -> Value {
+    json!({
+        "check": finding.check,
+        "level": finding.level.name(),
+        "text": finding.text,
+        "hint": finding.hint,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_at_spaces_and_long_words_anywhere() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefgh ij", 5), ["abcde", "fgh", "ij"]);
+        assert_eq!(wrap("a\n  b", UNBOUNDED), ["a b"]);
+    }
+}

@@ -1,0 +1,299 @@
+//! What works and what does not, before a run: configuration, definitions, both servers.
+//!
+//! Each check says what it found and none ends the others; each server is asked once, both at the
+//! same time, and not waited for beyond [`PATIENCE`].
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{demo, dialect, prepare_one, required, source};
+use crate::application::ports::{Probe, QueryPlan, RowSource, Scan};
+use crate::application::record;
+use crate::application::selection::{Selection, select};
+use crate::config::{Config, Shown};
+use crate::contexts::definitions::Definitions;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::Finding;
+use crate::domain::key::{printable, shortened};
+use crate::domain::standing::Kind;
+use crate::domain::strategy::Definition;
+use crate::infrastructure::cache;
+
+/// No server is waited for longer: the whole must end within ten seconds.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Reading fewer rows than this from end to end costs nothing worth a word.
+const MANY_ROWS: u64 = 10_000;
+
+/// A scan that reads this many times what is wanted of it should be an index lookup.
+const WASTE: u64 = 10;
+
+/// What the probes' keys have where a template has a column.
+const NOBODY: &str = "shopwarm-doctor";
+
+/// All checks of a configuration. `wrong`: what is wrong with it, beside what it says.
+pub async fn checkup(config: Option<&Config>, wrong: &[Failure]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = wrong
+        .iter()
+        .map(|failure| Finding::of("configuration", failure))
+        .collect();
+    let Some(config) = config else {
+        return findings;
+    };
+    if wrong.is_empty() {
+        findings.push(configuration(config));
+    }
+    findings.extend(config.shown.iter().filter_map(url));
+    findings.extend(file_modes(&config.secret_files));
+    let (definitions, selected, found) = definitions(config);
+    findings.extend(found);
+    let probes = probes(&selected, &config.prefix);
+    let deadline = Instant::now() + PATIENCE;
+    let (database, cache) = tokio::join!(
+        check_database(config, &definitions, selected, deadline),
+        check_cache(config, &probes, deadline)
+    );
+    findings.extend(database);
+    findings.extend(cache);
+    findings
+}
+
+fn configuration(config: &Config) -> Finding {
+    let text = match &config.file {
+        Some(file) => shown_path(file),
+        None => "no file; flags, environment and defaults".to_owned(),
+    };
+    Finding::ok("configuration", text)
+}
+
+/// A server's URL and where it came from.
+fn url(setting: &Shown) -> Option<Finding> {
+    let name = match setting.name {
+        "database_url" => "database URL",
+        "cache_url" => "cache URL",
+        _ => return None,
+    };
+    let value = shortened(&printable(setting.value.as_ref()?.as_bytes()), 200);
+    Some(Finding::ok(name, format!("{value} ({})", setting.from)))
+}
+
+/// Whether others than their owner can read the files that hold a secret.
+fn file_modes(files: &[PathBuf]) -> Vec<Finding> {
+    const CHECK: &str = "secret files";
+    let mut findings = Vec::new();
+    let mut well = Vec::new();
+    for file in files {
+        let shown = shown_path(file);
+        match std::fs::metadata(file).map(|file| file.permissions().mode() & 0o777) {
+            Ok(mode) if mode & 0o077 != 0 => {
+                let text =
+                    format!("{shown} holds a secret, and others may use it (mode {mode:03o})");
+                findings.push(Finding::warning(CHECK, text).hint(format!("chmod 600 {shown}")));
+            }
+            Ok(_) => well.push(shown),
+            Err(error) => {
+                let text = format!("the mode of {shown} is not known: {error}");
+                findings.push(Finding::warning(CHECK, text));
+            }
+        }
+    }
+    if !well.is_empty() {
+        let text = format!("{} for the owner only", well.join(", "));
+        findings.push(Finding::ok(CHECK, text));
+    }
+    findings
+}
+
+/// The definitions, those of them that a run would take, and what was found of them.
+fn definitions(config: &Config) -> (Definitions, Vec<Definition>, Vec<Finding>) {
+    const CHECK: &str = "definitions";
+    let failed = |failure: &Failure| {
+        let findings = vec![Finding::of(CHECK, failure)];
+        (Definitions::default(), Vec::new(), findings)
+    };
+    let definitions = match Definitions::load(&config.contexts) {
+        Ok(definitions) => definitions,
+        Err(failure) => return failed(&failure),
+    };
+    let (valid, wrong) = definitions.examine(dialect(config));
+    let mut findings: Vec<Finding> = wrong
+        .into_iter()
+        .map(|why| Finding::failed(CHECK, FailureKind::Config, why))
+        .collect();
+    let all = valid.len();
+    let selected = match select(valid, &Selection::All, &config.filter) {
+        Ok(selected) => selected,
+        Err(failure) => {
+            findings.push(Finding::of(CHECK, &failure));
+            Vec::new()
+        }
+    };
+    let files = definitions.files().iter().map(|file| shown_path(file));
+    let files = ["the shipped ones".to_owned()].into_iter().chain(files);
+    let files = files.collect::<Vec<_>>().join(", ");
+    let left_out = match all - selected.len() {
+        0 => String::new(),
+        n => format!(", {n} left out"),
+    };
+    let count = selected.len();
+    let strategies = if count == 1 { "strategy" } else { "strategies" };
+    let text = format!("{count} {strategies}{left_out}, from {files}");
+    findings.push(Finding::ok(CHECK, text));
+    (definitions, selected, findings)
+}
+
+/// A key of each strategy's template, and one of the tool's own.
+fn probes(definitions: &[Definition], prefix: &str) -> Vec<Probe> {
+    let of_strategy = |definition: &Definition| {
+        let spec = &definition.spec;
+        let template = spec.key.clone().with_prefix(prefix);
+        Probe {
+            strategy: Some(spec.id.to_string()),
+            key: template.with_columns(NOBODY).into_bytes(),
+            pattern: template.with_columns("*"),
+            kind: Kind::of(spec.value),
+        }
+    };
+    let own = Probe {
+        strategy: None,
+        key: format!("{prefix}{}{NOBODY}", record::OWN).into_bytes(),
+        pattern: format!("{prefix}{}*", record::OWN),
+        kind: Kind::Hash,
+    };
+    definitions.iter().map(of_strategy).chain([own]).collect()
+}
+
+async fn check_cache(config: &Config, probes: &[Probe], deadline: Instant) -> Vec<Finding> {
+    let url = match required_cache(config) {
+        Ok(url) => url,
+        Err(failure) => return vec![Finding::of("cache", &failure)],
+    };
+    timeout_at(deadline, cache::checkup(url, probes))
+        .await
+        .unwrap_or_else(|_| vec![no_answer("cache", FailureKind::CacheUnreachable)])
+}
+
+fn required_cache(config: &Config) -> Result<&str, Failure> {
+    if let Some(dir) = &config.demo {
+        demo::make_folder(dir)?;
+    }
+    required(
+        config.cache_url.as_ref(),
+        "cache",
+        "--cache-url, CACHE_URL or REDIS_URL",
+    )
+}
+
+async fn check_database(
+    config: &Config,
+    definitions: &Definitions,
+    selected: Vec<Definition>,
+    deadline: Instant,
+) -> Vec<Finding> {
+    const CHECK: &str = "database";
+    let unreachable = || vec![no_answer(CHECK, FailureKind::SourceUnreachable)];
+    let source = match timeout_at(deadline, source(config)).await {
+        Ok(Ok(source)) => source,
+        Ok(Err(failure)) => return vec![Finding::of(CHECK, &failure)],
+        Err(_) => return unreachable(),
+    };
+    let Ok(mut findings) = timeout_at(deadline, source.checkup()).await else {
+        return unreachable();
+    };
+    for definition in selected {
+        let id = definition.spec.id.to_string();
+        let owns = definitions.owns(&definition.spec.id.context);
+        let checked = check_strategy(definition, owns, &source, config);
+        match timeout_at(deadline, checked).await {
+            Ok(finding) => findings.push(finding),
+            Err(_) => {
+                let finding = no_answer(&id, FailureKind::SourceUnreachable);
+                findings.push(finding.hint(
+                    "a lock on one of its tables, or a slow server; the strategies after it are not checked",
+                ));
+                break;
+            }
+        }
+    }
+    findings
+}
+
+/// A strategy on the database: prepared, and how its rows would be read.
+async fn check_strategy(
+    definition: Definition,
+    owns: &[String],
+    source: &Arc<dyn RowSource>,
+    config: &Config,
+) -> Finding {
+    let id = definition.spec.id.to_string();
+    let order = definition.order_by.clone();
+    let limit = config.options.limit;
+    let wanted = [definition.limit, limit].into_iter().flatten().min();
+    let strategy = match prepare_one(definition, source, &config.prefix).await {
+        Ok(strategy) => strategy,
+        Err(failure) => return Finding::of(id, &failure),
+    };
+    let what = format!("{} from {}", strategy.spec().key, owns.join(", "));
+    let plan = match strategy.plan(limit).await {
+        Ok(plan) => plan,
+        Err(failure) => {
+            let text = format!("{what}; how it would be read is not known: {}", failure.why);
+            return Finding::ok(id, text);
+        }
+    };
+    let wanted = [wanted, plan.rows].into_iter().flatten().min();
+    let wasteful = plan.scans.iter().find(|scan| is_wasteful(scan, wanted));
+    let Some(scan) = wasteful else {
+        return Finding::ok(id, format!("{what}; {}", reading(&plan)));
+    };
+    let wanted = wanted.unwrap_or_default();
+    let text = format!(
+        "{what}; reads {} without an index for {wanted} of them",
+        rows_of(scan)
+    );
+    let order = order
+        .map(|order| format!(", ORDER BY {order}"))
+        .unwrap_or_default();
+    Finding::warning(id, text).hint(format!(
+        "an index on {} that fits the query (its WHERE{order}) makes it read only those",
+        printable(scan.table.as_bytes())
+    ))
+}
+
+fn is_wasteful(scan: &Scan, wanted: Option<u64>) -> bool {
+    let (Some(rows), Some(wanted)) = (scan.rows, wanted) else {
+        return false;
+    };
+    rows >= MANY_ROWS && rows >= wanted.saturating_mul(WASTE)
+}
+
+fn reading(plan: &QueryPlan) -> String {
+    if plan.scans.is_empty() {
+        return "reads by index".to_owned();
+    }
+    let tables: Vec<String> = plan.scans.iter().map(rows_of).collect();
+    format!("reads {}", tables.join(", "))
+}
+
+/// `all of products (130 rows)`.
+fn rows_of(scan: &Scan) -> String {
+    let table = printable(scan.table.as_bytes());
+    match scan.rows {
+        Some(rows) => format!("all of {table} ({rows} rows)"),
+        None => format!("all of {table}"),
+    }
+}
+
+fn no_answer(check: &str, kind: FailureKind) -> Finding {
+    let text = format!("no answer within {} s", PATIENCE.as_secs());
+    Finding::failed(check, kind, text)
+        .hint("see whether it is overloaded, or something on the way to it is")
+}
+
+fn shown_path(path: &Path) -> String {
+    printable(path.display().to_string().as_bytes())
+}
