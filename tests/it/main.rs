@@ -1,4 +1,5 @@
 mod definitions;
+mod doctor;
 mod faults;
 mod harness;
 mod lab;

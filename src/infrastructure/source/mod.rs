@@ -207,7 +207,8 @@ const LAG_TOLERANCE: f64 = 10.0;
 struct Facts {
     /// `PostgreSQL 16.1`.
     version: String,
-    user: String,
+    /// A file knows none.
+    user: Option<String>,
     /// Whether the session can only read.
     read_only: bool,
     /// What else is to be said of writing.
@@ -237,8 +238,12 @@ type Lag = Result<f64, String>;
 
 impl Facts {
     fn findings(self, place: &str) -> Vec<Finding> {
-        let (version, user) = (tidy(&self.version), tidy(&self.user));
-        let reached = format!("{place} answers: {version}, as {user}");
+        let user = self
+            .user
+            .as_deref()
+            .map(|user| format!(", as {}", tidy(user)));
+        let (version, user) = (tidy(&self.version), user.unwrap_or_default());
+        let reached = format!("{place} answers: {version}{user}");
         let mut findings = vec![Finding::ok("database", reached)];
         let timeout = tidy(&self.statement_timeout);
         findings.push(if self.read_only {

@@ -183,7 +183,7 @@ impl Driver for Mysql {
             let timeout = text(connection, timeout).await;
             let name = if is_mariadb { "" } else { "MySQL " };
             Ok(Facts {
-                user: text(connection, "SELECT CURRENT_USER()").await?,
+                user: Some(text(connection, "SELECT CURRENT_USER()").await?),
                 read_only: text(connection, read_only).await.is_ok_and(|on| on == "1"),
                 writing: "",
                 statement_timeout: timeout

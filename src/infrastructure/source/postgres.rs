@@ -171,7 +171,7 @@ impl Driver for Postgres {
                 .await?;
             Ok(Facts {
                 version,
-                user,
+                user: Some(user),
                 read_only: read_only == "on",
                 writing: if is_superuser {
                     " (the user is a superuser; one that may only SELECT is enough)"

@@ -210,7 +210,7 @@ impl Driver for SqliteFile {
             let timeout = humantime::format_duration(self.options.statement_timeout);
             Ok(Facts {
                 version: format!("SQLite {version}"),
-                user: "a file of this machine".to_owned(),
+                user: None,
                 read_only: true,
                 writing: "",
                 statement_timeout: timeout.to_string(),

@@ -1,0 +1,578 @@
+//! `shopwarm doctor`: what works and what does not, before a run; nothing is written.
+
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::lab::{Lab, own, strategy};
+use crate::servers::{Dialect, Redis, free_port};
+use crate::shop::{self, DIALECTS};
+use crate::shopwarm::{Finished, Shopwarm, file, shopwarm};
+
+/// The promise is ten seconds; the machine may be slow.
+const BOUND: Duration = Duration::from_secs(12);
+
+const SECRETS: [&str; 3] = ["shop-secret", "admin-secret", "hunter2"];
+
+/// A doctor's run with JSON, in which no secret is.
+#[track_caller]
+fn examine(doctor: Shopwarm, code: i32) -> Value {
+    let run = sound(doctor.arg("-o").arg("json").run()).expect(code);
+    let report = run.json();
+    assert_eq!(report["schema_version"], 1);
+    report
+}
+
+#[track_caller]
+fn sound(run: Finished) -> Finished {
+    for secret in SECRETS {
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(!said.contains(secret), "{secret} in {said}");
+    }
+    run
+}
+
+/// The checks of a name: `LEVEL: TEXT → HINT`.
+fn checks(report: &Value, name: &str) -> Vec<String> {
+    let all = report["checks"].as_array().expect("a list").iter();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    all.filter(|check| check["check"] == name)
+        .map(|c| {
+            format!(
+                "{}: {} → {}",
+                text(&c["level"]),
+                text(&c["text"]),
+                text(&c["hint"])
+            )
+        })
+        .collect()
+}
+
+/// The one check of a name, with all these words in it.
+#[track_caller]
+fn check(report: &Value, name: &str, words: &[&str]) {
+    let found = checks(report, name);
+    let [found] = &found[..] else {
+        panic!("not one {name} in {report:#}");
+    };
+    for word in words {
+        assert!(found.contains(word), "no {word:?} in {found}");
+    }
+}
+
+#[track_caller]
+fn some_check(report: &Value, name: &str, words: &[&str]) {
+    let found = checks(report, name);
+    let fits = |check: &String| words.iter().all(|word| check.contains(word));
+    assert!(found.iter().any(fits), "{words:?} not in {found:#?}");
+}
+
+/// No key is there, and no command that writes has had an effect.
+#[track_caller]
+fn untouched(redis: &Redis) {
+    assert_eq!(redis.cli(&["DBSIZE"]), "0");
+    assert_eq!(
+        redis
+            .cli(&["INFO", "persistence"])
+            .lines()
+            .find(|l| l.starts_with("rdb_changes"))
+            .map(str::trim),
+        Some("rdb_changes_since_last_save:0")
+    );
+    for line in redis.cli(&["INFO", "commandstats"]).lines() {
+        let writes = ["cmdstat_set:", "cmdstat_hset:", "cmdstat_pexpire:"];
+        if writes.iter().any(|name| line.starts_with(name)) {
+            let count = |name: &str| {
+                let (_, rest) = line.split_once(name).expect("a figure");
+                let digits = rest.split(',').next().expect("a number").trim();
+                digits.parse::<u64>().expect("a number")
+            };
+            assert_eq!(count(":calls="), count("failed_calls="), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_healthy_shop_is_all_well() {
+    for dialect in DIALECTS {
+        let lab = Lab::shop(dialect);
+        let report = examine(lab.command("doctor"), 0);
+        assert_eq!(report["worst"], "ok", "{report:#}");
+        let (version, role) = match dialect {
+            Dialect::Postgres => ("PostgreSQL 1", 1),
+            Dialect::MySql => ("MariaDB", 1),
+            Dialect::Sqlite => ("SQLite 3", 0),
+        };
+        check(&report, "database", &[version]);
+        check(
+            &report,
+            "database session",
+            &["read-only", "statement timeout 5m"].map(|w| {
+                // MariaDB counts in seconds.
+                if dialect == Dialect::MySql {
+                    w.split(" 5m").next().unwrap_or(w)
+                } else {
+                    w
+                }
+            }),
+        );
+        assert_eq!(checks(&report, "database role").len(), role);
+        check(&report, "clock", &["ok"]);
+        check(&report, "configuration", &["no file"]);
+        check(&report, "definitions", &["7 strategies"]);
+        check(&report, "cache", &["Redis", "standalone"]);
+        check(&report, "cache role", &["primary"]);
+        check(&report, "cache rights", &["ok"]);
+        check(&report, "cache memory", &["no limit"]);
+        check(&report, "cache persistence", &["ok"]);
+        check(&report, "terminal", &["stdout is no terminal"]);
+        check(
+            &report,
+            "catalog/hot-products",
+            &["Product:id:{id}", "products"],
+        );
+        check(&report, "catalog/category-tree", &["Category:tree:root"]);
+        untouched(&lab.redis);
+    }
+}
+
+#[test]
+fn the_embedded_cache_is_looked_at_and_not_made() {
+    let (database, dir) = (
+        shop::database(Dialect::Sqlite),
+        tempfile::tempdir().unwrap(),
+    );
+    let cache = dir.path().join("cache.db");
+    let url = format!("sqlite:{}", cache.display());
+    let command = |arguments: &str| shopwarm(arguments).database(database.url()).cache(&url);
+    let report = examine(command("doctor"), 0);
+    check(&report, "cache", &["ok", "the first run will make"]);
+    assert!(!cache.exists());
+    command("warmup all").run().expect(0);
+    let report = examine(command("doctor"), 0);
+    check(&report, "cache", &["ok", "SQLite 3"]);
+    check(&report, "cache memory", &[" keys, "]);
+    let url = format!("sqlite:{}/nowhere/cache.db", dir.path().display());
+    let report = examine(shopwarm("doctor").database(database.url()).cache(url), 6);
+    check(&report, "cache", &["failed", "no folder"]);
+}
+
+#[test]
+fn a_server_that_is_down_is_named_and_the_other_one_is_checked() {
+    let lab = Lab::shop(Dialect::Postgres);
+    let dead = free_port();
+    let database = lab.database.url_via(dead);
+    let report = examine(lab.command("doctor").database(database), 5);
+    check(
+        &report,
+        "database",
+        &["failed", &dead.to_string(), "check that it runs"],
+    );
+    check(&report, "cache", &["ok: "]);
+    let cache = format!("redis://127.0.0.1:{dead}");
+    let report = examine(lab.command("doctor").cache(cache), 6);
+    check(&report, "cache", &["failed", &dead.to_string()]);
+    check(&report, "database", &["ok: "]);
+    check(&report, "catalog/hot-products", &["ok: "]);
+}
+
+#[test]
+fn what_is_not_configured_is_said() {
+    let report = examine(shopwarm("doctor"), 4);
+    check(
+        &report,
+        "database",
+        &["no database is configured", "--database-url"],
+    );
+    check(&report, "cache", &["no cache is configured", "--cache-url"]);
+}
+
+#[test]
+fn wrong_passwords_are_refusals() {
+    for dialect in [Dialect::Postgres, Dialect::MySql] {
+        let lab = Lab::shop(dialect);
+        let url = lab.database.url().replace("shop-secret", "hunter2");
+        let report = examine(lab.command("doctor").database(url), 7);
+        check(
+            &report,
+            "database",
+            &["failed", "refuses", "check user and password"],
+        );
+    }
+    let lab = Lab::shop(Dialect::Sqlite);
+    lab.redis
+        .cli(&["CONFIG", "SET", "requirepass", "admin-secret"]);
+    let report = examine(lab.command("doctor"), 7);
+    check(&report, "cache", &["failed", "wants a password"]);
+    let url = lab.redis.url().replace("redis://", "redis://:hunter2@");
+    let report = examine(lab.command("doctor").cache(url), 7);
+    check(&report, "cache", &["failed", "refuses the password"]);
+}
+
+#[test]
+fn it_ends_whatever_hangs() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
+    for scheme in ["postgres", "mysql"] {
+        let since = Instant::now();
+        let doctor = shopwarm("doctor")
+            .database(format!("{scheme}://shop:hunter2@{silent}/shop"))
+            .cache(format!("redis://:hunter2@{silent}"));
+        let report = examine(doctor, 6);
+        assert!(since.elapsed() < BOUND, "{:?}", since.elapsed());
+        check(&report, "database", &["failed", "no answer"]);
+        check(&report, "cache", &["failed", "no answer"]);
+    }
+}
+
+#[test]
+fn servers_that_stop_answering_do_not_hang_it() {
+    let lab = Lab::shop(Dialect::Postgres);
+    // Its tables cannot even be looked at while another session holds them.
+    let url = lab.database.url();
+    lab.redis.pause();
+    let since = Instant::now();
+    let report = examine(lab.command("doctor").database(url), 6);
+    assert!(since.elapsed() < BOUND, "{:?}", since.elapsed());
+    lab.redis.resume();
+    check(&report, "cache", &["failed", "no answer"]);
+    check(&report, "database", &["ok: "]);
+}
+
+#[test]
+fn denied_commands_and_keys_are_named() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    lab.redis.cli(&[
+        "ACL",
+        "SETUSER",
+        "warm",
+        "on",
+        ">hunter2",
+        "+set",
+        "+ping",
+        "~Product:*",
+    ]);
+    let url = lab.redis.url().replace("redis://", "redis://warm:hunter2@");
+    let report = examine(lab.command("doctor").cache(&url), 7);
+    let rights = checks(&report, "cache rights");
+    for strategy in [
+        "categories",
+        "category-list",
+        "category-tree",
+        "recommendations",
+    ] {
+        let words = ["failed", &format!("catalog/{strategy} "), "~"];
+        some_check(&report, "cache rights", &words);
+    }
+    assert!(
+        !rights.iter().any(|c| c.contains("hot-products")),
+        "{rights:#?}"
+    );
+    let words = [
+        "warning",
+        "SCAN for --orphans",
+        "INFO",
+        "EVAL",
+        "PTTL",
+        "HSET",
+        "+scan",
+    ];
+    some_check(&report, "cache rights", &words);
+    // What cannot be asked is not known, and why.
+    check(&report, "cache", &["ok", "not known: NOPERM"]);
+    check(
+        &report,
+        "cache memory",
+        &["ok", "not known: NOPERM", "info"],
+    );
+    untouched(&lab.redis);
+
+    lab.redis.cli(&[
+        "ACL", "SETUSER", "warm", "allkeys", "+@all", "-info", "-memory",
+    ]);
+    let report = examine(lab.command("doctor").cache(&url), 0);
+    assert_eq!(report["worst"], "warning");
+    check(&report, "cache role", &["ok", "not known"]);
+    check(&report, "cache rights", &["warning", "MEMORY, INFO"]);
+
+    lab.redis.cli(&["ACL", "SETUSER", "warm", "-set"]);
+    let report = examine(lab.command("doctor").cache(&url), 7);
+    some_check(
+        &report,
+        "cache rights",
+        &["failed", "SET for every run", "+set"],
+    );
+    untouched(&lab.redis);
+}
+
+#[test]
+fn hashes_need_more_commands_and_none_of_them_is_carried_out() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    lab.database
+        .sql("CREATE TABLE things (id TEXT, a TEXT); INSERT INTO things VALUES ('x', 'y')");
+    let definitions = own(
+        &["things"],
+        &strategy("each", "hash", "things", "SELECT a FROM things"),
+    );
+    let exclude = crate::lab::SHIPPED.join(",");
+    lab.redis.cli(&["HSET", "things", "a", "kept"]);
+    lab.redis.cli(&[
+        "ACL", "SETUSER", "warm", "on", ">hunter2", "+@all", "-multi", "-exec", "-pexpire", "~*",
+    ]);
+    let url = lab.redis.url().replace("redis://", "redis://warm:hunter2@");
+    let doctor = || {
+        lab.with(&definitions, "doctor")
+            .env("SHOPWARM_EXCLUDE", &exclude)
+    };
+    let report = examine(doctor().cache(&url), 7);
+    check(
+        &report,
+        "cache rights",
+        &["failed", "PEXPIRE, MULTI, EXEC for hashes"],
+    );
+    let report = examine(doctor(), 0);
+    check(&report, "cache rights", &["ok"]);
+    // The template has no column: the probe's key is the strategy's own.
+    assert_eq!(lab.redis.cli(&["HGETALL", "things"]), "a\nkept");
+    assert_eq!(lab.redis.cli(&["TTL", "things"]), "-1");
+    assert_eq!(lab.redis.cli(&["DBSIZE"]), "1");
+}
+
+#[test]
+fn a_replica_takes_no_writes() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    let primary = Redis::start(&[]);
+    let port = primary.port().to_string();
+    lab.redis.cli(&["REPLICAOF", "127.0.0.1", &port]);
+    let report = examine(lab.command("doctor"), 3);
+    check(
+        &report,
+        "cache role",
+        &["failed", "a replica of 127.0.0.1", "the URL of its primary"],
+    );
+    lab.redis.cli(&["CONFIG", "SET", "replica-read-only", "no"]);
+    let report = examine(lab.command("doctor"), 0);
+    check(&report, "cache role", &["warning", "lost"]);
+}
+
+#[test]
+fn a_full_cache_and_a_nearly_full_one() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    let info = lab.redis.cli(&["INFO", "memory"]);
+    let used = info
+        .lines()
+        .find_map(|line| line.strip_prefix("used_memory:"));
+    let used: u64 = used.expect("a figure").trim().parse().expect("a number");
+    let limit = |bytes: u64| {
+        lab.redis
+            .cli(&["CONFIG", "SET", "maxmemory", &bytes.to_string()])
+    };
+    limit(used + 90_000);
+    let report = examine(lab.command("doctor"), 0);
+    check(
+        &report,
+        "cache memory",
+        &["warning", "noeviction", "raise maxmemory"],
+    );
+    lab.redis
+        .cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    let report = examine(lab.command("doctor"), 0);
+    check(&report, "cache memory", &["ok", "allkeys-lru"]);
+    lab.redis
+        .cli(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    limit(1000);
+    let report = examine(lab.command("doctor"), 3);
+    check(
+        &report,
+        "cache writes",
+        &["failed", "full", "raise maxmemory"],
+    );
+}
+
+#[test]
+fn a_cluster_is_refused() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    let cluster = Redis::start(&["--cluster-enabled", "yes"]);
+    let report = examine(lab.command("doctor").cache(cluster.url()), 6);
+    check(&report, "cache", &["failed", "cluster", "a single server"]);
+}
+
+#[test]
+fn broken_definitions_and_files_do_not_hide_the_servers() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    let report = examine(lab.with("[context]\nnam = 1\n", "doctor"), 4);
+    check(&report, "definitions", &["failed", "own.toml", "line 2"]);
+    check(&report, "database", &["ok: "]);
+    check(&report, "cache", &["ok: "]);
+
+    let wrong = own(
+        &["products"],
+        &strategy("one", "object", "x:{id}", "SELECT id FROM users"),
+    );
+    let report = examine(lab.with(&wrong, "doctor"), 4);
+    some_check(&report, "definitions", &["failed", "own/one", "users"]);
+    check(&report, "catalog/hot-products", &["ok: "]);
+
+    let wrong = own(
+        &["products"],
+        &strategy("one", "object", "x:{id}", "SELECT nothing FROM products"),
+    );
+    let report = examine(lab.with(&wrong, "doctor"), 4);
+    check(&report, "own/one", &["failed", "nothing"]);
+    check(&report, "catalog/hot-products", &["ok: "]);
+
+    let urls = format!(
+        "database_url = {:?}\ncache_url = {:?}\n",
+        lab.database.url(),
+        lab.redis.url()
+    );
+    for broken in [
+        "batch_sise = 3",
+        "batch_size = 0",
+        "database_url_file = \"/nowhere\"",
+    ] {
+        let (_dir, path) = file("shopwarm.toml", &format!("{urls}{broken}\n"));
+        let report = examine(
+            shopwarm("doctor --config").arg(&path),
+            if broken.contains("nowhere") { 0 } else { 4 },
+        );
+        check(&report, "database", &["ok: "]);
+        check(&report, "cache", &["ok: "]);
+    }
+    let doctor = shopwarm("doctor --database-url-file /nowhere").cache(lab.redis.url());
+    let report = examine(doctor, 4);
+    some_check(&report, "configuration", &["failed", "/nowhere"]);
+    check(&report, "cache", &["ok: "]);
+}
+
+#[test]
+fn a_strategy_that_may_not_be_read_is_a_refusal() {
+    let lab = Lab::shop(Dialect::Postgres);
+    lab.database
+        .sql("REVOKE ALL ON orders FROM shop, public; ALTER TABLE orders OWNER TO admin");
+    let report = examine(lab.command("doctor"), 7);
+    check(
+        &report,
+        "ordering/recent-orders",
+        &["failed", "permission denied", "GRANT SELECT"],
+    );
+    check(&report, "catalog/hot-products", &["ok: "]);
+}
+
+#[test]
+fn a_missing_index_on_a_big_table_is_a_warning() {
+    for dialect in DIALECTS {
+        let lab = Lab::empty(dialect);
+        let digits = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4
+             UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
+        let analyze = match dialect {
+            Dialect::MySql => "ANALYZE TABLE big",
+            _ => "ANALYZE big",
+        };
+        lab.database.sql(&format!(
+            "CREATE TABLE big (id INT PRIMARY KEY, sales INT NOT NULL);
+             INSERT INTO big SELECT a.d + 10*b.d + 100*c.d + 1000*e.d + 10000*f.d, a.d
+             FROM {digits} a, {digits} b, {digits} c, {digits} e, {digits} f WHERE f.d < 3;
+             {analyze};"
+        ));
+        let grant = match dialect {
+            Dialect::Postgres => "GRANT SELECT ON big TO shop",
+            _ => "SELECT 1",
+        };
+        lab.database.sql(grant);
+        let best = strategy("best", "object", "big:{id}", "SELECT id, sales FROM big");
+        let limited = "\norder_by = \"sales DESC, id DESC\"\nlimit = 100\nsql.any";
+        let definitions = own(&["big"], &best).replace("\nsql.any", limited);
+        let doctor = || {
+            let doctor = lab.with(&definitions, "doctor");
+            doctor.env("SHOPWARM_EXCLUDE", crate::lab::SHIPPED.join(","))
+        };
+        let report = examine(doctor(), 0);
+        check(
+            &report,
+            "own/best",
+            &[
+                "warning",
+                "all of big",
+                "without an index for 100",
+                "an index on big",
+            ],
+        );
+        lab.database.sql(&format!(
+            "CREATE INDEX big_sales ON big (sales, id); {analyze};"
+        ));
+        let report = examine(doctor(), 0);
+        check(&report, "own/best", &["ok: ", "reads by index"]);
+    }
+}
+
+#[test]
+fn files_with_secrets_are_for_their_owner_only() {
+    let lab = Lab::shop(Dialect::Postgres);
+    let (_dir, path) = file("database-url", &lab.database.url());
+    let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    let doctor = || {
+        let doctor = shopwarm("doctor --database-url-file").arg(&path);
+        doctor.cache(lab.redis.url())
+    };
+    mode(&path, 0o644);
+    let report = examine(doctor(), 0);
+    check(
+        &report,
+        "secret files",
+        &["warning", "database-url", "mode 644", "chmod 600"],
+    );
+    mode(&path, 0o600);
+    let report = examine(doctor(), 0);
+    check(&report, "secret files", &["ok: "]);
+
+    let text = format!(
+        "database_url = {:?}\ncache_url = {:?}\n",
+        lab.database.url(),
+        lab.redis.url()
+    );
+    let (_dir, config) = file("shopwarm.toml", &text);
+    mode(&config, 0o640);
+    let report = examine(shopwarm("doctor --config").arg(&config), 0);
+    check(
+        &report,
+        "secret files",
+        &["warning", "shopwarm.toml", "chmod 600"],
+    );
+    check(&report, "configuration", &["shopwarm.toml"]);
+    check(&report, "database URL", &["shop:***@", "shopwarm.toml"]);
+}
+
+#[test]
+fn the_other_forms_say_the_same() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    lab.redis.cli(&["REPLICAOF", "127.0.0.1", "1"]);
+    let table = lab.command("doctor").run().expect(3).stdout;
+    assert!(table.contains("✓ ok      database: "), "{table}");
+    assert!(table.contains("✗ failed  cache role: a replica"), "{table}");
+    assert!(
+        table.contains("\n          → give the URL of its primary\n"),
+        "{table}"
+    );
+    let last = table.lines().last().expect("a line");
+    assert!(last.ends_with(" ok, 0 warnings, 1 failed"), "{last}");
+    let count = table
+        .lines()
+        .filter(|line| line.starts_with(['✓', '✗', '!']))
+        .count();
+    let lines = lab.command("doctor -o ndjson").run().expect(3).stdout;
+    assert_eq!(lines.lines().count(), count);
+    for line in lines.lines() {
+        serde_json::from_str::<Value>(line).expect("JSON");
+    }
+    let csv = lab.command("doctor -o csv").run().expect(3).stdout;
+    assert!(csv.starts_with("check,level,text,hint\n"), "{csv}");
+    let markdown = lab.command("doctor -o markdown").run().expect(3).stdout;
+    assert!(markdown.starts_with("| level | check |"), "{markdown}");
+    let quiet = lab.command("doctor -q").run().expect(3).stdout;
+    assert_eq!(quiet.lines().count(), 2, "{quiet}");
+}
