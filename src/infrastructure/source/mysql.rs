@@ -1,7 +1,7 @@
 //! MySQL and MariaDB: the binary protocol's formats, straight to JSON.
 
 use std::str::FromStr as _;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -167,34 +167,35 @@ impl Driver for Mysql {
             let after = SystemTime::now();
             let version = text(connection, "SELECT VERSION()").await?;
             let is_mariadb = version.contains("MariaDB");
-            let (timeout, unit, read_only) = if is_mariadb {
-                (
-                    "SELECT CAST(@@max_statement_time AS CHAR)",
-                    "s",
-                    "SELECT CAST(@@tx_read_only AS CHAR)",
-                )
-            } else {
-                (
-                    "SELECT CAST(@@max_execution_time AS CHAR)",
-                    "ms",
-                    "SELECT CAST(@@transaction_read_only AS CHAR)",
-                )
+            // In seconds and in milliseconds.
+            let (name, timeout, per_second, read_only) = match is_mariadb {
+                true => ("MariaDB", "max_statement_time", 1.0, "tx_read_only"),
+                false => (
+                    "MySQL",
+                    "max_execution_time",
+                    1000.0,
+                    "transaction_read_only",
+                ),
             };
-            let timeout = text(connection, timeout).await;
-            let name = if is_mariadb { "" } else { "MySQL " };
+            let timeout = setting(connection, timeout).await;
+            let timeout = timeout.and_then(|t| t.parse::<f64>().ok());
+            let timeout = timeout.and_then(|t| Duration::try_from_secs_f64(t / per_second).ok());
+            let number = version.split('-').next().unwrap_or(&version);
             Ok(Facts {
+                version: format!("{name} {number}"),
                 user: Some(text(connection, "SELECT CURRENT_USER()").await?),
-                read_only: text(connection, read_only).await.is_ok_and(|on| on == "1"),
+                read_only: is_on(setting(connection, read_only).await),
                 writing: "",
-                statement_timeout: timeout
-                    .map_or_else(|_| "not known".to_owned(), |t| format!("{t} {unit}")),
+                statement_timeout: match timeout {
+                    Some(timeout) => humantime::format_duration(timeout).to_string(),
+                    None => "not known".to_owned(),
+                },
                 role: role(connection).await,
                 clock: Some(Clock {
                     theirs: seconds.parse().ok(),
                     before,
                     after,
                 }),
-                version: format!("{name}{version}"),
             })
         }
         .boxed()
@@ -248,6 +249,17 @@ async fn text(connection: &mut MySqlConnection, sql: &str) -> Result<String, sql
     Ok(String::from_utf8_lossy(text).into_owned())
 }
 
+/// A variable of the server's.
+async fn setting(connection: &mut MySqlConnection, name: &'static str) -> Option<String> {
+    let sql = format!("SELECT CAST(@@{name} AS CHAR)");
+    text(connection, &sql).await.ok()
+}
+
+fn is_on(setting: Option<String>) -> bool {
+    // Servers differ in how they write a truth.
+    setting.is_some_and(|on| matches!(on.to_ascii_uppercase().as_str(), "1" | "ON" | "YES"))
+}
+
 /// Whether it is a replica, and how far behind.
 async fn role(connection: &mut MySqlConnection) -> Role {
     // Newer servers know the first, older ones the second.
@@ -268,12 +280,10 @@ async fn role(connection: &mut MySqlConnection) -> Role {
         }
         Ok(None) => Role::Primary,
         // A user may not ask; a server that takes no writes is one all the same.
-        Err(_) => match text(connection, "SELECT CAST(@@global.read_only AS CHAR)").await {
-            Ok(on) if on == "1" => {
-                Role::Replica(Err("this user may not ask (REPLICA MONITOR)".to_owned()))
-            }
-            _ => Role::Primary,
-        },
+        Err(_) if is_on(setting(connection, "global.read_only").await) => {
+            Role::Replica(Err("this user may not ask (REPLICA MONITOR)".to_owned()))
+        }
+        Err(_) => Role::Primary,
     }
 }
 

@@ -86,6 +86,8 @@ impl Right {
         let detail = error.detail().unwrap_or_default();
         match error.code().unwrap_or_default() {
             "NOPERM" if detail.contains("to access") => Self::KeyDenied(words(error)),
+            // What is said to EXEC is said of its transaction.
+            "EXECABORT" if detail.contains("NOPERM") => Self::Denied(words(error)),
             "NOPERM" => Self::Denied(words(error)),
             "ERR" if detail.starts_with("unknown command") => Self::Denied(words(error)),
             "READONLY" | "OOM" | "MISCONF" | "MOVED" | "ASK" => Self::State(error.clone()),
