@@ -4,12 +4,13 @@ use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::lab::{Lab, own, strategy};
-use crate::servers::{Dialect, Redis, free_port};
+use crate::servers::{Dialect, MariaDb, Redis, free_port};
 use crate::shop::{self, DIALECTS};
 use crate::shopwarm::{Finished, Shopwarm, file, shopwarm};
 
@@ -221,13 +222,11 @@ fn it_ends_whatever_hangs() {
 }
 
 #[test]
-fn servers_that_stop_answering_do_not_hang_it() {
+fn a_cache_that_stops_answering_does_not_hang_it() {
     let lab = Lab::shop(Dialect::Postgres);
-    // Its tables cannot even be looked at while another session holds them.
-    let url = lab.database.url();
     lab.redis.pause();
     let since = Instant::now();
-    let report = examine(lab.command("doctor").database(url), 6);
+    let report = examine(lab.command("doctor"), 6);
     assert!(since.elapsed() < BOUND, "{:?}", since.elapsed());
     lab.redis.resume();
     check(&report, "cache", &["failed", "no answer"]);
@@ -537,6 +536,52 @@ fn files_with_secrets_are_for_their_owner_only() {
     );
     check(&report, "configuration", &["shopwarm.toml"]);
     check(&report, "database URL", &["shop:***@", "shopwarm.toml"]);
+}
+
+#[test]
+fn a_database_that_takes_no_writes_may_be_a_replica() {
+    let server = MariaDb::private(&["--read-only"]);
+    let database = server.new_database();
+    database.sql(&shop::load(Dialect::MySql));
+    let redis = Redis::start(&[]);
+    let doctor = || shopwarm("doctor").cache(redis.url());
+    let report = examine(doctor().database(database.url()), 0);
+    check(
+        &report,
+        "database role",
+        &["ok: ", "takes no writes", "REPLICA MONITOR"],
+    );
+    let report = examine(doctor().database(database.admin_url()), 0);
+    check(&report, "database role", &["ok: primary"]);
+}
+
+#[test]
+fn a_table_that_another_session_holds_does_not_hang_it() {
+    let lab = Lab::shop(Dialect::Postgres);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let hold = "BEGIN; LOCK TABLE products; SELECT pg_sleep(15); ROLLBACK";
+            lab.database.sql(hold);
+        });
+        thread::sleep(Duration::from_secs(1));
+        let since = Instant::now();
+        let report = examine(lab.command("doctor"), 5);
+        assert!(since.elapsed() < BOUND, "{:?}", since.elapsed());
+        check(&report, "database", &["ok: "]);
+        check(&report, "cache", &["ok: "]);
+        assert_eq!(report["worst"], "failed");
+        assert!(report.to_string().contains("a lock on one of its tables"));
+    });
+}
+
+#[test]
+fn what_the_replica_question_asks_is_sql() {
+    let source = include_str!("../../src/infrastructure/source/postgres.rs");
+    let at = source
+        .find("SELECT CASE WHEN EXISTS")
+        .expect("the question");
+    let sql = source[at..].split('"').next().expect("its text");
+    assert_eq!(Lab::empty(Dialect::Postgres).database.query(sql), "");
 }
 
 #[test]

@@ -224,6 +224,8 @@ enum Role {
     File,
     Primary,
     Replica(Lag),
+    /// It takes no writes, and does not say more to this user.
+    ReadOnly(&'static str),
 }
 
 /// A server's clock, in seconds since 1970, and ours before and after it was asked.
@@ -260,6 +262,11 @@ impl Facts {
             Role::File => {}
             Role::Primary => findings.push(Finding::ok("database role", "primary")),
             Role::Replica(lag) => findings.push(replica(lag)),
+            Role::ReadOnly(why) => {
+                let text =
+                    format!("it takes no writes, as a replica does; more is not known: {why}");
+                findings.push(Finding::ok("database role", text));
+            }
         }
         findings.push(match self.clock {
             Some(clock) => clock.finding(),
@@ -698,4 +705,42 @@ where
         let _ = sender.send(Ok(batch)).await;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::finding::Level;
+
+    #[test]
+    fn a_replica_far_behind_is_a_warning() {
+        assert_eq!(replica(&Ok(0.5)).level, Level::Ok);
+        assert_eq!(replica(&Ok(11.0)).level, Level::Warning);
+        assert_eq!(replica(&Err("denied".to_owned())).level, Level::Ok);
+    }
+
+    #[test]
+    fn clocks_are_compared_at_the_middle_of_the_round_trip() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let found = |theirs| {
+            let (before, after) = (at(1000), at(1004));
+            Clock {
+                theirs,
+                before,
+                after,
+            }
+            .finding()
+        };
+        for (theirs, level, words) in [
+            (Some(1002.0), Level::Ok, "0.0 s ahead of"),
+            (Some(1003.5), Level::Ok, "1.5 s ahead of"),
+            (Some(1004.5), Level::Warning, "2.5 s ahead of"),
+            (Some(999.0), Level::Warning, "3.0 s behind"),
+            (None, Level::Ok, "not known"),
+        ] {
+            let finding = found(theirs);
+            assert_eq!(finding.level, level, "{}", finding.text);
+            assert!(finding.text.contains(words), "{}", finding.text);
+        }
+    }
 }

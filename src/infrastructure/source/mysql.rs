@@ -281,7 +281,7 @@ async fn role(connection: &mut MySqlConnection) -> Role {
         Ok(None) => Role::Primary,
         // A user may not ask; a server that takes no writes is one all the same.
         Err(_) if is_on(setting(connection, "global.read_only").await) => {
-            Role::Replica(Err("this user may not ask (REPLICA MONITOR)".to_owned()))
+            Role::ReadOnly("this user may not ask (REPLICA MONITOR)")
         }
         Err(_) => Role::Primary,
     }
