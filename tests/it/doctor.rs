@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::lab::{Lab, own, strategy};
+use crate::proxy::FaultProxy;
 use crate::servers::{Dialect, MariaDb, Redis, free_port};
 use crate::shop::{self, DIALECTS};
 use crate::shopwarm::{Finished, Shopwarm, file, shopwarm};
@@ -382,6 +383,75 @@ fn a_full_cache_and_a_nearly_full_one() {
         "cache writes",
         &["failed", "full", "raise maxmemory"],
     );
+}
+
+#[test]
+fn a_cache_that_cannot_save_takes_no_writes() {
+    let (database, redis) = (
+        shop::database(Dialect::Sqlite),
+        Redis::start(&["--save", "3600 1"]),
+    );
+    // The dump cannot take the place of a folder.
+    fs::create_dir(redis.ca_file().with_file_name("dump.rdb")).unwrap();
+    redis.cli(&["BGSAVE"]);
+    let since = Instant::now();
+    while !redis
+        .cli(&["INFO", "persistence"])
+        .contains("last_bgsave_status:err")
+    {
+        assert!(
+            since.elapsed() < Duration::from_secs(60),
+            "the save does not fail"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    let doctor = shopwarm("doctor")
+        .database(database.url())
+        .cache(redis.url());
+    let report = examine(doctor, 3);
+    check(&report, "cache writes", &["failed", "MISCONF"]);
+    check(
+        &report,
+        "cache persistence",
+        &["warning", "rdb_last_bgsave_status is err"],
+    );
+}
+
+#[test]
+fn each_server_is_tried_once() {
+    let lab = Lab::shop(Dialect::Postgres);
+    let database = FaultProxy::to(lab.database.port());
+    let cache = FaultProxy::to(lab.redis.port());
+    let doctor = || {
+        let cache = format!("redis://127.0.0.1:{}", cache.port());
+        let doctor = shopwarm("doctor").cache(cache);
+        doctor.database(lab.database.url_via(database.port()))
+    };
+    examine(doctor(), 0);
+    assert_eq!((database.accepted(), cache.accepted()), (1, 1));
+    database.refuse();
+    cache.refuse();
+    examine(doctor(), 6);
+    assert_eq!((database.accepted(), cache.accepted()), (2, 2));
+}
+
+#[test]
+fn rights_are_asked_for_with_the_prefix() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    lab.redis
+        .cli(&["ACL", "SETUSER", "warm", "on", ">hunter2", "+@all", "~eu:*"]);
+    let url = lab.redis.url().replace("redis://", "redis://warm:hunter2@");
+    let report = examine(lab.command("doctor --prefix eu:").cache(&url), 0);
+    check(&report, "cache rights", &["ok: "]);
+    let report = examine(lab.command("doctor --prefix us:").cache(&url), 7);
+    let words = ["failed", "catalog/hot-products", "~us:Product:id:*"];
+    some_check(&report, "cache rights", &words);
+    some_check(
+        &report,
+        "cache rights",
+        &["warning", "the record", "~us:shopwarm:*"],
+    );
+    untouched(&lab.redis);
 }
 
 #[test]
