@@ -1,6 +1,8 @@
 //! Rows to entries.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::RandomState;
 
 use crate::domain::encode::Hint;
 use crate::domain::entry::{EntryBatch, KeyError};
@@ -165,7 +167,7 @@ impl<'a> Assembler<'a> {
             key: Vec::new(),
             list: None,
             seen: vec![0; REMEMBERED_KEYS],
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             row: 0,
             keys: 0,
             ready: Vec::new(),

@@ -1,24 +1,26 @@
 //! The shared coordinator: runs strategies against the cache and counts what became of each key.
 
+mod orphans;
+mod tripwires;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::stream::{self, BoxStream, FuturesOrdered, FuturesUnordered};
+use futures_util::stream::{BoxStream, FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use tokio::time::{sleep, timeout};
 
-use super::canary::{self, ShapeGuard};
+use super::canary::ShapeGuard;
 use super::event::{Event, Reporter};
 use super::lookup;
-use super::ports::{Ask, Cache, Mode, Wanted, WarmupStrategy, WriteOptions, WriteOutcome, Written};
+use super::ports::{Cache, Mode, Wanted, WarmupStrategy, WriteOptions, WriteOutcome, Written};
 use super::preview::{Look, look};
-use super::record::{self, OWN};
-use super::sample::sampled;
+use super::record;
 use super::stop::StopSignal;
 use crate::domain::entry::{Entry, EntryBatch, KeyError};
-use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::key::{KeyTemplate, printable};
+use crate::domain::failure::Failure;
+use crate::domain::key::printable;
 use crate::domain::report::{KEPT_ERRORS, Percent, Report, Seen, Stats, Status, StrategyReport};
 use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{Shape, StrategySpec};
@@ -33,12 +35,6 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// What a finished run leaves for the next one is not worth waiting longer for.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A database that has not counted a strategy's keys by then cannot do it cheaply.
-const COUNT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Keys of the cache that are asked of the database together.
-const ORPHAN_WINDOW: usize = 2_000;
 
 const GRACE_OVER: &str = "the run was stopped before the cache answered";
 
@@ -461,267 +457,6 @@ impl<'a> Run<'a> {
         self.broken |= options.stop_on_error && self.tallies[index].failure.is_some();
     }
 
-    /// The stream of entries, once it is known that they may be written; `None` where not.
-    async fn entries(
-        &mut self,
-        index: usize,
-        wanted: Wanted,
-    ) -> Option<BoxStream<'a, Result<EntryBatch, Failure>>> {
-        let coordinator = self.coordinator;
-        let named = matches!(wanted, Wanted::Named(_));
-        let look = coordinator.task.look();
-        let mut entries = coordinator.strategies[index].entries(Ask {
-            keys: wanted,
-            batch_size: coordinator.options.batch_size,
-            values: look.is_none_or(|look| look.values),
-        });
-        if let Some((size, seed)) = look.and_then(|look| look.sample) {
-            return Some(sampled(entries, size, seed));
-        }
-        if named || !self.is_guarded() {
-            return Some(entries);
-        }
-        let first = tokio::select! {
-            first = entries.next() => first?,
-            () = self.stop.stopped() => return None,
-        };
-        if let Ok(batch) = &first
-            && !self.check_shape(index, batch).await
-        {
-            return None;
-        }
-        Some(stream::iter([first]).chain(entries).boxed())
-    }
-
-    /// Whether the run writes over what others may have written, and looks at that first.
-    fn is_guarded(&self) -> bool {
-        let options = &self.coordinator.options;
-        let writes = matches!(self.coordinator.task, Task::Warm(_));
-        writes && options.shape != ShapeGuard::Off && options.mode == Mode::Refresh
-    }
-
-    /// Compares what would be written over with what would be written; whether the strategy may go
-    /// on.
-    async fn check_shape(&mut self, index: usize, batch: &EntryBatch) -> bool {
-        let coordinator = self.coordinator;
-        let (Some(cache), false) = (coordinator.task.cache(), batch.is_empty()) else {
-            return true;
-        };
-        let spec = coordinator.strategies[index].spec();
-        let changes = tokio::select! {
-            changes = canary::changes(cache, batch, spec.value) => changes,
-            () = self.stop.stopped() => return false,
-        };
-        let guard = coordinator.options.shape;
-        let tally = &mut self.tallies[index];
-        let failure = match changes {
-            Ok(changes) if changes.is_empty() => return true,
-            Ok(changes) => Failure::new(
-                FailureKind::Query,
-                format!("{} would change what readers of the cache see", spec.id),
-                changes.join("; "),
-            )
-            .hint("look at both with `shopwarm keys get KEY`; --shape off writes all the same"),
-            // Writing tells better what is wrong with a cache that does not answer.
-            Err(failure) if guard != ShapeGuard::Fail || failure.ends_run_of_cache() => {
-                return true;
-            }
-            Err(failure) => Failure::new(
-                FailureKind::Query,
-                format!("{}: the values in the cache cannot be compared", spec.id),
-                failure.why,
-            )
-            .hint("--shape warn goes on without, and needs no right to read the cache"),
-        };
-        if guard == ShapeGuard::Fail {
-            tally.failure = Some(failure);
-            self.broken |= coordinator.options.stop_on_error;
-            return false;
-        }
-        tally.report.warnings.push(failure.to_string());
-        true
-    }
-
-    /// Remembers how many keys each strategy had, where a run must not have far fewer.
-    async fn read_last_counts(&mut self) {
-        let options = &self.coordinator.options;
-        let (Some(_), Task::Warm(cache)) = (options.max_shrink, &self.coordinator.task) else {
-            return;
-        };
-        let read = tokio::select! {
-            read = record::last_complete(cache.as_ref(), &options.prefix) => read,
-            () = self.stop.stopped() => return,
-        };
-        match read {
-            Ok(counts) => self.last_counts = counts,
-            Err(failure) => self.warnings.push(format!(
-                "--max-shrink: the counts of the last complete run cannot be read: {}",
-                failure.why
-            )),
-        }
-    }
-
-    /// Lets the database count a strategy's keys where that decides whether it may be written.
-    async fn check_shrink(&mut self, index: usize) -> bool {
-        let coordinator = self.coordinator;
-        let strategy = &coordinator.strategies[index];
-        if !self
-            .last_counts
-            .contains_key(&strategy.spec().id.to_string())
-        {
-            return true;
-        }
-        let counted = tokio::select! {
-            counted = timeout(COUNT_TIMEOUT, strategy.count(coordinator.options.limit)) => counted,
-            () = self.stop.stopped() => return false,
-        };
-        match counted {
-            Ok(Ok(keys)) => self.judge_shrink(index, keys),
-            // The rows themselves will say what is wrong, or how many there are.
-            Err(_) | Ok(Err(_)) => true,
-        }
-    }
-
-    fn judge_shrink(&mut self, index: usize, keys: u64) -> bool {
-        let options = &self.coordinator.options;
-        let spec = self.coordinator.strategies[index].spec();
-        let Some(last) = self.last_counts.get(&spec.id.to_string()) else {
-            return true;
-        };
-        let last = *last.min(&options.limit.unwrap_or(u64::MAX));
-        let lost = last.saturating_sub(keys);
-        let Some(allowed) = options.max_shrink.filter(|p| p.exceeded_by(lost, last)) else {
-            return true;
-        };
-        let failure = Failure::new(
-            FailureKind::Query,
-            format!("{} has shrunk too much", spec.id),
-            format!("{keys} keys, {last} in the last complete run; --max-shrink is {allowed}"),
-        )
-        .hint("look at the query and its tables; where the shop did shrink, run once without --max-shrink");
-        let tally = &mut self.tallies[index];
-        tally.failure.get_or_insert(failure);
-        self.broken |= options.stop_on_error;
-        false
-    }
-
-    /// Fewer keys than the definition promises is a failure: an empty selection is usually a
-    /// broken query.
-    fn check_min_keys(&mut self, index: usize) {
-        let options = &self.coordinator.options;
-        let spec = self.coordinator.strategies[index].spec();
-        let tally = &mut self.tallies[index];
-        let total = tally.report.stats.total();
-        let sample = self.coordinator.task.look().and_then(|look| look.sample);
-        let least = spec
-            .min_keys
-            .min(options.limit.unwrap_or(u64::MAX))
-            .min(sample.map_or(u64::MAX, |(size, _)| size as u64));
-        let allowed = total == 0 && options.allow_empty;
-        if total < least && !allowed && tally.failure.is_none() && self.stop.reason().is_none() {
-            let failure = Failure::new(
-                FailureKind::Query,
-                format!("{} selects too few keys", spec.id),
-                format!("{total} selected, min_keys is {}", spec.min_keys),
-            );
-            tally.failure = Some(failure.hint(
-                "look at the query, or lower min_keys in the definition; --allow-empty accepts none",
-            ));
-            self.broken |= options.stop_on_error;
-        } else if tally.failure.is_none() && self.stop.reason().is_none() {
-            // Where the database could not count before.
-            self.judge_shrink(index, total);
-        }
-    }
-
-    /// Asks the cache for all its keys, and the database for the rows of those that a strategy
-    /// makes.
-    async fn find_orphans(&mut self) {
-        let coordinator = self.coordinator;
-        let Task::Look(look, Some(cache)) = &coordinator.task else {
-            return;
-        };
-        if !look.orphans || !self.goes_on() {
-            return;
-        }
-        for tally in &mut self.tallies {
-            tally.report.seen.orphans = Some(0);
-        }
-        let prefix = common_prefix(coordinator.strategies.iter().map(|s| &s.spec().key));
-        let mut keys = cache.scan(prefix.as_bytes());
-        let mut window = Vec::new();
-        loop {
-            let some = tokio::select! {
-                some = keys.next() => some,
-                () = self.stop.stopped() => return,
-            };
-            let ended = some.is_none();
-            match some.transpose() {
-                Ok(some) => {
-                    window.extend(some.into_iter().flatten().filter_map(|key| self.ours(key)))
-                }
-                Err(failure) => return self.orphans_unknown(&failure),
-            }
-            if window.len() >= ORPHAN_WINDOW || ended {
-                if let Err(failure) = self.count_orphans(std::mem::take(&mut window)).await {
-                    return self.orphans_unknown(&failure);
-                }
-            }
-            if ended {
-                return;
-            }
-        }
-    }
-
-    /// The strategy that makes a key of the cache, unless it is one that the run is not about.
-    fn ours(&self, key: Vec<u8>) -> Option<(usize, String)> {
-        let key = String::from_utf8(key).ok()?;
-        let options = &self.coordinator.options;
-        if key
-            .strip_prefix(&options.prefix)
-            .is_some_and(|key| key.starts_with(OWN))
-        {
-            return None;
-        }
-        let own = self.coordinator.strategies.iter().map(|s| &s.spec().key);
-        let others = self.coordinator.task.look().map(|look| &look.others);
-        let templates = own.chain(others.into_iter().flatten());
-        let index = lookup::maker(templates, &key)?;
-        (index < self.tallies.len()).then_some((index, key))
-    }
-
-    async fn count_orphans(&mut self, mut keys: Vec<(usize, String)>) -> Result<(), Failure> {
-        // A scan may give a key twice.
-        keys.sort_unstable();
-        keys.dedup();
-        for group in keys.chunk_by(|a, b| a.0 == b.0) {
-            let index = group[0].0;
-            let mut batches = self.coordinator.strategies[index].entries(Ask {
-                keys: Wanted::Named(group.iter().map(|(_, key)| key.clone()).collect()),
-                batch_size: self.coordinator.options.batch_size,
-                values: false,
-            });
-            while let Some(batch) = batches.try_next().await? {
-                if batch.absent.is_empty() {
-                    continue;
-                }
-                let report = &mut self.tallies[index].report;
-                *report.seen.orphans.get_or_insert(0) += batch.absent.len() as u64;
-                let (id, keys) = (&report.id, batch.absent.as_slice());
-                self.reporter.report(&Event::Orphans { id, keys });
-            }
-        }
-        Ok(())
-    }
-
-    fn orphans_unknown(&mut self, failure: &Failure) {
-        for tally in &mut self.tallies {
-            tally.report.seen.orphans = None;
-        }
-        let why = format!("orphans are not known: {failure}");
-        self.warnings.push(why);
-    }
-
     fn end(&mut self, index: usize) {
         let stopped = self.stop.reason().is_some();
         let tally = &mut self.tallies[index];
@@ -818,16 +553,6 @@ impl Tally {
         }
         written.fatal
     }
-}
-
-/// What all keys of some templates begin with.
-fn common_prefix<'t>(templates: impl Iterator<Item = &'t KeyTemplate>) -> String {
-    let common = templates.map(KeyTemplate::literal_start).reduce(|a, b| {
-        let same = a.char_indices().zip(b.chars()).find(|((_, a), b)| a != b);
-        let end = same.map_or(a.len().min(b.len()), |((at, _), _)| at);
-        a[..end].to_owned()
-    });
-    common.unwrap_or_default()
 }
 
 /// Keeps the first [`KEPT_ERRORS`].

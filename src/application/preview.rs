@@ -102,7 +102,7 @@ pub async fn look(cache: Option<&dyn Cache>, batch: &EntryBatch, shape: Shape) -
         fatal: None,
     };
     let Some(cache) = cache else {
-        return all(Standing::Unknown("no cache is given".to_owned()));
+        return all(Standing::NotAsked);
     };
     match cache.inspect(batch, shape).await {
         Ok(standings) => Written {
@@ -134,13 +134,11 @@ impl Seen {
             self.sample.push(printable(entry.key));
         }
         let class = standing.class(&Kind::of(shape), look.expiring_within);
-        let Some(class) = class else {
+        if let Standing::Unknown(why) = standing {
             self.not_known += 1;
-            if let Standing::Unknown(why) = standing {
-                self.why_not_known.get_or_insert_with(|| why.clone());
-            }
-            return None;
-        };
+            self.why_not_known.get_or_insert_with(|| why.clone());
+        }
+        let class = class?;
         self.classes.count(class);
         if let Standing::Held(held) = standing {
             if self.present.len() < MEASURED {

@@ -11,6 +11,8 @@ pub enum Standing {
     Held(Held),
     /// The cache would not say; in its own words why.
     Unknown(String),
+    /// There is no cache to ask.
+    NotAsked,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +92,7 @@ impl Standing {
     /// The first class that fits; `None` where it is not known.
     pub fn class(&self, wanted: &Kind, expiring_within: Duration) -> Option<Class> {
         match self {
-            Self::Unknown(_) => None,
+            Self::Unknown(_) | Self::NotAsked => None,
             Self::Nothing => Some(Class::Missing),
             Self::Held(held) if held.kind != *wanted => Some(Class::WrongType),
             Self::Held(held) if !held.equal => Some(Class::Different),

@@ -36,6 +36,10 @@ const SHOWN_VALUE: usize = 2_000;
 const SHOWN_DIFFERENCES: usize = 40;
 
 #[derive(Subcommand, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a process has one, and only once"
+)]
 pub enum KeysCommand {
     /// List the keys that a run would warm, in its order
     ///

@@ -59,6 +59,10 @@ pub struct Cli {
 }
 
 #[derive(Subcommand, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a process has one, and only once"
+)]
 enum Command {
     /// Warm the cache
     Warmup(WarmupArgs),

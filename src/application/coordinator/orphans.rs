@@ -1,0 +1,114 @@
+//! Keys in the cache that a strategy makes and that have no row any more.
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+
+use super::{Run, Task};
+use crate::application::event::Event;
+use crate::application::lookup;
+use crate::application::ports::{Ask, Wanted};
+use crate::application::record::OWN;
+use crate::domain::failure::Failure;
+use crate::domain::key::KeyTemplate;
+
+/// Keys of the cache that are asked of the database together.
+const ORPHAN_WINDOW: usize = 2_000;
+
+impl Run<'_> {
+    /// Asks the cache for all its keys, and the database for the rows of those that a strategy
+    /// makes.
+    pub(super) async fn find_orphans(&mut self) {
+        let coordinator = self.coordinator;
+        let Task::Look(look, Some(cache)) = &coordinator.task else {
+            return;
+        };
+        if !look.orphans || !self.goes_on() {
+            return;
+        }
+        for tally in &mut self.tallies {
+            tally.report.seen.orphans = Some(0);
+        }
+        let prefix = common_prefix(coordinator.strategies.iter().map(|s| &s.spec().key));
+        let mut keys = cache.scan(prefix.as_bytes());
+        let mut window = Vec::new();
+        loop {
+            let some = tokio::select! {
+                some = keys.next() => some,
+                // Half of them are not their number.
+                () = self.stop.stopped() => return self.orphans_unknown(None),
+            };
+            let ended = some.is_none();
+            match some.transpose() {
+                Ok(some) => {
+                    window.extend(some.into_iter().flatten().filter_map(|key| self.ours(key)))
+                }
+                Err(failure) => return self.orphans_unknown(Some(&failure)),
+            }
+            let is_full = window.len() >= ORPHAN_WINDOW || ended;
+            if is_full && let Err(failure) = self.count_orphans(std::mem::take(&mut window)).await {
+                return self.orphans_unknown(Some(&failure));
+            }
+            if ended {
+                return;
+            }
+        }
+    }
+
+    /// The strategy that makes a key of the cache, unless it is one that the run is not about.
+    fn ours(&self, key: Vec<u8>) -> Option<(usize, String)> {
+        let key = String::from_utf8(key).ok()?;
+        let options = &self.coordinator.options;
+        if key
+            .strip_prefix(&options.prefix)
+            .is_some_and(|key| key.starts_with(OWN))
+        {
+            return None;
+        }
+        let own = self.coordinator.strategies.iter().map(|s| &s.spec().key);
+        let others = self.coordinator.task.look().map(|look| &look.others);
+        let templates = own.chain(others.into_iter().flatten());
+        let index = lookup::maker(templates, &key)?;
+        (index < self.tallies.len()).then_some((index, key))
+    }
+
+    async fn count_orphans(&mut self, mut keys: Vec<(usize, String)>) -> Result<(), Failure> {
+        // A scan may give a key twice.
+        keys.sort_unstable();
+        keys.dedup();
+        for group in keys.chunk_by(|a, b| a.0 == b.0) {
+            let index = group[0].0;
+            let mut batches = self.coordinator.strategies[index].entries(Ask {
+                keys: Wanted::Named(group.iter().map(|(_, key)| key.clone()).collect()),
+                batch_size: self.coordinator.options.batch_size,
+                values: false,
+            });
+            while let Some(batch) = batches.try_next().await? {
+                if batch.absent.is_empty() {
+                    continue;
+                }
+                let report = &mut self.tallies[index].report;
+                *report.seen.orphans.get_or_insert(0) += batch.absent.len() as u64;
+                let (id, keys) = (&report.id, batch.absent.as_slice());
+                self.reporter.report(&Event::Orphans { id, keys });
+            }
+        }
+        Ok(())
+    }
+
+    fn orphans_unknown(&mut self, failure: Option<&Failure>) {
+        for tally in &mut self.tallies {
+            tally.report.seen.orphans = None;
+        }
+        let why = failure.map(|failure| format!("orphans are not known: {failure}"));
+        self.warnings.extend(why);
+    }
+}
+
+/// What all keys of some templates begin with.
+fn common_prefix<'t>(templates: impl Iterator<Item = &'t KeyTemplate>) -> String {
+    let common = templates.map(KeyTemplate::literal_start).reduce(|a, b| {
+        let same = a.char_indices().zip(b.chars()).find(|((_, a), b)| a != b);
+        let end = same.map_or(a.len().min(b.len()), |((at, _), _)| at);
+        a[..end].to_owned()
+    });
+    common.unwrap_or_default()
+}

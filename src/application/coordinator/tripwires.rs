@@ -1,0 +1,192 @@
+//! What a strategy must pass before it is written, and what it must have been when it was.
+
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use std::time::Duration;
+use tokio::time::timeout;
+
+use super::{Run, Task};
+use crate::application::canary::{self, ShapeGuard};
+use crate::application::ports::{Ask, Mode, Wanted};
+use crate::application::record;
+use crate::application::sample::sampled;
+use crate::domain::entry::EntryBatch;
+use crate::domain::failure::{Failure, FailureKind};
+
+/// A database that has not counted a strategy's keys by then cannot do it cheaply.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl<'a> Run<'a> {
+    /// The stream of entries, once it is known that they may be written; `None` where not.
+    pub(super) async fn entries(
+        &mut self,
+        index: usize,
+        wanted: Wanted,
+    ) -> Option<BoxStream<'a, Result<EntryBatch, Failure>>> {
+        let coordinator = self.coordinator;
+        let named = matches!(wanted, Wanted::Named(_));
+        let look = coordinator.task.look();
+        let mut entries = coordinator.strategies[index].entries(Ask {
+            keys: wanted,
+            batch_size: coordinator.options.batch_size,
+            values: look.is_none_or(|look| look.values),
+        });
+        if let Some((size, seed)) = look.and_then(|look| look.sample) {
+            return Some(sampled(entries, size, seed));
+        }
+        if named || !self.is_guarded() {
+            return Some(entries);
+        }
+        let first = tokio::select! {
+            first = entries.next() => first?,
+            () = self.stop.stopped() => return None,
+        };
+        if let Ok(batch) = &first
+            && !self.check_shape(index, batch).await
+        {
+            return None;
+        }
+        Some(stream::iter([first]).chain(entries).boxed())
+    }
+
+    /// Whether the run writes over what others may have written, and looks at that first.
+    fn is_guarded(&self) -> bool {
+        let options = &self.coordinator.options;
+        let writes = matches!(self.coordinator.task, Task::Warm(_));
+        writes && options.shape != ShapeGuard::Off && options.mode == Mode::Refresh
+    }
+
+    /// Compares what would be written over with what would be written; whether the strategy may go
+    /// on.
+    async fn check_shape(&mut self, index: usize, batch: &EntryBatch) -> bool {
+        let coordinator = self.coordinator;
+        let (Some(cache), false) = (coordinator.task.cache(), batch.is_empty()) else {
+            return true;
+        };
+        let spec = coordinator.strategies[index].spec();
+        let changes = tokio::select! {
+            changes = canary::changes(cache, batch, spec.value) => changes,
+            () = self.stop.stopped() => return false,
+        };
+        let guard = coordinator.options.shape;
+        let tally = &mut self.tallies[index];
+        let failure = match changes {
+            Ok(changes) if changes.is_empty() => return true,
+            Ok(changes) => Failure::new(
+                FailureKind::Query,
+                format!("{} would change what readers of the cache see", spec.id),
+                changes.join("; "),
+            )
+            .hint("look at both with `shopwarm keys get KEY`; --shape off writes all the same"),
+            // Writing tells better what is wrong with a cache that does not answer.
+            Err(failure) if guard != ShapeGuard::Fail || failure.ends_run_of_cache() => {
+                return true;
+            }
+            Err(failure) => Failure::new(
+                FailureKind::Query,
+                format!("{}: the values in the cache cannot be compared", spec.id),
+                failure.why,
+            )
+            .hint("--shape warn goes on without, and needs no right to read the cache"),
+        };
+        if guard == ShapeGuard::Fail {
+            tally.failure = Some(failure);
+            self.broken |= coordinator.options.stop_on_error;
+            return false;
+        }
+        tally.report.warnings.push(failure.to_string());
+        true
+    }
+
+    /// Remembers how many keys each strategy had, where a run must not have far fewer.
+    pub(super) async fn read_last_counts(&mut self) {
+        let options = &self.coordinator.options;
+        let (Some(_), Task::Warm(cache)) = (options.max_shrink, &self.coordinator.task) else {
+            return;
+        };
+        let read = tokio::select! {
+            read = record::last_complete(cache.as_ref(), &options.prefix) => read,
+            () = self.stop.stopped() => return,
+        };
+        match read {
+            Ok(counts) => self.last_counts = counts,
+            Err(failure) => self.warnings.push(format!(
+                "--max-shrink: the counts of the last complete run cannot be read: {}",
+                failure.why
+            )),
+        }
+    }
+
+    /// Lets the database count a strategy's keys where that decides whether it may be written.
+    pub(super) async fn check_shrink(&mut self, index: usize) -> bool {
+        let coordinator = self.coordinator;
+        let strategy = &coordinator.strategies[index];
+        if !self
+            .last_counts
+            .contains_key(&strategy.spec().id.to_string())
+        {
+            return true;
+        }
+        let counted = tokio::select! {
+            counted = timeout(COUNT_TIMEOUT, strategy.count(coordinator.options.limit)) => counted,
+            () = self.stop.stopped() => return false,
+        };
+        match counted {
+            Ok(Ok(keys)) => self.judge_shrink(index, keys),
+            // The rows themselves will say what is wrong, or how many there are.
+            Err(_) | Ok(Err(_)) => true,
+        }
+    }
+
+    fn judge_shrink(&mut self, index: usize, keys: u64) -> bool {
+        let options = &self.coordinator.options;
+        let spec = self.coordinator.strategies[index].spec();
+        let Some(last) = self.last_counts.get(&spec.id.to_string()) else {
+            return true;
+        };
+        let last = *last.min(&options.limit.unwrap_or(u64::MAX));
+        let lost = last.saturating_sub(keys);
+        let Some(allowed) = options.max_shrink.filter(|p| p.exceeded_by(lost, last)) else {
+            return true;
+        };
+        let failure = Failure::new(
+            FailureKind::Query,
+            format!("{} has shrunk too much", spec.id),
+            format!("{keys} keys, {last} in the last complete run; --max-shrink is {allowed}"),
+        )
+        .hint("look at the query and its tables; where the shop did shrink, run once without --max-shrink");
+        let tally = &mut self.tallies[index];
+        tally.failure.get_or_insert(failure);
+        self.broken |= options.stop_on_error;
+        false
+    }
+
+    /// Fewer keys than the definition promises is a failure: an empty selection is usually a
+    /// broken query.
+    pub(super) fn check_min_keys(&mut self, index: usize) {
+        let options = &self.coordinator.options;
+        let spec = self.coordinator.strategies[index].spec();
+        let tally = &mut self.tallies[index];
+        let total = tally.report.stats.total();
+        let sample = self.coordinator.task.look().and_then(|look| look.sample);
+        let least = spec
+            .min_keys
+            .min(options.limit.unwrap_or(u64::MAX))
+            .min(sample.map_or(u64::MAX, |(size, _)| size as u64));
+        let allowed = total == 0 && options.allow_empty;
+        if total < least && !allowed && tally.failure.is_none() && self.stop.reason().is_none() {
+            let failure = Failure::new(
+                FailureKind::Query,
+                format!("{} selects too few keys", spec.id),
+                format!("{total} selected, min_keys is {}", spec.min_keys),
+            );
+            tally.failure = Some(failure.hint(
+                "look at the query, or lower min_keys in the definition; --allow-empty accepts none",
+            ));
+            self.broken |= options.stop_on_error;
+        } else if tally.failure.is_none() && self.stop.reason().is_none() {
+            // Where the database could not count before.
+            self.judge_shrink(index, total);
+        }
+    }
+}
