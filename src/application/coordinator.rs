@@ -25,6 +25,7 @@ use crate::domain::report::{KEPT_ERRORS, Percent, Report, Seen, Stats, Status, S
 use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{Shape, StrategySpec};
 use crate::domain::ttl::Ttl;
+use orphans::PlannedKeys;
 
 /// Bytes in flight to the cache at most, however many batches that is: flat memory for large
 /// values too.
@@ -234,6 +235,7 @@ struct Run<'a> {
     warnings: Vec<String>,
     /// How many keys each strategy had when it was last complete, where that matters.
     last_counts: BTreeMap<String, u64>,
+    planned: PlannedKeys,
     broken: bool,
 }
 
@@ -309,6 +311,7 @@ impl<'a> Run<'a> {
             unmatched_total: 0,
             warnings: Vec::new(),
             last_counts: BTreeMap::new(),
+            planned: PlannedKeys::default(),
             broken: false,
         }
     }
@@ -321,6 +324,11 @@ impl<'a> Run<'a> {
         };
         let shape = coordinator.strategies[index].spec().value;
         let mode = coordinator.options.mode;
+        if look.orphans {
+            batch
+                .iter()
+                .for_each(|entry| self.planned.insert(entry.key));
+        }
         let mut standings: Vec<(Standing, Option<Class>)> = Vec::with_capacity(batch.len());
         let fatal = self.tallies[index].count(batch, written, |report, entry, standing| {
             let (ttl, seen) = (report.ttl, &mut report.seen);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use indicatif::HumanCount;
 use tokio::time::{Instant, timeout_at};
 
 use super::{demo, dialect, prepare_one, required, source};
@@ -297,7 +298,7 @@ fn reading(plan: &QueryPlan, owns: &[String]) -> String {
 fn rows_of(scan: &Scan) -> String {
     let table = printable(scan.table.as_bytes());
     match scan.rows {
-        Some(rows) => format!("all of {table} ({rows} rows)"),
+        Some(rows) => format!("all of {table} ({} rows)", HumanCount(rows)),
         None => format!("all of {table}"),
     }
 }

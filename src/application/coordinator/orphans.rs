@@ -1,5 +1,9 @@
 //! Keys in the cache that a strategy makes and that have no row any more.
 
+use std::collections::HashSet;
+use std::hash::BuildHasher as _;
+
+use foldhash::quality::FixedState;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::{Run, Task};
@@ -12,6 +16,29 @@ use crate::domain::key::KeyTemplate;
 
 /// Keys of the cache that are asked of the database together.
 const ORPHAN_WINDOW: usize = 2_000;
+
+/// Planned keys that are remembered, at 9 to 18 bytes each.
+const REMEMBERED_KEYS: usize = 1_000_000;
+
+/// Keys that are planned, remembered by their hashes: they have a row, and need not be asked for.
+/// Memory is fixed: of more keys than that the rest is asked for.
+#[derive(Default)]
+pub(super) struct PlannedKeys {
+    hashes: HashSet<u64>,
+    hasher: FixedState,
+}
+
+impl PlannedKeys {
+    pub(super) fn insert(&mut self, key: &[u8]) {
+        if self.hashes.len() < REMEMBERED_KEYS {
+            self.hashes.insert(self.hasher.hash_one(key));
+        }
+    }
+
+    fn contains(&self, key: &[u8]) -> bool {
+        self.hashes.contains(&self.hasher.hash_one(key))
+    }
+}
 
 impl Run<'_> {
     /// Asks the cache for all its keys, and the database for the rows of those that a strategy
@@ -55,6 +82,9 @@ impl Run<'_> {
 
     /// The strategy that makes a key of the cache, unless it is one that the run is not about.
     fn ours(&self, key: Vec<u8>) -> Option<(usize, String)> {
+        if self.planned.contains(&key) {
+            return None;
+        }
         let key = String::from_utf8(key).ok()?;
         let options = &self.coordinator.options;
         if key
