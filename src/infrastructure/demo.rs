@@ -77,8 +77,10 @@ pub async fn make(dir: &Path) -> Result<(), Failure> {
         std::fs::rename(&aside, &file).map_err(|e| failure(&file, &e.to_string()))?;
     }
     let mut connection = open(&file, false).await.map_err(failed)?;
+    // Only when they are about to count as gone: what was warmed a moment ago is to stay true.
     sqlx::query(
-        "UPDATE users SET updated_at = strftime('%Y-%m-%d %H:%M:%S+00:00', 'now') WHERE id <= ?",
+        "UPDATE users SET updated_at = strftime('%Y-%m-%d %H:%M:%S+00:00', 'now')
+         WHERE id <= ? AND updated_at < strftime('%Y-%m-%d %H:%M:%S+00:00', 'now', '-30 minutes')",
     )
     .bind(format!("user-{ACTIVE_USERS:04}"))
     .execute(&mut connection)

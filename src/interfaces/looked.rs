@@ -187,15 +187,13 @@ impl Forecast<'_> {
     fn footer(&self, verbose: bool) -> String {
         let mut lines = Vec::new();
         for strategy in &self.report.strategies {
-            if !strategy.seen.sample.is_empty() {
-                let shown = strategy.seen.sample.iter().map(|key| shortened(key, 60));
-                let more = strategy.planned() > strategy.seen.sample.len() as u64;
-                lines.push(format!(
-                    "  {}: {}{}",
-                    strategy.id,
-                    shown.collect::<Vec<_>>().join(", "),
-                    if more { ", …" } else { "" }
-                ));
+            let shown = if verbose { usize::MAX } else { 1 };
+            let sample = strategy.seen.sample.iter().take(shown);
+            let sample: Vec<String> = sample.map(|key| shortened(key, 60)).collect();
+            if !sample.is_empty() {
+                let more = strategy.planned() > sample.len() as u64;
+                let more = if more { ", …" } else { "" };
+                lines.push(format!("  {}: {}{more}", strategy.id, sample.join(", ")));
             }
         }
         for strategy in &self.report.strategies {
@@ -548,7 +546,7 @@ fn memory_lines(memory: &MemoryPlan, report: &Report) -> Vec<String> {
             HumanBytes(*max),
             verdict(memory, report)
         ),
-        Ok(None) => format!("        used {used}, no limit is set (maxmemory)"),
+        Ok(None) => format!("        used {used}, no limit is set"),
         Err(why) => format!("        used {used}; the limit is not known: {why}"),
     });
     lines

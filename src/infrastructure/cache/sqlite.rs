@@ -16,7 +16,8 @@ use tokio::sync::Mutex;
 
 use super::invalid_url;
 use crate::application::ports::{
-    Cache, Cached, CachedValue, Mode, Probe, Room, WriteOptions, WriteOutcome, Written,
+    Cache, Cached, CachedValue, Known, Mode, Overhead, Probe, Room, WriteOptions, WriteOutcome,
+    Written,
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
@@ -193,13 +194,12 @@ impl Cache for SqliteCache {
 
     fn room<'a>(&'a self, _: &'a [Vec<u8>]) -> BoxFuture<'a, Room> {
         async {
-            let of_a_file = || "the embedded cache is a file, and has what the disk has".to_owned();
             let size = std::fs::metadata(&self.file).map(|file| file.len());
             Room {
                 used: size.map_err(|error| error.to_string()),
                 max: Ok(None),
-                policy: Err(of_a_file()),
-                overhead: Err(of_a_file()),
+                policy: Err("the embedded cache has what the disk has".to_owned()),
+                overhead: self.overhead().await,
             }
         }
         .boxed()
@@ -301,6 +301,27 @@ impl SqliteCache {
             value,
             expires_at,
         }))
+    }
+
+    /// What the file holds beside keys and values, a key.
+    async fn overhead(&self) -> Known<Overhead> {
+        let mut connection = self.connection.lock().await;
+        let (keys, bytes, pages): (i64, i64, i64) = sqlx::query_as(
+            "SELECT count(*), coalesce(sum(length(key) + length(value)), 0),
+                 (SELECT (page_count - freelist_count) * page_size
+                  FROM pragma_page_count, pragma_freelist_count, pragma_page_size)
+             FROM entries",
+        )
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|error| words(&error))?;
+        match usize::try_from(keys) {
+            Ok(keys) if keys > 0 => Ok(Overhead {
+                per_key: (pages - bytes).max(0) as f64 / keys as f64,
+                keys,
+            }),
+            _ => Err("the cache holds no key to measure it on".to_owned()),
+        }
     }
 
     /// The next keys with a prefix, in order.
