@@ -53,6 +53,15 @@ impl Failure {
         self
     }
 
+    /// The failure as a line about `subject`, which it need not name again.
+    pub fn about(&self, subject: &str) -> String {
+        let text = self.to_string();
+        match text.strip_prefix(subject) {
+            Some(rest) => rest.trim_start_matches([' ', ':']).to_owned(),
+            None => text,
+        }
+    }
+
     /// Whether the cache itself is what failed: gone, or not able to take anything.
     pub fn ends_run_of_cache(&self) -> bool {
         matches!(

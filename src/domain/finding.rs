@@ -56,15 +56,11 @@ impl Finding {
 
     /// The finding that a failure is.
     pub fn of(check: impl Into<String>, failure: &Failure) -> Self {
-        let (check, text) = (check.into(), failure.to_string());
-        // A failure names what it is about; the check has just done so.
-        let rest = text.strip_prefix(&check).map(|rest| {
-            let rest = rest.trim_start_matches([' ', ':']);
-            rest.to_owned()
-        });
+        let check = check.into();
+        let text = failure.about(&check);
         Self {
             hint: failure.hint.clone(),
-            ..Self::failed(check, failure.kind, rest.unwrap_or(text))
+            ..Self::failed(check, failure.kind, text)
         }
     }
 

@@ -162,15 +162,14 @@ impl Profile {
     /// In words, where `new` values look different to a reader of these.
     pub fn changes(&self, new: &Self) -> Vec<String> {
         let mut changes = Vec::new();
+        let mut gone = Vec::new();
+        let shown = |path: &str| match path {
+            "" => "the value".to_owned(),
+            path => format!("`{path}`"),
+        };
         for (path, old) in &self.0 {
-            let shown = |path: &str| match path {
-                "" => "the value".to_owned(),
-                path => format!("`{path}`"),
-            };
             match new.0.get(path) {
-                None if self.could_be_in(path, new) => {
-                    changes.push(format!("{} would be gone", shown(path)));
-                }
+                None if self.could_be_in(path, new) => gone.push(shown(path)),
                 Some(new) if !old.is_empty() && !new.is_empty() && old.is_disjoint(new) => {
                     changes.push(format!(
                         "{} is {} and would be {}",
@@ -183,11 +182,13 @@ impl Profile {
             }
         }
         let added = new.0.keys().filter(|path| !self.0.contains_key(*path));
-        changes.extend(
-            added
-                .filter(|path| new.could_be_in(path, self))
-                .map(|path| format!("`{path}` would be new")),
-        );
+        let added = added.filter(|path| new.could_be_in(path, self));
+        let added: Vec<String> = added.map(|path| shown(path)).collect();
+        for (names, what) in [(gone, "would be gone"), (added, "would be new")] {
+            if !names.is_empty() {
+                changes.push(format!("{} {what}", names.join(", ")));
+            }
+        }
         changes
     }
 
@@ -279,8 +280,8 @@ mod tests {
         assert_eq!(
             changes(&[r#"{"id":"b","cost":"1","tags":[1],"sub":{"n":1}}"#]),
             [
-                "`price` would be gone",
                 "`tags[]` is a text and would be a number",
+                "`price` would be gone",
                 "`cost` would be new",
             ]
         );

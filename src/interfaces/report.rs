@@ -306,7 +306,8 @@ pub fn seconds(duration: Duration) -> String {
 pub fn strategy_notes(strategy: &StrategyReport, verbose: bool) -> Vec<String> {
     let mut lines = Vec::new();
     if let Status::Failed(failure) = &strategy.status {
-        lines.push(format!("✗ {}: {failure}", strategy.id));
+        let id = strategy.id.to_string();
+        lines.push(format!("✗ {id}: {}", failure.about(&id)));
         lines.extend(failure.hint.iter().map(|hint| format!("    hint: {hint}")));
     }
     let wrong = strategy.stats.failed + strategy.stats.unknown;

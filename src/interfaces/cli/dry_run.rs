@@ -32,16 +32,16 @@ pub struct DryRunArgs {
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", hide_env_values = true, default_value = EXPIRING, value_parser = parse_ttl)]
     expiring_within: Duration,
     /// Print every key with its class, as it is looked at
-    #[arg(long)]
+    #[arg(long, env = "SHOPWARM_KEYS", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     keys: bool,
     /// Search the cache for keys that have no row any more
-    #[arg(long)]
+    #[arg(long, env = "SHOPWARM_ORPHANS", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     orphans: bool,
     /// Exit 10 when a run would change something
     #[arg(long, env = "SHOPWARM_EXIT_CODE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     exit_code: bool,
     /// Seal the plan into this file, for `shopwarm warmup --plan FILE`
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
     plan: Option<PathBuf>,
     /// What the run would do with keys that are there already [default: refresh]
     #[arg(long, env = "SHOPWARM_MODE", hide_env_values = true)]

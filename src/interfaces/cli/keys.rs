@@ -52,25 +52,44 @@ pub enum KeysCommand {
 #[derive(Args, Debug)]
 pub struct ListArgs {
     /// Only keys of this context; can be given several times
-    #[arg(long, value_name = "NAME", conflicts_with = "strategy")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "SHOPWARM_CONTEXT",
+        hide_env_values = true,
+        value_delimiter = ',',
+        conflicts_with = "strategy"
+    )]
     context: Vec<String>,
     /// Only keys of this strategy; can be given several times
-    #[arg(long, value_name = "CONTEXT/NAME")]
+    #[arg(
+        long,
+        value_name = "CONTEXT/NAME",
+        env = "SHOPWARM_STRATEGY",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
     strategy: Vec<String>,
     /// Only keys like this: * any text, ? one character, [ab] one of these
-    #[arg(long, value_name = "GLOB", value_parser = pattern)]
+    #[arg(long, value_name = "GLOB", env = "SHOPWARM_PATTERN", hide_env_values = true, value_parser = pattern)]
     pattern: Option<Pattern>,
     /// With what the cache holds for each: state, time left, size, type
-    #[arg(long)]
+    #[arg(long, env = "SHOPWARM_CACHED", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     cached: bool,
     /// Only keys in this state (implies --cached); can be given several times
-    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "STATE",
+        env = "SHOPWARM_STATE",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
     state: Vec<State>,
     /// An equal key with less time left than this is `expiring`
-    #[arg(long, value_name = "DURATION", default_value = EXPIRING, value_parser = parse_ttl)]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", hide_env_values = true, default_value = EXPIRING, value_parser = parse_ttl)]
     expiring_within: Duration,
     /// End each key with a zero byte instead of a newline, and write it as it is
-    #[arg(short = '0', long)]
+    #[arg(short = '0', long, env = "SHOPWARM_NULL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     null: bool,
     #[command(flatten)]
     pub(super) read: ReadFlags,
@@ -81,7 +100,7 @@ pub struct GetArgs {
     #[arg(value_name = "KEY")]
     key: String,
     /// Print the cached bytes alone
-    #[arg(long)]
+    #[arg(long, env = "SHOPWARM_RAW", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     raw: bool,
 }
 

@@ -138,7 +138,7 @@ struct KeysArgs {
     #[arg(required = true, value_name = "KEY")]
     keys: Vec<String>,
     /// Keys on stdin end with a zero byte, as `keys list -0` writes them
-    #[arg(short = '0', long)]
+    #[arg(short = '0', long, env = "SHOPWARM_NULL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     null: bool,
     #[command(flatten)]
     run: RunFlags,
@@ -171,7 +171,7 @@ struct RunChecks {
     #[arg(long, value_name = "N", env = "SHOPWARM_VERIFY_SAMPLE", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     verify_sample: Option<u32>,
     /// Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
     plan: Option<PathBuf>,
     /// How far a strategy's number of keys may be from the plan's [default: 10%]
     #[arg(
@@ -219,7 +219,7 @@ fn selection(words: &[String]) -> Result<Selection, Failure> {
             Ok(Selection::Strategies(ids.to_vec()))
         }
         [kind] if kind == "context" || kind == "strategy" => {
-            Err(usage(format!("`{kind}` of what?")))
+            Err(usage(format!("`{kind}` names nothing")))
         }
         words => {
             let words = printable(words.join(" ").as_bytes());

@@ -125,8 +125,8 @@ pub(super) fn check_names(require: &Requirement, run: &Coordinator) -> Result<()
     }
     for name in require.gates.iter().filter_map(|gate| gate.name.as_ref()) {
         if !known.contains(name) {
-            let what = format!("`{name}={}` requires nothing", "…");
-            let why = "no selected context or strategy has this name".to_owned();
+            let what = format!("`{name}` names nothing to require");
+            let why = "no selected context or strategy is called so";
             let failure = Failure::new(FailureKind::Usage, what, why);
             return Err(match nearest(name, known.iter().map(String::as_str)) {
                 Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
