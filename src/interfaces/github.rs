@@ -1,12 +1,14 @@
-//! GitHub Actions: an annotation for each failed strategy (a
-//! warning for one that lost keys), and the table in the job's summary.
+//! GitHub Actions: an annotation for each failed strategy (a warning for one that lost keys) and for
+//! each demand that is not met, and the table in the job's summary.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
 use super::document::Document;
 use super::output::note;
+use super::verification::requirement_lines;
 use crate::domain::failure::Failure;
+use crate::domain::gate::Judged;
 use crate::domain::report::{Report, Status};
 
 /// A summary over 1 MiB makes the upload fail.
@@ -47,6 +49,15 @@ pub fn report(report: &Report, document: &Document) {
             .and_then(|mut file| file.write_all(text.as_bytes()));
         if let Err(error) = written {
             note(&format!("warning: cannot write the job summary: {error}\n"));
+        }
+    }
+}
+
+/// Annotates each demand on the cache that is not met.
+pub fn requirements(judged: &[Judged<'_>]) {
+    for line in requirement_lines(judged).iter().filter(|_| is_here()) {
+        if let Some(unmet) = line.strip_prefix("✗ ") {
+            note(&annotation("error", "verify", unmet));
         }
     }
 }

@@ -4,9 +4,11 @@ pub mod cli;
 pub mod exit;
 
 mod document;
+mod forecast;
 mod github;
 mod keys;
 mod looked;
 mod output;
 mod progress;
 mod report;
+mod verification;

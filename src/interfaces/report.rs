@@ -6,7 +6,7 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use super::document::{Document, Row, Tone, number, text};
-use super::looked::{requirement_lines, requirements_json, verified_json};
+use super::verification::{requirement_lines, requirements_json, verified_json};
 use crate::domain::entry::KeyError;
 use crate::domain::gate::Judged;
 use crate::domain::key::shortened;

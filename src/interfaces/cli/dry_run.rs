@@ -17,11 +17,11 @@ use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::Failure;
 use crate::domain::report::Report;
 use crate::interfaces::exit::{self, Exit};
+use crate::interfaces::forecast::Forecast;
 use crate::interfaces::keys::{Form, KeyWriter, Wanted};
-use crate::interfaces::looked::Forecast;
 use crate::interfaces::output::{Format, Output, ProgressForm};
-use crate::interfaces::progress;
 use crate::interfaces::report::RunInfo;
+use crate::interfaces::{github, progress};
 use crate::setup::{self, CacheNeed};
 
 #[derive(Args, Debug)]
@@ -131,6 +131,7 @@ pub(super) async fn run(
     {
         output.failure(failure);
     }
+    github::report(&report, &document);
     let exit = exit::of_run(&report, config.fail_under, config.options.allow_empty);
     if let (Some(file), Exit::Success) = (&args.plan, exit) {
         let words = args.target.words();

@@ -14,10 +14,10 @@ use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::{Judged, Requirement};
 use crate::interfaces::exit::{self, Exit};
-use crate::interfaces::looked::Verification;
 use crate::interfaces::output::{Format, Output, ProgressForm};
-use crate::interfaces::progress;
 use crate::interfaces::report::RunInfo;
+use crate::interfaces::verification::Verification;
+use crate::interfaces::{github, progress};
 use crate::setup::{self, CacheNeed};
 
 #[derive(Args, Debug)]
@@ -92,6 +92,8 @@ pub(super) async fn run(
     {
         output.failure(failure);
     }
+    github::report(&report, &document);
+    github::requirements(&judged);
     let exit = exit::of_run(&report, config.fail_under, config.options.allow_empty);
     Ok(judge(exit, &judged))
 }

@@ -134,6 +134,7 @@ pub(super) async fn run(
         output.failure(failure);
     }
     github::report(&report, &document);
+    github::requirements(judged.as_deref().unwrap_or_default());
     let exit = exit::of_run(&report, config.fail_under, config.options.allow_empty);
     // A verification that could not be done has not found the keys.
     let exit = match (exit, found) {

@@ -1,0 +1,169 @@
+//! `shopwarm keys list`.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use glob::Pattern;
+use serde_json::Map;
+
+use crate::application::preview::Look;
+use crate::application::selection::Selection;
+use crate::application::stop::StopSignal;
+use crate::config::{Config, ReadFlags};
+use crate::contexts::definitions::parse_ttl;
+use crate::domain::failure::Failure;
+use crate::domain::key::shortened;
+use crate::domain::report::Status;
+use crate::domain::standing::Class;
+use crate::interfaces::cli::{EXPIRING, deadline};
+use crate::interfaces::exit::{self, Exit};
+use crate::interfaces::keys::{Form, KeyWriter, Wanted};
+use crate::interfaces::output::{Output, ProgressForm};
+use crate::interfaces::progress;
+use crate::interfaces::report::keys as count_of;
+use crate::setup::{self, CacheNeed};
+
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Only keys of this context; can be given several times
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "SHOPWARM_CONTEXT",
+        hide_env_values = true,
+        value_delimiter = ',',
+        conflicts_with = "strategy"
+    )]
+    context: Vec<String>,
+    /// Only keys of this strategy; can be given several times
+    #[arg(
+        long,
+        value_name = "CONTEXT/NAME",
+        env = "SHOPWARM_STRATEGY",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    strategy: Vec<String>,
+    /// Only keys like this: * any text, ? one character, [ab] one of these
+    #[arg(long, value_name = "GLOB", env = "SHOPWARM_PATTERN", hide_env_values = true, value_parser = pattern)]
+    pattern: Option<Pattern>,
+    /// With what the cache holds for each: state, time left, size, type
+    #[arg(long, env = "SHOPWARM_CACHED", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    cached: bool,
+    /// Only keys in this state (implies --cached); can be given several times
+    #[arg(
+        long,
+        value_name = "STATE",
+        env = "SHOPWARM_STATE",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    state: Vec<State>,
+    /// An equal key with less time left than this is `expiring`
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", hide_env_values = true, default_value = EXPIRING, value_parser = parse_ttl)]
+    expiring_within: Duration,
+    /// End each key with a zero byte instead of a newline, and write it as it is
+    #[arg(short = '0', long, env = "SHOPWARM_NULL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    null: bool,
+    #[command(flatten)]
+    pub(in crate::interfaces::cli) read: ReadFlags,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum State {
+    /// Nothing stands there
+    Missing,
+    /// Another value stands there
+    Different,
+    /// The value stands there, but not for much longer
+    Expiring,
+    /// Another type stands there
+    WrongType,
+    /// The value stands there
+    Identical,
+}
+
+impl From<State> for Class {
+    fn from(state: State) -> Self {
+        match state {
+            State::Missing => Self::Missing,
+            State::Different => Self::Different,
+            State::Expiring => Self::Expiring,
+            State::WrongType => Self::WrongType,
+            State::Identical => Self::Identical,
+        }
+    }
+}
+
+/// A glob, or where it is wrong.
+fn pattern(text: &str) -> Result<Pattern, String> {
+    Pattern::new(text).map_err(|error| format!("{} at character {}", error.msg, error.pos + 1))
+}
+
+pub(super) async fn list(
+    args: &ListArgs,
+    config: &Config,
+    output: &Output,
+    stop: StopSignal,
+) -> Result<Exit, Failure> {
+    let selection = match (args.context.as_slice(), args.strategy.as_slice()) {
+        ([], []) => Selection::All,
+        ([], ids) => Selection::Strategies(ids.to_vec()),
+        (names, _) => Selection::Contexts(names.to_vec()),
+    };
+    let cached = args.cached || !args.state.is_empty();
+    let look = Look {
+        values: cached,
+        ..Look::new(args.expiring_within)
+    };
+    let need = match cached {
+        true => CacheNeed::Required,
+        false => CacheNeed::None,
+    };
+    deadline(config, &stop);
+    let viewer = tokio::select! {
+        viewer = setup::viewer(config, &selection, look, need) => viewer?,
+        () = stop.stopped() => return Ok(stop.reason().map_or(Exit::Internal, Into::into)),
+    };
+    let form = match (args.null, output.is_plain()) {
+        (true, _) => Form::Nul,
+        (false, true) => Form::Lines,
+        (false, false) => Form::of(output.format),
+    };
+    let wanted = Wanted {
+        pattern: args.pattern.clone(),
+        prefix: config.prefix.clone(),
+        classes: args.state.iter().map(|state| (*state).into()).collect(),
+        orphans: false,
+    };
+    let silent = progress::reporter(ProgressForm::None);
+    let writer = KeyWriter::new(form, cached, wanted, Output::stream(), silent, stop.clone());
+    let report = viewer.warm_all(&writer, &stop).await;
+    let (_, altered) = writer.finish(&Map::new());
+    if altered > 0 && matches!(form, Form::Lines) {
+        output.note(&format!(
+            "{} cannot be shown as they are; -0 writes them so",
+            count_of(altered)
+        ));
+    }
+    for strategy in &report.strategies {
+        if let Status::Failed(failure) = &strategy.status {
+            output.failure(failure);
+        }
+        if let Some(why) = strategy.seen.why_not_known.as_ref().filter(|_| cached) {
+            output.note(&format!(
+                "{}: the cache does not say all: {why}",
+                strategy.id
+            ));
+        }
+        for error in &strategy.errors {
+            let key = shortened(&error.key, 120);
+            output.note(&format!("{}: {key}: {}", strategy.id, error.error));
+        }
+    }
+    Ok(exit::of_run(
+        &report,
+        config.fail_under,
+        config.options.allow_empty,
+    ))
+}

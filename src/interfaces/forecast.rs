@@ -1,0 +1,327 @@
+//! What a dry run foresees, for people and machines.
+
+use std::time::Duration;
+
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::{Value, json};
+
+use super::document::{Document, Row, Tone, number, text};
+use super::looked::{classes_json, lines, looked_json, mark, not_known, run_json};
+use super::report::{RunInfo, keys, millis, seconds, strategy_notes, to_value, whole_seconds};
+use crate::application::coordinator::Options;
+use crate::application::ports::{Mode, QueryPlan};
+use crate::application::preview::MemoryPlan;
+use crate::domain::key::shortened;
+use crate::domain::report::{Report, StrategyReport};
+use crate::domain::standing::Classes;
+
+/// What a dry run knows beside its report.
+pub struct Forecast<'a> {
+    pub report: &'a Report,
+    /// The planner's answer for each strategy, where it gave one.
+    pub plans: &'a [Option<QueryPlan>],
+    /// `None`: no cache is given.
+    pub memory: Option<&'a MemoryPlan>,
+    /// Keys that are equal and expire within this count as expiring.
+    pub expiring_within: Duration,
+    /// Of the run that is looked ahead to.
+    pub options: &'a Options,
+}
+
+impl Forecast<'_> {
+    /// Reading was measured, all of it; what the cache was asked stands for what it will be told.
+    fn estimated(&self) -> Duration {
+        self.report.strategies.iter().map(|s| s.stats.elapsed).sum()
+    }
+
+    /// Keys at which the run would leave something else than stands there now.
+    pub fn changed(&self) -> u64 {
+        let changed = |strategy: &StrategyReport| {
+            let classes = &strategy.seen.classes;
+            match self.options.mode {
+                Mode::OnlyMissing => classes.missing,
+                Mode::Refresh if self.is_short_lived(strategy) => classes.missing + classes.stale(),
+                Mode::Refresh => classes.missing + classes.stale() + classes.expiring,
+            }
+        };
+        self.report.strategies.iter().map(changed).sum()
+    }
+
+    /// Whether keys count as expiring from the moment they are written.
+    fn is_short_lived(&self, strategy: &StrategyReport) -> bool {
+        let shortest = strategy.ttl.mul_f64(1.0 - self.options.ttl_jitter);
+        shortest <= self.expiring_within
+    }
+
+    fn is_compared(&self) -> bool {
+        self.memory.is_some()
+    }
+
+    pub fn document(&self, info: &RunInfo, verbose: bool) -> Document {
+        let report = self.report;
+        let orphans = report.strategies.iter().any(|s| s.seen.orphans.is_some());
+        let strategies: Vec<Value> = report
+            .strategies
+            .iter()
+            .zip(self.plans)
+            .map(|(strategy, plan)| self.strategy_json(strategy, plan.as_ref()))
+            .collect();
+        let mut json = run_json(info, report);
+        let stats = report.totals();
+        json["compared"] = self.is_compared().into();
+        json["expiring_within_seconds"] = whole_seconds(self.expiring_within).into();
+        json["totals"] = classes_json(&report.classes(), self.is_compared());
+        json["totals"]["strategies"] = report.strategies.len().into();
+        json["totals"]["keys"] = stats.planned.into();
+        json["totals"]["bytes"] = stats.bytes.into();
+        json["totals"]["skipped"] = stats.skipped.into();
+        json["totals"]["failed"] = (stats.failed + stats.unknown).into();
+        let all_orphans = report.strategies.iter().map(|s| s.seen.orphans);
+        json["totals"]["orphans"] = all_orphans.sum::<Option<u64>>().into();
+        json["would_change"] = self.is_compared().then(|| self.changed()).into();
+        json["estimated_ms"] = millis(self.estimated()).into();
+        json["memory"] = self
+            .memory
+            .map_or(Value::Null, |memory| memory_json(memory, report));
+        json["strategies"] = strategies.clone().into();
+        let mut headings = vec![text("strategy", 0), number("keys", 0)];
+        if self.is_compared() {
+            headings.extend([
+                number("missing", 0),
+                number("different", 0),
+                number("expiring", 1),
+                number("wrong type", 1),
+                number("identical", 1),
+            ]);
+        }
+        if orphans {
+            headings.push(number("orphans", 1));
+        }
+        headings.extend([number("bytes", 2), number("ttl", 3), number("cost", 3)]);
+        let mut rows: Vec<Row> = report
+            .strategies
+            .iter()
+            .zip(self.plans)
+            .map(|(strategy, plan)| self.row(strategy, plan.as_ref(), orphans))
+            .collect();
+        rows.push(self.total_row(orphans));
+        Document {
+            headings,
+            rows,
+            footer: self.footer(verbose),
+            lines: lines(strategies, &json),
+            json,
+            csv: &[
+                "id",
+                "context",
+                "name",
+                "priority",
+                "ttl_seconds",
+                "status",
+                "keys",
+                "missing",
+                "different",
+                "expiring",
+                "wrong_type",
+                "identical",
+                "orphans",
+                "bytes",
+                "cost",
+                "error",
+            ],
+        }
+    }
+
+    fn strategy_json(&self, strategy: &StrategyReport, plan: Option<&QueryPlan>) -> Value {
+        let mut json = looked_json(strategy, self.is_compared());
+        json["keys"] = strategy.stats.planned.into();
+        json["bytes"] = strategy.stats.bytes.into();
+        json["cost"] = plan.and_then(|plan| plan.cost).into();
+        json["sample"] = to_value(&strategy.seen.sample);
+        json
+    }
+
+    fn row(&self, strategy: &StrategyReport, plan: Option<&QueryPlan>, orphans: bool) -> Row {
+        let (mark, tone) = mark(strategy);
+        let mut cells = vec![
+            format!("{mark} {}", strategy.id),
+            HumanCount(strategy.stats.planned).to_string(),
+        ];
+        if self.is_compared() {
+            cells.extend(class_cells(&strategy.seen.classes));
+        }
+        if orphans {
+            cells.push(optional(strategy.seen.orphans));
+        }
+        let cost = plan.and_then(|plan| plan.cost);
+        cells.extend([
+            HumanBytes(strategy.stats.bytes).to_string(),
+            humantime::format_duration(strategy.ttl).to_string(),
+            cost.map_or_else(
+                || "–".to_owned(),
+                |cost| HumanCount(cost as u64).to_string(),
+            ),
+        ]);
+        Row { cells, tone }
+    }
+
+    fn total_row(&self, orphans: bool) -> Row {
+        let totals = self.report.totals();
+        let mut cells = vec!["total".to_owned(), HumanCount(totals.planned).to_string()];
+        if self.is_compared() {
+            cells.extend(class_cells(&self.report.classes()));
+        }
+        if orphans {
+            let all = self.report.strategies.iter().map(|s| s.seen.orphans);
+            cells.push(optional(all.sum()));
+        }
+        cells.push(HumanBytes(totals.bytes).to_string());
+        Row {
+            cells,
+            tone: Tone::Total,
+        }
+    }
+
+    fn footer(&self, verbose: bool) -> String {
+        let mut lines = Vec::new();
+        for strategy in &self.report.strategies {
+            let shown = if verbose { usize::MAX } else { 1 };
+            let sample = strategy.seen.sample.iter().take(shown);
+            let sample: Vec<String> = sample.map(|key| shortened(key, 60)).collect();
+            if !sample.is_empty() {
+                let more = strategy.planned() > sample.len() as u64;
+                let more = if more { ", …" } else { "" };
+                lines.push(format!("  {}: {}{more}", strategy.id, sample.join(", ")));
+            }
+        }
+        for strategy in &self.report.strategies {
+            lines.extend(strategy_notes(strategy, verbose));
+            lines.extend(not_known(strategy).filter(|_| self.is_compared()));
+        }
+        lines.extend(self.report.warnings.iter().map(|text| format!("! {text}")));
+        let totals = self.report.totals();
+        let mut verdict = format!(
+            "a run would write {}, {}, in about {}",
+            keys(totals.planned),
+            HumanBytes(totals.bytes),
+            seconds(self.estimated())
+        );
+        if self.is_compared() {
+            verdict += &format!(": {} would change", keys(self.changed()));
+        }
+        lines.push(verdict);
+        match self.memory {
+            Some(memory) => lines.extend(memory_lines(memory, self.report)),
+            None => lines.push("no cache is given: nothing was compared".to_owned()),
+        }
+        lines.join("\n") + "\n"
+    }
+}
+
+fn class_cells(classes: &Classes) -> impl Iterator<Item = String> {
+    let counts = [
+        classes.missing,
+        classes.different,
+        classes.expiring,
+        classes.wrong_type,
+        classes.identical,
+    ];
+    counts.into_iter().map(|n| HumanCount(n).to_string())
+}
+
+fn optional(count: Option<u64>) -> String {
+    count.map_or_else(|| "–".to_owned(), |count| HumanCount(count).to_string())
+}
+
+fn memory_lines(memory: &MemoryPlan, report: &Report) -> Vec<String> {
+    let room = &memory.room;
+    let needed = HumanBytes(memory.needed());
+    let mut lines = vec![match &room.overhead {
+        Ok(overhead) => format!(
+            "memory: {needed} more, with {:.0} B a key beside its own bytes (measured on {} there)",
+            overhead.per_key,
+            keys(overhead.keys as u64)
+        ),
+        Err(why) => format!("memory: at least {needed} more; what a key costs is not known: {why}"),
+    }];
+    let used = match &room.used {
+        Ok(used) => HumanBytes(*used).to_string(),
+        Err(why) => format!("not known ({why})"),
+    };
+    let policy = match &room.policy {
+        Ok(policy) => format!(", {policy}"),
+        Err(_) => String::new(),
+    };
+    lines.push(match &room.max {
+        Ok(Some(max)) => format!(
+            "        used {used} of {}{policy}: {}",
+            HumanBytes(*max),
+            verdict(memory, report)
+        ),
+        Ok(None) => format!("        used {used}, no limit is set"),
+        Err(why) => format!("        used {used}; the limit is not known: {why}"),
+    });
+    lines
+}
+
+fn verdict(memory: &MemoryPlan, report: &Report) -> String {
+    let Some(fitting) = memory.fitting() else {
+        return "whether it fits is not known".to_owned();
+    };
+    if fitting == report.strategies.len() {
+        return "it fits".to_owned();
+    }
+    let rest = report.strategies[fitting..]
+        .iter()
+        .map(|s| s.id.to_string());
+    let rest = rest.collect::<Vec<_>>().join(", ");
+    let happens = match memory.room.policy.as_deref() {
+        Ok("noeviction") => "the cache would refuse the rest",
+        Ok(policy) if policy.starts_with("volatile") || policy.starts_with("allkeys") => {
+            "the cache would evict keys for the rest"
+        }
+        _ => "the rest has no room",
+    };
+    match fitting
+        .checked_sub(1)
+        .and_then(|last| report.strategies.get(last))
+    {
+        Some(last) => format!(
+            "it fits down to {} (priority {}); {happens}: {rest}",
+            last.id, last.priority
+        ),
+        None => format!("not even the first fits; {happens}: {rest}"),
+    }
+}
+
+fn memory_json(memory: &MemoryPlan, report: &Report) -> Value {
+    let room = &memory.room;
+    let mut not_known = serde_json::Map::new();
+    let mut note = |name: &str, why: Option<&String>| {
+        if let Some(why) = why {
+            not_known.insert(name.to_owned(), why.clone().into());
+        }
+    };
+    note("used_bytes", room.used.as_ref().err());
+    note("max_bytes", room.max.as_ref().err());
+    note("policy", room.policy.as_ref().err());
+    note("overhead_per_key_bytes", room.overhead.as_ref().err());
+    let fitting = memory.fitting();
+    let ids = |range: &[StrategyReport]| {
+        let ids = range.iter().map(|s| s.id.to_string().into());
+        Value::Array(ids.collect())
+    };
+    json!({
+        "needed_bytes": memory.needed(),
+        "overhead_per_key_bytes": room.overhead.as_ref().ok().map(|o| (o.per_key * 10.0).round() / 10.0),
+        "measured_on_keys": room.overhead.as_ref().ok().map(|o| o.keys),
+        "used_bytes": room.used.as_ref().ok(),
+        "max_bytes": room.max.as_ref().ok().copied().flatten(),
+        "free_bytes": memory.free(),
+        "policy": room.policy.as_ref().ok(),
+        "fits": fitting.map(|fitting| fitting == report.strategies.len()),
+        "fitting": fitting.map(|fitting| ids(&report.strategies[..fitting])),
+        "not_fitting": fitting.map(|fitting| ids(&report.strategies[fitting..])),
+        "not_known": not_known,
+    })
+}
