@@ -74,11 +74,11 @@ impl Lab {
             .run()
     }
 
-    /// All keys, in order.
+    /// All keys, in order; without what the tool keeps for itself.
     pub fn keys(&self) -> Vec<String> {
         let keys = self.redis.cli(&["KEYS", "*"]);
         let mut keys: Vec<String> = keys.lines().map(str::to_owned).collect();
-        keys.retain(|key| !key.is_empty());
+        keys.retain(|key| !key.is_empty() && !key.contains("shopwarm:"));
         keys.sort();
         keys
     }

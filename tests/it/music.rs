@@ -151,13 +151,13 @@ FROM playlist_track p JOIN tracks t ON t.track_no = p.track_no"""
 "#;
 
 /// The store, its definitions, and the shipped ones switched off, as files in a folder.
-struct Store {
-    lab: Lab,
-    contexts: tempfile::TempDir,
+pub struct Store {
+    pub lab: Lab,
+    pub contexts: tempfile::TempDir,
 }
 
 impl Store {
-    fn open(dialect: Dialect) -> Store {
+    pub fn open(dialect: Dialect) -> Store {
         let lab = Lab::empty(dialect);
         let mut script = tables(dialect);
         if dialect == Dialect::MySql {
@@ -182,7 +182,7 @@ impl Store {
         Store { lab, contexts }
     }
 
-    fn command(&self, arguments: &str) -> Shopwarm {
+    pub fn command(&self, arguments: &str) -> Shopwarm {
         self.lab.command(arguments).contexts(self.contexts.path())
     }
 

@@ -41,6 +41,12 @@ impl Shopwarm {
         self
     }
 
+    /// More arguments, split at spaces.
+    pub fn args(mut self, arguments: &str) -> Self {
+        self.0.args(arguments.split_whitespace());
+        self
+    }
+
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.0.env(name, value);
         self

@@ -8,14 +8,14 @@ use crate::servers::{Dialect, Redis};
 use crate::shop;
 use crate::shopwarm::{binary, file};
 
-struct Terminal {
+pub struct Terminal {
     socket: String,
     _dir: tempfile::TempDir,
 }
 
 impl Terminal {
     /// A terminal of this size with a shell in it.
-    fn new(columns: u32, lines: u32) -> Self {
+    pub fn new(columns: u32, lines: u32) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let socket = dir.path().join("tmux").display().to_string();
         let terminal = Self { socket, _dir: dir };
@@ -36,7 +36,7 @@ impl Terminal {
         terminal
     }
 
-    fn tmux(&self, arguments: &[&str]) -> String {
+    pub fn tmux(&self, arguments: &[&str]) -> String {
         let output = Command::new("tmux")
             .args(["-u", "-S", &self.socket])
             .args(arguments)
@@ -45,7 +45,7 @@ impl Terminal {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    fn type_line(&self, line: &str) {
+    pub fn type_line(&self, line: &str) {
         self.tmux(&["send-keys", "-l", line]);
         self.tmux(&["send-keys", "Enter"]);
     }
@@ -59,7 +59,7 @@ impl Terminal {
     }
 
     #[track_caller]
-    fn wait_for(&self, text: &str) -> String {
+    pub fn wait_for(&self, text: &str) -> String {
         let since = Instant::now();
         while since.elapsed() < Duration::from_secs(40) {
             let screen = self.screen();
@@ -78,7 +78,7 @@ impl Drop for Terminal {
     }
 }
 
-fn command(arguments: &str, database: &str, cache: &str) -> String {
+pub fn command(arguments: &str, database: &str, cache: &str) -> String {
     format!(
         "DATABASE_URL='{database}' CACHE_URL='{cache}' {} {arguments}; echo \"exit=$?\"",
         binary().display()
