@@ -219,7 +219,8 @@ fn odd_keys_are_shown_escaped_and_shortened() {
     assert!(run.stdout.contains("… (1000002 bytes)\n"));
     // Who would pipe these lines on must know.
     assert!(run.stderr.contains("5 keys cannot be shown as they are; -0"), "{}", run.stderr);
-    let run = lab.with(&definitions, "keys get").arg(format!("K:{long}")).run();
+    // An argument cannot be longer.
+    let run = lab.with(&definitions, "keys get").arg(format!("K:{}", &long[..100_000])).run().expect(3);
     assert!(run.stdout.len() + run.stderr.len() < 20_000);
 }
 
@@ -333,7 +334,7 @@ fn a_reader_that_has_enough_ends_the_list_and_the_query() {
         }
         let run = finish(child).expect(0);
         assert_eq!(run.stderr, "");
-        assert!(line.starts_with("K:") || line.contains("K:"), "{line}");
+        assert!(line.starts_with("K:"), "{line}");
         let queries = format!(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid() AND query LIKE '%FROM t%'",
             lab.database.name()
@@ -385,12 +386,13 @@ fn a_key_is_shown_with_what_the_database_would_give() {
     for dialect in DIALECTS {
         let lab = looking::lab(dialect);
         let redis = &lab.redis;
-        redis.cli(&["SET", "O:1", "{\"id\": 1, \"v\": \"old\", \"extra\": [1]}", "EX", "600"]);
+        let old = "{\"id\": 1, \"v\": \"old\", \"extra\": [1]}";
+        redis.cli(&["SET", "O:1", old, "EX", "600"]);
         let shown = get(&lab, "O:1");
         assert_eq!(shown["strategy"], "own/objects");
         assert_eq!(shown["state"], "different");
         assert_eq!(shown["cached"]["type"], "string");
-        assert_eq!(shown["cached"]["bytes"], 37);
+        assert_eq!(shown["cached"]["bytes"], old.len());
         let ttl = shown["cached"]["ttl_seconds"].as_u64().expect("a number");
         assert!((540..=600).contains(&ttl), "{ttl}");
         assert_eq!(shown["cached"]["value"], json!({ "id": 1, "v": "old", "extra": [1] }));

@@ -305,7 +305,7 @@ impl Embedded {
     /// Everything that stands in it, read by SQLite's own shell.
     pub fn dump(&self) -> Dump {
         let sql = "SELECT json_array(CAST(key AS TEXT), type, CASE expires_at WHEN 9223372036854775807
-            THEN -1 ELSE expires_at - unixepoch('subsec') * 1000 END, CAST(value AS TEXT))
+            THEN -1 ELSE expires_at - CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) END, CAST(value AS TEXT))
             FROM entries WHERE expires_at > unixepoch() * 1000";
         let rows = objects(&self.sql(sql)).into_iter().map(|row| {
             let text = |i: usize| row[i].as_str().expect("a text").to_owned();
@@ -315,7 +315,7 @@ impl Embedded {
             };
             let stood = Stood {
                 kind: text(1),
-                ttl: row[2].as_f64().expect("a number") as i64,
+                ttl: row[2].as_i64().expect("a number"),
                 value,
             };
             (text(0), stood)

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::lab::Lab;
+use crate::lab::{Lab, own, strategy};
 use crate::looking::{self, Counts, Embedded, classes, counted, dump, planned, reported, spread};
 use crate::servers::{Dialect, Redis};
 use crate::shop::DIALECTS;
@@ -205,8 +205,11 @@ fn a_run_reads_back_what_it_wrote() {
 #[test]
 fn a_run_whose_keys_do_not_stay_is_noticed() {
     let lab = looking::lab(Dialect::Sqlite);
-    let small = Redis::start(&["--maxmemory", "1200kb", "--maxmemory-policy", "allkeys-random"]);
-    let run = lab.with(&looking::definitions(), "warmup context own -o json --verify").cache(small.url()).run().expect(10);
+    let large = "SELECT id, printf('%.*c', 20000, 'x') AS pad FROM t";
+    let large = own(&["t"], &strategy("large", "object", "O:{id}", large));
+    // They need some 4 MB.
+    let small = Redis::start(&["--maxmemory", "4mb", "--maxmemory-policy", "allkeys-random"]);
+    let run = lab.with(&large, "warmup context own -o json --verify --concurrency 1").cache(small.url()).run().expect(10);
     let report = run.json();
     let there = dump(&small).keys().filter(|key| !key.starts_with("shopwarm:")).count() as u64;
     let present = report["verified"]["present"].as_u64().expect("a number");
@@ -233,7 +236,7 @@ fn a_cache_that_dies_in_the_middle_is_no_difference() {
     let lab = Lab::empty(Dialect::Sqlite);
     let sql = "WITH RECURSIVE s(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM s WHERE id < 200000) \
                SELECT id AS _id, 'v' AS v FROM s";
-    let definitions = crate::lab::own(&["t"], &crate::lab::strategy("t", "text", "K:{_id}", sql));
+    let definitions = own(&["t"], &strategy("t", "text", "K:{_id}", sql));
     let mut child = lab.with(&definitions, "keys list --context own --cached -o ndjson").start();
     let mut out = std::io::BufReader::new(child.stdout.take().expect("piped"));
     let mut line = String::new();
