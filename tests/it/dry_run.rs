@@ -6,18 +6,24 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::lab::{Lab, SHIPPED, own, strategy};
-use crate::looking::{self, CLASSES, Embedded, classes, counted, definitions, dump, objects, planned, reported, spread};
+use crate::looking::{
+    self, CLASSES, Embedded, classes, counted, definitions, dump, objects, planned, reported,
+    spread,
+};
 use crate::servers::{Dialect, Redis};
 use crate::shop::DIALECTS;
 use crate::shopwarm::{Finished, Shopwarm, shopwarm};
 
 fn dry_run(lab: &Lab, arguments: &str) -> Shopwarm {
-    lab.with(&definitions(), "dry-run context own -o json").args(arguments)
+    lab.with(&definitions(), "dry-run context own -o json")
+        .args(arguments)
 }
 
 /// A line a key, then the report.
 fn with_keys(lab: &Lab, arguments: &str) -> Finished {
-    let run = lab.with(&definitions(), "dry-run context own -o ndjson --keys").args(arguments);
+    let run = lab
+        .with(&definitions(), "dry-run context own -o ndjson --keys")
+        .args(arguments);
     run.run().expect(0)
 }
 
@@ -25,7 +31,8 @@ fn with_keys(lab: &Lab, arguments: &str) -> Finished {
 fn keys_in(run: &Finished, state: &str) -> BTreeSet<String> {
     let lines = objects(&run.stdout).into_iter();
     let keys = lines.filter(|line| line["type"] == "key" && line["state"] == state);
-    keys.map(|line| line["key"].as_str().expect("a text").to_owned()).collect()
+    keys.map(|line| line["key"].as_str().expect("a text").to_owned())
+        .collect()
 }
 
 fn set(keys: &[&str]) -> BTreeSet<String> {
@@ -39,13 +46,21 @@ fn each_class_is_counted_rightly() {
         spread(&lab.redis, "");
         let before = dump(&lab.redis);
         let planned = planned("");
-        for (within, millis) in [("", 3_600_000), ("--expiring-within 1s", 1_000), ("--expiring-within 1d", 86_400_000)] {
+        for (within, millis) in [
+            ("", 3_600_000),
+            ("--expiring-within 1s", 1_000),
+            ("--expiring-within 1d", 86_400_000),
+        ] {
             let run = dry_run(&lab, within).run().expect(0);
             let counts = counted(&planned, &before, millis);
             assert_eq!(reported(&run), counts, "{dialect:?} {within}");
             let totals = &run.json()["totals"];
             for class in CLASSES {
-                let sum: u64 = counts.iter().filter(|((_, c), _)| c == class).map(|(_, n)| n).sum();
+                let sum: u64 = counts
+                    .iter()
+                    .filter(|((_, c), _)| c == class)
+                    .map(|(_, n)| n)
+                    .sum();
                 assert_eq!(totals[class], sum, "{class}");
             }
             assert_eq!(totals["keys"], planned.len());
@@ -53,14 +68,27 @@ fn each_class_is_counted_rightly() {
         let run = with_keys(&lab, "");
         let found = classes(&planned, &before, 3_600_000);
         for class in CLASSES {
-            let wanted: BTreeSet<String> = found.iter().filter(|(_, c)| **c == class).map(|(k, _)| k.clone()).collect();
+            let wanted: BTreeSet<String> = found
+                .iter()
+                .filter(|(_, c)| **c == class)
+                .map(|(k, _)| k.clone())
+                .collect();
             assert_eq!(keys_in(&run, class), wanted, "{dialect:?} {class}");
         }
-        let values = |dump: looking::Dump| -> Vec<_> { dump.into_iter().map(|(k, s)| (k, s.kind, s.value)).collect() };
+        let values = |dump: looking::Dump| -> Vec<_> {
+            dump.into_iter()
+                .map(|(k, s)| (k, s.kind, s.value))
+                .collect()
+        };
         assert_eq!(values(dump(&lab.redis)), values(before), "only looked");
         // Writing makes all of it identical.
-        lab.with(&definitions(), "warmup context own -q --default-ttl 2h").run().expect(0);
-        assert_eq!(dry_run(&lab, "--exit-code").run().expect(0).json()["totals"]["identical"], planned.len());
+        lab.with(&definitions(), "warmup context own -q --default-ttl 2h")
+            .run()
+            .expect(0);
+        assert_eq!(
+            dry_run(&lab, "--exit-code").run().expect(0).json()["totals"]["identical"],
+            planned.len()
+        );
     }
 }
 
@@ -70,24 +98,36 @@ fn what_the_shops_own_writer_wrote_is_identical() {
         let lab = Lab::shop(dialect);
         lab.command("warmup all -q").run().expect(0);
         let stood = dump(&lab.redis);
-        let values: Vec<Value> = stood.values().map(|s| match &s.value {
-            Value::String(text) => serde_json::from_str(text).expect("JSON"),
-            other => other.clone(),
-        }).collect();
+        let values: Vec<Value> = stood
+            .values()
+            .map(|s| match &s.value {
+                Value::String(text) => serde_json::from_str(text).expect("JSON"),
+                other => other.clone(),
+            })
+            .collect();
         let python = looking::python_dumps(&values.iter().collect::<Vec<_>>());
         let mut set = Vec::new();
         let mut changed = 0;
         for ((key, stood), python) in stood.iter().zip(python) {
             if stood.kind == "string" {
                 changed += usize::from(stood.value != python);
-                set.push(["SET", key, &python, "EX", "40000"].map(str::to_owned).to_vec());
+                set.push(
+                    ["SET", key, &python, "EX", "40000"]
+                        .map(str::to_owned)
+                        .to_vec(),
+                );
             }
         }
         assert!(changed > 150, "{changed} are written in another way");
         looking::commands(&lab.redis, &set);
         // The same to Python, byte for byte another: floats have fewer digits.
         let run = lab.command("dry-run -o json").run().expect(0);
-        assert_eq!(run.json()["totals"]["identical"], 170, "{dialect:?} {:#}", run.json());
+        assert_eq!(
+            run.json()["totals"]["identical"],
+            170,
+            "{dialect:?} {:#}",
+            run.json()
+        );
     }
 }
 
@@ -105,16 +145,30 @@ fn a_dry_run_says_what_a_run_would_do() {
             }
             assert_eq!(looked["keys"], warmed["warmed"]);
             let sample = looked["sample"].as_array().expect("a list");
-            assert_eq!(sample.len() as u64, looked["keys"].as_u64().map_or(0, |n| n.min(3)));
+            assert_eq!(
+                sample.len() as u64,
+                looked["keys"].as_u64().map_or(0, |n| n.min(3))
+            );
             let there = dump(&lab.redis);
-            assert!(sample.iter().all(|key| there.contains_key(key.as_str().expect("a text"))), "{looked:#}");
+            assert!(
+                sample
+                    .iter()
+                    .all(|key| there.contains_key(key.as_str().expect("a text"))),
+                "{looked:#}"
+            );
         }
         assert_eq!(strategies.len(), warmed.len());
         let own = |key: &String| key.starts_with("shopwarm:");
-        let bytes: usize = dump(&lab.redis).iter().filter(|(key, _)| !own(key)).map(|(key, stood)| key.len() + stood.value.as_str().expect("a text").len()).sum();
+        let bytes: usize = dump(&lab.redis)
+            .iter()
+            .filter(|(key, _)| !own(key))
+            .map(|(key, stood)| key.len() + stood.value.as_str().expect("a text").len())
+            .sum();
         assert_eq!(report["totals"]["bytes"], bytes);
         assert!(report["estimated_ms"].is_u64(), "{report:#}");
-        let known = strategies.iter().all(|strategy| strategy["cost"].as_f64() > Some(0.0));
+        let known = strategies
+            .iter()
+            .all(|strategy| strategy["cost"].as_f64() > Some(0.0));
         let version = match dialect {
             Dialect::MySql => lab.database.query("SELECT VERSION()"),
             _ => String::new(),
@@ -123,14 +177,24 @@ fn a_dry_run_says_what_a_run_would_do() {
     });
     let [(postgres, _), (mariadb, version), (sqlite, _)] = costs;
     // MariaDB's planner tells it from version 11 on, SQLite's never.
-    let version: u32 = version.split('.').next().and_then(|n| n.parse().ok()).expect("a version");
+    let version: u32 = version
+        .split('.')
+        .next()
+        .and_then(|n| n.parse().ok())
+        .expect("a version");
     assert_eq!([postgres, mariadb, sqlite], [true, version >= 11, false]);
 }
 
 #[test]
 fn the_exit_code_says_whether_something_would_change() {
     let lab = Lab::shop(Dialect::Sqlite);
-    let dry_run = |arguments: &str, code: i32| lab.command("dry-run -o json").args(arguments).run().expect(code).json();
+    let dry_run = |arguments: &str, code: i32| {
+        lab.command("dry-run -o json")
+            .args(arguments)
+            .run()
+            .expect(code)
+            .json()
+    };
     assert_eq!(dry_run("--exit-code", 10)["would_change"], 170);
     dry_run("", 0);
     lab.command("warmup all -q").run().expect(0);
@@ -144,22 +208,47 @@ fn the_exit_code_says_whether_something_would_change() {
     dry_run("--exit-code --mode only-missing", 0);
     assert_eq!(dry_run("--exit-code", 10)["would_change"], 2);
     lab.redis.cli(&["DEL", "Category:id:cat-01"]);
-    assert_eq!(dry_run("--exit-code --mode only-missing", 10)["would_change"], 1);
+    assert_eq!(
+        dry_run("--exit-code --mode only-missing", 10)["would_change"],
+        1
+    );
 }
 
 #[test]
 fn without_a_cache_nothing_is_compared() {
     for dialect in DIALECTS {
         let lab = Lab::shop(dialect);
-        let alone = |arguments: &str| shopwarm(arguments).database(lab.database.url()).run().expect(0);
+        let alone = |arguments: &str| {
+            shopwarm(arguments)
+                .database(lab.database.url())
+                .run()
+                .expect(0)
+        };
         let report = alone("dry-run -o json").json();
-        assert_eq!((&report["compared"], &report["memory"], &report["would_change"]), (&json!(false), &Value::Null, &Value::Null));
+        assert_eq!(
+            (
+                &report["compared"],
+                &report["memory"],
+                &report["would_change"]
+            ),
+            (&json!(false), &Value::Null, &Value::Null)
+        );
         assert_eq!(report["totals"]["keys"], 170);
         for class in CLASSES {
-            assert_eq!((&report["totals"][class], &report["strategies"][0][class]), (&Value::Null, &Value::Null));
+            assert_eq!(
+                (&report["totals"][class], &report["strategies"][0][class]),
+                (&Value::Null, &Value::Null)
+            );
         }
         assert!(alone("dry-run").stdout.contains("no cache is given"));
-        assert_eq!(alone("dry-run --keys").stdout.lines().filter(|line| line.starts_with("Product:id:")).count(), 100);
+        assert_eq!(
+            alone("dry-run --keys")
+                .stdout
+                .lines()
+                .filter(|line| line.starts_with("Product:id:"))
+                .count(),
+            100
+        );
         assert_eq!(alone("keys list").stdout.lines().count(), 170);
     }
 }
@@ -170,33 +259,81 @@ fn without_a_cache_nothing_is_compared() {
 fn orphans_are_keys_without_a_row() {
     for dialect in DIALECTS {
         let lab = looking::lab(dialect);
-        lab.with(&definitions(), "warmup context own -q --prefix p:").run().expect(0);
+        lab.with(&definitions(), "warmup context own -q --prefix p:")
+            .run()
+            .expect(0);
         lab.database.sql("DELETE FROM t WHERE id IN (7, 8)");
-        lab.redis.cli(&["MSET", "p:O:9001", "x", "p:T:none", "x", "p:L:", "x", "p:else:1", "x", "O:1", "x", "p:shopwarm:mine", "x", "p:O:1:2", "x"]);
+        lab.redis.cli(&[
+            "MSET",
+            "p:O:9001",
+            "x",
+            "p:T:none",
+            "x",
+            "p:L:",
+            "x",
+            "p:else:1",
+            "x",
+            "O:1",
+            "x",
+            "p:shopwarm:mine",
+            "x",
+            "p:O:1:2",
+            "x",
+        ]);
         lab.redis.cli(&["RPUSH", "p:H:9002", "x"]);
         let run = with_keys(&lab, "--prefix p: --orphans");
-        let mut expected = set(&["p:O:7", "p:O:8", "p:T:7", "p:T:8", "p:H:7", "p:H:8", "p:O:9001", "p:T:none", "p:H:9002", "p:O:1:2"]);
+        let mut expected = set(&[
+            "p:O:7", "p:O:8", "p:T:7", "p:T:8", "p:H:7", "p:H:8", "p:O:9001", "p:T:none",
+            "p:H:9002", "p:O:1:2",
+        ]);
         // A key with an empty column is none that a template makes.
         assert_eq!(keys_in(&run, "orphan"), expected, "{dialect:?}");
-        let report = dry_run(&lab, "--prefix p: --orphans").run().expect(0).json();
+        let report = dry_run(&lab, "--prefix p: --orphans")
+            .run()
+            .expect(0)
+            .json();
         assert_eq!(report["totals"]["orphans"], expected.len());
-        let one = lab.with(&definitions(), "dry-run strategy own/objects -o ndjson --prefix p: --orphans --keys").run().expect(0);
+        let one = lab
+            .with(
+                &definitions(),
+                "dry-run strategy own/objects -o ndjson --prefix p: --orphans --keys",
+            )
+            .run()
+            .expect(0);
         expected.retain(|key| key.starts_with("p:O:"));
         assert_eq!(keys_in(&one, "orphan"), expected);
-        assert_eq!(dry_run(&lab, "--prefix p:").run().expect(0).json()["totals"]["orphans"], Value::Null);
+        assert_eq!(
+            dry_run(&lab, "--prefix p:").run().expect(0).json()["totals"]["orphans"],
+            Value::Null
+        );
     }
 }
 
 #[test]
 fn the_embedded_cache_has_orphans_too() {
     let (lab, embedded) = (looking::lab(Dialect::Sqlite), Embedded::new());
-    let run = |arguments: &str| embedded.on(lab.with(&definitions(), arguments)).run().expect(0);
+    let run = |arguments: &str| {
+        embedded
+            .on(lab.with(&definitions(), arguments))
+            .run()
+            .expect(0)
+    };
     run("warmup context own -q");
     lab.database.sql("DELETE FROM t WHERE id <= 3");
-    let found = keys_in(&run("dry-run context own -o ndjson --orphans --keys"), "orphan");
-    assert_eq!(found, set(&["O:1", "O:2", "O:3", "T:1", "T:2", "T:3", "H:1", "H:2", "H:3"]));
+    let found = keys_in(
+        &run("dry-run context own -o ndjson --orphans --keys"),
+        "orphan",
+    );
+    assert_eq!(
+        found,
+        set(&[
+            "O:1", "O:2", "O:3", "T:1", "T:2", "T:3", "H:1", "H:2", "H:3"
+        ])
+    );
     let planned = planned("");
-    let without_row = embedded.dump().into_keys().filter(|key| planned.contains_key(key) && ["1", "2", "3"].contains(&&key[2..]) && !key.starts_with("L:"));
+    let without_row = embedded.dump().into_keys().filter(|key| {
+        planned.contains_key(key) && ["1", "2", "3"].contains(&&key[2..]) && !key.starts_with("L:")
+    });
     assert_eq!(found, without_row.collect());
 }
 
@@ -204,7 +341,8 @@ fn the_embedded_cache_has_orphans_too() {
 #[test]
 fn keys_of_strategies_that_are_not_asked_about_are_no_orphans() {
     let lab = Lab::empty(Dialect::Sqlite);
-    lab.database.sql("CREATE TABLE t (id TEXT, v TEXT); INSERT INTO t VALUES ('1', 'a'), ('2', 'b')");
+    lab.database
+        .sql("CREATE TABLE t (id TEXT, v TEXT); INSERT INTO t VALUES ('1', 'a'), ('2', 'b')");
     let definitions = own(
         &["t"],
         &[
@@ -215,17 +353,32 @@ fn keys_of_strategies_that_are_not_asked_about_are_no_orphans() {
         .concat(),
     );
     lab.warm(&definitions).expect(0);
-    lab.redis.cli(&["MSET", "C:3", "x", "C:vip:4", "x", "C:other:5", "x"]);
+    lab.redis
+        .cli(&["MSET", "C:3", "x", "C:vip:4", "x", "C:other:5", "x"]);
     let orphans = |what: &str| {
-        let run = lab.with(&definitions, "dry-run -o ndjson --orphans --keys").args(what).run().expect(0);
+        let run = lab
+            .with(&definitions, "dry-run -o ndjson --orphans --keys")
+            .args(what)
+            .run()
+            .expect(0);
         keys_in(&run, "orphan")
     };
     assert_eq!(orphans("strategy own/wide"), set(&["C:3", "C:other:5"]));
     assert_eq!(orphans("strategy own/close"), set(&["C:vip:4"]));
     assert_eq!(orphans("strategy own/whole"), set(&[]));
-    assert_eq!(orphans("context own"), set(&["C:3", "C:other:5", "C:vip:4"]));
+    assert_eq!(
+        orphans("context own"),
+        set(&["C:3", "C:other:5", "C:vip:4"])
+    );
     let shipped = SHIPPED.join(",");
-    let run = lab.with(&definitions, "dry-run all -o ndjson --orphans --keys --exclude own/close --exclude").arg(shipped).run().expect(0);
+    let run = lab
+        .with(
+            &definitions,
+            "dry-run all -o ndjson --orphans --keys --exclude own/close --exclude",
+        )
+        .arg(shipped)
+        .run()
+        .expect(0);
     assert_eq!(keys_in(&run, "orphan"), set(&["C:3", "C:other:5"]));
 }
 
@@ -233,11 +386,20 @@ fn keys_of_strategies_that_are_not_asked_about_are_no_orphans() {
 #[test]
 fn orphans_are_searched_behind_any_prefix() {
     let lab = Lab::empty(Dialect::Sqlite);
-    lab.database.sql("CREATE TABLE t (id TEXT, v TEXT); INSERT INTO t VALUES ('1', 'a')");
+    lab.database
+        .sql("CREATE TABLE t (id TEXT, v TEXT); INSERT INTO t VALUES ('1', 'a')");
     for (key, prefix) in [("{_id}", "a[b]*?\\:"), ("x*:{_id}", ""), ("{_id}", "")] {
-        let definitions = own(&["t"], &strategy("t", "text", key, "SELECT id AS _id, v FROM t"));
+        let definitions = own(
+            &["t"],
+            &strategy("t", "text", key, "SELECT id AS _id, v FROM t"),
+        );
         lab.redis.cli(&["FLUSHALL"]);
-        let run = |arguments: &str| lab.with(&definitions, arguments).arg(format!("--prefix={prefix}")).run().expect(0);
+        let run = |arguments: &str| {
+            lab.with(&definitions, arguments)
+                .arg(format!("--prefix={prefix}"))
+                .run()
+                .expect(0)
+        };
         run("warmup context own -q");
         let orphan = format!("{prefix}{}", key.replace("{_id}", "9"));
         lab.redis.cli(&["SET", &orphan, "x"]);
@@ -251,8 +413,12 @@ fn orphans_are_searched_behind_any_prefix() {
 /// Commands that a Redis has run since its figures were reset.
 fn commands_run(redis: &Redis) -> BTreeSet<String> {
     let stats = redis.cli(&["INFO", "commandstats"]);
-    let names = stats.lines().filter_map(|line| line.strip_prefix("cmdstat_"));
-    names.filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect()
+    let names = stats
+        .lines()
+        .filter_map(|line| line.strip_prefix("cmdstat_"));
+    names
+        .filter_map(|line| Some(line.split_once(':')?.0.to_owned()))
+        .collect()
 }
 
 #[test]
@@ -261,9 +427,26 @@ fn looking_sends_no_write_and_never_keys() {
     spread(&lab.redis, "");
     lab.redis.cli(&["SET", "O:9999", "x"]);
     let harmless = lab.redis.cli(&["ACL", "CAT", "read"]);
-    let harmless: BTreeSet<&str> = harmless.lines().chain([
-        "eval_ro", "eval", "info", "ping", "hello", "client|setinfo", "client|setname", "select", "config|get", "config|resetstat", "command", "memory|stats", "memory|usage", "script|exists",
-    ]).filter(|name| *name != "keys").collect();
+    let harmless: BTreeSet<&str> = harmless
+        .lines()
+        .chain([
+            "eval_ro",
+            "eval",
+            "info",
+            "ping",
+            "hello",
+            "client|setinfo",
+            "client|setname",
+            "select",
+            "config|get",
+            "config|resetstat",
+            "command",
+            "memory|stats",
+            "memory|usage",
+            "script|exists",
+        ])
+        .filter(|name| *name != "keys")
+        .collect();
     for command in [
         "keys list --context own --cached",
         "keys list --context own --state missing",
@@ -278,7 +461,10 @@ fn looking_sends_no_write_and_never_keys() {
         let run = lab.with(&definitions(), command).run();
         assert!([0, 10].contains(&run.code), "{run:?}");
         let sent = commands_run(&lab.redis);
-        let bad: Vec<&String> = sent.iter().filter(|name| !harmless.contains(name.as_str())).collect();
+        let bad: Vec<&String> = sent
+            .iter()
+            .filter(|name| !harmless.contains(name.as_str()))
+            .collect();
         assert!(bad.is_empty(), "{command}: {bad:?} of {sent:?}");
         if command.contains("--orphans") {
             assert!(sent.contains("scan"), "{sent:?}");
@@ -301,7 +487,10 @@ fn a_user_who_may_only_read_sees_the_same() {
         spread(&lab.redis, "");
         lab.redis.cli(&["SET", "O:9999", "x"]);
         let all = dry_run(&lab, "--orphans").run().expect(0);
-        let list = lab.with(&definitions(), "keys list --context own --cached").run().expect(0);
+        let list = lab
+            .with(&definitions(), "keys list --context own --cached")
+            .run()
+            .expect(0);
         for rights in [
             "+@read +ping +info",
             "+@read +ping +info -eval_ro -eval -script",
@@ -315,14 +504,25 @@ fn a_user_who_may_only_read_sees_the_same() {
             let run = dry_run(&lab, "--orphans").cache(&url).run().expect(0);
             assert_eq!(reported(&run), reported(&all), "{rights}");
             let (run, all) = (run.json(), all.json());
-            assert_eq!(run["totals"]["orphans"], 1, "{rights}: {:#}", run["warnings"]);
+            assert_eq!(
+                run["totals"]["orphans"], 1,
+                "{rights}: {:#}",
+                run["warnings"]
+            );
             assert_eq!(run["would_change"], all["would_change"]);
             for strategy in run["strategies"].as_array().expect("strategies") {
                 assert_eq!(strategy["not_known"], 0, "{rights}");
             }
-            let verified = lab.with(&definitions(), "verify context own -q").cache(&url).run();
+            let verified = lab
+                .with(&definitions(), "verify context own -q")
+                .cache(&url)
+                .run();
             assert_eq!(verified.code, 10, "{rights}: {verified:?}");
-            let listed = lab.with(&definitions(), "keys list --context own --cached").cache(&url).run().expect(0);
+            let listed = lab
+                .with(&definitions(), "keys list --context own --cached")
+                .cache(&url)
+                .run()
+                .expect(0);
             assert_eq!(listed.stdout, list.stdout, "{rights}");
         }
     }
@@ -334,7 +534,10 @@ fn what_is_denied_is_not_known_and_the_rest_is() {
     spread(&lab.redis, "");
     let all = reported(&dry_run(&lab, "").run().expect(0));
     let with = |rights: &str| {
-        let run = dry_run(&lab, "--orphans").cache(restricted(&lab.redis, rights)).run().expect(0);
+        let run = dry_run(&lab, "--orphans")
+            .cache(restricted(&lab.redis, rights))
+            .run()
+            .expect(0);
         assert_eq!(reported(&run), all, "{rights}");
         run.json()
     };
@@ -349,19 +552,37 @@ fn what_is_denied_is_not_known_and_the_rest_is() {
 
     let report = with("+@all -memory");
     assert_eq!(report["memory"]["overhead_per_key_bytes"], Value::Null);
-    let why = report["memory"]["not_known"]["overhead_per_key_bytes"].as_str().expect("why");
+    let why = report["memory"]["not_known"]["overhead_per_key_bytes"]
+        .as_str()
+        .expect("why");
     assert!(why.contains("memory"), "{why}");
     assert!(report["memory"]["used_bytes"].as_u64() > Some(0));
 
     let report = with("+@all -scan");
     assert_eq!(report["totals"]["orphans"], Value::Null);
     let warnings = report["warnings"].to_string();
-    assert!(warnings.contains("orphans are not known") && warnings.contains("scan"), "{warnings}");
+    assert!(
+        warnings.contains("orphans are not known") && warnings.contains("scan"),
+        "{warnings}"
+    );
 
-    for rights in ["+@all -info -memory -scan -eval -eval_ro", "+@all -info -memory -scan -@scripting"] {
+    for rights in [
+        "+@all -info -memory -scan -eval -eval_ro",
+        "+@all -info -memory -scan -@scripting",
+    ] {
         let url = restricted(&lab.redis, rights);
-        let table = lab.with(&definitions(), "dry-run context own --orphans").cache(&url).run().expect(0).stdout;
-        for words in ["what a key costs is not known", "used not known", "the limit is not known", "orphans are not known"] {
+        let table = lab
+            .with(&definitions(), "dry-run context own --orphans")
+            .cache(&url)
+            .run()
+            .expect(0)
+            .stdout;
+        for words in [
+            "what a key costs is not known",
+            "used not known",
+            "the limit is not known",
+            "orphans are not known",
+        ] {
             assert!(table.contains(words), "no {words:?} in {table}");
         }
     }
@@ -373,7 +594,9 @@ fn keys_out_of_reach_are_not_known() {
     let lab = looking::lab(Dialect::Sqlite);
     spread(&lab.redis, "");
     let all = reported(&dry_run(&lab, "").run().expect(0));
-    lab.redis.cli(&["ACL", "SETUSER", "one", "reset", "on", ">hunter2", "~O:*", "~T:*", "~H:1*", "+@all"]);
+    lab.redis.cli(&[
+        "ACL", "SETUSER", "one", "reset", "on", ">hunter2", "~O:*", "~T:*", "~H:1*", "+@all",
+    ]);
     let url = lab.redis.url().replace("//", "//one:hunter2@");
     let run = dry_run(&lab, "").cache(&url).run().expect(0);
     let found = reported(&run);
@@ -382,13 +605,29 @@ fn keys_out_of_reach_are_not_known() {
             assert_eq!(count, &all[&(id.clone(), class.clone())], "{id} {class}");
         }
     }
-    let [objects, hashes, lists] = ["own/objects", "own/hashes", "own/lists"].map(|id| run.strategy(id));
-    assert_eq!((&objects["not_known"], &lists["not_known"]), (&json!(0), &json!(70)));
+    let [objects, hashes, lists] =
+        ["own/objects", "own/hashes", "own/lists"].map(|id| run.strategy(id));
+    assert_eq!(
+        (&objects["not_known"], &lists["not_known"]),
+        (&json!(0), &json!(70))
+    );
     // 1, 10 to 19, 100 to 199 can be read.
     assert_eq!(hashes["not_known"], 210 - 111);
-    assert!(lists["why_not_known"].as_str().is_some_and(|why| why.contains("NOPERM")), "{lists:#}");
+    assert!(
+        lists["why_not_known"]
+            .as_str()
+            .is_some_and(|why| why.contains("NOPERM")),
+        "{lists:#}"
+    );
     // What is not known is not equal.
-    let run = lab.with(&definitions(), "verify strategy own/lists -o json --require 1%").cache(&url).run().expect(10);
+    let run = lab
+        .with(
+            &definitions(),
+            "verify strategy own/lists -o json --require 1%",
+        )
+        .cache(&url)
+        .run()
+        .expect(10);
     assert_eq!(run.json()["verified"]["not_known"], 70);
 }
 
@@ -396,64 +635,118 @@ fn keys_out_of_reach_are_not_known() {
 
 fn used(redis: &Redis) -> f64 {
     let info = redis.cli(&["INFO", "memory"]);
-    let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix("used_memory:"));
     line.expect("a figure").trim().parse().expect("a number")
 }
 
 fn numbers(rows: u64) -> String {
     own(
         &["t"],
-        &strategy(
+        &(strategy(
             "t",
             "object",
             "Number:id:{id}",
-            &format!("WITH RECURSIVE s(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM s WHERE id < {rows}) \
-             SELECT id, printf('a product of some words %d', id) AS name, id * 7 AS stock FROM s"),
-        ),
+            &format!(
+                "WITH RECURSIVE s(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM s WHERE id < {rows}) \
+             SELECT id, printf('a product of some words %d', id) AS name, id * 7 AS stock FROM s"
+            ),
+        ) + "order_by = \"id DESC\"\n"),
     )
 }
 
 #[test]
 fn the_memory_that_a_run_needs_is_known_before() {
     let lab = Lab::empty(Dialect::Sqlite);
-    lab.with(&numbers(100), "warmup context own -q").run().expect(0);
     let run = |arguments: &str| lab.with(&numbers(50_000), arguments).run().expect(0);
+    run("warmup context own -q --limit 100");
     let memory = run("dry-run context own -o json").json()["memory"].clone();
     let before = used(&lab.redis);
     run("warmup context own -q");
     let grown = used(&lab.redis) - before;
     let needed = memory["needed_bytes"].as_f64().expect("a number");
     let off = (needed - grown).abs() / grown;
-    assert!(off < 0.15, "{needed} foreseen, {grown} needed: {off:.3} off; {memory:#}");
+    assert!(
+        off < 0.15,
+        "{needed} foreseen, {grown} needed: {off:.3} off; {memory:#}"
+    );
     assert!(memory["measured_on_keys"].as_u64() > Some(50), "{memory:#}");
     // What is there need not be paid for again.
     let memory = run("dry-run context own -o json").json()["memory"].clone();
-    assert_eq!((&memory["needed_bytes"], &memory["fits"]), (&json!(0), &json!(true)));
+    assert_eq!(
+        (&memory["needed_bytes"], &memory["fits"]),
+        (&json!(0), &json!(true))
+    );
 }
 
 #[test]
 fn strategies_that_do_not_fit_are_named() {
     let lab = looking::lab(Dialect::Sqlite);
     let pad = |name: &str, priority: i32| {
-        strategy(name, "object", &format!("{name}:{{id}}"), "SELECT id, v, printf('%.*c', 9000, 'x') AS pad FROM t") + &format!("priority = {priority}\n")
+        strategy(
+            name,
+            "object",
+            &format!("{name}:{{id}}"),
+            "SELECT id, v, printf('%.*c', 9000, 'x') AS pad FROM t",
+        ) + &format!("priority = {priority}\n")
     };
-    let definitions = own(&["t"], &[pad("second", 5), pad("first", 9), pad("third", 1)].concat());
+    let definitions = own(
+        &["t"],
+        &[pad("second", 5), pad("first", 9), pad("third", 1)].concat(),
+    );
     // Each needs about 2 MB.
     let free = (used(&lab.redis) + 5_500_000.0) as u64;
     lab.redis.cli(&["SET", "measured", "on this"]);
-    lab.redis.cli(&["CONFIG", "SET", "maxmemory", &free.to_string()]);
-    for (policy, words) in [("noeviction", "the cache would refuse the rest: own/third"), ("allkeys-lru", "the cache would evict keys for the rest: own/third")] {
-        lab.redis.cli(&["CONFIG", "SET", "maxmemory-policy", policy]);
-        let memory = lab.with(&definitions, "dry-run context own -o json").run().expect(0).json()["memory"].clone();
+    lab.redis
+        .cli(&["CONFIG", "SET", "maxmemory", &free.to_string()]);
+    for (policy, words) in [
+        ("noeviction", "the cache would refuse the rest: own/third"),
+        (
+            "allkeys-lru",
+            "the cache would evict keys for the rest: own/third",
+        ),
+    ] {
+        lab.redis
+            .cli(&["CONFIG", "SET", "maxmemory-policy", policy]);
+        let memory = lab
+            .with(&definitions, "dry-run context own -o json")
+            .run()
+            .expect(0)
+            .json()["memory"]
+            .clone();
         assert_eq!(memory["policy"], policy);
         assert_eq!(memory["max_bytes"], free);
-        assert_eq!((&memory["fits"], &memory["fitting"], &memory["not_fitting"]), (&json!(false), &json!(["own/first", "own/second"]), &json!(["own/third"])), "{memory:#}");
-        let table = lab.with(&definitions, "dry-run context own").run().expect(0).stdout;
-        assert!(table.contains("it fits down to own/second (priority 5)") && table.contains(words), "{table}");
+        assert_eq!(
+            (&memory["fits"], &memory["fitting"], &memory["not_fitting"]),
+            (
+                &json!(false),
+                &json!(["own/first", "own/second"]),
+                &json!(["own/third"])
+            ),
+            "{memory:#}"
+        );
+        let table = lab
+            .with(&definitions, "dry-run context own")
+            .run()
+            .expect(0)
+            .stdout;
+        assert!(
+            table.contains("it fits down to own/second (priority 5)") && table.contains(words),
+            "{table}"
+        );
     }
     lab.redis.cli(&["CONFIG", "SET", "maxmemory", "0"]);
-    let memory = lab.with(&definitions, "dry-run context own -o json").run().expect(0).json()["memory"].clone();
-    assert_eq!((&memory["max_bytes"], &memory["fits"]), (&Value::Null, &json!(true)));
+    let memory = lab
+        .with(&definitions, "dry-run context own -o json")
+        .run()
+        .expect(0)
+        .json()["memory"]
+        .clone();
+    assert_eq!(
+        (&memory["max_bytes"], &memory["fits"]),
+        (&Value::Null, &json!(true))
+    );
 }
 
 // ── plans ─────────────────────────────────────────────────────────────────────────────────────
@@ -470,9 +763,17 @@ impl Sealed {
         let lab = looking::lab(Dialect::Sqlite);
         let dir = tempfile::tempdir().expect("a folder");
         let plan = dir.path().join("plan.json");
-        let run = dry_run(&lab, arguments).arg("--plan").arg(&plan).run().expect(0);
+        let run = dry_run(&lab, arguments)
+            .arg("--plan")
+            .arg(&plan)
+            .run()
+            .expect(0);
         assert!(run.stderr.contains("sealed into"), "{}", run.stderr);
-        Self { lab, plan, _dir: dir }
+        Self {
+            lab,
+            plan,
+            _dir: dir,
+        }
     }
 
     fn warm(&self, definitions: &str, arguments: &str) -> Finished {
@@ -494,7 +795,11 @@ impl Sealed {
 
 #[test]
 fn a_plan_is_run_as_it_was_sealed() {
-    for (arguments, keys) in [("", planned("").len()), ("--limit 5", 20), ("--exclude own/lists", planned("").len() - 70)] {
+    for (arguments, keys) in [
+        ("", planned("").len()),
+        ("--limit 5", 20),
+        ("--exclude own/lists", planned("").len() - 70),
+    ] {
         let sealed = Sealed::new(arguments);
         let run = sealed.warm(&definitions(), "").expect(0).json();
         assert_eq!(run["totals"]["warmed"], keys, "{arguments}");
@@ -503,7 +808,9 @@ fn a_plan_is_run_as_it_was_sealed() {
     let sealed = Sealed::new("--prefix p:");
     sealed.warm(&definitions(), "").expect(0);
     assert!(sealed.lab.keys().iter().all(|key| key.starts_with("p:")));
-    sealed.warm(&definitions(), "context own --prefix p:").expect(0);
+    sealed
+        .warm(&definitions(), "context own --prefix p:")
+        .expect(0);
 
     let sealed = Sealed::new("--mode only-missing");
     sealed.lab.redis.cli(&["SET", "O:1", "mine"]);
@@ -516,11 +823,27 @@ fn a_plan_refuses_another_selection_or_definition() {
     let sealed = Sealed::new("");
     let own = definitions();
     let hint = "dry-run --plan FILE";
-    sealed.refuses(&own, "strategy own/objects", &["does not hold any more", "the selection", "own/texts", hint]);
-    sealed.refuses(&own, "context own --limit 7", &["--limit: planned none, now 7", hint]);
+    sealed.refuses(
+        &own,
+        "strategy own/objects",
+        &["does not hold any more", "the selection", "own/texts", hint],
+    );
+    sealed.refuses(
+        &own,
+        "context own --limit 7",
+        &["--limit: planned none, now 7", hint],
+    );
     sealed.refuses(&own, "context own --exclude own/lists", &["the selection"]);
-    sealed.refuses(&own, "context own --mode only-missing", &["--mode: planned refresh, now only-missing"]);
-    sealed.refuses(&own, "context own --prefix q:", &["--prefix: planned \"\", now \"q:\""]);
+    sealed.refuses(
+        &own,
+        "context own --mode only-missing",
+        &["--mode: planned refresh, now only-missing"],
+    );
+    sealed.refuses(
+        &own,
+        "context own --prefix q:",
+        &["--prefix: planned \"\", now \"q:\""],
+    );
     sealed.refuses(&own, "--prefix q:", &["--prefix"]);
     for (old, new) in [
         ("SELECT id, v FROM t", "SELECT id, v FROM t WHERE 1 = 1"),
@@ -531,11 +854,14 @@ fn a_plan_refuses_another_selection_or_definition() {
         ("order_by = \"_id\"", "order_by = \"_id DESC\""),
     ] {
         assert!(own.contains(old), "{old}");
-        sealed.refuses(&own.replacen(old, new, 1), "", &["the definitions have changed", hint]);
+        sealed.refuses(
+            &own.replacen(old, new, 1),
+            "",
+            &["the definitions have changed", hint],
+        );
     }
     let more = own.clone() + &strategy("more", "text", "M:{_id}", "SELECT id AS _id, v FROM t");
     sealed.refuses(&more, "", &["the selection", "own/more"]);
-    // What is said of it is no part of a definition that a run depends on, or is: either way it runs or is refused whole.
     sealed.warm(&own, "").expect(0);
 }
 
@@ -544,16 +870,26 @@ fn a_plan_refuses_another_selection_or_definition() {
 fn a_plan_refuses_counts_that_moved() {
     let sealed = Sealed::new("--exclude own/lists");
     let own = definitions();
-    sealed.lab.database.sql("DELETE FROM t WHERE id BETWEEN 101 AND 121");
+    sealed
+        .lab
+        .database
+        .sql("DELETE FROM t WHERE id BETWEEN 101 AND 121");
     sealed.warm(&own, "").expect(0);
     sealed.lab.redis.cli(&["FLUSHALL"]);
-    sealed.refuses(&own, "--plan-tolerance 9.9%", &["own/objects: planned 210 keys, now 189"]);
+    sealed.refuses(
+        &own,
+        "--plan-tolerance 9.9%",
+        &["own/objects: planned 210 keys, now 189"],
+    );
     sealed.lab.database.sql("DELETE FROM t WHERE id = 99");
     sealed.refuses(&own, "", &["own/objects: planned 210 keys, now 188", "10%"]);
     sealed.warm(&own, "--plan-tolerance 15%").expect(0);
     sealed.lab.redis.cli(&["FLUSHALL"]);
     let more: Vec<String> = (1001..=1050).map(|n| format!("({n}, 1, 'x')")).collect();
-    sealed.lab.database.sql(&format!("INSERT INTO t VALUES {}", more.join(",")));
+    sealed
+        .lab
+        .database
+        .sql(&format!("INSERT INTO t VALUES {}", more.join(",")));
     sealed.refuses(&own, "", &["own/objects: planned 210 keys, now 238"]);
     let run = sealed.warm(&own, "--plan-tolerance lots").expect(2);
     assert!(run.stderr.contains("lots"), "{}", run.stderr);
@@ -567,7 +903,10 @@ fn counts_are_the_databases_own_everywhere() {
         let plan = dir.path().join("plan");
         lab.command("dry-run --plan").arg(&plan).run().expect(0);
         // Nothing moved: no count is off by one.
-        lab.command("warmup --plan-tolerance 0 -q --plan").arg(&plan).run().expect(0);
+        lab.command("warmup --plan-tolerance 0 -q --plan")
+            .arg(&plan)
+            .run()
+            .expect(0);
         assert_eq!(lab.keys().len(), 170, "{dialect:?}");
     }
 }
@@ -581,7 +920,13 @@ fn a_plan_that_was_changed_or_is_none_is_noticed() {
     let place = sealed.plan.display().to_string();
     let plan: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(plan["strategies"][0]["keys"], 210);
-    for (old, new) in [("\"keys\": 210", "\"keys\": 21"), ("\"limit\": null", "\"limit\": 9"), ("\"refresh\"", "\"only-missing\""), ("own/texts", "own/tests"), ("\"seal\": \"sha256:", "\"seal\": \"sha256:0")] {
+    for (old, new) in [
+        ("\"keys\": 210", "\"keys\": 21"),
+        ("\"limit\": null", "\"limit\": 9"),
+        ("\"refresh\"", "\"only-missing\""),
+        ("own/texts", "own/tests"),
+        ("\"seal\": \"sha256:", "\"seal\": \"sha256:0"),
+    ] {
         assert!(text.contains(old), "{old} in {text}");
         write(&text.replacen(old, new, 1));
         sealed.refuses(&own, "", &[&place, "changed after it was sealed"]);
@@ -606,14 +951,31 @@ fn what_cannot_be_run_is_not_sealed() {
     let lab = looking::lab(Dialect::Sqlite);
     let dir = tempfile::tempdir().expect("a folder");
     let plan = dir.path().join("plan.json");
-    let seal = |definitions: &str, plan: &Path, code: i32| lab.with(definitions, "dry-run context own --plan").arg(plan).run().expect(code);
-    let broken = own(&["t"], &(strategy("t", "text", "T:{_id}", "SELECT id AS _id, v FROM t WHERE id < 0") + "min_keys = 1\n"));
+    let seal = |definitions: &str, plan: &Path, code: i32| {
+        lab.with(definitions, "dry-run context own --plan")
+            .arg(plan)
+            .run()
+            .expect(code)
+    };
+    let broken = own(
+        &["t"],
+        &(strategy(
+            "t",
+            "text",
+            "T:{_id}",
+            "SELECT id AS _id, v FROM t WHERE id < 0",
+        ) + "min_keys = 1\n"),
+    );
     let run = seal(&broken, &plan, 3);
     assert!(run.stderr.contains("not sealed"), "{}", run.stderr);
     assert!(!plan.exists());
     let nowhere = dir.path().join("no/folder/plan.json");
     let run = seal(&definitions(), &nowhere, 4);
-    assert!(run.stderr.contains("cannot write the plan to"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("cannot write the plan to"),
+        "{}",
+        run.stderr
+    );
     // No selection and no plan.
     let run = lab.command("warmup").run().expect(2);
     assert!(run.stderr.contains("--plan FILE"), "{}", run.stderr);

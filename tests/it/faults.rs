@@ -195,7 +195,10 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 /// How many keys there are, without what the tool keeps for itself.
 pub fn keys(redis: &Redis) -> u64 {
     let all: u64 = redis.cli(&["DBSIZE"]).parse().unwrap();
-    let own: u64 = redis.cli(&["EXISTS", "shopwarm:last-complete"]).parse().unwrap();
+    let own: u64 = redis
+        .cli(&["EXISTS", "shopwarm:last-complete"])
+        .parse()
+        .unwrap();
     all - own
 }
 

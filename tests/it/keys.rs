@@ -22,7 +22,12 @@ fn sorted(text: &str) -> Vec<String> {
 }
 
 /// The lists, the dry run and the run itself: the same keys, each once.
-fn agree(command: &dyn Fn(&str) -> Shopwarm, redis: &Redis, prefix: &str, why: &str) -> Vec<String> {
+fn agree(
+    command: &dyn Fn(&str) -> Shopwarm,
+    redis: &Redis,
+    prefix: &str,
+    why: &str,
+) -> Vec<String> {
     let list = sorted(&command("keys list").run().expect(0).stdout);
     let dry_run = command("dry-run --keys -o ndjson").run().expect(0);
     let mut looked: Vec<String> = objects(&dry_run.stdout)
@@ -38,7 +43,10 @@ fn agree(command: &dyn Fn(&str) -> Shopwarm, redis: &Redis, prefix: &str, why: &
     warmed.sort();
     assert_eq!(run.json()["totals"]["warmed"], warmed.len(), "{why}");
     // Keys are shown with their control characters escaped.
-    let shown: Vec<String> = warmed.iter().map(|key| key.escape_default().to_string()).collect();
+    let shown: Vec<String> = warmed
+        .iter()
+        .map(|key| key.escape_default().to_string())
+        .collect();
     assert!(warmed == shown, "{why}: keys that need no escaping");
     assert_eq!(list, warmed, "{why}: keys list");
     assert_eq!(looked, warmed, "{why}: dry-run --keys");
@@ -53,8 +61,16 @@ fn lists_and_runs_agree_on_the_shipped_definitions() {
         assert_eq!(keys.len(), 170);
         for id in SHIPPED {
             let list = lab.command("keys list --strategy").arg(id).run().expect(0);
-            let run = lab.command("dry-run -o json strategy").arg(id).run().expect(0);
-            assert_eq!(run.json()["totals"]["keys"], list.stdout.lines().count(), "{id}");
+            let run = lab
+                .command("dry-run -o json strategy")
+                .arg(id)
+                .run()
+                .expect(0);
+            assert_eq!(
+                run.json()["totals"]["keys"],
+                list.stdout.lines().count(),
+                "{id}"
+            );
         }
     }
 }
@@ -81,25 +97,40 @@ fn lists_and_runs_agree_on_a_foreign_shop() {
 #[test]
 fn a_list_can_be_narrowed() {
     let lab = Lab::shop(Dialect::Sqlite);
-    let list = |arguments: &str| lab.command("keys list --prefix s:").args(arguments).run().expect(0).stdout;
+    let list = |arguments: &str| {
+        lab.command("keys list --prefix s:")
+            .args(arguments)
+            .run()
+            .expect(0)
+            .stdout
+    };
     let count = |arguments: &str| list(arguments).lines().count();
     assert_eq!(count("--context catalog"), 100 + 4 + 11 + 1 + 1);
     assert_eq!(count("--context ordering --context identity"), 50 + 3);
-    assert_eq!(count("--strategy catalog/categories --strategy ordering/recent-orders"), 11 + 50);
+    assert_eq!(
+        count("--strategy catalog/categories --strategy ordering/recent-orders"),
+        11 + 50
+    );
     assert_eq!(count("--tag category"), 13);
     assert_eq!(count("--limit 2"), 2 + 2 + 2 + 1 + 1 + 2 + 2);
     // With the prefix or without.
     for pattern in ["Category:*", "s:Category:*", "*Category:*"] {
         assert_eq!(count(&format!("--pattern {pattern}")), 13, "{pattern}");
     }
-    assert_eq!(list("--pattern Category:l??t:[ab]ll"), "s:Category:list:all\n");
+    assert_eq!(
+        list("--pattern Category:l??t:[ab]ll"),
+        "s:Category:list:all\n"
+    );
     assert_eq!(list("--pattern nothing*"), "");
     // In the order of the run: what is worth most comes first.
     assert!(list("").starts_with("s:Product:id:"));
     let best = lab.database.query(
         "SELECT id FROM products WHERE is_active AND deleted_at IS NULL ORDER BY sales_count DESC, id DESC LIMIT 3",
     );
-    let best: String = best.lines().map(|id| format!("s:Product:id:{id}\n")).collect();
+    let best: String = best
+        .lines()
+        .map(|id| format!("s:Product:id:{id}\n"))
+        .collect();
     assert_eq!(list("--strategy catalog/hot-products --limit 3"), best);
 }
 
@@ -111,15 +142,25 @@ fn what_is_wrong_with_a_list_is_said() {
         ("--pattern a***b", &["a***b", "at character"]),
         ("--state gone", &["gone", "wrong-type"]),
         ("--context catalogue", &["catalogue", "catalog"]),
-        ("--strategy catalog/hot-product", &["did you mean", "catalog/hot-products"]),
+        (
+            "--strategy catalog/hot-product",
+            &["did you mean", "catalog/hot-products"],
+        ),
         ("--tag produkt", &["produkt"]),
-        ("--context catalog --strategy catalog/categories", &["cannot be used with"]),
+        (
+            "--context catalog --strategy catalog/categories",
+            &["cannot be used with"],
+        ),
         ("--expiring-within soon", &["soon"]),
         ("--limit 0", &["0"]),
     ] {
         let run = lab.command("keys list").args(arguments).run().expect(2);
         for word in words {
-            assert!(run.stderr.contains(word), "{arguments}: no {word} in {}", run.stderr);
+            assert!(
+                run.stderr.contains(word),
+                "{arguments}: no {word} in {}",
+                run.stderr
+            );
         }
         assert_eq!(run.stdout, "");
     }
@@ -130,7 +171,11 @@ fn a_list_can_be_piped_into_a_run() {
     for dialect in DIALECTS {
         let lab = Lab::shop(dialect);
         let list = lab.command("keys list --prefix s:").run().expect(0).stdout;
-        let run = lab.command("warmup keys - -o json --prefix s:").stdin(list.clone()).run().expect(0);
+        let run = lab
+            .command("warmup keys - -o json --prefix s:")
+            .stdin(list.clone())
+            .run()
+            .expect(0);
         assert_eq!(run.json()["totals"]["warmed"], 170, "{dialect:?}");
         assert_eq!(lab.keys(), sorted(&list), "{dialect:?}");
     }
@@ -152,7 +197,10 @@ fn of_keys(keys: &[&str]) -> (Lab, String) {
         sql += &format!("INSERT INTO t VALUES (CAST(X'{}' AS TEXT), 'v');", hex(key));
     }
     lab.database.sql(&sql);
-    let definitions = own(&["t"], &strategy("t", "text", "K:{_k}", "SELECT k AS _k, v FROM t"));
+    let definitions = own(
+        &["t"],
+        &strategy("t", "text", "K:{_k}", "SELECT k AS _k, v FROM t"),
+    );
     (lab, definitions)
 }
 
@@ -171,16 +219,27 @@ fn is_harmless(text: &str) {
 #[test]
 fn keys_of_any_characters_go_through_a_pipe_that_ends_them_with_zero() {
     let (lab, definitions) = of_keys(&ODD_KEYS);
-    let list = lab.with(&definitions, "keys list -0 --context own").run().expect(0).stdout;
+    let list = lab
+        .with(&definitions, "keys list -0 --context own")
+        .run()
+        .expect(0)
+        .stdout;
     let mut keys: Vec<&str> = list.split_terminator('\0').collect();
     keys.sort_unstable();
     let mut expected = ODD_KEYS.map(|key| format!("K:{key}"));
     expected.sort_unstable();
     assert_eq!(keys, expected);
     let run = lab.with(&definitions, "warmup keys -0 - -o json");
-    let run = run.env("SHOPWARM_EXCLUDE", SHIPPED.join(",")).stdin(list).run().expect(0);
+    let run = run
+        .env("SHOPWARM_EXCLUDE", SHIPPED.join(","))
+        .stdin(list)
+        .run()
+        .expect(0);
     assert_eq!(run.json()["totals"]["warmed"], 5);
-    let there: Vec<String> = dump(&lab.redis).into_keys().filter(|key| key.starts_with("K:")).collect();
+    let there: Vec<String> = dump(&lab.redis)
+        .into_keys()
+        .filter(|key| key.starts_with("K:"))
+        .collect();
     assert_eq!(there, expected);
 }
 
@@ -203,7 +262,9 @@ fn odd_keys_are_shown_escaped_and_shortened() {
         "verify context own",
         "keys get K:two\nlines",
     ] {
-        let mut command = lab.with(&definitions, "--color never").env("CACHE_URL", lab.redis.url());
+        let mut command = lab
+            .with(&definitions, "--color never")
+            .env("CACHE_URL", lab.redis.url());
         for word in arguments.split(' ') {
             command = command.arg(word);
         }
@@ -214,13 +275,25 @@ fn odd_keys_are_shown_escaped_and_shortened() {
         let size = run.stdout.len() + run.stderr.len();
         assert!(size < 20_000, "{arguments}: {size} bytes");
     }
-    let run = lab.with(&definitions, "keys list --context own").run().expect(0);
+    let run = lab
+        .with(&definitions, "keys list --context own")
+        .run()
+        .expect(0);
     assert!(run.stdout.contains("K:two\\nlines\n"), "{}", run.stdout);
     assert!(run.stdout.contains("… (1000002 bytes)\n"));
     // Who would pipe these lines on must know.
-    assert!(run.stderr.contains("5 keys cannot be shown as they are; -0"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("5 keys cannot be shown as they are; -0"),
+        "{}",
+        run.stderr
+    );
     // An argument cannot be longer.
-    let run = lab.with(&definitions, "keys get").arg(format!("K:{}", &long[..100_000])).run().expect(3);
+    let run = lab
+        .with(&definitions, "keys get")
+        .arg(format!("K:{}", &long[..100_000]))
+        .run()
+        .expect(3);
     assert!(run.stdout.len() + run.stderr.len() < 20_000);
 }
 
@@ -231,41 +304,74 @@ fn every_form_says_the_same() {
     let planned = planned("");
     let stood = dump(&lab.redis);
     let expected = classes(&planned, &stood, 3_600_000);
-    let list = |form: &str| lab.with(&looking::definitions(), "keys list --context own --cached -o").arg(form).run().expect(0).stdout;
+    let list = |form: &str| {
+        lab.with(
+            &looking::definitions(),
+            "keys list --context own --cached -o",
+        )
+        .arg(form)
+        .run()
+        .expect(0)
+        .stdout
+    };
 
     let lines = objects(&list("ndjson"));
     let whole: Value = serde_json::from_str(&list("json")).expect("JSON");
     assert_eq!(whole["total"], lines.len());
     let states = |lines: &[Value]| -> BTreeMap<String, String> {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
-        lines.iter().map(|line| (text(&line["key"]), text(&line["state"]))).collect()
+        lines
+            .iter()
+            .map(|line| (text(&line["key"]), text(&line["state"])))
+            .collect()
     };
-    let wanted: BTreeMap<String, String> = expected.iter().map(|(k, c)| (k.clone(), (*c).to_owned())).collect();
+    let wanted: BTreeMap<String, String> = expected
+        .iter()
+        .map(|(k, c)| (k.clone(), (*c).to_owned()))
+        .collect();
     assert_eq!(states(&lines), wanted);
     assert_eq!(states(whole["keys"].as_array().expect("a list")), wanted);
 
     let mut csv = csv_rows(&list("csv"));
-    assert_eq!(csv.remove(0), ["strategy", "key", "state", "ttl_seconds", "bytes", "type"]);
-    let csv: BTreeMap<String, String> = csv.into_iter().map(|row| (row[1].clone(), row[2].replace('-', "_"))).collect();
+    assert_eq!(
+        csv.remove(0),
+        ["strategy", "key", "state", "ttl_seconds", "bytes", "type"]
+    );
+    let csv: BTreeMap<String, String> = csv
+        .into_iter()
+        .map(|row| (row[1].clone(), row[2].replace('-', "_")))
+        .collect();
     assert_eq!(csv, wanted);
     for (form, head) in [("table", 1), ("markdown", 2)] {
         let text = list(form);
         assert_eq!(text.lines().count(), head + wanted.len(), "{form}");
         for (key, class) in &wanted {
             let state = class.replace('_', "-");
-            assert!(text.lines().any(|line| line.contains(&state) && line.split([' ', '|']).any(|word| word == key)), "{form}: {key} {state}");
+            assert!(
+                text.lines()
+                    .any(|line| line.contains(&state)
+                        && line.split([' ', '|']).any(|word| word == key)),
+                "{form}: {key} {state}"
+            );
         }
     }
 
     for line in &lines {
         let key = line["key"].as_str().expect("a text");
         let Some(stood) = stood.get(key) else {
-            assert_eq!((&line["ttl_seconds"], &line["stored_as"]), (&Value::Null, &Value::Null));
+            assert_eq!(
+                (&line["ttl_seconds"], &line["stored_as"]),
+                (&Value::Null, &Value::Null)
+            );
             continue;
         };
         assert_eq!(line["stored_as"], stood.kind, "{line}");
         let ttl = line["ttl_seconds"].as_i64().expect("a number");
-        let (least, most) = if stood.ttl < 0 { (-1, -1) } else { (stood.ttl / 1000 - 60, stood.ttl / 1000) };
+        let (least, most) = if stood.ttl < 0 {
+            (-1, -1)
+        } else {
+            (stood.ttl / 1000 - 60, stood.ttl / 1000)
+        };
         assert!((least..=most).contains(&ttl), "{line} {stood:?}");
         if let Value::String(text) = &stood.value {
             if stood.kind == "string" {
@@ -276,7 +382,9 @@ fn every_form_says_the_same() {
 }
 
 fn csv_rows(text: &str) -> Vec<Vec<String>> {
-    let rows = text.lines().map(|line| line.split(',').map(str::to_owned).collect());
+    let rows = text
+        .lines()
+        .map(|line| line.split(',').map(str::to_owned).collect());
     rows.collect()
 }
 
@@ -286,18 +394,38 @@ fn states_filter_a_list() {
         let lab = looking::lab(dialect);
         spread(&lab.redis, "p:");
         let expected = classes(&planned("p:"), &dump(&lab.redis), 3_600_000);
-        for state in ["missing", "different", "expiring", "wrong-type", "identical"] {
+        for state in [
+            "missing",
+            "different",
+            "expiring",
+            "wrong-type",
+            "identical",
+        ] {
             let list = format!("keys list --context own --prefix p: --state {state}");
             let list = lab.with(&looking::definitions(), &list).run().expect(0);
             let class = state.replace('-', "_");
-            let mut wanted: Vec<String> = expected.iter().filter(|(_, c)| **c == class).map(|(k, _)| k.clone()).collect();
+            let mut wanted: Vec<String> = expected
+                .iter()
+                .filter(|(_, c)| **c == class)
+                .map(|(k, _)| k.clone())
+                .collect();
             wanted.sort();
             assert!(!wanted.is_empty(), "{state}");
             assert_eq!(sorted(&list.stdout), wanted, "{dialect:?} {state}");
         }
-        let both = "keys list --context own --prefix p: --state missing,wrong-type --expiring-within 1s";
-        let both = lab.with(&looking::definitions(), both).run().expect(0).stdout.lines().count();
-        let wanted = expected.values().filter(|c| ["missing", "wrong_type"].contains(*c)).count();
+        let both =
+            "keys list --context own --prefix p: --state missing,wrong-type --expiring-within 1s";
+        let both = lab
+            .with(&looking::definitions(), both)
+            .run()
+            .expect(0)
+            .stdout
+            .lines()
+            .count();
+        let wanted = expected
+            .values()
+            .filter(|c| ["missing", "wrong_type"].contains(*c))
+            .count();
         assert_eq!(both, wanted);
     }
 }
@@ -351,7 +479,10 @@ fn memory_does_not_grow_with_the_list() {
     let lab = Lab::empty(Dialect::Sqlite);
     let numbers = "WITH RECURSIVE s(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM s WHERE id < 1000000) \
                    SELECT id AS _id, 'v' AS v FROM s";
-    let definitions = own(&["t"], &strategy("t", "text", "Key:of:some:length:{_id}", numbers));
+    let definitions = own(
+        &["t"],
+        &strategy("t", "text", "Key:of:some:length:{_id}", numbers),
+    );
     let mut child = lab.with(&definitions, "keys list --context own").start();
     let out = BufReader::new(child.stdout.take().expect("piped"));
     let status = format!("/proc/{}/status", child.id());
@@ -378,7 +509,11 @@ fn memory_does_not_grow_with_the_list() {
 }
 
 fn get(lab: &Lab, key: &str) -> Value {
-    lab.with(&looking::definitions(), "keys get -o json").arg(key).run().expect(0).json()
+    lab.with(&looking::definitions(), "keys get -o json")
+        .arg(key)
+        .run()
+        .expect(0)
+        .json()
 }
 
 #[test]
@@ -395,9 +530,15 @@ fn a_key_is_shown_with_what_the_database_would_give() {
         assert_eq!(shown["cached"]["bytes"], old.len());
         let ttl = shown["cached"]["ttl_seconds"].as_u64().expect("a number");
         assert!((540..=600).contains(&ttl), "{ttl}");
-        assert_eq!(shown["cached"]["value"], json!({ "id": 1, "v": "old", "extra": [1] }));
+        assert_eq!(
+            shown["cached"]["value"],
+            json!({ "id": 1, "v": "old", "extra": [1] })
+        );
         let planned = planned("");
-        assert_eq!(shown["database"]["value"], planned["O:1"].value, "{dialect:?}");
+        assert_eq!(
+            shown["database"]["value"], planned["O:1"].value,
+            "{dialect:?}"
+        );
         assert_eq!(
             shown["differences"],
             json!([
@@ -408,7 +549,10 @@ fn a_key_is_shown_with_what_the_database_would_give() {
 
         redis.cli(&["HSET", "H:2", "id", "2", "v", "old"]);
         let shown = get(&lab, "H:2");
-        assert_eq!((&shown["state"], &shown["cached"]["type"]), (&json!("different"), &json!("hash")));
+        assert_eq!(
+            (&shown["state"], &shown["cached"]["type"]),
+            (&json!("different"), &json!("hash"))
+        );
         assert_eq!(shown["cached"]["ttl_seconds"], -1);
         assert_eq!(shown["differences"][0]["field"], "v");
         assert_eq!(shown["database"]["value"], planned["H:2"].value);
@@ -417,17 +561,29 @@ fn a_key_is_shown_with_what_the_database_would_give() {
         assert_eq!(get(&lab, "T:3")["state"], "identical");
         redis.cli(&["RPUSH", "L:4", "a"]);
         let shown = get(&lab, "L:4");
-        assert_eq!((&shown["state"], &shown["cached"]["type"]), (&json!("wrong_type"), &json!("list")));
+        assert_eq!(
+            (&shown["state"], &shown["cached"]["type"]),
+            (&json!("wrong_type"), &json!("list"))
+        );
         let shown = get(&lab, "L:5");
-        assert_eq!((&shown["state"], &shown["cached"]), (&json!("missing"), &Value::Null));
+        assert_eq!(
+            (&shown["state"], &shown["cached"]),
+            (&json!("missing"), &Value::Null)
+        );
         assert_eq!(shown["database"]["value"], planned["L:5"].value);
         redis.cli(&["SET", "O:9999", "{}"]);
         assert_eq!(get(&lab, "O:9999")["state"], "orphan");
         redis.cli(&["SET", "else:1", "x"]);
         let shown = get(&lab, "else:1");
-        assert_eq!((&shown["strategy"], &shown["database"]), (&Value::Null, &Value::Null));
+        assert_eq!(
+            (&shown["strategy"], &shown["database"]),
+            (&Value::Null, &Value::Null)
+        );
 
-        let nowhere = lab.with(&looking::definitions(), "keys get O:8888 -o json").run().expect(3);
+        let nowhere = lab
+            .with(&looking::definitions(), "keys get O:8888 -o json")
+            .run()
+            .expect(3);
         assert_eq!(nowhere.json()["state"], "nowhere");
     }
 }
@@ -436,8 +592,15 @@ fn a_key_is_shown_with_what_the_database_would_give() {
 fn a_key_may_be_given_with_its_prefix_or_without() {
     let lab = looking::lab(Dialect::Sqlite);
     for key in ["p:O:1", "O:1"] {
-        let shown = lab.with(&looking::definitions(), "keys get --prefix p: -o json").arg(key).run().expect(0);
-        assert_eq!((&shown.json()["key"], &shown.json()["state"]), (&json!("p:O:1"), &json!("missing")));
+        let shown = lab
+            .with(&looking::definitions(), "keys get --prefix p: -o json")
+            .arg(key)
+            .run()
+            .expect(0);
+        assert_eq!(
+            (&shown.json()["key"], &shown.json()["state"]),
+            (&json!("p:O:1"), &json!("missing"))
+        );
     }
 }
 
@@ -446,18 +609,39 @@ fn the_raw_bytes_of_a_key_come_alone() {
     let lab = looking::lab(Dialect::Sqlite);
     let value = "{\"id\": 1,\t\"v\": \"\\u00e9\u{1b}é\"}\n\n";
     lab.redis.cli(&["SET", "O:1", value]);
-    let raw = |key: &str, code: i32| lab.with(&looking::definitions(), "keys get --raw").arg(key).run().expect(code);
+    let raw = |key: &str, code: i32| {
+        lab.with(&looking::definitions(), "keys get --raw")
+            .arg(key)
+            .run()
+            .expect(code)
+    };
     assert_eq!(raw("O:1", 0).stdout, value);
     let nothing = raw("O:2", 3);
     assert_eq!(nothing.stdout, "");
-    assert!(nothing.stderr.contains("holds nothing"), "{}", nothing.stderr);
+    assert!(
+        nothing.stderr.contains("holds nothing"),
+        "{}",
+        nothing.stderr
+    );
 
     let embedded = Embedded::new();
-    embedded.on(lab.with(&looking::definitions(), "warmup context own -q")).run().expect(0);
-    let raw = embedded.on(lab.with(&looking::definitions(), "keys get --raw T:1")).run().expect(0);
-    assert_eq!(raw.stdout, planned("")["T:1"].value.as_str().expect("a text"));
+    embedded
+        .on(lab.with(&looking::definitions(), "warmup context own -q"))
+        .run()
+        .expect(0);
+    let raw = embedded
+        .on(lab.with(&looking::definitions(), "keys get --raw T:1"))
+        .run()
+        .expect(0);
+    assert_eq!(
+        raw.stdout,
+        planned("")["T:1"].value.as_str().expect("a text")
+    );
     // Without a database: what is cached alone.
-    let raw = shopwarm("keys get --raw O:1").cache(lab.redis.url()).run().expect(0);
+    let raw = shopwarm("keys get --raw O:1")
+        .cache(lab.redis.url())
+        .run()
+        .expect(0);
     assert_eq!(raw.stdout, value);
 }
 
@@ -468,13 +652,28 @@ fn a_terminal_sees_differences_in_colours() {
     let (_dir, file) = crate::shopwarm::file("own.toml", &definitions);
     let terminal = Terminal::new(120, 40);
     let arguments = format!("keys get K:1 --contexts {}", file.display());
-    terminal.type_line(&terminal::command(&arguments, &lab.database.url(), &lab.redis.url()));
+    terminal.type_line(&terminal::command(
+        &arguments,
+        &lab.database.url(),
+        &lab.redis.url(),
+    ));
     terminal.wait_for("exit=0");
     let screen = terminal.tmux(&["capture-pane", "-p", "-e"]);
-    let has = |colour: &str, text: &str| screen.lines().any(|line| line.contains(colour) && line.contains(text));
+    let has = |colour: &str, text: &str| {
+        screen
+            .lines()
+            .any(|line| line.contains(colour) && line.contains(text))
+    };
     assert!(has("\x1b[31m", "- \"old"), "{screen:?}");
     assert!(has("\x1b[32m", "+ \"v\""), "{screen:?}");
     assert!(!screen.contains("\x1b[5m"), "{screen:?}");
-    let piped = lab.with(&definitions, "keys get K:1").run().expect(0).stdout;
-    assert!(piped.contains("- \"old") && !piped.contains('\x1b'), "{piped}");
+    let piped = lab
+        .with(&definitions, "keys get K:1")
+        .run()
+        .expect(0)
+        .stdout;
+    assert!(
+        piped.contains("- \"old") && !piped.contains('\x1b'),
+        "{piped}"
+    );
 }

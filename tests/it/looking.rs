@@ -61,7 +61,12 @@ pub fn definitions() -> String {
             "priority = 40\norder_by = \"id\"\n".to_owned(),
             strategy("texts", "text", "T:{_id}", "SELECT id AS _id, v FROM t"),
             "priority = 30\norder_by = \"_id\"\n".to_owned(),
-            strategy("hashes", "hash", "H:{_id}", "SELECT id AS _id, id, v FROM t"),
+            strategy(
+                "hashes",
+                "hash",
+                "H:{_id}",
+                "SELECT id AS _id, id, v FROM t",
+            ),
             "priority = 20\norder_by = \"_id\"\n".to_owned(),
             strategy("lists", "list", "L:{_g}", "SELECT g AS _g, id, v FROM t"),
             "priority = 10\norder_by = \"id\"\n".to_owned(),
@@ -121,9 +126,12 @@ pub fn planned(prefix: &str) -> BTreeMap<String, Planned> {
 
 /// As Python's `json.dumps` writes them: spaces, and \u for what is not ASCII.
 pub fn python_dumps(values: &[&Value]) -> Vec<String> {
-    let program = "import json, sys; print(json.dumps([json.dumps(v) for v in json.loads(sys.argv[1])]))";
+    let program =
+        "import json, sys; print(json.dumps([json.dumps(v) for v in json.loads(sys.argv[1])]))";
     let input = serde_json::to_string(values).expect("JSON");
-    let output = Command::new("python3").args(["-c", program, &input]).output();
+    let output = Command::new("python3")
+        .args(["-c", program, &input])
+        .output();
     let output = output.expect("python3");
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).expect("a list of texts")
@@ -131,7 +139,8 @@ pub fn python_dumps(values: &[&Value]) -> Vec<String> {
 
 /// Runs many commands at once.
 pub fn commands(redis: &Redis, commands: &[Vec<String>]) {
-    let script = "for _, c in ipairs(cjson.decode(ARGV[1])) do redis.call(unpack(c)) end return 'done'";
+    let script =
+        "for _, c in ipairs(cjson.decode(ARGV[1])) do redis.call(unpack(c)) end return 'done'";
     // A command line has its limits.
     for some in commands.chunks(400) {
         let some = serde_json::to_string(some).expect("JSON");
@@ -228,7 +237,8 @@ pub fn classes(
     dump: &Dump,
     within_ms: i64,
 ) -> BTreeMap<String, &'static str> {
-    let class = |(key, planned): (&String, _)| (key.clone(), class(planned, dump.get(key), within_ms));
+    let class =
+        |(key, planned): (&String, _)| (key.clone(), class(planned, dump.get(key), within_ms));
     planned.iter().map(class).collect()
 }
 
@@ -299,7 +309,9 @@ impl Embedded {
         let output = Command::new("sqlite3").arg(&self.file).arg(sql).output();
         let output = output.expect("sqlite3; scripts/test installs it");
         assert!(output.status.success(), "{output:?}");
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned()
     }
 
     /// Everything that stands in it, read by SQLite's own shell.

@@ -15,7 +15,12 @@ fn definitions() -> String {
         &[
             strategy("t", "object", "K:{id}", "SELECT id, v FROM t"),
             "priority = 9\n".to_owned(),
-            strategy("u", "text", "U:{_id}", "SELECT id AS _id, v FROM t WHERE id <= 5"),
+            strategy(
+                "u",
+                "text",
+                "U:{_id}",
+                "SELECT id AS _id, v FROM t WHERE id <= 5",
+            ),
         ]
         .concat(),
     )
@@ -23,18 +28,24 @@ fn definitions() -> String {
 
 fn lab(dialect: Dialect, rows: i64) -> Lab {
     let lab = Lab::empty(dialect);
-    lab.database.sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(20))");
+    lab.database
+        .sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(20))");
     fill(&lab, rows);
     lab
 }
 
 fn fill(lab: &Lab, rows: i64) {
     let rows: Vec<String> = (1..=rows).map(|n| format!("({n}, 'v{n}')")).collect();
-    lab.database.sql(&format!("DELETE FROM t; INSERT INTO t VALUES {}", rows.join(",")));
+    lab.database.sql(&format!(
+        "DELETE FROM t; INSERT INTO t VALUES {}",
+        rows.join(",")
+    ));
 }
 
 fn warm(lab: &Lab, arguments: &str) -> Finished {
-    lab.with(&definitions(), "warmup context own -o json").args(arguments).run()
+    lab.with(&definitions(), "warmup context own -o json")
+        .args(arguments)
+        .run()
 }
 
 fn remembered(redis: &Redis, prefix: &str) -> Value {
@@ -51,7 +62,10 @@ fn a_strategy_that_shrinks_too_much_writes_nothing() {
     for dialect in DIALECTS {
         let lab = lab(dialect, 100);
         warm(&lab, "--prefix p: --max-shrink 50%").expect(0);
-        assert_eq!(remembered(&lab.redis, "p:"), json!({ "own/t": "100", "own/u": "5" }));
+        assert_eq!(
+            remembered(&lab.redis, "p:"),
+            json!({ "own/t": "100", "own/u": "5" })
+        );
         // Half of them is what is allowed.
         fill(&lab, 50);
         warm(&lab, "--prefix p: --max-shrink 50%").expect(0);
@@ -59,15 +73,34 @@ fn a_strategy_that_shrinks_too_much_writes_nothing() {
 
         fill(&lab, 24);
         lab.redis.cli(&["FLUSHDB"]);
-        lab.redis.cli(&["HSET", "p:shopwarm:last-complete", "own/t", "50", "own/u", "5"]);
+        lab.redis.cli(&[
+            "HSET",
+            "p:shopwarm:last-complete",
+            "own/t",
+            "50",
+            "own/u",
+            "5",
+        ]);
         let run = warm(&lab, "--prefix p: --max-shrink 50%").expect(3);
         let [t, u] = ["own/t", "own/u"].map(|id| run.strategy(id));
-        assert_eq!((&t["status"], &u["status"]), (&json!("failed"), &json!("completed")));
+        assert_eq!(
+            (&t["status"], &u["status"]),
+            (&json!("failed"), &json!("completed"))
+        );
         let error = t["error"].as_str().expect("a text");
-        assert!(error.contains("24 keys, 50 in the last complete run"), "{error}");
-        assert!(dump(&lab.redis).keys().all(|key| !key.starts_with("p:K:")), "{dialect:?}");
+        assert!(
+            error.contains("24 keys, 50 in the last complete run"),
+            "{error}"
+        );
+        assert!(
+            dump(&lab.redis).keys().all(|key| !key.starts_with("p:K:")),
+            "{dialect:?}"
+        );
         // What failed keeps its last count, so that the next run fails too.
-        assert_eq!(remembered(&lab.redis, "p:"), json!({ "own/t": "50", "own/u": "5" }));
+        assert_eq!(
+            remembered(&lab.redis, "p:"),
+            json!({ "own/t": "50", "own/u": "5" })
+        );
         warm(&lab, "--prefix p: --max-shrink 50%").expect(3);
         // Another prefix, another shop; a wider limit; none.
         warm(&lab, "--prefix q: --max-shrink 50%").expect(0);
@@ -84,16 +117,25 @@ fn a_shrunken_strategy_leaves_the_old_values() {
     let lab = lab(Dialect::Sqlite, 20);
     warm(&lab, "").expect(0);
     let before = dump(&lab.redis);
-    lab.database.sql("UPDATE t SET v = 'new'; DELETE FROM t WHERE id > 6");
+    lab.database
+        .sql("UPDATE t SET v = 'new'; DELETE FROM t WHERE id > 6");
     warm(&lab, "--max-shrink 10 --stop-on-error").expect(3);
-    let values = |dump: crate::looking::Dump| -> Vec<(String, Value)> { dump.into_iter().map(|(k, s)| (k, s.value)).collect() };
+    let values = |dump: crate::looking::Dump| -> Vec<(String, Value)> {
+        dump.into_iter().map(|(k, s)| (k, s.value)).collect()
+    };
     assert_eq!(values(dump(&lab.redis)), values(before));
 }
 
 #[test]
 fn the_embedded_cache_remembers_likewise() {
     let (lab, embedded) = (lab(Dialect::Sqlite, 40), Embedded::new());
-    let warm = |arguments: &str| embedded.on(lab.with(&definitions(), "warmup context own -o json").args(arguments)).run();
+    let warm = |arguments: &str| {
+        embedded
+            .on(lab
+                .with(&definitions(), "warmup context own -o json")
+                .args(arguments))
+            .run()
+    };
     warm("").expect(0);
     let own = &embedded.dump()["shopwarm:last-complete"];
     assert_eq!((own.kind.as_str(), own.ttl), ("hash", -1));
@@ -103,7 +145,10 @@ fn the_embedded_cache_remembers_likewise() {
     let run = warm("--max-shrink 50%").expect(3);
     assert_eq!(run.strategy("own/t")["status"], "failed");
     assert!(embedded.dump().keys().all(|key| !key.starts_with("K:")));
-    assert_eq!(embedded.dump()["shopwarm:last-complete"].value["own/t"], "40");
+    assert_eq!(
+        embedded.dump()["shopwarm:last-complete"].value["own/t"],
+        "40"
+    );
 }
 
 /// A part of a selection, or one that failed, is no measure of a whole one.
@@ -112,16 +157,24 @@ fn only_complete_runs_are_remembered() {
     let lab = lab(Dialect::Sqlite, 30);
     warm(&lab, "--limit 3").expect(0);
     assert_eq!(remembered(&lab.redis, ""), Value::Null);
-    lab.with(&definitions(), "warmup strategy own/u -q").run().expect(0);
+    lab.with(&definitions(), "warmup strategy own/u -q")
+        .run()
+        .expect(0);
     assert_eq!(remembered(&lab.redis, ""), json!({ "own/u": "5" }));
     warm(&lab, "").expect(0);
     assert_eq!(remembered(&lab.redis, "")["own/t"], "30");
-    for command in ["dry-run context own -q", "verify context own -q", "keys list --context own --cached"] {
+    for command in [
+        "dry-run context own -q",
+        "verify context own -q",
+        "keys list --context own --cached",
+    ] {
         lab.redis.cli(&["DEL", "shopwarm:last-complete"]);
         lab.with(&definitions(), command).run().expect(0);
         assert_eq!(remembered(&lab.redis, ""), Value::Null, "{command}");
     }
-    lab.with(&definitions(), "warmup keys K:1 -q").run().expect(0);
+    lab.with(&definitions(), "warmup keys K:1 -q")
+        .run()
+        .expect(0);
     assert_eq!(remembered(&lab.redis, ""), Value::Null);
     // A limited run is measured by its limit.
     warm(&lab, "").expect(0);
@@ -133,10 +186,20 @@ fn only_complete_runs_are_remembered() {
 #[test]
 fn a_cache_that_does_not_tell_the_last_counts_is_warmed_all_the_same() {
     let lab = lab(Dialect::Sqlite, 10);
-    lab.redis.cli(&["ACL", "SETUSER", "one", "on", ">hunter2", "~K:*", "~U:*", "+@all"]);
+    lab.redis.cli(&[
+        "ACL", "SETUSER", "one", "on", ">hunter2", "~K:*", "~U:*", "+@all",
+    ]);
     let url = lab.redis.url().replace("//", "//one:hunter2@");
-    let run = lab.with(&definitions(), "warmup context own --max-shrink 50%").cache(url).run().expect(0);
-    assert!(run.stdout.contains("cannot be read") && run.stdout.contains("--max-shrink"), "{}", run.stdout);
+    let run = lab
+        .with(&definitions(), "warmup context own --max-shrink 50%")
+        .cache(url)
+        .run()
+        .expect(0);
+    assert!(
+        run.stdout.contains("cannot be read") && run.stdout.contains("--max-shrink"),
+        "{}",
+        run.stdout
+    );
     assert_eq!(lab.keys().len(), 15);
 }
 
@@ -150,7 +213,11 @@ fn another_shape_is_a_warning_or_a_failure() {
         theirs();
         let warned = warm(&lab, "").expect(0);
         let warnings = warned.json().to_string();
-        for word in ["`id` is a text and would be a number", "`title` would be gone", "`v` would be new"] {
+        for word in [
+            "`id` is a text and would be a number",
+            "`title` would be gone",
+            "`v` would be new",
+        ] {
             assert!(warnings.contains(word), "no {word} in {warnings}");
         }
         assert_eq!(lab.get("K:7"), "{\"id\":7,\"v\":\"v7\"}");
@@ -159,13 +226,26 @@ fn another_shape_is_a_warning_or_a_failure() {
         theirs();
         let failed = warm(&lab, "--shape fail").expect(3);
         let [t, u] = ["own/t", "own/u"].map(|id| failed.strategy(id));
-        assert_eq!((&t["status"], &t["total"], &u["status"]), (&json!("failed"), &json!(0), &json!("completed")));
-        assert!(t["error"].as_str().expect("a text").contains("`title` would be gone"), "{t:#}");
+        assert_eq!(
+            (&t["status"], &t["total"], &u["status"]),
+            (&json!("failed"), &json!(0), &json!("completed"))
+        );
+        assert!(
+            t["error"]
+                .as_str()
+                .expect("a text")
+                .contains("`title` would be gone"),
+            "{t:#}"
+        );
         assert_eq!(lab.get("K:7"), THEIRS);
         assert_eq!(lab.keys().len(), 5 + 1, "nothing of it is written");
 
         let off = warm(&lab, "--shape off").expect(0);
-        assert!(!off.json().to_string().contains("would be"), "{}", off.stdout);
+        assert!(
+            !off.json().to_string().contains("would be"),
+            "{}",
+            off.stdout
+        );
         assert_eq!(lab.get("K:7"), "{\"id\":7,\"v\":\"v7\"}");
     }
 }
@@ -174,7 +254,8 @@ fn another_shape_is_a_warning_or_a_failure() {
 #[test]
 fn the_same_shape_is_written_over_in_silence() {
     let lab = lab(Dialect::Sqlite, 30);
-    lab.redis.cli(&["SET", "K:3", "{ \"v\" : \"\\u00fc\", \"id\" : 3.0 }"]);
+    lab.redis
+        .cli(&["SET", "K:3", "{ \"v\" : \"\\u00fc\", \"id\" : 3.0 }"]);
     lab.redis.cli(&["SET", "K:4", "{\"id\": 4, \"v\": null}"]);
     lab.redis.cli(&["SET", "U:1", "any text"]);
     let run = warm(&lab, "--shape fail").expect(0);
@@ -191,7 +272,11 @@ fn another_type_is_another_shape() {
     lab.redis.cli(&["SET", "K:9", "no JSON"]);
     let run = warm(&lab, "--shape fail").expect(3);
     let error = |id: &str| run.strategy(id)["error"].to_string();
-    assert!(error("own/u").contains("a list stands where a string goes"), "{}", error("own/u"));
+    assert!(
+        error("own/u").contains("a list stands where a string goes"),
+        "{}",
+        error("own/u")
+    );
     assert!(error("own/t").contains("no JSON"), "{}", error("own/t"));
     assert_eq!(lab.redis.cli(&["TYPE", "U:2"]), "list");
     assert_eq!(lab.keys(), ["K:9", "U:2"]);
@@ -200,17 +285,42 @@ fn another_type_is_another_shape() {
 #[test]
 fn a_hash_has_the_shape_of_its_fields_and_so_in_the_embedded_cache() {
     let (lab, embedded) = (lab(Dialect::Sqlite, 10), Embedded::new());
-    let hash = |column: &str| own(&["t"], &strategy("h", "hash", "H:{_id}", &format!("SELECT id AS _id, id, v AS {column} FROM t")));
+    let hash = |column: &str| {
+        own(
+            &["t"],
+            &strategy(
+                "h",
+                "hash",
+                "H:{_id}",
+                &format!("SELECT id AS _id, id, v AS {column} FROM t"),
+            ),
+        )
+    };
     for url in [lab.redis.url(), embedded.url()] {
-        let warm = |column: &str, arguments: &str| lab.with(&hash(column), "warmup context own -o json").args(arguments).cache(&url).run();
+        let warm = |column: &str, arguments: &str| {
+            lab.with(&hash(column), "warmup context own -o json")
+                .args(arguments)
+                .cache(&url)
+                .run()
+        };
         warm("v", "--shape fail").expect(0);
         lab.database.sql("UPDATE t SET v = 'other'");
         warm("v", "--shape fail").expect(0);
         let run = warm("w", "--shape fail").expect(3);
         let error = run.strategy("own/h")["error"].to_string();
-        assert!(error.contains("`v` would be gone") && error.contains("`w` would be new"), "{error}");
-        let raw = lab.with(&hash("v"), "keys get --raw H:1").cache(&url).run().expect(0);
-        assert_eq!(serde_json::from_str::<Value>(&raw.stdout).expect("JSON"), json!({ "id": "1", "v": "other" }));
+        assert!(
+            error.contains("`v` would be gone") && error.contains("`w` would be new"),
+            "{error}"
+        );
+        let raw = lab
+            .with(&hash("v"), "keys get --raw H:1")
+            .cache(&url)
+            .run()
+            .expect(0);
+        assert_eq!(
+            serde_json::from_str::<Value>(&raw.stdout).expect("JSON"),
+            json!({ "id": "1", "v": "other" })
+        );
         lab.database.sql("UPDATE t SET v = 'v'");
     }
 }
@@ -219,9 +329,16 @@ fn a_hash_has_the_shape_of_its_fields_and_so_in_the_embedded_cache() {
 fn values_that_may_not_be_read_are_written_unless_shape_is_to_hold() {
     let lab = lab(Dialect::Sqlite, 10);
     lab.redis.cli(&["SET", "K:7", THEIRS]);
-    lab.redis.cli(&["ACL", "SETUSER", "writer", "on", ">hunter2", "~*", "+set", "+hset", "+ping"]);
+    lab.redis.cli(&[
+        "ACL", "SETUSER", "writer", "on", ">hunter2", "~*", "+set", "+hset", "+ping",
+    ]);
     let url = lab.redis.url().replace("//", "//writer:hunter2@");
-    let warm = |arguments: &str| lab.with(&definitions(), "warmup context own -o json").args(arguments).cache(&url).run();
+    let warm = |arguments: &str| {
+        lab.with(&definitions(), "warmup context own -o json")
+            .args(arguments)
+            .cache(&url)
+            .run()
+    };
     warm("").expect(0);
     assert_eq!(lab.keys().len(), 15);
 }
