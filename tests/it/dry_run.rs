@@ -382,6 +382,100 @@ fn keys_of_strategies_that_are_not_asked_about_are_no_orphans() {
     assert_eq!(keys_in(&run, "orphan"), set(&["C:3", "C:other:5"]));
 }
 
+/// Rows that a limit leaves out are rows; what the database takes for equal is not the same key.
+#[test]
+fn a_key_that_a_limit_leaves_out_is_no_orphan() {
+    for dialect in DIALECTS {
+        let lab = Lab::shop(dialect);
+        lab.command("warmup all -q").run().expect(0);
+        let ids = |which: &str| {
+            let sql = format!("SELECT id FROM products WHERE {which} ORDER BY sales_count, id");
+            let ids = lab.database.query(&sql);
+            let first = ids.lines().next().expect("a product");
+            format!("Product:id:{first}")
+        };
+        let [worst, deleted] =
+            ["is_active AND deleted_at IS NULL", "deleted_at IS NOT NULL"].map(ids);
+        assert!(!lab.keys().contains(&worst));
+        let upper = "Product:id:PROD-0011";
+        for key in [
+            &worst,
+            &deleted,
+            upper,
+            "Product:id:prod-0011 ",
+            "Category:tree:other",
+        ] {
+            lab.redis.cli(&["SET", key, "x"]);
+        }
+        // A key that is no text is of no template.
+        lab.redis.cli(&[
+            "EVAL",
+            "redis.call('SET', 'Product:id:\\255\\254', 'x')",
+            "0",
+        ]);
+        let run = lab
+            .command("dry-run -o ndjson --orphans --keys")
+            .run()
+            .expect(0);
+        let expected = set(&[&deleted, upper, "Product:id:prod-0011 "]);
+        assert_eq!(keys_in(&run, "orphan"), expected, "{dialect:?}");
+    }
+}
+
+#[test]
+fn numbers_are_the_same_key_only_as_they_are_written() {
+    for dialect in DIALECTS {
+        let lab = looking::lab(dialect);
+        let others = [
+            "O:007",
+            "O:+7",
+            "O:7.0",
+            "O:7 ",
+            "O:7a",
+            "O:99999999999999999999",
+            "O:-7",
+            "O:'",
+        ];
+        lab.redis.cli(&["SET", "O:7", "x"]);
+        for key in others {
+            lab.redis.cli(&["SET", key, "x"]);
+        }
+        let run = with_keys(&lab, "--orphans");
+        assert_eq!(keys_in(&run, "orphan"), set(&others), "{dialect:?}");
+    }
+}
+
+#[test]
+fn keys_and_report_are_one_document() {
+    let lab = looking::lab(Dialect::Sqlite);
+    spread(&lab.redis, "");
+    lab.redis.cli(&["SET", "O:9999", "x"]);
+    let keys = planned("").len();
+    let run = |form: &str| {
+        lab.with(&definitions(), "dry-run context own --orphans --keys -o")
+            .arg(form)
+            .run()
+            .expect(0)
+    };
+    let whole = run("json").json();
+    assert_eq!(whole["total"], keys + 1);
+    assert_eq!(whole["keys"].as_array().map(Vec::len), Some(keys + 1));
+    assert_eq!(whole["report"]["totals"]["keys"], keys);
+    let lines = objects(&run("ndjson").stdout);
+    let types = |name: &str| lines.iter().filter(|line| line["type"] == name).count();
+    assert_eq!(
+        [types("key"), types("strategy"), types("run")],
+        [keys + 1, 4, 1]
+    );
+    // A table of one kind of thing.
+    assert_eq!(run("csv").stdout.lines().count(), 1 + keys + 1);
+    let table = run("table").stdout;
+    assert!(
+        table.contains("O:9999") && table.contains("would change"),
+        "{table}"
+    );
+}
+
 /// A template that begins with its column, and keys that a scan's pattern could take for one.
 #[test]
 fn orphans_are_searched_behind_any_prefix() {

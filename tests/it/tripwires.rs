@@ -342,3 +342,32 @@ fn values_that_may_not_be_read_are_written_unless_shape_is_to_hold() {
     warm("").expect(0);
     assert_eq!(lab.keys().len(), 15);
 }
+
+#[test]
+fn what_is_not_written_over_may_have_any_shape() {
+    let lab = lab(Dialect::Sqlite, 10);
+    lab.redis.cli(&["SET", "K:7", THEIRS]);
+    warm(&lab, "--shape fail --mode only-missing").expect(0);
+    assert_eq!(lab.get("K:7"), THEIRS);
+    assert_eq!(lab.keys().len(), 15);
+}
+
+/// Up to twenty values are looked at, however many there are.
+#[test]
+fn one_of_twenty_other_values_is_enough() {
+    let lab = lab(Dialect::Sqlite, 200);
+    let theirs = |n: u32| {
+        lab.redis
+            .cli(&["SET", &format!("K:{n}"), "{\"id\":0,\"v\":\"theirs\"}"])
+    };
+    for n in 1..20 {
+        theirs(n * 10);
+    }
+    warm(&lab, "--shape fail").expect(0);
+    for n in 1..20 {
+        theirs(n * 10);
+    }
+    lab.redis.cli(&["SET", "K:191", THEIRS]);
+    warm(&lab, "--shape fail").expect(3);
+    assert_eq!(lab.get("K:191"), THEIRS);
+}
