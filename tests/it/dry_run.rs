@@ -1,6 +1,7 @@
 //! `dry-run`, and the plans that it seals.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use crate::looking::{
 };
 use crate::servers::{Dialect, Redis};
 use crate::shop::DIALECTS;
-use crate::shopwarm::{Finished, Shopwarm, shopwarm};
+use crate::shopwarm::{Finished, Shopwarm, finish, shopwarm};
 
 fn dry_run(lab: &Lab, arguments: &str) -> Shopwarm {
     lab.with(&definitions(), "dry-run context own -o json")
@@ -774,6 +775,30 @@ fn the_memory_that_a_run_needs_is_known_before() {
     );
 }
 
+/// Where nothing, or nothing of a like kind, stands yet, the need is known from below.
+#[test]
+fn what_a_key_costs_may_not_be_known() {
+    let lab = looking::lab(Dialect::Sqlite);
+    for fill in [&["PING"][..], &["HSET", "H:1", "id", "1", "v", "other"]] {
+        lab.redis.cli(fill);
+        let memory = dry_run(&lab, "").run().expect(0).json()["memory"].clone();
+        let why = memory["not_known"]["overhead_per_key_bytes"].as_str();
+        assert_eq!(
+            why,
+            Some("the cache holds no string to measure it on"),
+            "{memory:#}"
+        );
+        assert_eq!(memory["overhead_per_key_bytes"], Value::Null);
+        assert!(memory["needed_bytes"].as_u64() > Some(10_000), "{memory:#}");
+        let table = lab
+            .with(&definitions(), "dry-run context own")
+            .run()
+            .expect(0)
+            .stdout;
+        assert!(table.contains("memory: at least"), "{table}");
+    }
+}
+
 #[test]
 fn strategies_that_do_not_fit_are_named() {
     let lab = looking::lab(Dialect::Sqlite);
@@ -989,19 +1014,62 @@ fn a_plan_refuses_counts_that_moved() {
     assert!(run.stderr.contains("lots"), "{}", run.stderr);
 }
 
+/// Also of texts and hashes without a value, and of lists.
 #[test]
 fn counts_are_the_databases_own_everywhere() {
     for dialect in DIALECTS {
-        let lab = Lab::shop(dialect);
         let dir = tempfile::tempdir().expect("a folder");
         let plan = dir.path().join("plan");
-        lab.command("dry-run --plan").arg(&plan).run().expect(0);
-        // Nothing moved: no count is off by one.
-        lab.command("warmup --plan-tolerance 0 -q --plan")
+        let (shop, lab) = (Lab::shop(dialect), looking::lab(dialect));
+        let all = |arguments: &str| shop.command(arguments);
+        let own = |arguments: &str| {
+            let run = lab.with(&definitions(), arguments);
+            run.env("SHOPWARM_EXCLUDE", SHIPPED.join(","))
+        };
+        let both: [(&Lab, &dyn Fn(&str) -> Shopwarm, usize); 2] =
+            [(&shop, &all, 170), (&lab, &own, planned("").len())];
+        for (lab, command, keys) in both {
+            command("dry-run --plan").arg(&plan).run().expect(0);
+            // Nothing moved: no count is off by one.
+            let run = command("warmup --plan-tolerance 0 -q --plan").arg(&plan);
+            run.run().expect(0);
+            assert_eq!(lab.keys().len(), keys, "{dialect:?}");
+            command("warmup all -q --max-shrink 0%").run().expect(0);
+        }
+    }
+}
+
+#[test]
+fn a_plan_keeps_its_selection() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    let dir = tempfile::tempdir().expect("a folder");
+    let plan = dir.path().join("plan");
+    for (selection, keys) in [
+        ("all --tag category", 13),
+        ("context ordering identity", 53),
+        ("strategy catalog/categories catalog/category-tree", 12),
+        (
+            "context catalog --exclude catalog/hot-products --limit 3",
+            3 + 3 + 1 + 1,
+        ),
+    ] {
+        lab.redis.cli(&["FLUSHALL"]);
+        lab.command("dry-run")
+            .args(selection)
+            .arg("--plan")
             .arg(&plan)
             .run()
             .expect(0);
-        assert_eq!(lab.keys().len(), 170, "{dialect:?}");
+        lab.command("warmup -q --plan").arg(&plan).run().expect(0);
+        assert_eq!(lab.keys().len(), keys, "{selection}");
+        // Said again it is the same.
+        lab.command("warmup")
+            .args(selection)
+            .arg("-q")
+            .arg("--plan")
+            .arg(&plan)
+            .run()
+            .expect(0);
     }
 }
 
@@ -1090,4 +1158,69 @@ fn what_is_wrong_with_a_selection_is_said() {
         assert!(run.stderr.contains(words), "{arguments}: {}", run.stderr);
         assert_eq!(run.stdout, "");
     }
+}
+
+/// A strategy that reads for longer than anybody waits.
+fn endless() -> (Lab, String) {
+    let lab = Lab::empty(Dialect::Sqlite);
+    let sql = "WITH RECURSIVE s(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM s) SELECT id AS _id, 'v' AS v FROM s";
+    (lab, own(&["t"], &strategy("t", "text", "K:{_id}", sql)))
+}
+
+#[test]
+fn looking_can_be_stopped() {
+    let (lab, definitions) = endless();
+    let dir = tempfile::tempdir().expect("a folder");
+    let plan = dir.path().join("plan");
+    for command in [
+        "dry-run context own --keys",
+        "keys list --context own",
+        "keys list --context own --cached",
+    ] {
+        let mut run = lab.with(&definitions, command);
+        if command.starts_with("dry-run") {
+            run = run.arg("--plan").arg(&plan);
+        }
+        let mut child = run.start();
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        out.read_line(&mut String::new()).expect("a line");
+        let id = child.id().to_string();
+        let kill = std::process::Command::new("kill")
+            .args(["-s", "INT", &id])
+            .status();
+        assert!(kill.expect("kill").success());
+        std::io::copy(&mut out, &mut std::io::sink()).expect("the rest");
+        finish(child).expect(130);
+        assert!(!plan.exists(), "half a plan");
+    }
+    let run = lab
+        .with(&definitions, "dry-run context own -o json --deadline 1s")
+        .run()
+        .expect(9);
+    assert_eq!(run.json()["outcome"], "deadline");
+    lab.with(&definitions, "verify context own -q --deadline 1s")
+        .run()
+        .expect(9);
+    assert!(dump(&lab.redis).is_empty());
+}
+
+#[test]
+fn the_sample_shop_can_be_looked_at() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let demo = |arguments: &str, code: i32| {
+        let run = shopwarm("--demo --demo-dir")
+            .arg(dir.path())
+            .args(arguments);
+        run.run().expect(code)
+    };
+    demo("dry-run -q --exit-code", 10);
+    demo("verify -q", 10);
+    let list = demo("keys list", 0).stdout;
+    demo("warmup all -q", 0);
+    demo("verify -q", 0);
+    demo("dry-run -q --exit-code", 0);
+    assert_eq!(demo("keys list --state identical,expiring", 0).stdout, list);
+    let report = demo("dry-run -o json --orphans", 0).json();
+    assert_eq!(report["totals"]["orphans"], 0);
+    assert_eq!(report["memory"]["max_bytes"], Value::Null);
 }

@@ -677,3 +677,100 @@ fn a_terminal_sees_differences_in_colours() {
         "{piped}"
     );
 }
+
+/// With twenty batches in flight too.
+#[test]
+fn a_list_is_in_the_order_of_the_run() {
+    for dialect in DIALECTS {
+        let lab = looking::lab(dialect);
+        spread(&lab.redis, "");
+        let list = |arguments: &str| {
+            let run = lab.with(&looking::definitions(), "keys list --context own");
+            run.args(arguments).run().expect(0).stdout
+        };
+        let mut expected: Vec<String> = (1..=looking::ROWS).map(|n| format!("O:{n}")).collect();
+        let planned = planned("");
+        let texts = (1..=looking::ROWS).map(|n| format!("T:{n}"));
+        expected.extend(texts.filter(|key| planned.contains_key(key)));
+        expected.extend((1..=looking::ROWS).map(|n| format!("H:{n}")));
+        // The lists follow in the order of their keys, which is the database's own.
+        let whole = list("");
+        let lines: Vec<&str> = whole.lines().collect();
+        assert_eq!(lines[..expected.len()], expected, "{dialect:?}");
+        assert!(
+            lines[expected.len()..]
+                .iter()
+                .all(|key| key.starts_with("L:"))
+        );
+        assert_eq!(lines.len(), planned.len());
+        for arguments in [
+            "--cached",
+            "--cached --batch-size 3 --concurrency 20",
+            "--batch-size 1",
+        ] {
+            assert_eq!(list(arguments), whole, "{dialect:?} {arguments}");
+        }
+    }
+}
+
+/// A row that makes no value costs its key, and is said.
+#[test]
+fn rows_that_make_no_value_are_no_keys() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    let sql = "SELECT 1 AS id, 1.5 AS v UNION ALL SELECT 2, 9e999 UNION ALL SELECT 3, 2.5 UNION ALL SELECT NULL, 1";
+    let definitions = own(&["t"], &strategy("t", "object", "K:{id}", sql));
+    let run = |arguments: &str, code: i32| lab.with(&definitions, arguments).run().expect(code);
+    let warmed = run("warmup context own -o json", 3);
+    assert_eq!(warmed.strategy("own/t")["failed"], 2);
+    let looked = run("dry-run context own -o json --exit-code", 3).strategy("own/t");
+    assert_eq!((&looked["keys"], &looked["failed"]), (&json!(2), &json!(2)));
+    assert_eq!(looked["errors"], warmed.strategy("own/t")["errors"]);
+    let cached = run("keys list --context own --cached", 3);
+    assert_eq!(cached.stdout, "K:1\nK:3\n");
+    assert!(cached.stderr.contains("K:2: "), "{}", cached.stderr);
+    let verified = run("verify context own -o json", 3).json()["verified"].clone();
+    assert_eq!(
+        (
+            &verified["planned"],
+            &verified["equal"],
+            &verified["failed"]
+        ),
+        (&json!(4), &json!(2), &json!(2))
+    );
+}
+
+#[test]
+fn what_the_cache_does_not_say_is_unknown() {
+    let lab = looking::lab(Dialect::Sqlite);
+    spread(&lab.redis, "");
+    lab.redis
+        .cli(&["ACL", "SETUSER", "one", "on", ">hunter2", "~*", "+ping"]);
+    let url = lab.redis.url().replace("//", "//one:hunter2@");
+    let run = |arguments: &str, code: i32| {
+        lab.with(&looking::definitions(), arguments)
+            .cache(&url)
+            .run()
+            .expect(code)
+    };
+    let list = run("keys list --context own --cached -o ndjson", 0);
+    let lines = objects(&list.stdout);
+    assert_eq!(lines.len(), planned("").len());
+    for line in lines {
+        assert_eq!(
+            (&line["state"], &line["bytes"]),
+            (&json!("unknown"), &Value::Null)
+        );
+    }
+    assert!(list.stderr.contains("NOPERM"), "{}", list.stderr);
+    assert_eq!(
+        run("keys list --context own --state missing,different", 0).stdout,
+        ""
+    );
+    let get = run("keys get O:1", 7);
+    assert!(
+        get.stderr.contains("NOPERM") && !get.stderr.contains("hunter2"),
+        "{}",
+        get.stderr
+    );
+    run("keys get O:1 --raw", 7);
+}

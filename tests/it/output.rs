@@ -371,7 +371,12 @@ fn nothing_is_configured_and_it_says_what_to_do() {
         run.stderr
     );
     let help = shopwarm("warmup").run().expect(2);
-    assert!(help.stderr.contains("Usage: shopwarm"), "{}", help.stderr);
+    assert!(
+        help.stderr.contains("nothing is named to be warmed")
+            && help.stderr.contains("all, context"),
+        "{}",
+        help.stderr
+    );
     assert!(
         shopwarm("--version")
             .run()

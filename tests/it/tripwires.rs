@@ -371,3 +371,50 @@ fn one_of_twenty_other_values_is_enough() {
     warm(&lab, "--shape fail").expect(3);
     assert_eq!(lab.get("K:191"), THEIRS);
 }
+
+/// Someone else's key, by the very name.
+#[test]
+fn what_is_no_record_is_none() {
+    let lab = lab(Dialect::Sqlite, 10);
+    lab.redis.cli(&["SET", "shopwarm:last-complete", "mine"]);
+    warm(&lab, "--max-shrink 0%").expect(0);
+    assert_eq!(lab.get("shopwarm:last-complete"), "mine");
+    lab.redis.cli(&["DEL", "shopwarm:last-complete"]);
+    lab.redis.cli(&[
+        "HSET",
+        "shopwarm:last-complete",
+        "own/t",
+        "many",
+        "own/gone",
+        "7",
+    ]);
+    warm(&lab, "--max-shrink 0%").expect(0);
+    // Strategies that this run is not about are kept.
+    assert_eq!(
+        remembered(&lab.redis, ""),
+        json!({ "own/t": "10", "own/u": "5", "own/gone": "7" })
+    );
+}
+
+/// A run that could not store a key is no measure of the next one.
+#[test]
+fn a_strategy_with_failed_keys_is_not_remembered() {
+    let lab = lab(Dialect::Sqlite, 10);
+    lab.redis.cli(&[
+        "ACL",
+        "SETUSER",
+        "one",
+        "on",
+        ">hunter2",
+        "~U:*",
+        "~shopwarm:*",
+        "+@all",
+    ]);
+    let url = lab.redis.url().replace("//", "//one:hunter2@");
+    let run = lab
+        .with(&definitions(), "warmup context own -o json")
+        .cache(url);
+    let run = run.run().expect(3);
+    assert_eq!(run.strategy("own/t")["failed"], 10);
+    assert_eq!(remembered(&lab.redis, ""), json!({ "own/u": "5" }));
+}

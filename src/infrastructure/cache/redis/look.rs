@@ -459,7 +459,7 @@ impl RedisCache {
             }
         }
         if measured == 0 {
-            return Err("the cache holds no key to measure it on".to_owned());
+            return Err("the cache holds no string to measure it on".to_owned());
         }
         Ok(Overhead {
             per_key: cost / measured as f64 + SLOT_BYTES + self.expiry_cost().await,
