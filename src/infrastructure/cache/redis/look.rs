@@ -429,6 +429,11 @@ impl RedisCache {
             Vec::new()
         };
         let keys = if keys.is_empty() { &any } else { keys };
+        let nothing = || Err("the cache holds no string to measure it on".to_owned());
+        // A pipeline without commands is an error.
+        if keys.is_empty() {
+            return nothing();
+        }
         let mut pipe = redis::pipe();
         pipe.ignore_errors();
         for key in keys {
@@ -459,7 +464,7 @@ impl RedisCache {
             }
         }
         if measured == 0 {
-            return Err("the cache holds no string to measure it on".to_owned());
+            return nothing();
         }
         Ok(Overhead {
             per_key: cost / measured as f64 + SLOT_BYTES + self.expiry_cost().await,
