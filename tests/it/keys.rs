@@ -373,10 +373,8 @@ fn every_form_says_the_same() {
             (stood.ttl / 1000 - 60, stood.ttl / 1000)
         };
         assert!((least..=most).contains(&ttl), "{line} {stood:?}");
-        if let Value::String(text) = &stood.value {
-            if stood.kind == "string" {
-                assert_eq!(line["bytes"], text.len(), "{line}");
-            }
+        if let ("string", Value::String(text)) = (stood.kind.as_str(), &stood.value) {
+            assert_eq!(line["bytes"], text.len(), "{line}");
         }
     }
 }
