@@ -51,10 +51,34 @@ complete -c shopwarm -n "__fish_shopwarm_needs_command" -s v -l verbose -d 'Show
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -s V -l version -d 'Print version'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "warmup" -d 'Warm the cache'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "keys" -d 'List keys, or look at one'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "dry-run" -d 'Say what a run would do, and write nothing'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "verify" -d 'Read back what is in the cache, and compare it with the database'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "strategies" -d 'Show the merged definitions and where each field came from'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "doctor" -d 'Check what a run needs: configuration, definitions, database and cache'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "config" -d 'Show, check or start a configuration'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "completions" -d 'Print completions for a shell'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "man" -d 'Print the manual page, of a command if one is named'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l concurrency -d 'Batches in flight [default: 20]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l tag -d 'Only strategies with this tag; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l deadline -d 'End the run after this time, and exit 9' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
+fail\t'Fail the strategy before it writes'
+off\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l verify -d 'Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l verify-sample -d 'Read back so many keys of each strategy, chosen at random, instead of all' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l plan -d 'Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l plan-tolerance -d 'How far a strategy\'s number of keys may be from the plan\'s [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
@@ -76,6 +100,8 @@ none\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -87,15 +113,23 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l batch-size -d 'Keys a batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
-only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l limit -d 'At most so many keys of each strategy' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
+fail\t'Fail the strategy before it writes'
+off\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l verify -d 'Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l verify-sample -d 'Read back so many keys of each strategy, chosen at random, instead of all' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l plan -d 'Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l plan-tolerance -d 'How far a strategy\'s number of keys may be from the plan\'s [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
@@ -117,8 +151,8 @@ none\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -126,15 +160,23 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l batch-size -d 'Keys a batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
-only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l limit -d 'At most so many keys of each strategy' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
+fail\t'Fail the strategy before it writes'
+off\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l verify -d 'Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l verify-sample -d 'Read back so many keys of each strategy, chosen at random, instead of all' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l plan -d 'Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l plan-tolerance -d 'How far a strategy\'s number of keys may be from the plan\'s [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
@@ -156,8 +198,8 @@ none\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -165,15 +207,23 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l batch-size -d 'Keys a batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
-only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l limit -d 'At most so many keys of each strategy' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
+fail\t'Fail the strategy before it writes'
+off\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l verify -d 'Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l verify-sample -d 'Read back so many keys of each strategy, chosen at random, instead of all' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l plan -d 'Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l plan-tolerance -d 'How far a strategy\'s number of keys may be from the plan\'s [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
@@ -195,8 +245,8 @@ none\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -204,15 +254,19 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l batch-size -d 'Keys a batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
-only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l limit -d 'At most so many keys of each strategy' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
+fail\t'Fail the strategy before it writes'
+off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
@@ -234,12 +288,190 @@ none\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s 0 -l null -d 'Keys on stdin end with a zero byte, as `keys list -0` writes them'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -f -a "list" -d 'List the keys that a run would warm, in its order'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -f -a "get" -d 'Show what stands at a key, what the database gives, and where they differ'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l context -d 'Only keys of this context; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l strategy -d 'Only keys of this strategy; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l pattern -d 'Only keys like this: * any text, ? one character, [ab] one of these' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l state -d 'Only keys in this state (implies --cached); can be given several times' -r -f -a "missing\t'Nothing stands there'
+different\t'Another value stands there'
+expiring\t'The value stands there, but not for much longer'
+wrong-type\t'Another type stands there'
+identical\t'The value stands there'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l expiring-within -d 'An equal key with less time left than this is `expiring`' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l concurrency -d 'Batches in flight [default: 20]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l tag -d 'Only strategies with this tag; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l deadline -d 'End the run after this time, and exit 9' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cached -d 'With what the cache holds for each: state, time left, size, type'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -s 0 -l null -d 'End each key with a zero byte instead of a newline, and write it as it is'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l raw -d 'Print the cached bytes alone'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l expiring-within -d 'An equal key with less time left than this is `expiring`' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l plan -d 'Seal the plan into this file, for `shopwarm warmup --plan FILE`' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l mode -d 'What the run would do with keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l concurrency -d 'Batches in flight [default: 20]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l tag -d 'Only strategies with this tag; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l deadline -d 'End the run after this time, and exit 9' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l keys -d 'Print every key with its class, as it is looked at'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l orphans -d 'Search the cache for keys that have no row any more'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l exit-code -d 'Exit 10 when a run would change something'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l sample -d 'Look at so many keys of each strategy, chosen at random, instead of all' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l seed -d 'Choose the same sample as the run that printed this number' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l require -d 'The share of keys that must be present and equal: 99%, catalog=99.5%,hot-products=100%' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l expiring-within -d 'An equal key with less time left than this is counted as `expiring`; it is equal all the same' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l concurrency -d 'Batches in flight [default: 20]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l tag -d 'Only strategies with this tag; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l deadline -d 'End the run after this time, and exit 9' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
@@ -265,6 +497,49 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l demo -d
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l concurrency -d 'Batches in flight [default: 20]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l tag -d 'Only strategies with this tag; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l deadline -d 'End the run after this time, and exit 9' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
+fail\t'Fail the strategy before it writes'
+off\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
@@ -296,15 +571,19 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l batch-size -d 'Keys a batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
-only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l limit -d 'At most so many keys of each strategy' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
+fail\t'Fail the strategy before it writes'
+off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
@@ -326,8 +605,8 @@ none\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -335,15 +614,19 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l batch-size -d 'Keys a batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
-only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l limit -d 'At most so many keys of each strategy' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
+fail\t'Fail the strategy before it writes'
+off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
@@ -365,8 +648,8 @@ none\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Show more: every kept error, every field'

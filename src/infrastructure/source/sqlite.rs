@@ -181,12 +181,21 @@ impl Driver for SqliteFile {
             let explain = format!("EXPLAIN QUERY PLAN {sql}");
             let steps = connection.fetch_all(sqlx::query(safe(&explain))).await?;
             let mut plan = QueryPlan::default();
+            let mut inner = Vec::new();
             for step in steps {
-                // `SCAN products`, and with an index `SCAN products USING INDEX ...`.
                 let detail: String = step.try_get("detail")?;
+                // A subquery, which is scanned as a table is, and is none.
+                let subquery = ["CO-ROUTINE ", "MATERIALIZE "];
+                inner.extend(
+                    subquery
+                        .iter()
+                        .find_map(|word| detail.strip_prefix(word).map(str::to_owned)),
+                );
+                // `SCAN products`, and with an index `SCAN products USING INDEX ...`.
                 if let Some(table) = detail.strip_prefix("SCAN ")
                     && !detail.contains(" USING ")
                     && !table.starts_with('(')
+                    && !inner.iter().any(|name| name == table)
                 {
                     plan.scans.push(Scan {
                         table: table.to_owned(),
