@@ -1148,7 +1148,7 @@ fn what_is_wrong_with_a_selection_is_said() {
     let lab = Lab::shop(Dialect::Sqlite);
     for (arguments, words) in [
         ("everything", "`everything` is no selection"),
-        ("context", "`context` of what"),
+        ("context", "`context` names nothing"),
         ("strategy catalog/hot-product", "catalog/hot-products"),
         ("all catalog", "no selection"),
         ("--expiring-within never", "never"),
