@@ -2,16 +2,20 @@
 //! types are compared with what would be written.
 
 use serde_json::Value as Json;
+use tokio::sync::Mutex;
 
 use super::ports::{Cache, CachedValue};
 use crate::domain::entry::{Entry, EntryBatch, Value};
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::meaning::Profile;
 use crate::domain::standing::{Kind, Standing};
 use crate::domain::strategy::Shape;
 
 /// Values compared at most.
 const COMPARED: usize = 20;
+
+/// Keys of a later batch that are looked at.
+const GLANCE: usize = 10;
 
 /// What to do about another shape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,59 +28,177 @@ pub enum ShapeGuard {
     Fail,
 }
 
-/// What a reader of the cached values would see change; empty where nothing does, or where nobody
-/// else wrote any of these keys.
-///
-/// # Errors
-/// The cache does not answer, or does not let one read.
-pub async fn changes(
-    cache: &dyn Cache,
-    batch: &EntryBatch,
+/// Watches over one strategy's batches on their way to the cache.
+pub struct Canary {
+    guard: ShapeGuard,
+    strategy: String,
     shape: Shape,
-) -> Result<Vec<String>, Failure> {
-    let standings = cache.inspect(batch, shape).await?;
-    let wanted = Kind::of(shape);
-    let mut found = Vec::new();
-    let mut cached = Profile::default();
-    let mut new = Profile::default();
-    let mut compared = 0;
-    for (entry, standing) in batch.iter().zip(&standings) {
-        let Standing::Held(held) = standing else {
-            continue;
-        };
-        // What is equal is as we would write it, whoever did.
-        if held.equal {
-            continue;
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    begun: bool,
+    compared: usize,
+    cached: Profile,
+    new: Profile,
+    found: Vec<String>,
+    refusal: Option<Failure>,
+}
+
+impl State {
+    /// Whether nothing more is to be learned.
+    fn is_done(&self) -> bool {
+        self.compared >= COMPARED || !self.found.is_empty()
+    }
+
+    fn changes(&self) -> Vec<String> {
+        let mut changes = self.found.clone();
+        changes.extend(self.cached.changes(&self.new));
+        changes
+    }
+}
+
+impl Canary {
+    pub fn new(guard: ShapeGuard, strategy: String, shape: Shape) -> Self {
+        Self {
+            guard,
+            strategy,
+            shape,
+            state: Mutex::default(),
         }
-        if compared == COMPARED {
-            break;
+    }
+
+    /// Why a batch may not be written, if it may not. All of the first batch is looked at, and the
+    /// others wait for it; of each later one a few keys, until enough values were compared.
+    pub async fn refuses(&self, cache: &dyn Cache, batch: &EntryBatch) -> Option<Failure> {
+        let mut state = self.state.lock().await;
+        if state.refusal.is_some() || state.is_done() {
+            return state.refusal.clone();
         }
-        compared += 1;
-        if held.kind != wanted {
-            let change = format!(
-                "a {} stands where a {} goes",
-                held.kind.name(),
-                wanted.name()
-            );
-            note(&mut found, change);
-            continue;
+        if !std::mem::replace(&mut state.begun, true) {
+            let compared = self.compare(cache, batch, &mut state).await;
+            return self.judge(&mut state, compared);
         }
-        let Some(stored) = cache.read(entry.key).await? else {
-            continue;
-        };
-        match (read(&stored.value, shape), written(entry, shape)) {
-            (Some(old), Some(value)) => {
-                cached.add(&old);
-                new.add(&value);
+        drop(state);
+        let some = spread(batch);
+        let mut here = State::default();
+        let compared = self.compare(cache, &some, &mut here).await;
+        let mut state = self.state.lock().await;
+        if state.refusal.is_some() || state.is_done() {
+            return state.refusal.clone();
+        }
+        state.compared += here.compared;
+        state.cached.merge(here.cached);
+        state.new.merge(here.new);
+        here.found
+            .into_iter()
+            .for_each(|change| note(&mut state.found, change));
+        self.judge(&mut state, compared)
+    }
+
+    /// What was found and did not stop the strategy, in words.
+    pub async fn warning(&self) -> Option<String> {
+        let changes = self.state.lock().await.changes();
+        let warns = self.guard == ShapeGuard::Warn && !changes.is_empty();
+        warns.then(|| self.failure(&changes).to_string())
+    }
+
+    fn judge(&self, state: &mut State, compared: Result<(), Failure>) -> Option<Failure> {
+        if self.guard == ShapeGuard::Fail {
+            let changes = state.changes();
+            state.refusal = match compared {
+                // Writing tells better what is wrong with a cache that does not answer.
+                Err(failure) if !failure.ends_run_of_cache() => Some(self.blind(failure)),
+                _ => (!changes.is_empty()).then(|| self.failure(&changes)),
+            };
+        }
+        state.refusal.clone()
+    }
+
+    fn failure(&self, changes: &[String]) -> Failure {
+        Failure::new(
+            FailureKind::Query,
+            format!(
+                "{} would change what readers of the cache see",
+                self.strategy
+            ),
+            changes.join("; "),
+        )
+        .hint("look at both with `shopwarm keys get KEY`; --shape off writes all the same")
+    }
+
+    fn blind(&self, failure: Failure) -> Failure {
+        let what = format!(
+            "{}: the values in the cache cannot be compared",
+            self.strategy
+        );
+        Failure::new(FailureKind::Query, what, failure.why)
+            .hint("--shape warn goes on without, and needs no right to read the cache")
+    }
+
+    /// Compares the values that would be written over and are not as we would write them.
+    async fn compare(
+        &self,
+        cache: &dyn Cache,
+        batch: &EntryBatch,
+        state: &mut State,
+    ) -> Result<(), Failure> {
+        let standings = cache.inspect(batch, self.shape).await?;
+        let wanted = Kind::of(self.shape);
+        for (entry, standing) in batch.iter().zip(&standings) {
+            let held = match standing {
+                Standing::Held(held) if state.compared < COMPARED => held,
+                // What cannot be looked at may be anything.
+                Standing::Unknown(why) => {
+                    let what = "the cache does not let one look";
+                    return Err(Failure::new(FailureKind::CacheDenied, what, why));
+                }
+                _ => continue,
+            };
+            // What is equal is as we would write it, whoever did.
+            if held.equal {
+                continue;
             }
-            (None, Some(_)) => note(&mut found, "the value is no JSON and would be".to_owned()),
-            _ => {}
+            state.compared += 1;
+            if held.kind != wanted {
+                let (there, here) = (held.kind.name(), wanted.name());
+                note(
+                    &mut state.found,
+                    format!("a {there} stands where a {here} goes"),
+                );
+                continue;
+            }
+            let Some(stored) = cache.read(entry.key).await? else {
+                continue;
+            };
+            match (read(&stored.value, self.shape), written(entry, self.shape)) {
+                (Some(old), Some(value)) => {
+                    state.cached.add(&old);
+                    state.new.add(&value);
+                }
+                (None, Some(_)) => {
+                    note(
+                        &mut state.found,
+                        "the value is no JSON and would be".to_owned(),
+                    );
+                }
+                _ => {}
+            }
         }
+        Ok(())
     }
-    for change in cached.changes(&new) {
-        note(&mut found, change);
-    }
-    Ok(found)
+}
+
+/// A few entries, from all over a batch.
+fn spread(batch: &EntryBatch) -> EntryBatch {
+    let mut some = EntryBatch::default();
+    let step = batch.len().div_ceil(GLANCE).max(1);
+    batch
+        .iter()
+        .step_by(step)
+        .for_each(|entry| some.push(entry));
+    some
 }
 
 fn note(found: &mut Vec<String>, change: String) {

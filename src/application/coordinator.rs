@@ -11,7 +11,7 @@ use futures_util::stream::{BoxStream, FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use tokio::time::{sleep, timeout};
 
-use super::canary::ShapeGuard;
+use super::canary::{Canary, ShapeGuard};
 use super::event::{Event, Reporter};
 use super::lookup;
 use super::ports::{Cache, Mode, Wanted, WarmupStrategy, WriteOptions, WriteOutcome, Written};
@@ -64,6 +64,9 @@ pub struct Options {
     pub shape: ShapeGuard,
 }
 
+/// What became of a batch, or why none of it was sent.
+type Delivered = Result<Written, Failure>;
+
 /// What a run does with the entries.
 #[derive(Clone)]
 pub enum Task {
@@ -88,10 +91,25 @@ impl Task {
         }
     }
 
-    async fn deliver(&self, batch: &EntryBatch, how: WriteOptions, shape: Shape) -> Written {
+    async fn deliver(
+        &self,
+        batch: &EntryBatch,
+        how: WriteOptions,
+        shape: Shape,
+        canary: Option<&Canary>,
+    ) -> Delivered {
         match self {
-            Self::Warm(cache) => cache.write(batch, how).await,
-            Self::Look(_, cache) => look(cache.as_deref(), batch, shape).await,
+            Self::Warm(cache) => {
+                let refusal = match canary {
+                    Some(canary) => canary.refuses(cache.as_ref(), batch).await,
+                    None => None,
+                };
+                match refusal {
+                    Some(failure) => Err(failure),
+                    None => Ok(cache.write(batch, how).await),
+                }
+            }
+            Self::Look(_, cache) => Ok(look(cache.as_deref(), batch, shape).await),
         }
     }
 }
@@ -172,19 +190,29 @@ impl Coordinator {
         }
         run.find_orphans().await;
         let complete = !run.broken && run.stop.reason().is_none();
-        let report = run.finish();
+        let mut report = run.finish();
         if complete && self.options.limit.is_none() {
-            self.remember(&report).await;
+            self.remember(&mut report).await;
         }
         report
     }
 
     /// Leaves the counts of what was complete for the next run. A cache that does not take them
-    /// has what the run is for all the same.
-    async fn remember(&self, report: &Report) {
-        if let Task::Warm(cache) = &self.task {
-            let record = record::remember(cache.as_ref(), &self.options.prefix, report);
-            let _ = timeout(RECORD_TIMEOUT, record).await;
+    /// has what the run is for all the same; who relies on them must know.
+    async fn remember(&self, report: &mut Report) {
+        let Task::Warm(cache) = &self.task else {
+            return;
+        };
+        let record = record::remember(cache.as_ref(), &self.options.prefix, report);
+        let why = match timeout(RECORD_TIMEOUT, record).await {
+            Ok(Ok(())) => return,
+            Ok(Err(failure)) => failure.why,
+            Err(_) => "no answer in time".to_owned(),
+        };
+        if self.options.max_shrink.is_some() {
+            report.warnings.push(format!(
+                "--max-shrink: the counts of this run could not be kept: {why}"
+            ));
         }
     }
 
@@ -402,7 +430,9 @@ impl<'a> Run<'a> {
         let named = matches!(wanted, Wanted::Named(_));
         let task = &coordinator.task;
         let shape = coordinator.strategies[index].spec().value;
-        let mut entries = self.entries(index, wanted).await;
+        let mut entries = Some(self.entries(index, wanted));
+        let canary = self.canary(index);
+        let canary = canary.as_ref();
         let mut in_flight = InFlight::new(task.look().is_some());
         let mut flying_bytes = 0_usize;
         let stop = self.stop;
@@ -423,8 +453,15 @@ impl<'a> Run<'a> {
                 Some((batch, written)) = in_flight.next(), if in_flight.len() > 0 => {
                     let batch: EntryBatch = batch;
                     flying_bytes -= batch.bytes();
-                    if let Some(failure) = self.count(index, &batch, written) {
-                        self.broken = true;
+                    let ended = match written {
+                        Ok(written) => self.count(index, &batch, written),
+                        Err(refusal) => {
+                            self.tallies[index].count_refused(&batch, &refusal);
+                            Some(refusal)
+                        }
+                    };
+                    if let Some(failure) = ended {
+                        self.broken |= failure.ends_run();
                         self.tallies[index].failure.get_or_insert(failure);
                         entries = None;
                     }
@@ -440,8 +477,8 @@ impl<'a> Run<'a> {
                             let grace_over = grace_over.clone();
                             in_flight.push(async move {
                                 let written = tokio::select! {
-                                    written = task.deliver(&batch, how, shape) => written,
-                                    () = grace_over => Written::unknown(batch.len(), GRACE_OVER),
+                                    written = task.deliver(&batch, how, shape, canary) => written,
+                                    () = grace_over => Ok(Written::unknown(batch.len(), GRACE_OVER)),
                                 };
                                 (batch, written)
                             });
@@ -462,6 +499,11 @@ impl<'a> Run<'a> {
             self.reporter.report(&Event::Progress { id, stats });
         }
         self.tallies[index].report.stats.elapsed = base + started.elapsed();
+        if let Some(canary) = canary {
+            let warning = canary.warning().await;
+            let warnings = &mut self.tallies[index].report.warnings;
+            warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
+        }
         self.broken |= options.stop_on_error && self.tallies[index].failure.is_some();
     }
 
@@ -478,7 +520,11 @@ impl<'a> Run<'a> {
     }
 
     fn cancel(&mut self, index: usize) {
-        self.tallies[index].report.status = Status::Cancelled;
+        let status = &mut self.tallies[index].report.status;
+        // What ended the run before it began stays.
+        if *status == Status::Completed {
+            *status = Status::Cancelled;
+        }
     }
 
     /// Ends the strategies that had keys, forgets those that had none.
@@ -516,6 +562,18 @@ impl Tally {
         }
         for error in batch.failed.drain(..) {
             keep(&mut report.errors, || error);
+        }
+    }
+
+    /// Counts a batch of which nothing was sent.
+    fn count_refused(&mut self, batch: &EntryBatch, why: &Failure) {
+        let report = &mut self.report;
+        report.stats.failed += batch.len() as u64;
+        for entry in batch.iter() {
+            keep(&mut report.errors, || KeyError {
+                key: printable(entry.key),
+                error: format!("not written: {}", why.what),
+            });
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ports::{Cache, CachedValue};
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{Report, Status};
 
 /// Keys of the tool's own begin with this, behind the operator's prefix.
@@ -23,8 +23,16 @@ pub async fn last_complete(
     prefix: &str,
 ) -> Result<BTreeMap<String, u64>, Failure> {
     let cached = cache.read(key(prefix).as_bytes()).await?;
-    let Some(CachedValue::Hash(fields)) = cached.map(|cached| cached.value) else {
-        return Ok(BTreeMap::new());
+    let fields = match cached.map(|cached| cached.value) {
+        Some(CachedValue::Hash(fields)) => fields,
+        None => return Ok(BTreeMap::new()),
+        Some(_) => {
+            let key = key(prefix);
+            let what = format!("{key} is no record of runs");
+            let why = format!("{key} holds something else than the tool's own hash");
+            return Err(Failure::new(FailureKind::CacheRefused, what, why)
+                .hint("delete that key; the next complete run writes it again"));
+        }
     };
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok();
     let counts = fields

@@ -159,6 +159,13 @@ impl Profile {
         }
     }
 
+    /// Takes over what other values have.
+    pub fn merge(&mut self, other: Self) {
+        for (path, kinds) in other.0 {
+            self.0.entry(path).or_default().extend(kinds);
+        }
+    }
+
     /// In words, where `new` values look different to a reader of these.
     pub fn changes(&self, new: &Self) -> Vec<String> {
         let mut changes = Vec::new();

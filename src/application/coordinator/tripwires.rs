@@ -1,101 +1,49 @@
 //! What a strategy must pass before it is written, and what it must have been when it was.
 
-use futures_util::StreamExt as _;
-use futures_util::stream::{self, BoxStream};
 use std::time::Duration;
+
+use futures_util::stream::BoxStream;
 use tokio::time::timeout;
 
 use super::{Run, Task};
-use crate::application::canary::{self, ShapeGuard};
+use crate::application::canary::{Canary, ShapeGuard};
 use crate::application::ports::{Ask, Mode, Wanted};
 use crate::application::record;
 use crate::application::sample::sampled;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::report::Status;
 
 /// A database that has not counted a strategy's keys by then cannot do it cheaply.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl<'a> Run<'a> {
-    /// The stream of entries, once it is known that they may be written; `None` where not.
-    pub(super) async fn entries(
-        &mut self,
+    /// The entries that are wanted, or some of them where a run only looks at some.
+    pub(super) fn entries(
+        &self,
         index: usize,
         wanted: Wanted,
-    ) -> Option<BoxStream<'a, Result<EntryBatch, Failure>>> {
+    ) -> BoxStream<'a, Result<EntryBatch, Failure>> {
         let coordinator = self.coordinator;
-        let named = matches!(wanted, Wanted::Named(_));
         let look = coordinator.task.look();
-        let mut entries = coordinator.strategies[index].entries(Ask {
+        let entries = coordinator.strategies[index].entries(Ask {
             keys: wanted,
             batch_size: coordinator.options.batch_size,
             values: look.is_none_or(|look| look.values),
         });
-        if let Some((size, seed)) = look.and_then(|look| look.sample) {
-            return Some(sampled(entries, size, seed));
+        match look.and_then(|look| look.sample) {
+            Some((size, seed)) => sampled(entries, size, seed),
+            None => entries,
         }
-        if named || !self.is_guarded() {
-            return Some(entries);
-        }
-        let first = tokio::select! {
-            first = entries.next() => first?,
-            () = self.stop.stopped() => return None,
-        };
-        if let Ok(batch) = &first
-            && !self.check_shape(index, batch).await
-        {
-            return None;
-        }
-        Some(stream::iter([first]).chain(entries).boxed())
     }
 
-    /// Whether the run writes over what others may have written, and looks at that first.
-    fn is_guarded(&self) -> bool {
+    /// What watches over a strategy that writes over what others may have written.
+    pub(super) fn canary(&self, index: usize) -> Option<Canary> {
         let options = &self.coordinator.options;
         let writes = matches!(self.coordinator.task, Task::Warm(_));
-        writes && options.shape != ShapeGuard::Off && options.mode == Mode::Refresh
-    }
-
-    /// Compares what would be written over with what would be written; whether the strategy may go
-    /// on.
-    async fn check_shape(&mut self, index: usize, batch: &EntryBatch) -> bool {
-        let coordinator = self.coordinator;
-        let (Some(cache), false) = (coordinator.task.cache(), batch.is_empty()) else {
-            return true;
-        };
-        let spec = coordinator.strategies[index].spec();
-        let changes = tokio::select! {
-            changes = canary::changes(cache, batch, spec.value) => changes,
-            () = self.stop.stopped() => return false,
-        };
-        let guard = coordinator.options.shape;
-        let tally = &mut self.tallies[index];
-        let failure = match changes {
-            Ok(changes) if changes.is_empty() => return true,
-            Ok(changes) => Failure::new(
-                FailureKind::Query,
-                format!("{} would change what readers of the cache see", spec.id),
-                changes.join("; "),
-            )
-            .hint("look at both with `shopwarm keys get KEY`; --shape off writes all the same"),
-            // Writing tells better what is wrong with a cache that does not answer.
-            Err(failure) if guard != ShapeGuard::Fail || failure.ends_run_of_cache() => {
-                return true;
-            }
-            Err(failure) => Failure::new(
-                FailureKind::Query,
-                format!("{}: the values in the cache cannot be compared", spec.id),
-                failure.why,
-            )
-            .hint("--shape warn goes on without, and needs no right to read the cache"),
-        };
-        if guard == ShapeGuard::Fail {
-            tally.failure = Some(failure);
-            self.broken |= coordinator.options.stop_on_error;
-            return false;
-        }
-        tally.report.warnings.push(failure.to_string());
-        true
+        let spec = self.coordinator.strategies[index].spec();
+        let watches = writes && options.shape != ShapeGuard::Off && options.mode == Mode::Refresh;
+        watches.then(|| Canary::new(options.shape, spec.id.to_string(), spec.value))
     }
 
     /// Remembers how many keys each strategy had, where a run must not have far fewer.
@@ -109,11 +57,25 @@ impl<'a> Run<'a> {
             () = self.stop.stopped() => return,
         };
         match read {
-            Ok(counts) => self.last_counts = counts,
-            Err(failure) => self.warnings.push(format!(
-                "--max-shrink: the counts of the last complete run cannot be read: {}",
-                failure.why
-            )),
+            Ok(counts) => {
+                if counts.is_empty() {
+                    let none = "--max-shrink: no earlier complete run is known to compare with";
+                    self.warnings.push(none.to_owned());
+                }
+                self.last_counts = counts;
+            }
+            // A guard that was asked for and cannot see must not let everything through.
+            Err(failure) => {
+                let what = "--max-shrink: the counts of the last complete run cannot be read";
+                let failure = Failure {
+                    what: what.to_owned(),
+                    ..failure
+                };
+                self.broken = true;
+                if let Some(tally) = self.tallies.first_mut() {
+                    tally.report.status = Status::Failed(failure);
+                }
+            }
         }
     }
 
