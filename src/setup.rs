@@ -15,6 +15,7 @@ use crate::contexts::definitions::Definitions;
 use crate::domain::Dialect;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::strategy::Definition;
+pub use crate::infrastructure::cache::Access;
 use crate::infrastructure::source::SessionOptions;
 use crate::infrastructure::{cache, demo, source};
 
@@ -25,7 +26,7 @@ use crate::infrastructure::{cache, demo, source};
 /// The first of these that fails.
 pub async fn coordinator(config: &Config, selection: &Selection) -> Result<Coordinator, Failure> {
     let (selected, _) = definitions(config, selection)?;
-    let (source, cache) = tokio::join!(source(config), cache(config));
+    let (source, cache) = tokio::join!(source(config), cache(config, Access::Write));
     let (source, cache) = (source?, cache?);
     let strategies = prepare(selected, &source, &config.prefix).await?;
     let options = config.options.clone();
@@ -56,7 +57,7 @@ pub async fn viewer(
         match need {
             CacheNeed::None => Ok(None),
             CacheNeed::IfGiven if config.cache_url.is_none() => Ok(None),
-            CacheNeed::IfGiven | CacheNeed::Required => cache(config).await.map(Some),
+            CacheNeed::IfGiven | CacheNeed::Required => cache(config, Access::Look).await.map(Some),
         }
     };
     let (source, cache) = tokio::join!(source(config), cache);
@@ -137,7 +138,7 @@ pub async fn source(config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
 ///
 /// # Errors
 /// None is configured, or it cannot be reached.
-pub async fn cache(config: &Config) -> Result<Arc<dyn Cache>, Failure> {
+pub async fn cache(config: &Config, access: Access) -> Result<Arc<dyn Cache>, Failure> {
     if let Some(dir) = &config.demo {
         demo::make_folder(dir)?;
     }
@@ -146,7 +147,7 @@ pub async fn cache(config: &Config) -> Result<Arc<dyn Cache>, Failure> {
         "cache",
         "--cache-url, CACHE_URL or REDIS_URL",
     )?;
-    cache::connect(url).await
+    cache::connect(url, access).await
 }
 
 fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a str, Failure> {

@@ -6,7 +6,7 @@ use super::ports::{Cache, Mode, Room, WriteOutcome, Written};
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::FailureKind;
 use crate::domain::key::{KeyTemplate, printable};
-use crate::domain::report::{Report, Seen, StrategyReport};
+use crate::domain::report::{Report, Seen, Status, StrategyReport};
 use crate::domain::standing::{Class, Held, Kind, Standing};
 use crate::domain::strategy::Shape;
 
@@ -51,6 +51,8 @@ pub struct MemoryPlan {
     /// Bytes that each strategy would add, in the order of the run: at least, where the cost of a
     /// key is not known.
     pub needs: Vec<u64>,
+    /// Whether every key was looked at.
+    pub is_whole: bool,
 }
 
 impl MemoryPlan {
@@ -63,6 +65,10 @@ impl MemoryPlan {
         Self {
             needs: report.strategies.iter().map(need).collect(),
             room,
+            is_whole: report
+                .strategies
+                .iter()
+                .all(|s| s.status == Status::Completed && s.seen.not_known == 0),
         }
     }
 
@@ -81,7 +87,13 @@ impl MemoryPlan {
     /// How many strategies fit, from the first on; `None` where that is not known.
     pub fn fitting(&self) -> Option<usize> {
         if matches!(self.room.max, Ok(None)) {
-            return Some(self.needs.len());
+            return self.is_whole.then_some(self.needs.len());
+        }
+        // Beyond its limit the cache refuses or evicts even for what is there already.
+        if let (Ok(Some(max)), Ok(used)) = (&self.room.max, &self.room.used)
+            && used > max
+        {
+            return Some(0);
         }
         let free = self.free()?;
         let mut sum = 0;
@@ -91,7 +103,8 @@ impl MemoryPlan {
         });
         let fitting = fits.count();
         // What is needed at least may still be too little.
-        (fitting < self.needs.len() || self.room.overhead.is_ok()).then_some(fitting)
+        let is_known = self.is_whole && self.room.overhead.is_ok();
+        (fitting < self.needs.len() || is_known).then_some(fitting)
     }
 }
 
@@ -147,6 +160,9 @@ impl Seen {
             if matches!(class, Class::Expiring | Class::Identical) && outlives(held, ttl) {
                 self.ttl_outside += 1;
             }
+            if class == Class::Expiring && held.ttl.is_some_and(|left| left < ttl / 2) {
+                self.worn += 1;
+            }
         }
         match (class, standing) {
             (Class::Missing, _) => {
@@ -157,6 +173,8 @@ impl Seen {
                 let now = held.bytes.unwrap_or_default();
                 self.growth += value_bytes(entry).saturating_sub(now);
             }
+            // What stands there is of a size that only reading it would tell.
+            (Class::WrongType, _) if mode == Mode::Refresh => self.growth += value_bytes(entry),
             _ => {}
         }
         Some(class)

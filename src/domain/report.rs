@@ -125,6 +125,8 @@ pub struct Seen {
     pub why_not_known: Option<String>,
     /// Equal keys that live longer than the definition says, or for ever.
     pub ttl_outside: u64,
+    /// Expiring keys with less than half of their time left: not just written.
+    pub worn: u64,
     /// Bytes of keys and values by which the run would make the cache grow.
     pub growth: u64,
     /// Keys that would be new in the cache.

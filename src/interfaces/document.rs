@@ -70,11 +70,11 @@ impl Document {
     pub fn render(&self, format: Format, width: Option<usize>) -> String {
         match format {
             Format::Table => format!("{}\n{}", self.table(width), self.footer),
-            Format::Json => format!(
-                "{}\n",
-                serde_json::to_string_pretty(&self.json).unwrap_or_default()
-            ),
-            Format::Ndjson => self.lines.iter().map(|line| format!("{line}\n")).collect(),
+            Format::Json => pretty(&self.json),
+            Format::Ndjson => {
+                let lines = self.lines.iter();
+                lines.map(|line| inert(&format!("{line}\n"))).collect()
+            }
             Format::Csv => self.csv(),
             Format::Markdown => format!("{}\n{}", self.markdown(), self.footer),
         }
@@ -172,6 +172,27 @@ impl Document {
         }
         text
     }
+}
+
+/// JSON for people's eyes, and a newline.
+pub fn pretty(json: &Value) -> String {
+    inert(&(serde_json::to_string_pretty(json).unwrap_or_default() + "\n"))
+}
+
+/// JSON that cannot touch a terminal: what JSON itself lets stand raw, and a terminal obeys, is
+/// escaped. Such characters stand in texts only, where the escape means the same.
+pub fn inert(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '\u{7f}'..='\u{9f}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => text.push_str(&format!("\\u{:04x}", c as u32)),
+            c => text.push(c),
+        }
+    }
+    text
 }
 
 /// A value without the quotes and brackets of JSON.

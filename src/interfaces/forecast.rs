@@ -20,7 +20,9 @@ pub struct Forecast<'a> {
     pub report: &'a Report,
     /// The planner's answer for each strategy, where it gave one.
     pub plans: &'a [Option<QueryPlan>],
-    /// `None`: no cache is given.
+    /// Whether there was a cache to compare with.
+    pub compared: bool,
+    /// `None`: not asked for.
     pub memory: Option<&'a MemoryPlan>,
     /// Keys that are equal and expire within this count as expiring.
     pub expiring_within: Duration,
@@ -34,27 +36,27 @@ impl Forecast<'_> {
         self.report.strategies.iter().map(|s| s.stats.elapsed).sum()
     }
 
-    /// Keys at which the run would leave something else than stands there now.
+    /// Keys at which the run would leave something else than stands there now, a value or a time
+    /// that is more than half over. What is not known may change too.
     pub fn changed(&self) -> u64 {
         let changed = |strategy: &StrategyReport| {
-            let classes = &strategy.seen.classes;
-            match self.options.mode {
+            let (classes, seen) = (&strategy.seen.classes, &strategy.seen);
+            let known = match self.options.mode {
                 Mode::OnlyMissing => classes.missing,
-                Mode::Refresh if self.is_short_lived(strategy) => classes.missing + classes.stale(),
-                Mode::Refresh => classes.missing + classes.stale() + classes.expiring,
-            }
+                Mode::Refresh => classes.missing + classes.stale() + seen.worn,
+            };
+            known + seen.not_known
         };
         self.report.strategies.iter().map(changed).sum()
     }
 
-    /// Whether keys count as expiring from the moment they are written.
-    fn is_short_lived(&self, strategy: &StrategyReport) -> bool {
-        let shortest = strategy.ttl.mul_f64(1.0 - self.options.ttl_jitter);
-        shortest <= self.expiring_within
+    fn not_known(&self) -> u64 {
+        let seen = self.report.strategies.iter().map(|s| &s.seen);
+        seen.map(|seen| seen.not_known).sum()
     }
 
     fn is_compared(&self) -> bool {
-        self.memory.is_some()
+        self.compared
     }
 
     pub fn document(&self, info: &RunInfo, verbose: bool) -> Document {
@@ -201,18 +203,27 @@ impl Forecast<'_> {
         lines.extend(self.report.warnings.iter().map(|text| format!("! {text}")));
         let totals = self.report.totals();
         let mut verdict = format!(
-            "a run would write {}, {}, in about {}",
+            "a run would write {}, {}; it takes about what looking took, {}",
             keys(totals.planned),
             HumanBytes(totals.bytes),
             seconds(self.estimated())
         );
         if self.is_compared() {
-            verdict += &format!(": {} would change", keys(self.changed()));
+            verdict += &match self.not_known() {
+                0 => format!(": {} would change", keys(self.changed())),
+                n => format!(
+                    ": up to {} would change, {n} not known",
+                    keys(self.changed())
+                ),
+            };
         }
         lines.push(verdict);
         match self.memory {
             Some(memory) => lines.extend(memory_lines(memory, self.report)),
-            None => lines.push("no cache is given: nothing was compared".to_owned()),
+            None if !self.compared => {
+                lines.push("no cache is given: nothing was compared".to_owned());
+            }
+            None => {}
         }
         lines.join("\n") + "\n"
     }

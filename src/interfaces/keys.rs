@@ -7,6 +7,7 @@ use glob::Pattern;
 use indicatif::HumanBytes;
 use serde_json::{Map, Value, json};
 
+use super::document::inert;
 use super::output::{Format, Stream};
 use crate::application::event::{Event, Reporter};
 use crate::application::stop::StopSignal;
@@ -202,10 +203,8 @@ impl KeyWriter {
             Form::Lines | Form::Nul => text.extend_from_slice(format!("{key}\n").as_bytes()),
             Form::Columns if !self.cached => text.extend_from_slice(format!("{key}\n").as_bytes()),
             Form::Columns => text.extend_from_slice(line.columns(&key).as_bytes()),
-            Form::Json => text.extend_from_slice(self.object(line, &key).to_string().as_bytes()),
-            Form::Ndjson => {
-                text.extend_from_slice(format!("{}\n", self.object(line, &key)).as_bytes());
-            }
+            Form::Json => text.extend_from_slice(self.object(line).as_bytes()),
+            Form::Ndjson => text.extend_from_slice((self.object(line) + "\n").as_bytes()),
             Form::Csv => {
                 let written = csv.write_record(self.cells(line, &key));
                 debug_assert!(written.is_ok(), "writing to memory");
@@ -219,7 +218,9 @@ impl KeyWriter {
         altered
     }
 
-    fn object(&self, line: &Line<'_>, key: &str) -> Value {
+    /// JSON has escapes of its own: the key stands there as it is, cut where it is very long.
+    fn object(&self, line: &Line<'_>) -> String {
+        let key = shortened(&String::from_utf8_lossy(line.key), SHOWN_KEY);
         let mut object = Map::new();
         object.insert("type".to_owned(), "key".into());
         object.insert("key".to_owned(), key.into());
@@ -231,7 +232,7 @@ impl KeyWriter {
             object.insert("bytes".to_owned(), held.bytes.into());
             object.insert("stored_as".to_owned(), held.kind.into());
         }
-        Value::Object(object)
+        inert(&Value::Object(object).to_string())
     }
 
     fn cells(&self, line: &Line<'_>, key: &str) -> impl Iterator<Item = String> {

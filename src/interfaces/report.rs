@@ -6,6 +6,7 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use super::document::{Document, Row, Tone, number, text};
+use super::looked::not_known;
 use super::verification::{requirement_lines, requirements_json, verified_json};
 use crate::domain::entry::KeyError;
 use crate::domain::gate::Judged;
@@ -369,13 +370,16 @@ fn verified_footer(verified: Option<(&Report, &[Judged<'_>])>) -> String {
         return String::new();
     };
     let classes = report.classes();
+    let planned = report.strategies.iter().map(StrategyReport::planned);
     let mut lines = vec![format!(
-        "verified: {} present, {} equal, {} missing, {} stale",
+        "verified: of {} {} present, {} equal, {} missing, {} stale",
+        keys(planned.sum()),
         HumanCount(classes.present()),
         HumanCount(classes.equal()),
         HumanCount(classes.missing),
         HumanCount(classes.stale()),
     )];
+    lines.extend(report.strategies.iter().filter_map(not_known));
     lines.extend(requirement_lines(judged));
     lines.join("\n") + "\n"
 }

@@ -12,13 +12,13 @@ use crate::application::lookup;
 use crate::application::ports::{Ask, Wanted};
 use crate::application::record::OWN;
 use crate::domain::failure::Failure;
-use crate::domain::key::KeyTemplate;
+use crate::domain::key::{KeyTemplate, printable};
 
 /// Keys of the cache that are asked of the database together.
 const ORPHAN_WINDOW: usize = 2_000;
 
-/// Planned keys that are remembered, at 9 to 18 bytes each.
-const REMEMBERED_KEYS: usize = 1_000_000;
+/// Planned keys that are remembered, at about 10 bytes each: as many as fit into a table of 2^20.
+const REMEMBERED_KEYS: usize = 900_000;
 
 /// Keys that are planned, remembered by their hashes: they have a row, and need not be asked for.
 /// Memory is fixed: of more keys than that the rest is asked for.
@@ -65,9 +65,7 @@ impl Run<'_> {
             };
             let ended = some.is_none();
             match some.transpose() {
-                Ok(some) => {
-                    window.extend(some.into_iter().flatten().filter_map(|key| self.ours(key)))
-                }
+                Ok(some) => self.sort_out(some.unwrap_or_default(), &mut window),
                 Err(failure) => return self.orphans_unknown(Some(&failure)),
             }
             let is_full = window.len() >= ORPHAN_WINDOW || ended;
@@ -80,12 +78,34 @@ impl Run<'_> {
         }
     }
 
+    /// Keys that strategies make go into the window. One that is no text can have no row.
+    fn sort_out(&mut self, keys: Vec<Vec<u8>>, window: &mut Vec<(usize, String)>) {
+        for key in keys {
+            match String::from_utf8(key) {
+                Ok(key) => window.extend(self.ours(key)),
+                Err(error) => {
+                    let shown = printable(error.as_bytes());
+                    let lossy = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                    if let Some((index, _)) = self.ours(lossy) {
+                        self.report_orphans(index, &[shown]);
+                    }
+                }
+            }
+        }
+    }
+
+    fn report_orphans(&mut self, index: usize, keys: &[String]) {
+        let report = &mut self.tallies[index].report;
+        *report.seen.orphans.get_or_insert(0) += keys.len() as u64;
+        let id = &report.id;
+        self.reporter.report(&Event::Orphans { id, keys });
+    }
+
     /// The strategy that makes a key of the cache, unless it is one that the run is not about.
-    fn ours(&self, key: Vec<u8>) -> Option<(usize, String)> {
-        if self.planned.contains(&key) {
+    fn ours(&self, key: String) -> Option<(usize, String)> {
+        if self.planned.contains(key.as_bytes()) {
             return None;
         }
-        let key = String::from_utf8(key).ok()?;
         let options = &self.coordinator.options;
         if key
             .strip_prefix(&options.prefix)
@@ -112,13 +132,9 @@ impl Run<'_> {
                 values: false,
             });
             while let Some(batch) = batches.try_next().await? {
-                if batch.absent.is_empty() {
-                    continue;
+                if !batch.absent.is_empty() {
+                    self.report_orphans(index, &batch.absent);
                 }
-                let report = &mut self.tallies[index].report;
-                *report.seen.orphans.get_or_insert(0) += batch.absent.len() as u64;
-                let (id, keys) = (&report.id, batch.absent.as_slice());
-                self.reporter.report(&Event::Orphans { id, keys });
             }
         }
         Ok(())

@@ -11,16 +11,24 @@ use crate::domain::finding::Finding;
 
 pub use sqlite::SqliteCache;
 
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Write,
+    /// Nothing is made, not even a cache file that is not there yet: it is as good as empty.
+    Look,
+}
+
 /// Connects to the cache that `url` names by its scheme.
 ///
 /// # Errors
 /// Says which part is wrong without repeating the URL, which holds a password.
-pub async fn connect(url: &str) -> Result<Arc<dyn Cache>, Failure> {
+pub async fn connect(url: &str, access: Access) -> Result<Arc<dyn Cache>, Failure> {
     match url.split_once(':').map_or("", |(scheme, _)| scheme) {
         "redis" | "rediss" | "valkey" | "valkeys" | "redis+unix" | "unix" => {
             Ok(Arc::new(redis::RedisCache::connect(url).await?))
         }
-        "sqlite" => Ok(Arc::new(SqliteCache::open(url).await?)),
+        "sqlite" => Ok(Arc::new(SqliteCache::open(url, access).await?)),
         _ => Err(invalid_url(
             "it begins with none of redis://, rediss://, redis+unix://, sqlite:",
         )),
@@ -33,7 +41,7 @@ pub async fn checkup(url: &str, probes: &[Probe]) -> Vec<Finding> {
     if let Some(finding) = sqlite::not_there_yet(url) {
         return vec![finding];
     }
-    match connect(url).await {
+    match connect(url, Access::Look).await {
         Ok(cache) => cache.checkup(probes).await,
         Err(failure) => vec![Finding::of("cache", &failure)],
     }

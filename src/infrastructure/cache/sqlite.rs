@@ -14,7 +14,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tokio::sync::Mutex;
 
-use super::invalid_url;
+use super::{Access, invalid_url};
 use crate::application::ports::{
     Cache, Cached, CachedValue, Known, Mode, Overhead, Probe, Room, WriteOptions, WriteOutcome,
     Written,
@@ -54,7 +54,7 @@ impl SqliteCache {
     ///
     /// # Errors
     /// When the file cannot be used as a cache.
-    pub async fn open(url: &str) -> Result<Self, Failure> {
+    pub async fn open(url: &str, access: Access) -> Result<Self, Failure> {
         let options = SqliteConnectOptions::from_str(url)
             .map_err(|_| invalid_url("it cannot be parsed"))?
             .create_if_missing(true)
@@ -71,13 +71,32 @@ impl SqliteCache {
             )
             .hint("check the path, its permissions, and that the file is a cache of shopwarm's")
         };
+        let options = match access {
+            Access::Write => options,
+            Access::Look => only_looking(options),
+        };
         let mut connection = options.connect().await.map_err(|e| failure(&e))?;
-        if !is_ours(&mut connection).await.map_err(|e| failure(&e))? {
+        let owner = owner(&mut connection).await.map_err(|e| failure(&e))?;
+        if owner == Owner::Other {
             let what = format!("{file} is no cache of shopwarm's");
             let why = "it is a SQLite database of something else, and is left as it is";
             return Err(Failure::new(FailureKind::Config, what, why)
                 .hint("name another file in the cache URL"));
         }
+        if access == Access::Look {
+            if owner == Owner::Nobody {
+                connection = nothing().await.map_err(|e| failure(&e))?;
+            }
+            return Ok(Self {
+                connection: Mutex::new(connection),
+                file,
+            });
+        }
+        // The number of APPLICATION_ID; a PRAGMA takes no parameters.
+        connection
+            .execute("PRAGMA application_id = 1936225392")
+            .await
+            .map_err(|e| failure(&e))?;
         // Readers go on while it is written. Only now: it changes the file.
         connection
             .execute("PRAGMA journal_mode = WAL")
@@ -194,7 +213,10 @@ impl Cache for SqliteCache {
 
     fn room<'a>(&'a self, _: &'a [Vec<u8>]) -> BoxFuture<'a, Room> {
         async {
-            let size = std::fs::metadata(&self.file).map(|file| file.len());
+            let size = match std::fs::metadata(&self.file) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+                size => size.map(|file| file.len()),
+            };
             Room {
                 used: size.map_err(|error| error.to_string()),
                 max: Ok(None),
@@ -360,26 +382,56 @@ fn fields(value: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         .collect()
 }
 
-/// Whether the file is new or marked as a cache; a new one is marked.
-async fn is_ours(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+/// Whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Ours,
+    /// There is nothing in it.
+    Nobody,
+    Other,
+}
+
+async fn owner(connection: &mut SqliteConnection) -> Result<Owner, sqlx::Error> {
     let id: i64 = sqlx::query_scalar("PRAGMA application_id")
         .fetch_one(&mut *connection)
         .await?;
-    if id == APPLICATION_ID {
-        return Ok(true);
-    }
-    let things = "SELECT count(*) FROM sqlite_schema";
-    let things: i64 = sqlx::query_scalar(things)
+    let things: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
         .fetch_one(&mut *connection)
         .await?;
-    if id != 0 || things > 0 {
-        return Ok(false);
+    Ok(match (id, things) {
+        (0, 0) => Owner::Nobody,
+        (APPLICATION_ID, 1..) => Owner::Ours,
+        (APPLICATION_ID, _) => Owner::Nobody,
+        _ => Owner::Other,
+    })
+}
+
+/// The same file, opened so that nothing of it changes; of a file that is not there, nothing.
+fn only_looking(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    let file = options.get_filename().to_owned();
+    if !file.exists() {
+        return options.filename(":memory:").in_memory(true);
     }
-    // The number of APPLICATION_ID; a PRAGMA takes no parameters.
-    connection
-        .execute("PRAGMA application_id = 1936225392")
+    // Whoever writes it has such a file beside it. Without one even a folder that nobody may write
+    // to can be read from.
+    let mut writing = file.into_os_string();
+    writing.push("-wal");
+    let is_quiet = !std::path::Path::new(&writing).exists();
+    options
+        .create_if_missing(false)
+        .read_only(true)
+        .immutable(is_quiet)
+}
+
+/// A cache that holds nothing.
+async fn nothing() -> Result<SqliteConnection, sqlx::Error> {
+    let mut connection = SqliteConnectOptions::new()
+        .in_memory(true)
+        .disable_statement_logging()
+        .connect()
         .await?;
-    Ok(true)
+    connection.execute(SCHEMA).await?;
+    Ok(connection)
 }
 
 async fn store(

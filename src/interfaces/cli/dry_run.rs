@@ -68,11 +68,16 @@ pub(super) async fn run(
         true => ProgressForm::None,
         false => output.progress(),
     };
+    // Whether something would change cannot be told without a cache.
+    let need = match args.exit_code {
+        true => CacheNeed::Required,
+        false => CacheNeed::IfGiven,
+    };
     let mut config = config.clone();
     config.options.estimate = matches!(form, ProgressForm::Bars | ProgressForm::Json);
     let viewer = tokio::select! {
-        viewer = setup::viewer(&config, &selection, look, CacheNeed::IfGiven) => viewer?,
-        () = stop.stopped() => return Ok(stop.reason().map_or(Exit::Internal, Into::into)),
+        viewer = setup::viewer(&config, &selection, look, need) => viewer?,
+        () = stop.stopped() => return Ok(super::stopped_before(output, &stop)),
     };
     let reporter = progress::reporter(form);
     let mut keys = None;
@@ -91,12 +96,17 @@ pub(super) async fn run(
     } else {
         viewer.warm_all(reporter.as_ref(), &stop).await
     };
-    let plans = plans(&viewer, &config).await;
-    let memory = memory(&viewer, &report).await;
+    // Whoever has stopped it does not want to wait for more.
+    let (plans, memory) = tokio::select! {
+        biased;
+        () = stop.stopped() => (vec![None; report.strategies.len()], None),
+        both = async { (plans(&viewer, &config).await, memory(&viewer, &report).await) } => both,
+    };
     report.elapsed = started.elapsed();
     let forecast = Forecast {
         report: &report,
         plans: &plans,
+        compared: viewer.cache().is_some(),
         memory: memory.as_ref(),
         expiring_within: args.expiring_within,
         options: &config.options,

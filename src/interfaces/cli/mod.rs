@@ -168,7 +168,7 @@ struct RunChecks {
     )]
     verify: Option<Requirement>,
     /// Read back so many keys of each strategy, chosen at random, instead of all
-    #[arg(long, value_name = "N", env = "SHOPWARM_VERIFY_SAMPLE", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", env = "SHOPWARM_VERIFY_SAMPLE", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     verify_sample: Option<u32>,
     /// Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more
     #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
@@ -229,6 +229,19 @@ fn selection(words: &[String]) -> Result<Selection, Failure> {
             )))
         }
     }
+}
+
+/// The end of a command that was stopped while it connected.
+fn stopped_before(output: &Output, stop: &StopSignal) -> Exit {
+    let reason = stop.reason().unwrap_or(Stop::Interrupted);
+    let why = match reason {
+        Stop::Deadline => "the deadline was hit",
+        _ => "it was stopped",
+    };
+    output.note(&format!(
+        "{why} before anything was looked at: no answer from the servers yet"
+    ));
+    reason.into()
 }
 
 /// Ends the run when its time is over.

@@ -25,7 +25,7 @@ pub struct VerifyArgs {
     #[command(flatten)]
     target: Target,
     /// Look at so many keys of each strategy, chosen at random, instead of all
-    #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     sample: Option<u32>,
     /// Choose the same sample as the run that printed this number
     #[arg(
@@ -70,7 +70,7 @@ pub(super) async fn run(
         sample.is_none() && matches!(form, ProgressForm::Bars | ProgressForm::Json);
     let viewer = tokio::select! {
         viewer = setup::viewer(&config, &selection, look, CacheNeed::Required) => viewer?,
-        () = stop.stopped() => return Ok(stop.reason().map_or(Exit::Internal, Into::into)),
+        () = stop.stopped() => return Ok(super::stopped_before(output, &stop)),
     };
     check_names(&args.require, &viewer)?;
     let reporter = progress::reporter(form);

@@ -223,6 +223,14 @@ fn read_windows(sender: &mpsc::Sender<Result<Vec<String>, Failure>>, end: u8) {
                         b'\n' => line.strip_suffix('\r').unwrap_or(&line),
                         _ => &line,
                     };
+                    if key.contains('\0') {
+                        let what = "the keys on stdin hold zero bytes";
+                        let why = "they end with one, it seems, and not with a newline";
+                        let failure = Failure::new(FailureKind::Usage, what, why)
+                            .hint("say so: shopwarm warmup keys -0 -");
+                        let _ = sender.blocking_send(Err(failure));
+                        return;
+                    }
                     if !key.is_empty() {
                         window.push(key.to_owned());
                     }

@@ -359,7 +359,7 @@ fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Finding> {
         let text = format!("denied: {} ({why})", musts.text);
         findings.push(
             Finding::failed("cache rights", FailureKind::CacheDenied, text)
-                .hint(format!("ACL SETUSER this user {}", musts.allow)),
+                .hint(format!("ACL SETUSER USER {}", musts.allow)),
         );
     }
     findings.extend(asked().filter_map(|(question, right)| match right {
@@ -381,7 +381,7 @@ fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Finding> {
                 format!("denied, and a run does without: {}", lacking.text),
             )
             .hint(format!(
-                "where you want them: ACL SETUSER this user {}",
+                "where you want them: ACL SETUSER USER {}",
                 lacking.allow
             )),
         );
@@ -445,7 +445,7 @@ fn key_denied(probe: &Probe, why: &str) -> Option<Finding> {
     let pattern = shown(&probe.pattern);
     Some(
         Finding::failed("cache rights", FailureKind::CacheDenied, text).hint(format!(
-            "ACL SETUSER this user ~{pattern}, or leave it out with --exclude {strategy}"
+            "ACL SETUSER USER ~{pattern}, or leave it out with --exclude {strategy}"
         )),
     )
 }

@@ -14,6 +14,7 @@ use crate::domain::key::{KeyTemplate, printable, shortened};
 use crate::domain::meaning::{self, Difference};
 use crate::domain::standing::Kind;
 use crate::domain::strategy::{Definition, Shape};
+use crate::interfaces::document::{inert, pretty};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::keys::time_left;
 use crate::interfaces::output::{Format, Output};
@@ -44,7 +45,7 @@ pub(super) async fn run(args: &GetArgs, config: &Config, output: &Output) -> Res
 
 /// The cached bytes and nothing else.
 async fn raw(key: &str, config: &Config) -> Result<Exit, Failure> {
-    let cache = setup::cache(config).await?;
+    let cache = setup::cache(config, setup::Access::Look).await?;
     let mut found = None;
     for key in spellings(key, &config.prefix) {
         found = cache.read(key.as_bytes()).await?;
@@ -110,7 +111,7 @@ async fn get(key: &str, config: &Config, output: &Output) -> Result<Exit, Failur
             break;
         }
     }
-    let cache = setup::cache(config).await?;
+    let cache = setup::cache(config, setup::Access::Look).await?;
     let mut shown = Shown {
         key: found
             .as_ref()
@@ -131,11 +132,8 @@ async fn get(key: &str, config: &Config, output: &Output) -> Result<Exit, Failur
     }
     let exit = shown.exit();
     let text = match output.format {
-        Format::Json => format!(
-            "{}\n",
-            serde_json::to_string_pretty(&shown.json()).unwrap_or_default()
-        ),
-        Format::Ndjson => format!("{}\n", shown.json()),
+        Format::Json => pretty(&shown.json()),
+        Format::Ndjson => inert(&format!("{}\n", shown.json())),
         Format::Table | Format::Csv | Format::Markdown => shown.text(output.verbose, config),
     };
     output.result(&text);
@@ -274,7 +272,7 @@ impl Shown {
         });
         json!({
             "schema_version": 1,
-            "key": printable(self.key.as_bytes()),
+            "key": self.key,
             "strategy": self.strategy.as_ref().map(|d| d.spec.id.to_string()),
             "state": self.state().replace('-', "_"),
             "cached": cached,

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use glob::Pattern;
-use serde_json::Map;
+use serde_json::json;
 
 use crate::application::preview::Look;
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, ReadFlags};
 use crate::contexts::definitions::parse_ttl;
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::shortened;
 use crate::domain::report::Status;
 use crate::domain::standing::Class;
-use crate::interfaces::cli::{EXPIRING, deadline};
+use crate::interfaces::cli::{EXPIRING, deadline, stopped_before};
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::keys::{Form, KeyWriter, Wanted};
 use crate::interfaces::output::{Output, ProgressForm};
@@ -78,6 +78,7 @@ enum State {
     /// The value stands there, but not for much longer
     Expiring,
     /// Another type stands there
+    #[value(alias = "wrong_type")]
     WrongType,
     /// The value stands there
     Identical,
@@ -123,7 +124,7 @@ pub(super) async fn list(
     deadline(config, &stop);
     let viewer = tokio::select! {
         viewer = setup::viewer(config, &selection, look, need) => viewer?,
-        () = stop.stopped() => return Ok(stop.reason().map_or(Exit::Internal, Into::into)),
+        () = stop.stopped() => return Ok(stopped_before(output, &stop)),
     };
     let form = match (args.null, output.is_plain()) {
         (true, _) => Form::Nul,
@@ -139,7 +140,12 @@ pub(super) async fn list(
     let silent = progress::reporter(ProgressForm::None);
     let writer = KeyWriter::new(form, cached, wanted, Output::stream(), silent, stop.clone());
     let report = viewer.warm_all(&writer, &stop).await;
-    let (_, altered) = writer.finish(&Map::new());
+    let error = report.failure().map(ToString::to_string);
+    let end = [
+        ("outcome".to_owned(), json!(report.outcome())),
+        ("error".to_owned(), error.into()),
+    ];
+    let (_, altered) = writer.finish(&end.into_iter().collect());
     if altered > 0 && matches!(form, Form::Lines) {
         output.note(&format!(
             "{} cannot be shown as they are; -0 writes them so",
@@ -161,9 +167,13 @@ pub(super) async fn list(
             output.note(&format!("{}: {key}: {}", strategy.id, error.error));
         }
     }
-    Ok(exit::of_run(
-        &report,
-        config.fail_under,
-        config.options.allow_empty,
-    ))
+    let exit = exit::of_run(&report, config.fail_under, config.options.allow_empty);
+    let not_known: u64 = report.strategies.iter().map(|s| s.seen.not_known).sum();
+    if exit == Exit::Success && not_known > 0 && !args.state.is_empty() {
+        let what = format!("the state of {} is not known", count_of(not_known));
+        let why = "the cache does not let this user look at them";
+        return Err(Failure::new(FailureKind::CacheDenied, what, why)
+            .hint("it needs +pttl +strlen +type +get, and +hlen +hgetall for hashes"));
+    }
+    Ok(exit)
 }
