@@ -17,6 +17,9 @@ const COMPARED: usize = 20;
 /// Keys of a later batch that are looked at.
 const GLANCE: usize = 10;
 
+/// So many batches are looked at each; of later ones every so many-th.
+const EACH: usize = 16;
+
 /// What to do about another shape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ShapeGuard {
@@ -38,7 +41,7 @@ pub struct Canary {
 
 #[derive(Default)]
 struct State {
-    begun: bool,
+    batches: usize,
     compared: usize,
     cached: Profile,
     new: Profile,
@@ -70,15 +73,19 @@ impl Canary {
     }
 
     /// Why a batch may not be written, if it may not. All of the first batch is looked at, and the
-    /// others wait for it; of each later one a few keys, until enough values were compared.
+    /// others wait for it; of later ones a few keys now and then, until enough values were compared.
     pub async fn refuses(&self, cache: &dyn Cache, batch: &EntryBatch) -> Option<Failure> {
         let mut state = self.state.lock().await;
         if state.refusal.is_some() || state.is_done() {
             return state.refusal.clone();
         }
-        if !std::mem::replace(&mut state.begun, true) {
+        state.batches += 1;
+        if state.batches == 1 {
             let compared = self.compare(cache, batch, &mut state).await;
             return self.judge(&mut state, compared);
+        }
+        if state.batches > EACH && !state.batches.is_multiple_of(EACH) {
+            return None;
         }
         drop(state);
         let some = spread(batch);

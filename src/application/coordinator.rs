@@ -455,10 +455,7 @@ impl<'a> Run<'a> {
                     flying_bytes -= batch.bytes();
                     let ended = match written {
                         Ok(written) => self.count(index, &batch, written),
-                        Err(refusal) => {
-                            self.tallies[index].count_refused(&batch, &refusal);
-                            Some(refusal)
-                        }
+                        Err(refusal) => Some(refusal),
                     };
                     if let Some(failure) = ended {
                         self.broken |= failure.ends_run();
@@ -562,18 +559,6 @@ impl Tally {
         }
         for error in batch.failed.drain(..) {
             keep(&mut report.errors, || error);
-        }
-    }
-
-    /// Counts a batch of which nothing was sent.
-    fn count_refused(&mut self, batch: &EntryBatch, why: &Failure) {
-        let report = &mut self.report;
-        report.stats.failed += batch.len() as u64;
-        for entry in batch.iter() {
-            keep(&mut report.errors, || KeyError {
-                key: printable(entry.key),
-                error: format!("not written: {}", why.what),
-            });
         }
     }
 

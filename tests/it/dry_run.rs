@@ -11,6 +11,7 @@ use crate::looking::{
     self, CLASSES, Embedded, classes, counted, definitions, dump, objects, planned, reported,
     spread,
 };
+use crate::proxy::FaultProxy;
 use crate::servers::{Dialect, Redis};
 use crate::shop::DIALECTS;
 use crate::shopwarm::{Finished, Shopwarm, finish, shopwarm};
@@ -408,7 +409,7 @@ fn a_key_that_a_limit_leaves_out_is_no_orphan() {
         ] {
             lab.redis.cli(&["SET", key, "x"]);
         }
-        // A key that is no text is of no template.
+        // A key that is no text has the template's form, and no row can have it.
         lab.redis.cli(&[
             "EVAL",
             "redis.call('SET', 'Product:id:\\255\\254', 'x')",
@@ -418,7 +419,8 @@ fn a_key_that_a_limit_leaves_out_is_no_orphan() {
             .command("dry-run -o ndjson --orphans --keys")
             .run()
             .expect(0);
-        let expected = set(&[&deleted, upper, "Product:id:prod-0011 "]);
+        let no_text = "Product:id:\\xff\\xfe";
+        let expected = set(&[&deleted, upper, "Product:id:prod-0011 ", no_text]);
         assert_eq!(keys_in(&run, "orphan"), expected, "{dialect:?}");
     }
 }
@@ -1223,4 +1225,109 @@ fn the_sample_shop_can_be_looked_at() {
     let report = demo("dry-run -o json --orphans", 0).json();
     assert_eq!(report["totals"]["orphans"], 0);
     assert_eq!(report["memory"]["max_bytes"], Value::Null);
+}
+
+#[test]
+fn a_look_changes_no_cache_file() {
+    let lab = looking::lab(Dialect::Sqlite);
+    let cache = Embedded::new();
+    let file = PathBuf::from(cache.url().trim_start_matches("sqlite:"));
+    let command = |arguments: &str| cache.on(lab.with(&definitions(), arguments));
+    let looks = [
+        "dry-run context own",
+        "verify context own",
+        "keys list --context own --cached",
+        "keys get O:1",
+    ];
+    for look in looks {
+        command(look).run();
+        assert!(!file.exists(), "{look}");
+    }
+    assert_eq!(
+        dry_run(&lab, "").run().expect(0).json()["totals"]["identical"],
+        0
+    );
+    command("warmup context own -q").run().expect(0);
+    cache.sql("PRAGMA wal_checkpoint(TRUNCATE)");
+    let before = std::fs::read(&file).expect("a file");
+    for look in looks {
+        command(look).run().expect(0);
+        assert!(std::fs::read(&file).expect("a file") == before, "{look}");
+    }
+    // A file of something else stays as it is, and is no empty cache.
+    let other = lab.database.url().to_string();
+    let refused = lab
+        .with(&definitions(), "dry-run context own")
+        .cache(other)
+        .run()
+        .expect(4);
+    assert!(
+        refused.stderr.contains("no cache of shopwarm's"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn what_is_not_known_may_change() {
+    let lab = looking::lab(Dialect::Sqlite);
+    lab.redis
+        .cli(&["ACL", "SETUSER", "one", "on", ">hunter2", "~*", "+ping"]);
+    let url = lab.redis.url().replace("//", "//one:hunter2@");
+    let run = dry_run(&lab, "--exit-code")
+        .cache(url)
+        .run()
+        .expect(10)
+        .json();
+    let keys = planned("").len();
+    assert_eq!(run["would_change"], keys);
+    let strategies = run["strategies"].as_array().expect("a list");
+    let not_known = strategies
+        .iter()
+        .map(|s| s["not_known"].as_u64().expect("a count"));
+    assert_eq!(not_known.sum::<u64>(), keys as u64);
+    // Without a cache the question has no answer.
+    let none = lab.with(&definitions(), "dry-run context own --exit-code");
+    none.env("CACHE_URL", "").run().expect(4);
+}
+
+#[test]
+fn a_cache_over_its_limit_has_no_room_at_all() {
+    let lab = looking::lab(Dialect::Sqlite);
+    lab.with(&definitions(), "warmup context own -q")
+        .run()
+        .expect(0);
+    lab.redis.cli(&["CONFIG", "SET", "maxmemory", "500kb"]);
+    let memory = dry_run(&lab, "").run().expect(0).json()["memory"].clone();
+    assert_eq!(
+        (&memory["fits"], &memory["free_bytes"]),
+        (&json!(false), &json!(0)),
+        "{memory:#}"
+    );
+    lab.with(&definitions(), "warmup context own -q")
+        .run()
+        .expect(3);
+}
+
+/// The server stands still in the middle: whoever stops the look is not kept waiting for figures.
+#[test]
+fn a_look_that_is_stopped_does_not_wait_for_figures() {
+    let (lab, definitions) = endless();
+    let proxy = FaultProxy::to(lab.redis.port());
+    let look = lab
+        .with(
+            &definitions,
+            "dry-run context own --deadline 3s --progress none",
+        )
+        .cache(format!("redis://127.0.0.1:{}", proxy.port()))
+        .start();
+    while !lab.redis.cli(&["INFO", "commandstats"]).contains("eval_ro") {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    proxy.stall();
+    let stalled = std::time::Instant::now();
+    finish(look).expect(9);
+    // The deadline, the grace for what is in flight, and not the three patient questions after it.
+    let waited = stalled.elapsed();
+    assert!(waited.as_secs() < 20, "{waited:?}");
 }

@@ -760,9 +760,12 @@ fn what_the_cache_does_not_say_is_unknown() {
         );
     }
     assert!(list.stderr.contains("NOPERM"), "{}", list.stderr);
-    assert_eq!(
-        run("keys list --context own --state missing,different", 0).stdout,
-        ""
+    // An empty list would say that nothing is missing.
+    let filtered = run("keys list --context own --state missing,different", 7);
+    assert!(
+        filtered.stderr.contains("is not known"),
+        "{}",
+        filtered.stderr
     );
     let get = run("keys get O:1", 7);
     assert!(
@@ -771,4 +774,56 @@ fn what_the_cache_does_not_say_is_unknown() {
         get.stderr
     );
     run("keys get O:1 --raw", 7);
+}
+
+#[test]
+fn json_cannot_touch_the_terminal() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    let value = "{\"id\":\"\u{9b}31m\u{7f}\u{202e}\"}";
+    lab.redis.cli(&["SET", "Product:id:1", value]);
+    for form in ["json", "ndjson"] {
+        let shown = lab
+            .command("keys get Product:id:1 -o")
+            .arg(form)
+            .run()
+            .expect(0);
+        let raw = |c: char| c != '\n' && c.is_control() || c == '\u{202e}';
+        assert!(!shown.stdout.contains(raw), "{:?}", shown.stdout);
+        assert_eq!(
+            shown.json()["cached"]["value"]["id"],
+            "\u{9b}31m\u{7f}\u{202e}"
+        );
+    }
+}
+
+#[test]
+fn zero_bytes_are_asked_for() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    let run = lab
+        .command("warmup keys -")
+        .stdin("Product:id:1\0Product:id:2\0")
+        .run()
+        .expect(2);
+    assert!(run.stderr.contains("keys -0 -"), "{}", run.stderr);
+}
+
+#[test]
+fn a_list_that_was_cut_short_says_so() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    lab.database
+        .sql("CREATE TABLE t (id int PRIMARY KEY, v int)");
+    let definitions = own(
+        &["t"],
+        &strategy("t", "object", "K:{id}", "SELECT id, v FROM t"),
+    );
+    let run = lab
+        .with(&definitions, "keys list --context own -o json")
+        .run()
+        .expect(3)
+        .json();
+    assert_eq!(
+        (&run["total"], &run["outcome"]),
+        (&json!(0), &json!("incomplete"))
+    );
+    assert!(run["error"].to_string().contains("too few keys"), "{run:#}");
 }

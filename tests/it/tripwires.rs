@@ -184,7 +184,7 @@ fn only_complete_runs_are_remembered() {
 }
 
 #[test]
-fn a_cache_that_does_not_tell_the_last_counts_is_warmed_all_the_same() {
+fn a_guard_that_cannot_see_lets_nothing_through() {
     let lab = lab(Dialect::Sqlite, 10);
     lab.redis.cli(&[
         "ACL", "SETUSER", "one", "on", ">hunter2", "~K:*", "~U:*", "+@all",
@@ -192,14 +192,17 @@ fn a_cache_that_does_not_tell_the_last_counts_is_warmed_all_the_same() {
     let url = lab.redis.url().replace("//", "//one:hunter2@");
     let run = lab
         .with(&definitions(), "warmup context own --max-shrink 50%")
-        .cache(url)
+        .cache(&url)
         .run()
-        .expect(0);
+        .expect(7);
     assert!(
         run.stdout.contains("cannot be read") && run.stdout.contains("--max-shrink"),
         "{}",
         run.stdout
     );
+    assert_eq!(lab.keys().len(), 0);
+    let run = lab.with(&definitions(), "warmup context own").cache(url);
+    run.run().expect(0);
     assert_eq!(lab.keys().len(), 15);
 }
 
@@ -377,7 +380,12 @@ fn one_of_twenty_other_values_is_enough() {
 fn what_is_no_record_is_none() {
     let lab = lab(Dialect::Sqlite, 10);
     lab.redis.cli(&["SET", "shopwarm:last-complete", "mine"]);
-    warm(&lab, "--max-shrink 0%").expect(0);
+    let refused = warm(&lab, "--max-shrink 0%").expect(3);
+    assert!(
+        refused.stdout.contains("something else"),
+        "{}",
+        refused.stdout
+    );
     assert_eq!(lab.get("shopwarm:last-complete"), "mine");
     lab.redis.cli(&["DEL", "shopwarm:last-complete"]);
     lab.redis.cli(&[
@@ -417,4 +425,75 @@ fn a_strategy_with_failed_keys_is_not_remembered() {
     let run = run.run().expect(3);
     assert_eq!(run.strategy("own/t")["failed"], 10);
     assert_eq!(remembered(&lab.redis, ""), json!({ "own/u": "5" }));
+}
+
+/// A user of the lab's Redis with these rights.
+fn user(lab: &Lab, rights: &str) -> String {
+    let mut command = vec!["ACL", "SETUSER", "one", "on", ">hunter2"];
+    command.extend(rights.split(' '));
+    lab.redis.cli(&command);
+    lab.redis.url().replace("//", "//one:hunter2@")
+}
+
+#[test]
+fn who_may_not_read_is_not_let_through_by_shape_fail() {
+    let lab = lab(Dialect::Sqlite, 30);
+    lab.redis.cli(&["SET", "K:7", THEIRS]);
+    let url = user(&lab, "~* +set +ping +hset");
+    let warm = |arguments: &str| {
+        let command = lab.with(&definitions(), "warmup strategy own/t -o json");
+        command.args(arguments).cache(&url).run()
+    };
+    let refused = warm("--shape fail").expect(3);
+    assert!(refused.stdout.contains("NOPERM"), "{}", refused.stdout);
+    assert_eq!(lab.get("K:7"), THEIRS);
+    assert_eq!(warm("").expect(0).json()["totals"]["warmed"], 30);
+}
+
+#[test]
+fn the_canary_sees_later_batches_and_keys_by_name() {
+    let lab = lab(Dialect::Sqlite, 300);
+    for n in 201..=300 {
+        lab.redis.cli(&["SET", &format!("K:{n}"), THEIRS]);
+    }
+    let run = warm(&lab, "--shape fail --batch-size 50 --concurrency 1").expect(3);
+    assert!(
+        run.strategy("own/t")["error"]
+            .to_string()
+            .contains("`title` would be gone")
+    );
+    assert_eq!(lab.get("K:250"), THEIRS);
+    assert_eq!(lab.get("K:200"), "{\"id\":200,\"v\":\"v200\"}");
+
+    let by_name = |shape: &str| {
+        let command = lab.with(&definitions(), "warmup keys K:250 -o json");
+        command.args(shape).run()
+    };
+    by_name("--shape fail").expect(3);
+    assert_eq!(lab.get("K:250"), THEIRS);
+    let warned = by_name("").expect(0);
+    assert!(warned.stdout.contains("would be gone"), "{}", warned.stdout);
+}
+
+#[test]
+fn a_guard_says_when_it_has_nothing_to_compare_with_or_cannot_keep_it() {
+    let lab = lab(Dialect::Sqlite, 10);
+    let first = warm(&lab, "--max-shrink 50%").expect(0).json();
+    assert!(
+        first["warnings"]
+            .to_string()
+            .contains("no earlier complete run"),
+        "{first:#}"
+    );
+    assert!(warm(&lab, "--max-shrink 50%").expect(0).json()["warnings"].is_null());
+    let url = user(&lab, "~K:* ~U:* %R~shopwarm:* +@all");
+    let command = lab.with(
+        &definitions(),
+        "warmup context own -o json --max-shrink 50%",
+    );
+    let run = command.cache(url).run().expect(0).json();
+    assert!(
+        run["warnings"].to_string().contains("could not be kept"),
+        "{run:#}"
+    );
 }
