@@ -294,7 +294,7 @@ Register-ArgumentCompleter -Native -CommandName 'shopwarm' -ScriptBlock {
         'shopwarm;keys;list' {
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Only keys of this context; can be given several times')
             [CompletionResult]::new('--strategy', '--strategy', [CompletionResultType]::ParameterName, 'Only keys of this strategy; can be given several times')
-            [CompletionResult]::new('--pattern', '--pattern', [CompletionResultType]::ParameterName, 'Only keys like this: * any text, ? one character, [ab] one of these')
+            [CompletionResult]::new('--pattern', '--pattern', [CompletionResultType]::ParameterName, 'Only keys like this: `*` any text, `?` one character, `[ab]` one of these')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Only keys in this state (implies --cached); can be given several times')
             [CompletionResult]::new('--expiring-within', '--expiring-within', [CompletionResultType]::ParameterName, 'An equal key with less time left than this is `expiring`')
             [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'Batches in flight [default: 20]')

@@ -324,7 +324,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_s
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -f -a "get" -d 'Show what stands at a key, what the database gives, and where they differ'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l context -d 'Only keys of this context; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l strategy -d 'Only keys of this strategy; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l pattern -d 'Only keys like this: * any text, ? one character, [ab] one of these' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l pattern -d 'Only keys like this: `*` any text, `?` one character, `[ab]` one of these' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l state -d 'Only keys in this state (implies --cached); can be given several times' -r -f -a "missing\t'Nothing stands there'
 different\t'Another value stands there'
 expiring\t'The value stands there, but not for much longer'

@@ -203,21 +203,21 @@ impl Forecast<'_> {
         lines.extend(self.report.warnings.iter().map(|text| format!("! {text}")));
         let totals = self.report.totals();
         let mut verdict = format!(
-            "a run would write {}, {}; it takes about what looking took, {}",
+            "a run would write {}, {}",
             keys(totals.planned),
-            HumanBytes(totals.bytes),
-            seconds(self.estimated())
+            HumanBytes(totals.bytes)
         );
         if self.is_compared() {
+            let changed = keys(self.changed());
             verdict += &match self.not_known() {
-                0 => format!(": {} would change", keys(self.changed())),
-                n => format!(
-                    ": up to {} would change, {n} not known",
-                    keys(self.changed())
-                ),
+                0 => format!(", {changed} would change"),
+                n => format!(", up to {changed} would change ({n} not known)"),
             };
         }
-        lines.push(verdict);
+        let took = seconds(self.estimated());
+        lines.push(format!(
+            "{verdict}; looking took {took}, and a run takes about that"
+        ));
         match self.memory {
             Some(memory) => lines.extend(memory_lines(memory, self.report)),
             None if !self.compared => {

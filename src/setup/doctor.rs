@@ -1,7 +1,7 @@
 //! What works and what does not, before a run: configuration, definitions, both servers.
 //!
 //! Each check says what it found and none ends the others; each server is asked once, both at the
-//! same time, and not waited for beyond [`PATIENCE`].
+//! same time, and not waited for beyond `PATIENCE`.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

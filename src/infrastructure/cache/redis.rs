@@ -6,6 +6,7 @@
 
 mod checkup;
 mod look;
+mod room;
 
 use std::collections::VecDeque;
 use std::ops::Range;

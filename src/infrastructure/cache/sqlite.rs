@@ -213,12 +213,16 @@ impl Cache for SqliteCache {
 
     fn room<'a>(&'a self, _: &'a [Vec<u8>]) -> BoxFuture<'a, Room> {
         async {
-            let size = match std::fs::metadata(&self.file) {
+            let size = |file: &str| match std::fs::metadata(file) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
-                size => size.map(|file| file.len()),
+                size => size
+                    .map(|file| file.len())
+                    .map_err(|error| error.to_string()),
             };
+            // What was written last stands beside the file.
+            let beside = size(&format!("{}-wal", self.file));
             Room {
-                used: size.map_err(|error| error.to_string()),
+                used: size(&self.file).and_then(|file| Ok(file + beside?)),
                 max: Ok(None),
                 policy: Err("the embedded cache has what the disk has".to_owned()),
                 overhead: self.overhead().await,

@@ -44,7 +44,7 @@ pub struct ListArgs {
         value_delimiter = ','
     )]
     strategy: Vec<String>,
-    /// Only keys like this: * any text, ? one character, [ab] one of these
+    /// Only keys like this: `*` any text, `?` one character, `[ab]` one of these
     #[arg(long, value_name = "GLOB", env = "SHOPWARM_PATTERN", hide_env_values = true, value_parser = pattern)]
     pattern: Option<Pattern>,
     /// With what the cache holds for each: state, time left, size, type

@@ -1,0 +1,155 @@
+//! The flags that commands share, each with its environment variable.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum, ValueHint};
+use serde::Deserialize;
+
+use crate::contexts::definitions::parse_ttl;
+use crate::domain::report::Percent;
+
+/// Where rows come from and entries go; on every command.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Connections and files")]
+pub struct ConnectionFlags {
+    /// The shop's database: postgres://, mysql://, mariadb:// or sqlite:FILE
+    #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", hide_env_values = true, value_hint = ValueHint::Url)]
+    pub database_url: Option<String>,
+    /// A file that holds the database URL
+    #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_DATABASE_URL_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub database_url_file: Option<PathBuf>,
+    /// The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]
+    #[arg(long, visible_alias = "redis-url", global = true, value_name = "URL", env = "CACHE_URL", hide_env_values = true, value_hint = ValueHint::Url)]
+    pub cache_url: Option<String>,
+    /// A file that holds the cache URL
+    #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_URL_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub cache_url_file: Option<PathBuf>,
+    /// Stands before every key
+    #[arg(
+        long,
+        global = true,
+        value_name = "TEXT",
+        env = "SHOPWARM_PREFIX",
+        hide_env_values = true
+    )]
+    pub prefix: Option<String>,
+    /// Definitions of your own, a file or a folder of them; can be given several times
+    #[arg(long, global = true, value_name = "PATH", env = "SHOPWARM_CONTEXTS", hide_env_values = true, value_delimiter = ',', value_hint = ValueHint::AnyPath)]
+    pub contexts: Vec<PathBuf>,
+    /// The configuration file [default: ./shopwarm.toml where it exists]
+    #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CONFIG", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Use a sample shop and an embedded cache, both made on first use; needs no server
+    #[arg(long, global = true, env = "SHOPWARM_DEMO", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub demo: bool,
+    /// Where the sample shop is kept [default: your cache directory]
+    #[arg(long, global = true, value_name = "DIR", env = "SHOPWARM_DEMO_DIR", hide_env_values = true, value_hint = ValueHint::DirPath)]
+    pub demo_dir: Option<PathBuf>,
+}
+
+/// What is read of the shop, and how.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "The run")]
+pub struct ReadFlags {
+    /// Batches in flight [default: 20]
+    #[arg(long, value_name = "N", env = "SHOPWARM_CONCURRENCY", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub concurrency: Option<u32>,
+    /// Keys a batch [default: 500]
+    #[arg(long, value_name = "KEYS", env = "SHOPWARM_BATCH_SIZE", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub batch_size: Option<u32>,
+    /// The time to live where a definition has none [default: 1h]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEFAULT_TTL", hide_env_values = true, value_parser = parse_ttl)]
+    pub default_ttl: Option<Duration>,
+    /// Only strategies with this tag; can be given several times
+    #[arg(
+        long,
+        value_name = "TAG",
+        env = "SHOPWARM_TAG",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub tag: Vec<String>,
+    /// Leave this strategy out; can be given several times
+    #[arg(
+        long,
+        value_name = "CONTEXT/NAME",
+        env = "SHOPWARM_EXCLUDE",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub exclude: Vec<String>,
+    /// At most so many keys of each strategy
+    #[arg(long, value_name = "N", env = "SHOPWARM_LIMIT", hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Nothing to warm is no failure
+    #[arg(long, env = "SHOPWARM_ALLOW_EMPTY", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub allow_empty: bool,
+    /// End the run after this time, and exit 9
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEADLINE", hide_env_values = true, value_parser = parse_ttl)]
+    pub deadline: Option<Duration>,
+    /// The longest a database statement may take [default: 5m]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_STATEMENT_TIMEOUT", hide_env_values = true, value_parser = parse_ttl)]
+    pub statement_timeout: Option<Duration>,
+}
+
+/// How a run is done.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "The run")]
+pub struct RunFlags {
+    #[command(flatten)]
+    pub read: ReadFlags,
+    /// What happens to keys that are there already [default: refresh]
+    #[arg(long, env = "SHOPWARM_MODE", hide_env_values = true)]
+    pub mode: Option<ModeName>,
+    /// Spread times to live over the last part of this size; 0 is off [default: 10%]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "SHOPWARM_TTL_JITTER",
+        hide_env_values = true
+    )]
+    pub ttl_jitter: Option<Percent>,
+    /// End the run when a strategy fails
+    #[arg(long, env = "SHOPWARM_STOP_ON_ERROR", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub stop_on_error: bool,
+    /// Exit 0 where at least this share of the keys did not fail; a failed strategy still fails
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "SHOPWARM_FAIL_UNDER",
+        hide_env_values = true
+    )]
+    pub fail_under: Option<Percent>,
+    /// Fail a strategy that has shrunk by more than this since its last complete run
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "SHOPWARM_MAX_SHRINK",
+        hide_env_values = true
+    )]
+    pub max_shrink: Option<Percent>,
+    /// What to do when readers of the cache would see other fields or types [default: warn]
+    #[arg(long, env = "SHOPWARM_SHAPE", hide_env_values = true)]
+    pub shape: Option<ShapeName>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModeName {
+    /// Write over them
+    Refresh,
+    /// Leave them as they are
+    OnlyMissing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShapeName {
+    /// Say it and go on
+    Warn,
+    /// Fail the strategy before it writes
+    Fail,
+    /// Do not look
+    Off,
+}
