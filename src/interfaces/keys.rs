@@ -56,6 +56,8 @@ pub struct Wanted {
     pub classes: Vec<Class>,
     /// Orphans too.
     pub orphans: bool,
+    /// A report's lines follow: each line says what it is.
+    pub before_report: bool,
 }
 
 /// Writes the keys that a run looks at, and passes on every event.
@@ -222,7 +224,9 @@ impl KeyWriter {
     fn object(&self, line: &Line<'_>) -> String {
         let key = shortened(&String::from_utf8_lossy(line.key), SHOWN_KEY);
         let mut object = Map::new();
-        object.insert("type".to_owned(), "key".into());
+        if self.wanted.before_report {
+            object.insert("type".to_owned(), "key".into());
+        }
         object.insert("key".to_owned(), key.into());
         object.insert("strategy".to_owned(), line.strategy.to_string().into());
         if self.cached {
@@ -230,7 +234,11 @@ impl KeyWriter {
             object.insert("state".to_owned(), line.state.replace('-', "_").into());
             object.insert("ttl_seconds".to_owned(), held.ttl_seconds());
             object.insert("bytes".to_owned(), held.bytes.into());
-            object.insert("stored_as".to_owned(), held.kind.into());
+            let kind = match self.wanted.before_report {
+                true => "stored_as",
+                false => "type",
+            };
+            object.insert(kind.to_owned(), held.kind.into());
         }
         inert(&Value::Object(object).to_string())
     }

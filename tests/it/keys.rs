@@ -360,12 +360,12 @@ fn every_form_says_the_same() {
         let key = line["key"].as_str().expect("a text");
         let Some(stood) = stood.get(key) else {
             assert_eq!(
-                (&line["ttl_seconds"], &line["stored_as"]),
+                (&line["ttl_seconds"], &line["type"]),
                 (&Value::Null, &Value::Null)
             );
             continue;
         };
-        assert_eq!(line["stored_as"], stood.kind, "{line}");
+        assert_eq!(line["type"], stood.kind, "{line}");
         let ttl = line["ttl_seconds"].as_i64().expect("a number");
         let (least, most) = if stood.ttl < 0 {
             (-1, -1)

@@ -72,14 +72,23 @@ fn lines(findings: &[Finding], output: &Output) -> String {
     let shown = findings
         .iter()
         .filter(|finding| !output.quiet || finding.level != Level::Ok);
-    let mut text: String = shown.map(|finding| line(finding, width)).collect();
+    let mut text = String::new();
+    let mut last = None;
+    for finding in shown {
+        // The same advice for one strategy after the other is said once.
+        let is_new = finding.hint.is_some() && finding.hint != last;
+        text.push_str(&line(finding, is_new, width));
+        if is_new {
+            last.clone_from(&finding.hint);
+        }
+    }
     if !output.quiet {
         text.push_str(&summary(findings));
     }
     text
 }
 
-fn line(finding: &Finding, width: usize) -> String {
+fn line(finding: &Finding, with_hint: bool, width: usize) -> String {
     let (mark, colour) = match finding.level {
         Level::Ok => ("✓", anstyle::AnsiColor::Green),
         Level::Warning => ("!", anstyle::AnsiColor::Yellow),
@@ -97,7 +106,7 @@ fn line(finding: &Finding, width: usize) -> String {
     let level = finding.level.name();
     let mut text = format!("{colour}{mark} {level:7}{colour:#} {first}\n");
     let mut more: Vec<String> = wrapped.collect();
-    if let Some(hint) = &finding.hint {
+    if let Some(hint) = finding.hint.as_ref().filter(|_| with_hint) {
         more.extend(wrap(&format!("→ {hint}"), width - INDENT));
     }
     for line in more {

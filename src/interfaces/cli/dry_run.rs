@@ -85,6 +85,7 @@ pub(super) async fn run(
         let form = Form::of(output.format);
         let wanted = Wanted {
             orphans: true,
+            before_report: true,
             ..Wanted::default()
         };
         let compared = viewer.cache().is_some();

@@ -135,7 +135,7 @@ pub(super) async fn list(
         pattern: args.pattern.clone(),
         prefix: config.prefix.clone(),
         classes: args.state.iter().map(|state| (*state).into()).collect(),
-        orphans: false,
+        ..Wanted::default()
     };
     let silent = progress::reporter(ProgressForm::None);
     let writer = KeyWriter::new(form, cached, wanted, Output::stream(), silent, stop.clone());
