@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::lab::{Lab, own, strategy};
 use crate::proxy::FaultProxy;
-use crate::servers::{Dialect, MariaDb, Redis, free_port};
+use crate::servers::{Dialect, MariaDb, Postgres, Redis, free_port};
 use crate::shop::{self, DIALECTS};
 use crate::shopwarm::{Finished, Shopwarm, file, shopwarm};
 
@@ -645,16 +645,6 @@ fn a_table_that_another_session_holds_does_not_hang_it() {
 }
 
 #[test]
-fn what_the_replica_question_asks_is_sql() {
-    let source = include_str!("../../src/infrastructure/source/postgres.rs");
-    let at = source
-        .find("SELECT CASE WHEN EXISTS")
-        .expect("the question");
-    let sql = source[at..].split('"').next().expect("its text");
-    assert_eq!(Lab::empty(Dialect::Postgres).database.query(sql), "");
-}
-
-#[test]
 fn the_other_forms_say_the_same() {
     let lab = Lab::shop(Dialect::Sqlite);
     lab.redis.cli(&["REPLICAOF", "127.0.0.1", "1"]);
@@ -682,4 +672,25 @@ fn the_other_forms_say_the_same() {
     assert!(markdown.starts_with("| level | check |"), "{markdown}");
     let quiet = lab.command("doctor -q").run().expect(3).stdout;
     assert_eq!(quiet.lines().count(), 2, "{quiet}");
+}
+
+#[test]
+fn a_standby_is_a_replica() {
+    let server = Postgres::private(&["-c", "wal_level=replica"]);
+    let database = server.new_database();
+    database.sql(&shop::load(Dialect::Postgres));
+    server.stop();
+    let signal = server.at.dir.join("data/standby.signal");
+    std::fs::write(&signal, "").expect("a file");
+    server.at.kind.hand_over(&signal);
+    server.restart();
+    let redis = Redis::start(&[]);
+    let doctor = shopwarm("doctor").cache(redis.url());
+    let report = examine(doctor.database(database.url()), 0);
+    check(&report, "database role", &["replica"]);
+    check(&report, "database session", &["read-only"]);
+    // A standby is a good place to read from.
+    let dry_run = shopwarm("dry-run -o json").cache(redis.url());
+    let seen = dry_run.database(database.url()).run().expect(0).json();
+    assert_eq!(seen["totals"]["missing"], seen["totals"]["keys"]);
 }
