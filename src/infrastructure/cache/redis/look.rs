@@ -31,17 +31,24 @@ const SCAN_COUNT: usize = 1000;
 /// A pipeline without an answer is sent again this often.
 const ATTEMPTS: usize = 4;
 
-/// For each key: nothing, or its time left, type, length and, of a text, digest.
+/// Bytes of values that one script digests, about; a single value may be longer.
+const SCRIPT_BYTES: usize = 512 * 1024;
+
+/// For each key: nothing, or its time left, type and length, and the digest of a text that is as
+/// long as ours (ARGV; -1 of a hash). Another length needs no digest, and costs no reading.
 const LOOK: &str = "local found = {} \
     for i, key in ipairs(KEYS) do \
         local ttl = redis.call('PTTL', key) \
+        local wanted = tonumber(ARGV[i]) \
         if ttl == -2 then found[i] = false else \
-            local kind = redis.call('TYPE', key).ok \
-            if kind == 'string' then \
-                local value = redis.call('GET', key) \
-                found[i] = {ttl, kind, #value, redis.sha1hex(value)} \
-            elseif kind == 'hash' then found[i] = {ttl, kind, redis.call('HLEN', key)} \
-            else found[i] = {ttl, kind, 0} end \
+            local kind, length = 'string', nil \
+            if wanted >= 0 then length = redis.pcall('STRLEN', key) end \
+            if type(length) ~= 'number' then kind = redis.call('TYPE', key).ok end \
+            if kind == 'hash' then found[i] = {ttl, kind, redis.call('HLEN', key)} \
+            elseif kind ~= 'string' then found[i] = {ttl, kind, 0} \
+            elseif length == wanted then found[i] = {ttl, kind, length, redis.sha1hex(redis.call('GET', key))} \
+            elseif type(length) == 'number' then found[i] = {ttl, kind, length} \
+            else found[i] = {ttl, kind, redis.call('STRLEN', key)} end \
         end \
     end \
     return found";
@@ -155,10 +162,16 @@ impl RedisCache {
     ) -> Result<Result<Vec<Looked>, RedisError>, Failure> {
         let mut pipe = redis::pipe();
         pipe.ignore_errors();
-        for chunk in chunks(batch.len(), SCRIPT_KEYS) {
+        for chunk in chunks(batch) {
             pipe.cmd(command).arg(LOOK).arg(chunk.len());
-            for entry in chunk.filter_map(|i| batch.get(i)) {
+            for entry in chunk.clone().filter_map(|i| batch.get(i)) {
                 pipe.arg(entry.key);
+            }
+            for entry in chunk.filter_map(|i| batch.get(i)) {
+                match entry.value {
+                    Value::Text(text) => pipe.arg(text.len()),
+                    Value::Hash(_) => pipe.arg(-1),
+                };
             }
         }
         let mut facts = Vec::with_capacity(batch.len());
@@ -511,10 +524,21 @@ fn malformed() -> RedisError {
     (redis::ErrorKind::Parse, "a reply is of another form").into()
 }
 
-fn chunks(total: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..total)
-        .step_by(size)
-        .map(move |start| start..(start + size).min(total))
+/// Runs of entries that one script looks at.
+fn chunks(batch: &EntryBatch) -> Vec<Range<usize>> {
+    let mut chunks: Vec<Range<usize>> = Vec::new();
+    let mut bytes = 0;
+    for (i, entry) in batch.iter().enumerate() {
+        bytes += entry.bytes() as usize;
+        match chunks.last_mut() {
+            Some(chunk) if chunk.len() < SCRIPT_KEYS && bytes <= SCRIPT_BYTES => chunk.end = i + 1,
+            _ => {
+                bytes = entry.bytes() as usize;
+                chunks.push(i..i + 1);
+            }
+        }
+    }
+    chunks
 }
 
 /// A pattern for all keys that begin with `prefix`.
