@@ -173,7 +173,7 @@ pub struct Probe {
 pub struct Cached {
     pub value: CachedValue,
     /// `None`: it never expires.
-    pub ttl: Option<Duration>,
+    pub ttl: Known<Option<Duration>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -60,7 +60,7 @@ impl MemoryPlan {
         let per_key = room.overhead.as_ref().map_or(0.0, |cost| cost.per_key);
         let need = |strategy: &StrategyReport| {
             let seen = &strategy.seen;
-            seen.growth + (per_key * seen.new_keys as f64) as u64
+            seen.growth + (per_key * seen.classes.missing as f64) as u64
         };
         Self {
             needs: report.strategies.iter().map(need).collect(),
@@ -165,10 +165,7 @@ impl Seen {
             }
         }
         match (class, standing) {
-            (Class::Missing, _) => {
-                self.new_keys += 1;
-                self.growth += entry.bytes();
-            }
+            (Class::Missing, _) => self.growth += entry.bytes(),
             (Class::Different, Standing::Held(held)) if mode == Mode::Refresh => {
                 let now = held.bytes.unwrap_or_default();
                 self.growth += value_bytes(entry).saturating_sub(now);

@@ -129,8 +129,6 @@ pub struct Seen {
     pub worn: u64,
     /// Bytes of keys and values by which the run would make the cache grow.
     pub growth: u64,
-    /// Keys that would be new in the cache.
-    pub new_keys: u64,
     /// Keys in the cache that match the template and have no row; `None`: not looked for.
     pub orphans: Option<u64>,
     /// The first keys of the run, to show what they look like.

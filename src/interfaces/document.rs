@@ -5,7 +5,8 @@ use comfy_table::{
 };
 use serde_json::Value;
 
-use super::output::Format;
+use super::output::{Format, Output};
+use crate::domain::failure::Failure;
 
 /// A line under the headings and nothing else: readable, and easy to cut with other tools.
 const STYLE: TableStyle =
@@ -66,6 +67,23 @@ pub const fn number(name: &'static str, rank: u8) -> Heading {
 }
 
 impl Document {
+    /// Prints it, unless it is a table that nobody wants to see.
+    pub fn show(&self, output: &Output) {
+        if !(output.quiet && output.format == Format::Table) {
+            output.result(&self.render(output.format, output.width()));
+        }
+    }
+
+    /// Says what failed where no table does: a person beside a machine's reader would not know what
+    /// to do next.
+    pub fn tell(&self, output: &Output, failure: Option<&Failure>) {
+        if (output.quiet || output.format != Format::Table)
+            && let Some(failure) = failure
+        {
+            output.failure(failure);
+        }
+    }
+
     /// The whole in one form. `width`: the terminal's, if it is one.
     pub fn render(&self, format: Format, width: Option<usize>) -> String {
         match format {

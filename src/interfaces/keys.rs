@@ -192,11 +192,14 @@ impl KeyWriter {
 
     /// Appends a key in the form; whether it is not shown as it is.
     fn append(&self, line: &Line<'_>, text: &mut Vec<u8>, csv: &mut csv::Writer<Vec<u8>>) -> bool {
-        if matches!(self.form, Form::Lines | Form::Nul)
-            && (self.form == Form::Nul || is_plain(line.key))
-        {
+        let end = match self.form {
+            Form::Nul => Some(0),
+            Form::Lines if is_plain(line.key) => Some(b'\n'),
+            _ => None,
+        };
+        if let Some(end) = end {
             text.extend_from_slice(line.key);
-            text.push(if self.form == Form::Nul { 0 } else { b'\n' });
+            text.push(end);
             return false;
         }
         let key = shortened(&printable(line.key), SHOWN_KEY);
@@ -360,6 +363,6 @@ pub fn time_left(ttl: Duration) -> String {
 
 /// Whether a key can be a line of its own just as it is. A fast yes for what nearly all keys are.
 fn is_plain(key: &[u8]) -> bool {
-    key.len() <= SHOWN_KEY && key.iter().all(|byte| (b' '..=b'~').contains(byte))
-        || (key.len() <= SHOWN_KEY && printable(key).as_bytes() == key)
+    let is_ascii = || key.iter().all(|byte| (b' '..=b'~').contains(byte));
+    key.len() <= SHOWN_KEY && (is_ascii() || printable(key).as_bytes() == key)
 }

@@ -1331,3 +1331,27 @@ fn a_look_that_is_stopped_does_not_wait_for_figures() {
     let waited = stalled.elapsed();
     assert!(waited.as_secs() < 20, "{waited:?}");
 }
+
+/// A part of the cost that is denied makes the whole unknown, not smaller.
+#[test]
+fn a_cost_that_is_known_in_part_is_not_known() {
+    let lab = looking::lab(Dialect::Sqlite);
+    lab.with(&definitions(), "warmup context own -q")
+        .run()
+        .expect(0);
+    lab.redis.cli(&[
+        "ACL",
+        "SETUSER",
+        "one",
+        "on",
+        ">hunter2",
+        "~*",
+        "+@all",
+        "-memory|stats",
+    ]);
+    let url = lab.redis.url().replace("//", "//one:hunter2@");
+    let memory = dry_run(&lab, "").cache(url).run().expect(0).json()["memory"].clone();
+    assert!(memory["overhead_per_key_bytes"].is_null(), "{memory:#}");
+    let why = &memory["not_known"]["overhead_per_key_bytes"];
+    assert!(why.to_string().contains("NOPERM"), "{memory:#}");
+}

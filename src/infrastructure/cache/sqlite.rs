@@ -160,7 +160,7 @@ impl Cache for SqliteCache {
         async move {
             let row = self.row(key).await?;
             Ok(row.map(|row| Cached {
-                ttl: row.ttl(),
+                ttl: Ok(row.ttl()),
                 value: match row.kind.as_str() {
                     "hash" => CachedValue::Hash(fields(&row.value)),
                     _ => CachedValue::Text(row.value),

@@ -9,6 +9,7 @@ use serde_json::Map;
 use super::plan::SealedPlan;
 use super::{EXPIRING, Target};
 use crate::application::coordinator::Coordinator;
+use crate::application::event::Reporter;
 use crate::application::ports::QueryPlan;
 use crate::application::preview::{Look, MemoryPlan};
 use crate::application::stop::StopSignal;
@@ -16,13 +17,14 @@ use crate::config::{Config, ModeName, ReadFlags};
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::Failure;
 use crate::domain::report::Report;
+use crate::interfaces::document::Document;
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::forecast::Forecast;
 use crate::interfaces::keys::{Form, KeyWriter, Wanted};
 use crate::interfaces::output::{Format, Output, ProgressForm};
 use crate::interfaces::report::RunInfo;
 use crate::interfaces::{github, progress};
-use crate::setup::{self, CacheNeed};
+use crate::setup::CacheNeed;
 
 #[derive(Args, Debug)]
 pub struct DryRunArgs {
@@ -59,7 +61,6 @@ pub(super) async fn run(
     let started = Instant::now();
     let selection = args.target.selection()?;
     let info = RunInfo::new(format!("dry-run {}", args.target.words().join(" ")));
-    super::deadline(config, &stop);
     let look = Look {
         orphans: args.orphans,
         ..Look::new(args.expiring_within)
@@ -75,27 +76,18 @@ pub(super) async fn run(
     };
     let mut config = config.clone();
     config.options.estimate = matches!(form, ProgressForm::Bars | ProgressForm::Json);
-    let viewer = tokio::select! {
-        viewer = setup::viewer(&config, &selection, look, need) => viewer?,
-        () = stop.stopped() => return Ok(super::stopped_before(output, &stop)),
+    let viewer = match super::connect(&config, &selection, look, need, output, &stop).await? {
+        Ok(viewer) => viewer,
+        Err(stopped) => return Ok(stopped),
     };
+    let compared = viewer.cache().is_some();
     let reporter = progress::reporter(form);
-    let mut keys = None;
-    let mut report = if args.keys {
-        let form = Form::of(output.format);
-        let wanted = Wanted {
-            orphans: true,
-            before_report: true,
-            ..Wanted::default()
-        };
-        let compared = viewer.cache().is_some();
-        let out = Output::stream();
-        let writer = KeyWriter::new(form, compared, wanted, out, reporter, stop.clone());
-        let report = viewer.warm_all(&writer, &stop).await;
-        keys = Some(writer);
-        report
+    let (keys, mut report) = if args.keys {
+        let keys = key_writer(output.format, compared, reporter, &stop);
+        let report = viewer.warm_all(&keys, &stop).await;
+        (Some(keys), report)
     } else {
-        viewer.warm_all(reporter.as_ref(), &stop).await
+        (None, viewer.warm_all(reporter.as_ref(), &stop).await)
     };
     // Whoever has stopped it does not want to wait for more.
     let (plans, memory) = tokio::select! {
@@ -107,57 +99,67 @@ pub(super) async fn run(
     let forecast = Forecast {
         report: &report,
         plans: &plans,
-        compared: viewer.cache().is_some(),
+        compared,
         memory: memory.as_ref(),
         expiring_within: args.expiring_within,
         options: &config.options,
     };
     let document = forecast.document(&info, output.verbose);
-    if let Some(keys) = keys {
-        // The keys stand in the same document: the report follows them.
-        let report = match output.format {
-            Format::Json => [("report".to_owned(), document.json.clone())]
-                .into_iter()
-                .collect(),
-            _ => Map::new(),
-        };
-        keys.finish(&report);
-        match output.format {
-            Format::Json | Format::Csv => {}
-            Format::Table | Format::Markdown | Format::Ndjson => {
-                let text = document.render(output.format, output.width());
-                let gap = if output.format == Format::Ndjson {
-                    ""
-                } else {
-                    "\n"
-                };
-                output.result(&format!("{gap}{text}"));
-            }
-        }
-    } else if !(output.quiet && output.format == Format::Table) {
-        output.result(&document.render(output.format, output.width()));
+    match keys {
+        Some(keys) => finish(&keys, &document, output),
+        None => document.show(output),
     }
-    if (output.quiet || output.format != Format::Table)
-        && let Some(failure) = report.failure()
-    {
-        output.failure(failure);
-    }
+    document.tell(output, report.failure());
     github::report(&report, &document);
     let exit = exit::of_run(&report, config.fail_under, config.options.allow_empty);
-    if let (Some(file), Exit::Success) = (&args.plan, exit) {
-        let words = args.target.words();
-        SealedPlan::seal(&words, &config, &selection, &report)?.write(file)?;
-        output.note(&format!(
-            "sealed into {0}; shopwarm warmup --plan {0} runs it",
-            file.display()
-        ));
-    } else if args.plan.is_some() {
-        output.note("the plan is not sealed: not all of it can be run");
+    match &args.plan {
+        Some(file) if exit == Exit::Success => {
+            let words = args.target.words();
+            SealedPlan::seal(&words, &config, &selection, &report)?.write(file)?;
+            output.note(&format!(
+                "sealed into {0}; shopwarm warmup --plan {0} runs it",
+                file.display()
+            ));
+        }
+        Some(_) => output.note("the plan is not sealed: not all of it can be run"),
+        None => {}
     }
     Ok(match exit {
         Exit::Success if args.exit_code && forecast.changed() > 0 => Exit::Differences,
         exit => exit,
     })
+}
+
+fn key_writer(
+    format: Format,
+    compared: bool,
+    reporter: Box<dyn Reporter>,
+    stop: &StopSignal,
+) -> KeyWriter {
+    let wanted = Wanted {
+        orphans: true,
+        before_report: true,
+        ..Wanted::default()
+    };
+    let (form, out) = (Form::of(format), Output::stream());
+    KeyWriter::new(form, compared, wanted, out, reporter, stop.clone())
+}
+
+/// The report behind the keys: in their document where that is one, nowhere where a table of keys
+/// is all that the form has.
+fn finish(keys: &KeyWriter, document: &Document, output: &Output) {
+    let mut more = Map::new();
+    if output.format == Format::Json {
+        more.insert("report".to_owned(), document.json.clone());
+    }
+    keys.finish(&more);
+    let gap = match output.format {
+        Format::Json | Format::Csv => return,
+        Format::Ndjson => "",
+        Format::Table | Format::Markdown => "\n",
+    };
+    let text = document.render(output.format, output.width());
+    output.result(&format!("{gap}{text}"));
 }
 
 /// What the database's planner says of each strategy; a server that does not say costs the figure.

@@ -19,6 +19,8 @@ use clap_complete::Shell;
 use super::exit::Exit;
 use super::github;
 use super::output::{Output, OutputFlags};
+use crate::application::coordinator::Coordinator;
+use crate::application::preview::Look;
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, ConnectionFlags, ReadFlags, RunFlags};
@@ -26,6 +28,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::Requirement;
 use crate::domain::key::{printable, shortened};
 use crate::domain::report::{Percent, Stop};
+use crate::setup::{self, CacheNeed};
 use dry_run::DryRunArgs;
 use keys::KeysCommand;
 use verify::VerifyArgs;
@@ -231,7 +234,22 @@ fn selection(words: &[String]) -> Result<Selection, Failure> {
     }
 }
 
-/// The end of a command that was stopped while it connected.
+/// Connects for a look; `Err` inside: how the command ends that was stopped before.
+async fn connect(
+    config: &Config,
+    selection: &Selection,
+    look: Look,
+    need: CacheNeed,
+    output: &Output,
+    stop: &StopSignal,
+) -> Result<Result<Coordinator, Exit>, Failure> {
+    deadline(config, stop);
+    tokio::select! {
+        viewer = setup::viewer(config, selection, look, need) => viewer.map(Ok),
+        () = stop.stopped() => Ok(Err(stopped_before(output, stop))),
+    }
+}
+
 fn stopped_before(output: &Output, stop: &StopSignal) -> Exit {
     let reason = stop.reason().unwrap_or(Stop::Interrupted);
     let why = match reason {

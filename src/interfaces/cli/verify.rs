@@ -14,11 +14,11 @@ use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::{Judged, Requirement};
 use crate::interfaces::exit::{self, Exit};
-use crate::interfaces::output::{Format, Output, ProgressForm};
+use crate::interfaces::output::{Output, ProgressForm};
 use crate::interfaces::report::RunInfo;
 use crate::interfaces::verification::Verification;
 use crate::interfaces::{github, progress};
-use crate::setup::{self, CacheNeed};
+use crate::setup::CacheNeed;
 
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
@@ -61,16 +61,16 @@ pub(super) async fn run(
     let started = Instant::now();
     let selection = args.target.selection()?;
     let info = RunInfo::new(format!("verify {}", args.target.words().join(" ")));
-    super::deadline(config, &stop);
     let look = look(args.expiring_within, args.sample, args.seed);
     let sample = look.sample;
     let form = output.progress();
     let mut config = config.clone();
     config.options.estimate =
         sample.is_none() && matches!(form, ProgressForm::Bars | ProgressForm::Json);
-    let viewer = tokio::select! {
-        viewer = setup::viewer(&config, &selection, look, CacheNeed::Required) => viewer?,
-        () = stop.stopped() => return Ok(super::stopped_before(output, &stop)),
+    let need = CacheNeed::Required;
+    let viewer = match super::connect(&config, &selection, look, need, output, &stop).await? {
+        Ok(viewer) => viewer,
+        Err(stopped) => return Ok(stopped),
     };
     check_names(&args.require, &viewer)?;
     let reporter = progress::reporter(form);
@@ -83,15 +83,8 @@ pub(super) async fn run(
         sample,
     }
     .document(&info, output.verbose);
-    let table = output.format == Format::Table;
-    if !(output.quiet && table) {
-        output.result(&document.render(output.format, output.width()));
-    }
-    if (output.quiet || !table)
-        && let Some(failure) = report.failure()
-    {
-        output.failure(failure);
-    }
+    document.show(output);
+    document.tell(output, report.failure());
     github::report(&report, &document);
     github::requirements(&judged);
     let exit = exit::of_run(&report, config.fail_under, config.options.allow_empty);

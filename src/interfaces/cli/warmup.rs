@@ -18,7 +18,7 @@ use crate::domain::gate::Requirement;
 use crate::domain::key::printable;
 use crate::domain::report::{Percent, Report, Stop};
 use crate::interfaces::exit::{self, Exit};
-use crate::interfaces::output::{Format, Output, ProgressForm};
+use crate::interfaces::output::{Output, ProgressForm};
 use crate::interfaces::report::{RunInfo, document};
 use crate::interfaces::{github, progress};
 use crate::setup;
@@ -123,16 +123,8 @@ pub(super) async fn run(
         .map(|(found, require)| require.judge(found));
     let found = verified.as_ref().map(|(found, _)| found);
     let document = document(&info, &report, found.zip(judged.as_deref()), output.verbose);
-    let table = output.format == Format::Table;
-    if !(output.quiet && table) {
-        output.result(&document.render(output.format, output.width()));
-    }
-    // The table says it; a person beside a machine's reader would not know what to do next.
-    if (output.quiet || !table)
-        && let Some(failure) = report.failure()
-    {
-        output.failure(failure);
-    }
+    document.show(output);
+    document.tell(output, report.failure());
     github::report(&report, &document);
     github::requirements(judged.as_deref().unwrap_or_default());
     let exit = exit::of_run(&report, config.fail_under, config.options.allow_empty);

@@ -302,7 +302,7 @@ impl RedisCache {
             None => return Ok(None),
         };
         // The value alone is worth showing where the time left may not be asked.
-        let ttl = number(ttl).ok().and_then(ttl_of);
+        let ttl = number(ttl).map(ttl_of).map_err(|error| words(&error));
         Ok(Some(Cached { value, ttl }))
     }
 

@@ -100,22 +100,22 @@ impl RedisCache {
             return nothing();
         }
         Ok(Overhead {
-            per_key: cost / measured as f64 + SLOT_BYTES + self.expiry_cost().await,
+            per_key: cost / measured as f64 + SLOT_BYTES + self.expiry_cost().await?,
             keys: measured,
         })
     }
 
     /// What the table of expiry times costs a key; MEMORY USAGE leaves it out.
-    async fn expiry_cost(&self) -> f64 {
+    async fn expiry_cost(&self) -> Known<f64> {
         let mut pipe = redis::pipe();
         pipe.ignore_errors().cmd("MEMORY").arg("STATS");
-        let Ok(mut replies) = self.ask(&pipe).await else {
-            return 0.0;
+        let reply = self.ask(&pipe).await.map_err(|failure| failure.why)?.pop();
+        let stats = match reply {
+            Some(Ok(stats)) => stats,
+            Some(Err(error)) => return Err(words(&error)),
+            None => return Err("no answer".to_owned()),
         };
-        let Some(Ok(stats)) = replies.pop() else {
-            return 0.0;
-        };
-        let keyspace = self.info("keyspace").await.unwrap_or_default();
+        let keyspace = self.info("keyspace").await?;
         let db = self.client.get_connection_info().redis_settings().db();
         let expires = keyspace
             .iter()
@@ -128,10 +128,11 @@ impl RedisCache {
                 Reply::Int(bytes) => Some(*bytes as f64),
                 _ => None,
             });
-        match (table, expires) {
+        // Where no key expires there is no such table to measure.
+        Ok(match (table, expires) {
             (Some(table), Some(expires)) if expires > 0.0 => table / expires,
             _ => 0.0,
-        }
+        })
     }
 
     /// Some keys of the cache, whosever they are.

@@ -260,7 +260,11 @@ impl Shown {
         };
         let cached = self.cached.as_ref().map(|cached| {
             let mut json = side(&cached.value);
-            json["ttl_seconds"] = cached.ttl.map_or((-1).into(), |ttl| ttl.as_secs().into());
+            json["ttl_seconds"] = match &cached.ttl {
+                Ok(Some(ttl)) => ttl.as_secs().into(),
+                Ok(None) => (-1).into(),
+                Err(_) => Json::Null,
+            };
             json
         });
         let error = match &self.database {
@@ -299,9 +303,10 @@ impl Shown {
             "cached",
             match &self.cached {
                 Some(cached) => {
-                    let expiry = match cached.ttl {
-                        Some(ttl) => format!("expires in {}", time_left(ttl)),
-                        None => "never expires".to_owned(),
+                    let expiry = match &cached.ttl {
+                        Ok(Some(ttl)) => format!("expires in {}", time_left(*ttl)),
+                        Ok(None) => "never expires".to_owned(),
+                        Err(why) => format!("its time left is not known: {why}"),
                     };
                     format!("{}, {expiry}", described(&cached.value))
                 }

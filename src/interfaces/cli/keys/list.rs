@@ -15,13 +15,13 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::shortened;
 use crate::domain::report::Status;
 use crate::domain::standing::Class;
-use crate::interfaces::cli::{EXPIRING, deadline, stopped_before};
+use crate::interfaces::cli::{EXPIRING, connect};
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::keys::{Form, KeyWriter, Wanted};
 use crate::interfaces::output::{Output, ProgressForm};
 use crate::interfaces::progress;
 use crate::interfaces::report::keys as count_of;
-use crate::setup::{self, CacheNeed};
+use crate::setup::CacheNeed;
 
 #[derive(Args, Debug)]
 pub struct ListArgs {
@@ -121,10 +121,9 @@ pub(super) async fn list(
         true => CacheNeed::Required,
         false => CacheNeed::None,
     };
-    deadline(config, &stop);
-    let viewer = tokio::select! {
-        viewer = setup::viewer(config, &selection, look, need) => viewer?,
-        () = stop.stopped() => return Ok(stopped_before(output, &stop)),
+    let viewer = match connect(config, &selection, look, need, output, &stop).await? {
+        Ok(viewer) => viewer,
+        Err(stopped) => return Ok(stopped),
     };
     let form = match (args.null, output.is_plain()) {
         (true, _) => Form::Nul,
