@@ -115,22 +115,26 @@ impl RedisCache {
             Some(Err(error)) => return Err(words(&error)),
             None => return Err("no answer".to_owned()),
         };
-        let keyspace = self.info("keyspace").await?;
+        let figure = |reply: &Reply| match reply {
+            Reply::Int(figure) => Some(*figure as f64),
+            _ => None,
+        };
         let db = self.client.get_connection_info().redis_settings().db();
-        let expires = keyspace
-            .iter()
-            .find(|(name, _)| *name == format!("db{db}"))
-            .and_then(|(_, counts)| counts.split(',').find_map(|c| c.strip_prefix("expires=")))
-            .and_then(|count| count.parse::<f64>().ok());
         let table = member(&stats, &format!("db.{db}"))
             .and_then(|db| member(db, "overhead.hashtable.expires"))
-            .and_then(|bytes| match bytes {
-                Reply::Int(bytes) => Some(*bytes as f64),
-                _ => None,
-            });
+            .and_then(figure);
+        // Where INFO does not tell how many keys expire, all are taken to.
+        let expiring = match self.info("keyspace").await {
+            Ok(keyspace) => keyspace
+                .iter()
+                .find(|(name, _)| *name == format!("db{db}"))
+                .and_then(|(_, counts)| counts.split(',').find_map(|c| c.strip_prefix("expires=")))
+                .and_then(|count| count.parse().ok()),
+            Err(_) => member(&stats, "keys.count").and_then(figure),
+        };
         // Where no key expires there is no such table to measure.
-        Ok(match (table, expires) {
-            (Some(table), Some(expires)) if expires > 0.0 => table / expires,
+        Ok(match (table, expiring) {
+            (Some(table), Some(keys)) if keys > 0.0 => table / keys,
             _ => 0.0,
         })
     }
