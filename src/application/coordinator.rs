@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{BoxStream, FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::canary::{Canary, ShapeGuard};
 use super::event::{Event, Reporter};
+use super::history::LastComplete;
 use super::lookup;
 use super::ports::{Cache, Mode, Wanted, WarmupStrategy, WriteOptions, WriteOutcome, Written};
 use super::preview::{Look, look};
-use super::record;
 use super::stop::StopSignal;
 use crate::domain::entry::{Entry, EntryBatch, KeyError};
 use crate::domain::failure::Failure;
@@ -33,9 +33,6 @@ const IN_FLIGHT_BYTES: usize = 3 * 1024 * 1024;
 
 /// How long a stopped run waits for the batches in flight.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// What a finished run leaves for the next one is not worth waiting longer for.
-const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 
 const GRACE_OVER: &str = "the run was stopped before the cache answered";
 
@@ -77,10 +74,10 @@ pub enum Task {
 }
 
 impl Task {
-    fn cache(&self) -> Option<&dyn Cache> {
+    fn cache(&self) -> Option<&Arc<dyn Cache>> {
         match self {
-            Self::Warm(cache) => Some(cache.as_ref()),
-            Self::Look(_, cache) => cache.as_deref(),
+            Self::Warm(cache) => Some(cache),
+            Self::Look(_, cache) => cache.as_ref(),
         }
     }
 
@@ -143,20 +140,25 @@ impl Coordinator {
     }
 
     /// The cache that is written or asked, if there is one.
-    pub fn cache(&self) -> Option<&dyn Cache> {
+    pub fn cache(&self) -> Option<&Arc<dyn Cache>> {
         self.task.cache()
+    }
+
+    /// Whether it changes the cache.
+    pub fn writes(&self) -> bool {
+        matches!(self.task, Task::Warm(_))
+    }
+
+    pub fn options(&self) -> &Options {
+        &self.options
     }
 
     /// The same strategies and options for a run that looks at the same cache.
     #[must_use]
     pub fn looking(&self, look: Look) -> Self {
-        let cache = match &self.task {
-            Task::Warm(cache) => Some(Arc::clone(cache)),
-            Task::Look(_, cache) => cache.clone(),
-        };
         Self {
             strategies: self.strategies.clone(),
-            task: Task::Look(look, cache),
+            task: Task::Look(look, self.cache().cloned()),
             options: self.options.clone(),
         }
     }
@@ -165,7 +167,7 @@ impl Coordinator {
     /// happened is in the report, never in a log alone.
     pub async fn warm_all(&self, reporter: &dyn Reporter, stop: &StopSignal) -> Report {
         let mut run = Run::start(self, reporter, stop);
-        run.read_last_counts().await;
+        run.read_last_complete().await;
         for index in 0..run.tallies.len() {
             if run.goes_on() {
                 let wanted = Wanted::All {
@@ -189,31 +191,7 @@ impl Coordinator {
             }
         }
         run.find_orphans().await;
-        let complete = !run.broken && run.stop.reason().is_none();
-        let mut report = run.finish();
-        if complete && self.options.limit.is_none() {
-            self.remember(&mut report).await;
-        }
-        report
-    }
-
-    /// Leaves the counts of what was complete for the next run. A cache that does not take them
-    /// has what the run is for all the same; who relies on them must know.
-    async fn remember(&self, report: &mut Report) {
-        let Task::Warm(cache) = &self.task else {
-            return;
-        };
-        let record = record::remember(cache.as_ref(), &self.options.prefix, report);
-        let why = match timeout(RECORD_TIMEOUT, record).await {
-            Ok(Ok(())) => return,
-            Ok(Err(failure)) => failure.why,
-            Err(_) => "no answer in time".to_owned(),
-        };
-        if self.options.max_shrink.is_some() {
-            report.warnings.push(format!(
-                "--max-shrink: the counts of this run could not be kept: {why}"
-            ));
-        }
+        run.finish()
     }
 
     /// Warms the keys that come in `windows`, each through the strategy whose template it is of.
@@ -261,8 +239,8 @@ struct Run<'a> {
     unmatched: Vec<String>,
     unmatched_total: u64,
     warnings: Vec<String>,
-    /// How many keys each strategy had when it was last complete, where that matters.
-    last_counts: BTreeMap<String, u64>,
+    /// The last complete run of each strategy, where that matters.
+    last_complete: BTreeMap<String, LastComplete>,
     planned: PlannedKeys,
     broken: bool,
 }
@@ -338,7 +316,7 @@ impl<'a> Run<'a> {
             unmatched: Vec::new(),
             unmatched_total: 0,
             warnings: Vec::new(),
-            last_counts: BTreeMap::new(),
+            last_complete: BTreeMap::new(),
             planned: PlannedKeys::default(),
             broken: false,
         }

@@ -1,11 +1,22 @@
 //! All that a reporter can ever hear of a run.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::lock::Holder;
+use super::record::StrategyRecord;
 use crate::domain::entry::EntryBatch;
 use crate::domain::report::{Report, Stats, StrategyReport};
 use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{StrategyId, StrategySpec};
 
 pub enum Event<'a> {
+    /// The run waits for another that has its lock.
+    Waiting {
+        holder: &'a Holder,
+    },
     RunStarted {
         strategies: Vec<&'a StrategySpec>,
     },
@@ -39,6 +50,65 @@ pub enum Event<'a> {
     RunFinished {
         report: &'a Report,
     },
+}
+
+impl Event<'_> {
+    /// The event as a JSON object, as `--progress json` and the admin API tell it. Of single keys
+    /// nothing: they would drown the rest.
+    pub fn json(&self) -> Option<Value> {
+        Some(match self {
+            Self::Waiting { holder } => {
+                json!({ "event": "waiting", "holder": (*holder).clone().public() })
+            }
+            Self::RunStarted { strategies } => {
+                let ids: Vec<String> = strategies.iter().map(|spec| spec.id.to_string()).collect();
+                json!({ "event": "run_started", "strategies": ids })
+            }
+            Self::StrategyStarted { id, expected } => {
+                json!({ "event": "strategy_started", "id": id.to_string(), "expected": expected })
+            }
+            Self::Progress { id, stats } => json!({
+                "event": "progress", "id": id.to_string(), "total": stats.total(),
+                "warmed": stats.warmed, "planned": stats.planned, "skipped": stats.skipped,
+                "failed": stats.failed, "unknown": stats.unknown, "bytes": stats.bytes,
+                "keys_per_second": stats.keys_per_second() as u64,
+            }),
+            Self::StrategyFinished { report } => json!({
+                "event": "strategy_finished",
+                "report": serde_json::to_value(StrategyRecord::from(*report)).unwrap_or_default(),
+            }),
+            Self::Looked { .. } | Self::Orphans { .. } => return None,
+            Self::Stopping => json!({ "event": "stopping" }),
+            Self::RunFinished { report } => {
+                json!({ "event": "run_finished", "outcome": report.outcome() })
+            }
+        })
+    }
+}
+
+/// Progress that is told comes at most this often for a strategy.
+const TOLD_EVERY: Duration = Duration::from_millis(200);
+
+/// Lets through what is worth telling.
+#[derive(Debug, Default)]
+pub struct Pace(Mutex<Option<(StrategyId, Instant)>>);
+
+impl Pace {
+    /// Whether an event is worth telling: all are, but progress too soon after the last.
+    pub fn lets(&self, event: &Event<'_>) -> bool {
+        let Event::Progress { id, .. } = event else {
+            return true;
+        };
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last
+            .as_ref()
+            .is_some_and(|(told, at)| told == *id && at.elapsed() < TOLD_EVERY)
+        {
+            return false;
+        }
+        *last = Some(((*id).clone(), Instant::now()));
+        true
+    }
 }
 
 /// Hears a run. Called from the engine's own task: cheap, and cannot fail.

@@ -111,8 +111,71 @@ pub enum Param {
     Int(i64),
 }
 
+/// What the tool keeps for itself in the cache, beside the entries.
+pub trait Ledger: Send + Sync {
+    /// Takes a key that nobody has, for so long. `Some`: what another put there.
+    ///
+    /// # Errors
+    /// The cache is gone, or refuses to set, to renew or to release.
+    fn claim<'a>(
+        &'a self,
+        key: &'a [u8],
+        value: &'a [u8],
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, Failure>>;
+
+    /// Keeps what was claimed with this value for so long again; `false`: it is not ours any more.
+    ///
+    /// # Errors
+    /// The cache is gone, or refuses.
+    fn renew<'a>(
+        &'a self,
+        key: &'a [u8],
+        value: &'a [u8],
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<bool, Failure>>;
+
+    /// Gives back what was claimed with this value, and nobody else's.
+    ///
+    /// # Errors
+    /// The cache is gone, or refuses.
+    fn release<'a>(&'a self, key: &'a [u8], value: &'a [u8]) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Sets fields of a hash that does not expire; its other fields stay.
+    ///
+    /// # Errors
+    /// The cache is gone, or refuses.
+    fn remember<'a>(
+        &'a self,
+        key: &'a [u8],
+        fields: &'a [(String, String)],
+    ) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Puts an item at the head of a list that keeps so many, and lives so long from now.
+    ///
+    /// # Errors
+    /// The cache is gone, or refuses.
+    fn push<'a>(
+        &'a self,
+        key: &'a [u8],
+        item: &'a [u8],
+        keep: usize,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// The first items of a list; of a list that is not there, none.
+    ///
+    /// # Errors
+    /// The cache is gone, or refuses.
+    fn items<'a>(
+        &'a self,
+        key: &'a [u8],
+        first: usize,
+    ) -> BoxFuture<'a, Result<Vec<Vec<u8>>, Failure>>;
+}
+
 /// Where entries go.
-pub trait Cache: Send + Sync {
+pub trait Cache: Ledger {
     /// Stores a batch, retrying within the adapter's bounds; writing the same batch again is
     /// harmless.
     fn write<'a>(&'a self, batch: &'a EntryBatch, how: WriteOptions) -> BoxFuture<'a, Written>;
@@ -133,16 +196,6 @@ pub trait Cache: Send + Sync {
     /// # Errors
     /// The cache is gone, or refuses.
     fn read<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Cached>, Failure>>;
-
-    /// Sets fields of a hash that is the tool's own and does not expire; its other fields stay.
-    ///
-    /// # Errors
-    /// The cache is gone, or refuses.
-    fn remember<'a>(
-        &'a self,
-        key: &'a [u8],
-        fields: &'a [(String, String)],
-    ) -> BoxFuture<'a, Result<(), Failure>>;
 
     /// All keys that begin with `prefix`, some at a time; one may come twice.
     fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>>;

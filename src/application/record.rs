@@ -1,60 +1,211 @@
-//! What a run leaves for the next one: how many keys each strategy had when it was last complete.
+//! A run's report as it is written down: what `-o json` prints, the history keeps and the admin API
+//! answers. Fields are only ever added.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::ports::{Cache, CachedValue};
-use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::report::{Report, Status};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-/// Keys of the tool's own begin with this, behind the operator's prefix.
-pub const OWN: &str = "shopwarm:";
+use crate::domain::entry::KeyError;
+use crate::domain::report::{Outcome, Report, Stats, Status, StrategyReport};
+use crate::domain::run::{RunInfo, Trigger};
 
-/// The hash of the last complete runs: strategy id to number of keys.
-fn key(prefix: &str) -> String {
-    format!("{prefix}{OWN}last-complete")
+/// A run.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(title = "Report")]
+pub struct RunRecord {
+    pub schema_version: u32,
+    pub run_id: String,
+    /// As it is spelled on the command line, without the program's name.
+    pub command: String,
+    /// Whose wish it was.
+    #[schema(value_type = String, example = "cli")]
+    pub trigger: Trigger,
+    /// The job of the schedule, where one started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// The machine that it ran on.
+    pub host: String,
+    /// RFC 3339, in UTC.
+    pub started_at: String,
+    pub elapsed_ms: u64,
+    /// Null while it runs.
+    #[schema(value_type = Option<String>, required = true, example = "complete")]
+    pub outcome: Option<Outcome>,
+    pub totals: Totals,
+    pub strategies: Vec<StrategyRecord>,
+    /// Keys asked for by name that belong to no strategy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmatched: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unmatched_total: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
-/// How many keys each strategy had when it was last complete.
-///
-/// # Errors
-/// The cache's.
-pub async fn last_complete(
-    cache: &dyn Cache,
-    prefix: &str,
-) -> Result<BTreeMap<String, u64>, Failure> {
-    let cached = cache.read(key(prefix).as_bytes()).await?;
-    let fields = match cached.map(|cached| cached.value) {
-        Some(CachedValue::Hash(fields)) => fields,
-        None => return Ok(BTreeMap::new()),
-        Some(_) => {
-            let key = key(prefix);
-            let what = format!("{key} is no record of runs");
-            let why = format!("{key} holds something else than the tool's own hash");
-            return Err(Failure::new(FailureKind::CacheRefused, what, why)
-                .hint("delete that key; the next complete run writes it again"));
+/// The counts of all strategies together.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct Totals {
+    pub strategies: usize,
+    pub total: u64,
+    pub warmed: u64,
+    pub skipped: u64,
+    pub failed: u64,
+    pub unknown: u64,
+    /// Of keys and values that were stored.
+    pub bytes: u64,
+    /// `warmed / total`; null of nothing.
+    #[schema(required = true)]
+    pub success_rate: Option<f64>,
+}
+
+/// One strategy of a run.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct StrategyRecord {
+    pub id: String,
+    pub context: String,
+    pub name: String,
+    pub priority: i32,
+    #[schema(value_type = f64)]
+    pub ttl_seconds: serde_json::Number,
+    /// `completed`, `failed` or `cancelled`; `waiting` or `running` while the run runs.
+    pub status: String,
+    pub total: u64,
+    pub warmed: u64,
+    pub skipped: u64,
+    pub failed: u64,
+    pub unknown: u64,
+    /// Of keys and values that were stored.
+    pub bytes: u64,
+    /// `warmed / total`; null of nothing.
+    #[schema(required = true)]
+    pub success_rate: Option<f64>,
+    pub elapsed_ms: u64,
+    /// Why it failed.
+    #[schema(required = true)]
+    pub error: Option<String>,
+    /// The first keys that failed or are unknown.
+    #[schema(value_type = Vec<Object>)]
+    pub errors: Vec<KeyError>,
+    /// Keys asked for by name that have no row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_found: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks with a reference"
+)]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+impl RunRecord {
+    pub fn new(info: &RunInfo, report: &Report) -> Self {
+        Self {
+            outcome: Some(report.outcome()),
+            elapsed_ms: millis(report.elapsed),
+            totals: Totals::new(report.strategies.len(), &report.totals()),
+            strategies: report.strategies.iter().map(StrategyRecord::from).collect(),
+            unmatched: report.unmatched.clone(),
+            unmatched_total: report.unmatched_total,
+            warnings: report.warnings.clone(),
+            ..Self::started(info)
         }
-    };
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok();
-    let counts = fields
-        .into_iter()
-        .filter_map(|(id, keys)| Some((text(id)?, text(keys)?.parse().ok()?)));
-    Ok(counts.collect())
+    }
+
+    /// Of a run of which nothing is known yet.
+    pub fn started(info: &RunInfo) -> Self {
+        Self {
+            schema_version: 1,
+            run_id: info.id.clone(),
+            command: info.command.clone(),
+            trigger: info.trigger,
+            job: info.job.clone(),
+            host: info.host.clone(),
+            started_at: humantime::format_rfc3339_seconds(info.started).to_string(),
+            elapsed_ms: 0,
+            outcome: None,
+            totals: Totals::default(),
+            strategies: Vec::new(),
+            unmatched: Vec::new(),
+            unmatched_total: 0,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// How it ended, or that it has not.
+    pub fn status(&self) -> &'static str {
+        self.outcome.map_or("running", Outcome::name)
+    }
 }
 
-/// Records the strategies of a run that were complete.
-///
-/// # Errors
-/// The cache's.
-pub async fn remember(cache: &dyn Cache, prefix: &str, report: &Report) -> Result<(), Failure> {
-    let complete = report.strategies.iter().filter(|strategy| {
-        let stats = &strategy.stats;
-        strategy.status == Status::Completed && stats.failed + stats.unknown == 0
-    });
-    let fields: Vec<(String, String)> = complete
-        .map(|strategy| (strategy.id.to_string(), strategy.stats.total().to_string()))
-        .collect();
-    if fields.is_empty() {
-        return Ok(());
+impl Totals {
+    pub fn new(strategies: usize, stats: &Stats) -> Self {
+        Self {
+            strategies,
+            total: stats.total(),
+            warmed: stats.warmed,
+            skipped: stats.skipped,
+            failed: stats.failed,
+            unknown: stats.unknown,
+            bytes: stats.bytes,
+            success_rate: stats.success_rate(),
+        }
     }
-    cache.remember(key(prefix).as_bytes(), &fields).await
+}
+
+impl StrategyRecord {
+    pub fn count(&mut self, stats: &Stats) {
+        self.total = stats.total();
+        self.warmed = stats.warmed;
+        self.skipped = stats.skipped;
+        self.failed = stats.failed;
+        self.unknown = stats.unknown;
+        self.bytes = stats.bytes;
+        self.success_rate = stats.success_rate();
+        self.elapsed_ms = millis(stats.elapsed);
+    }
+}
+
+impl From<&StrategyReport> for StrategyRecord {
+    fn from(report: &StrategyReport) -> Self {
+        let stats = &report.stats;
+        Self {
+            id: report.id.to_string(),
+            context: report.id.context.clone(),
+            name: report.id.name.clone(),
+            priority: report.priority,
+            ttl_seconds: whole_seconds(report.ttl),
+            status: report.status.name().to_owned(),
+            total: stats.total(),
+            warmed: stats.warmed,
+            skipped: stats.skipped,
+            failed: stats.failed,
+            unknown: stats.unknown,
+            bytes: stats.bytes,
+            success_rate: stats.success_rate(),
+            elapsed_ms: millis(stats.elapsed),
+            error: match &report.status {
+                Status::Failed(failure) => Some(failure.to_string()),
+                _ => None,
+            },
+            errors: report.errors.clone(),
+            not_found: report.not_found.clone(),
+            warnings: report.warnings.clone(),
+        }
+    }
+}
+
+/// Without a fraction where there is none.
+pub fn whole_seconds(ttl: Duration) -> serde_json::Number {
+    let fraction =
+        (ttl.subsec_nanos() > 0).then(|| serde_json::Number::from_f64(ttl.as_secs_f64()));
+    fraction.flatten().unwrap_or_else(|| ttl.as_secs().into())
+}
+
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -37,7 +37,7 @@ pub fn sampled<'a>(
                 }
             }
         }
-        Ok((chosen, rest))
+        Ok::<_, Failure>((chosen, rest))
     })
     .map_ok(|(chosen, rest)| {
         let mut batches = vec![rest];

@@ -22,7 +22,7 @@ struct Slot {
 }
 
 /// A key that failed. `key` is shown as is: printable already, or a row number.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct KeyError {
     pub key: String,
     pub error: String,

@@ -21,6 +21,8 @@ pub enum FailureKind {
     CacheDenied,
     /// The cache answers and cannot take more: full, read-only, unable to persist.
     CacheRefused,
+    /// Another run is at work on the same strategies.
+    Busy,
     /// Not the operator's doing.
     Internal,
 }

@@ -9,6 +9,7 @@ pub mod key;
 pub mod meaning;
 pub mod report;
 pub mod row;
+pub mod run;
 pub mod standing;
 pub mod strategy;
 pub mod ttl;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::entry::KeyError;
 use super::failure::Failure;
@@ -138,7 +138,7 @@ pub struct Seen {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     Complete,
@@ -156,6 +156,8 @@ pub enum Stop {
     /// SIGTERM: exit 143.
     Terminated,
     Deadline,
+    /// Another run may write now: exit 8.
+    LockLost,
     /// Whoever reads the result has seen enough (`| head`): no failure.
     Enough,
 }
@@ -171,6 +173,19 @@ pub struct Report {
     pub unmatched_total: u64,
     /// What the operator should know of the run as a whole.
     pub warnings: Vec<String>,
+}
+
+impl Outcome {
+    /// The word of the JSON report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Incomplete => "incomplete",
+            Self::Empty => "empty",
+            Self::Interrupted => "interrupted",
+            Self::Deadline => "deadline",
+        }
+    }
 }
 
 impl Report {
@@ -200,7 +215,7 @@ impl Report {
         let unfinished = |s: &StrategyReport| s.status != Status::Completed;
         match self.stopped {
             Some(Stop::Deadline) => Outcome::Deadline,
-            Some(Stop::Interrupted | Stop::Terminated | Stop::Enough) => Outcome::Interrupted,
+            Some(_) => Outcome::Interrupted,
             None if totals.failed + totals.unknown + self.unmatched_total > 0
                 || self.strategies.iter().any(unfinished) =>
             {

@@ -21,6 +21,8 @@ pub enum Exit {
     CacheUnreachable = 6,
     /// Database or cache refuses: authentication, permission.
     Denied = 7,
+    /// Another run holds the lock.
+    Busy = 8,
     Deadline = 9,
     /// `verify`, or `dry-run --exit-code`, found differences.
     Differences = 10,
@@ -43,6 +45,7 @@ impl From<FailureKind> for Exit {
             FailureKind::CacheUnreachable => Self::CacheUnreachable,
             FailureKind::SourceDenied | FailureKind::CacheDenied => Self::Denied,
             FailureKind::Query | FailureKind::CacheRefused => Self::Incomplete,
+            FailureKind::Busy => Self::Busy,
             FailureKind::Internal => Self::Internal,
         }
     }
@@ -60,6 +63,7 @@ impl From<Stop> for Exit {
             Stop::Interrupted => Self::Interrupted,
             Stop::Terminated => Self::Terminated,
             Stop::Deadline => Self::Deadline,
+            Stop::LockLost => Self::Busy,
             Stop::Enough => Self::Success,
         }
     }

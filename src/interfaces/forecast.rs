@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 
 use super::document::{Document, Row, Tone, number, text};
 use super::looked::{classes_json, lines, looked_json, mark, not_known, run_json};
-use super::report::{RunInfo, keys, millis, seconds, strategy_notes, to_value, whole_seconds};
+use super::report::{keys, seconds, strategy_notes, to_value};
 use crate::application::coordinator::Options;
 use crate::application::ports::{Mode, QueryPlan};
 use crate::application::preview::MemoryPlan;
+use crate::application::record::{millis, whole_seconds};
 use crate::domain::key::shortened;
 use crate::domain::report::{Report, StrategyReport};
+use crate::domain::run::RunInfo;
 use crate::domain::standing::Classes;
 
 /// What a dry run knows beside its report.

@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::document::Tone;
-use super::report::{RunInfo, keys, millis, to_value, whole_seconds};
+use super::report::{keys, to_value};
+use crate::application::record::{millis, whole_seconds};
 use crate::domain::report::{Report, Status, StrategyReport};
+use crate::domain::run::RunInfo;
 use crate::domain::standing::Classes;
 
 pub(super) fn run_json(info: &RunInfo, report: &Report) -> Value {

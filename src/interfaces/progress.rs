@@ -5,26 +5,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::json;
 
 use super::output::{ProgressForm, note};
-use super::report::{keys, seconds, strategy_json};
-use crate::application::event::{Event, Reporter};
+use super::report::{keys, seconds};
+use crate::application::event::{Event, Pace, Reporter};
+use crate::application::lock::Holder;
 use crate::domain::report::{Stats, Status, StrategyReport};
 use crate::domain::strategy::StrategyId;
 
 /// Between two lines of a strategy that takes long.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Between two progress events of one strategy.
-const EVENT_EVERY: Duration = Duration::from_millis(200);
-
 /// The reporter for a form.
 pub fn reporter(form: ProgressForm) -> Box<dyn Reporter> {
     match form {
         ProgressForm::None => Box::new(Silent),
         ProgressForm::Bars => Box::new(Bars::new()),
-        ProgressForm::Json => Box::new(Events(Mutex::default())),
+        ProgressForm::Json => Box::new(Events::default()),
         ProgressForm::Lines | ProgressForm::Auto => Box::new(Lines::new()),
     }
 }
@@ -114,6 +111,9 @@ impl Bars {
 impl Reporter for Bars {
     fn report(&self, event: &Event<'_>) {
         match event {
+            Event::Waiting { holder } => {
+                let _ = self.all.println(waiting(holder));
+            }
             Event::RunStarted { strategies } => {
                 let longest = strategies
                     .iter()
@@ -214,6 +214,7 @@ fn progress_line(stats: &Stats, elapsed: Duration) -> String {
 impl Reporter for Lines {
     fn report(&self, event: &Event<'_>) {
         match event {
+            Event::Waiting { holder } => note(&format!("{}\n", waiting(holder))),
             Event::StrategyStarted { id, .. } => {
                 *lock(&self.state) = Some(((*id).clone(), Stats::default(), Instant::now()));
             }
@@ -243,45 +244,21 @@ impl Reporter for Lines {
 }
 
 /// The engine's events, a JSON object a line.
-struct Events(Mutex<Option<(StrategyId, Instant)>>);
+#[derive(Default)]
+struct Events(Pace);
 
 impl Reporter for Events {
     fn report(&self, event: &Event<'_>) {
-        let line = match event {
-            Event::RunStarted { strategies } => {
-                let ids: Vec<String> = strategies.iter().map(|spec| spec.id.to_string()).collect();
-                json!({ "event": "run_started", "strategies": ids })
-            }
-            Event::StrategyStarted { id, expected } => {
-                json!({ "event": "strategy_started", "id": id.to_string(), "expected": expected })
-            }
-            Event::Progress { id, stats } => {
-                let mut last = lock(&self.0);
-                let recent =
-                    |last: &(StrategyId, Instant)| last.0 == **id && last.1.elapsed() < EVENT_EVERY;
-                if last.as_ref().is_some_and(recent) {
-                    return;
-                }
-                *last = Some(((*id).clone(), Instant::now()));
-                json!({
-                    "event": "progress", "id": id.to_string(), "total": stats.total(), "warmed": stats.warmed,
-                    "planned": stats.planned,
-                    "skipped": stats.skipped, "failed": stats.failed, "unknown": stats.unknown,
-                    "bytes": stats.bytes, "keys_per_second": stats.keys_per_second() as u64,
-                })
-            }
-            Event::StrategyFinished { report } => {
-                json!({ "event": "strategy_finished", "report": strategy_json(report) })
-            }
-            // Every key would drown the rest.
-            Event::Looked { .. } | Event::Orphans { .. } => return,
-            Event::Stopping => json!({ "event": "stopping" }),
-            Event::RunFinished { report } => {
-                json!({ "event": "run_finished", "outcome": report.outcome() })
-            }
-        };
-        note(&format!("{line}\n"));
+        if self.0.lets(event)
+            && let Some(line) = event.json()
+        {
+            note(&format!("{line}\n"));
+        }
     }
+}
+
+fn waiting(holder: &Holder) -> String {
+    format!("waiting for another run: {holder}")
 }
 
 /// A panic in another reporter call must not become a second one here.

@@ -1,6 +1,6 @@
 //! The report of a run, for people and machines.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::document::{Document, Row, Tone, number, text};
 use super::looked::not_known;
 use super::verification::{requirement_lines, requirements_json, verified_json};
-use crate::domain::entry::KeyError;
+use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::gate::Judged;
 use crate::domain::key::shortened;
 use crate::domain::report::{Outcome, Report, Stats, Status, StrategyReport};
+use crate::domain::run::RunInfo;
 
 /// Errors shown under the table of one strategy without `-v`.
 const SHOWN_ERRORS: usize = 5;
@@ -19,149 +20,9 @@ const SHOWN_ERRORS: usize = 5;
 /// Longer keys are cut where people read them.
 const SHOWN_KEY: usize = 120;
 
-/// A run's name and circumstances, beside its report.
-#[derive(Clone, Debug)]
-pub struct RunInfo {
-    pub id: String,
-    pub command: String,
-    pub started: SystemTime,
-}
-
-impl RunInfo {
-    pub fn new(command: String) -> Self {
-        let started = SystemTime::now();
-        let unix = started
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        // Sorts by time; the process tells apart runs of one millisecond.
-        let id = format!("{:012x}-{:06x}", unix.as_millis(), std::process::id());
-        Self {
-            id,
-            command,
-            started,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct RunJson<'a> {
-    schema_version: u32,
-    run_id: &'a str,
-    command: &'a str,
-    started_at: String,
-    elapsed_ms: u64,
-    outcome: Outcome,
-    totals: TotalsJson,
-    strategies: Vec<StrategyJson<'a>>,
-    /// Keys asked for by name that belong to no strategy.
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    unmatched: &'a [String],
-    #[serde(skip_serializing_if = "is_zero")]
-    unmatched_total: u64,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    warnings: &'a [String],
-    /// What was found in the cache after the run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verified: Option<serde_json::Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    requirements: Option<serde_json::Value>,
-}
-
-#[derive(Serialize)]
-struct TotalsJson {
-    strategies: usize,
-    #[serde(flatten)]
-    counts: CountsJson,
-}
-
-#[derive(Serialize)]
-struct CountsJson {
-    total: u64,
-    warmed: u64,
-    skipped: u64,
-    failed: u64,
-    unknown: u64,
-    bytes: u64,
-    success_rate: Option<f64>,
-}
-
-#[derive(Serialize)]
-struct StrategyJson<'a> {
-    id: String,
-    context: &'a str,
-    name: &'a str,
-    priority: i32,
-    ttl_seconds: serde_json::Number,
-    status: &'static str,
-    #[serde(flatten)]
-    counts: CountsJson,
-    elapsed_ms: u64,
-    error: Option<String>,
-    errors: &'a [KeyError],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    not_found: &'a [String],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    warnings: &'a [String],
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks with a reference"
-)]
-fn is_zero(n: &u64) -> bool {
-    *n == 0
-}
-
-impl From<&Stats> for CountsJson {
-    fn from(stats: &Stats) -> Self {
-        Self {
-            total: stats.total(),
-            warmed: stats.warmed,
-            skipped: stats.skipped,
-            failed: stats.failed,
-            unknown: stats.unknown,
-            bytes: stats.bytes,
-            success_rate: stats.success_rate(),
-        }
-    }
-}
-
-impl<'a> From<&'a StrategyReport> for StrategyJson<'a> {
-    fn from(report: &'a StrategyReport) -> Self {
-        Self {
-            id: report.id.to_string(),
-            context: &report.id.context,
-            name: &report.id.name,
-            priority: report.priority,
-            ttl_seconds: whole_seconds(report.ttl),
-            status: report.status.name(),
-            counts: (&report.stats).into(),
-            elapsed_ms: millis(report.stats.elapsed),
-            error: match &report.status {
-                Status::Failed(failure) => Some(failure.to_string()),
-                _ => None,
-            },
-            errors: &report.errors,
-            not_found: &report.not_found,
-            warnings: &report.warnings,
-        }
-    }
-}
-
-/// Without a fraction where there is none.
-pub fn whole_seconds(ttl: Duration) -> serde_json::Number {
-    let fraction =
-        (ttl.subsec_nanos() > 0).then(|| serde_json::Number::from_f64(ttl.as_secs_f64()));
-    fraction.flatten().unwrap_or_else(|| ttl.as_secs().into())
-}
-
-pub fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// The strategy's line of NDJSON output and of the events.
 pub fn strategy_json(report: &StrategyReport) -> serde_json::Value {
-    to_value(&StrategyJson::from(report))
+    to_value(&StrategyRecord::from(report))
 }
 
 pub fn to_value(value: &impl Serialize) -> serde_json::Value {
@@ -183,25 +44,11 @@ pub fn document(
     verbose: bool,
 ) -> Document {
     let totals = report.totals();
-    let run = RunJson {
-        schema_version: 1,
-        run_id: &info.id,
-        command: &info.command,
-        started_at: humantime::format_rfc3339_seconds(info.started).to_string(),
-        elapsed_ms: millis(report.elapsed),
-        outcome: report.outcome(),
-        totals: TotalsJson {
-            strategies: report.strategies.len(),
-            counts: (&totals).into(),
-        },
-        strategies: report.strategies.iter().map(Into::into).collect(),
-        unmatched: &report.unmatched,
-        unmatched_total: report.unmatched_total,
-        warnings: &report.warnings,
-        verified: verified.map(|(report, _)| verified_json(&report.strategies)),
-        requirements: verified.map(|(_, judged)| requirements_json(judged)),
-    };
-    let json = to_value(&run);
+    let mut json = to_value(&RunRecord::new(info, report));
+    if let Some((found, judged)) = verified {
+        json["verified"] = verified_json(&found.strategies);
+        json["requirements"] = requirements_json(judged);
+    }
     let mut lines: Vec<_> = report
         .strategies
         .iter()

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::document::{Document, Row, Tone, number, text};
 use super::looked::{classes_json, lines, looked_json, mark, merge, not_known, run_json};
-use super::report::{RunInfo, keys, rate, strategy_notes};
+use super::report::{keys, rate, strategy_notes};
 use crate::domain::gate::Judged;
 use crate::domain::report::{Report, StrategyReport};
+use crate::domain::run::RunInfo;
 use crate::domain::standing::Classes;
 
 /// A verification and what came of it.

@@ -12,8 +12,8 @@ use indicatif::HumanCount;
 use tokio::time::{Instant, timeout_at};
 
 use super::{demo, dialect, prepare_one, required, source};
+use crate::application::history;
 use crate::application::ports::{Probe, QueryPlan, RowSource, Scan};
-use crate::application::record;
 use crate::application::selection::{Selection, select};
 use crate::config::{Config, Shown};
 use crate::contexts::definitions::Definitions;
@@ -161,8 +161,8 @@ fn probes(definitions: &[Definition], prefix: &str) -> Vec<Probe> {
     };
     let own = Probe {
         strategy: None,
-        key: format!("{prefix}{}{NOBODY}", record::OWN).into_bytes(),
-        pattern: format!("{prefix}{}*", record::OWN),
+        key: format!("{prefix}{}{NOBODY}", history::OWN).into_bytes(),
+        pattern: format!("{prefix}{}*", history::OWN),
         kind: Kind::Hash,
     };
     definitions.iter().map(of_strategy).chain([own]).collect()

@@ -8,9 +8,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::{Run, Task};
 use crate::application::event::Event;
+use crate::application::history::OWN;
 use crate::application::lookup;
 use crate::application::ports::{Ask, Wanted};
-use crate::application::record::OWN;
 use crate::domain::failure::Failure;
 use crate::domain::key::{KeyTemplate, printable};
 

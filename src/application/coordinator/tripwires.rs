@@ -7,8 +7,8 @@ use tokio::time::timeout;
 
 use super::{Run, Task};
 use crate::application::canary::{Canary, ShapeGuard};
+use crate::application::history;
 use crate::application::ports::{Ask, Mode, Wanted};
-use crate::application::record;
 use crate::application::sample::sampled;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
@@ -47,13 +47,13 @@ impl<'a> Run<'a> {
     }
 
     /// Remembers how many keys each strategy had, where a run must not have far fewer.
-    pub(super) async fn read_last_counts(&mut self) {
+    pub(super) async fn read_last_complete(&mut self) {
         let options = &self.coordinator.options;
         let (Some(_), Task::Warm(cache)) = (options.max_shrink, &self.coordinator.task) else {
             return;
         };
         let read = tokio::select! {
-            read = record::last_complete(cache.as_ref(), &options.prefix) => read,
+            read = history::last_complete(cache.as_ref(), &options.prefix) => read,
             () = self.stop.stopped() => return,
         };
         match read {
@@ -62,7 +62,7 @@ impl<'a> Run<'a> {
                     let none = "--max-shrink: no earlier complete run is known to compare with";
                     self.warnings.push(none.to_owned());
                 }
-                self.last_counts = counts;
+                self.last_complete = counts;
             }
             // A guard that was asked for and cannot see must not let everything through.
             Err(failure) => {
@@ -84,7 +84,7 @@ impl<'a> Run<'a> {
         let coordinator = self.coordinator;
         let strategy = &coordinator.strategies[index];
         if !self
-            .last_counts
+            .last_complete
             .contains_key(&strategy.spec().id.to_string())
         {
             return true;
@@ -103,10 +103,10 @@ impl<'a> Run<'a> {
     fn judge_shrink(&mut self, index: usize, keys: u64) -> bool {
         let options = &self.coordinator.options;
         let spec = self.coordinator.strategies[index].spec();
-        let Some(last) = self.last_counts.get(&spec.id.to_string()) else {
+        let Some(last) = self.last_complete.get(&spec.id.to_string()) else {
             return true;
         };
-        let last = *last.min(&options.limit.unwrap_or(u64::MAX));
+        let last = last.keys.min(options.limit.unwrap_or(u64::MAX));
         let lost = last.saturating_sub(keys);
         let Some(allowed) = options.max_shrink.filter(|p| p.exceeded_by(lost, last)) else {
             return true;

@@ -5,6 +5,7 @@
 //! [`GIVE_UP`]. The crate's error texts are never shown: they repeat every error of a pipeline.
 
 mod checkup;
+mod ledger;
 mod look;
 mod room;
 
@@ -479,14 +480,6 @@ impl Cache for RedisCache {
 
     fn read<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Cached>, Failure>> {
         self.read_key(key).boxed()
-    }
-
-    fn remember<'a>(
-        &'a self,
-        key: &'a [u8],
-        fields: &'a [(String, String)],
-    ) -> BoxFuture<'a, Result<(), Failure>> {
-        self.set_fields(key, fields).boxed()
     }
 
     fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {

@@ -4,6 +4,8 @@
 //! SELECT value FROM entries WHERE key = CAST('Product:id:1' AS BLOB) AND expires_at > unixepoch() * 1000
 //! ```
 
+mod ledger;
+
 use std::str::FromStr as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -163,38 +165,10 @@ impl Cache for SqliteCache {
                 ttl: Ok(row.ttl()),
                 value: match row.kind.as_str() {
                     "hash" => CachedValue::Hash(fields(&row.value)),
+                    "list" | "claim" => CachedValue::Other(row.kind),
                     _ => CachedValue::Text(row.value),
                 },
             }))
-        }
-        .boxed()
-    }
-
-    fn remember<'a>(
-        &'a self,
-        key: &'a [u8],
-        new: &'a [(String, String)],
-    ) -> BoxFuture<'a, Result<(), Failure>> {
-        async move {
-            let known = self.row(key).await?.map(|row| fields(&row.value));
-            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-            let known = known.into_iter().flatten();
-            let mut object: serde_json::Map<String, serde_json::Value> = known
-                .map(|(name, value)| (text(name), text(value).into()))
-                .collect();
-            object.extend(new.iter().map(|(n, v)| (n.clone(), v.clone().into())));
-            let value = serde_json::Value::Object(object).to_string().into_bytes();
-            let mut connection = self.connection.lock().await;
-            let done = sqlx::query(STORE)
-                .bind(key)
-                .bind("hash")
-                .bind(value)
-                .bind(i64::MAX)
-                .bind(true)
-                .bind(now_millis())
-                .execute(&mut *connection)
-                .await;
-            done.map(drop).map_err(|error| self.unreadable(&error))
         }
         .boxed()
     }

@@ -17,12 +17,12 @@ use crate::config::{Config, ModeName, ReadFlags};
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::Failure;
 use crate::domain::report::Report;
+use crate::domain::run::{RunInfo, Trigger};
 use crate::interfaces::document::Document;
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::forecast::Forecast;
 use crate::interfaces::keys::{Form, KeyWriter, Wanted};
 use crate::interfaces::output::{Format, Output, ProgressForm};
-use crate::interfaces::report::RunInfo;
 use crate::interfaces::{github, progress};
 use crate::setup::CacheNeed;
 
@@ -60,7 +60,10 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
     let selection = args.target.selection()?;
-    let info = RunInfo::new(format!("dry-run {}", args.target.words().join(" ")));
+    let info = RunInfo::new(
+        format!("dry-run {}", args.target.words().join(" ")),
+        Trigger::Cli,
+    );
     let look = Look {
         orphans: args.orphans,
         ..Look::new(args.expiring_within)

@@ -11,6 +11,7 @@ mod verify;
 mod warmup;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -20,10 +21,12 @@ use super::exit::Exit;
 use super::github;
 use super::output::{Output, OutputFlags};
 use crate::application::coordinator::Coordinator;
+use crate::application::lock::Locking;
 use crate::application::preview::Look;
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, ConnectionFlags, ReadFlags, RunFlags};
+use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::Requirement;
 use crate::domain::key::{printable, shortened};
@@ -49,8 +52,8 @@ use verify::VerifyArgs;
         shopwarm verify --require 99%                 what is really in the cache\n  \
         shopwarm keys get Product:id:42\n\n\
         Exit codes: 0 done · 2 usage · 3 incomplete or nothing to warm · 4 configuration · 5 database and\n\
-        6 cache unreachable · 7 refused · 9 deadline · 10 differences found · 130 interrupted ·\n\
-        143 terminated · 1 internal error"
+        6 cache unreachable · 7 refused · 8 another run holds the lock · 9 deadline · 10 differences found ·\n\
+        130 interrupted · 143 terminated · 1 internal error"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -176,6 +179,12 @@ struct RunChecks {
     /// Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more
     #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
     plan: Option<PathBuf>,
+    /// Wait this long for another run that has the lock, instead of giving way to it
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_LOCK_WAIT", hide_env_values = true, value_parser = parse_ttl)]
+    lock_wait: Option<Duration>,
+    /// Take no lock: run beside others, which may write the same keys
+    #[arg(long, env = "SHOPWARM_NO_LOCK", hide_env_values = true, conflicts_with = "lock_wait", value_parser = clap::builder::FalseyValueParser::new())]
+    no_lock: bool,
     /// How far a strategy's number of keys may be from the plan's [default: 10%]
     #[arg(
         long,
@@ -184,6 +193,16 @@ struct RunChecks {
         hide_env_values = true
     )]
     plan_tolerance: Option<Percent>,
+}
+
+impl RunChecks {
+    fn locking(&self) -> Locking {
+        match self.lock_wait {
+            _ if self.no_lock => Locking::Off,
+            Some(patience) => Locking::Wait(patience),
+            None => Locking::GiveWay,
+        }
+    }
 }
 
 /// What a command that only looks is about.

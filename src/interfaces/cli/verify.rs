@@ -13,9 +13,9 @@ use crate::config::{Config, ReadFlags};
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::{Judged, Requirement};
+use crate::domain::run::{RunInfo, Trigger};
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::{Output, ProgressForm};
-use crate::interfaces::report::RunInfo;
 use crate::interfaces::verification::Verification;
 use crate::interfaces::{github, progress};
 use crate::setup::CacheNeed;
@@ -60,7 +60,10 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
     let selection = args.target.selection()?;
-    let info = RunInfo::new(format!("verify {}", args.target.words().join(" ")));
+    let info = RunInfo::new(
+        format!("verify {}", args.target.words().join(" ")),
+        Trigger::Cli,
+    );
     let look = look(args.expiring_within, args.sample, args.seed);
     let sample = look.sample;
     let form = output.progress();

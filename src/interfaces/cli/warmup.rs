@@ -10,6 +10,9 @@ use tokio::sync::mpsc;
 use super::plan::SealedPlan;
 use super::{RunChecks, Warmup, WarmupArgs, verify};
 use crate::application::coordinator::{Coordinator, KeyWindows};
+use crate::application::event::Reporter;
+use crate::application::lock::Locking;
+use crate::application::run::{Refused, Run};
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, RunFlags};
@@ -17,9 +20,10 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::Requirement;
 use crate::domain::key::printable;
 use crate::domain::report::{Percent, Report, Stop};
+use crate::domain::run::{RunInfo, Trigger};
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::{Output, ProgressForm};
-use crate::interfaces::report::{RunInfo, document};
+use crate::interfaces::report::document;
 use crate::interfaces::{github, progress};
 use crate::setup;
 
@@ -76,6 +80,8 @@ fn selection(what: &Warmup, prefix: &str) -> Result<Selection, Failure> {
 
 /// A run, worked out from the command line and a plan.
 struct Job<'a> {
+    info: RunInfo,
+    started: Instant,
     what: Option<&'a Warmup>,
     selection: Selection,
     plan: Option<SealedPlan>,
@@ -107,9 +113,11 @@ pub(super) async fn run(
                 .hint("or --plan FILE, sealed by `shopwarm dry-run --plan FILE`"));
         }
     };
-    let info = RunInfo::new(format!("warmup {}", words.join(" ")));
+    let info = RunInfo::new(format!("warmup {}", words.join(" ")), Trigger::Cli);
     super::deadline(&config, &stop);
     let job = Job {
+        info,
+        started,
         what: args.what.as_ref(),
         selection,
         plan,
@@ -122,7 +130,12 @@ pub(super) async fn run(
         .as_ref()
         .map(|(found, require)| require.judge(found));
     let found = verified.as_ref().map(|(found, _)| found);
-    let document = document(&info, &report, found.zip(judged.as_deref()), output.verbose);
+    let document = document(
+        &job.info,
+        &report,
+        found.zip(judged.as_deref()),
+        output.verbose,
+    );
     document.show(output);
     document.tell(output, report.failure());
     github::report(&report, &document);
@@ -155,10 +168,12 @@ async fn warm(
     let reporter = progress::reporter(form);
     if let Some(Warmup::Keys(args)) = job.what {
         let windows = windows(&args.keys, if args.null { 0 } else { b'\n' });
-        let report = coordinator
-            .warm_keys(windows, reporter.as_ref(), stop)
-            .await?;
-        return Ok((report, None));
+        // A few keys are set right beside whatever else runs.
+        let run = begin(job, &coordinator, Locking::Off, reporter.as_ref(), stop).await?;
+        return match run {
+            Ok(run) => Ok((run.warm_keys(windows, reporter.as_ref(), stop).await?, None)),
+            Err(stopped) => Ok((stopped, None)),
+        };
     }
     if let Some(require) = &job.checks.verify {
         verify::check_names(require, &coordinator)?;
@@ -168,7 +183,11 @@ async fn warm(
         plan.check(&config, &job.selection, &coordinator, tolerance)
             .await?;
     }
-    let report = coordinator.warm_all(reporter.as_ref(), stop).await;
+    let locking = job.checks.locking();
+    let report = match begin(job, &coordinator, locking, reporter.as_ref(), stop).await? {
+        Ok(run) => run.warm_all(reporter.as_ref(), stop).await,
+        Err(stopped) => return Ok((stopped, None)),
+    };
     let verified = match &job.checks.verify {
         Some(require) if report.stopped.is_none() && report.fatal().is_none() => {
             let found = read_back(&coordinator, job.checks.verify_sample, stop).await;
@@ -177,6 +196,23 @@ async fn warm(
         _ => None,
     };
     Ok((report, verified))
+}
+
+/// Begins the run; `Err` inside: the report of one that was stopped while it waited for another.
+async fn begin<'a>(
+    job: &'a Job<'_>,
+    coordinator: &'a Coordinator,
+    locking: Locking,
+    reporter: &dyn Reporter,
+    stop: &StopSignal,
+) -> Result<Result<Run<'a>, Report>, Failure> {
+    let begun = Run::begin(coordinator, &job.info, job.started, locking, reporter, stop).await;
+    match begun {
+        Ok(run) => Ok(Ok(run)),
+        Err(Refused::Stopped(why)) => Ok(Err(Report::stopped_before(why))),
+        Err(Refused::Busy(holder)) => Err(holder.into()),
+        Err(Refused::Failed(failure)) => Err(failure),
+    }
 }
 
 /// What is really in the cache now.

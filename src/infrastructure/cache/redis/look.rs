@@ -326,24 +326,8 @@ impl RedisCache {
         }
     }
 
-    pub(super) async fn set_fields(
-        &self,
-        key: &[u8],
-        fields: &[(String, String)],
-    ) -> Result<(), Failure> {
-        let mut pipe = redis::pipe();
-        pipe.ignore_errors().cmd("HSET").arg(key);
-        for (name, value) in fields {
-            pipe.arg(name).arg(value);
-        }
-        match self.ask(&pipe).await?.pop() {
-            Some(Err(error)) => Err(self.denied(&error)),
-            _ => Ok(()),
-        }
-    }
-
     /// A command that this user or this server does not run.
-    fn denied(&self, error: &RedisError) -> Failure {
+    pub(super) fn denied(&self, error: &RedisError) -> Failure {
         let what = format!("the cache at {} refuses", self.place());
         Failure::new(FailureKind::CacheDenied, what, words(error))
     }

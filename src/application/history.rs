@@ -1,0 +1,162 @@
+//! What runs leave in the cache: the last ones whole, and of each strategy the last complete one,
+//! which later runs do not push out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+use super::coordinator::Coordinator;
+use super::ports::{Cache, CachedValue};
+use super::record::RunRecord;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::report::Report;
+
+/// Keys of the tool's own begin with this, behind the operator's prefix.
+pub const OWN: &str = "shopwarm:";
+
+/// Runs that are kept.
+const KEPT_RUNS: usize = 200;
+
+/// Where nothing has run for this long, nothing is left of what ran.
+const RUNS_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// The list of the last runs, newest first.
+fn runs_key(prefix: &str) -> String {
+    format!("{prefix}{OWN}runs")
+}
+
+/// The hash of the last complete runs, by strategy.
+fn last_complete_key(prefix: &str) -> String {
+    format!("{prefix}{OWN}last-complete")
+}
+
+/// A strategy's last complete run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LastComplete {
+    /// Keys that it had.
+    pub keys: u64,
+    pub run_id: String,
+    /// When that run began; RFC 3339, in UTC.
+    pub at: String,
+}
+
+impl LastComplete {
+    fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        // Earlier versions kept the number alone.
+        let keys_alone = |keys| Self {
+            keys,
+            run_id: String::new(),
+            at: String::new(),
+        };
+        let number = || text.parse().ok().map(keys_alone);
+        number().or_else(|| serde_json::from_str(text).ok())
+    }
+}
+
+/// Of each strategy its last complete run, by id.
+///
+/// # Errors
+/// The cache's.
+pub async fn last_complete(
+    cache: &dyn Cache,
+    prefix: &str,
+) -> Result<BTreeMap<String, LastComplete>, Failure> {
+    let key = last_complete_key(prefix);
+    let fields = match cache.read(key.as_bytes()).await?.map(|cached| cached.value) {
+        Some(CachedValue::Hash(fields)) => fields,
+        None => return Ok(BTreeMap::new()),
+        Some(_) => {
+            let what = format!("{key} is no record of runs");
+            let why = format!("{key} holds something else than the tool's own hash");
+            return Err(Failure::new(FailureKind::CacheRefused, what, why)
+                .hint("delete that key; the next complete run writes it again"));
+        }
+    };
+    let known = fields
+        .into_iter()
+        .filter_map(|(id, last)| Some((String::from_utf8(id).ok()?, LastComplete::parse(&last)?)));
+    Ok(known.collect())
+}
+
+/// The last runs, newest first. One that this version cannot read is left out.
+///
+/// # Errors
+/// The cache's.
+pub async fn runs(cache: &dyn Cache, prefix: &str) -> Result<Vec<RunRecord>, Failure> {
+    let key = runs_key(prefix);
+    let items = cache.items(key.as_bytes(), KEPT_RUNS).await?;
+    let records = items
+        .iter()
+        .filter_map(|item| serde_json::from_slice(item).ok());
+    Ok(records.collect())
+}
+
+/// Leaves a run for those who ask later; `whole`: its strategies were warmed and not just some of
+/// their keys. What cannot be left is no failure of the run.
+///
+/// # Errors
+/// What the operator should know, where they rely on it.
+pub async fn record(
+    coordinator: &Coordinator,
+    record: &RunRecord,
+    report: &Report,
+    whole: bool,
+    patience: Duration,
+) -> Result<(), String> {
+    let options = coordinator.options();
+    let (Some(cache), true) = (coordinator.cache(), coordinator.writes()) else {
+        return Ok(());
+    };
+    // Of a cache that is gone nobody needs to hear it again.
+    if report.fatal().is_some_and(Failure::ends_run_of_cache) {
+        return Ok(());
+    }
+    let writing = async {
+        let whole = whole && options.limit.is_none() && report.stopped.is_none();
+        if whole && report.fatal().is_none() {
+            remember(cache.as_ref(), &options.prefix, record).await?;
+        }
+        let item = serde_json::to_string(record).unwrap_or_default();
+        let key = runs_key(&options.prefix);
+        cache
+            .push(key.as_bytes(), item.as_bytes(), KEPT_RUNS, RUNS_TTL)
+            .await
+    };
+    let why = match timeout(patience, writing).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(failure)) => failure.why,
+        Err(_) => "no answer in time".to_owned(),
+    };
+    match options.max_shrink {
+        Some(_) => Err(format!(
+            "--max-shrink: the counts of this run could not be kept: {why}"
+        )),
+        None => Err(format!("this run is not in the history: {why}")),
+    }
+}
+
+/// Records the strategies of a run that were complete.
+async fn remember(cache: &dyn Cache, prefix: &str, record: &RunRecord) -> Result<(), Failure> {
+    let complete = record.strategies.iter().filter(|strategy| {
+        strategy.status == "completed" && strategy.failed + strategy.unknown == 0
+    });
+    let fields: Vec<(String, String)> = complete
+        .map(|strategy| {
+            let last = LastComplete {
+                keys: strategy.total,
+                run_id: record.run_id.clone(),
+                at: record.started_at.clone(),
+            };
+            let text = serde_json::to_string(&last).unwrap_or_default();
+            (strategy.id.clone(), text)
+        })
+        .collect();
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let key = last_complete_key(prefix);
+    cache.remember(key.as_bytes(), &fields).await
+}

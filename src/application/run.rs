@@ -1,0 +1,105 @@
+//! One run as everybody starts it, at the command line, over HTTP or by the clock: the lock is
+//! taken, the cache is warmed, the run is recorded, the lock is given back.
+
+use std::time::{Duration, Instant};
+
+use super::coordinator::{Coordinator, KeyWindows};
+use super::event::Reporter;
+use super::history;
+use super::lock::{Holder, Lock, Locking, Taken};
+use super::record::RunRecord;
+use super::stop::StopSignal;
+use crate::domain::failure::Failure;
+use crate::domain::report::{Report, Stop};
+use crate::domain::run::RunInfo;
+
+/// Nobody waits longer for what a run leaves behind: it has done its work.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why a run did not begin.
+#[derive(Debug)]
+pub enum Refused {
+    /// Another run is at work.
+    Busy(Holder),
+    Failed(Failure),
+    /// It was stopped while it waited for another.
+    Stopped(Stop),
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// A run that may write.
+pub struct Run<'a> {
+    coordinator: &'a Coordinator,
+    info: &'a RunInfo,
+    /// Since when the elapsed time counts.
+    since: Instant,
+    lock: Option<Lock>,
+    warning: Option<String>,
+}
+
+impl<'a> Run<'a> {
+    /// Takes the lock of every context that the run is about, so that nobody else writes there.
+    ///
+    /// # Errors
+    /// Another run has one of them, or the cache fails.
+    pub async fn begin(
+        coordinator: &'a Coordinator,
+        info: &'a RunInfo,
+        since: Instant,
+        locking: Locking,
+        reporter: &dyn Reporter,
+        stop: &StopSignal,
+    ) -> Result<Self, Refused> {
+        let mut run = Self {
+            coordinator,
+            info,
+            since,
+            lock: None,
+            warning: None,
+        };
+        match Lock::take(coordinator, info, locking, reporter, stop).await? {
+            Taken::Held(lock) => run.lock = Some(lock),
+            Taken::NotAsked => {}
+            Taken::NotPossible(why) => run.warning = Some(why),
+        }
+        Ok(run)
+    }
+
+    /// Warms everything, and leaves a record of it for `shopwarm runs` and the next run.
+    pub async fn warm_all(self, reporter: &dyn Reporter, stop: &StopSignal) -> Report {
+        let report = self.coordinator.warm_all(reporter, stop).await;
+        self.end(report, true).await
+    }
+
+    /// Warms some keys, and leaves a record of it.
+    ///
+    /// # Errors
+    /// As [`Coordinator::warm_keys`].
+    pub async fn warm_keys(
+        self,
+        keys: KeyWindows,
+        reporter: &dyn Reporter,
+        stop: &StopSignal,
+    ) -> Result<Report, Failure> {
+        let report = self.coordinator.warm_keys(keys, reporter, stop).await?;
+        Ok(self.end(report, false).await)
+    }
+
+    async fn end(self, mut report: Report, whole: bool) -> Report {
+        report.elapsed = self.since.elapsed();
+        report.warnings.splice(0..0, self.warning);
+        if let Some(lock) = self.lock {
+            report.warnings.extend(lock.release().await);
+        }
+        let record = RunRecord::new(self.info, &report);
+        let recorded =
+            history::record(self.coordinator, &record, &report, whole, RECORD_TIMEOUT).await;
+        report.warnings.extend(recorded.err());
+        report
+    }
+}

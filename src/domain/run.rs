@@ -1,0 +1,65 @@
+//! A run's name and circumstances, beside its report.
+
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+/// Whose wish a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trigger {
+    /// A person, or a deployment, at the command line.
+    Cli,
+    /// Somebody over the admin API.
+    Api,
+    /// The clock.
+    Schedule,
+    /// The start of `serve`.
+    Start,
+}
+
+impl Trigger {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cli => "cli",
+            Self::Api => "api",
+            Self::Schedule => "schedule",
+            Self::Start => "start",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct RunInfo {
+    /// Sorts by time.
+    pub id: String,
+    /// As it is spelled on the command line, without the program's name: `warmup all`.
+    pub command: String,
+    pub trigger: Trigger,
+    /// The job of the schedule, where one is.
+    pub job: Option<String>,
+    /// The machine.
+    pub host: String,
+    pub started: SystemTime,
+}
+
+impl RunInfo {
+    /// A run that starts now.
+    pub fn new(command: String, trigger: Trigger) -> Self {
+        let started = SystemTime::now();
+        let unix = started
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        // Chance tells apart runs of one millisecond, here and on other machines.
+        let id = format!("{:012x}-{:08x}", unix.as_millis(), fastrand::u32(..));
+        let host = gethostname::gethostname().to_string_lossy().into_owned();
+        Self {
+            id,
+            command,
+            trigger,
+            job: None,
+            host,
+            started,
+        }
+    }
+}
