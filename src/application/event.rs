@@ -53,35 +53,49 @@ pub enum Event<'a> {
 }
 
 impl Event<'_> {
+    /// What it is called where it is told.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "waiting",
+            Self::RunStarted { .. } => "run_started",
+            Self::StrategyStarted { .. } => "strategy_started",
+            Self::Progress { .. } => "progress",
+            Self::Looked { .. } => "looked",
+            Self::Orphans { .. } => "orphans",
+            Self::StrategyFinished { .. } => "strategy_finished",
+            Self::Stopping => "stopping",
+            Self::RunFinished { .. } => "run_finished",
+        }
+    }
+
     /// The event as a JSON object, as `--progress json` and the admin API tell it. Of single keys
     /// nothing: they would drown the rest.
     pub fn json(&self) -> Option<Value> {
+        let event = self.name();
         Some(match self {
             Self::Waiting { holder } => {
-                json!({ "event": "waiting", "holder": (*holder).clone().public() })
+                json!({ "event": event, "holder": (*holder).clone().public() })
             }
             Self::RunStarted { strategies } => {
                 let ids: Vec<String> = strategies.iter().map(|spec| spec.id.to_string()).collect();
-                json!({ "event": "run_started", "strategies": ids })
+                json!({ "event": event, "strategies": ids })
             }
             Self::StrategyStarted { id, expected } => {
-                json!({ "event": "strategy_started", "id": id.to_string(), "expected": expected })
+                json!({ "event": event, "id": id.to_string(), "expected": expected })
             }
             Self::Progress { id, stats } => json!({
-                "event": "progress", "id": id.to_string(), "total": stats.total(),
+                "event": event, "id": id.to_string(), "total": stats.total(),
                 "warmed": stats.warmed, "planned": stats.planned, "skipped": stats.skipped,
                 "failed": stats.failed, "unknown": stats.unknown, "bytes": stats.bytes,
                 "keys_per_second": stats.keys_per_second() as u64,
             }),
             Self::StrategyFinished { report } => json!({
-                "event": "strategy_finished",
+                "event": event,
                 "report": serde_json::to_value(StrategyRecord::from(*report)).unwrap_or_default(),
             }),
             Self::Looked { .. } | Self::Orphans { .. } => return None,
-            Self::Stopping => json!({ "event": "stopping" }),
-            Self::RunFinished { report } => {
-                json!({ "event": "run_finished", "outcome": report.outcome() })
-            }
+            Self::Stopping => json!({ "event": event }),
+            Self::RunFinished { report } => json!({ "event": event, "outcome": report.outcome() }),
         })
     }
 }

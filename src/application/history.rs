@@ -119,11 +119,7 @@ pub async fn record(
         if whole && report.fatal().is_none() {
             remember(cache.as_ref(), &options.prefix, record).await?;
         }
-        let item = serde_json::to_string(record).unwrap_or_default();
-        let key = runs_key(&options.prefix);
-        cache
-            .push(key.as_bytes(), item.as_bytes(), KEPT_RUNS, RUNS_TTL)
-            .await
+        push(cache.as_ref(), &options.prefix, record).await
     };
     let why = match timeout(patience, writing).await {
         Ok(Ok(())) => return Ok(()),
@@ -136,6 +132,31 @@ pub async fn record(
         )),
         None => Err(format!("this run is not in the history: {why}")),
     }
+}
+
+/// Puts a run at the head of the history.
+///
+/// # Errors
+/// The cache's.
+pub async fn push(cache: &dyn Cache, prefix: &str, record: &RunRecord) -> Result<(), Failure> {
+    let item = serde_json::to_string(record).unwrap_or_default();
+    let key = runs_key(prefix);
+    cache
+        .push(key.as_bytes(), item.as_bytes(), KEPT_RUNS, RUNS_TTL)
+        .await
+}
+
+/// Whether a failure that let no run begin belongs into the history: whoever was at the command
+/// line and mistyped a name knows.
+pub fn is_worth_recording(failure: &Failure) -> bool {
+    !matches!(
+        failure.kind,
+        FailureKind::Usage
+            | FailureKind::Busy
+            | FailureKind::CacheUnreachable
+            | FailureKind::CacheDenied
+            | FailureKind::Internal
+    )
 }
 
 /// Records the strategies of a run that were complete.

@@ -164,7 +164,12 @@ impl Lock {
         let mut told = false;
         loop {
             let asked = Instant::now();
-            match claims.take().await {
+            // One that is cut off ends by itself.
+            let taken = tokio::select! {
+                taken = claims.take() => taken,
+                () = stop.stopped() => return Err(stopped(stop)),
+            };
+            match taken {
                 Ok(None) => return Ok(Taken::Held(Self::keep(claims, asked, stop))),
                 Ok(Some(holder)) if Instant::now() >= until => return Err(Refused::Busy(holder)),
                 Ok(Some(holder)) => {
@@ -176,9 +181,7 @@ impl Lock {
             }
             tokio::select! {
                 () = sleep(ASK_EVERY) => {}
-                () = stop.stopped() => {
-                    return Err(Refused::Stopped(stop.reason().unwrap_or(Stop::Interrupted)));
-                }
+                () = stop.stopped() => return Err(stopped(stop)),
             }
         }
     }
@@ -215,6 +218,10 @@ impl Drop for Lock {
     fn drop(&mut self) {
         self.renewal.abort();
     }
+}
+
+fn stopped(stop: &StopSignal) -> Refused {
+    Refused::Stopped(stop.reason().unwrap_or(Stop::Interrupted))
 }
 
 fn not_possible(failure: Failure, locking: Locking) -> Result<Taken, Refused> {

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::entry::KeyError;
+use crate::domain::failure::Failure;
 use crate::domain::report::{Outcome, Report, Stats, Status, StrategyReport};
 use crate::domain::run::{RunInfo, Trigger};
+use crate::domain::strategy::{DEFAULT_TTL, StrategySpec};
 
 /// A run.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -32,6 +34,9 @@ pub struct RunRecord {
     /// Null while it runs.
     #[schema(value_type = Option<String>, required = true, example = "complete")]
     pub outcome: Option<Outcome>,
+    /// Why it could not begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
     pub totals: Totals,
     pub strategies: Vec<StrategyRecord>,
     /// Keys asked for by name that belong to no strategy.
@@ -70,6 +75,9 @@ pub struct StrategyRecord {
     pub ttl_seconds: serde_json::Number,
     /// `completed`, `failed` or `cancelled`; `waiting` or `running` while the run runs.
     pub status: String,
+    /// About how many keys it has, while the run runs and where the database could say it cheaply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<u64>,
     pub total: u64,
     pub warmed: u64,
     pub skipped: u64,
@@ -128,11 +136,21 @@ impl RunRecord {
             started_at: humantime::format_rfc3339_seconds(info.started).to_string(),
             elapsed_ms: 0,
             outcome: None,
+            error: None,
             totals: Totals::default(),
             strategies: Vec::new(),
             unmatched: Vec::new(),
             unmatched_total: 0,
             warnings: Vec::new(),
+        }
+    }
+
+    /// Of a run that could not begin.
+    pub fn not_begun(info: &RunInfo, failure: &Failure) -> Self {
+        Self {
+            outcome: Some(Outcome::Incomplete),
+            error: Some(failure.to_string()),
+            ..Self::started(info)
         }
     }
 
@@ -155,9 +173,50 @@ impl Totals {
             success_rate: stats.success_rate(),
         }
     }
+
+    /// The sum of some strategies.
+    pub fn sum(strategies: &[StrategyRecord]) -> Self {
+        let sum = |count: fn(&StrategyRecord) -> u64| strategies.iter().map(count).sum::<u64>();
+        let (total, warmed) = (sum(|s| s.total), sum(|s| s.warmed));
+        Self {
+            strategies: strategies.len(),
+            total,
+            warmed,
+            skipped: sum(|s| s.skipped),
+            failed: sum(|s| s.failed),
+            unknown: sum(|s| s.unknown),
+            bytes: sum(|s| s.bytes),
+            success_rate: (total > 0).then(|| warmed as f64 / total as f64),
+        }
+    }
 }
 
 impl StrategyRecord {
+    /// Of a strategy whose turn has not come.
+    pub fn waiting(spec: &StrategySpec) -> Self {
+        Self {
+            id: spec.id.to_string(),
+            context: spec.id.context.clone(),
+            name: spec.id.name.clone(),
+            priority: spec.priority,
+            ttl_seconds: whole_seconds(spec.ttl.unwrap_or(DEFAULT_TTL)),
+            status: "waiting".to_owned(),
+            expected: None,
+            total: 0,
+            warmed: 0,
+            skipped: 0,
+            failed: 0,
+            unknown: 0,
+            bytes: 0,
+            success_rate: None,
+            elapsed_ms: 0,
+            error: None,
+            errors: Vec::new(),
+            not_found: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
     pub fn count(&mut self, stats: &Stats) {
         self.total = stats.total();
         self.warmed = stats.warmed;
@@ -180,6 +239,7 @@ impl From<&StrategyReport> for StrategyRecord {
             priority: report.priority,
             ttl_seconds: whole_seconds(report.ttl),
             status: report.status.name().to_owned(),
+            expected: None,
             total: stats.total(),
             warmed: stats.warmed,
             skipped: stats.skipped,

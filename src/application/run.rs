@@ -1,6 +1,7 @@
 //! One run as everybody starts it, at the command line, over HTTP or by the clock: the lock is
 //! taken, the cache is warmed, the run is recorded, the lock is given back.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::coordinator::{Coordinator, KeyWindows};
@@ -17,13 +18,23 @@ use crate::domain::run::RunInfo;
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a run did not begin.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Refused {
     /// Another run is at work.
     Busy(Holder),
     Failed(Failure),
     /// It was stopped while it waited for another.
     Stopped(Stop),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy(holder) => write!(f, "another run holds the lock: {holder}"),
+            Self::Failed(failure) => failure.fmt(f),
+            Self::Stopped(_) => f.write_str("it was stopped before it began"),
+        }
+    }
 }
 
 impl From<Failure> for Refused {

@@ -192,7 +192,17 @@ fn a_killed_run_leaves_whole_values_and_the_next_one_completes() {
     send(&child, "KILL");
     assert_eq!(finish(child).code, -9);
     proxy.flow();
-    let run = calm(warm(&contexts, database.url(), redis.url()).run()).expect(0);
+    // The lock of a killed run ends by itself, and not sooner.
+    let next = || warm(&contexts, database.url(), redis.url());
+    let busy = next().run().expect(8);
+    assert!(
+        busy.stderr.contains("warmup context bulk"),
+        "{}",
+        busy.stderr
+    );
+    let asked = Instant::now();
+    let run = calm(next().arg("--lock-wait=60s").run()).expect(0);
+    assert!(asked.elapsed() > Duration::from_secs(10));
     assert_eq!(run.json()["outcome"], "complete");
     assert_eq!(keys(&redis), 15_000);
     true_counts(&run, &redis);

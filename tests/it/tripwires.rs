@@ -48,12 +48,34 @@ fn warm(lab: &Lab, arguments: &str) -> Finished {
         .run()
 }
 
+/// The number of keys of each strategy's last complete run; an earlier version's is all it kept.
+fn counts(hash: &Value) -> Value {
+    let count = |last: &Value| {
+        let text = last.as_str().expect("a text");
+        let kept: Value = serde_json::from_str(text).expect("JSON");
+        match kept.get("keys") {
+            Some(keys) => {
+                assert!(
+                    kept["run_id"].is_string() && kept["at"].is_string(),
+                    "{kept}"
+                );
+                keys.to_string()
+            }
+            None => text.to_owned(),
+        }
+    };
+    let fields = hash.as_object().expect("a hash").iter();
+    fields
+        .map(|(id, last)| (id.clone(), Value::from(count(last))))
+        .collect()
+}
+
 fn remembered(redis: &Redis, prefix: &str) -> Value {
     let all = dump(redis);
     let hash = all.get(&format!("{prefix}shopwarm:last-complete"));
     hash.map_or(Value::Null, |hash| {
         assert_eq!((hash.kind.as_str(), hash.ttl), ("hash", -1));
-        hash.value.clone()
+        counts(&hash.value)
     })
 }
 
@@ -139,16 +161,14 @@ fn the_embedded_cache_remembers_likewise() {
     warm("").expect(0);
     let own = &embedded.dump()["shopwarm:last-complete"];
     assert_eq!((own.kind.as_str(), own.ttl), ("hash", -1));
-    assert_eq!(own.value, json!({ "own/t": "40", "own/u": "5" }));
+    assert_eq!(counts(&own.value), json!({ "own/t": "40", "own/u": "5" }));
     fill(&lab, 10);
     embedded.sql("DELETE FROM entries WHERE CAST(key AS TEXT) LIKE 'K:%'");
     let run = warm("--max-shrink 50%").expect(3);
     assert_eq!(run.strategy("own/t")["status"], "failed");
     assert!(embedded.dump().keys().all(|key| !key.starts_with("K:")));
-    assert_eq!(
-        embedded.dump()["shopwarm:last-complete"].value["own/t"],
-        "40"
-    );
+    let own = &embedded.dump()["shopwarm:last-complete"];
+    assert_eq!(counts(&own.value)["own/t"], "40");
 }
 
 /// A part of a selection, or one that failed, is no measure of a whole one.

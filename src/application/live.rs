@@ -1,0 +1,171 @@
+//! A run that others can watch: its report so far, its events, and how to stop it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use super::event::{Event, Pace, Reporter};
+use super::record::{RunRecord, StrategyRecord, Totals, millis};
+use super::run::Refused;
+use super::stop::StopSignal;
+use crate::domain::run::RunInfo;
+
+/// How a run ended.
+pub type Ended = Result<RunRecord, Arc<Refused>>;
+
+/// A run of this process.
+pub struct LiveRun {
+    pub info: RunInfo,
+    pub stop: StopSignal,
+    since: Instant,
+    so_far: Mutex<RunRecord>,
+    told: Told,
+    ended: watch::Sender<Option<Ended>>,
+}
+
+/// An event as it is told.
+#[derive(Clone, Debug)]
+pub struct ToldEvent {
+    /// Grows by one for each.
+    pub number: u64,
+    pub name: &'static str,
+    pub json: Arc<str>,
+}
+
+/// What has been told. Of the progress of a strategy only the last: it does not grow with time.
+#[derive(Default)]
+struct Told {
+    events: Mutex<Vec<ToldEvent>>,
+    last: watch::Sender<u64>,
+    pace: Pace,
+}
+
+impl LiveRun {
+    pub fn new(info: RunInfo) -> Self {
+        Self {
+            so_far: Mutex::new(RunRecord::started(&info)),
+            info,
+            stop: StopSignal::default(),
+            since: Instant::now(),
+            told: Told::default(),
+            ended: watch::Sender::new(None),
+        }
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&self) -> Option<Ended> {
+        self.ended.borrow().clone()
+    }
+
+    /// Waits for its end.
+    pub async fn end(&self) -> Ended {
+        let mut ended = self.ended.subscribe();
+        // The sender lives in `self`, so waiting can only end with an end.
+        let end = ended.wait_for(Option::is_some).await;
+        end.ok()
+            .and_then(|end| end.clone())
+            .unwrap_or_else(|| Ok(self.record()))
+    }
+
+    /// Says how it ended, to everybody who waits.
+    pub fn set_ended(&self, end: Ended) {
+        self.ended.send_replace(Some(end));
+        self.told.wake();
+    }
+
+    /// Its report, so far or whole.
+    pub fn record(&self) -> RunRecord {
+        if let Some(Ok(record)) = self.ended() {
+            return record;
+        }
+        let mut record = lock(&self.so_far).clone();
+        record.elapsed_ms = millis(self.since.elapsed());
+        record.totals = Totals::sum(&record.strategies);
+        record
+    }
+
+    /// What was told after event `number`, waiting for it; `None`: the run has ended and all is
+    /// told.
+    pub async fn told_after(&self, number: u64) -> Option<Vec<ToldEvent>> {
+        let mut last = self.told.last.subscribe();
+        loop {
+            last.borrow_and_update();
+            // Asked first: what is told after it is seen the next time.
+            let ended = self.ended().is_some();
+            let events = self.told.after(number);
+            if !events.is_empty() {
+                return Some(events);
+            }
+            if ended || last.changed().await.is_err() {
+                return None;
+            }
+        }
+    }
+}
+
+impl Told {
+    fn push(&self, event: &Event<'_>) {
+        if !self.pace.lets(event) {
+            return;
+        }
+        let Some(json) = event.json() else { return };
+        let name = event.name();
+        let mut events = lock(&self.events);
+        let number = *self.last.borrow() + 1;
+        // Progress that follows progress: the strategy's newer numbers.
+        if name == "progress" && events.last().is_some_and(|last| last.name == name) {
+            events.pop();
+        }
+        events.push(ToldEvent {
+            number,
+            name,
+            json: json.to_string().into(),
+        });
+        self.last.send_replace(number);
+    }
+
+    fn wake(&self) {
+        self.last.send_modify(|_| {});
+    }
+
+    fn after(&self, number: u64) -> Vec<ToldEvent> {
+        let events = lock(&self.events);
+        let start = events.partition_point(|event| event.number <= number);
+        events[start..].to_vec()
+    }
+}
+
+impl Reporter for LiveRun {
+    fn report(&self, event: &Event<'_>) {
+        let strategy = |id: &str, change: &dyn Fn(&mut StrategyRecord)| {
+            let mut record = lock(&self.so_far);
+            if let Some(found) = record.strategies.iter_mut().find(|s| s.id == id) {
+                change(found);
+            }
+        };
+        match event {
+            Event::RunStarted { strategies } => {
+                lock(&self.so_far).strategies = strategies
+                    .iter()
+                    .map(|spec| StrategyRecord::waiting(spec))
+                    .collect();
+            }
+            Event::StrategyStarted { id, expected } => strategy(&id.to_string(), &|s| {
+                s.status = "running".to_owned();
+                s.expected = *expected;
+            }),
+            Event::Progress { id, stats } => strategy(&id.to_string(), &|s| s.count(stats)),
+            Event::StrategyFinished { report } => {
+                strategy(&report.id.to_string(), &|s| *s = (*report).into());
+            }
+            _ => {}
+        }
+        self.told.push(event);
+    }
+}
+
+/// What another task was doing when it ended must not end this one.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

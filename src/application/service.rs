@@ -1,0 +1,386 @@
+//! The runs of a process that goes on: started by whoever may, one at a time for each context,
+//! watched, stopped and remembered.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tracing::Instrument as _;
+
+use super::coordinator::Coordinator;
+use super::history::{self, LastComplete, OWN};
+use super::live::{Ended, LiveRun};
+use super::lock::Locking;
+use super::ports::{Cache, Mode};
+use super::record::RunRecord;
+use super::run::{Refused, Run};
+use super::selection::Selection;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::report::{Outcome, Stop};
+use crate::domain::run::{RunInfo, Trigger};
+
+/// Ended runs that can still be watched without asking the cache.
+const KEPT_ENDED: usize = 50;
+
+/// What was read of the history is good for this long: many may ask at once.
+const HISTORY_AGE: Duration = Duration::from_secs(1);
+
+/// How long a request stays the same one.
+const SAME_REQUEST: Duration = Duration::from_secs(24 * 3600);
+
+/// A stopped run ends within this: what is in flight, and its record.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What somebody wants warmed, and how. Belongs to the run, never to shared state.
+#[derive(Clone, Debug)]
+pub struct Order {
+    pub selection: Selection,
+    /// As it would be spelled on the command line.
+    pub command: String,
+    pub trigger: Trigger,
+    pub job: Option<String>,
+    pub locking: Locking,
+    pub wishes: Wishes,
+}
+
+/// What a run does otherwise than the configuration says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wishes {
+    pub concurrency: Option<usize>,
+    pub mode: Option<Mode>,
+    pub tags: Option<Vec<String>>,
+    pub limit: Option<u64>,
+    /// Looks, and writes nothing.
+    pub dry_run: bool,
+}
+
+/// Puts real runs together.
+pub trait Workshop: Send + Sync {
+    /// A coordinator for an order, connected and prepared.
+    ///
+    /// # Errors
+    /// What is wrong with definitions, database, cache or the order's names.
+    fn coordinator<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Result<Coordinator, Failure>>;
+
+    /// The cache, connected anew.
+    ///
+    /// # Errors
+    /// It cannot be reached.
+    fn cache(&self) -> BoxFuture<'_, Result<Arc<dyn Cache>, Failure>>;
+
+    /// What stands before every key.
+    fn prefix(&self) -> String;
+}
+
+/// Hears how each run ended.
+pub trait Observer: Send + Sync {
+    fn ended(&self, info: &RunInfo, dry_run: bool, end: &Ended);
+}
+
+pub struct Service {
+    workshop: Arc<dyn Workshop>,
+    observer: Arc<dyn Observer>,
+    runs: Mutex<Runs>,
+    history: tokio::sync::Mutex<Option<(Instant, Arc<Vec<RunRecord>>)>>,
+    warmed: AtomicBool,
+    draining: AtomicBool,
+}
+
+#[derive(Default)]
+struct Runs {
+    active: Vec<Arc<LiveRun>>,
+    ended: VecDeque<Arc<LiveRun>>,
+}
+
+/// What a request that names itself leads to.
+pub enum Started {
+    /// A new run.
+    New(Arc<LiveRun>),
+    /// The run that the same request led to before.
+    Before(String),
+    /// Another request used the name.
+    Other,
+}
+
+/// What is kept of a request that names itself.
+#[derive(Serialize, Deserialize)]
+struct Request {
+    run_id: String,
+    /// A digest of what was asked.
+    asked: String,
+}
+
+impl Service {
+    pub fn new(workshop: Arc<dyn Workshop>, observer: Arc<dyn Observer>) -> Self {
+        Self {
+            workshop,
+            observer,
+            runs: Mutex::default(),
+            history: tokio::sync::Mutex::default(),
+            warmed: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Starts a run and returns once it has its lock. It goes on whether or not anybody watches.
+    ///
+    /// # Errors
+    /// Why it could not begin.
+    pub async fn start(self: &Arc<Self>, order: Order) -> Result<Arc<LiveRun>, Refused> {
+        let info = self.info(&order);
+        self.start_as(info, order).await
+    }
+
+    fn info(&self, order: &Order) -> RunInfo {
+        let mut info = RunInfo::new(order.command.clone(), order.trigger);
+        info.job.clone_from(&order.job);
+        info
+    }
+
+    async fn start_as(
+        self: &Arc<Self>,
+        info: RunInfo,
+        order: Order,
+    ) -> Result<Arc<LiveRun>, Refused> {
+        if self.is_draining() {
+            let why = "this server is shutting down and takes no more runs";
+            let failure = Failure::new(FailureKind::Busy, "no run can start", why);
+            return Err(failure
+                .hint("ask another server, or again in a moment")
+                .into());
+        }
+        let run = Arc::new(LiveRun::new(info));
+        lock(&self.runs).active.push(Arc::clone(&run));
+        let (begun, has_begun) = oneshot::channel();
+        let span = tracing::info_span!(
+            "run",
+            run_id = %run.info.id,
+            command = %run.info.command,
+            trigger = run.info.trigger.name(),
+            job = run.info.job.as_deref().unwrap_or_default(),
+        );
+        let conduct = Arc::clone(self).conduct(Arc::clone(&run), order, begun);
+        tokio::spawn(conduct.instrument(span));
+        if has_begun.await.is_ok() {
+            return Ok(run);
+        }
+        match run.end().await {
+            Ok(_) => Ok(run),
+            Err(refused) => Err(refused.as_ref().clone()),
+        }
+    }
+
+    /// Starts a run for a request that names itself: the same request again leads to the same run,
+    /// also on another server.
+    ///
+    /// # Errors
+    /// Why it could not begin.
+    pub async fn start_once(
+        self: &Arc<Self>,
+        name: &str,
+        asked: String,
+        order: Order,
+    ) -> Result<Started, Refused> {
+        let info = self.info(&order);
+        let cache = self.workshop.cache().await?;
+        let key = format!("{}{OWN}request:{name}", self.workshop.prefix());
+        let request = Request {
+            run_id: info.id.clone(),
+            asked,
+        };
+        let value = serde_json::to_string(&request).unwrap_or_default();
+        let (key, value) = (key.as_bytes(), value.as_bytes());
+        if let Some(before) = cache.claim(key, value, SAME_REQUEST).await? {
+            return Ok(match serde_json::from_slice::<Request>(&before) {
+                Ok(before) if before.asked == request.asked => Started::Before(before.run_id),
+                _ => Started::Other,
+            });
+        }
+        match self.start_as(info, order).await {
+            Ok(run) => Ok(Started::New(run)),
+            Err(refused) => {
+                // It led to nothing: asked again, it is a new one. What fails here ends by itself.
+                let _ = cache.release(key, value).await;
+                Err(refused)
+            }
+        }
+    }
+
+    /// The whole life of a run.
+    async fn conduct(self: Arc<Self>, run: Arc<LiveRun>, order: Order, begun: oneshot::Sender<()>) {
+        let end = self.carry_out(&run, &order, begun).await.map_err(Arc::new);
+        if let Ok(record) = &end
+            && !order.wishes.dry_run
+            && record.outcome == Some(Outcome::Complete)
+        {
+            self.warmed.store(true, Ordering::Relaxed);
+        }
+        log_end(&end);
+        self.observer.ended(&run.info, order.wishes.dry_run, &end);
+        *self.history.lock().await = None;
+        run.set_ended(end);
+        let mut runs = lock(&self.runs);
+        runs.active.retain(|active| active.info.id != run.info.id);
+        if run.ended().is_some_and(|end| end.is_ok()) {
+            runs.ended.push_front(run);
+            runs.ended.truncate(KEPT_ENDED);
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        run: &LiveRun,
+        order: &Order,
+        begun: oneshot::Sender<()>,
+    ) -> Result<RunRecord, Refused> {
+        let since = Instant::now();
+        let stopped = || Refused::Stopped(run.stop.reason().unwrap_or(Stop::Interrupted));
+        let coordinator = tokio::select! {
+            coordinator = self.workshop.coordinator(order) => coordinator,
+            () = run.stop.stopped() => return Err(stopped()),
+        };
+        let coordinator = match coordinator {
+            Ok(coordinator) => coordinator,
+            Err(failure) => {
+                self.record_failure(&run.info, &failure).await;
+                return Err(failure.into());
+            }
+        };
+        let locking = order.locking;
+        let ready = Run::begin(&coordinator, &run.info, since, locking, run, &run.stop).await?;
+        tracing::info!("run started");
+        let _ = begun.send(());
+        let report = ready.warm_all(run, &run.stop).await;
+        Ok(RunRecord::new(&run.info, &report))
+    }
+
+    /// A run that could not begin is in the history too, if the cache takes it.
+    async fn record_failure(&self, info: &RunInfo, failure: &Failure) {
+        if !history::is_worth_recording(failure) {
+            return;
+        }
+        let record = RunRecord::not_begun(info, failure);
+        let recording = async {
+            let cache = self.workshop.cache().await?;
+            history::push(cache.as_ref(), &self.workshop.prefix(), &record).await
+        };
+        // Who asked hears of the failure itself.
+        let _ = timeout(STOP_TIMEOUT, recording).await;
+    }
+
+    /// The runs that go on at this moment, newest first.
+    pub fn active(&self) -> Vec<Arc<LiveRun>> {
+        let runs = lock(&self.runs);
+        runs.active.iter().rev().cloned().collect()
+    }
+
+    /// A run of this process, going on or ended not long ago.
+    pub fn find(&self, id: &str) -> Option<Arc<LiveRun>> {
+        let runs = lock(&self.runs);
+        let mut all = runs.active.iter().chain(&runs.ended);
+        all.find(|run| run.info.id == id).cloned()
+    }
+
+    /// The last runs of all processes, those that go on here first.
+    ///
+    /// # Errors
+    /// The cache's.
+    pub async fn runs(&self) -> Result<Vec<RunRecord>, Failure> {
+        let active = self.active();
+        let history = self.history().await?;
+        let known = |id: &str| history.iter().any(|record| record.run_id == id);
+        let live = active.iter().filter(|run| !known(&run.info.id));
+        let live = live.map(|run| run.record());
+        Ok(live.chain(history.iter().cloned()).collect())
+    }
+
+    /// The record of a run, wherever it was.
+    ///
+    /// # Errors
+    /// The cache's.
+    pub async fn record(&self, id: &str) -> Result<Option<RunRecord>, Failure> {
+        if let Some(run) = self.find(id) {
+            return Ok(Some(run.record()));
+        }
+        let history = self.history().await?;
+        Ok(history.iter().find(|record| record.run_id == id).cloned())
+    }
+
+    async fn history(&self) -> Result<Arc<Vec<RunRecord>>, Failure> {
+        // Held while it is read: who asks at the same moment waits for the same answer.
+        let mut known = self.history.lock().await;
+        if let Some((at, records)) = known.as_ref()
+            && at.elapsed() < HISTORY_AGE
+        {
+            return Ok(Arc::clone(records));
+        }
+        let cache = self.workshop.cache().await?;
+        let records = history::runs(cache.as_ref(), &self.workshop.prefix()).await?;
+        let records = Arc::new(records);
+        *known = Some((Instant::now(), Arc::clone(&records)));
+        Ok(records)
+    }
+
+    /// Of each strategy its last complete run.
+    ///
+    /// # Errors
+    /// The cache's.
+    pub async fn last_complete(
+        &self,
+    ) -> Result<std::collections::BTreeMap<String, LastComplete>, Failure> {
+        let cache = self.workshop.cache().await?;
+        history::last_complete(cache.as_ref(), &self.workshop.prefix()).await
+    }
+
+    /// Whether a run of this process has been complete.
+    pub fn has_warmed(&self) -> bool {
+        self.warmed.load(Ordering::Relaxed)
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Takes no more runs, lets those that go on finish within `grace`, and stops the rest. Whether
+    /// all could finish.
+    pub async fn drain(&self, grace: Duration) -> bool {
+        self.draining.store(true, Ordering::Relaxed);
+        let active = self.active();
+        if timeout(grace, all_ended(&active)).await.is_ok() {
+            return true;
+        }
+        for run in &active {
+            run.stop.stop(Stop::Terminated);
+        }
+        let _ = timeout(STOP_TIMEOUT, all_ended(&active)).await;
+        false
+    }
+}
+
+async fn all_ended(runs: &[Arc<LiveRun>]) {
+    for run in runs {
+        let _ = run.end().await;
+    }
+}
+
+fn log_end(end: &Ended) {
+    match end {
+        Ok(record) => tracing::info!(
+            outcome = record.status(),
+            warmed = record.totals.warmed,
+            total = record.totals.total,
+            elapsed_ms = record.elapsed_ms,
+            "run ended"
+        ),
+        Err(refused) => tracing::warn!(why = %refused, "run did not begin"),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
