@@ -495,7 +495,7 @@ fn keys_come_from_stdin_in_any_number() {
         (&products["warmed"], &products["skipped"]),
         (&known.into(), &25_000.into())
     );
-    assert_eq!(faults::keys(&redis), known);
+    assert_eq!(faults::keys(&redis), known as u64);
 }
 
 #[test]
