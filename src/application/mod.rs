@@ -15,6 +15,7 @@ pub mod query_strategy;
 pub mod record;
 pub mod run;
 mod sample;
+pub mod schedule;
 pub mod selection;
 pub mod service;
 pub mod stop;

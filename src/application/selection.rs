@@ -10,6 +10,8 @@ pub enum Selection {
     Contexts(Vec<String>),
     /// `CONTEXT/NAME` each.
     Strategies(Vec<String>),
+    /// A context's name or `CONTEXT/NAME` each.
+    Names(Vec<String>),
     /// The strategies that make these keys.
     Keys(Vec<String>),
 }
@@ -61,6 +63,13 @@ pub fn select(
                 known("strategy", id, ids())?;
             }
         }
+        Selection::Names(names) => {
+            let contexts = all.iter().map(|d| d.spec.id.context.clone());
+            let there: Vec<String> = contexts.chain(ids()).collect();
+            for name in names {
+                known("context or strategy", name, there.clone())?;
+            }
+        }
     }
     for id in &filter.exclude {
         known("strategy", id, ids()).map_err(|failure| Failure {
@@ -81,6 +90,9 @@ pub fn select(
             Selection::All => true,
             Selection::Contexts(names) => names.contains(&spec.id.context),
             Selection::Strategies(ids) => ids.contains(&spec.id.to_string()),
+            Selection::Names(names) => {
+                names.contains(&spec.id.context) || names.contains(&spec.id.to_string())
+            }
             Selection::Keys(keys) => keys.iter().any(|key| !spec.key.read(key).is_empty()),
         };
         let tagged =
