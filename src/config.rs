@@ -4,6 +4,7 @@
 //! Precedence: flag, environment, file, default. clap reads the first two.
 
 mod flags;
+mod schedule;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,18 +12,21 @@ use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::application::canary::ShapeGuard;
 use crate::application::coordinator::Options;
 use crate::application::ports::Mode;
+use crate::application::schedule::{Schedule, zone_name};
 use crate::application::selection::Filter;
 use crate::contexts::definitions::{parse_toml, parse_ttl};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Percent;
 use crate::domain::strategy::DEFAULT_TTL;
 
-pub use flags::{ConnectionFlags, ModeName, ReadFlags, RunFlags, ShapeName};
+pub use flags::{ConnectionFlags, ModeName, ReadFlags, RunFlags, ScheduleFlags, ShapeName};
+use schedule::{Jobs, Text, Zone};
 
 /// The configuration file that is read where it stands in the working directory.
 pub const DEFAULT_FILE: &str = "shopwarm.toml";
@@ -52,6 +56,9 @@ struct FileSettings {
     statement_timeout: Option<String>,
     max_shrink: Option<String>,
     shape: Option<ShapeName>,
+    timezone: Option<Text<Zone>>,
+    #[serde(default)]
+    schedule: Jobs,
 }
 
 /// What the configuration file says of where things are, whatever else it says.
@@ -189,6 +196,9 @@ pub struct Config {
     pub fail_under: Option<Percent>,
     pub deadline: Option<Duration>,
     pub statement_timeout: Duration,
+    /// Of jobs that name none.
+    pub timezone: TimeZone,
+    pub schedule: Schedule,
     pub shown: Vec<Shown>,
     /// The configuration file, if there is one.
     pub file: Option<PathBuf>,
@@ -203,17 +213,18 @@ impl Config {
         shown.is_some_and(|shown| shown.from != Provenance::Default)
     }
 
-    /// Resolves every setting. `run` is `None` for commands that have no run; `matches` are those
-    /// of the subcommand, which know where a value came from.
+    /// Resolves every setting. `run` is `None` for commands that have no run, `schedule` for those
+    /// that have none; `matches` are those of the subcommand, which know where a value came from.
     ///
     /// # Errors
     /// A [`FailureKind::Config`] failure for a file that cannot be read or says something wrong.
     pub fn resolve(
         flags: &ConnectionFlags,
         run: Option<&RunFlags>,
+        schedule: Option<&ScheduleFlags>,
         matches: &ArgMatches,
     ) -> Result<Self, Failure> {
-        Self::complete(Resolver::new(flags, matches)?, flags, run)
+        Self::complete(Resolver::new(flags, matches)?, flags, run, schedule)
     }
 
     /// As much of it as there is, and all that stands in the way of the rest.
@@ -222,7 +233,7 @@ impl Config {
         run: &RunFlags,
         matches: &ArgMatches,
     ) -> (Option<Self>, Vec<Failure>) {
-        let failure = match Self::resolve(flags, Some(run), matches) {
+        let failure = match Self::resolve(flags, Some(run), None, matches) {
             Ok(config) => return (Some(config), Vec::new()),
             Err(failure) => failure,
         };
@@ -247,7 +258,7 @@ impl Config {
                 }
             }
         }
-        match Self::complete(resolver, &flags, Some(run)) {
+        match Self::complete(resolver, &flags, Some(run), None) {
             Ok(config) => (Some(config), wrong),
             Err(_) => (None, wrong),
         }
@@ -257,6 +268,7 @@ impl Config {
         mut resolver: Resolver<'_>,
         flags: &ConnectionFlags,
         run: Option<&RunFlags>,
+        schedule: Option<&ScheduleFlags>,
     ) -> Result<Self, Failure> {
         let run = run.cloned().unwrap_or_default();
         let read = run.read;
@@ -368,6 +380,14 @@ impl Config {
         let shrink = parsed(r, "max_shrink", file.max_shrink, |t| t.parse::<Percent>())?;
         let max_shrink = r.optional("max_shrink", run.max_shrink, shrink, Percent::to_string);
         let shape = r.setting("shape", run.shape, file.shape, ShapeName::Warn, value_name);
+        let timezone = r.setting(
+            "timezone",
+            schedule.and_then(|flags| flags.timezone.clone()),
+            file.timezone.map(|zone| zone.0.0),
+            TimeZone::try_system().unwrap_or(TimeZone::UTC),
+            |zone| zone_name(zone).to_owned(),
+        );
+        let jobs = schedule::merge(file.schedule, &r.path.display().to_string(), &timezone)?;
         Ok(Self {
             database_url,
             cache_url,
@@ -380,10 +400,7 @@ impl Config {
                 batch_size: batch_size as usize,
                 default_ttl,
                 ttl_jitter: ttl_jitter.fraction(),
-                mode: match mode {
-                    ModeName::Refresh => Mode::Refresh,
-                    ModeName::OnlyMissing => Mode::OnlyMissing,
-                },
+                mode: mode.into(),
                 limit,
                 stop_on_error,
                 allow_empty,
@@ -403,10 +420,21 @@ impl Config {
             fail_under,
             deadline,
             statement_timeout: timeout,
+            timezone,
+            schedule: jobs,
             shown: resolver.shown,
             file: resolver.is_file.then_some(resolver.path),
             secret_files: resolver.secret_files,
         })
+    }
+}
+
+impl From<ModeName> for Mode {
+    fn from(name: ModeName) -> Self {
+        match name {
+            ModeName::Refresh => Self::Refresh,
+            ModeName::OnlyMissing => Self::OnlyMissing,
+        }
     }
 }
 
@@ -718,6 +746,7 @@ fn env_name(name: &str) -> &'static str {
         "statement_timeout" => "SHOPWARM_STATEMENT_TIMEOUT",
         "max_shrink" => "SHOPWARM_MAX_SHRINK",
         "shape" => "SHOPWARM_SHAPE",
+        "timezone" => "SHOPWARM_TIMEZONE",
         _ => "",
     }
 }

@@ -8,6 +8,7 @@ use crate::application::coordinator::{Coordinator, Task};
 use crate::application::ports::{Cache, RowSource, WarmupStrategy};
 use crate::application::preview::Look;
 use crate::application::query_strategy::QueryStrategy;
+use crate::application::schedule::PlannedJob;
 use crate::application::selection::{Selection, select};
 use crate::config::{Config, Secret};
 use crate::contexts::coded;
@@ -102,6 +103,15 @@ pub fn definitions(
     };
     let others = all.into_iter().filter(is_other).collect();
     Ok((selected, others))
+}
+
+/// The scheduled jobs, each with the strategies that it warms.
+///
+/// # Errors
+/// What is wrong with any definition, or with a name in a job.
+pub fn schedule(config: &Config) -> Result<Vec<PlannedJob>, Failure> {
+    let all = Definitions::load(&config.contexts)?.validate(dialect(config))?;
+    config.schedule.plan(&all, &config.filter)
 }
 
 /// The database family that the configured URL is of, if one is configured.

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::application::schedule::parse_zone;
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::report::Percent;
 
@@ -132,6 +134,15 @@ pub struct RunFlags {
     /// What to do when readers of the cache would see other fields or types [default: warn]
     #[arg(long, env = "SHOPWARM_SHAPE", hide_env_values = true)]
     pub shape: Option<ShapeName>,
+}
+
+/// When jobs run.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "The schedule")]
+pub struct ScheduleFlags {
+    /// The time zone of jobs that name none, such as Europe/Berlin [default: the system's, else UTC]
+    #[arg(long, value_name = "NAME", env = "SHOPWARM_TIMEZONE", hide_env_values = true, value_parser = parse_zone)]
+    pub timezone: Option<TimeZone>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]

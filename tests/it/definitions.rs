@@ -526,7 +526,7 @@ fn config_show_says_where_each_setting_came_from_and_no_secret() {
 fn config_check_connects_to_nothing() {
     let dir = folder();
     let run = shopwarm("config check").dir(dir.path()).run().expect(0);
-    assert_eq!(run.stdout, "valid: 7 strategies\n");
+    assert_eq!(run.stdout, "valid: 7 strategies, 2 scheduled jobs\n");
     let sql = "\n[strategies.x]\nkey = \"X:{id}\"\nvalue = \"object\"\nsql.postgres = \"SELECT id FROM t\"";
     let file = write(dir.path(), "own.toml", &own(&["t"], sql));
     for (url, code) in [

@@ -10,6 +10,7 @@ mod looking;
 mod music;
 mod output;
 mod proxy;
+mod schedule;
 mod servers;
 mod shells;
 mod shop;

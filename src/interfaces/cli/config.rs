@@ -50,7 +50,14 @@ pub(super) fn show(config: &Config, output: &Output) -> Exit {
 pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
     let definitions = Definitions::load(&config.contexts)?;
     let valid = definitions.validate(setup::dialect(config))?;
-    output.result(&format!("valid: {} strategies\n", valid.len()));
+    let jobs = config.schedule.plan(&valid, &config.filter)?;
+    let count =
+        |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
+    output.result(&format!(
+        "valid: {}, {}\n",
+        count(valid.len(), "strategy", "strategies"),
+        count(jobs.len(), "scheduled job", "scheduled jobs")
+    ));
     Ok(Exit::Success)
 }
 
@@ -95,6 +102,7 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::strategy::is_name;
 
     #[test]
     fn the_template_says_what_the_defaults_are() {
@@ -115,11 +123,15 @@ mod tests {
 
     #[test]
     fn every_line_of_the_template_can_be_used() {
-        let commented = |line: &&str| line.starts_with("# ") && line.contains(" = ");
-        let lines: Vec<&str> = TEMPLATE
+        // A table's head, or a field's name and nothing but its value: prose has more words.
+        let is_setting = |line: &str| {
+            let name = line.split_once(" = ").map_or("", |(name, _)| name);
+            line.starts_with('[') || (!name.is_empty() && is_name(name))
+        };
+        let mut lines: Vec<&str> = TEMPLATE
             .lines()
-            .filter(commented)
-            .map(|line| &line[2..])
+            .map(|line| line.strip_prefix("# ").unwrap_or(line))
+            .filter(|line| is_setting(line))
             .collect();
         let dir = tempfile::tempdir().expect("a folder");
         let file = dir.path().join("shopwarm.toml");
@@ -132,14 +144,47 @@ mod tests {
             &file.display().to_string(),
         ]);
         let flags = crate::config::ConnectionFlags {
-            config: Some(file),
+            config: Some(file.clone()),
             ..Default::default()
         };
-        let failed = Config::resolve(&flags, None, &matches).err();
+        let resolve = || Config::resolve(&flags, None, None, &matches);
+        let failed = resolve().err();
         // The files with the URLs are not there; every name and value before them was taken.
         assert!(
             failed.is_none_or(|f| f.to_string().contains("/run/secrets")),
             "{lines:?}"
         );
+        // Nor are definitions; the shipped ones have all that the jobs name.
+        lines.retain(|line| !line.contains("_file = ") && !line.starts_with("contexts"));
+        fs::write(&file, lines.join("\n")).expect("a file");
+        let config = resolve().expect("valid");
+        let jobs = setup::schedule(&config).expect("valid");
+        let shown: Vec<(&str, usize)> = jobs
+            .iter()
+            .map(|planned| (planned.job.name.as_str(), planned.strategies.len()))
+            .collect();
+        // `exclude` takes one of seven away.
+        assert_eq!(
+            shown,
+            [
+                ("catalog-incremental", 5),
+                ("categories", 3),
+                ("morning-peak", 2),
+                ("nightly", 6),
+                ("weekend", 6),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_template_shows_the_shipped_jobs() {
+        let shipped = include_str!("../../config/schedule.toml");
+        for line in shipped.lines() {
+            let is_data = !line.is_empty() && !line.starts_with('#');
+            assert!(
+                !is_data || TEMPLATE.contains(&format!("\n# {line}\n")),
+                "{line}"
+            );
+        }
     }
 }

@@ -5,6 +5,7 @@ mod doctor;
 mod dry_run;
 mod keys;
 mod plan;
+mod schedule;
 mod shell;
 mod strategies;
 mod verify;
@@ -25,7 +26,7 @@ use crate::application::lock::Locking;
 use crate::application::preview::Look;
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
-use crate::config::{Config, ConnectionFlags, ReadFlags, RunFlags};
+use crate::config::{Config, ConnectionFlags, ReadFlags, RunFlags, ScheduleFlags};
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::Requirement;
@@ -34,6 +35,7 @@ use crate::domain::report::{Percent, Stop};
 use crate::setup::{self, CacheNeed};
 use dry_run::DryRunArgs;
 use keys::KeysCommand;
+use schedule::ScheduleCommand;
 use verify::VerifyArgs;
 
 /// Fill a shop's cache from its database before traffic arrives
@@ -94,6 +96,9 @@ enum Command {
     /// Show, check or start a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// What runs by the clock
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Print completions for a shell
     Completions { shell: Shell },
     /// Print the manual page, of a command if one is named
@@ -298,14 +303,25 @@ const EXPIRING: &str = "1h";
 #[derive(Subcommand, Debug)]
 enum ConfigCommand {
     /// Every setting, its value and where it came from
-    Show(RunFlags),
-    /// Check configuration and definitions without connecting
-    Check(RunFlags),
+    #[command(mut_arg("timezone", |arg| arg.hide(true)))]
+    Show(SettingsArgs),
+    /// Check configuration, definitions and schedule without connecting
+    #[command(mut_arg("timezone", |arg| arg.hide(true)))]
+    Check(SettingsArgs),
     /// Write a commented shopwarm.toml and the shipped definitions to edit; overwrites nothing
     Init {
         #[arg(default_value = ".", value_name = "DIR")]
         dir: PathBuf,
     },
+}
+
+/// What the settings of a run and of the schedule would be.
+#[derive(Args, Debug)]
+struct SettingsArgs {
+    #[command(flatten)]
+    run: RunFlags,
+    #[command(flatten)]
+    schedule: ScheduleFlags,
 }
 
 /// The whole command line. A variable that is set to nothing counts as not set: that is what CI
@@ -347,7 +363,8 @@ async fn dispatch(
     stop: StopSignal,
 ) -> Result<Exit, Failure> {
     let flags = run_flags(&cli.command);
-    let config = || Config::resolve(&cli.connection, flags.as_ref(), leaf(matches));
+    let schedule = schedule_flags(&cli.command);
+    let config = || Config::resolve(&cli.connection, flags.as_ref(), schedule, leaf(matches));
     match &cli.command {
         Command::Warmup(args) => warmup::run(args, config()?, output, stop).await,
         Command::Keys(what) => keys::run(what, &config()?, output, stop).await,
@@ -361,6 +378,7 @@ async fn dispatch(
         Command::Config(ConfigCommand::Show(_)) => Ok(config::show(&config()?, output)),
         Command::Config(ConfigCommand::Check(_)) => config::check(&config()?, output),
         Command::Config(ConfigCommand::Init { dir }) => config::init(dir, output),
+        Command::Schedule(what) => schedule::run(what, &config()?, output),
         Command::Completions { shell } => Ok(shell::completions(*shell, output)),
         Command::Man { command } => shell::man(command, output),
     }
@@ -381,7 +399,20 @@ fn run_flags(command: &Command) -> Option<RunFlags> {
         }),
         Command::Verify(args) => Some(reading(&args.read)),
         // A run's settings are shown and checked as a run would take them.
-        Command::Config(ConfigCommand::Show(run) | ConfigCommand::Check(run)) => Some(run.clone()),
+        Command::Config(ConfigCommand::Show(args) | ConfigCommand::Check(args)) => {
+            Some(args.run.clone())
+        }
+        _ => None,
+    }
+}
+
+/// The settings of the schedule, of commands that are about it.
+fn schedule_flags(command: &Command) -> Option<&ScheduleFlags> {
+    match command {
+        Command::Schedule(what) => Some(what.flags()),
+        Command::Config(ConfigCommand::Show(args) | ConfigCommand::Check(args)) => {
+            Some(&args.schedule)
+        }
         _ => None,
     }
 }
