@@ -50,6 +50,7 @@ Register-ArgumentCompleter -Native -CommandName 'shopwarm' -ScriptBlock {
             [CompletionResult]::new('strategies', 'strategies', [CompletionResultType]::ParameterValue, 'Show the merged definitions and where each field came from')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check what a run needs: configuration, definitions, database and cache')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show, check or start a configuration')
+            [CompletionResult]::new('schedule', 'schedule', [CompletionResultType]::ParameterValue, 'What runs by the clock')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print completions for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page, of a command if one is named')
             break
@@ -512,7 +513,7 @@ Register-ArgumentCompleter -Native -CommandName 'shopwarm' -ScriptBlock {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Every setting, its value and where it came from')
-            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check configuration and definitions without connecting')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check configuration, definitions and schedule without connecting')
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented shopwarm.toml and the shipped definitions to edit; overwrites nothing')
             break
         }
@@ -530,6 +531,7 @@ Register-ArgumentCompleter -Native -CommandName 'shopwarm' -ScriptBlock {
             [CompletionResult]::new('--fail-under', '--fail-under', [CompletionResultType]::ParameterName, 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails')
             [CompletionResult]::new('--max-shrink', '--max-shrink', [CompletionResultType]::ParameterName, 'Fail a strategy that has shrunk by more than this since its last complete run')
             [CompletionResult]::new('--shape', '--shape', [CompletionResultType]::ParameterName, 'What to do when readers of the cache would see other fields or types [default: warn]')
+            [CompletionResult]::new('--timezone', '--timezone', [CompletionResultType]::ParameterName, 'The time zone of jobs that name none, such as Europe/Berlin [default: the system''s, else UTC]')
             [CompletionResult]::new('--database-url', '--database-url', [CompletionResultType]::ParameterName, 'The shop''s database: postgres://, mysql://, mariadb:// or sqlite:FILE')
             [CompletionResult]::new('--database-url-file', '--database-url-file', [CompletionResultType]::ParameterName, 'A file that holds the database URL')
             [CompletionResult]::new('--cache-url', '--cache-url', [CompletionResultType]::ParameterName, 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]')
@@ -568,6 +570,7 @@ Register-ArgumentCompleter -Native -CommandName 'shopwarm' -ScriptBlock {
             [CompletionResult]::new('--fail-under', '--fail-under', [CompletionResultType]::ParameterName, 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails')
             [CompletionResult]::new('--max-shrink', '--max-shrink', [CompletionResultType]::ParameterName, 'Fail a strategy that has shrunk by more than this since its last complete run')
             [CompletionResult]::new('--shape', '--shape', [CompletionResultType]::ParameterName, 'What to do when readers of the cache would see other fields or types [default: warn]')
+            [CompletionResult]::new('--timezone', '--timezone', [CompletionResultType]::ParameterName, 'The time zone of jobs that name none, such as Europe/Berlin [default: the system''s, else UTC]')
             [CompletionResult]::new('--database-url', '--database-url', [CompletionResultType]::ParameterName, 'The shop''s database: postgres://, mysql://, mariadb:// or sqlite:FILE')
             [CompletionResult]::new('--database-url-file', '--database-url-file', [CompletionResultType]::ParameterName, 'A file that holds the database URL')
             [CompletionResult]::new('--cache-url', '--cache-url', [CompletionResultType]::ParameterName, 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]')
@@ -593,6 +596,55 @@ Register-ArgumentCompleter -Native -CommandName 'shopwarm' -ScriptBlock {
             break
         }
         'shopwarm;config;init' {
+            [CompletionResult]::new('--database-url', '--database-url', [CompletionResultType]::ParameterName, 'The shop''s database: postgres://, mysql://, mariadb:// or sqlite:FILE')
+            [CompletionResult]::new('--database-url-file', '--database-url-file', [CompletionResultType]::ParameterName, 'A file that holds the database URL')
+            [CompletionResult]::new('--cache-url', '--cache-url', [CompletionResultType]::ParameterName, 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]')
+            [CompletionResult]::new('--redis-url', '--redis-url', [CompletionResultType]::ParameterName, 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]')
+            [CompletionResult]::new('--cache-url-file', '--cache-url-file', [CompletionResultType]::ParameterName, 'A file that holds the cache URL')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'Stands before every key')
+            [CompletionResult]::new('--contexts', '--contexts', [CompletionResultType]::ParameterName, 'Definitions of your own, a file or a folder of them; can be given several times')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file [default: ./shopwarm.toml where it exists]')
+            [CompletionResult]::new('--demo-dir', '--demo-dir', [CompletionResultType]::ParameterName, 'Where the sample shop is kept [default: your cache directory]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of results on stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of results on stdout')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How progress is shown on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour')
+            [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use a sample shop and an embedded cache, both made on first use; needs no server')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show errors and asked-for results only: no progress, no table')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show errors and asked-for results only: no progress, no table')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show more: every kept error, every field')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show more: every kept error, every field')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'shopwarm;schedule' {
+            [CompletionResult]::new('--database-url', '--database-url', [CompletionResultType]::ParameterName, 'The shop''s database: postgres://, mysql://, mariadb:// or sqlite:FILE')
+            [CompletionResult]::new('--database-url-file', '--database-url-file', [CompletionResultType]::ParameterName, 'A file that holds the database URL')
+            [CompletionResult]::new('--cache-url', '--cache-url', [CompletionResultType]::ParameterName, 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]')
+            [CompletionResult]::new('--redis-url', '--redis-url', [CompletionResultType]::ParameterName, 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]')
+            [CompletionResult]::new('--cache-url-file', '--cache-url-file', [CompletionResultType]::ParameterName, 'A file that holds the cache URL')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'Stands before every key')
+            [CompletionResult]::new('--contexts', '--contexts', [CompletionResultType]::ParameterName, 'Definitions of your own, a file or a folder of them; can be given several times')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file [default: ./shopwarm.toml where it exists]')
+            [CompletionResult]::new('--demo-dir', '--demo-dir', [CompletionResultType]::ParameterName, 'Where the sample shop is kept [default: your cache directory]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The form of results on stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The form of results on stdout')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How progress is shown on stderr')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour')
+            [CompletionResult]::new('--demo', '--demo', [CompletionResultType]::ParameterName, 'Use a sample shop and an embedded cache, both made on first use; needs no server')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show errors and asked-for results only: no progress, no table')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show errors and asked-for results only: no progress, no table')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show more: every kept error, every field')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show more: every kept error, every field')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the coming runs, and what each would warm')
+            break
+        }
+        'shopwarm;schedule;list' {
+            [CompletionResult]::new('--next', '--next', [CompletionResultType]::ParameterName, 'So many coming times of each job')
+            [CompletionResult]::new('--timezone', '--timezone', [CompletionResultType]::ParameterName, 'The time zone of jobs that name none, such as Europe/Berlin [default: the system''s, else UTC]')
             [CompletionResult]::new('--database-url', '--database-url', [CompletionResultType]::ParameterName, 'The shop''s database: postgres://, mysql://, mariadb:// or sqlite:FILE')
             [CompletionResult]::new('--database-url-file', '--database-url-file', [CompletionResultType]::ParameterName, 'A file that holds the database URL')
             [CompletionResult]::new('--cache-url', '--cache-url', [CompletionResultType]::ParameterName, 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]')
