@@ -217,7 +217,7 @@ impl Job {
 
     /// All times that start after an instant, in order.
     pub fn coming(&self, after: Timestamp) -> impl Iterator<Item = Occurrence> {
-        let earliest = after.saturating_sub(self.jitter).unwrap_or(Timestamp::MIN);
+        let earliest = self.back_from(after);
         let times = std::iter::successors(self.next_after(earliest), |at| self.next_after(*at));
         let all = times.map(|at| Occurrence {
             at,
@@ -226,6 +226,16 @@ impl Job {
                 .unwrap_or(Timestamp::MAX),
         });
         all.skip_while(move |time| time.starts <= after)
+    }
+
+    /// A time from which on none is missed that starts after an instant: every time starts before
+    /// the next, so one before the instant is enough, however wide the jitter is.
+    fn back_from(&self, after: Timestamp) -> Timestamp {
+        let back = |by: Duration| after.saturating_sub(by).unwrap_or(Timestamp::MIN);
+        let steps = std::iter::successors(Some(Duration::from_secs(1)), |by| by.checked_mul(2));
+        let mut narrower = steps.take_while(|by| *by < self.jitter).map(back);
+        let has_one = |from: &Timestamp| self.next_after(*from).is_some_and(|at| at <= after);
+        narrower.find(has_one).unwrap_or_else(|| back(self.jitter))
     }
 
     /// How long after one of its times it starts: the same on every server, and always before the
@@ -679,6 +689,16 @@ mod tests {
         delays.dedup();
         assert!(delays.len() > 190, "they are spread");
         assert!(delays[0] < minutes(3) && delays[delays.len() - 1] > minutes(27));
+        let endless = Job {
+            jitter: minutes(60 * 24 * 366 * 100),
+            ..job("* * * * * *", "Europe/Berlin")
+        };
+        assert!(
+            endless
+                .coming(from)
+                .take(10)
+                .is_sorted_by(|a, b| a.starts < b.starts)
+        );
         let other = Job {
             name: "other".to_owned(),
             ..spread.clone()
