@@ -5,6 +5,7 @@
 
 mod flags;
 mod schedule;
+mod serve;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,8 @@ use crate::domain::report::Percent;
 use crate::domain::strategy::DEFAULT_TTL;
 
 pub use flags::{ConnectionFlags, ModeName, ReadFlags, RunFlags, ScheduleFlags, ShapeName};
-use schedule::{Jobs, Text, Zone};
+use schedule::{Jobs, Names, Text, Zone};
+pub use serve::{ReadyAfter, ServeFlags, Serving};
 
 /// The configuration file that is read where it stands in the working directory.
 pub const DEFAULT_FILE: &str = "shopwarm.toml";
@@ -56,6 +58,12 @@ struct FileSettings {
     statement_timeout: Option<String>,
     max_shrink: Option<String>,
     shape: Option<ShapeName>,
+    listen: Option<String>,
+    token_file: Option<PathBuf>,
+    allowed_host: Option<Vec<String>>,
+    ready_after: Option<ReadyAfter>,
+    on_start: Option<Names>,
+    grace: Option<String>,
     timezone: Option<Text<Zone>>,
     #[serde(default)]
     schedule: Jobs,
@@ -92,6 +100,10 @@ impl From<FileLinks> for FileSettings {
 pub struct Secret(String);
 
 impl Secret {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -199,6 +211,7 @@ pub struct Config {
     /// Of jobs that name none.
     pub timezone: TimeZone,
     pub schedule: Schedule,
+    pub serving: Serving,
     pub shown: Vec<Shown>,
     /// The configuration file, if there is one.
     pub file: Option<PathBuf>,
@@ -213,18 +226,18 @@ impl Config {
         shown.is_some_and(|shown| shown.from != Provenance::Default)
     }
 
-    /// Resolves every setting. `run` is `None` for commands that have no run, `schedule` for those
-    /// that have none; `matches` are those of the subcommand, which know where a value came from.
+    /// Resolves every setting. `run` is `None` for commands that have no run, `serve` for those
+    /// that serve nothing; `matches` are those of the subcommand, which know where a value came from.
     ///
     /// # Errors
     /// A [`FailureKind::Config`] failure for a file that cannot be read or says something wrong.
     pub fn resolve(
         flags: &ConnectionFlags,
         run: Option<&RunFlags>,
-        schedule: Option<&ScheduleFlags>,
+        serve: Option<&ServeFlags>,
         matches: &ArgMatches,
     ) -> Result<Self, Failure> {
-        Self::complete(Resolver::new(flags, matches)?, flags, run, schedule)
+        Self::complete(Resolver::new(flags, matches)?, flags, run, serve)
     }
 
     /// As much of it as there is, and all that stands in the way of the rest.
@@ -268,7 +281,7 @@ impl Config {
         mut resolver: Resolver<'_>,
         flags: &ConnectionFlags,
         run: Option<&RunFlags>,
-        schedule: Option<&ScheduleFlags>,
+        serve: Option<&ServeFlags>,
     ) -> Result<Self, Failure> {
         let run = run.cloned().unwrap_or_default();
         let read = run.read;
@@ -382,11 +395,20 @@ impl Config {
         let shape = r.setting("shape", run.shape, file.shape, ShapeName::Warn, value_name);
         let timezone = r.setting(
             "timezone",
-            schedule.and_then(|flags| flags.timezone.clone()),
+            serve.and_then(|flags| flags.schedule.timezone.clone()),
             file.timezone.map(|zone| zone.0.0),
             TimeZone::try_system().unwrap_or(TimeZone::UTC),
             |zone| zone_name(zone).to_owned(),
         );
+        let in_file = serve::InFile {
+            listen: file.listen,
+            token_file: file.token_file,
+            allowed_hosts: file.allowed_host,
+            ready_after: file.ready_after,
+            on_start: file.on_start,
+            grace: file.grace,
+        };
+        let serving = Serving::resolve(r, serve, in_file)?;
         let jobs = schedule::merge(file.schedule, &r.path.display().to_string(), &timezone)?;
         Ok(Self {
             database_url,
@@ -422,6 +444,7 @@ impl Config {
             statement_timeout: timeout,
             timezone,
             schedule: jobs,
+            serving,
             shown: resolver.shown,
             file: resolver.is_file.then_some(resolver.path),
             secret_files: resolver.secret_files,
@@ -746,6 +769,12 @@ fn env_name(name: &str) -> &'static str {
         "statement_timeout" => "SHOPWARM_STATEMENT_TIMEOUT",
         "max_shrink" => "SHOPWARM_MAX_SHRINK",
         "shape" => "SHOPWARM_SHAPE",
+        "listen" => "SHOPWARM_LISTEN",
+        "token_file" => "SHOPWARM_TOKEN_FILE",
+        "allowed_host" => "SHOPWARM_ALLOWED_HOST",
+        "ready_after" => "SHOPWARM_READY_AFTER",
+        "on_start" => "SHOPWARM_ON_START",
+        "grace" => "SHOPWARM_GRACE",
         "timezone" => "SHOPWARM_TIMEZONE",
         _ => "",
     }
@@ -800,7 +829,7 @@ fn read_secret(path: &Path) -> Result<Secret, Failure> {
         Some(url) if !url.is_empty() => Ok(Secret(url.to_owned())),
         _ => Err(Failure::new(
             FailureKind::Config,
-            format!("{} holds no URL", path.display()),
+            format!("{} holds nothing", path.display()),
             "its first line is empty",
         )),
     }

@@ -1,6 +1,7 @@
 //! The composition root: what is real in a run, and how it is put together.
 
 pub mod doctor;
+pub mod shop;
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use crate::application::ports::{Cache, RowSource, WarmupStrategy};
 use crate::application::preview::Look;
 use crate::application::query_strategy::QueryStrategy;
 use crate::application::schedule::PlannedJob;
-use crate::application::selection::{Selection, select};
+use crate::application::selection::{Filter, Selection, select};
 use crate::config::{Config, Secret};
 use crate::contexts::coded;
 use crate::contexts::definitions::Definitions;
@@ -17,6 +18,7 @@ use crate::domain::Dialect;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::strategy::Definition;
 pub use crate::infrastructure::cache::Access;
+pub use crate::infrastructure::metrics::Metrics;
 use crate::infrastructure::source::SessionOptions;
 use crate::infrastructure::{cache, demo, source};
 
@@ -27,6 +29,11 @@ use crate::infrastructure::{cache, demo, source};
 /// The first of these that fails.
 pub async fn coordinator(config: &Config, selection: &Selection) -> Result<Coordinator, Failure> {
     let (selected, _) = definitions(config, selection)?;
+    warmer(config, selected).await
+}
+
+/// A coordinator that warms these definitions.
+async fn warmer(config: &Config, selected: Vec<Definition>) -> Result<Coordinator, Failure> {
     let (source, cache) = tokio::join!(source(config), cache(config, Access::Write));
     let (source, cache) = (source?, cache?);
     let strategies = prepare(selected, &source, &config.prefix).await?;
@@ -50,10 +57,19 @@ pub enum CacheNeed {
 pub async fn viewer(
     config: &Config,
     selection: &Selection,
+    look: Look,
+    need: CacheNeed,
+) -> Result<Coordinator, Failure> {
+    looker(config, definitions(config, selection)?, look, need).await
+}
+
+/// A coordinator that looks at these definitions, and knows those that are not meant.
+async fn looker(
+    config: &Config,
+    (selected, others): (Vec<Definition>, Vec<Definition>),
     mut look: Look,
     need: CacheNeed,
 ) -> Result<Coordinator, Failure> {
-    let (selected, others) = definitions(config, selection)?;
     let cache = async {
         match need {
             CacheNeed::None => Ok(None),
@@ -95,8 +111,24 @@ pub fn definitions(
     config: &Config,
     selection: &Selection,
 ) -> Result<(Vec<Definition>, Vec<Definition>), Failure> {
-    let all = Definitions::load(&config.contexts)?.validate(dialect(config))?;
-    let selected = select(all.clone(), selection, &config.filter)?;
+    pick(all_definitions(config)?, selection, &config.filter)
+}
+
+/// All definitions, merged and checked.
+///
+/// # Errors
+/// What is wrong with any of them.
+pub fn all_definitions(config: &Config) -> Result<Vec<Definition>, Failure> {
+    Definitions::load(&config.contexts)?.validate(dialect(config))
+}
+
+/// Those that are meant, and all others.
+fn pick(
+    all: Vec<Definition>,
+    selection: &Selection,
+    filter: &Filter,
+) -> Result<(Vec<Definition>, Vec<Definition>), Failure> {
+    let selected = select(all.clone(), selection, filter)?;
     let is_other = |definition: &Definition| {
         let id = &definition.spec.id;
         !selected.iter().any(|selected| selected.spec.id == *id)
@@ -110,8 +142,9 @@ pub fn definitions(
 /// # Errors
 /// What is wrong with any definition, or with a name in a job.
 pub fn schedule(config: &Config) -> Result<Vec<PlannedJob>, Failure> {
-    let all = Definitions::load(&config.contexts)?.validate(dialect(config))?;
-    config.schedule.plan(&all, &config.filter)
+    config
+        .schedule
+        .plan(&all_definitions(config)?, &config.filter)
 }
 
 /// The database family that the configured URL is of, if one is configured.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
@@ -132,6 +133,52 @@ pub async fn record(
         )),
         None => Err(format!("this run is not in the history: {why}")),
     }
+}
+
+/// The hash of the times that jobs have run for, by name.
+fn occurrences_key(prefix: &str) -> String {
+    format!("{prefix}{OWN}schedule")
+}
+
+/// The last time that each job has run for.
+///
+/// # Errors
+/// The cache's.
+pub async fn occurrences(
+    cache: &dyn Cache,
+    prefix: &str,
+) -> Result<BTreeMap<String, Timestamp>, Failure> {
+    let key = occurrences_key(prefix);
+    let fields = match cache.read(key.as_bytes()).await?.map(|cached| cached.value) {
+        Some(CachedValue::Hash(fields)) => fields,
+        _ => return Ok(BTreeMap::new()),
+    };
+    let known = fields.into_iter().filter_map(|(job, at)| {
+        let at = String::from_utf8(at).ok()?.parse().ok()?;
+        Some((String::from_utf8(job).ok()?, at))
+    });
+    Ok(known.collect())
+}
+
+/// Takes a job's time, unless it or a later one has been taken. Who asks has the job's lock, so
+/// nobody else asks at the same moment.
+///
+/// # Errors
+/// The cache's.
+pub async fn take_occurrence(
+    cache: &dyn Cache,
+    prefix: &str,
+    job: &str,
+    at: Timestamp,
+) -> Result<bool, Failure> {
+    let known = occurrences(cache, prefix).await?;
+    if known.get(job).is_some_and(|last| *last >= at) {
+        return Ok(false);
+    }
+    let field = [(job.to_owned(), at.to_string())];
+    let key = occurrences_key(prefix);
+    cache.remember(key.as_bytes(), &field).await?;
+    Ok(true)
 }
 
 /// Puts a run at the head of the history.

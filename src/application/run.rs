@@ -23,6 +23,8 @@ pub enum Refused {
     /// Another run is at work.
     Busy(Holder),
     Failed(Failure),
+    /// This time of a job has been run, by whatever server.
+    RunBefore,
     /// It was stopped while it waited for another.
     Stopped(Stop),
 }
@@ -32,6 +34,7 @@ impl fmt::Display for Refused {
         match self {
             Self::Busy(holder) => write!(f, "another run holds the lock: {holder}"),
             Self::Failed(failure) => failure.fmt(f),
+            Self::RunBefore => f.write_str("this time has been run"),
             Self::Stopped(_) => f.write_str("it was stopped before it began"),
         }
     }
@@ -79,6 +82,13 @@ impl<'a> Run<'a> {
             Taken::NotPossible(why) => run.warning = Some(why),
         }
         Ok(run)
+    }
+
+    /// Gives the lock back; nothing was done.
+    pub async fn abandon(self) {
+        if let Some(lock) = self.lock {
+            let _ = lock.release().await;
+        }
     }
 
     /// Warms everything, and leaves a record of it for `shopwarm runs` and the next run.

@@ -12,10 +12,12 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, Zoned};
 use sha2::{Digest as _, Sha256};
 
-use super::coordinator::Options;
+use super::lock::Locking;
 use super::ports::Mode;
 use super::selection::{Filter, Selection, select};
+use super::service::{Order, Wishes};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::run::Trigger;
 use crate::domain::strategy::{Definition, StrategyId};
 
 /// How late a time that was missed may still run, where a job does not say.
@@ -192,13 +194,24 @@ impl Job {
         }
     }
 
-    /// The options of its runs, and of no other's.
-    pub fn options(&self, usual: &Options) -> Options {
-        Options {
-            concurrency: self.concurrency.unwrap_or(usual.concurrency),
-            mode: self.mode.unwrap_or(usual.mode),
-            limit: self.limit.or(usual.limit),
-            ..usual.clone()
+    /// The order for one of its runs. Its options are that run's, and no other's.
+    pub fn order(&self, trigger: Trigger) -> Order {
+        let selection = self.selection();
+        Order {
+            command: format!("warmup {}", selection.words()),
+            selection,
+            trigger,
+            job: Some(self.name.clone()),
+            occurrence: None,
+            locking: Locking::GiveWay,
+            deadline: None,
+            wishes: Wishes {
+                concurrency: self.concurrency,
+                mode: self.mode,
+                tags: self.tags.clone(),
+                limit: self.limit,
+                dry_run: false,
+            },
         }
     }
 

@@ -16,6 +16,27 @@ pub enum Selection {
     Keys(Vec<String>),
 }
 
+impl Selection {
+    /// As it is spelled on the command line.
+    pub fn words(&self) -> String {
+        match self {
+            Self::All => "all".to_owned(),
+            Self::Contexts(names) => format!("context {}", names.join(" ")),
+            Self::Strategies(ids) => format!("strategy {}", ids.join(" ")),
+            // The command line has no mixture.
+            Self::Names(names) => {
+                let is_strategy = |name: &&String| name.contains('/');
+                match names.iter().filter(is_strategy).count() {
+                    0 => format!("context {}", names.join(" ")),
+                    n if n == names.len() => format!("strategy {}", names.join(" ")),
+                    _ => names.join(" "),
+                }
+            }
+            Self::Keys(_) => "keys".to_owned(),
+        }
+    }
+}
+
 /// What narrows a selection down.
 #[derive(Clone, Debug)]
 pub struct Filter {

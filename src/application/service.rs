@@ -1,12 +1,13 @@
 //! The runs of a process that goes on: started by whoever may, one at a time for each context,
 //! watched, stopped and remembered.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -20,6 +21,7 @@ use super::ports::{Cache, Mode};
 use super::record::RunRecord;
 use super::run::{Refused, Run};
 use super::selection::Selection;
+use super::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{Outcome, Stop};
 use crate::domain::run::{RunInfo, Trigger};
@@ -44,7 +46,11 @@ pub struct Order {
     pub command: String,
     pub trigger: Trigger,
     pub job: Option<String>,
+    /// The time of the job that it is for: each is run once, by whatever server.
+    pub occurrence: Option<Timestamp>,
     pub locking: Locking,
+    /// It is ended after this time.
+    pub deadline: Option<Duration>,
     pub wishes: Wishes,
 }
 
@@ -239,6 +245,9 @@ impl Service {
         begun: oneshot::Sender<()>,
     ) -> Result<RunRecord, Refused> {
         let since = Instant::now();
+        let _deadline = order
+            .deadline
+            .map(|deadline| stop_after(deadline, &run.stop));
         let stopped = || Refused::Stopped(run.stop.reason().unwrap_or(Stop::Interrupted));
         let coordinator = tokio::select! {
             coordinator = self.workshop.coordinator(order) => coordinator,
@@ -253,10 +262,29 @@ impl Service {
         };
         let locking = order.locking;
         let ready = Run::begin(&coordinator, &run.info, since, locking, run, &run.stop).await?;
+        if !self.may_run(&coordinator, order).await? {
+            ready.abandon().await;
+            return Err(Refused::RunBefore);
+        }
         tracing::info!("run started");
         let _ = begun.send(());
         let report = ready.warm_all(run, &run.stop).await;
         Ok(RunRecord::new(&run.info, &report))
+    }
+
+    /// Whether nobody has run this time of a job yet.
+    async fn may_run(&self, coordinator: &Coordinator, order: &Order) -> Result<bool, Failure> {
+        let (Some(cache), Some(job), Some(at)) =
+            (coordinator.cache(), &order.job, order.occurrence)
+        else {
+            return Ok(true);
+        };
+        let prefix = &coordinator.options().prefix;
+        match history::take_occurrence(cache.as_ref(), prefix, job, at).await {
+            // Where nothing can be kept it is better warmed twice than never.
+            Err(failure) if failure.kind == FailureKind::CacheDenied => Ok(true),
+            taken => taken,
+        }
     }
 
     /// A run that could not begin is in the history too, if the cache takes it.
@@ -330,11 +358,28 @@ impl Service {
     ///
     /// # Errors
     /// The cache's.
-    pub async fn last_complete(
-        &self,
-    ) -> Result<std::collections::BTreeMap<String, LastComplete>, Failure> {
+    pub async fn last_complete(&self) -> Result<BTreeMap<String, LastComplete>, Failure> {
         let cache = self.workshop.cache().await?;
         history::last_complete(cache.as_ref(), &self.workshop.prefix()).await
+    }
+
+    /// The last time that each job has run for.
+    ///
+    /// # Errors
+    /// The cache's.
+    pub async fn last_occurrences(&self) -> Result<BTreeMap<String, Timestamp>, Failure> {
+        let cache = self.workshop.cache().await?;
+        history::occurrences(cache.as_ref(), &self.workshop.prefix()).await
+    }
+
+    /// Whether a run of another server was complete; then what it warmed is as good as warmed here.
+    pub async fn has_seen_complete(&self, run_id: &str) -> bool {
+        let record = self.record(run_id).await.ok().flatten();
+        let complete = record.is_some_and(|record| record.outcome == Some(Outcome::Complete));
+        if complete {
+            self.warmed.store(true, Ordering::Relaxed);
+        }
+        complete
     }
 
     /// Whether a run of this process has been complete.
@@ -359,6 +404,23 @@ impl Service {
         }
         let _ = timeout(STOP_TIMEOUT, all_ended(&active)).await;
         false
+    }
+}
+
+/// Ends a run when its time is over, unless it is dropped before.
+fn stop_after(deadline: Duration, stop: &StopSignal) -> AbortOnDrop {
+    let stop = stop.clone();
+    AbortOnDrop(tokio::spawn(async move {
+        tokio::time::sleep(deadline).await;
+        stop.stop(Stop::Deadline);
+    }))
+}
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

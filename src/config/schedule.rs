@@ -214,7 +214,7 @@ impl TryFrom<i64> for Limit {
 
 /// One name, or a list of them; with `all` among them that is all.
 #[derive(Clone, Debug)]
-struct Names(Vec<String>);
+pub(super) struct Names(pub(super) Vec<String>);
 
 impl<'de> Deserialize<'de> for Names {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

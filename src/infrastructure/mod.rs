@@ -2,4 +2,5 @@
 
 pub mod cache;
 pub mod demo;
+pub mod metrics;
 pub mod source;

@@ -1,5 +1,6 @@
 //! What people and machines touch.
 
+pub mod admin;
 pub mod cli;
 pub mod exit;
 
@@ -7,6 +8,7 @@ mod document;
 mod forecast;
 mod github;
 mod keys;
+mod log;
 mod looked;
 mod output;
 mod progress;

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::{Args, ValueEnum};
 
+use super::log::LogFormat;
 use crate::domain::failure::Failure;
 
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -36,6 +37,15 @@ pub struct OutputFlags {
     /// Show more: every kept error, every field
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "SHOPWARM_VERBOSE", hide_env_values = true)]
     pub verbose: u8,
+    /// Log on stderr in this form [default: text while serving, else none]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORM",
+        env = "SHOPWARM_LOG_FORMAT",
+        hide_env_values = true
+    )]
+    pub log_format: Option<LogFormat>,
     /// When to colour
     #[arg(
         long,
@@ -87,6 +97,7 @@ pub struct Output {
     pub quiet: bool,
     pub verbose: bool,
     progress: ProgressForm,
+    pub log_format: Option<LogFormat>,
     /// Nobody asked for a form.
     unasked: bool,
 }
@@ -111,6 +122,7 @@ impl Output {
             quiet: flags.quiet,
             verbose: flags.verbose > 0,
             progress: flags.progress,
+            log_format: flags.log_format,
             unasked: !asked,
         }
     }
@@ -119,6 +131,8 @@ impl Output {
     pub fn progress(&self) -> ProgressForm {
         match self.progress {
             _ if self.quiet => ProgressForm::None,
+            // The log says it.
+            ProgressForm::Auto if self.log_format.is_some() => ProgressForm::None,
             ProgressForm::Auto if io::stderr().is_terminal() => ProgressForm::Bars,
             ProgressForm::Auto => ProgressForm::Lines,
             form => form,
@@ -210,6 +224,24 @@ impl Stream {
     /// Hands on what is buffered. A reader that has gone wants nothing more.
     pub fn flush(&mut self) {
         let _ = self.0.flush();
+    }
+}
+
+/// Where the log goes: to stderr, a whole record at a time.
+pub fn log_writer() -> impl io::Write {
+    LogWriter
+}
+
+struct LogWriter;
+
+impl io::Write for LogWriter {
+    fn write(&mut self, record: &[u8]) -> io::Result<usize> {
+        note(&String::from_utf8_lossy(record));
+        Ok(record.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ mod dry_run;
 mod keys;
 mod plan;
 mod schedule;
+mod serve;
 mod shell;
 mod strategies;
 mod verify;
@@ -26,7 +27,7 @@ use crate::application::lock::Locking;
 use crate::application::preview::Look;
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
-use crate::config::{Config, ConnectionFlags, ReadFlags, RunFlags, ScheduleFlags};
+use crate::config::{Config, ConnectionFlags, ReadFlags, RunFlags, ServeFlags};
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::Requirement;
@@ -96,6 +97,14 @@ enum Command {
     /// Show, check or start a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Warm by the clock and over HTTP, until told to end
+    ///
+    /// An admin API with a page at /, the schedule of shopwarm.toml, metrics for Prometheus. SIGHUP
+    /// reads configuration and definitions again; SIGTERM lets runs finish within --grace.
+    ///
+    /// Exit code: 0 after it was told to end and all runs finished · 143 or 130 when a run had to be
+    /// stopped · 4 configuration, or a public address without a token.
+    Serve(SettingsArgs),
     /// What runs by the clock
     #[command(subcommand)]
     Schedule(ScheduleCommand),
@@ -303,10 +312,8 @@ const EXPIRING: &str = "1h";
 #[derive(Subcommand, Debug)]
 enum ConfigCommand {
     /// Every setting, its value and where it came from
-    #[command(mut_arg("timezone", |arg| arg.hide(true)))]
     Show(SettingsArgs),
     /// Check configuration, definitions and schedule without connecting
-    #[command(mut_arg("timezone", |arg| arg.hide(true)))]
     Check(SettingsArgs),
     /// Write a commented shopwarm.toml and the shipped definitions to edit; overwrites nothing
     Init {
@@ -315,13 +322,13 @@ enum ConfigCommand {
     },
 }
 
-/// What the settings of a run and of the schedule would be.
-#[derive(Args, Debug)]
+/// What the settings of a run and of a server would be.
+#[derive(Args, Clone, Debug)]
 struct SettingsArgs {
     #[command(flatten)]
     run: RunFlags,
     #[command(flatten)]
-    schedule: ScheduleFlags,
+    serve: ServeFlags,
 }
 
 /// The whole command line. A variable that is set to nothing counts as not set: that is what CI
@@ -363,8 +370,11 @@ async fn dispatch(
     stop: StopSignal,
 ) -> Result<Exit, Failure> {
     let flags = run_flags(&cli.command);
-    let schedule = schedule_flags(&cli.command);
-    let config = || Config::resolve(&cli.connection, flags.as_ref(), schedule, leaf(matches));
+    let serve = serve_flags(&cli.command);
+    let config = || {
+        let (run, serve) = (flags.as_ref(), serve.as_ref());
+        Config::resolve(&cli.connection, run, serve, leaf(matches))
+    };
     match &cli.command {
         Command::Warmup(args) => warmup::run(args, config()?, output, stop).await,
         Command::Keys(what) => keys::run(what, &config()?, output, stop).await,
@@ -378,6 +388,7 @@ async fn dispatch(
         Command::Config(ConfigCommand::Show(_)) => Ok(config::show(&config()?, output)),
         Command::Config(ConfigCommand::Check(_)) => config::check(&config()?, output),
         Command::Config(ConfigCommand::Init { dir }) => config::init(dir, output),
+        Command::Serve(_) => serve::run(&config, output, stop).await,
         Command::Schedule(what) => schedule::run(what, &config()?, output),
         Command::Completions { shell } => Ok(shell::completions(*shell, output)),
         Command::Man { command } => shell::man(command, output),
@@ -399,19 +410,24 @@ fn run_flags(command: &Command) -> Option<RunFlags> {
         }),
         Command::Verify(args) => Some(reading(&args.read)),
         // A run's settings are shown and checked as a run would take them.
-        Command::Config(ConfigCommand::Show(args) | ConfigCommand::Check(args)) => {
+        Command::Serve(args)
+        | Command::Config(ConfigCommand::Show(args) | ConfigCommand::Check(args)) => {
             Some(args.run.clone())
         }
         _ => None,
     }
 }
 
-/// The settings of the schedule, of commands that are about it.
-fn schedule_flags(command: &Command) -> Option<&ScheduleFlags> {
+/// The settings of a server, of commands that are about one.
+fn serve_flags(command: &Command) -> Option<ServeFlags> {
     match command {
-        Command::Schedule(what) => Some(what.flags()),
-        Command::Config(ConfigCommand::Show(args) | ConfigCommand::Check(args)) => {
-            Some(&args.schedule)
+        Command::Schedule(what) => Some(ServeFlags {
+            schedule: what.flags().clone(),
+            ..ServeFlags::default()
+        }),
+        Command::Serve(args)
+        | Command::Config(ConfigCommand::Show(args) | ConfigCommand::Check(args)) => {
+            Some(args.serve.clone())
         }
         _ => None,
     }

@@ -212,6 +212,8 @@ async fn begin<'a>(
         Err(Refused::Stopped(why)) => Ok(Err(Report::stopped_before(why))),
         Err(Refused::Busy(holder)) => Err(holder.into()),
         Err(Refused::Failed(failure)) => Err(failure),
+        // Only jobs have times.
+        Err(Refused::RunBefore) => Ok(Err(Report::stopped_before(Stop::Enough))),
     }
 }
 

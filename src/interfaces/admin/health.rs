@@ -1,0 +1,40 @@
+//! What watches the server: probes and Prometheus.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::Admin;
+use crate::config::ReadyAfter;
+
+/// Whether the process lives
+#[utoipa::path(get, path = "/livez", tag = "health", security(()), responses((status = 200, body = String, content_type = "text/plain")))]
+pub(super) async fn live() -> &'static str {
+    "ok\n"
+}
+
+/// Whether it may be given work: with `ready_after = "first-run"` not before its first complete run
+#[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
+    (status = 200, body = String, content_type = "text/plain"),
+    (status = 503, body = String, content_type = "text/plain", description = "Why not."),
+))]
+pub(super) async fn ready(State(admin): State<Arc<Admin>>) -> (StatusCode, &'static str) {
+    let waits = admin.shop.get().config.serving.ready_after == ReadyAfter::FirstRun;
+    if admin.service.is_draining() {
+        (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
+    } else if waits && !admin.service.has_warmed() {
+        let why = "no run has been complete yet\n";
+        (StatusCode::SERVICE_UNAVAILABLE, why)
+    } else {
+        (StatusCode::OK, "ready\n")
+    }
+}
+
+/// Metrics for Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, body = String, content_type = "text/plain")))]
+pub(super) async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], (admin.metrics)()).into_response()
+}

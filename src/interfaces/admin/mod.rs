@@ -1,0 +1,170 @@
+//! The admin API: runs over HTTP, the schedule, the state of the server, and a page for people.
+
+mod guard;
+mod health;
+mod listener;
+mod problem;
+mod runs;
+mod shop;
+mod warmup;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::Router;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::application::service::Service;
+use crate::config::Serving;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::setup::shop::CurrentShop;
+use guard::Guard;
+use problem::Problem;
+
+/// A part of the page, as it was built in.
+macro_rules! page {
+    ($kind:literal, $file:literal) => {
+        async || asset($kind, include_str!(concat!("page/", $file)))
+    };
+}
+
+/// What the answers are made from.
+pub struct Admin {
+    service: Arc<Service>,
+    shop: Arc<CurrentShop>,
+    metrics: Box<dyn Fn() -> String + Send + Sync>,
+    guard: RwLock<Arc<Guard>>,
+}
+
+/// The run that an answer is about, for the audit line.
+#[derive(Clone)]
+struct RunId(String);
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "shopwarm",
+        description = "Warms a shop's cache from its database: by hand, after a deploy, by the clock."
+    ),
+    modifiers(&Bearer),
+    security((), ("token" = [])),
+    components(schemas(Problem))
+)]
+struct Api;
+
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("Where the server has a token."))
+            .build();
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+impl Admin {
+    pub fn new(
+        service: Arc<Service>,
+        shop: Arc<CurrentShop>,
+        metrics: Box<dyn Fn() -> String + Send + Sync>,
+    ) -> Self {
+        let guard = Guard::new(&shop.get().config.serving);
+        Self {
+            service,
+            shop,
+            metrics,
+            guard: RwLock::new(Arc::new(guard)),
+        }
+    }
+
+    fn guard(&self) -> Arc<Guard> {
+        Arc::clone(&self.guard.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes token and hosts from a new configuration.
+    pub fn reload(&self, serving: &Serving) {
+        let guard = Arc::new(Guard::new(serving));
+        *self.guard.write().unwrap_or_else(PoisonError::into_inner) = guard;
+    }
+
+    /// Answers on `listener` until `closing` says so.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, closing: watch::Receiver<bool>) {
+        listener::serve(listener, self.router(), closing).await;
+    }
+
+    fn router(self: Arc<Self>) -> Router {
+        let (router, api) = OpenApiRouter::with_openapi(Api::openapi())
+            .routes(routes!(warmup::warm_all))
+            .routes(routes!(warmup::warm_context))
+            .routes(routes!(warmup::warm_strategy))
+            .routes(routes!(runs::list))
+            .routes(routes!(runs::show, runs::cancel))
+            .routes(routes!(runs::events))
+            .routes(routes!(shop::strategies))
+            .routes(routes!(shop::schedule))
+            .routes(routes!(shop::run_job))
+            .routes(routes!(health::live))
+            .routes(routes!(health::ready))
+            .routes(routes!(health::metrics))
+            .split_for_parts();
+        let api: Arc<str> = serde_json::to_string(&api).unwrap_or_default().into();
+        let json = move || async move { asset("application/json", api.to_string()) };
+        router
+            .route("/openapi.json", get(json))
+            .route("/", get(page!("text/html; charset=utf-8", "index.html")))
+            .route(
+                "/page.css",
+                get(page!("text/css; charset=utf-8", "page.css")),
+            )
+            .route(
+                "/page.js",
+                get(page!("text/javascript; charset=utf-8", "page.js")),
+            )
+            .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing here"))
+            .method_not_allowed_fallback(async || {
+                let detail = "this is not done with that method";
+                Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+            })
+            .layer(from_fn_with_state(Arc::clone(&self), guard::guard))
+            .with_state(self)
+    }
+}
+
+fn asset(kind: &'static str, text: impl IntoResponse) -> Response {
+    let kind = HeaderValue::from_static(kind);
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+/// Listens where the configuration says, if that is safe.
+///
+/// # Errors
+/// An address beyond this machine without a token, or one that cannot be had.
+pub async fn listen(serving: &Serving) -> Result<(TcpListener, SocketAddr), Failure> {
+    let address = serving.listen;
+    if serving.is_public() && serving.token.is_none() {
+        let what = format!("{address} can be reached from other machines");
+        let why = "and no token is set: anybody could start and stop runs";
+        return Err(Failure::new(FailureKind::Config, what, why)
+            .hint("set one with --token-file FILE or SHOPWARM_TOKEN, or listen on 127.0.0.1"));
+    }
+    let cannot = |error: std::io::Error| {
+        let what = format!("cannot listen on {address}");
+        Failure::new(FailureKind::Config, what, error.to_string())
+            .hint("choose another address with --listen, such as 127.0.0.1:8788")
+    };
+    let listener = TcpListener::bind(address).await.map_err(cannot)?;
+    let address = listener.local_addr().map_err(cannot)?;
+    Ok((listener, address))
+}

@@ -1,0 +1,119 @@
+//! Answers that say no, in the form of RFC 9457.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::application::lock::Holder;
+use crate::application::run::Refused;
+use crate::domain::failure::{Failure, FailureKind};
+
+/// Why a request was not done, and what to do next.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(super) struct Problem {
+    pub title: String,
+    pub status: u16,
+    pub detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The names that there are, where one was asked for that there is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<Vec<String>>,
+    /// The run that is in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<String>,
+    /// Who has the lock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Holder>,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            ..Self::default()
+        }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A name that there is not.
+    pub fn unknown(kind: &str, name: &str, known: Vec<String>) -> Self {
+        let detail = format!("there is no {kind} `{name}`");
+        Self {
+            known: Some(known),
+            ..Self::new(StatusCode::NOT_FOUND, detail)
+        }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let status = match failure.kind {
+            FailureKind::Usage => StatusCode::UNPROCESSABLE_ENTITY,
+            FailureKind::SourceUnreachable | FailureKind::CacheUnreachable | FailureKind::Busy => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            FailureKind::Config
+            | FailureKind::SourceDenied
+            | FailureKind::CacheDenied
+            | FailureKind::Query
+            | FailureKind::CacheRefused => StatusCode::BAD_GATEWAY,
+            FailureKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self {
+            hint: failure.hint.clone(),
+            ..Self::new(status, failure.to_string())
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Busy(holder) => Self {
+                run_id: Some(holder.run_id.clone()),
+                holder: Some(holder.clone().public()),
+                ..Self::new(
+                    StatusCode::CONFLICT,
+                    format!("another run is at work: {holder}"),
+                )
+                .hint("wait for it, or stop it with DELETE /admin/runs/ID")
+            },
+            Refused::Failed(failure) => failure.into(),
+            Refused::Stopped(_) | Refused::RunBefore => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, refused.to_string())
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

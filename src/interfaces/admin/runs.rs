@@ -1,0 +1,208 @@
+//! Runs, as they go on and as they were.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::{Stream, StreamExt as _, stream};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::problem::Problem;
+use super::{Admin, RunId};
+use crate::application::live::{LiveRun, ToldEvent};
+use crate::application::record::RunRecord;
+use crate::domain::report::Stop;
+
+/// Silence on a stream of events is broken this often: a client knows that we are there, and we
+/// that it is.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Runs {
+    /// Newest first.
+    runs: Vec<RunLine>,
+}
+
+/// A run in a line.
+#[derive(Serialize, ToSchema)]
+struct RunLine {
+    run_id: String,
+    command: String,
+    /// `cli`, `api`, `schedule` or `start`.
+    trigger: &'static str,
+    #[schema(required = true)]
+    job: Option<String>,
+    host: String,
+    started_at: String,
+    elapsed_ms: u64,
+    /// `running`, or how it ended: `complete`, `incomplete`, `empty`, `interrupted`, `deadline`.
+    status: &'static str,
+    /// Why it could not begin.
+    #[schema(required = true)]
+    error: Option<String>,
+    total: u64,
+    warmed: u64,
+    skipped: u64,
+    failed: u64,
+    unknown: u64,
+    #[schema(required = true)]
+    success_rate: Option<f64>,
+}
+
+impl From<&RunRecord> for RunLine {
+    fn from(record: &RunRecord) -> Self {
+        let totals = &record.totals;
+        Self {
+            run_id: record.run_id.clone(),
+            command: record.command.clone(),
+            trigger: record.trigger.name(),
+            job: record.job.clone(),
+            host: record.host.clone(),
+            started_at: record.started_at.clone(),
+            elapsed_ms: record.elapsed_ms,
+            status: record.status(),
+            error: record.error.clone(),
+            total: totals.total,
+            warmed: totals.warmed,
+            skipped: totals.skipped,
+            failed: totals.failed,
+            unknown: totals.unknown,
+            success_rate: totals.success_rate,
+        }
+    }
+}
+
+/// The last runs of all processes on this cache
+#[utoipa::path(get, path = "/admin/runs", tag = "runs", responses(
+    (status = 200, body = Runs),
+    (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Result<Json<Runs>, Problem> {
+    let records = admin.service.runs().await?;
+    let runs = records.iter().map(RunLine::from).collect();
+    Ok(Json(Runs { runs }))
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct RunShown {
+    run_id: String,
+    /// `running` or `finished`.
+    status: &'static str,
+    /// Whole, or what is known so far.
+    report: RunRecord,
+}
+
+/// A run, also while it goes on
+#[utoipa::path(get, path = "/admin/runs/{id}", tag = "runs", params(("id", description = "The run's id.")), responses(
+    (status = 200, body = RunShown),
+    (status = 404, body = Problem, content_type = "application/problem+json"),
+    (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn show(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+) -> Result<Json<RunShown>, Problem> {
+    let record = admin.service.record(&id).await?;
+    let report = record.ok_or_else(|| unknown(&id))?;
+    Ok(Json(RunShown {
+        run_id: report.run_id.clone(),
+        status: match report.outcome {
+            Some(_) => "finished",
+            None => "running",
+        },
+        report,
+    }))
+}
+
+fn unknown(id: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, format!("there is no run `{id}`"))
+        .hint("GET /admin/runs lists those that are known")
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Stopping {
+    run_id: String,
+    status: &'static str,
+}
+
+/// Stops a run: it finishes what is in flight
+#[utoipa::path(delete, path = "/admin/runs/{id}", tag = "runs", params(("id", description = "The run's id.")), responses(
+    (status = 202, body = Stopping),
+    (status = 404, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json", description = "It has ended."),
+    (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn cancel(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let live = admin.service.find(&id).filter(|run| run.ended().is_none());
+    let Some(run) = live else {
+        return Err(match admin.service.record(&id).await? {
+            Some(_) => Problem::new(StatusCode::CONFLICT, "this run has ended"),
+            None => unknown(&id),
+        });
+    };
+    run.stop.stop(Stop::Interrupted);
+    let answer = Stopping {
+        run_id: id.clone(),
+        status: "stopping",
+    };
+    let mut response = (StatusCode::ACCEPTED, Json(answer)).into_response();
+    response.extensions_mut().insert(RunId(id));
+    Ok(response)
+}
+
+/// The events of a run as they happen, from its beginning
+///
+/// Server-sent events: `run_started`, `strategy_started`, `progress`, `strategy_finished`,
+/// `stopping`, `run_finished`. `Last-Event-ID` goes on where a broken connection left off.
+#[utoipa::path(get, path = "/admin/runs/{id}/events", tag = "runs",
+    params(("id", description = "The run's id."), ("last-event-id" = Option<u64>, Header, description = "The last event that was received.")),
+    responses(
+        (status = 200, body = String, content_type = "text/event-stream"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn events(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let last = last.and_then(|id| id.parse().ok()).unwrap_or(0);
+    if let Some(run) = admin.service.find(&id) {
+        let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+        return Ok(Sse::new(told(run, last))
+            .keep_alive(keep_alive)
+            .into_response());
+    }
+    // Of a run of another time or another process the end is known.
+    let record = admin.service.record(&id).await?;
+    let record = record.ok_or_else(|| unknown(&id))?;
+    let end = serde_json::json!({ "event": "run_finished", "outcome": record.outcome });
+    let end = Event::default().event("run_finished").data(end.to_string());
+    let only = stream::iter([Ok::<_, Infallible>(end)]);
+    Ok(Sse::new(only).into_response())
+}
+
+/// What a run tells, from the event after `last` to its end.
+fn told(run: Arc<LiveRun>, last: u64) -> impl Stream<Item = Result<Event, Infallible>> {
+    let told = stream::unfold((run, last), |(run, last)| async move {
+        let events = run.told_after(last).await?;
+        let last = events.last().map_or(last, |event| event.number);
+        Some((stream::iter(events), (run, last)))
+    });
+    told.flatten().map(|event: ToldEvent| {
+        Ok(Event::default()
+            .id(event.number.to_string())
+            .event(event.name)
+            .data(&*event.json))
+    })
+}

@@ -1,0 +1,155 @@
+//! `shopwarm serve`.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::application::clock::{self, Clock};
+use crate::application::lock::Locking;
+use crate::application::selection::Selection;
+use crate::application::service::{Order, Service, Wishes};
+use crate::application::stop::StopSignal;
+use crate::config::Config;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::report::Stop;
+use crate::domain::run::Trigger;
+use crate::interfaces::admin::{self, Admin};
+use crate::interfaces::exit::Exit;
+use crate::interfaces::log::{self, LogFormat};
+use crate::interfaces::output::Output;
+use crate::setup;
+use crate::setup::shop::{CurrentShop, Shop};
+
+/// `read` reads the configuration, at the start and when told to again.
+pub(super) async fn run(
+    read: &dyn Fn() -> Result<Config, Failure>,
+    output: &Output,
+    stop: StopSignal,
+) -> Result<Exit, Failure> {
+    let first = Shop::load(read()?)?;
+    log::start(output.log_format.unwrap_or(LogFormat::Text), output);
+    let (listener, address) = admin::listen(&first.config.serving).await?;
+    let grace = first.config.serving.grace;
+    let at_start = at_start(&first)?;
+    let shop = Arc::new(CurrentShop::new(first));
+    let metrics = Arc::new(setup::Metrics::new());
+    let service = Arc::new(Service::new(shop.clone(), metrics.clone()));
+    let rendering = Arc::clone(&metrics);
+    let admin = Admin::new(
+        service.clone(),
+        shop.clone(),
+        Box::new(move || rendering.render()),
+    );
+    let admin = Arc::new(admin);
+
+    let (close, closing) = watch::channel(false);
+    let serving = tokio::spawn(Arc::clone(&admin).serve(listener, closing));
+    let jobs = {
+        let shop = Arc::clone(&shop);
+        move || {
+            shop.get()
+                .jobs
+                .iter()
+                .map(|planned| planned.job.clone())
+                .collect()
+        }
+    };
+    let changes = shop.changes();
+    let keeping_time = tokio::spawn(Clock::new(service.clone(), jobs).run(changes));
+    if let Some(order) = at_start {
+        tokio::spawn(clock::at_start(service.clone(), order));
+    }
+    let reloading = reload_on_hup(read, &shop, &admin)?;
+    tracing::info!("listening on http://{address}");
+
+    tokio::select! {
+        () = stop.stopped() => {}
+        () = reloading => {}
+    }
+    keeping_time.abort();
+    tracing::info!("ending: waiting for the runs that go on");
+    let finished = service.drain(grace).await;
+    close.send_replace(true);
+    let _ = serving.await;
+    tracing::info!(finished, "ended");
+    Ok(match (finished, stop.reason()) {
+        (false, Some(Stop::Interrupted)) => Exit::Interrupted,
+        (false, _) => Exit::Terminated,
+        (true, _) => Exit::Success,
+    })
+}
+
+/// What is to be warmed first, if anything.
+fn at_start(shop: &Shop) -> Result<Option<Order>, Failure> {
+    let names = &shop.config.serving.on_start;
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let selection = match names.iter().any(|name| name == "all") {
+        true => Selection::All,
+        false => Selection::Names(names.clone()),
+    };
+    shop.check(&selection).map_err(|failure| Failure {
+        kind: FailureKind::Config,
+        what: format!("on_start: {}", failure.what),
+        ..failure
+    })?;
+    Ok(Some(Order {
+        command: format!("warmup {}", selection.words()),
+        selection,
+        trigger: Trigger::Start,
+        job: None,
+        occurrence: None,
+        locking: Locking::GiveWay,
+        deadline: shop.config.deadline,
+        wishes: Wishes::default(),
+    }))
+}
+
+/// Reads everything again at each SIGHUP. What is not valid as a whole changes nothing.
+fn reload_on_hup(
+    read: &dyn Fn() -> Result<Config, Failure>,
+    shop: &Arc<CurrentShop>,
+    admin: &Arc<Admin>,
+) -> Result<impl Future<Output = ()>, Failure> {
+    let mut hangups = signal(SignalKind::hangup()).map_err(|error| {
+        Failure::new(
+            FailureKind::Internal,
+            "cannot hear SIGHUP",
+            error.to_string(),
+        )
+    })?;
+    let (shop, admin) = (Arc::clone(shop), Arc::clone(admin));
+    Ok(async move {
+        while hangups.recv().await.is_some() {
+            match read().and_then(Shop::load).and_then(|new| fits(new, &shop)) {
+                Ok(new) => {
+                    let (strategies, jobs) = (new.definitions.len(), new.jobs.len());
+                    admin.reload(&new.config.serving);
+                    shop.replace(new);
+                    tracing::info!(strategies, jobs, "reloaded");
+                }
+                Err(failure) => {
+                    let hint = failure.hint.clone().unwrap_or_default();
+                    tracing::error!(%failure, hint, "not reloaded, all stays as it was");
+                }
+            }
+        }
+    })
+}
+
+/// What cannot change while it listens.
+fn fits(new: Shop, shop: &CurrentShop) -> Result<Shop, Failure> {
+    let (old, serving) = (shop.get(), &new.config.serving);
+    if serving.listen != old.config.serving.listen {
+        tracing::warn!("another address to listen on needs a restart");
+    }
+    if old.config.serving.is_public() && serving.token.is_none() {
+        let what = "the new configuration has no token";
+        let why = "this server can be reached from other machines";
+        return Err(Failure::new(FailureKind::Config, what, why)
+            .hint("set one with --token-file FILE or SHOPWARM_TOKEN"));
+    }
+    Ok(new)
+}

@@ -1,0 +1,123 @@
+//! What a server holds between its runs: configuration, definitions and schedule, read together and
+//! replaced together.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+
+use super::{Access, CacheNeed, all_definitions, cache, looker, pick, warmer};
+use crate::application::coordinator::Coordinator;
+use crate::application::ports::Cache;
+use crate::application::preview::Look;
+use crate::application::schedule::PlannedJob;
+use crate::application::selection::Selection;
+use crate::application::service::{Order, Wishes, Workshop};
+use crate::config::Config;
+use crate::domain::failure::Failure;
+use crate::domain::strategy::Definition;
+
+/// An equal key with less time left is told as expiring.
+const EXPIRING: Duration = Duration::from_secs(3600);
+
+/// One reading of all files, valid as a whole.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    pub config: Config,
+    pub definitions: Vec<Definition>,
+    pub jobs: Vec<PlannedJob>,
+}
+
+impl Shop {
+    /// Reads the definitions that the configuration names.
+    ///
+    /// # Errors
+    /// What is wrong with any of them, with a job or with a name in a setting.
+    pub fn load(config: Config) -> Result<Self, Failure> {
+        let definitions = all_definitions(&config)?;
+        let jobs = config.schedule.plan(&definitions, &config.filter)?;
+        Ok(Self {
+            config,
+            definitions,
+            jobs,
+        })
+    }
+
+    /// Whether there is what a selection names.
+    ///
+    /// # Errors
+    /// A name that there is not.
+    pub fn check(&self, selection: &Selection) -> Result<(), Failure> {
+        pick(self.definitions.clone(), selection, &self.config.filter).map(drop)
+    }
+
+    /// The configuration as one run has it.
+    fn config_for(&self, wishes: &Wishes) -> Config {
+        let mut config = self.config.clone();
+        let options = &mut config.options;
+        options.estimate = true;
+        options.concurrency = wishes.concurrency.unwrap_or(options.concurrency);
+        options.mode = wishes.mode.unwrap_or(options.mode);
+        options.limit = wishes.limit.or(options.limit);
+        if let Some(tags) = &wishes.tags {
+            config.filter.tags.clone_from(tags);
+        }
+        config
+    }
+}
+
+/// The shop as it is now; a reload puts another in its place.
+pub struct CurrentShop {
+    shop: RwLock<Arc<Shop>>,
+    changes: watch::Sender<()>,
+}
+
+impl CurrentShop {
+    pub fn new(shop: Shop) -> Self {
+        Self {
+            shop: RwLock::new(Arc::new(shop)),
+            changes: watch::Sender::new(()),
+        }
+    }
+
+    pub fn get(&self) -> Arc<Shop> {
+        Arc::clone(&self.shop.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Runs that go on keep the old one.
+    pub fn replace(&self, shop: Shop) {
+        *self.shop.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(shop);
+        self.changes.send_replace(());
+    }
+
+    /// Hears of each replacement.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+}
+
+impl Workshop for CurrentShop {
+    fn coordinator<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Result<Coordinator, Failure>> {
+        async move {
+            let shop = self.get();
+            let config = shop.config_for(&order.wishes);
+            let picked = pick(shop.definitions.clone(), &order.selection, &config.filter)?;
+            if order.wishes.dry_run {
+                return looker(&config, picked, Look::new(EXPIRING), CacheNeed::IfGiven).await;
+            }
+            warmer(&config, picked.0).await
+        }
+        .boxed()
+    }
+
+    fn cache(&self) -> BoxFuture<'_, Result<Arc<dyn Cache>, Failure>> {
+        async move { cache(&self.get().config, Access::Write).await }.boxed()
+    }
+
+    fn prefix(&self) -> String {
+        self.get().config.prefix.clone()
+    }
+}
