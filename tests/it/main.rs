@@ -1,4 +1,5 @@
 mod definitions;
+mod deploy;
 mod doctor;
 mod dry_run;
 mod faults;
