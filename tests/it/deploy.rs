@@ -1,4 +1,4 @@
-//! The files in `deploy/`: those who will read them (systemd, Kubernetes, GitHub, Docker) take them, and so does shopwarm.
+//! The files in `deploy/`: systemd, Kubernetes, GitHub and Docker take them, and shopwarm takes its command lines.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -221,16 +221,25 @@ fn containers(pod: &Value) -> Vec<Value> {
         .collect()
 }
 
+/// A container's own, else its pod's.
+fn right(pod: &Value, container: &Value, name: &str) -> Value {
+    let both = [&container["securityContext"], &pod["securityContext"]];
+    let found = both.into_iter().find_map(|rights| rights.get(name));
+    found.cloned().unwrap_or_default()
+}
+
 #[test]
 fn containers_may_nothing_and_need_little() {
     for name in MANIFESTS {
         let pods = pods(name);
         assert!(!pods.is_empty(), "{name}");
         for (pod, _) in &pods {
-            assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{name}");
             assert_eq!(pod["automountServiceAccountToken"], false, "{name}");
             for container in containers(pod) {
                 let rights = &container["securityContext"];
+                assert_eq!(right(pod, &container, "runAsNonRoot"), true, "{name}");
+                let seccomp = right(pod, &container, "seccompProfile");
+                assert_eq!(seccomp["type"], "RuntimeDefault", "{name}");
                 assert_eq!(rights["readOnlyRootFilesystem"], true, "{name}");
                 assert_eq!(rights["allowPrivilegeEscalation"], false, "{name}");
                 assert_eq!(rights["capabilities"]["drop"][0], "ALL", "{name}");
@@ -284,16 +293,22 @@ fn strings(list: &Value) -> Vec<String> {
 }
 
 fn in_unit(name: &str) -> Vec<CommandLine> {
-    let (program, arguments) = {
-        let line = directive(name, "ExecStart");
-        let (program, rest) = line.split_once(' ').expect("arguments");
-        (program.to_owned(), words(rest))
-    };
+    let line = directive(name, "ExecStart");
+    let (program, rest) = line.split_once(' ').expect("arguments");
     assert!(program.ends_with("/shopwarm"), "{name}: {program}");
     vec![CommandLine {
-        arguments,
+        arguments: words(rest),
         env: Vec::new(),
     }]
+}
+
+/// A container's `env`: names and values in the open.
+fn variables(list: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let items = list.as_array().into_iter().flatten();
+    items
+        .map(|item| (text(&item["name"]), text(&item["value"])))
+        .collect()
 }
 
 fn in_manifest(name: &str) -> Vec<CommandLine> {
@@ -301,17 +316,7 @@ fn in_manifest(name: &str) -> Vec<CommandLine> {
     let ours = containers.filter(|container| container["name"] == "shopwarm");
     let line = |container: Value| CommandLine {
         arguments: strings(&container["args"]),
-        env: container["env"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|v| {
-                (
-                    v["name"].as_str().expect("a name").to_owned(),
-                    v["value"].as_str().expect("a value").to_owned(),
-                )
-            })
-            .collect(),
+        env: variables(&container["env"]),
     };
     ours.map(line).collect()
 }
@@ -554,12 +559,11 @@ fn the_image_runs_shopwarm_and_not_as_root() {
     );
     for name in MANIFESTS {
         for (pod, _) in pods(name) {
-            let id = pod["securityContext"]["runAsUser"].as_u64();
-            assert_eq!(
-                id,
-                Some(u64::from(numbers[0])),
-                "{name}: not the image's user"
-            );
+            for container in containers(&pod).iter().filter(|c| c["name"] == "shopwarm") {
+                let id = right(&pod, container, "runAsUser").as_u64();
+                let ours = Some(u64::from(numbers[0]));
+                assert_eq!(id, ours, "{name}: not the image's user");
+            }
         }
     }
 }
