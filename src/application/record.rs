@@ -1,16 +1,16 @@
 //! A run's report as it is written down: what `-o json` prints, the history keeps and the admin API
 //! answers. Fields are only ever added.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::entry::KeyError;
-use crate::domain::failure::Failure;
-use crate::domain::report::{Outcome, Report, Stats, Status, StrategyReport};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::report::{Outcome, Report, Seen, Stats, Status, Stop, StrategyReport};
 use crate::domain::run::{RunInfo, Trigger};
-use crate::domain::strategy::{DEFAULT_TTL, StrategySpec};
+use crate::domain::strategy::{DEFAULT_TTL, StrategyId, StrategySpec};
 
 /// A run.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -154,6 +154,42 @@ impl RunRecord {
         }
     }
 
+    /// The run's name and circumstances, read back.
+    pub fn info(&self) -> RunInfo {
+        RunInfo {
+            id: self.run_id.clone(),
+            command: self.command.clone(),
+            trigger: self.trigger,
+            job: self.job.clone(),
+            host: self.host.clone(),
+            started: humantime::parse_rfc3339(&self.started_at).unwrap_or(UNIX_EPOCH),
+        }
+    }
+
+    /// The report, read back. Of a failure its words are left.
+    pub fn report(&self) -> Report {
+        let mut strategies: Vec<StrategyReport> =
+            self.strategies.iter().map(StrategyReport::from).collect();
+        if self.outcome == Some(Outcome::Empty) {
+            // Nothing was there to warm: what was skipped had no data.
+            strategies
+                .iter_mut()
+                .for_each(|s| s.absent = s.stats.skipped);
+        }
+        Report {
+            strategies,
+            elapsed: Duration::from_millis(self.elapsed_ms),
+            stopped: match self.outcome {
+                Some(Outcome::Interrupted) => Some(Stop::Interrupted),
+                Some(Outcome::Deadline) => Some(Stop::Deadline),
+                _ => None,
+            },
+            unmatched: self.unmatched.clone(),
+            unmatched_total: self.unmatched_total,
+            warnings: self.warnings.clone(),
+        }
+    }
+
     /// How it ended, or that it has not.
     pub fn status(&self) -> &'static str {
         self.outcome.map_or("running", Outcome::name)
@@ -255,6 +291,86 @@ impl From<&StrategyReport> for StrategyRecord {
             errors: report.errors.clone(),
             not_found: report.not_found.clone(),
             warnings: report.warnings.clone(),
+        }
+    }
+}
+
+impl From<&StrategyRecord> for StrategyReport {
+    fn from(record: &StrategyRecord) -> Self {
+        let failed = |why: &String| Failure::new(FailureKind::Query, why, "");
+        let status = match (&record.error, record.status.as_str()) {
+            (Some(why), _) => Status::Failed(failed(why)),
+            (None, "completed") => Status::Completed,
+            (None, _) => Status::Cancelled,
+        };
+        Self {
+            id: StrategyId::new(&record.context, &record.name),
+            priority: record.priority,
+            ttl: Duration::from_secs_f64(record.ttl_seconds.as_f64().unwrap_or(0.0).max(0.0)),
+            status,
+            stats: Stats {
+                warmed: record.warmed,
+                skipped: record.skipped,
+                failed: record.failed,
+                unknown: record.unknown,
+                planned: 0,
+                bytes: record.bytes,
+                elapsed: Duration::from_millis(record.elapsed_ms),
+            },
+            errors: record.errors.clone(),
+            absent: 0,
+            not_found: record.not_found.clone(),
+            warnings: record.warnings.clone(),
+            seen: Seen::default(),
+        }
+    }
+}
+
+/// A run in a line.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RunLine {
+    pub run_id: String,
+    pub command: String,
+    /// `cli`, `api`, `schedule` or `start`.
+    pub trigger: &'static str,
+    #[schema(required = true)]
+    pub job: Option<String>,
+    pub host: String,
+    pub started_at: String,
+    pub elapsed_ms: u64,
+    /// `running`, or how it ended: `complete`, `incomplete`, `empty`, `interrupted`, `deadline`.
+    pub status: &'static str,
+    /// Why it could not begin.
+    #[schema(required = true)]
+    pub error: Option<String>,
+    pub total: u64,
+    pub warmed: u64,
+    pub skipped: u64,
+    pub failed: u64,
+    pub unknown: u64,
+    #[schema(required = true)]
+    pub success_rate: Option<f64>,
+}
+
+impl From<&RunRecord> for RunLine {
+    fn from(record: &RunRecord) -> Self {
+        let totals = &record.totals;
+        Self {
+            run_id: record.run_id.clone(),
+            command: record.command.clone(),
+            trigger: record.trigger.name(),
+            job: record.job.clone(),
+            host: record.host.clone(),
+            started_at: record.started_at.clone(),
+            elapsed_ms: record.elapsed_ms,
+            status: record.status(),
+            error: record.error.clone(),
+            total: totals.total,
+            warmed: totals.warmed,
+            skipped: totals.skipped,
+            failed: totals.failed,
+            unknown: totals.unknown,
+            success_rate: totals.success_rate,
         }
     }
 }

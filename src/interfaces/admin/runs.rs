@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::problem::Problem;
 use super::{Admin, RunId};
 use crate::application::live::{LiveRun, ToldEvent};
-use crate::application::record::RunRecord;
+use crate::application::record::{RunLine, RunRecord};
 use crate::domain::report::Stop;
 
 /// Silence on a stream of events is broken this often: a client knows that we are there, and we
@@ -27,55 +27,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub(super) struct Runs {
     /// Newest first.
     runs: Vec<RunLine>,
-}
-
-/// A run in a line.
-#[derive(Serialize, ToSchema)]
-struct RunLine {
-    run_id: String,
-    command: String,
-    /// `cli`, `api`, `schedule` or `start`.
-    trigger: &'static str,
-    #[schema(required = true)]
-    job: Option<String>,
-    host: String,
-    started_at: String,
-    elapsed_ms: u64,
-    /// `running`, or how it ended: `complete`, `incomplete`, `empty`, `interrupted`, `deadline`.
-    status: &'static str,
-    /// Why it could not begin.
-    #[schema(required = true)]
-    error: Option<String>,
-    total: u64,
-    warmed: u64,
-    skipped: u64,
-    failed: u64,
-    unknown: u64,
-    #[schema(required = true)]
-    success_rate: Option<f64>,
-}
-
-impl From<&RunRecord> for RunLine {
-    fn from(record: &RunRecord) -> Self {
-        let totals = &record.totals;
-        Self {
-            run_id: record.run_id.clone(),
-            command: record.command.clone(),
-            trigger: record.trigger.name(),
-            job: record.job.clone(),
-            host: record.host.clone(),
-            started_at: record.started_at.clone(),
-            elapsed_ms: record.elapsed_ms,
-            status: record.status(),
-            error: record.error.clone(),
-            total: totals.total,
-            warmed: totals.warmed,
-            skipped: totals.skipped,
-            failed: totals.failed,
-            unknown: totals.unknown,
-            success_rate: totals.success_rate,
-        }
-    }
 }
 
 /// The last runs of all processes on this cache

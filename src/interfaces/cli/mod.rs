@@ -5,6 +5,7 @@ mod doctor;
 mod dry_run;
 mod keys;
 mod plan;
+mod runs;
 mod schedule;
 mod serve;
 mod shell;
@@ -36,6 +37,7 @@ use crate::domain::report::{Percent, Stop};
 use crate::setup::{self, CacheNeed};
 use dry_run::DryRunArgs;
 use keys::KeysCommand;
+use runs::RunsArgs;
 use schedule::ScheduleCommand;
 use verify::VerifyArgs;
 
@@ -105,6 +107,11 @@ enum Command {
     /// Exit code: 0 after it was told to end and all runs finished · 143 or 130 when a run had to be
     /// stopped · 4 configuration, or a public address without a token.
     Serve(SettingsArgs),
+    /// List earlier runs, show one, or compare two
+    ///
+    /// Runs leave their reports in the cache: from the command line, the admin API and the schedule,
+    /// the last 200 of them, for 30 days.
+    Runs(RunsArgs),
     /// What runs by the clock
     #[command(subcommand)]
     Schedule(ScheduleCommand),
@@ -389,6 +396,7 @@ async fn dispatch(
         Command::Config(ConfigCommand::Check(_)) => config::check(&config()?, output),
         Command::Config(ConfigCommand::Init { dir }) => config::init(dir, output),
         Command::Serve(_) => serve::run(&config, output, stop).await,
+        Command::Runs(args) => runs::run(args, &config()?, output).await,
         Command::Schedule(what) => schedule::run(what, &config()?, output),
         Command::Completions { shell } => Ok(shell::completions(*shell, output)),
         Command::Man { command } => shell::man(command, output),
