@@ -4,11 +4,14 @@ pub mod doctor;
 pub mod shop;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::application::coordinator::{Coordinator, Task};
+use crate::application::history;
 use crate::application::ports::{Cache, RowSource, WarmupStrategy};
 use crate::application::preview::Look;
 use crate::application::query_strategy::QueryStrategy;
+use crate::application::record::RunRecord;
 use crate::application::schedule::PlannedJob;
 use crate::application::selection::{Filter, Selection, select};
 use crate::config::{Config, Secret};
@@ -16,11 +19,15 @@ use crate::contexts::coded;
 use crate::contexts::definitions::Definitions;
 use crate::domain::Dialect;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::run::RunInfo;
 use crate::domain::strategy::Definition;
 pub use crate::infrastructure::cache::Access;
 pub use crate::infrastructure::metrics::Metrics;
 use crate::infrastructure::source::SessionOptions;
 use crate::infrastructure::{cache, demo, source};
+
+/// Nobody waits longer for the record of a run that could not begin.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A coordinator over what `selection` names: definitions checked, both servers reached, every
 /// query prepared. Nothing is written before all of that is done.
@@ -206,6 +213,24 @@ fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a s
         );
     }
     Ok(url.expose())
+}
+
+/// Leaves a run that could not begin in the history, if the cache takes it soon. Who asked hears of
+/// the failure itself.
+pub async fn record_failure(config: &Config, info: &RunInfo, failure: &Failure) {
+    if !history::is_worth_recording(failure) || config.cache_url.is_none() {
+        return;
+    }
+    let recording = async {
+        let cache = cache(config, Access::Write).await?;
+        history::push(
+            cache.as_ref(),
+            &config.prefix,
+            &RunRecord::not_begun(info, failure),
+        )
+        .await
+    };
+    let _ = tokio::time::timeout(RECORD_TIMEOUT, recording).await;
 }
 
 /// A definition on the database.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{BoxStream, FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use tokio::time::sleep;
+use tracing::Instrument as _;
 
 use super::canary::{Canary, ShapeGuard};
 use super::event::{Event, Reporter};
@@ -17,6 +18,7 @@ use super::history::LastComplete;
 use super::lookup;
 use super::ports::{Cache, Mode, Wanted, WarmupStrategy, WriteOptions, WriteOutcome, Written};
 use super::preview::{Look, look};
+use super::record;
 use super::stop::StopSignal;
 use crate::domain::entry::{Entry, EntryBatch, KeyError};
 use crate::domain::failure::Failure;
@@ -181,11 +183,16 @@ impl Coordinator {
                     false => None,
                 };
                 run.begin(index, expected);
-                if run.check_shrink(index).await {
-                    run.warm(index, wanted).await;
-                    run.check_min_keys(index);
+                let span = tracing::info_span!("strategy", id = %run.tallies[index].report.id);
+                async {
+                    if run.check_shrink(index).await {
+                        run.warm(index, wanted).await;
+                        run.check_min_keys(index);
+                    }
+                    run.end(index);
                 }
-                run.end(index);
+                .instrument(span)
+                .await;
             } else {
                 run.cancel(index);
             }
@@ -491,6 +498,7 @@ impl<'a> Run<'a> {
             None => Status::Completed,
         };
         let report = &tally.report;
+        log_strategy(report);
         self.reporter.report(&Event::StrategyFinished { report });
     }
 
@@ -581,6 +589,26 @@ impl Tally {
             keep(&mut report.errors, || KeyError { key: key(), error });
         }
         written.fatal
+    }
+}
+
+/// The keys that failed are in the report: a log is no place for thousands of them.
+fn log_strategy(report: &StrategyReport) {
+    let stats = &report.stats;
+    let failed = stats.failed + stats.unknown;
+    let elapsed_ms = record::millis(stats.elapsed);
+    match &report.status {
+        Status::Failed(failure) => {
+            tracing::warn!(warmed = stats.warmed, failed, elapsed_ms, %failure, "strategy failed");
+        }
+        status => tracing::info!(
+            status = status.name(),
+            warmed = stats.warmed,
+            skipped = stats.skipped,
+            failed,
+            elapsed_ms,
+            "strategy ended"
+        ),
     }
 }
 

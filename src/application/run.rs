@@ -46,6 +46,17 @@ impl From<Failure> for Refused {
     }
 }
 
+/// The span of a run, for logs and traces.
+pub fn span(info: &RunInfo) -> tracing::Span {
+    tracing::info_span!(
+        "run",
+        run_id = %info.id,
+        command = %info.command,
+        trigger = info.trigger.name(),
+        job = info.job.as_deref(),
+    )
+}
+
 /// A run that may write.
 pub struct Run<'a> {
     coordinator: &'a Coordinator,
@@ -79,8 +90,12 @@ impl<'a> Run<'a> {
         match Lock::take(coordinator, info, locking, reporter, stop).await? {
             Taken::Held(lock) => run.lock = Some(lock),
             Taken::NotAsked => {}
-            Taken::NotPossible(why) => run.warning = Some(why),
+            Taken::NotPossible(why) => {
+                tracing::warn!("{why}");
+                run.warning = Some(why);
+            }
         }
+        tracing::info!("run begins");
         Ok(run)
     }
 
@@ -118,6 +133,13 @@ impl<'a> Run<'a> {
             report.warnings.extend(lock.release().await);
         }
         let record = RunRecord::new(self.info, &report);
+        tracing::info!(
+            outcome = record.status(),
+            warmed = record.totals.warmed,
+            total = record.totals.total,
+            elapsed_ms = record.elapsed_ms,
+            "run ended"
+        );
         let recorded =
             history::record(self.coordinator, &record, &report, whole, RECORD_TIMEOUT).await;
         report.warnings.extend(recorded.err());

@@ -19,7 +19,7 @@ use super::live::{Ended, LiveRun};
 use super::lock::Locking;
 use super::ports::{Cache, Mode};
 use super::record::RunRecord;
-use super::run::{Refused, Run};
+use super::run::{self, Refused, Run};
 use super::selection::Selection;
 use super::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
@@ -163,13 +163,7 @@ impl Service {
         let run = Arc::new(LiveRun::new(info));
         lock(&self.runs).active.push(Arc::clone(&run));
         let (begun, has_begun) = oneshot::channel();
-        let span = tracing::info_span!(
-            "run",
-            run_id = %run.info.id,
-            command = %run.info.command,
-            trigger = run.info.trigger.name(),
-            job = run.info.job.as_deref().unwrap_or_default(),
-        );
+        let span = run::span(&run.info);
         let conduct = Arc::clone(self).conduct(Arc::clone(&run), order, begun);
         tokio::spawn(conduct.instrument(span));
         if has_begun.await.is_ok() {
@@ -226,7 +220,9 @@ impl Service {
         {
             self.warmed.store(true, Ordering::Relaxed);
         }
-        log_end(&end);
+        if let Err(refused) = &end {
+            tracing::warn!(why = %refused, "run did not begin");
+        }
         self.observer.ended(&run.info, order.wishes.dry_run, &end);
         *self.history.lock().await = None;
         run.set_ended(end);
@@ -266,7 +262,6 @@ impl Service {
             ready.abandon().await;
             return Err(Refused::RunBefore);
         }
-        tracing::info!("run started");
         let _ = begun.send(());
         let report = ready.warm_all(run, &run.stop).await;
         Ok(RunRecord::new(&run.info, &report))
@@ -427,19 +422,6 @@ impl Drop for AbortOnDrop {
 async fn all_ended(runs: &[Arc<LiveRun>]) {
     for run in runs {
         let _ = run.end().await;
-    }
-}
-
-fn log_end(end: &Ended) {
-    match end {
-        Ok(record) => tracing::info!(
-            outcome = record.status(),
-            warmed = record.totals.warmed,
-            total = record.totals.total,
-            elapsed_ms = record.elapsed_ms,
-            "run ended"
-        ),
-        Err(refused) => tracing::warn!(why = %refused, "run did not begin"),
     }
 }
 

@@ -22,6 +22,7 @@ use clap_complete::Shell;
 
 use super::exit::Exit;
 use super::github;
+use super::log;
 use super::output::{Output, OutputFlags};
 use crate::application::coordinator::Coordinator;
 use crate::application::lock::Locking;
@@ -362,6 +363,9 @@ pub async fn run(matches: &ArgMatches, stop: StopSignal) -> anyhow::Result<Exit>
     let cli = Cli::from_arg_matches(matches)?;
     let asked = leaf(matches).value_source("output") != Some(ValueSource::DefaultValue);
     let output = Output::new(cli.output, asked);
+    if let Some(form) = output.log_format {
+        log::start(form, &output);
+    }
     let done = dispatch(&cli, matches, &output, stop).await;
     Ok(done.unwrap_or_else(|failure| {
         output.failure(&failure);

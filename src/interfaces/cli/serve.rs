@@ -28,7 +28,9 @@ pub(super) async fn run(
     stop: StopSignal,
 ) -> Result<Exit, Failure> {
     let first = Shop::load(read()?)?;
-    log::start(output.log_format.unwrap_or(LogFormat::Text), output);
+    if output.log_format.is_none() {
+        log::start(LogFormat::Text, output);
+    }
     let (listener, address) = admin::listen(&first.config.serving).await?;
     let grace = first.config.serving.grace;
     let at_start = at_start(&first)?;

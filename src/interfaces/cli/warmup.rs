@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
 
 use super::plan::SealedPlan;
 use super::{RunChecks, Warmup, WarmupArgs, verify};
 use crate::application::coordinator::{Coordinator, KeyWindows};
 use crate::application::event::Reporter;
 use crate::application::lock::Locking;
-use crate::application::run::{Refused, Run};
+use crate::application::run::{self, Refused, Run};
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, RunFlags};
@@ -123,7 +124,14 @@ pub(super) async fn run(
         plan,
         checks,
     };
-    let (mut report, verified) = warm(&job, &config, output.progress(), &stop).await?;
+    let warming = warm(&job, &config, output.progress(), &stop);
+    let (mut report, verified) = match warming.instrument(run::span(&job.info)).await {
+        Ok(done) => done,
+        Err(failure) => {
+            setup::record_failure(&config, &job.info, &failure).await;
+            return Err(failure);
+        }
+    };
     // What the operator waited for: connections and preparation too.
     report.elapsed = started.elapsed();
     let judged = verified
