@@ -208,9 +208,7 @@ pub fn is_worth_recording(failure: &Failure) -> bool {
 
 /// Records the strategies of a run that were complete.
 async fn remember(cache: &dyn Cache, prefix: &str, record: &RunRecord) -> Result<(), Failure> {
-    let complete = record.strategies.iter().filter(|strategy| {
-        strategy.status == "completed" && strategy.failed + strategy.unknown == 0
-    });
+    let complete = record.strategies.iter().filter(|s| s.is_complete());
     let fields: Vec<(String, String)> = complete
         .map(|strategy| {
             let last = LastComplete {

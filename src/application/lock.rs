@@ -204,6 +204,11 @@ impl Lock {
         }
     }
 
+    /// The contexts that it is of.
+    pub fn contexts(&self) -> &[String] {
+        &self.claims.contexts
+    }
+
     /// Gives it back; what the operator should know of it, if anything.
     pub async fn release(self) -> Option<String> {
         self.renewal.abort();
@@ -240,6 +245,7 @@ fn not_possible(failure: Failure, locking: Locking) -> Result<Taken, Refused> {
 #[derive(Clone)]
 struct Claims {
     cache: Arc<dyn Cache>,
+    contexts: Vec<String>,
     /// In one order for everybody: of two runs that want the same, one gets all.
     keys: Vec<String>,
     value: String,
@@ -247,18 +253,19 @@ struct Claims {
 
 impl Claims {
     fn new(coordinator: &Coordinator, cache: &Arc<dyn Cache>, info: &RunInfo) -> Self {
-        let contexts: BTreeSet<&str> = coordinator
+        let contexts: BTreeSet<String> = coordinator
             .strategies()
             .iter()
-            .map(|strategy| strategy.spec().id.context.as_str())
+            .map(|strategy| strategy.spec().id.context.clone())
             .collect();
         let prefix = &coordinator.options().prefix;
         Self {
             cache: Arc::clone(cache),
             keys: contexts
-                .into_iter()
+                .iter()
                 .map(|context| format!("{prefix}{OWN}lock:{context}"))
                 .collect(),
+            contexts: contexts.into_iter().collect(),
             value: serde_json::to_string(&Holder::new(info)).unwrap_or_default(),
         }
     }

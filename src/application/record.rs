@@ -253,6 +253,11 @@ impl StrategyRecord {
         }
     }
 
+    /// All its keys are warm.
+    pub fn is_complete(&self) -> bool {
+        self.status == Status::Completed.name() && self.failed + self.unknown == 0
+    }
+
     pub fn count(&mut self, stats: &Stats) {
         self.total = stats.total();
         self.warmed = stats.warmed;

@@ -57,6 +57,15 @@ pub fn span(info: &RunInfo) -> tracing::Span {
     )
 }
 
+/// What is known of a run when it begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Begun {
+    /// The contexts whose lock it holds.
+    pub locked: Vec<String>,
+    /// It warms all keys of its strategies, and not so many of each.
+    pub whole: bool,
+}
+
 /// A run that may write.
 pub struct Run<'a> {
     coordinator: &'a Coordinator,
@@ -103,6 +112,14 @@ impl<'a> Run<'a> {
     pub async fn abandon(self) {
         if let Some(lock) = self.lock {
             let _ = lock.release().await;
+        }
+    }
+
+    /// What is to be known of it from now on.
+    pub fn begun(&self) -> Begun {
+        Begun {
+            locked: self.lock.iter().flat_map(Lock::contexts).cloned().collect(),
+            whole: self.coordinator.options().limit.is_none(),
         }
     }
 

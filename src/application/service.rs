@@ -19,7 +19,7 @@ use super::live::{Ended, LiveRun};
 use super::lock::Locking;
 use super::ports::{Cache, Mode};
 use super::record::RunRecord;
-use super::run::{self, Refused, Run};
+use super::run::{self, Begun, Refused, Run};
 use super::selection::Selection;
 use super::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
@@ -83,8 +83,12 @@ pub trait Workshop: Send + Sync {
     fn prefix(&self) -> String;
 }
 
-/// Hears how each run ended.
+/// Hears of each run that it has begun and how it ended.
 pub trait Observer: Send + Sync {
+    /// It has its locks and is about to warm. Of a run that does not get so far only the end is
+    /// heard.
+    fn begun(&self, info: &RunInfo, begun: &Begun);
+
     fn ended(&self, info: &RunInfo, dry_run: bool, end: &Ended);
 }
 
@@ -262,6 +266,7 @@ impl Service {
             ready.abandon().await;
             return Err(Refused::RunBefore);
         }
+        self.observer.begun(&run.info, &ready.begun());
         let _ = begun.send(());
         let report = ready.warm_all(run, &run.stop).await;
         Ok(RunRecord::new(&run.info, &report))
