@@ -37,6 +37,9 @@ _shopwarm() {
             shopwarm,schedule)
                 cmd="shopwarm__subcmd__schedule"
                 ;;
+            shopwarm,serve)
+                cmd="shopwarm__subcmd__serve"
+                ;;
             shopwarm,strategies)
                 cmd="shopwarm__subcmd__strategies"
                 ;;
@@ -83,7 +86,7 @@ _shopwarm() {
 
     case "${cmd}" in
         shopwarm)
-            opts="-o -q -v -h -V --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help --version warmup keys dry-run verify strategies doctor config schedule completions man"
+            opts="-o -q -v -h -V --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help --version warmup keys dry-run verify strategies doctor config serve schedule completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -173,6 +176,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -185,7 +192,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__completions)
-            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help bash elvish fish powershell zsh"
+            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -273,6 +280,10 @@ _shopwarm() {
                     ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -287,7 +298,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config)
-            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help show check init"
+            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help show check init"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -375,6 +386,10 @@ _shopwarm() {
                     ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -389,7 +404,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config__subcmd__check)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --timezone --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -445,6 +460,41 @@ _shopwarm() {
                     ;;
                 --shape)
                     COMPREPLY=($(compgen -W "warn fail off" -- "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --allowed-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ready-after)
+                    COMPREPLY=($(compgen -W "start first-run" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grace)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --timezone)
@@ -533,6 +583,10 @@ _shopwarm() {
                     ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -547,7 +601,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config__subcmd__init)
-            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -637,6 +691,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -649,7 +707,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config__subcmd__show)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --timezone --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -705,6 +763,41 @@ _shopwarm() {
                     ;;
                 --shape)
                     COMPREPLY=($(compgen -W "warn fail off" -- "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --allowed-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ready-after)
+                    COMPREPLY=($(compgen -W "start first-run" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grace)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --timezone)
@@ -795,6 +888,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -807,7 +904,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__doctor)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -949,6 +1046,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -961,7 +1062,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__dry__subcmd__run)
-            opts="-o -q -v -h --expiring-within --keys --orphans --exit-code --plan --mode --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-o -q -v -h --expiring-within --keys --orphans --exit-code --plan --mode --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1106,6 +1207,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1118,7 +1223,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__keys)
-            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help list get"
+            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help list get"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1208,6 +1313,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1220,7 +1329,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__keys__subcmd__get)
-            opts="-o -q -v -h --raw --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-o -q -v -h --raw --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1310,6 +1419,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1322,7 +1435,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__keys__subcmd__list)
-            opts="-0 -o -q -v -h --context --strategy --pattern --cached --state --expiring-within --null --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-0 -o -q -v -h --context --strategy --pattern --cached --state --expiring-within --null --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1464,6 +1577,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1476,7 +1593,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__man)
-            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1564,6 +1681,10 @@ _shopwarm() {
                     ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1578,7 +1699,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__schedule)
-            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help list"
+            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1668,6 +1789,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1680,7 +1805,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__schedule__subcmd__list)
-            opts="-o -q -v -h --next --timezone --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-o -q -v -h --next --timezone --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1778,6 +1903,207 @@ _shopwarm() {
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        shopwarm__subcmd__serve)
+            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --batch-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --default-ttl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --statement-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mode)
+                    COMPREPLY=($(compgen -W "refresh only-missing" -- "${cur}"))
+                    return 0
+                    ;;
+                --ttl-jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fail-under)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-shrink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shape)
+                    COMPREPLY=($(compgen -W "warn fail off" -- "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --allowed-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ready-after)
+                    COMPREPLY=($(compgen -W "start first-run" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redis-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --contexts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --demo-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson csv markdown" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson csv markdown" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1790,7 +2116,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__strategies)
-            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1880,6 +2206,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1892,7 +2222,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__verify)
-            opts="-o -q -v -h --sample --seed --require --expiring-within --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-o -q -v -h --sample --seed --require --expiring-within --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2030,6 +2360,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -2042,7 +2376,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --verify --verify-sample --plan --plan-tolerance --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help all context strategy keys"
+            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help all context strategy keys"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2123,6 +2457,25 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --lock-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --plan-tolerance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2209,6 +2562,10 @@ _shopwarm() {
                     ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -2223,7 +2580,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__all)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --verify --verify-sample --plan --plan-tolerance --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2290,6 +2647,25 @@ _shopwarm() {
                     return 0
                     ;;
                 --plan)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --lock-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -2390,6 +2766,10 @@ _shopwarm() {
                     ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -2404,7 +2784,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__context)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --verify --verify-sample --plan --plan-tolerance --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2471,6 +2851,25 @@ _shopwarm() {
                     return 0
                     ;;
                 --plan)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --lock-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -2571,6 +2970,10 @@ _shopwarm() {
                     ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -2585,7 +2988,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__keys)
-            opts="-0 -o -q -v -h --null --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-0 -o -q -v -h --null --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2727,6 +3130,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -2739,7 +3146,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__strategy)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --verify --verify-sample --plan --plan-tolerance --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2806,6 +3213,25 @@ _shopwarm() {
                     return 0
                     ;;
                 --plan)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --lock-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -2906,6 +3332,10 @@ _shopwarm() {
                     ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_shopwarm_global_optspecs
-    string join \n database-url= database-url-file= cache-url= cache-url-file= prefix= contexts= config= demo demo-dir= o/output= progress= q/quiet v/verbose color= h/help V/version
+    string join \n database-url= database-url-file= cache-url= cache-url-file= prefix= contexts= config= demo demo-dir= o/output= progress= q/quiet v/verbose log-format= color= h/help V/version
 end
 
 function __fish_shopwarm_needs_command
@@ -42,6 +42,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -57,6 +59,7 @@ complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "verify" -d 'Read 
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "strategies" -d 'Show the merged definitions and where each field came from'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "doctor" -d 'Check what a run needs: configuration, definitions, database and cache'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "config" -d 'Show, check or start a configuration'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "serve" -d 'Warm by the clock and over HTTP, until told to end'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "schedule" -d 'What runs by the clock'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "completions" -d 'Print completions for a shell'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "man" -d 'Print the manual page, of a command if one is named'
@@ -79,6 +82,8 @@ off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l verify -d 'Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l verify-sample -d 'Read back so many keys of each strategy, chosen at random, instead of all' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l plan -d 'Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l lock-wait -d 'Wait this long for another run that has the lock, instead of giving way to it' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l metrics-file -d 'Write the run\'s metrics here, for node exporter to read (a name that ends in .prom)' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l plan-tolerance -d 'How far a strategy\'s number of keys may be from the plan\'s [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url-file -d 'A file that holds the database URL' -r -F
@@ -98,11 +103,14 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -130,6 +138,8 @@ off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l verify -d 'Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l verify-sample -d 'Read back so many keys of each strategy, chosen at random, instead of all' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l plan -d 'Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l lock-wait -d 'Wait this long for another run that has the lock, instead of giving way to it' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l metrics-file -d 'Write the run\'s metrics here, for node exporter to read (a name that ends in .prom)' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l plan-tolerance -d 'How far a strategy\'s number of keys may be from the plan\'s [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url-file -d 'A file that holds the database URL' -r -F
@@ -149,11 +159,14 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -177,6 +190,8 @@ off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l verify -d 'Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l verify-sample -d 'Read back so many keys of each strategy, chosen at random, instead of all' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l plan -d 'Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l lock-wait -d 'Wait this long for another run that has the lock, instead of giving way to it' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l metrics-file -d 'Write the run\'s metrics here, for node exporter to read (a name that ends in .prom)' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l plan-tolerance -d 'How far a strategy\'s number of keys may be from the plan\'s [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url-file -d 'A file that holds the database URL' -r -F
@@ -196,11 +211,14 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -224,6 +242,8 @@ off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l verify -d 'Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l verify-sample -d 'Read back so many keys of each strategy, chosen at random, instead of all' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l plan -d 'Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l lock-wait -d 'Wait this long for another run that has the lock, instead of giving way to it' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l metrics-file -d 'Write the run\'s metrics here, for node exporter to read (a name that ends in .prom)' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l plan-tolerance -d 'How far a strategy\'s number of keys may be from the plan\'s [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url-file -d 'A file that holds the database URL' -r -F
@@ -243,11 +263,14 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -286,6 +309,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -314,6 +339,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -358,6 +385,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -386,6 +415,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -424,6 +455,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -465,6 +498,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -491,6 +526,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -532,6 +569,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -559,6 +598,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -585,6 +626,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l listen -d 'Where to listen; beyond this machine only with a token [default: 127.0.0.1:8787]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l token-file -d 'A file that holds the token which clients must have [env: SHOPWARM_TOKEN: the token itself]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l allowed-host -d 'A name that clients may call this server by, beside localhost and addresses; `*`: any' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l ready-after -d 'When /readyz says so [default: start]' -r -f -a "start\t'As soon as it listens'
+first-run\t'After its first complete run'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l on-start -d 'Warm this when it starts: all, or names of contexts and CONTEXT/NAME' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l grace -d 'How long runs may take to finish when it is told to end [default: 25s]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l timezone -d 'The time zone of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url-file -d 'A file that holds the database URL' -r -F
@@ -604,6 +652,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -629,6 +679,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l listen -d 'Where to listen; beyond this machine only with a token [default: 127.0.0.1:8787]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l token-file -d 'A file that holds the token which clients must have [env: SHOPWARM_TOKEN: the token itself]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l allowed-host -d 'A name that clients may call this server by, beside localhost and addresses; `*`: any' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l ready-after -d 'When /readyz says so [default: start]' -r -f -a "start\t'As soon as it listens'
+first-run\t'After its first complete run'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l on-start -d 'Warm this when it starts: all, or names of contexts and CONTEXT/NAME' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l grace -d 'How long runs may take to finish when it is told to end [default: 25s]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l timezone -d 'The time zone of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url-file -d 'A file that holds the database URL' -r -F
@@ -648,6 +705,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -675,6 +734,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -682,6 +743,59 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l concurrency -d 'Batches in flight [default: 20]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l tag -d 'Only strategies with this tag; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l deadline -d 'End the run after this time, and exit 9' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
+only-missing\t'Leave them as they are'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
+fail\t'Fail the strategy before it writes'
+off\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l listen -d 'Where to listen; beyond this machine only with a token [default: 127.0.0.1:8787]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l token-file -d 'A file that holds the token which clients must have [env: SHOPWARM_TOKEN: the token itself]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l allowed-host -d 'A name that clients may call this server by, beside localhost and addresses; `*`: any' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l ready-after -d 'When /readyz says so [default: start]' -r -f -a "start\t'As soon as it listens'
+first-run\t'After its first complete run'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l on-start -d 'Warm this when it starts: all, or names of contexts and CONTEXT/NAME' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l grace -d 'How long runs may take to finish when it is told to end [default: 25s]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l timezone -d 'The time zone of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
@@ -700,6 +814,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -728,6 +844,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -753,6 +871,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -778,6 +898,8 @@ bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, a JSON object a line'
 none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -3,6 +3,8 @@
 pub mod doctor;
 pub mod shop;
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,11 +22,12 @@ use crate::contexts::definitions::Definitions;
 use crate::domain::Dialect;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::run::RunInfo;
-use crate::domain::strategy::Definition;
+use crate::domain::strategy::{Definition, StrategyId};
 pub use crate::infrastructure::cache::Access;
 pub use crate::infrastructure::metrics::Metrics;
+pub use crate::infrastructure::metrics::file::LastRun;
 use crate::infrastructure::source::SessionOptions;
-use crate::infrastructure::{cache, demo, source};
+use crate::infrastructure::{cache, demo, metrics, source};
 
 /// Nobody waits longer for the record of a run that could not begin.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
@@ -152,6 +155,17 @@ pub fn schedule(config: &Config) -> Result<Vec<PlannedJob>, Failure> {
     config
         .schedule
         .plan(&all_definitions(config)?, &config.filter)
+}
+
+/// Leaves the metrics of a single run in a file.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_metrics(path: &Path, config: Option<&Config>, run: &LastRun<'_>) -> io::Result<()> {
+    let definitions = config.and_then(|config| all_definitions(config).ok());
+    let ids = |all: Vec<Definition>| all.into_iter().map(|d| d.spec.id).collect();
+    let known: Option<Vec<StrategyId>> = definitions.map(ids);
+    metrics::file::write(path, run, known.as_deref())
 }
 
 /// The database family that the configured URL is of, if one is configured.

@@ -1,6 +1,8 @@
 //! What Prometheus is told. Labels come from definitions and from enums, never from data, so that
 //! no key, error or host makes a series.
 
+pub mod file;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};

@@ -207,6 +207,9 @@ struct RunChecks {
     /// Take no lock: run beside others, which may write the same keys
     #[arg(long, env = "SHOPWARM_NO_LOCK", hide_env_values = true, conflicts_with = "lock_wait", value_parser = clap::builder::FalseyValueParser::new())]
     no_lock: bool,
+    /// Write the run's metrics here, for node exporter to read (a name that ends in .prom)
+    #[arg(long, value_name = "FILE", env = "SHOPWARM_METRICS_FILE", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
+    metrics_file: Option<PathBuf>,
     /// How far a strategy's number of keys may be from the plan's [default: 10%]
     #[arg(
         long,
@@ -387,7 +390,7 @@ async fn dispatch(
         Config::resolve(&cli.connection, run, serve, leaf(matches))
     };
     match &cli.command {
-        Command::Warmup(args) => warmup::run(args, config()?, output, stop).await,
+        Command::Warmup(args) => warmup::run(args, config(), output, stop).await,
         Command::Keys(what) => keys::run(what, &config()?, output, stop).await,
         Command::DryRun(args) => dry_run::run(args, &config()?, output, stop).await,
         Command::Verify(args) => verify::run(args, &config()?, output, stop).await,

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 use std::io::BufRead as _;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
@@ -13,6 +15,7 @@ use super::{RunChecks, Warmup, WarmupArgs, verify};
 use crate::application::coordinator::{Coordinator, KeyWindows};
 use crate::application::event::Reporter;
 use crate::application::lock::Locking;
+use crate::application::record::RunRecord;
 use crate::application::run::{self, Refused, Run};
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
@@ -23,10 +26,10 @@ use crate::domain::key::printable;
 use crate::domain::report::{Percent, Report, Stop};
 use crate::domain::run::{RunInfo, Trigger};
 use crate::interfaces::exit::{self, Exit};
-use crate::interfaces::output::{Output, ProgressForm};
+use crate::interfaces::output::{Output, ProgressForm, note};
 use crate::interfaces::report::document;
 use crate::interfaces::{github, progress};
-use crate::setup;
+use crate::setup::{self, LastRun};
 
 /// Keys from stdin are taken in windows of this many: memory stays flat however many come.
 const WINDOW: usize = 10_000;
@@ -92,12 +95,73 @@ struct Job<'a> {
 /// What was verified after the run, and what was demanded.
 type Verified = (Report, Requirement);
 
+/// A run that is over.
+struct Done {
+    report: Report,
+    /// It was about all keys of its strategies.
+    whole: bool,
+    exit: Exit,
+}
+
+/// Runs, and leaves the metrics of it, also where it could not begin.
 pub(super) async fn run(
     args: &WarmupArgs,
-    mut config: Config,
+    config: Result<Config, Failure>,
     output: &Output,
     stop: StopSignal,
 ) -> Result<Exit, Failure> {
+    let info = RunInfo::new("warmup".to_owned(), Trigger::Cli);
+    let path = checks(args).metrics_file;
+    let known = config.clone();
+    let done = match config {
+        Ok(config) => carry_out(args, config, info.clone(), output, stop).await,
+        Err(failure) => Err(failure),
+    };
+    if let Some(path) = path {
+        leave_metrics(&path, known.ok().as_ref(), &info, &done);
+    }
+    done.map(|done| done.exit)
+}
+
+/// A file that cannot be written does not make the run another one.
+fn leave_metrics(
+    path: &Path,
+    config: Option<&Config>,
+    info: &RunInfo,
+    done: &Result<Done, Failure>,
+) {
+    let (end, whole, exit) = match done {
+        Ok(done) => (
+            Ok(RunRecord::new(info, &done.report)),
+            done.whole,
+            done.exit,
+        ),
+        Err(failure) => {
+            let refused = Arc::new(Refused::Failed(failure.clone()));
+            (Err(refused), false, Exit::from(failure))
+        }
+    };
+    let run = LastRun {
+        info,
+        end: &end,
+        whole,
+        exit: exit as u8,
+    };
+    if let Err(error) = setup::write_metrics(path, config, &run) {
+        let path = path.display();
+        note(&format!(
+            "warning: cannot write the metrics to {path}: {error}\n"
+        ));
+    }
+}
+
+async fn carry_out(
+    args: &WarmupArgs,
+    mut config: Config,
+    mut info: RunInfo,
+    output: &Output,
+    stop: StopSignal,
+) -> Result<Done, Failure> {
     let started = Instant::now();
     let checks = checks(args);
     let plan = checks.plan.as_deref().map(SealedPlan::read).transpose()?;
@@ -114,7 +178,7 @@ pub(super) async fn run(
                 .hint("or --plan FILE, sealed by `shopwarm dry-run --plan FILE`"));
         }
     };
-    let info = RunInfo::new(format!("warmup {}", words.join(" ")), Trigger::Cli);
+    info.command = format!("warmup {}", words.join(" "));
     super::deadline(&config, &stop);
     let job = Job {
         info,
@@ -154,7 +218,11 @@ pub(super) async fn run(
         (Exit::Success, Some(found)) => exit::of_run(found, None, true),
         (exit, _) => exit,
     };
-    Ok(verify::judge(exit, judged.as_deref().unwrap_or_default()))
+    Ok(Done {
+        exit: verify::judge(exit, judged.as_deref().unwrap_or_default()),
+        whole: config.options.limit.is_none(),
+        report,
+    })
 }
 
 /// Connects, prepares and runs; a stop before the first write is a run that did nothing.
