@@ -1,1 +1,1049 @@
+// The admin page: it shows what the admin API says, and asks it to start and stop runs.
+//
+// All that comes from data goes into the page as text nodes and never as markup: descriptions,
+// names and errors may be hostile. Addresses are relative, so that a proxy may put the page
+// anywhere.
 
+const RUNS_EVERY = 3_000;
+const REST_EVERY = 30_000;
+/** A browser opens few connections to one server; a run beyond these is shown without its bars. */
+const STREAMS = 3;
+const SHOWN_RUNS = 25;
+const TOKEN = "shopwarm-token";
+
+const byId = (id) => document.getElementById(id);
+
+/** An element; `attributes` with `text`, `class`, `on` (listeners) or plain attributes. */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name === "on") for (const [event, heard] of Object.entries(value)) element.addEventListener(event, heard);
+    else if (name === "text") element.textContent = inert(value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** What controls a terminal, or turns the letters around it, is shown as its number. */
+const inert = (value) => String(value).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+  (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+/** A text that comes from elsewhere. */
+const data = (text) => make("span", { class: "data", text: words(text) });
+
+/** The same with its `commands` set apart. */
+const prose = (text) => make("span", { class: "data" }, ...words(text).split("`").map((piece, i) => make(i % 2 ? "code" : "span", { text: piece })));
+
+// ---------------------------------------------------------------------------------- wording
+
+const NONE = "–";
+
+const words = (value) => (value === undefined || value === null || value === "" ? NONE : String(value));
+const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
+const count = (value) => (isNumber(value) ? Math.round(value).toLocaleString("en") : NONE);
+const plural = (n, one, many) => `${count(n)} ${n === 1 ? one : many}`;
+const keys = (n) => plural(n, "key", "keys");
+const manyStrategies = (n) => plural(n, "strategy", "strategies");
+const list = (value) => (Array.isArray(value) ? value : []);
+
+/** Never rounded up to 100 %. */
+const percent = (share) => (isNumber(share) ? `${(Math.floor(share * 1000) / 10).toFixed(1)}%` : NONE);
+
+function bytes(value) {
+  if (!isNumber(value)) return NONE;
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? count(value) : value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
+}
+
+const two = (value) => String(value).padStart(2, "0");
+
+/** How long something took. */
+function took(ms) {
+  if (!isNumber(ms) || ms < 0) return NONE;
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  const s = Math.floor(ms / 1000);
+  if (s < 60) return `${s}.${Math.floor((ms % 1000) / 100)} s`;
+  if (s < 3600) return `${Math.floor(s / 60)}m ${two(s % 60)}s`;
+  return `${Math.floor(s / 3600)}h ${two(Math.floor(s / 60) % 60)}m`;
+}
+
+/** How long something lasts, as one would write it in a definition: 2h, 1h 30m, 45s. */
+function span(seconds) {
+  if (!isNumber(seconds)) return NONE;
+  if (seconds < 1) return `${Math.round(seconds * 1000)}ms`;
+  let rest = Math.round(seconds);
+  const parts = [];
+  for (const [size, unit] of [[86_400, "d"], [3_600, "h"], [60, "m"], [1, "s"]]) {
+    if (rest >= size) parts.push(`${Math.floor(rest / size)}${unit}`);
+    rest %= size;
+  }
+  return parts.join(" ");
+}
+
+/** The server's clock is the one that counts; this one's may be off. */
+let clockOffset = 0;
+const now = () => Date.now() + clockOffset;
+
+/** None finer than what one wants to know. */
+function distance(ms) {
+  const s = Math.floor(Math.abs(ms) / 1000);
+  if (s < 60) return `${s}s`;
+  if (s < 3600) return span(s - (s % 60));
+  return span(s < 86_400 ? s - (s % 60) : s - (s % 3600));
+}
+
+function relative(then) {
+  const ms = then - now();
+  if (Math.abs(ms) < 2000) return "now";
+  return ms < 0 ? `${distance(ms)} ago` : `in ${distance(ms)}`;
+}
+
+const DAY_AND_TIME = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false };
+
+/** A time, told from now, which the ticker keeps true. */
+function ago(text, toWords = relative) {
+  const then = Date.parse(text);
+  if (Number.isNaN(then)) return make("span", { text: NONE });
+  const time = make("time", { datetime: text, title: new Date(then).toLocaleString("en-GB", { timeZoneName: "short" }) });
+  time.tell = () => {
+    const said = toWords(then);
+    if (time.textContent !== said) time.textContent = said;
+  };
+  time.tell();
+  return time;
+}
+
+/** In this browser's time zone. */
+function moment(text) {
+  const then = new Date(text);
+  return Number.isNaN(then.getTime()) ? NONE : then.toLocaleString("en-GB", DAY_AND_TIME).replace(",", "");
+}
+
+/** A time of day as it is written, in the zone that it is written in. */
+function wallClock(text, options) {
+  const written = /^(\d+)-(\d\d)-(\d\d)[T ](\d\d):(\d\d)/.exec(text ?? "");
+  if (!written) return words(text);
+  const [year, month, day, hour, minute] = written.slice(1).map(Number);
+  const then = new Date(Date.UTC(year, month - 1, day, hour, minute));
+  return then.toLocaleString("en-GB", { ...options, timeZone: "UTC" }).replace(",", "");
+}
+
+const OUTCOMES = {
+  running: ["running", ""],
+  stopping: ["stopping", "warn"],
+  complete: ["complete", "good"],
+  incomplete: ["incomplete", "bad"],
+  empty: ["nothing to warm", "warn"],
+  interrupted: ["interrupted", "warn"],
+  deadline: ["deadline hit", "bad"],
+  waiting: ["waiting", "dim"],
+  completed: ["completed", "good"],
+  failed: ["failed", "bad"],
+  cancelled: ["cancelled", "warn"],
+};
+
+function mark(status) {
+  const [text, tone] = OUTCOMES[status] ?? [words(status), "dim"];
+  return make("span", { class: `mark ${tone}`, text });
+}
+
+const TRIGGERS = { cli: "command line", api: "admin API", start: "server start", schedule: "schedule" };
+
+/** What started a run: a job's name says more than that it was the schedule. */
+const origin = (run) => (run.job ? `job ${run.job}` : (TRIGGERS[run.trigger] ?? words(run.trigger)));
+
+/** Of a run that only looked: what would be written. */
+const planned = (counts) => Math.max(0, (counts.total ?? 0) - (counts.warmed ?? 0) - (counts.skipped ?? 0) - (counts.failed ?? 0) - (counts.unknown ?? 0));
+
+// ---------------------------------------------------------------------------------- the API
+
+let token = sessionStorage.getItem(TOKEN) ?? "";
+let locked = false;
+
+/** What the server says no with: `title`, `detail`, `hint` and, of 409, who `holder` is. */
+class Refusal extends Error {
+  constructor(status, problem) {
+    super(problem.detail || problem.title || `The server answers ${status}.`);
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+async function request(path, { method = "GET", body, headers = {}, signal } = {}) {
+  const used = token;
+  if (used) headers.Authorization = `Bearer ${used}`;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store", credentials: "omit" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal(0, { title: "The server does not answer.", hint: "Is shopwarm serve still running? This page tries again by itself." });
+  }
+  setClock(response.headers.get("Date"));
+  if (response.ok) return response;
+  const text = await response.text().catch(() => "");
+  const refusal = new Refusal(response.status, asProblem(text, response));
+  // The answer to an older token says nothing of the one that is used by now.
+  if (response.status === 401 && used === token) lock();
+  throw refusal;
+}
+
+function asProblem(text, response) {
+  const wait = Number(response.headers.get("Retry-After"));
+  const hint = wait > 0 ? `Again in ${span(wait)}.` : undefined;
+  try {
+    const problem = JSON.parse(text);
+    if (problem && typeof problem === "object") return { hint, ...problem };
+  } catch {
+    // Not from the API itself: a proxy's page, or plain text.
+  }
+  const plain = text.length < 300 && !text.trimStart().startsWith("<") ? text.trim() : "";
+  return { title: plain || `The server answers ${response.status} ${response.statusText}`.trim() + ".", hint };
+}
+
+const ask = async (path, options) => (await request(path, options)).json();
+
+function setClock(date) {
+  const then = Date.parse(date ?? "");
+  if (Number.isNaN(then)) return;
+  // The header has whole seconds only, and was on its way.
+  const offset = then + 500 - Date.now();
+  clockOffset = Math.abs(offset) > 2000 ? offset : 0;
+}
+
+const part = encodeURIComponent;
+
+/** What went wrong, as sentences. */
+function explain(refusal) {
+  const { problem = {} } = refusal;
+  const lines = [];
+  if (problem.title && problem.detail && problem.detail !== problem.title) lines.push(prose(problem.title), ": ");
+  lines.push(prose(refusal.message));
+  const holder = problem.holder;
+  if (holder && typeof holder === "object") lines.push(make("br"), ...told(holder));
+  const known = list(problem.known);
+  if (known.length > 0) lines.push(make("br"), "Known: ", data(known.join(", ")), ".");
+  if (problem.hint) lines.push(make("br"), make("span", { class: "quiet" }, prose(problem.hint)));
+  return lines;
+}
+
+function told(holder) {
+  const since = Date.parse(holder.since ?? "");
+  return [
+    "It is held by ", make("code", { class: "data", text: words(holder.command) }), " on ", data(holder.host),
+    holder.pid ? ` (process ${holder.pid})` : "",
+    Number.isNaN(since) ? "" : `, for ${distance(now() - since)}`,
+    holder.run_id ? ", run " : "", holder.run_id ? make("code", { class: "data", text: holder.run_id }) : "", ".",
+  ].filter((piece) => piece !== "");
+}
+
+// ---------------------------------------------------------------------------------- notices
+
+function notice(tone, key, ...content) {
+  forgetNotice(key);
+  const box = make("div", { class: `notice ${tone}`, role: "alert" });
+  box.dataset.key = key;
+  const close = make("button", { type: "button", text: "Close", "aria-label": "Close this message", on: { click: () => box.remove() } });
+  box.append(make("div", {}, ...content), close);
+  byId("notices").append(box);
+}
+
+function forgetNotice(key) {
+  for (const box of byId("notices").children) if (box.dataset.key === key) box.remove();
+}
+
+const say = (text) => {
+  byId("spoken").textContent = text;
+};
+
+/** Does what a button asks for; the button waits, and a refusal is shown in words. */
+async function act(button, what, doing) {
+  button.disabled = true;
+  forgetNotice("action");
+  try {
+    await doing();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.status !== 401) notice("bad", "action", make("strong", { text: `${what}: not done.` }), make("br"), ...explain(error));
+  } finally {
+    button.disabled = false;
+  }
+}
+
+// ---------------------------------------------------------------------------------- sections
+
+/** Says in words why a section is empty, or nothing. */
+function note(section, text) {
+  byId(`${section}-note`).replaceChildren(...[text].flat());
+}
+
+/** Draws a section anew where its data changed; the focus stays on what it was on. */
+const drawn = new Map();
+function draw(section, content, build) {
+  const written = JSON.stringify(content);
+  if (drawn.get(section) === written) return;
+  drawn.set(section, written);
+  const focused = document.activeElement?.dataset?.key;
+  byId(section).replaceChildren(...[build()].flat());
+  if (focused && !document.activeElement?.dataset?.key) {
+    const again = [...byId(section).querySelectorAll("[data-key]")].find((element) => element.dataset.key === focused);
+    again?.focus({ preventScroll: true });
+  }
+}
+
+function wipe(section) {
+  drawn.delete(section);
+  byId(section).replaceChildren();
+}
+
+/** Loads a section; what was known stays where it cannot be asked now. */
+async function load(section, path, show) {
+  try {
+    const answer = await ask(path);
+    note(section, "");
+    show(answer);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.status === 0) note(section, drawn.has(section) ? "" : "Not known: the server does not answer.");
+    else if (error.status !== 401) note(section, ["Not known just now. ", ...explain(error)]);
+    return false;
+  }
+}
+
+/** A table that stays one for a screen reader where it is laid out as sheets. */
+function table(caption, headings, bodies) {
+  const head = make("tr", { role: "row" }, ...headings.map(([name, kind]) => make("th", { role: "columnheader", scope: "col", class: kind }, name || make("span", { class: "unseen", text: "Action" }))));
+  return make("div", { class: "sheet" }, make("table", { role: "table" },
+    make("caption", { class: "unseen", text: caption }), make("thead", { role: "rowgroup" }, head), ...bodies));
+}
+
+/** `label` is the heading that the cell bears where it stands alone. */
+function cell(kind, content, label) {
+  const blank = content === "" || content === null;
+  return make("td", { role: "cell", class: `${kind}${blank ? " blank" : ""}`, "data-label": label }, ...[content].flat());
+}
+
+// ---------------------------------------------------------------------------------- strategies
+
+let strategies = [];
+
+function showStrategies(answer) {
+  strategies = list(answer.strategies).filter((strategy) => strategy.enabled !== false);
+  byId("warm-all").disabled = strategies.length === 0;
+  if (strategies.length === 0) note("strategies", "No strategies. Give definitions with --contexts, or contexts in shopwarm.toml.");
+  draw("strategies", strategies, () => {
+    if (strategies.length === 0) return [];
+    const contexts = byContext(strategies);
+    const headings = [["Strategy", ""], ["Priority", "number"], ["TTL", "number"], ["Tags", ""], ["Last complete", ""], ["", "action"]];
+    return table("Strategies by context", headings, [...contexts].map(([context, of]) => contextRows(context, of)));
+  });
+}
+
+function byContext(all) {
+  const groups = new Map();
+  for (const strategy of all) groups.set(strategy.context, [...(groups.get(strategy.context) ?? []), strategy]);
+  return groups;
+}
+
+function contextRows(context, of) {
+  const warm = button(`Warm ${context}`, `context ${context}`, () => start(`Warm ${context}`, `admin/warmup/${part(context)}?wait=false`));
+  const head = make("tr", { role: "row", class: "group" },
+    make("th", { role: "rowheader", scope: "rowgroup", colspan: 5, class: "data", text: words(context) }), cell("action", warm));
+  return make("tbody", { role: "rowgroup", class: "group" }, head, ...of.map(strategyRow));
+}
+
+function strategyRow(strategy) {
+  const { id, context, name, description, key, priority, ttl_seconds: ttl, tags, last_complete: last } = strategy;
+  const address = `admin/warmup/${part(context)}/${part(name)}?wait=false`;
+  const warm = button("Warm", `strategy ${id}`, () => start(`Warm ${id}`, address));
+  warm.setAttribute("aria-label", `Warm ${id}`);
+  const about = [make("span", { class: "data", text: words(id), title: key ? `Keys: ${key}` : undefined })];
+  if (description) about.push(make("span", { class: "about quiet data", text: description }));
+  return make("tr", { role: "row" },
+    cell("whole", about),
+    cell("number", count(priority), "priority"),
+    cell("number", span(ttl), "TTL"),
+    cell("tags", list(tags).length > 0 ? list(tags).map((tag) => make("span", { class: "tag data", text: words(tag) })) : "", "tags"),
+    cell("when", last ? [ago(last.at), make("span", { class: "about quiet", text: keys(last.keys) })] : make("span", { class: "quiet", text: "never" }), "last complete"),
+    cell("action", warm));
+}
+
+function button(text, key, doing) {
+  const made = make("button", { type: "button", class: "act" }, data(text));
+  made.dataset.key = key;
+  made.addEventListener("click", () => act(made, text, doing));
+  return made;
+}
+
+/** Asks for a run and follows it. */
+async function start(what, address, body) {
+  const { run_id: id } = await ask(address, { method: "POST", body });
+  say(`${what}: started.`);
+  for (const [ended, card] of cards) if (card.ended) drop(ended);
+  await loadRuns();
+  if (id && !cards.has(id)) follow({ run_id: id, command: what, started_at: new Date(now()).toISOString(), status: "running" });
+  cards.get(id)?.root.scrollIntoView({ block: "nearest" });
+}
+
+// ---------------------------------------------------------------------------------- schedule
+
+function showSchedule(answer) {
+  const jobs = list(answer.jobs);
+  byId("zone").textContent = answer.timezone ? `times in ${answer.timezone}` : "";
+  if (jobs.length === 0) note("schedule", "Nothing is scheduled. Jobs stand in shopwarm.toml under [schedule.NAME].");
+  draw("schedule", [answer.timezone, jobs], () => jobs.map(jobSheet));
+}
+
+function jobSheet(job) {
+  const run = button("Run now", `job ${job.name}`, () => start(`Job ${job.name}`, `admin/schedule/${part(job.name)}/run?wait=false`));
+  run.setAttribute("aria-label", `Run ${job.name} now`);
+  const what = list(job.warmup).join(", ") === "all" ? "the whole shop" : list(job.warmup).join(", ");
+  const next = list(job.next);
+  const facts = [`cron ${words(job.cron)}`, isNumber(job.concurrency) ? `concurrency ${count(job.concurrency)}` : "", job.overlap === "queue" ? "waits for a run that is on" : ""];
+  return make("article", { class: "job" },
+    make("div", { class: "line" }, make("h3", { class: "data", text: words(job.name) }), run),
+    make("p", {}, "Warms ", data(what)),
+    make("p", { class: "quiet data", text: facts.filter(Boolean).join(", ") }),
+    next.length === 0
+      ? make("p", { class: "quiet", text: "No time comes any more." })
+      : make("ol", { "aria-label": "Next times" }, ...next.map((time, i) => nextTime(time, list(job.next_utc)[i]))));
+}
+
+function nextTime(local, utc) {
+  // The date is told twice only where it is another one.
+  const sameDay = words(utc).slice(0, 10) === words(local).slice(0, 10);
+  const { hour, minute, hour12, ...day } = DAY_AND_TIME;
+  const inUtc = utc ? `${wallClock(utc, sameDay ? { hour, minute, hour12 } : { ...day, hour, minute, hour12 })} UTC` : "";
+  return make("li", {},
+    make("span", { text: wallClock(local, { weekday: "short", ...DAY_AND_TIME }) }),
+    make("span", { class: "quiet", text: inUtc }),
+    make("span", { class: "quiet" }, ago(local)));
+}
+
+// ---------------------------------------------------------------------------------- past runs
+
+let shownRuns = SHOWN_RUNS;
+
+function showRuns(answer) {
+  const runs = list(answer.runs);
+  const past = runs.filter((run) => run.status !== "running");
+  if (past.length === 0) note("past", "No runs yet. What this page, the schedule or the command line warms is listed here.");
+  draw("past", [past, shownRuns], () => {
+    if (past.length === 0) return [];
+    const headings = [["Outcome", ""], ["Run", ""], ["Started by", "minor"], ["Host", "minor"], ["When", ""], ["Took", "number"], ["Warmed", "number"], ["Failed", "number"], ["Unknown", "number"]];
+    const rows = past.slice(0, shownRuns).map(pastRow);
+    const rest = past.length - rows.length;
+    const more = make("button", { type: "button", class: "more", text: `Show ${count(rest)} more`, on: { click: () => {
+      shownRuns = Infinity;
+      showRuns(answer);
+    } } });
+    return [table("Past runs, newest first", headings, [make("tbody", { role: "rowgroup" }, ...rows)]), rest > 0 ? more : null].filter(Boolean);
+  });
+  const running = runs.filter((run) => run.status === "running");
+  for (const run of running) (cards.get(run.run_id) ?? follow(run)).hear(run);
+  // One that is listed no more, or as ended, has ended although nobody told us.
+  for (const [id, card] of cards) if (!card.ended && !running.some((run) => run.run_id === id)) card.lost();
+}
+
+function pastRow(run) {
+  const open = make("button", { type: "button", class: "link data", text: words(run.command) });
+  open.dataset.key = `run ${run.run_id}`;
+  const wrong = (n, label) => cell(n > 0 ? "number bad" : "number dim zero", count(n), label);
+  const row = make("tr", { role: "row", class: "opens" },
+    cell("first", mark(run.status)),
+    cell("whole command", open),
+    cell("dim minor", data(origin(run)), "by"),
+    cell("dim minor", data(run.host), "on"),
+    cell("when last", [ago(run.started_at), make("span", { class: "quiet exact", text: moment(run.started_at) })]),
+    cell("number", took(run.elapsed_ms), "took"),
+    cell("number", `${count(run.warmed)} / ${count(run.total)}`, "warmed"),
+    wrong(run.failed, "failed"),
+    wrong(run.unknown, "unknown"));
+  row.addEventListener("click", () => {
+    location.hash = `run/${part(run.run_id)}`;
+  });
+  return row;
+}
+
+const loadRuns = () => load("past", "admin/runs", showRuns);
+
+// ---------------------------------------------------------------------------------- a report
+
+async function showReport(id) {
+  const dialog = byId("report");
+  byId("report-title").textContent = "Report";
+  byId("report-body").replaceChildren(make("p", { class: "quiet", text: "Loading." }));
+  if (!dialog.open) dialog.showModal();
+  try {
+    const { report } = await ask(`admin/runs/${part(id)}`);
+    byId("report-title").replaceChildren(make("code", { class: "data", text: words(report.command) }));
+    byId("report-body").replaceChildren(...reportOf(report));
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.status === 401) dialog.close();
+    else byId("report-body").replaceChildren(make("p", {}, ...explain(error)));
+  }
+}
+
+function reportOf(report) {
+  const totals = report.totals ?? {};
+  const facts = [
+    ["outcome", mark(report.outcome ?? "running")],
+    ["warmed", `${count(totals.warmed)} of ${keys(totals.total)}${isNumber(totals.success_rate) ? ` (${percent(totals.success_rate)})` : ""}`],
+    ["took", took(report.elapsed_ms)],
+    ["when", [ago(report.started_at), ` (${moment(report.started_at)})`]],
+    ["started by", data(origin(report))],
+    ["host", data(report.host)],
+    ["run", make("code", { class: "data", text: words(report.run_id) })],
+  ];
+  const strategies = list(report.strategies);
+  const content = [make("dl", { class: "facts" }, ...facts.map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", {}, ...[value].flat()))))];
+  if (strategies.length === 0) content.push(make("p", { class: "quiet", text: "No strategy ran." }));
+  else content.push(reportTable(strategies));
+  content.push(...list(report.warnings).map((text) => make("p", { class: "warn data trouble", text })));
+  if (report.unmatched_total > 0) content.push(trouble(`${keys(report.unmatched_total)} of no strategy`, list(report.unmatched), report.unmatched_total));
+  for (const strategy of strategies) content.push(...troubles(strategy));
+  return content;
+}
+
+function reportTable(strategies) {
+  const looked = strategies.some((strategy) => planned(strategy) > 0);
+  const headings = [["Strategy", ""], ["State", ""], ["Total", "number"], ...(looked ? [["Would write", "number"]] : []), ["Warmed", "number"], ["Skipped", "number"], ["Failed", "number"], ["Unknown", "number"], ["Size", "number"], ["Took", "number"]];
+  const wrong = (n, label) => cell(n > 0 ? "number bad" : "number zero", count(n), label);
+  const rows = strategies.map((s) => make("tr", { role: "row" },
+    cell("whole data", words(s.id)),
+    cell("", mark(s.status)),
+    cell("number", count(s.total), "total"),
+    ...(looked ? [cell("number", count(planned(s)), "would write")] : []),
+    cell("number", count(s.warmed), "warmed"),
+    cell(s.skipped > 0 ? "number" : "number zero", count(s.skipped), "skipped"),
+    wrong(s.failed, "failed"),
+    wrong(s.unknown, "unknown"),
+    cell("number", bytes(s.bytes), "size"),
+    cell("number", took(s.elapsed_ms), "took")));
+  return table("Strategies of this run", headings, [make("tbody", { role: "rowgroup" }, ...rows)]);
+}
+
+/** What went wrong with a strategy, or should be known. */
+function troubles(strategy) {
+  const found = [];
+  const head = () => make("h3", { class: "data", text: words(strategy.id) });
+  if (strategy.error) found.push(make("div", { class: "trouble" }, head(), make("p", { class: "bad" }, prose(strategy.error))));
+  const errors = list(strategy.errors);
+  const lost = (strategy.failed ?? 0) + (strategy.unknown ?? 0);
+  if (errors.length > 0) {
+    const lines = errors.map(({ key, error }) => [make("code", { class: "data", text: words(key) }), " ", data(error)]);
+    found.push(make("div", { class: "trouble" }, make("h3", {}, data(strategy.id), `: ${keys(Math.max(lost, errors.length))} not warmed`), items(lines, lost)));
+  }
+  if (list(strategy.not_found).length > 0) found.push(trouble(`${words(strategy.id)}: no row for`, strategy.not_found, strategy.not_found.length));
+  found.push(...list(strategy.warnings).map((text) => make("div", { class: "trouble" }, head(), make("p", { class: "warn data", text }))));
+  return found;
+}
+
+function trouble(title, texts, total) {
+  return make("div", { class: "trouble" }, make("h3", { class: "data", text: title }), items(texts.map((text) => [make("code", { class: "data", text: words(text) })]), total));
+}
+
+function items(lines, total) {
+  const rest = total - lines.length;
+  return make("ul", {}, ...lines.map((line) => make("li", {}, ...line)), rest > 0 ? make("li", { class: "quiet", text: `and ${count(rest)} more` }) : null);
+}
+
+// ---------------------------------------------------------------------------------- live runs
+
+/** The runs that are shown with bars, by id. */
+const cards = new Map();
+
+function follow(run) {
+  const card = new Card(run);
+  for (const [ended, other] of cards) if (other.ended) drop(ended);
+  cards.set(run.run_id, card);
+  byId("running").append(card.root);
+  card.listen();
+  showRunning();
+  return card;
+}
+
+function drop(id) {
+  cards.get(id)?.close();
+  cards.get(id)?.root.remove();
+  cards.delete(id);
+  showRunning();
+}
+
+function showRunning() {
+  note("running", cards.size === 0 ? "Nothing is running." : "");
+  const running = [...cards.values()].filter((card) => !card.ended).length;
+  document.title = running > 0 ? "running: shopwarm" : "shopwarm";
+}
+
+/** One run: its head, and a bar for each strategy. */
+class Card {
+  constructor(run) {
+    this.id = run.run_id;
+    this.ended = false;
+    this.bars = new Map();
+    this.stop = make("button", { type: "button", text: "Stop" });
+    this.stop.dataset.key = `stop ${this.id}`;
+    this.stop.addEventListener("click", () => act(this.stop, "Stop", () => this.cancel()));
+    this.state = make("span", {}, mark("running"));
+    this.head = make("h3", { class: "data" });
+    this.facts = make("p", { class: "quiet" });
+    this.counts = make("p", { class: "counts" });
+    this.list = make("ul", { class: "bars", "aria-label": "Strategies of this run" });
+    this.root = make("article", { class: "run", "aria-label": `Run ${words(run.command)}` },
+      make("div", { class: "line" }, make("div", {}, this.head, this.facts), this.state, this.stop), this.counts, this.list);
+    this.root.dataset.run = this.id;
+    this.hear(run);
+  }
+
+  /** What the list of runs, or its report, says of it. */
+  hear(run) {
+    const written = JSON.stringify([run.command, run.trigger, run.job, run.host, run.started_at]);
+    if (this.written !== written) {
+      this.written = written;
+      this.head.textContent = words(run.command);
+      const started = Date.parse(run.started_at ?? "");
+      this.facts.replaceChildren(
+        ...(run.trigger ? ["started by ", data(origin(run)), " on ", data(run.host), ", "] : []),
+        ...(Number.isNaN(started) ? [] : ["for ", ago(run.started_at, (then) => distance(Math.max(0, now() - then))), ", "]),
+        "run ", make("code", { class: "data", text: this.id }));
+    }
+    if (this.bars.size === 0 && isNumber(run.total)) this.showCounts(run);
+  }
+
+  showCounts(counts) {
+    const { total = 0, warmed = 0, skipped = 0, failed = 0, unknown = 0, strategies, done } = counts;
+    const looked = planned(counts);
+    const said = [
+      strategies ? `${count(done)} of ${manyStrategies(strategies)}` : "",
+      keys(total),
+      looked > 0 ? `${count(looked)} would be written` : `${count(warmed)} warmed`,
+      skipped > 0 ? `${count(skipped)} skipped` : "",
+    ];
+    const wrong = [failed > 0 ? `${count(failed)} failed` : "", unknown > 0 ? `${count(unknown)} unknown` : ""].filter(Boolean).join(", ");
+    this.counts.replaceChildren(said.filter(Boolean).join(", "), wrong ? ", " : "", make("span", { class: "bad", text: wrong }));
+  }
+
+  /** Reads the run's events, from the first; begins again where the stream breaks. */
+  async listen() {
+    const streams = [...cards.values()].filter((card) => card.reading).length;
+    if (this.reading || this.ended || document.hidden || streams >= STREAMS) return;
+    this.reading = new AbortController();
+    const { signal } = this.reading;
+    for (let failures = 0; !this.ended && !signal.aborted && failures < 6; failures += 1) {
+      try {
+        const response = await request(`admin/runs/${part(this.id)}/events`, { signal, headers: { Accept: "text/event-stream" } });
+        for await (const event of events(response.body)) {
+          failures = 0;
+          this.take(event);
+        }
+      } catch (error) {
+        if (signal.aborted) break;
+        // A run on another server has no events here; the list of runs still tells of it.
+        if (error instanceof Refusal && error.status >= 400 && error.status < 500) {
+          this.lost();
+          break;
+        }
+      }
+      if (!this.ended) await pause(Math.min(1000 * 2 ** failures, 10_000));
+    }
+    if (this.reading?.signal === signal) this.reading = undefined;
+  }
+
+  close() {
+    this.reading?.abort();
+    this.reading = undefined;
+  }
+
+  take(event) {
+    switch (event.event) {
+      case "waiting":
+        this.counts.replaceChildren("Waits for another run. ", ...told(event.holder ?? {}));
+        break;
+      case "run_started":
+        for (const id of list(event.strategies)) this.bar(id);
+        break;
+      case "strategy_started":
+        this.bar(event.id).begin(event.expected);
+        break;
+      case "progress":
+        this.bar(event.id).progress(event);
+        break;
+      case "strategy_finished":
+        if (event.report) this.bar(event.report.id).finish(event.report);
+        break;
+      case "stopping":
+        this.showStopping();
+        break;
+      case "run_finished":
+        this.finish(event.outcome);
+        return;
+    }
+    if (this.bars.size > 0) this.sum();
+  }
+
+  bar(id) {
+    if (!this.bars.has(id)) {
+      const bar = new Bar(id);
+      this.bars.set(id, bar);
+      this.list.append(bar.root);
+    }
+    return this.bars.get(id);
+  }
+
+  sum() {
+    const sums = { total: 0, warmed: 0, skipped: 0, failed: 0, unknown: 0, strategies: this.bars.size, done: 0 };
+    for (const { counts, ended } of this.bars.values()) {
+      for (const name of ["total", "warmed", "skipped", "failed", "unknown"]) sums[name] += counts[name] ?? 0;
+      sums.done += ended ? 1 : 0;
+    }
+    this.showCounts(sums);
+  }
+
+  showStopping() {
+    if (this.ended) return;
+    this.state.replaceChildren(mark("stopping"));
+    this.stop.hidden = true;
+  }
+
+  async cancel() {
+    await request(`admin/runs/${part(this.id)}`, { method: "DELETE" });
+    this.showStopping();
+    say("Stopping: what is in flight is finished first.");
+  }
+
+  /** It has ended; its report has the last word. */
+  async finish(outcome) {
+    if (this.ended) return;
+    this.ended = true;
+    this.close();
+    showRunning();
+    const { report } = await ask(`admin/runs/${part(this.id)}`).catch(() => ({}));
+    const ending = report?.outcome ?? outcome;
+    for (const strategy of list(report?.strategies)) this.bar(strategy.id).finish(strategy);
+    for (const bar of this.bars.values()) if (!bar.ended) bar.finish({ ...bar.counts, status: "cancelled" });
+    if (report) this.hear(report);
+    this.sum();
+    this.state.replaceChildren(mark(ending ?? "ended"));
+    this.state.dataset.outcome = words(ending);
+    if (isNumber(report?.elapsed_ms)) {
+      this.facts.querySelector("time")?.replaceWith(took(report.elapsed_ms));
+      this.written = "ended";
+    }
+    this.stop.hidden = true;
+    this.stop.before(
+      make("button", { type: "button", text: "Report", on: { click: () => { location.hash = `run/${part(this.id)}`; } } }),
+      make("button", { type: "button", text: "Close", "aria-label": "Close this run", on: { click: () => drop(this.id) } }));
+    say(`Run ${this.head.textContent} has ended: ${(OUTCOMES[ending] ?? [words(ending)])[0]}. ${this.counts.textContent}.`);
+    await Promise.all([loadRuns(), loadStrategies()]);
+  }
+
+  /** The list of runs does not have it among the running ones. */
+  async lost() {
+    if (this.asked) return;
+    this.asked = true;
+    const { status, report } = await ask(`admin/runs/${part(this.id)}`).catch((error) => ({ status: error.status === 404 ? "gone" : "" }));
+    this.asked = false;
+    if (status === "finished") this.finish(report?.outcome);
+    if (status === "gone" && !this.reading) drop(this.id);
+  }
+}
+
+/** One strategy of a live run. */
+class Bar {
+  constructor(id) {
+    this.counts = {};
+    this.ended = false;
+    this.done = make("i");
+    this.lost = make("i", { class: "lost" });
+    this.track = make("div", { class: "bar", role: "progressbar", "aria-label": words(id), "aria-valuemin": 0, "aria-valuetext": "waiting" }, this.done, this.lost);
+    this.keys = make("span", { class: "number keys" });
+    this.pace = make("span", { class: "number quiet pace" });
+    this.state = make("span", { class: "state" }, mark("waiting"));
+    this.why = make("span", { class: "why data" });
+    this.root = make("li", {}, data(id), this.track, this.keys, this.pace, this.state, this.why);
+    this.root.dataset.strategy = words(id);
+  }
+
+  begin(expected) {
+    if (this.ended) return;
+    this.expected = isNumber(expected) ? expected : undefined;
+    this.state.replaceChildren(mark("running"));
+    this.show();
+  }
+
+  progress(counts) {
+    if (this.ended) return;
+    this.counts = counts;
+    this.show();
+  }
+
+  finish(report) {
+    if (["waiting", "running"].includes(report.status)) return;
+    this.counts = report;
+    this.ended = true;
+    this.state.replaceChildren(mark(report.status));
+    this.track.className = `bar ${report.status}`;
+    this.why.textContent = report.error ?? "";
+    this.show();
+  }
+
+  show() {
+    const { total = 0, failed = 0, unknown = 0, elapsed_ms: ms } = this.counts;
+    // The expected number is an estimate, and may be too low; what was found is the truth.
+    const complete = this.ended && this.counts.status === "completed";
+    const whole = complete ? total : Math.max(this.expected ?? 0, total);
+    const measured = this.ended || this.expected !== undefined;
+    const share = (n) => (whole > 0 ? `${(100 * n) / whole}%` : "0");
+    const wrong = failed + unknown;
+    this.track.classList.toggle("unmeasured", !measured);
+    this.done.style.width = measured ? (complete && whole === 0 ? "100%" : share(total - wrong)) : "";
+    this.lost.style.width = measured ? share(wrong) : "0";
+    this.keys.textContent = !this.ended && this.expected > 0 ? `${count(total)} / ${count(Math.max(this.expected, total))}` : keys(total);
+    const pace = this.ended ? (ms > 0 ? (total * 1000) / ms : undefined) : this.counts.keys_per_second;
+    this.pace.textContent = isNumber(pace) && total > 0 ? `${count(pace)} keys/s` : "";
+    if (!this.ended || this.counts.failed > 0 || this.counts.unknown > 0) this.tellWrong(failed, unknown);
+    if (measured) {
+      this.track.setAttribute("aria-valuemax", Math.max(whole, 1));
+      this.track.setAttribute("aria-valuenow", complete && whole === 0 ? 1 : total);
+    }
+    this.track.setAttribute("aria-valuetext", `${this.state.textContent}, ${this.keys.textContent}`);
+  }
+
+  tellWrong(failed, unknown) {
+    if (this.counts.error) return;
+    this.why.textContent = [failed > 0 ? `${count(failed)} failed` : "", unknown > 0 ? `${count(unknown)} unknown` : ""].filter(Boolean).join(", ");
+  }
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The events of a server-sent stream. The browser's own reader of them cannot send the token. */
+async function* events(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  let lines = [];
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const pieces = (rest + value).split(/\r\n|\n|\r(?!$)/);
+    rest = pieces.pop();
+    for (const line of pieces) {
+      if (line !== "") {
+        lines.push(line);
+        continue;
+      }
+      const event = parsed(lines);
+      lines = [];
+      if (event) yield event;
+    }
+  }
+}
+
+function parsed(lines) {
+  const fields = (name) => lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).replace(/^ /, ""));
+  const text = fields("data").join("\n");
+  if (!text) return undefined;
+  try {
+    return { event: fields("event").at(-1), ...JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
+
+// ---------------------------------------------------------------------------------- the token
+
+function lock() {
+  if (locked) return;
+  locked = true;
+  for (const card of cards.values()) card.close();
+  for (const id of [...cards.keys()]) drop(id);
+  for (const section of ["strategies", "schedule", "past"]) {
+    wipe(section);
+    note(section, "Loading.");
+  }
+  document.body.classList.add("locked");
+  byId("warm-all").disabled = true;
+  byId("token-error").textContent = token ? "The token that was used is not accepted any more." : "";
+  setToken("");
+  showRunning();
+  byId("token").hidden = false;
+  byId("token-field").focus();
+}
+
+function setToken(value) {
+  token = value;
+  if (value) sessionStorage.setItem(TOKEN, value);
+  else sessionStorage.removeItem(TOKEN);
+  byId("forget").hidden = !value;
+}
+
+async function unlock(event) {
+  event.preventDefault();
+  const field = byId("token-field");
+  const [submit] = byId("token").querySelectorAll("button");
+  const tried = field.value.trim();
+  byId("token-error").textContent = "";
+  if (!tried) return;
+  submit.disabled = true;
+  try {
+    await request("admin/strategies", { headers: { Authorization: `Bearer ${tried}` } });
+    locked = false;
+    field.value = "";
+    setToken(tried);
+    byId("token").hidden = true;
+    document.body.classList.remove("locked");
+    say("The token is accepted.");
+    await loadAll();
+    byId("warm-all").focus();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const wrong = error.status === 401 ? ["This token is not accepted."] : explain(error);
+    byId("token-error").replaceChildren(...wrong);
+    field.select();
+  } finally {
+    submit.disabled = false;
+  }
+}
+
+// ---------------------------------------------------------------------------------- the head
+
+/** Whether the server is there and ready. */
+async function loadState() {
+  const state = byId("state");
+  const show = (tone, ...text) => {
+    const written = text.map((piece) => piece.textContent ?? piece).join("");
+    if (state.textContent !== written) state.replaceChildren(make("span", { class: `mark ${tone}` }, text[0]), ...text.slice(1));
+  };
+  try {
+    const response = await fetch("readyz", { cache: "no-store", credentials: "omit" });
+    setClock(response.headers.get("Date"));
+    const said = (await response.text()).trim();
+    if (response.ok) show("good", "ready");
+    else show("warn", "not ready", ...(said ? [": ", data(reason(said))] : []));
+    return true;
+  } catch {
+    show("bad", "no answer", " from the server; this page tries again by itself");
+    return false;
+  }
+}
+
+/** Why it is not ready, whichever way it is said. */
+function reason(said) {
+  try {
+    const problem = JSON.parse(said);
+    return words(problem.detail ?? problem.title ?? said);
+  } catch {
+    return said.replace(/^not ready:?\s*/i, "") || said;
+  }
+}
+
+async function loadVersion() {
+  const described = await fetch("openapi.json", { credentials: "omit" }).then((response) => response.json()).catch(() => undefined);
+  const version = described?.info?.version;
+  byId("version").textContent = version ? `version ${version}` : "";
+}
+
+// ---------------------------------------------------------------------------------- all of it
+
+const loadStrategies = () => load("strategies", "admin/strategies", showStrategies);
+const loadSchedule = () => load("schedule", "admin/schedule", showSchedule);
+
+/** Asks one thing first: where the token is wrong, that is one wrong try and not three. */
+async function loadAll() {
+  await loadStrategies();
+  if (!locked) await Promise.all([loadSchedule(), loadRuns()]);
+  showRunning();
+}
+
+/** Does something again and again while anyone looks. */
+function every(ms, doing) {
+  let timer;
+  let busy = false;
+  const round = async () => {
+    clearTimeout(timer);
+    if (busy || document.hidden) return;
+    busy = true;
+    await doing().finally(() => {
+      busy = false;
+    });
+    timer = setTimeout(round, ms);
+  };
+  document.addEventListener("visibilitychange", round);
+  timer = setTimeout(round, ms);
+}
+
+function route() {
+  const id = /^#run\/(.+)$/.exec(location.hash)?.[1];
+  if (id && !locked) showReport(decodeURIComponent(id));
+  else if (byId("report").open) byId("report").close();
+}
+
+function confirmAll() {
+  const contexts = new Set(strategies.map((strategy) => strategy.context)).size;
+  byId("confirm-what").textContent = `${manyStrategies(strategies.length)} in ${plural(contexts, "context", "contexts")}, by priority.`;
+  byId("confirm-form").reset();
+  byId("confirm").showModal();
+}
+
+function startAll(event) {
+  event.preventDefault();
+  const chosen = new FormData(byId("confirm-form"));
+  const body = { mode: chosen.get("mode"), dry_run: chosen.has("dry_run") };
+  byId("confirm").close();
+  const what = body.dry_run ? "Dry run of the whole shop" : "Warm the whole shop";
+  act(byId("warm-all"), what, () => start(what, "admin/warmup/all?wait=false", body));
+}
+
+byId("warm-all").addEventListener("click", confirmAll);
+byId("confirm-form").addEventListener("submit", startAll);
+byId("token").addEventListener("submit", unlock);
+byId("forget").addEventListener("click", () => {
+  setToken("");
+  loadAll();
+});
+for (const dialog of document.querySelectorAll("dialog")) {
+  dialog.querySelector("button[value=cancel]").addEventListener("click", () => dialog.close());
+  // A click beside it closes it.
+  dialog.addEventListener("click", (event) => {
+    if (event.target !== dialog) return;
+    const { left, right, top, bottom } = dialog.getBoundingClientRect();
+    if (event.clientX < left || event.clientX > right || event.clientY < top || event.clientY > bottom) dialog.close();
+  });
+}
+byId("report").addEventListener("close", () => {
+  if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+});
+window.addEventListener("hashchange", route);
+document.addEventListener("visibilitychange", () => {
+  // A tab that nobody looks at holds no connection; what it missed is told when it comes back.
+  for (const card of cards.values()) document.hidden ? card.close() : card.listen();
+});
+
+setInterval(() => {
+  if (!document.hidden) for (const time of document.querySelectorAll("time")) time.tell?.();
+}, 1000);
+every(RUNS_EVERY, async () => {
+  const there = await loadState();
+  if (!there || locked) return;
+  await loadRuns();
+  for (const card of cards.values()) card.listen();
+});
+every(REST_EVERY, async () => {
+  if (!locked) await Promise.all([loadStrategies(), loadSchedule()]);
+});
+
+setToken(token);
+loadState();
+loadVersion();
+loadAll().then(route);
