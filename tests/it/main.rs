@@ -1,3 +1,4 @@
+mod browser;
 mod definitions;
 mod deploy;
 mod doctor;
@@ -12,6 +13,7 @@ mod looking;
 mod metrics;
 mod music;
 mod output;
+mod page;
 mod proxy;
 mod schedule;
 mod servers;

@@ -23,7 +23,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
-use process::{bounded, find, succeed, temp_dir, words};
+pub use process::{PATIENCE, find, supervise, temp_dir};
+use process::{bounded, succeed, words};
 pub use server::Server;
 use server::{Address, Kind, shared};
 

@@ -337,8 +337,8 @@ function cell(kind, content, label) {
 let strategies = [];
 
 function showStrategies(answer) {
-  strategies = list(answer.strategies).filter((strategy) => strategy.enabled !== false);
-  byId("warm-all").disabled = strategies.length === 0;
+  strategies = list(answer.strategies);
+  byId("warm-all").disabled = !strategies.some(isEnabled);
   if (strategies.length === 0) note("strategies", "No strategies. Give definitions with --contexts, or contexts in shopwarm.toml.");
   draw("strategies", strategies, () => {
     if (strategies.length === 0) return [];
@@ -347,6 +347,8 @@ function showStrategies(answer) {
     return table("Strategies by context", headings, [...contexts].map(([context, of]) => contextRows(context, of)));
   });
 }
+
+const isEnabled = (strategy) => strategy.enabled !== false;
 
 function byContext(all) {
   const groups = new Map();
@@ -357,7 +359,8 @@ function byContext(all) {
 function contextRows(context, of) {
   const warm = button(`Warm ${context}`, `context ${context}`, () => start(`Warm ${context}`, `admin/warmup/${part(context)}?wait=false`));
   const head = make("tr", { role: "row", class: "group" },
-    make("th", { role: "rowheader", scope: "rowgroup", colspan: 5, class: "data", text: words(context) }), cell("action", warm));
+    make("th", { role: "rowheader", scope: "rowgroup", colspan: 5, class: "data", text: words(context) }),
+    cell("action", of.some(isEnabled) ? warm : ""));
   return make("tbody", { role: "rowgroup", class: "group" }, head, ...of.map(strategyRow));
 }
 
@@ -374,7 +377,7 @@ function strategyRow(strategy) {
     cell("number", span(ttl), "TTL"),
     cell("tags", list(tags).length > 0 ? list(tags).map((tag) => make("span", { class: "tag data", text: words(tag) })) : "", "tags"),
     cell("when", last ? [ago(last.at), make("span", { class: "about quiet", text: keys(last.keys) })] : make("span", { class: "quiet", text: "never" }), "last complete"),
-    cell("action", warm));
+    cell("action", isEnabled(strategy) ? warm : make("span", { class: "quiet", text: "excluded" })));
 }
 
 function button(text, key, doing) {
@@ -400,15 +403,15 @@ function showSchedule(answer) {
   const jobs = list(answer.jobs);
   byId("zone").textContent = answer.timezone ? `times in ${answer.timezone}` : "";
   if (jobs.length === 0) note("schedule", "Nothing is scheduled. Jobs stand in shopwarm.toml under [schedule.NAME].");
-  draw("schedule", [answer.timezone, jobs], () => jobs.map(jobSheet));
+  draw("schedule", [answer.timezone, jobs], () => jobs.map((job) => jobSheet(job, answer.timezone)));
 }
 
-function jobSheet(job) {
+function jobSheet(job, zone) {
   const run = button("Run now", `job ${job.name}`, () => start(`Job ${job.name}`, `admin/schedule/${part(job.name)}/run?wait=false`));
   run.setAttribute("aria-label", `Run ${job.name} now`);
   const what = list(job.warmup).join(", ") === "all" ? "the whole shop" : list(job.warmup).join(", ");
   const next = list(job.next);
-  const facts = [`cron ${words(job.cron)}`, isNumber(job.concurrency) ? `concurrency ${count(job.concurrency)}` : "", job.overlap === "queue" ? "waits for a run that is on" : ""];
+  const facts = [job.timezone && job.timezone !== zone ? `times in ${job.timezone}` : "", `cron ${words(job.cron)}`, isNumber(job.concurrency) ? `concurrency ${count(job.concurrency)}` : "", job.overlap === "queue" ? "waits for a run that is on" : ""];
   return make("article", { class: "job" },
     make("div", { class: "line" }, make("h3", { class: "data", text: words(job.name) }), run),
     make("p", {}, "Warms ", data(what)),
@@ -460,7 +463,7 @@ function pastRow(run) {
   const wrong = (n, label) => cell(n > 0 ? "number bad" : "number dim zero", count(n), label);
   const row = make("tr", { role: "row", class: "opens" },
     cell("first", mark(run.status)),
-    cell("whole command", open),
+    cell("whole command", run.error ? [open, make("span", { class: "about bad" }, prose(run.error))] : open),
     cell("dim minor", data(origin(run)), "by"),
     cell("dim minor", data(run.host), "on"),
     cell("when last", [ago(run.started_at), make("span", { class: "quiet exact", text: moment(run.started_at) })]),
@@ -507,7 +510,8 @@ function reportOf(report) {
   ];
   const strategies = list(report.strategies);
   const content = [make("dl", { class: "facts" }, ...facts.map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", {}, ...[value].flat()))))];
-  if (strategies.length === 0) content.push(make("p", { class: "quiet", text: "No strategy ran." }));
+  if (report.error) content.push(make("p", { class: "bad trouble" }, prose(report.error)));
+  if (strategies.length === 0) content.push(make("p", { class: "quiet trouble", text: "No strategy ran." }));
   else content.push(reportTable(strategies));
   content.push(...list(report.warnings).map((text) => make("p", { class: "warn data trouble", text })));
   if (report.unmatched_total > 0) content.push(trouble(`${keys(report.unmatched_total)} of no strategy`, list(report.unmatched), report.unmatched_total));
@@ -608,15 +612,17 @@ class Card {
 
   /** What the list of runs, or its report, says of it. */
   hear(run) {
-    const written = JSON.stringify([run.command, run.trigger, run.job, run.host, run.started_at]);
+    const { command, trigger, job, host, started_at: started } = run;
+    const ended = this.ended ? run.elapsed_ms : undefined;
+    const written = JSON.stringify([command, trigger, job, host, started, ended]);
     if (this.written !== written) {
       this.written = written;
-      this.head.textContent = words(run.command);
-      const started = Date.parse(run.started_at ?? "");
+      this.head.textContent = inert(words(command));
+      const since = ago(started, (then) => distance(Math.max(0, now() - then)));
       this.facts.replaceChildren(
-        ...(run.trigger ? ["started by ", data(origin(run)), " on ", data(run.host), ", "] : []),
-        ...(Number.isNaN(started) ? [] : ["for ", ago(run.started_at, (then) => distance(Math.max(0, now() - then))), ", "]),
-        "run ", make("code", { class: "data", text: this.id }));
+        ...(trigger ? ["started by ", data(origin(run)), " on ", data(host), ", "] : []),
+        ...(ended === undefined ? ["for ", since] : ["took ", took(ended)]),
+        ", run ", make("code", { class: "data", text: this.id }));
     }
     if (this.bars.size === 0 && isNumber(run.total)) this.showCounts(run);
   }
@@ -637,10 +643,10 @@ class Card {
   /** Reads the run's events, from the first; begins again where the stream breaks. */
   async listen() {
     const streams = [...cards.values()].filter((card) => card.reading).length;
-    if (this.reading || this.ended || document.hidden || streams >= STREAMS) return;
+    if (this.reading || this.ended || this.elsewhere || document.hidden || streams >= STREAMS) return;
     this.reading = new AbortController();
     const { signal } = this.reading;
-    for (let failures = 0; !this.ended && !signal.aborted && failures < 6; failures += 1) {
+    for (let failures = 0; !this.ended && !this.elsewhere && !signal.aborted && failures < 6; failures += 1) {
       try {
         const response = await request(`admin/runs/${part(this.id)}/events`, { signal, headers: { Accept: "text/event-stream" } });
         for await (const event of events(response.body)) {
@@ -649,13 +655,12 @@ class Card {
         }
       } catch (error) {
         if (signal.aborted) break;
-        // A run on another server has no events here; the list of runs still tells of it.
         if (error instanceof Refusal && error.status >= 400 && error.status < 500) {
           this.lost();
           break;
         }
       }
-      if (!this.ended) await pause(Math.min(1000 * 2 ** failures, 10_000));
+      if (!this.ended && !this.elsewhere) await pause(Math.min(1000 * 2 ** failures, 10_000));
     }
     if (this.reading?.signal === signal) this.reading = undefined;
   }
@@ -686,7 +691,9 @@ class Card {
         this.showStopping();
         break;
       case "run_finished":
-        this.finish(event.outcome);
+        // Of a run on another server only its end is told; until then the list of runs tells of it.
+        if (event.outcome) this.finish(event.outcome);
+        else this.elsewhere = true;
         return;
     }
     if (this.bars.size > 0) this.sum();
@@ -735,11 +742,8 @@ class Card {
     if (report) this.hear(report);
     this.sum();
     this.state.replaceChildren(mark(ending ?? "ended"));
-    this.state.dataset.outcome = words(ending);
-    if (isNumber(report?.elapsed_ms)) {
-      this.facts.querySelector("time")?.replaceWith(took(report.elapsed_ms));
-      this.written = "ended";
-    }
+    this.root.dataset.outcome = words(ending);
+    if (report?.error) this.counts.append(make("span", { class: "bad about" }, prose(report.error)));
     this.stop.hidden = true;
     this.stop.before(
       make("button", { type: "button", text: "Report", on: { click: () => { location.hash = `run/${part(this.id)}`; } } }),
@@ -794,7 +798,7 @@ class Bar {
     this.ended = true;
     this.state.replaceChildren(mark(report.status));
     this.track.className = `bar ${report.status}`;
-    this.why.textContent = report.error ?? "";
+    this.why.replaceChildren(...(report.error ? [prose(report.error)] : []));
     this.show();
   }
 
@@ -990,8 +994,9 @@ function route() {
 }
 
 function confirmAll() {
-  const contexts = new Set(strategies.map((strategy) => strategy.context)).size;
-  byId("confirm-what").textContent = `${manyStrategies(strategies.length)} in ${plural(contexts, "context", "contexts")}, by priority.`;
+  const enabled = strategies.filter(isEnabled);
+  const contexts = new Set(enabled.map((strategy) => strategy.context)).size;
+  byId("confirm-what").textContent = `${manyStrategies(enabled.length)} in ${plural(contexts, "context", "contexts")}, by priority.`;
   byId("confirm-form").reset();
   byId("confirm").showModal();
 }

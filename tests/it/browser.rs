@@ -1,0 +1,291 @@
+//! A real browser, driven through its driver's own protocol (W3C WebDriver: JSON over HTTP).
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::servers::{PATIENCE, find, supervise, temp_dir};
+
+/// Chromium without a window, with a profile of its own. Dropping it ends it and its driver.
+pub struct Browser {
+    driver: Child,
+    port: u16,
+    session: String,
+    process: u64,
+    dir: TempDir,
+}
+
+/// The answer to an HTTP request.
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Browser {
+    pub fn open() -> Browser {
+        let dir = temp_dir();
+        supervise(std::process::id(), dir.path());
+        let home = dir.path().join("browser");
+        fs::create_dir(&home).expect("a folder");
+        let driver = launch(&dir);
+        let mut browser = Browser {
+            driver,
+            port: 0,
+            session: String::new(),
+            process: 0,
+            dir,
+        };
+        browser.port = until("the driver's port", || browser.announced());
+        browser.begin(&home);
+        browser
+    }
+
+    /// The port that the driver says it took.
+    fn announced(&self) -> Option<u16> {
+        let log = fs::read_to_string(self.dir.path().join("log")).ok()?;
+        let (_, after) = log.split_once("successfully on port ")?;
+        let (port, _) = after.split_once('.')?;
+        port.parse().ok()
+    }
+
+    fn begin(&mut self, home: &PathBuf) {
+        let profile = format!("--user-data-dir={}", home.join("profile").display());
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--window-size=1400,900",
+            &profile,
+        ];
+        let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "browserName": "chrome",
+            "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
+            "goog:chromeOptions": { "binary": find("chromium"), "args": arguments },
+        } } });
+        let session = self.call("POST", "/session", Some(wanted));
+        self.session = text(&session["sessionId"]);
+        self.process = session["capabilities"]["goog:processID"]
+            .as_u64()
+            .expect("the browser's process");
+        // The browser, too, ends when the test has gone.
+        fs::write(home.join("pid"), self.process.to_string()).expect("a file");
+        supervise(std::process::id(), home);
+    }
+
+    /// A call of the driver; panics with what it complains of.
+    #[track_caller]
+    fn call(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+        let answer = http(self.port, method, path, &[], body).expect("the driver answers");
+        assert_eq!(answer.status, 200, "{method} {path}: {:#}", answer.body);
+        answer.body["value"].clone()
+    }
+
+    #[track_caller]
+    fn post(&self, path: &str, body: Value) -> Value {
+        let path = format!("/session/{}{path}", self.session);
+        self.call("POST", &path, Some(body))
+    }
+
+    #[track_caller]
+    pub fn go(&self, url: &str) {
+        self.post("/url", json!({ "url": url }));
+    }
+
+    /// What a function's body returns, run in the page.
+    #[track_caller]
+    pub fn script(&self, script: &str, arguments: Value) -> Value {
+        self.post(
+            "/execute/sync",
+            json!({ "script": script, "args": arguments }),
+        )
+    }
+
+    /// The visible text of every element that the selector finds.
+    #[track_caller]
+    pub fn texts(&self, selector: &str) -> Vec<String> {
+        // Of what is not shown, `innerText` is all that it holds.
+        let script = "return [...document.querySelectorAll(arguments[0])]
+            .map((found) => found.checkVisibility() ? found.innerText : '')";
+        let found = self.script(script, json!([selector]));
+        found.as_array().expect("a list").iter().map(text).collect()
+    }
+
+    /// The visible text of the first such element, as soon as there is one.
+    #[track_caller]
+    pub fn text(&self, selector: &str) -> String {
+        until(selector, || self.texts(selector).into_iter().next())
+    }
+
+    /// Waits until the first such element has a text that says this.
+    #[track_caller]
+    pub fn sees(&self, selector: &str, words: &str) -> String {
+        let what = format!("{words:?} in {selector}");
+        until(&what, || {
+            let found = self.texts(selector).into_iter().next();
+            found.filter(|found| found.contains(words))
+        })
+    }
+
+    /// Clicks as a person does: it must be there, in view, and not behind something else.
+    #[track_caller]
+    pub fn click(&self, selector: &str) {
+        let element = self.element(selector);
+        self.post(&format!("/element/{element}/click"), json!({}));
+    }
+
+    #[track_caller]
+    pub fn write(&self, selector: &str, text: &str) {
+        let element = self.element(selector);
+        self.post(&format!("/element/{element}/clear"), json!({}));
+        self.post(
+            &format!("/element/{element}/value"),
+            json!({ "text": text }),
+        );
+    }
+
+    #[track_caller]
+    fn element(&self, selector: &str) -> String {
+        self.text(selector);
+        let found = self.post(
+            "/element",
+            json!({ "using": "css selector", "value": selector }),
+        );
+        let (_, id) = found
+            .as_object()
+            .and_then(|found| found.iter().next())
+            .expect("a reference");
+        text(id)
+    }
+
+    /// What the page complained of since it was last asked.
+    pub fn complaints(&self) -> Vec<String> {
+        let log = self.post("/se/log", json!({ "type": "browser" }));
+        let lines = log.as_array().expect("a list").iter();
+        lines
+            .filter(|line| ["SEVERE", "WARNING"].contains(&line["level"].as_str().unwrap_or("")))
+            .map(|line| text(&line["message"]))
+            .collect()
+    }
+
+    /// The addresses that were asked for since this was last asked.
+    pub fn requests(&self) -> Vec<String> {
+        let log = self.post("/se/log", json!({ "type": "performance" }));
+        let lines = log.as_array().expect("a list").iter();
+        let events = lines.map(|line| serde_json::from_str::<Value>(&text(&line["message"])));
+        events
+            .map(|event| event.expect("JSON")["message"].take())
+            .filter(|event| {
+                let asked = ["Network.requestWillBeSent", "Network.webSocketCreated"];
+                asked.contains(&event["method"].as_str().unwrap_or(""))
+            })
+            .map(|event| {
+                let of = &event["params"];
+                let url = of["request"]["url"].as_str().or(of["url"].as_str());
+                url.expect("an address").to_owned()
+            })
+            .collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if !self.session.is_empty() {
+            let path = format!("/session/{}", self.session);
+            let _ = http(self.port, "DELETE", &path, &[], None);
+        }
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+        self.end_browser();
+    }
+}
+
+impl Browser {
+    /// Ends the browser where its session did not. A number alone could be another's by now.
+    fn end_browser(&self) {
+        let works_in = fs::read_link(format!("/proc/{}/cwd", self.process));
+        if works_in.is_ok_and(|place| place.starts_with(self.dir.path())) {
+            let mut kill = Command::new("kill");
+            kill.args(["-s", "KILL", &self.process.to_string()]);
+            let _ = kill.stderr(Stdio::null()).status();
+        }
+    }
+}
+
+/// The driver, on a port that it chooses and tells in its log.
+fn launch(dir: &TempDir) -> Child {
+    let log = File::create(dir.path().join("log")).expect("a file");
+    // The shell writes its number down before it becomes the driver.
+    Command::new("sh")
+        .args(["-c", "echo $$ >../pid && exec \"$@\"", "sh"])
+        .arg(find("chromedriver"))
+        .arg("--port=0")
+        .current_dir(dir.path().join("browser"))
+        .env("HOME", dir.path())
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a file"))
+        .stderr(log)
+        .spawn()
+        .expect("the driver starts")
+}
+
+/// Waits for something to be there.
+#[track_caller]
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let asked = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(asked.elapsed() < PATIENCE, "still waiting for {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// One request to a server of this machine, JSON both ways.
+pub fn http(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<Value>,
+) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let body = body.map(|body| body.to_string()).unwrap_or_default();
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n");
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    if !body.is_empty() {
+        head += "Content-Type: application/json\r\n";
+    }
+    head += &format!(
+        "Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all((head + &body).as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(understood(&String::from_utf8_lossy(&answer)))
+}
+
+fn understood(answer: &str) -> Answer {
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    Answer {
+        status: status.expect("a status"),
+        body: serde_json::from_str(body).unwrap_or_else(|_| body.into()),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
