@@ -224,11 +224,10 @@ const part = encodeURIComponent;
 /** What went wrong, as sentences. */
 function explain(refusal) {
   const { problem = {} } = refusal;
-  const lines = [];
-  if (problem.title && problem.detail && problem.detail !== problem.title) lines.push(prose(problem.title), ": ");
-  lines.push(prose(refusal.message));
-  const holder = problem.holder;
-  if (holder && typeof holder === "object") lines.push(make("br"), ...told(holder));
+  const lines = [prose(refusal.message)];
+  const { holder } = problem;
+  // Most often the message has named it already.
+  if (holder?.run_id && !refusal.message.includes(holder.run_id)) lines.push(make("br"), ...told(holder));
   const known = list(problem.known);
   if (known.length > 0) lines.push(make("br"), "Known: ", data(known.join(", ")), ".");
   if (problem.hint) lines.push(make("br"), make("span", { class: "quiet" }, prose(problem.hint)));
@@ -266,7 +265,9 @@ const say = (text) => {
 
 /** Does what a button asks for; the button waits, and a refusal is shown in words. */
 async function act(button, what, doing) {
-  button.disabled = true;
+  // Not `disabled`, which would take the focus away.
+  if (button.ariaDisabled === "true") return;
+  button.ariaDisabled = "true";
   forgetNotice("action");
   try {
     await doing();
@@ -274,7 +275,7 @@ async function act(button, what, doing) {
     if (!(error instanceof Refusal)) throw error;
     if (error.status !== 401) notice("bad", "action", make("strong", { text: `${what}: not done.` }), make("br"), ...explain(error));
   } finally {
-    button.disabled = false;
+    button.ariaDisabled = null;
   }
 }
 
@@ -712,7 +713,7 @@ class Card {
     const sums = { total: 0, warmed: 0, skipped: 0, failed: 0, unknown: 0, strategies: this.bars.size, done: 0 };
     for (const { counts, ended } of this.bars.values()) {
       for (const name of ["total", "warmed", "skipped", "failed", "unknown"]) sums[name] += counts[name] ?? 0;
-      sums.done += ended ? 1 : 0;
+      sums.done += ended && counts.status !== "cancelled" ? 1 : 0;
     }
     this.showCounts(sums);
   }
@@ -720,7 +721,6 @@ class Card {
   showStopping() {
     if (this.ended) return;
     this.state.replaceChildren(mark("stopping"));
-    this.stop.hidden = true;
   }
 
   async cancel() {
@@ -744,10 +744,11 @@ class Card {
     this.state.replaceChildren(mark(ending ?? "ended"));
     this.root.dataset.outcome = words(ending);
     if (report?.error) this.counts.append(make("span", { class: "bad about" }, prose(report.error)));
-    this.stop.hidden = true;
-    this.stop.before(
-      make("button", { type: "button", text: "Report", on: { click: () => { location.hash = `run/${part(this.id)}`; } } }),
-      make("button", { type: "button", text: "Close", "aria-label": "Close this run", on: { click: () => drop(this.id) } }));
+    const open = make("button", { type: "button", text: "Report", on: { click: () => { location.hash = `run/${part(this.id)}`; } } });
+    const close = make("button", { type: "button", text: "Close", "aria-label": "Close this run", on: { click: () => drop(this.id) } });
+    const hadFocus = document.activeElement === this.stop;
+    this.stop.replaceWith(open, close);
+    if (hadFocus) open.focus({ preventScroll: true });
     say(`Run ${this.head.textContent} has ended: ${(OUTCOMES[ending] ?? [words(ending)])[0]}. ${this.counts.textContent}.`);
     await Promise.all([loadRuns(), loadStrategies()]);
   }
@@ -813,7 +814,8 @@ class Bar {
     this.track.classList.toggle("unmeasured", !measured);
     this.done.style.width = measured ? (complete && whole === 0 ? "100%" : share(total - wrong)) : "";
     this.lost.style.width = measured ? share(wrong) : "0";
-    this.keys.textContent = !this.ended && this.expected > 0 ? `${count(total)} / ${count(Math.max(this.expected, total))}` : keys(total);
+    const begun = total > 0 || !this.ended || complete;
+    this.keys.textContent = !begun ? "" : !this.ended && this.expected > 0 ? `${count(total)} / ${count(Math.max(this.expected, total))}` : keys(total);
     const pace = this.ended ? (ms > 0 ? (total * 1000) / ms : undefined) : this.counts.keys_per_second;
     this.pace.textContent = isNumber(pace) && total > 0 ? `${count(pace)} keys/s` : "";
     if (!this.ended || this.counts.failed > 0 || this.counts.unknown > 0) this.tellWrong(failed, unknown);
