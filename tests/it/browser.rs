@@ -1,7 +1,7 @@
 //! A real browser, driven through its driver's own protocol (W3C WebDriver: JSON over HTTP).
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -78,6 +78,9 @@ impl Browser {
         // The browser, too, ends when the test has gone.
         fs::write(home.join("pid"), self.process.to_string()).expect("a file");
         supervise(std::process::id(), home);
+        // What it opens by itself is not what the test asks for.
+        self.go("about:blank");
+        self.requests();
     }
 
     /// A call of the driver; panics with what it complains of.
@@ -272,18 +275,26 @@ pub fn http(
         body.len()
     );
     stream.write_all((head + &body).as_bytes())?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    Ok(understood(&String::from_utf8_lossy(&answer)))
+    answered(BufReader::new(stream))
 }
 
-fn understood(answer: &str) -> Answer {
-    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+/// Reads as much as the head says: the browser's driver does not hang up.
+fn answered(mut from: impl BufRead) -> std::io::Result<Answer> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") && from.read_line(&mut head)? > 0 {}
+    let head = head.to_ascii_lowercase();
+    let length = head
+        .split("content-length:")
+        .nth(1)
+        .and_then(|after| after.lines().next()?.trim().parse().ok());
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    Answer {
+    let mut body = vec![0; length.expect("a length")];
+    from.read_exact(&mut body)?;
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Ok(Answer {
         status: status.expect("a status"),
-        body: serde_json::from_str(body).unwrap_or_else(|_| body.into()),
-    }
+        body: serde_json::from_str(&body).unwrap_or_else(|_| body.into()),
+    })
 }
 
 fn text(value: &Value) -> String {
