@@ -15,6 +15,7 @@ mod music;
 mod output;
 mod page;
 mod proxy;
+mod runs;
 mod schedule;
 mod servers;
 mod shells;
