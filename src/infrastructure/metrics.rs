@@ -140,8 +140,8 @@ impl Metrics {
         }
     }
 
-    /// What earlier processes did, for what this one has not done: of each strategy its last complete run, and the last runs, newest
-    /// first.
+    /// What other processes did, as far as it is later: of each strategy its last complete run, and
+    /// the last runs, newest first.
     pub fn seed(&self, last: &BTreeMap<String, LastComplete>, runs: &[RunRecord]) {
         for (id, last) in last {
             if let (Some((context, name)), Some(at)) = (id.split_once('/'), unix_of(&last.at)) {
@@ -284,9 +284,9 @@ impl LastSuccess {
     }
 }
 
-/// Leaves a time that is known already.
+/// Leaves a later time that is known already.
 fn fill(gauge: &IntGauge, at: i64) {
-    if gauge.get() == 0 {
+    if gauge.get() < at {
         gauge.set(at);
     }
 }

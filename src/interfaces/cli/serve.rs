@@ -1,6 +1,7 @@
 //! `shopwarm serve`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -20,6 +21,9 @@ use crate::interfaces::log::{self, LogFormat};
 use crate::interfaces::output::Output;
 use crate::setup;
 use crate::setup::shop::{CurrentShop, Shop};
+
+/// Between two looks at what other processes did.
+const LEARN_EVERY: Duration = Duration::from_secs(60);
 
 /// `read` reads the configuration, at the start and when told to again.
 pub(super) async fn run(
@@ -62,6 +66,7 @@ pub(super) async fn run(
     if let Some(order) = at_start {
         tokio::spawn(clock::at_start(service.clone(), order));
     }
+    let learning = tokio::spawn(learn(service.clone(), shop.clone(), metrics.clone()));
     let reloading = reload_on_hup(read, &shop, &admin)?;
     tracing::info!("listening on http://{address}");
 
@@ -70,6 +75,7 @@ pub(super) async fn run(
         () = reloading => {}
     }
     keeping_time.abort();
+    learning.abort();
     tracing::info!("ending: waiting for the runs that go on");
     let finished = service.drain(grace).await;
     close.send_replace(true);
@@ -80,6 +86,18 @@ pub(super) async fn run(
         (false, _) => Exit::Terminated,
         (true, _) => Exit::Success,
     })
+}
+
+/// Strategies are counted from 0, and last successes are those of all processes on the cache, not of
+/// this one alone.
+async fn learn(service: Arc<Service>, shop: Arc<CurrentShop>, metrics: Arc<setup::Metrics>) {
+    loop {
+        metrics.declare(shop.get().definitions.iter().map(|d| &d.spec.id));
+        if let (Ok(last), Ok(runs)) = (service.last_complete().await, service.runs().await) {
+            metrics.seed(&last, &runs);
+        }
+        tokio::time::sleep(LEARN_EVERY).await;
+    }
 }
 
 /// What is to be warmed first, if anything.
