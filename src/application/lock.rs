@@ -61,7 +61,7 @@ pub struct Holder {
     /// RFC 3339, in UTC.
     pub since: String,
     /// Tells this claim from any other.
-    #[serde(rename = "token")]
+    #[serde(rename = "token", skip_serializing_if = "String::is_empty")]
     #[schema(ignore)]
     token: String,
 }
