@@ -19,6 +19,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -105,7 +106,7 @@ impl Admin {
     }
 
     fn router(self: Arc<Self>) -> Router {
-        let (router, api) = OpenApiRouter::with_openapi(Api::openapi())
+        let (router, mut api) = OpenApiRouter::with_openapi(Api::openapi())
             .routes(routes!(warmup::warm_all))
             .routes(routes!(warmup::warm_context))
             .routes(routes!(warmup::warm_strategy))
@@ -119,6 +120,7 @@ impl Admin {
             .routes(routes!(health::ready))
             .routes(routes!(health::metrics))
             .split_for_parts();
+        complete(&mut api);
         let api: Arc<str> = serde_json::to_string(&api).unwrap_or_default().into();
         let json = move || async move { asset("application/json", api.to_string()) };
         router
@@ -132,13 +134,46 @@ impl Admin {
                 "/page.js",
                 get(page!("text/javascript; charset=utf-8", "page.js")),
             )
-            .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing here"))
+            .fallback(async || Problem::nothing_here())
             .method_not_allowed_fallback(async || {
                 let detail = "this is not done with that method";
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
             })
             .layer(from_fn_with_state(Arc::clone(&self), guard::guard))
             .with_state(self)
+    }
+}
+
+/// Adds what holds for every operation: that it may be refused, and what each status means.
+fn complete(api: &mut utoipa::openapi::OpenApi) {
+    for item in api.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            let refused = || Problem::documented("Refused: token, host, or how often.").into();
+            responses.entry("4XX".to_owned()).or_insert_with(refused);
+            for (status, response) in responses {
+                if let RefOr::T(response) = response
+                    && response.description.is_empty()
+                {
+                    response.description = words(status).to_owned();
+                }
+            }
+        }
+    }
+}
+
+/// What a status says.
+fn words(status: &str) -> &'static str {
+    match status {
+        "4XX" => "The request cannot be done.",
+        "5XX" => "The server cannot do it now.",
+        _ => {
+            let status = StatusCode::from_bytes(status.as_bytes()).ok();
+            status
+                .and_then(|status| status.canonical_reason())
+                .unwrap_or("An answer")
+        }
     }
 }
 

@@ -1,14 +1,19 @@
 //! Answers that say no, in the form of RFC 9457.
 
 use axum::Json;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use crate::application::lock::Holder;
 use crate::application::run::Refused;
 use crate::domain::failure::{Failure, FailureKind};
+
+const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Why a request was not done, and what to do next.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -43,6 +48,18 @@ impl Problem {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// As an OpenAPI document describes it.
+    pub fn documented(description: &str) -> utoipa::openapi::Response {
+        let schema = utoipa::openapi::Ref::from_schema_name("Problem");
+        let content = utoipa::openapi::ContentBuilder::new().schema(Some(schema));
+        let response = utoipa::openapi::ResponseBuilder::new().description(description);
+        response.content(PROBLEM_JSON, content.build()).build()
+    }
+
+    pub fn nothing_here() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "there is nothing here")
     }
 
     /// A name that there is not.
@@ -101,10 +118,7 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         match status {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -115,5 +129,19 @@ impl IntoResponse for Problem {
             _ => {}
         }
         response
+    }
+}
+
+/// The names in a path. Bytes that are no text name nothing.
+pub(super) struct Names<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Names<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let names = Path::from_request_parts(parts, state).await;
+        names
+            .map(|Path(names)| Self(names))
+            .map_err(|_| Problem::nothing_here())
     }
 }

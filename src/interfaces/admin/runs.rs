@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
@@ -13,7 +13,7 @@ use futures_util::{Stream, StreamExt as _, stream};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::problem::Problem;
+use super::problem::{Names, Problem};
 use super::{Admin, RunId};
 use crate::application::live::{LiveRun, ToldEvent};
 use crate::application::record::{RunLine, RunRecord};
@@ -50,14 +50,14 @@ pub(super) struct RunShown {
 }
 
 /// A run, also while it goes on
-#[utoipa::path(get, path = "/admin/runs/{id}", tag = "runs", params(("id", description = "The run's id.")), responses(
+#[utoipa::path(get, path = "/admin/runs/{id}", tag = "runs", params(("id" = String, Path, description = "The run's id.")), responses(
     (status = 200, body = RunShown),
     (status = 404, body = Problem, content_type = "application/problem+json"),
     (status = 503, body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn show(
     State(admin): State<Arc<Admin>>,
-    Path(id): Path<String>,
+    Names(id): Names<String>,
 ) -> Result<Json<RunShown>, Problem> {
     let record = admin.service.record(&id).await?;
     let report = record.ok_or_else(|| unknown(&id))?;
@@ -83,7 +83,7 @@ pub(super) struct Stopping {
 }
 
 /// Stops a run: it finishes what is in flight
-#[utoipa::path(delete, path = "/admin/runs/{id}", tag = "runs", params(("id", description = "The run's id.")), responses(
+#[utoipa::path(delete, path = "/admin/runs/{id}", tag = "runs", params(("id" = String, Path, description = "The run's id.")), responses(
     (status = 202, body = Stopping),
     (status = 404, body = Problem, content_type = "application/problem+json"),
     (status = 409, body = Problem, content_type = "application/problem+json", description = "It has ended."),
@@ -91,7 +91,7 @@ pub(super) struct Stopping {
 ))]
 pub(super) async fn cancel(
     State(admin): State<Arc<Admin>>,
-    Path(id): Path<String>,
+    Names(id): Names<String>,
 ) -> Result<Response, Problem> {
     let live = admin.service.find(&id).filter(|run| run.ended().is_none());
     let Some(run) = live else {
@@ -115,7 +115,7 @@ pub(super) async fn cancel(
 /// Server-sent events: `run_started`, `strategy_started`, `progress`, `strategy_finished`,
 /// `stopping`, `run_finished`. `Last-Event-ID` goes on where a broken connection left off.
 #[utoipa::path(get, path = "/admin/runs/{id}/events", tag = "runs",
-    params(("id", description = "The run's id."), ("last-event-id" = Option<u64>, Header, description = "The last event that was received.")),
+    params(("id" = String, Path, description = "The run's id."), ("last-event-id" = Option<u64>, Header, description = "The last event that was received.")),
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
@@ -123,7 +123,7 @@ pub(super) async fn cancel(
 ))]
 pub(super) async fn events(
     State(admin): State<Arc<Admin>>,
-    Path(id): Path<String>,
+    Names(id): Names<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Admin;
-use super::problem::Problem;
+use super::problem::{Names, Problem};
 use super::warmup::{self, Accepted, WarmedAll, Wish};
 use crate::application::history::LastComplete;
 use crate::application::record::whole_seconds;
@@ -136,7 +136,7 @@ fn job_line(PlannedJob { job, strategies }: &PlannedJob) -> JobLine {
 /// Runs a job of the schedule now
 #[utoipa::path(post, path = "/admin/schedule/{job}/run", tag = "schedule",
     params(
-        ("job", description = "The job's name."),
+        ("job" = String, Path, description = "The job's name."),
         ("wait" = Option<bool>, Query, description = "Answer when the run has ended; else at once."),
         ("idempotency-key" = Option<String>, Header, description = "Names the request: sent again it leads to the same run."),
     ),
@@ -148,7 +148,7 @@ fn job_line(PlannedJob { job, strategies }: &PlannedJob) -> JobLine {
 ))]
 pub(super) async fn run_job(
     State(admin): State<Arc<Admin>>,
-    Path(name): Path<String>,
+    Names(name): Names<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::problem::Problem;
+use super::problem::{Names, Problem};
 use super::{Admin, RunId};
 use crate::application::live::LiveRun;
 use crate::application::lock::Locking;
@@ -216,7 +216,7 @@ pub(super) async fn warm_all(
 /// Warms a context
 #[utoipa::path(post, path = "/admin/warmup/{context}", tag = "warmup",
     params(
-        ("context", description = "The context's name."),
+        ("context" = String, Path, description = "The context's name."),
         ("wait" = Option<bool>, Query, description = "false: answer at once."),
         ("idempotency-key" = Option<String>, Header, description = "Names the request: sent again it leads to the same run."),
     ),
@@ -230,7 +230,7 @@ pub(super) async fn warm_all(
 ))]
 pub(super) async fn warm_context(
     State(admin): State<Arc<Admin>>,
-    Path(context): Path<String>,
+    Names(context): Names<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -247,8 +247,8 @@ pub(super) async fn warm_context(
 /// Warms a strategy
 #[utoipa::path(post, path = "/admin/warmup/{context}/{strategy}", tag = "warmup",
     params(
-        ("context", description = "The context's name."),
-        ("strategy", description = "The strategy's name."),
+        ("context" = String, Path, description = "The context's name."),
+        ("strategy" = String, Path, description = "The strategy's name."),
         ("wait" = Option<bool>, Query, description = "false: answer at once."),
         ("idempotency-key" = Option<String>, Header, description = "Names the request: sent again it leads to the same run."),
     ),
@@ -262,7 +262,7 @@ pub(super) async fn warm_context(
 ))]
 pub(super) async fn warm_strategy(
     State(admin): State<Arc<Admin>>,
-    Path((context, strategy)): Path<(String, String)>,
+    Names((context, strategy)): Names<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -359,13 +359,18 @@ pub(super) async fn read_wish(headers: &HeaderMap, body: Body) -> Result<Wish, P
         let what = "a body is application/json";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, what));
     }
+    let hint = "it may have concurrency, mode, tags, limit and dry_run";
+    // serde would take a list of the fields' values too.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        let what = "the body is no object";
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, what).hint(hint));
+    }
     let wish: Wish = serde_json::from_slice(&bytes).map_err(|error| {
         let status = match error.is_data() {
             true => StatusCode::UNPROCESSABLE_ENTITY,
             false => StatusCode::BAD_REQUEST,
         };
-        Problem::new(status, format!("the body: {error}"))
-            .hint("it may have concurrency, mode, tags, limit and dry_run")
+        Problem::new(status, format!("the body: {error}")).hint(hint)
     })?;
     wish.check()?;
     Ok(wish)
