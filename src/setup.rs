@@ -232,7 +232,9 @@ fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a s
 /// Leaves a run that could not begin in the history, if the cache takes it soon. Who asked hears of
 /// the failure itself.
 pub async fn record_failure(config: &Config, info: &RunInfo, failure: &Failure) {
-    if !history::is_worth_recording(failure) || config.cache_url.is_none() {
+    // Where plan or definitions do not fit, nothing is written, and whoever is there knows.
+    let is_told = failure.kind == FailureKind::Config || config.cache_url.is_none();
+    if is_told || !history::is_worth_recording(failure) {
         return;
     }
     let recording = async {

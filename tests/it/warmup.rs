@@ -433,7 +433,7 @@ fn keys_may_have_the_prefix_or_not() {
                 .run()
                 .expect(0);
             assert_eq!(
-                redis.cli(&["KEYS", "*Product:*"]),
+                redis.cli(&["KEYS", "*Product:id:*"]),
                 format!("{prefix}Product:id:prod-0011"),
                 "{key}"
             );
