@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +18,6 @@ pub struct Browser {
     driver: Child,
     port: u16,
     session: String,
-    process: u64,
     dir: TempDir,
 }
 
@@ -39,7 +38,6 @@ impl Browser {
             driver,
             port: 0,
             session: String::new(),
-            process: 0,
             dir,
         };
         browser.port = until("the driver's port", || browser.announced());
@@ -55,7 +53,7 @@ impl Browser {
         port.parse().ok()
     }
 
-    fn begin(&mut self, home: &PathBuf) {
+    fn begin(&mut self, home: &Path) {
         let profile = format!("--user-data-dir={}", home.join("profile").display());
         let arguments = [
             "--headless=new",
@@ -72,11 +70,9 @@ impl Browser {
         } } });
         let session = self.call("POST", "/session", Some(wanted));
         self.session = text(&session["sessionId"]);
-        self.process = session["capabilities"]["goog:processID"]
-            .as_u64()
-            .expect("the browser's process");
         // The browser, too, ends when the test has gone.
-        fs::write(home.join("pid"), self.process.to_string()).expect("a file");
+        let process = session["capabilities"]["goog:processID"].to_string();
+        fs::write(home.join("pid"), process).expect("a file");
         supervise(std::process::id(), home);
         // What it opens by itself is not what the test asks for.
         self.go("about:blank");
@@ -100,6 +96,18 @@ impl Browser {
     #[track_caller]
     pub fn go(&self, url: &str) {
         self.post("/url", json!({ "url": url }));
+    }
+
+    /// Makes the view this wide, however narrow a window may be.
+    #[track_caller]
+    pub fn resize(&self, width: u32) {
+        let view =
+            json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
+        let command = "Emulation.setDeviceMetricsOverride";
+        self.post(
+            "/goog/cdp/execute",
+            json!({ "cmd": command, "params": view }),
+        );
     }
 
     /// What a function's body returns, run in the page.
@@ -206,17 +214,18 @@ impl Drop for Browser {
         }
         let _ = self.driver.kill();
         let _ = self.driver.wait();
-        self.end_browser();
+        end_all_in(self.dir.path());
     }
 }
 
-impl Browser {
-    /// Ends the browser where its session did not. A number alone could be another's by now.
-    fn end_browser(&self) {
-        let works_in = fs::read_link(format!("/proc/{}/cwd", self.process));
-        if works_in.is_ok_and(|place| place.starts_with(self.dir.path())) {
+/// Ends what still works in this folder of ours: the browser, where its session did not end it.
+fn end_all_in(dir: &Path) {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    for process in processes {
+        let works_in = fs::read_link(process.path().join("cwd"));
+        if works_in.is_ok_and(|place| place.starts_with(dir)) {
             let mut kill = Command::new("kill");
-            kill.args(["-s", "KILL", &self.process.to_string()]);
+            kill.args(["-s", "KILL"]).arg(process.file_name());
             let _ = kill.stderr(Stdio::null()).status();
         }
     }

@@ -1,6 +1,6 @@
 //! The page at `/`, in a real browser on a real server.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, copy, sink};
 use std::process::Child;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -155,27 +155,35 @@ fn what_definitions_say_stays_text() {
     let lab = Lab::empty(Dialect::Sqlite);
     lab.database
         .sql("CREATE TABLE t (id text, v text); INSERT INTO t VALUES ('1', 'v'), (NULL, 'v')");
-    let hostile =
+    let script =
         "<img src=x onerror=\"document.title='had'\"><script>document.title='had'</script>";
+    let hostile = [script, &"x".repeat(200)].concat();
     let mut definitions = own(
         &["t"],
         &strategy("t", "object", "<b>K</b>:{id}", "SELECT id, v FROM t"),
     );
     definitions += &format!(
         "description = {}\ntags = [{}, \"\\u202egat\"]\n",
-        Value::from(hostile),
-        Value::from(hostile)
+        Value::from(hostile.as_str()),
+        Value::from(hostile.as_str())
     );
     let server = Serve::start(lab.with(&definitions, "serve"));
     let page = server.page();
-    let shown = page.sees("#strategies", hostile);
-    assert_eq!(shown.matches(hostile).count(), 2, "{shown}");
+    let shown = page.sees("#strategies", &hostile);
+    assert_eq!(shown.matches(&hostile).count(), 2, "{shown}");
     assert!(shown.contains("\\u202egat"), "{shown}");
 
     page.click("[data-key='strategy own/t']");
     page.sees(&format!("{RUN}[data-outcome]"), "incomplete");
     page.click("#past tbody button");
     page.sees("#report", "1 key not warmed");
+    for width in [360, 800, 1400] {
+        page.resize(width);
+        let hidden = "return ['html', '#report'].map((name) => document.querySelector(name))
+            .map((found) => found.scrollWidth - found.clientWidth)";
+        let hidden = page.script(hidden, json!([]));
+        assert_eq!(hidden, json!([0, 0]), "beyond the edge at {width}");
+    }
     let made = "return document.querySelectorAll('img, b, body script').length";
     assert_eq!(page.script(made, json!([])), 0);
     assert_eq!(page.script("return document.title", json!([])), "shopwarm");
@@ -230,14 +238,14 @@ impl Serve {
     fn start(serve: Shopwarm) -> Serve {
         let mut child = serve.args("--listen 127.0.0.1:0").start();
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
-        let stdout = child.stdout.take().expect("piped");
+        let mut stdout = child.stdout.take().expect("piped");
         let (tell, told) = channel();
         thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 let _ = tell.send(line);
             }
         });
-        thread::spawn(move || stdout.bytes().for_each(drop));
+        thread::spawn(move || copy(&mut stdout, &mut sink()));
         let mut said = Vec::new();
         let url = loop {
             let Ok(line) = told.recv_timeout(PATIENCE) else {

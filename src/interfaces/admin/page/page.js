@@ -338,7 +338,8 @@ function cell(kind, content, label) {
 let strategies = [];
 
 function showStrategies(answer) {
-  strategies = list(answer.strategies);
+  // In the order of a run, and so are the contexts.
+  strategies = list(answer.strategies).toSorted((one, other) => other.priority - one.priority);
   byId("warm-all").disabled = !strategies.some(isEnabled);
   if (strategies.length === 0) note("strategies", "No strategies. Give definitions with --contexts, or contexts in shopwarm.toml.");
   draw("strategies", strategies, () => {
