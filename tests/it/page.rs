@@ -101,7 +101,7 @@ fn a_run_of_somebody_else_is_seen_and_stopped() {
     });
 
     page.click("#strategies .act");
-    let refused = page.sees(".notice", "not done");
+    let refused = page.sees(".notice", "Warm own: not done.");
     assert!(refused.contains(&id), "who is at work, in {refused}");
     page.click(".notice button");
 

@@ -224,13 +224,14 @@ const part = encodeURIComponent;
 /** What went wrong, as sentences. */
 function explain(refusal) {
   const { problem = {} } = refusal;
-  const lines = [prose(refusal.message)];
+  const lines = [prose(refusal.message.charAt(0).toUpperCase() + refusal.message.slice(1))];
   const { holder } = problem;
   // Most often the message has named it already.
   if (holder?.run_id && !refusal.message.includes(holder.run_id)) lines.push(make("br"), ...told(holder));
   const known = list(problem.known);
   if (known.length > 0) lines.push(make("br"), "Known: ", data(known.join(", ")), ".");
-  if (problem.hint) lines.push(make("br"), make("span", { class: "quiet" }, prose(problem.hint)));
+  const hint = cards.has(holder?.run_id) ? "Wait for it, or stop it: it is shown on this page." : problem.hint;
+  if (hint) lines.push(make("br"), make("span", { class: "quiet" }, prose(hint)));
   return lines;
 }
 
@@ -273,6 +274,8 @@ async function act(button, what, doing) {
     await doing();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
+    // Whoever is in the way is shown, too.
+    if (error.status === 409) await loadRuns();
     if (error.status !== 401) notice("bad", "action", make("strong", { text: `${what}: not done.` }), make("br"), ...explain(error));
   } finally {
     button.ariaDisabled = null;
@@ -359,7 +362,8 @@ function byContext(all) {
 }
 
 function contextRows(context, of) {
-  const warm = button(`Warm ${context}`, `context ${context}`, () => start(`Warm ${context}`, `admin/warmup/${part(context)}?wait=false`));
+  const what = `Warm ${context}`;
+  const warm = starter(what, what, `context ${context}`, `admin/warmup/${part(context)}?wait=false`);
   const head = make("tr", { role: "row", class: "group" },
     make("th", { role: "rowheader", scope: "rowgroup", colspan: 5, class: "data", text: words(context) }),
     cell("action", of.some(isEnabled) ? warm : ""));
@@ -369,8 +373,7 @@ function contextRows(context, of) {
 function strategyRow(strategy) {
   const { id, context, name, description, key, priority, ttl_seconds: ttl, tags, last_complete: last } = strategy;
   const address = `admin/warmup/${part(context)}/${part(name)}?wait=false`;
-  const warm = button("Warm", `strategy ${id}`, () => start(`Warm ${id}`, address));
-  warm.setAttribute("aria-label", `Warm ${id}`);
+  const warm = starter("Warm", `Warm ${id}`, `strategy ${id}`, address);
   const about = [make("span", { class: "data", text: words(id), title: key ? `Keys: ${key}` : undefined })];
   if (description) about.push(make("span", { class: "about quiet data", text: description }));
   return make("tr", { role: "row" },
@@ -382,10 +385,11 @@ function strategyRow(strategy) {
     cell("action", isEnabled(strategy) ? warm : make("span", { class: "quiet", text: "excluded" })));
 }
 
-function button(text, key, doing) {
-  const made = make("button", { type: "button", class: "act" }, data(text));
+/** A button that starts a run; `what` is said of it where the button stands alone. */
+function starter(text, what, key, address) {
+  const made = make("button", { type: "button", class: "act", "aria-label": what }, data(text));
   made.dataset.key = key;
-  made.addEventListener("click", () => act(made, text, doing));
+  made.addEventListener("click", () => act(made, what, () => start(what, address)));
   return made;
 }
 
@@ -409,8 +413,7 @@ function showSchedule(answer) {
 }
 
 function jobSheet(job, zone) {
-  const run = button("Run now", `job ${job.name}`, () => start(`Job ${job.name}`, `admin/schedule/${part(job.name)}/run?wait=false`));
-  run.setAttribute("aria-label", `Run ${job.name} now`);
+  const run = starter("Run now", `Run ${job.name} now`, `job ${job.name}`, `admin/schedule/${part(job.name)}/run?wait=false`);
   const what = list(job.warmup).join(", ") === "all" ? "the whole shop" : list(job.warmup).join(", ");
   const next = list(job.next);
   const facts = [job.timezone && job.timezone !== zone ? `times in ${job.timezone}` : "", `cron ${words(job.cron)}`, isNumber(job.concurrency) ? `concurrency ${count(job.concurrency)}` : "", job.overlap === "queue" ? "waits for a run that is on" : ""];
