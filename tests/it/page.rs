@@ -20,9 +20,9 @@ fn the_whole_shop_is_warmed_and_its_report_read() {
     let lab = Lab::shop(Dialect::Sqlite);
     let server = Serve::start(lab.command("serve"));
     let page = server.page();
-    assert_eq!(page.text("#state"), "ready");
+    assert_eq!(page.sees("#state", "ready"), "ready");
     assert!(page.sees("#version", "version").contains('.'));
-    let shown = page.text("#strategies");
+    let shown = page.sees("#strategies", SHIPPED[0]);
     for id in SHIPPED {
         assert!(shown.contains(id), "{id} in {shown}");
     }
@@ -67,7 +67,10 @@ fn the_whole_shop_is_warmed_and_its_report_read() {
         "{report}"
     );
     page.click("#report button");
-    assert_eq!(page.script("return location.hash", json!([])), "");
+    until("the address without the report", || {
+        let address = page.script("return location.hash", json!([]));
+        (address == "").then_some(())
+    });
 
     nothing_odd(&page);
     assert_eq!(page.complaints(), [""; 0]);
