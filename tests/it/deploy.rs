@@ -76,7 +76,7 @@ fn manifest(name: &str) -> String {
 }
 
 /// The documents of a YAML text.
-fn yaml(text: &str) -> Vec<Value> {
+pub fn yaml(text: &str) -> Vec<Value> {
     let script =
         "import json, sys, yaml; json.dump(list(yaml.safe_load_all(sys.stdin)), sys.stdout)";
     let mut python = tool("python");

@@ -21,6 +21,7 @@ use ::shopwarm::domain::report::{Report, Seen, Stats, Status, Stop, StrategyRepo
 use ::shopwarm::domain::run::{RunInfo, Trigger};
 use ::shopwarm::domain::strategy::StrategyId;
 use ::shopwarm::infrastructure::metrics::Metrics;
+use ::shopwarm::infrastructure::metrics::file::{self, LastRun};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -609,4 +610,215 @@ fn a_success_outlives_a_restart_and_a_part_is_none() {
         unix(own.started)
     );
     assert_eq!(told.value(LAST_SUCCESS, &[]), unix(own.started));
+}
+
+// What asks for them.
+
+/// Labels that Prometheus or its discovery adds.
+const SCRAPED: [&str; 3] = ["instance", "job", "pod"];
+
+/// Labels of each sample, with their values.
+type Exposed = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+
+/// All that is exposed, by a server and by a single run.
+fn exposed() -> Exposed {
+    let (metrics, run) = metrics_of_runs();
+    let textfile = Textfile::new();
+    let end = ended(&run, vec![strategy_report("a", 1, 0, 1)]);
+    let last = LastRun {
+        info: &run,
+        end: &end,
+        whole: true,
+        exit: 0,
+    };
+    file::write(&textfile.path(), &last, None).expect("a file");
+    let mut all = Exposed::new();
+    for told in [Exposition::parse(&metrics.render()), textfile.read()] {
+        for sample in told.samples() {
+            let known = all.entry(sample.name.clone()).or_default();
+            for (label, value) in &sample.labels {
+                known
+                    .entry(label.clone())
+                    .or_default()
+                    .insert(value.clone());
+            }
+        }
+    }
+    all
+}
+
+/// A series of an expression: its name, and each label with what it is to match.
+fn series(expression: &str) -> Vec<(String, Vec<(String, String)>)> {
+    let mut found = Vec::new();
+    for (at, _) in expression.match_indices("shopwarm_") {
+        let text = &expression[at..];
+        let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let (name, rest) = text.split_at(end.unwrap_or(text.len()));
+        let body = rest.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+        let matchers = body.map_or("", |(body, _)| body).split(", ");
+        let matcher = |text: &str| {
+            let (label, rest) = text.split_at(text.find(['=', '!']).expect("an operator"));
+            let value = rest.trim_start_matches(['=', '!', '~']).trim_matches('"');
+            (label.to_owned(), value.to_owned())
+        };
+        let matchers = matchers.filter(|text| !text.is_empty()).map(matcher);
+        found.push((name.to_owned(), matchers.collect()));
+    }
+    found
+}
+
+/// The labels that an expression groups by.
+fn grouped(expression: &str) -> Vec<&str> {
+    let lists = expression.split(" by (").skip(1);
+    let lists = lists.chain(expression.split(" without (").skip(1));
+    let labels = lists.flat_map(|list| list.split(')').next().expect("an end").split(", "));
+    labels.collect()
+}
+
+/// The labels in `{{label}}` and `{{ $labels.label }}`.
+fn shown(text: &str) -> Vec<&str> {
+    let parts = text
+        .split("{{")
+        .skip(1)
+        .filter_map(|part| part.split("}}").next());
+    let words = parts.map(|part| part.trim().trim_start_matches("$labels."));
+    words.filter(|word| !word.starts_with("$value")).collect()
+}
+
+/// An expression asks for what is exposed, by labels and values that it has, and so does the text
+/// that stands beside it.
+#[track_caller]
+fn asks_for_what_there_is(expression: &str, texts: &[&str], exposed: &Exposed) {
+    let mut labels: BTreeSet<&str> = SCRAPED.into();
+    let series = series(expression);
+    assert!(!series.is_empty(), "{expression} asks for nothing");
+    for (name, matchers) in &series {
+        let known = exposed
+            .get(name)
+            .unwrap_or_else(|| panic!("no {name}: {expression}"));
+        labels.extend(known.keys().map(String::as_str));
+        for (label, value) in matchers {
+            if SCRAPED.contains(&label.as_str()) {
+                continue;
+            }
+            let values = known
+                .get(label)
+                .unwrap_or_else(|| panic!("no {label}: {expression}"));
+            let fixed = value.split('|').filter(|value| !value.starts_with('$'));
+            for value in fixed {
+                assert!(
+                    values.contains(value),
+                    "{label} is never {value}: {expression}"
+                );
+            }
+        }
+    }
+    for label in grouped(expression)
+        .into_iter()
+        .chain(texts.iter().flat_map(|text| shown(text)))
+    {
+        assert!(
+            labels.contains(label),
+            "no label {label}: {expression} {texts:?}"
+        );
+    }
+}
+
+fn deployed(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("deploy")
+        .join(name);
+    fs::read_to_string(path).expect("a file in deploy/")
+}
+
+/// The expressions of the alerts.
+fn alerts(exposed: &Exposed) -> Vec<String> {
+    let rules = &crate::deploy::yaml(&deployed("prometheus/alerts.yml"))[0];
+    let groups = rules["groups"].as_array().expect("groups").iter();
+    let rules = groups.flat_map(|group| group["rules"].as_array().expect("rules"));
+    let mut names = BTreeSet::new();
+    let mut expressions = Vec::new();
+    for rule in rules {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        assert!(names.insert(text(&rule["alert"])), "{rule} comes twice");
+        assert!(["critical", "warning"].contains(&text(&rule["labels"]["severity"]).as_str()));
+        let annotations = ["summary", "description"].map(|name| text(&rule["annotations"][name]));
+        let expression = text(&rule["expr"]);
+        let texts = annotations.each_ref().map(String::as_str);
+        asks_for_what_there_is(&expression, &texts, exposed);
+        expressions.push(expression);
+    }
+    expressions
+}
+
+/// The expressions of the dashboard.
+fn panels(exposed: &Exposed) -> Vec<String> {
+    let dashboard: Value = serde_json::from_str(&deployed("grafana/shopwarm.json")).expect("JSON");
+    let mut variables = BTreeSet::from(["__range".to_owned(), "__rate_interval".to_owned()]);
+    for variable in dashboard["templating"]["list"]
+        .as_array()
+        .expect("variables")
+    {
+        variables.insert(variable["name"].as_str().expect("a name").to_owned());
+        if let Some(query) = variable["definition"].as_str() {
+            let (name, label) = query.split_once(", ").expect("a series and a label");
+            let name = name
+                .strip_prefix("label_values(")
+                .expect("values of a label");
+            let label = label.strip_suffix(')').expect("an end");
+            asks_for_what_there_is(name, &[&format!("{{{{{label}}}}}")], exposed);
+        }
+    }
+    let mut ids = BTreeSet::new();
+    let mut taken = BTreeSet::new();
+    let mut expressions = Vec::new();
+    for panel in dashboard["panels"].as_array().expect("panels") {
+        assert!(
+            ids.insert(panel["id"].as_u64()),
+            "{} is there twice",
+            panel["id"]
+        );
+        let grid = |name: &str| panel["gridPos"][name].as_u64().expect("a place");
+        assert!(grid("x") + grid("w") <= 24, "{}", panel["title"]);
+        for x in grid("x")..grid("x") + grid("w") {
+            for y in grid("y")..grid("y") + grid("h") {
+                assert!(taken.insert((x, y)), "{} lies on another", panel["title"]);
+            }
+        }
+        for target in panel["targets"].as_array().into_iter().flatten() {
+            assert_eq!(target["datasource"]["uid"], "${datasource}");
+            let expression = target["expr"].as_str().expect("an expression");
+            let legend = target["legendFormat"].as_str().expect("a legend");
+            asks_for_what_there_is(expression, &[legend], exposed);
+            for used in expression.split('$').skip(1) {
+                let end = used.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                let used = &used[..end.unwrap_or(used.len())];
+                assert!(variables.contains(used), "no variable {used}: {expression}");
+            }
+            expressions.push(expression.to_owned());
+        }
+    }
+    expressions
+}
+
+#[test]
+fn dashboard_and_alerts_ask_for_what_is_exposed_and_all_of_it_is_shown() {
+    let exposed = exposed();
+    alerts(&exposed);
+    let shown = panels(&exposed);
+    let shown: BTreeSet<String> = shown
+        .iter()
+        .flat_map(|e| series(e))
+        .map(|(name, _)| name)
+        .collect();
+    for name in exposed.keys() {
+        // A histogram is shown by its buckets.
+        let parts = ["_count", "_sum"];
+        let stem = parts
+            .iter()
+            .find_map(|part| name.strip_suffix(part))
+            .unwrap_or(name);
+        let is_shown = shown.contains(name) || shown.contains(&format!("{stem}_bucket"));
+        assert!(is_shown, "{name} is on no panel");
+    }
 }
