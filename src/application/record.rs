@@ -57,11 +57,26 @@ pub struct Totals {
     pub skipped: u64,
     pub failed: u64,
     pub unknown: u64,
+    /// Would be written, by a run that only looks.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub planned: u64,
     /// Of keys and values that were stored.
     pub bytes: u64,
     /// `warmed / total`; null of nothing.
     #[schema(required = true)]
     pub success_rate: Option<f64>,
+}
+
+/// What a run that only looks found in the cache at a strategy's keys.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Found {
+    /// Keys that would be written.
+    pub planned: u64,
+    pub wrong_type: u64,
+    pub missing: u64,
+    pub different: u64,
+    pub expiring: u64,
+    pub identical: u64,
 }
 
 /// One strategy of a run.
@@ -89,6 +104,9 @@ pub struct StrategyRecord {
     #[schema(required = true)]
     pub success_rate: Option<f64>,
     pub elapsed_ms: u64,
+    /// Where the run only looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Found>,
     /// Why it failed.
     #[schema(required = true)]
     pub error: Option<String>,
@@ -205,6 +223,7 @@ impl Totals {
             skipped: stats.skipped,
             failed: stats.failed,
             unknown: stats.unknown,
+            planned: stats.planned,
             bytes: stats.bytes,
             success_rate: stats.success_rate(),
         }
@@ -221,6 +240,7 @@ impl Totals {
             skipped: sum(|s| s.skipped),
             failed: sum(|s| s.failed),
             unknown: sum(|s| s.unknown),
+            planned: sum(|s| s.found.as_ref().map_or(0, |found| found.planned)),
             bytes: sum(|s| s.bytes),
             success_rate: (total > 0).then(|| warmed as f64 / total as f64),
         }
@@ -246,6 +266,7 @@ impl StrategyRecord {
             bytes: 0,
             success_rate: None,
             elapsed_ms: 0,
+            found: None,
             error: None,
             errors: Vec::new(),
             not_found: Vec::new(),
@@ -270,6 +291,20 @@ impl StrategyRecord {
     }
 }
 
+impl Found {
+    fn of(report: &StrategyReport) -> Option<Self> {
+        let (planned, classes) = (report.stats.planned, &report.seen.classes);
+        (planned > 0).then_some(Self {
+            planned,
+            wrong_type: classes.wrong_type,
+            missing: classes.missing,
+            different: classes.different,
+            expiring: classes.expiring,
+            identical: classes.identical,
+        })
+    }
+}
+
 impl From<&StrategyReport> for StrategyRecord {
     fn from(report: &StrategyReport) -> Self {
         let stats = &report.stats;
@@ -289,6 +324,7 @@ impl From<&StrategyReport> for StrategyRecord {
             bytes: stats.bytes,
             success_rate: stats.success_rate(),
             elapsed_ms: millis(stats.elapsed),
+            found: Found::of(report),
             error: match &report.status {
                 Status::Failed(failure) => Some(failure.to_string()),
                 _ => None,
