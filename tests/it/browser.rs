@@ -1,9 +1,10 @@
 //! A real browser, driven through its driver's own protocol (W3C WebDriver: JSON over HTTP).
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ pub struct Browser {
     port: u16,
     session: String,
     dir: TempDir,
+    home: TempDir,
 }
 
 /// The answer to an HTTP request.
@@ -29,19 +31,20 @@ pub struct Answer {
 
 impl Browser {
     pub fn open() -> Browser {
-        let dir = temp_dir();
+        let (dir, home) = (temp_dir(), temp_dir());
+        // Whatever happens to the test, neither of the two stays.
         supervise(std::process::id(), dir.path());
-        let home = dir.path().join("browser");
-        fs::create_dir(&home).expect("a folder");
-        let driver = launch(&dir);
+        supervise(std::process::id(), home.path());
+        let driver = launch(dir.path());
         let mut browser = Browser {
             driver,
             port: 0,
             session: String::new(),
             dir,
+            home,
         };
         browser.port = until("the driver's port", || browser.announced());
-        browser.begin(&home);
+        browser.begin();
         browser
     }
 
@@ -53,8 +56,8 @@ impl Browser {
         port.parse().ok()
     }
 
-    fn begin(&mut self, home: &Path) {
-        let profile = format!("--user-data-dir={}", home.join("profile").display());
+    fn begin(&mut self) {
+        let profile = format!("--user-data-dir={}", self.home.path().display());
         let arguments = [
             "--headless=new",
             "--no-sandbox",
@@ -66,17 +69,24 @@ impl Browser {
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
-            "goog:chromeOptions": { "binary": find("chromium"), "args": arguments },
+            "goog:chromeOptions": { "binary": self.starter(), "args": arguments },
         } } });
         let session = self.call("POST", "/session", Some(wanted));
         self.session = text(&session["sessionId"]);
-        // The browser, too, ends when the test has gone.
-        let process = session["capabilities"]["goog:processID"].to_string();
-        fs::write(home.join("pid"), process).expect("a file");
-        supervise(std::process::id(), home);
         // What it opens by itself is not what the test asks for.
         self.go("about:blank");
         self.requests();
+    }
+
+    /// The browser writes its number down before it starts, as all servers of the tests do.
+    fn starter(&self) -> PathBuf {
+        let file = self.dir.path().join("chromium");
+        let (home, chromium) = (self.home.path().display(), find("chromium"));
+        let chromium = chromium.display();
+        let script = format!("#!/bin/sh\ncd {home} && echo $$ >pid && exec {chromium} \"$@\"\n");
+        fs::write(&file, script).expect("a file");
+        fs::set_permissions(&file, Permissions::from_mode(0o755)).expect("a program");
+        file
     }
 
     /// A call of the driver; panics with what it complains of.
@@ -214,7 +224,7 @@ impl Drop for Browser {
         }
         let _ = self.driver.kill();
         let _ = self.driver.wait();
-        end_all_in(self.dir.path());
+        end_all_in(self.home.path());
     }
 }
 
@@ -232,15 +242,14 @@ fn end_all_in(dir: &Path) {
 }
 
 /// The driver, on a port that it chooses and tells in its log.
-fn launch(dir: &TempDir) -> Child {
-    let log = File::create(dir.path().join("log")).expect("a file");
-    // The shell writes its number down before it becomes the driver.
+fn launch(dir: &Path) -> Child {
+    let log = File::create(dir.join("log")).expect("a file");
     Command::new("sh")
-        .args(["-c", "echo $$ >../pid && exec \"$@\"", "sh"])
+        .args(["-c", "echo $$ >pid && exec \"$@\"", "sh"])
         .arg(find("chromedriver"))
         .arg("--port=0")
-        .current_dir(dir.path().join("browser"))
-        .env("HOME", dir.path())
+        .current_dir(dir)
+        .env("HOME", dir)
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a file"))
         .stderr(log)

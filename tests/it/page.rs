@@ -1,15 +1,17 @@
 //! The page at `/`, in a real browser on a real server.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, copy, sink};
 use std::process::Child;
 use std::sync::mpsc::channel;
 use std::thread;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::browser::{Browser, http, until};
 use crate::lab::{Lab, SHIPPED, own, strategy};
-use crate::servers::{Dialect, PATIENCE};
+use crate::servers::{Dialect, PATIENCE, supervise, temp_dir};
 use crate::shopwarm::{Shopwarm, file};
 
 /// Of the current run, in the card that shows it.
@@ -235,11 +237,16 @@ struct Serve {
     port: u16,
     url: String,
     token: String,
+    _dir: TempDir,
 }
 
 impl Serve {
     fn start(serve: Shopwarm) -> Serve {
-        let mut child = serve.args("--listen 127.0.0.1:0").start();
+        let dir = temp_dir();
+        supervise(std::process::id(), dir.path());
+        let serve = serve.args("--listen 127.0.0.1:0").dir(dir.path());
+        let mut child = serve.start();
+        fs::write(dir.path().join("pid"), child.id().to_string()).expect("a file");
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let mut stdout = child.stdout.take().expect("piped");
         let (tell, told) = channel();
@@ -266,6 +273,7 @@ impl Serve {
             port: port.unwrap_or_else(|| panic!("no port in {url}")),
             url,
             token: String::new(),
+            _dir: dir,
         }
     }
 
