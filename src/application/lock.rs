@@ -20,14 +20,18 @@ use super::ports::Cache;
 use super::run::Refused;
 use super::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::{printable, shortened};
 use crate::domain::report::Stop;
 use crate::domain::run::RunInfo;
 
 /// How long the lock of a dead process stands in the way.
 const TTL: Duration = Duration::from_secs(30);
 
-/// Renewed this often: two renewals may fail.
+/// Renewed this often.
 const RENEW_EVERY: Duration = Duration::from_secs(10);
+
+/// After a renewal that failed, until the lock's time is nearly over.
+const RENEW_AGAIN: Duration = Duration::from_secs(1);
 
 /// A lock that ends sooner than this cannot be relied on: the server's clock is not ours, and what
 /// is on its way to the cache is still to be written.
@@ -64,6 +68,10 @@ pub struct Holder {
     #[serde(rename = "token", skip_serializing_if = "String::is_empty")]
     #[schema(ignore)]
     token: String,
+    /// The key where it was found.
+    #[serde(skip)]
+    #[schema(ignore)]
+    key: String,
 }
 
 impl Holder {
@@ -75,7 +83,21 @@ impl Holder {
             pid: std::process::id(),
             since: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             token: format!("{:032x}", fastrand::u128(..)),
+            key: String::new(),
         }
+    }
+
+    /// What stands at a key, whoever put it there.
+    fn found(key: &str, value: &[u8]) -> Self {
+        Self {
+            key: key.to_owned(),
+            ..serde_json::from_slice(value).unwrap_or_default()
+        }
+    }
+
+    /// Whether it says what a run says.
+    fn is_known(&self) -> bool {
+        !self.run_id.is_empty()
     }
 
     /// The holder without what it proves its claim with.
@@ -94,17 +116,21 @@ impl Holder {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.run_id.is_empty() {
-            return f.write_str("a run that does not say who it is");
+        let shown = |text: &str| shortened(&printable(text.as_bytes()), 200);
+        if !self.is_known() {
+            return write!(
+                f,
+                "whoever wrote the key {}, which is no run's",
+                shown(&self.key)
+            );
         }
-        let Self {
-            run_id,
-            command,
-            host,
-            pid,
-            ..
-        } = self;
-        write!(f, "`{command}` on {host} (process {pid}, run {run_id})")?;
+        let (command, host, run_id) = (&self.command, &self.host, &self.run_id);
+        let [command, host, run_id] = [command, host, run_id].map(|text| shown(text));
+        write!(
+            f,
+            "`{command}` on {host} (process {}, run {run_id})",
+            self.pid
+        )?;
         match self.age() {
             Some(age) => write!(
                 f,
@@ -119,8 +145,11 @@ impl fmt::Display for Holder {
 impl From<Holder> for Failure {
     fn from(holder: Holder) -> Self {
         let why = format!("it is held by {holder}");
-        Failure::new(FailureKind::Busy, "another run holds the lock", why)
-            .hint("wait for it with --lock-wait 5m, or run beside it with --no-lock")
+        let hint = match holder.is_known() {
+            true => "wait for it with --lock-wait 5m, or run beside it with --no-lock",
+            false => "delete that key if nothing of yours uses it, or run with --no-lock",
+        };
+        Failure::new(FailureKind::Busy, "another run holds the lock", why).hint(hint)
     }
 }
 
@@ -164,14 +193,19 @@ impl Lock {
         let mut told = false;
         loop {
             let asked = Instant::now();
-            // One that is cut off ends by itself.
             let taken = tokio::select! {
                 taken = claims.take() => taken,
-                () = stop.stopped() => return Err(stopped(stop)),
+                () = stop.stopped() => {
+                    // It may have been taken all the same.
+                    claims.give_back().await;
+                    return Err(stopped(stop));
+                }
             };
             match taken {
                 Ok(None) => return Ok(Taken::Held(Self::keep(claims, asked, stop))),
-                Ok(Some(holder)) if Instant::now() >= until => return Err(Refused::Busy(holder)),
+                Ok(Some(holder)) if patience.is_zero() || told && Instant::now() >= until => {
+                    return Err(Refused::Busy(holder));
+                }
                 Ok(Some(holder)) => {
                     if !std::mem::replace(&mut told, true) {
                         reporter.report(&Event::Waiting { holder: &holder });
@@ -209,13 +243,16 @@ impl Lock {
         &self.claims.contexts
     }
 
-    /// Gives it back; what the operator should know of it, if anything.
-    pub async fn release(self) -> Option<String> {
-        self.renewal.abort();
-        // Where this fails the lock ends by itself.
-        let _ = timeout(RELEASE_TIMEOUT, self.claims.release()).await;
+    /// What the operator should know of it, if anything.
+    pub fn warning(&self) -> Option<String> {
         let why = self.lost.get()?;
         Some(format!("the run was stopped: its lock {why}"))
+    }
+
+    /// Gives it back.
+    pub async fn release(self) {
+        self.renewal.abort();
+        self.claims.give_back().await;
     }
 }
 
@@ -230,15 +267,19 @@ fn stopped(stop: &StopSignal) -> Refused {
 }
 
 fn not_possible(failure: Failure, locking: Locking) -> Result<Taken, Refused> {
-    // A guard that was asked for and cannot see must not let everything through.
-    let asked = matches!(locking, Locking::Wait(_));
-    if asked || failure.kind == FailureKind::CacheUnreachable {
-        return Err(failure.into());
+    let denied = failure.kind == FailureKind::CacheDenied;
+    match locking {
+        // A guard that was asked for and cannot see must not let everything through.
+        Locking::Wait(_) if denied => Err(failure
+            .hint("a lock needs +eval +get +set +del +pexpire for its keys; without --lock-wait the run does without")
+            .into()),
+        Locking::Wait(_) => Err(failure.into()),
+        _ if failure.kind == FailureKind::CacheUnreachable => Err(failure.into()),
+        _ => Ok(Taken::NotPossible(format!(
+            "no lock could be taken, another run may write at the same time: {}",
+            failure.why
+        ))),
     }
-    Ok(Taken::NotPossible(format!(
-        "no lock could be taken, another run may write at the same time: {}",
-        failure.why
-    )))
 }
 
 /// The keys that stand for a run's right to write.
@@ -246,7 +287,6 @@ fn not_possible(failure: Failure, locking: Locking) -> Result<Taken, Refused> {
 struct Claims {
     cache: Arc<dyn Cache>,
     contexts: Vec<String>,
-    /// In one order for everybody: of two runs that want the same, one gets all.
     keys: Vec<String>,
     value: String,
 }
@@ -270,58 +310,39 @@ impl Claims {
         }
     }
 
+    fn keys(&self) -> Vec<&[u8]> {
+        self.keys.iter().map(String::as_bytes).collect()
+    }
+
     /// Claims all keys; `Some`: who has one of them.
     async fn take(&self) -> Result<Option<Holder>, Failure> {
-        for (i, key) in self.keys.iter().enumerate() {
-            let claimed = self
-                .cache
-                .claim(key.as_bytes(), self.value.as_bytes(), TTL)
-                .await;
-            if matches!(claimed, Ok(None)) {
-                continue;
-            }
-            self.give_back(&self.keys[..i]).await;
-            let holder = |value: Vec<u8>| serde_json::from_slice(&value).unwrap_or_default();
-            return claimed.map(|value| value.map(holder));
-        }
-        Ok(None)
+        let value = self.value.as_bytes();
+        let claimed = self.cache.claim(&self.keys(), value, TTL).await?;
+        Ok(claimed.map(|claimed| Holder::found(&self.keys[claimed.key], &claimed.value)))
     }
 
     /// Renews all keys again and again; returns why that ended.
     async fn renew(&self, since: Instant) -> String {
+        let keys = self.keys();
         let mut ends = since + TTL - MARGIN;
+        let mut pause = RENEW_EVERY;
         loop {
-            sleep(RENEW_EVERY.min(ends.saturating_duration_since(Instant::now()))).await;
+            sleep(pause.min(ends.saturating_duration_since(Instant::now()))).await;
             let asked = Instant::now();
-            match timeout_at(ends, self.renew_once()).await {
-                Ok(Ok(true)) => ends = asked + TTL - MARGIN,
+            let renewing = self.cache.renew(&keys, self.value.as_bytes(), TTL);
+            match timeout_at(ends, renewing).await {
+                Ok(Ok(true)) => (ends, pause) = (asked + TTL - MARGIN, RENEW_EVERY),
                 Ok(Ok(false)) => return "was taken by another run, or deleted".to_owned(),
-                Ok(Err(_)) if Instant::now() < ends => sleep(ASK_EVERY * 4).await,
+                Ok(Err(_)) if Instant::now() < ends => pause = RENEW_AGAIN,
                 Ok(Err(failure)) => return format!("could not be renewed: {}", failure.why),
                 Err(_) => return "could not be renewed: no answer in time".to_owned(),
             }
         }
     }
 
-    async fn renew_once(&self) -> Result<bool, Failure> {
-        for key in &self.keys {
-            let (key, value) = (key.as_bytes(), self.value.as_bytes());
-            if !self.cache.renew(key, value, TTL).await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    async fn release(&self) {
-        self.give_back(&self.keys).await;
-    }
-
-    async fn give_back(&self, keys: &[String]) {
-        for key in keys {
-            let (key, value) = (key.as_bytes(), self.value.as_bytes());
-            // Where this fails the claim ends by itself.
-            let _ = self.cache.release(key, value).await;
-        }
+    async fn give_back(&self) {
+        let (keys, value) = (self.keys(), self.value.as_bytes());
+        // Where this fails the claim ends by itself.
+        let _ = timeout(RELEASE_TIMEOUT, self.cache.release(&keys, value)).await;
     }
 }

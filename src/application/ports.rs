@@ -111,26 +111,36 @@ pub enum Param {
     Int(i64),
 }
 
+/// What stands at a key that somebody else has claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// Which of the keys that were asked for.
+    pub key: usize,
+    pub value: Vec<u8>,
+}
+
 /// What the tool keeps for itself in the cache, beside the entries.
 pub trait Ledger: Send + Sync {
-    /// Takes a key that nobody has, for so long. `Some`: what another put there.
+    /// Takes keys that nobody has, for so long: all of them in one step, or none. `Some`: what
+    /// another put at one of them.
     ///
     /// # Errors
     /// The cache is gone, or refuses to set, to renew or to release.
     fn claim<'a>(
         &'a self,
-        key: &'a [u8],
+        keys: &'a [&'a [u8]],
         value: &'a [u8],
         ttl: Duration,
-    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, Failure>>;
+    ) -> BoxFuture<'a, Result<Option<Claimed>, Failure>>;
 
-    /// Keeps what was claimed with this value for so long again; `false`: it is not ours any more.
+    /// Keeps what was claimed with this value for so long again; `false`: not all of it is ours any
+    /// more.
     ///
     /// # Errors
     /// The cache is gone, or refuses.
     fn renew<'a>(
         &'a self,
-        key: &'a [u8],
+        keys: &'a [&'a [u8]],
         value: &'a [u8],
         ttl: Duration,
     ) -> BoxFuture<'a, Result<bool, Failure>>;
@@ -139,7 +149,11 @@ pub trait Ledger: Send + Sync {
     ///
     /// # Errors
     /// The cache is gone, or refuses.
-    fn release<'a>(&'a self, key: &'a [u8], value: &'a [u8]) -> BoxFuture<'a, Result<(), Failure>>;
+    fn release<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+        value: &'a [u8],
+    ) -> BoxFuture<'a, Result<(), Failure>>;
 
     /// Sets fields of a hash that does not expire; its other fields stay.
     ///

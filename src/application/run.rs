@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
     /// Gives the lock back; nothing was done.
     pub async fn abandon(self) {
         if let Some(lock) = self.lock {
-            let _ = lock.release().await;
+            lock.release().await;
         }
     }
 
@@ -146,9 +146,8 @@ impl<'a> Run<'a> {
     async fn end(self, mut report: Report, whole: bool) -> Report {
         report.elapsed = self.since.elapsed();
         report.warnings.splice(0..0, self.warning);
-        if let Some(lock) = self.lock {
-            report.warnings.extend(lock.release().await);
-        }
+        let lost = self.lock.as_ref().and_then(Lock::warning);
+        report.warnings.extend(lost);
         let record = RunRecord::new(self.info, &report);
         tracing::info!(
             outcome = record.status(),
@@ -160,6 +159,10 @@ impl<'a> Run<'a> {
         let recorded =
             history::record(self.coordinator, &record, &report, whole, RECORD_TIMEOUT).await;
         report.warnings.extend(recorded.err());
+        // Last: who has waited for the lock finds the record.
+        if let Some(lock) = self.lock {
+            lock.release().await;
+        }
         report
     }
 }

@@ -199,8 +199,8 @@ impl Service {
         };
         let value = serde_json::to_string(&request).unwrap_or_default();
         let (key, value) = (key.as_bytes(), value.as_bytes());
-        if let Some(before) = cache.claim(key, value, SAME_REQUEST).await? {
-            return Ok(match serde_json::from_slice::<Request>(&before) {
+        if let Some(before) = cache.claim(&[key], value, SAME_REQUEST).await? {
+            return Ok(match serde_json::from_slice::<Request>(&before.value) {
                 Ok(before) if before.asked == request.asked => Started::Before(before.run_id),
                 _ => Started::Other,
             });
@@ -209,7 +209,7 @@ impl Service {
             Ok(run) => Ok(Started::New(run)),
             Err(refused) => {
                 // It led to nothing: asked again, it is a new one. What fails here ends by itself.
-                let _ = cache.release(key, value).await;
+                let _ = cache.release(&[key], value).await;
                 Err(refused)
             }
         }

@@ -306,7 +306,10 @@ impl Embedded {
     }
 
     pub fn sql(&self, sql: &str) -> String {
-        let output = Command::new("sqlite3").arg(&self.file).arg(sql).output();
+        let mut sqlite = Command::new("sqlite3");
+        // A run may be writing.
+        sqlite.args(["-cmd", ".timeout 10000"]).arg(&self.file);
+        let output = sqlite.arg(sql).output();
         let output = output.expect("sqlite3; scripts/test installs it");
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&output.stdout)

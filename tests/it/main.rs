@@ -10,6 +10,7 @@ mod http;
 mod keys;
 mod lab;
 mod layers;
+mod lock;
 mod looking;
 mod metrics;
 mod music;

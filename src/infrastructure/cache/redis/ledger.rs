@@ -7,50 +7,44 @@ use futures_util::future::BoxFuture;
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 
 use super::RedisCache;
-use crate::application::ports::Ledger;
+use crate::application::ports::{Claimed, Ledger};
 use crate::domain::failure::{Failure, FailureKind};
 
-/// Compares before it acts, in one step: between the two the claim could be another's.
-const RENEW: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then \
-     return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0";
-const RELEASE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then \
-     return redis.call('DEL', KEYS[1]) end return 0";
+/// All of it in one step: between two commands a claim could end, or become another's. `DEL` and
+/// `PEXPIRE` find nothing here; who may not use them could neither renew a claim nor give it back.
+const CLAIM: &str = "for i, key in ipairs(KEYS) do \
+       local found = redis.call('GET', key) \
+       if found and found ~= ARGV[1] then return {i, found} end \
+     end \
+     for _, key in ipairs(KEYS) do \
+       redis.call('DEL', key) redis.call('PEXPIRE', key, ARGV[2]) \
+       redis.call('SET', key, ARGV[1], 'PX', ARGV[2]) \
+     end \
+     return false";
+
+/// A value of another type is another's too.
+const RENEW: &str = "for _, key in ipairs(KEYS) do \
+       if redis.pcall('GET', key) ~= ARGV[1] then return 0 end \
+     end \
+     for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[2]) end \
+     return 1";
+const RELEASE: &str = "for _, key in ipairs(KEYS) do \
+       if redis.pcall('GET', key) == ARGV[1] then redis.call('DEL', key) end \
+     end";
 
 impl RedisCache {
-    async fn claim_key(
+    /// Runs a script about claims.
+    async fn script(
         &self,
-        key: &[u8],
+        script: &str,
+        keys: &[&[u8]],
         value: &[u8],
         ttl: Duration,
-    ) -> Result<Option<Vec<u8>>, Failure> {
+    ) -> Result<Reply, Failure> {
         let mut pipe = pipe();
-        pipe.cmd("SET").arg(key).arg(value).arg("NX");
-        pipe.arg("PX").arg(millis(ttl)).cmd("GET").arg(key);
-        // A claim that could not be renewed is none.
-        add_renewal(&mut pipe, key, value, ttl);
-        loop {
-            let mut replies = self.ask(&pipe).await?.into_iter();
-            let (set, found, renewed) = (replies.next(), replies.next(), replies.next());
-            self.answer(set)?;
-            match self.answer(found)? {
-                // Ours, also where the answer to an earlier attempt was lost.
-                Reply::BulkString(found) if found == value => {
-                    return match self.answer(renewed) {
-                        Ok(_) => Ok(None),
-                        Err(failure) => {
-                            let mut pipe = self::pipe();
-                            pipe.cmd("DEL").arg(key);
-                            // What cannot be deleted ends by itself.
-                            let _ = self.ask(&pipe).await;
-                            Err(failure)
-                        }
-                    };
-                }
-                Reply::BulkString(found) => return Ok(Some(found)),
-                // It ended between the two commands.
-                _ => {}
-            }
-        }
+        pipe.cmd("EVAL").arg(script).arg(keys.len()).arg(keys);
+        pipe.arg(value).arg(millis(ttl));
+        self.one(&pipe).await
     }
 
     async fn one(&self, pipe: &Pipeline) -> Result<Reply, Failure> {
@@ -84,11 +78,6 @@ fn pipe() -> Pipeline {
     pipe
 }
 
-fn add_renewal(pipe: &mut Pipeline, key: &[u8], value: &[u8], ttl: Duration) {
-    pipe.cmd("EVAL").arg(RENEW).arg(1).arg(key);
-    pipe.arg(value).arg(millis(ttl));
-}
-
 fn millis(ttl: Duration) -> u64 {
     u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)
 }
@@ -96,32 +85,39 @@ fn millis(ttl: Duration) -> u64 {
 impl Ledger for RedisCache {
     fn claim<'a>(
         &'a self,
-        key: &'a [u8],
+        keys: &'a [&'a [u8]],
         value: &'a [u8],
         ttl: Duration,
-    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, Failure>> {
-        self.claim_key(key, value, ttl).boxed()
-    }
-
-    fn renew<'a>(
-        &'a self,
-        key: &'a [u8],
-        value: &'a [u8],
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<bool, Failure>> {
+    ) -> BoxFuture<'a, Result<Option<Claimed>, Failure>> {
         async move {
-            let mut pipe = pipe();
-            add_renewal(&mut pipe, key, value, ttl);
-            Ok(self.one(&pipe).await? == Reply::Int(1))
+            // Asked again because an answer was lost, it finds its own value.
+            let reply = self.script(CLAIM, keys, value, ttl).await?;
+            let (i, value) = match reply {
+                Reply::Nil => return Ok(None),
+                found => redis::from_redis_value(found).unwrap_or((1, Vec::new())),
+            };
+            Ok(Some(Claimed { key: i - 1, value }))
         }
         .boxed()
     }
 
-    fn release<'a>(&'a self, key: &'a [u8], value: &'a [u8]) -> BoxFuture<'a, Result<(), Failure>> {
+    fn renew<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+        value: &'a [u8],
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
+        async move { Ok(self.script(RENEW, keys, value, ttl).await? == Reply::Int(1)) }.boxed()
+    }
+
+    fn release<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+        value: &'a [u8],
+    ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let mut pipe = pipe();
-            pipe.cmd("EVAL").arg(RELEASE).arg(1).arg(key).arg(value);
-            self.one(&pipe).await.map(drop)
+            let released = self.script(RELEASE, keys, value, Duration::ZERO).await;
+            released.map(drop)
         }
         .boxed()
     }

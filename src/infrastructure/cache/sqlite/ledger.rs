@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::{STORE, SqliteCache, fields, now_millis};
-use crate::application::ports::Ledger;
+use crate::application::ports::{Claimed, Ledger};
 use crate::domain::failure::Failure;
 
 const CLAIM: &str = "claim";
@@ -17,22 +17,63 @@ const RENEW: &str =
     "UPDATE entries SET expires_at = ? WHERE key = ? AND value = ? AND expires_at > ?";
 
 impl SqliteCache {
-    async fn claim_key(
+    async fn claim_keys(
         &self,
-        key: &[u8],
+        keys: &[&[u8]],
         value: &[u8],
         ttl: Duration,
-    ) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    ) -> Result<Option<Claimed>, sqlx::Error> {
         let mut connection = self.connection.lock().await;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let until = until(ttl);
-        let taken = put(&mut transaction, key, CLAIM, value, until, false).await? > 0;
-        let found = match taken {
-            true => None,
-            false => value_of(&mut transaction, key).await?,
-        };
+        for (i, key) in keys.iter().enumerate() {
+            if let Some(found) = value_of(&mut transaction, key).await? {
+                return Ok(Some(Claimed {
+                    key: i,
+                    value: found,
+                }));
+            }
+        }
+        for key in keys {
+            put(&mut transaction, key, CLAIM, value, until(ttl)).await?;
+        }
         transaction.commit().await?;
-        Ok(found)
+        Ok(None)
+    }
+
+    async fn renew_keys(
+        &self,
+        keys: &[&[u8]],
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<bool, sqlx::Error> {
+        let mut connection = self.connection.lock().await;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        for key in keys {
+            let renewed = sqlx::query(RENEW)
+                .bind(until(ttl))
+                .bind(key)
+                .bind(value)
+                .bind(now_millis())
+                .execute(&mut *transaction)
+                .await?;
+            if renewed.rows_affected() == 0 {
+                return Ok(false);
+            }
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    async fn release_keys(&self, keys: &[&[u8]], value: &[u8]) -> Result<(), sqlx::Error> {
+        let mut connection = self.connection.lock().await;
+        for key in keys {
+            sqlx::query("DELETE FROM entries WHERE key = ? AND value = ?")
+                .bind(key)
+                .bind(value)
+                .execute(&mut *connection)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Makes a new value of what is at a key, while nobody else does.
@@ -48,32 +89,29 @@ impl SqliteCache {
             let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
             let old = value_of(&mut transaction, key).await?.unwrap_or_default();
             let new = change(old);
-            put(&mut transaction, key, kind, new.as_bytes(), until, true).await?;
+            put(&mut transaction, key, kind, new.as_bytes(), until).await?;
             transaction.commit().await
         };
         rewriting.await.map_err(|error| self.unreadable(&error))
     }
 }
 
-/// Stores an entry; the number of rows that changed.
+/// Stores an entry in place of what is there.
 async fn put(
     connection: &mut SqliteConnection,
     key: &[u8],
     kind: &'static str,
     value: &[u8],
     until: i64,
-    over: bool,
-) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query(STORE)
+) -> Result<(), sqlx::Error> {
+    let storing = sqlx::query(STORE)
         .bind(key)
         .bind(kind)
         .bind(value)
         .bind(until)
-        .bind(over)
-        .bind(now_millis())
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected())
+        .bind(true)
+        .bind(now_millis());
+    storing.execute(connection).await.map(drop)
 }
 
 async fn value_of(
@@ -99,12 +137,12 @@ fn list(value: &[u8]) -> Vec<String> {
 impl Ledger for SqliteCache {
     fn claim<'a>(
         &'a self,
-        key: &'a [u8],
+        keys: &'a [&'a [u8]],
         value: &'a [u8],
         ttl: Duration,
-    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, Failure>> {
+    ) -> BoxFuture<'a, Result<Option<Claimed>, Failure>> {
         async move {
-            let claimed = self.claim_key(key, value, ttl).await;
+            let claimed = self.claim_keys(keys, value, ttl).await;
             claimed.map_err(|error| self.unreadable(&error))
         }
         .boxed()
@@ -112,34 +150,25 @@ impl Ledger for SqliteCache {
 
     fn renew<'a>(
         &'a self,
-        key: &'a [u8],
+        keys: &'a [&'a [u8]],
         value: &'a [u8],
         ttl: Duration,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
         async move {
-            let mut connection = self.connection.lock().await;
-            let done = sqlx::query(RENEW)
-                .bind(until(ttl))
-                .bind(key)
-                .bind(value)
-                .bind(now_millis())
-                .execute(&mut *connection)
-                .await;
-            done.map(|done| done.rows_affected() > 0)
-                .map_err(|error| self.unreadable(&error))
+            let renewed = self.renew_keys(keys, value, ttl).await;
+            renewed.map_err(|error| self.unreadable(&error))
         }
         .boxed()
     }
 
-    fn release<'a>(&'a self, key: &'a [u8], value: &'a [u8]) -> BoxFuture<'a, Result<(), Failure>> {
+    fn release<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+        value: &'a [u8],
+    ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let mut connection = self.connection.lock().await;
-            let done = sqlx::query("DELETE FROM entries WHERE key = ? AND value = ?")
-                .bind(key)
-                .bind(value)
-                .execute(&mut *connection)
-                .await;
-            done.map(drop).map_err(|error| self.unreadable(&error))
+            let released = self.release_keys(keys, value).await;
+            released.map_err(|error| self.unreadable(&error))
         }
         .boxed()
     }

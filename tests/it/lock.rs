@@ -1,0 +1,638 @@
+//! One run at a time for each context, whoever starts it: who gives way, who waits, and what becomes
+//! of a run whose lock another has taken. What a killed holder leaves is in `signals`.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::faults::{calm, until};
+use crate::lab::{Lab, own, strategy};
+use crate::looking::Embedded;
+use crate::proxy::FaultProxy;
+use crate::servers::Dialect;
+use crate::shopwarm::{Finished, Shopwarm, file, finish};
+use crate::terminal::{Terminal, command};
+
+/// A strategy of the shop's catalog that is long enough to be held in the middle.
+const BIG: &str = r#"
+[context]
+name = "catalog"
+[strategies.big]
+key = "big:{id}"
+value = "object"
+priority = 1000
+sql.postgres = "SELECT g AS id, repeat('x', 400) AS pad FROM generate_series(1, @ROWS@) g"
+"#;
+
+/// Rows of a run that is to finish, and of one that is not.
+const SHORT: u32 = 40_000;
+const LONG: u32 = 1_000_000;
+
+/// How long a lock lasts.
+const TTL: i64 = 30_000;
+
+/// A run in the middle of its work: the database says nothing more, the cache answers.
+struct Held {
+    child: Child,
+    database: Arc<Gate>,
+    _definitions: TempDir,
+}
+
+/// What the rows come through: closed, it lets a few pass now and then, as a slow query would. A
+/// database that says nothing at all is given up.
+struct Gate {
+    proxy: FaultProxy,
+    closed: AtomicBool,
+}
+
+impl Gate {
+    fn close(self: &Arc<Gate>) {
+        self.closed.store(true, SeqCst);
+        self.proxy.stall();
+        let gate = Arc::downgrade(self);
+        thread::spawn(move || {
+            loop {
+                thread::sleep(Duration::from_secs(2));
+                let Some(gate) = gate.upgrade() else { return };
+                if !gate.closed.load(SeqCst) {
+                    return;
+                }
+                gate.proxy.flow();
+                thread::sleep(Duration::from_millis(15));
+                if gate.closed.load(SeqCst) {
+                    gate.proxy.stall();
+                }
+            }
+        });
+    }
+
+    fn open(&self) {
+        self.closed.store(false, SeqCst);
+        // The thread may just be closing it again.
+        thread::sleep(Duration::from_millis(30));
+        self.proxy.flow();
+    }
+}
+
+impl Held {
+    /// Starts `shopwarm ARGUMENTS` with the long strategy; `prefix` is its own.
+    #[track_caller]
+    fn start(lab: &Lab, arguments: &str, prefix: &str) -> Held {
+        Held::on(lab, &lab.redis.url(), arguments, prefix, SHORT)
+    }
+
+    #[track_caller]
+    fn on(lab: &Lab, cache: &str, arguments: &str, prefix: &str, rows: u32) -> Held {
+        let database = Arc::new(Gate {
+            proxy: FaultProxy::to(lab.database.port()),
+            closed: AtomicBool::new(false),
+        });
+        let (definitions, path) = file("big.toml", &BIG.replace("@ROWS@", &rows.to_string()));
+        let url = lab.database.url_via(database.proxy.port());
+        let run = lab.command(arguments).args("-o json").arg("--prefix");
+        let run = run.arg(prefix).database(url).cache(cache).contexts(&path);
+        let child = run.start();
+        match cache.strip_prefix("sqlite:") {
+            None => {
+                let some = format!("EXISTS {prefix}big:1500\r\n");
+                let mut redis = TcpStream::connect(("127.0.0.1", lab.redis.port())).expect("Redis");
+                // Not by redis-cli: on a busy machine the run would be over before that has started.
+                until("the run is under way", || {
+                    let mut answer = [0; 4];
+                    redis.write_all(some.as_bytes()).expect("asked");
+                    redis.read_exact(&mut answer).expect("an answer");
+                    answer == *b":1\r\n"
+                });
+            }
+            Some(file) => until("the run is under way", || {
+                let written = std::fs::metadata(format!("{file}-wal"));
+                written.is_ok_and(|file| file.len() > 1_000_000)
+            }),
+        }
+        database.close();
+        Held {
+            child,
+            database,
+            _definitions: definitions,
+        }
+    }
+
+    /// Lets it finish.
+    fn go_on(self) -> Finished {
+        self.database.open();
+        calm(finish(self.child))
+    }
+
+    /// Waits for it to end by itself.
+    fn end(self) -> Finished {
+        let run = finish(self.child);
+        self.database.open();
+        calm(run)
+    }
+
+    fn signal(&self, signal: &str) {
+        send(&self.child, signal);
+    }
+}
+
+fn send(child: &Child, signal: &str) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", signal, &id]).status();
+    assert!(sent.expect("kill").success(), "it has ended already");
+}
+
+fn host() -> String {
+    let host = Command::new("hostname").output().expect("hostname");
+    String::from_utf8_lossy(&host.stdout).trim().to_owned()
+}
+
+/// The lock keys that there are, in order.
+fn locks(lab: &Lab) -> Vec<String> {
+    let found = lab.redis.cli(&["KEYS", "*shopwarm:lock:*"]);
+    let mut keys: Vec<String> = found.split_whitespace().map(str::to_owned).collect();
+    keys.sort();
+    keys
+}
+
+/// Milliseconds that a key still has.
+fn ttl(lab: &Lab, key: &str) -> i64 {
+    lab.redis.cli(&["PTTL", key]).parse().expect("a number")
+}
+
+/// A run that gave way: it says to what, for how long that has been at work, and what to do.
+#[track_caller]
+fn gives_way(run: Shopwarm, words: &[&str]) -> Finished {
+    let run = calm(run.run()).expect(8);
+    let always = ["another run holds the lock", "--lock-wait", "--no-lock"];
+    for word in always.iter().chain(words) {
+        assert!(run.stderr.contains(word), "no {word:?} in\n{}", run.stderr);
+    }
+    assert_eq!(run.stdout, "");
+    run
+}
+
+/// Waits until a process has said this on stderr; returns what it said until then.
+#[track_caller]
+fn read_until(child: &mut Child, word: &str) -> String {
+    let mut said = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    while !said.contains(word) {
+        let read = stderr.read_line(&mut said).expect("text");
+        assert!(read > 0, "it ended and never said {word:?}:\n{said}");
+    }
+    let rest = String::from_utf8_lossy(stderr.buffer()).into_owned();
+    said.push_str(&rest);
+    child.stderr = Some(stderr.into_inner());
+    said
+}
+
+/// A strategy of one's own in each of these contexts, on an empty SQLite database.
+fn small(contexts: &[&str]) -> TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    for context in contexts {
+        let sql = "SELECT 1 AS id UNION ALL SELECT 2";
+        let text = format!(
+            "[context]\nname = \"{context}\"\nowns = [\"t\"]\n[strategies.one]\nkey = \"{context}:{{id}}\"\nvalue = \"object\"\nsql.any = \"{sql}\"\n"
+        );
+        let path = dir.path().join(format!("{context}.toml"));
+        std::fs::write(path, text).expect("a file");
+    }
+    dir
+}
+
+/// One strategy with a key.
+fn one_key() -> String {
+    own(
+        &["t"],
+        &strategy("one", "object", "K:{id}", "SELECT 1 AS id"),
+    )
+}
+
+// ── who gives way ─────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn a_second_run_gives_way_and_others_run_beside() {
+    let lab = Lab::shop(Dialect::Postgres);
+    let held = Held::start(&lab, "warmup context catalog", "");
+    assert_eq!(locks(&lab), ["shopwarm:lock:catalog"]);
+    assert!((1..=TTL).contains(&ttl(&lab, "shopwarm:lock:catalog")));
+
+    let process = format!("process {}", held.child.id());
+    let host = host();
+    for arguments in [
+        "all",
+        "context catalog",
+        "context ordering catalog",
+        "strategy catalog/categories",
+        "all --tag product",
+    ] {
+        let run = lab.command(&format!("warmup {arguments} -o json"));
+        let words = ["`warmup context catalog`", &host, &process, ", for "];
+        gives_way(run, &words);
+    }
+    // Nothing of theirs, and no lock that one of them had for a moment.
+    let of_others = lab.keys();
+    assert!(of_others.iter().all(|key| key.starts_with("big:")));
+    assert_eq!(locks(&lab), ["shopwarm:lock:catalog"]);
+
+    for arguments in [
+        "warmup context ordering",
+        "warmup context ordering identity --allow-empty",
+        "warmup keys Product:id:prod-0001",
+        "warmup strategy catalog/categories --no-lock",
+        "warmup context catalog --prefix other:",
+        "dry-run context catalog",
+        "keys list --limit 1",
+    ] {
+        let run = calm(lab.command(arguments).run());
+        assert!(
+            run.code == 0 || arguments.contains("keys list"),
+            "{arguments}: {run:?}"
+        );
+    }
+    assert_eq!(lab.redis.cli(&["EXISTS", "Category:id:cat-01"]), "1");
+
+    let run = held.go_on().expect(0);
+    assert_eq!(run.json()["outcome"], "complete");
+    assert_eq!(locks(&lab), [""; 0]);
+    lab.command("warmup context catalog").run().expect(0);
+}
+
+#[test]
+fn a_run_has_the_lock_of_each_of_its_contexts_and_gives_all_back() {
+    let lab = Lab::shop(Dialect::Postgres);
+    let all = ["catalog", "identity", "ordering"].map(|c| format!("p:shopwarm:lock:{c}"));
+    let held = Held::start(&lab, "warmup all", "p:");
+    assert_eq!(locks(&lab), all);
+    let holder: Value = serde_json::from_str(&lab.get(&all[0])).expect("JSON");
+    assert_eq!(holder["command"], "warmup all");
+    assert_eq!(holder["pid"], held.child.id());
+    for key in &all {
+        assert_eq!(
+            lab.get(key),
+            holder.to_string().replace(": ", ":"),
+            "the same claim"
+        );
+        assert!((1..=TTL).contains(&ttl(&lab, key)));
+    }
+    for context in ["catalog", "identity", "ordering"] {
+        let run = lab.command(&format!("warmup context {context} --prefix p:"));
+        gives_way(run, &["`warmup all`"]);
+    }
+    held.signal("INT");
+    held.end().expect(130);
+    assert_eq!(locks(&lab), [""; 0], "after Ctrl-C");
+
+    let held = Held::start(&lab, "warmup context catalog --deadline 4s", "q:");
+    held.end().expect(9);
+    assert_eq!(locks(&lab), [""; 0], "after the deadline");
+
+    let wrong = own(
+        &["t"],
+        &strategy("one", "object", "K:{id}", "SELECT 1 / (SELECT 0) AS id"),
+    );
+    let run = lab.with(&wrong, "warmup context own").run();
+    assert_eq!(run.code, 3, "{run:?}");
+    assert_eq!(locks(&lab), [""; 0], "after a failure");
+}
+
+// ── who waits ─────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn one_that_waits_says_so_and_runs_afterwards_or_gives_up() {
+    let lab = Lab::shop(Dialect::Postgres);
+    let held = Held::start(&lab, "warmup context catalog", "");
+    let wait = |how: &str| {
+        let run = lab
+            .command("warmup strategy catalog/categories -o json")
+            .args(how);
+        let asked = Instant::now();
+        (run, asked)
+    };
+
+    let (run, asked) = wait("--lock-wait 1s");
+    let run = gives_way(run, &["`warmup context catalog`"]);
+    assert!(asked.elapsed() >= Duration::from_secs(1));
+    assert!(
+        run.stderr.contains("waiting for another run"),
+        "{}",
+        run.stderr
+    );
+
+    // Ctrl-C while it waits: at once, and nothing is left.
+    let mut child = wait("--lock-wait 60s").0.start();
+    read_until(
+        &mut child,
+        "waiting for another run: `warmup context catalog`",
+    );
+    let asked = Instant::now();
+    send(&child, "INT");
+    let run = calm(finish(child)).expect(130);
+    assert!(asked.elapsed() < Duration::from_secs(4));
+    assert_eq!(run.json()["outcome"], "interrupted");
+    assert_eq!(locks(&lab), ["shopwarm:lock:catalog"]);
+
+    // A deadline counts the waiting too.
+    let run = wait("--lock-wait 60s --deadline 1s").0.run().expect(9);
+    assert_eq!(run.json()["outcome"], "deadline");
+
+    let mut lines = wait("--lock-wait 60s --progress lines").0.start();
+    let mut json = wait("--lock-wait 60s --progress json").0.start();
+    let bars = Terminal::new(100, 30);
+    let strategy = "warmup strategy catalog/categories --lock-wait 60s --progress bars";
+    bars.type_line(&command(strategy, &lab.database.url(), &lab.redis.url()));
+    bars.wait_for("waiting for another run: `warmup context catalog`");
+    read_until(
+        &mut lines,
+        "waiting for another run: `warmup context catalog`",
+    );
+    let said = read_until(&mut json, "\"waiting\"");
+    let event: Value = serde_json::from_str(said.trim()).expect("one event");
+    assert_eq!(event["event"], "waiting");
+    assert_eq!(event["holder"]["command"], "warmup context catalog");
+    assert_eq!(event["holder"]["pid"], held.child.id());
+    assert_eq!(
+        event["holder"]["token"], "",
+        "what proves the claim is not told"
+    );
+
+    held.go_on().expect(0);
+    for child in [lines, json] {
+        let run = finish(child).expect(0);
+        assert_eq!(run.json()["outcome"], "complete");
+    }
+    bars.wait_for("exit=0");
+    assert_eq!(locks(&lab), [""; 0]);
+}
+
+#[test]
+fn of_runs_that_start_at_one_instant_one_runs() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    let contexts = small(&["alpha", "beta", "gamma"]);
+    let start = |arguments: &str| {
+        let run = lab.command(arguments).contexts(contexts.path());
+        run.args("-o json").start()
+    };
+    let mut beside = 0;
+    for round in 0..20 {
+        // In the second half they share some of their contexts only.
+        let (one, other) = match round < 10 {
+            true => ("warmup context alpha", "warmup context alpha"),
+            false => ("warmup context gamma beta", "warmup context alpha beta"),
+        };
+        let runs = [start(one), start(other)].map(|child| calm(finish(child)));
+        let codes = [runs[0].code, runs[1].code];
+        match codes {
+            [0, 0] => {}
+            [0, 8] | [8, 0] => beside += 1,
+            _ => panic!("{codes:?} in round {round}: {runs:?}"),
+        }
+        assert_eq!(locks(&lab), [""; 0]);
+    }
+    assert!(beside > 0, "they never met");
+}
+
+// ── who loses it ──────────────────────────────────────────────────────────────────────────────
+
+/// Four runs at once, since each takes its time: one keeps its lock, one has it stolen, one finds it
+/// deleted, and one hears nothing of its Redis for longer than a lock lasts.
+#[test]
+fn a_lock_is_renewed_and_one_that_is_lost_ends_the_run() {
+    let lab = Lab::shop(Dialect::Postgres);
+    let silent = FaultProxy::to(lab.redis.port());
+    let url = format!("redis://127.0.0.1:{}", silent.port());
+    let on = |url: &str, prefix: &str| Held::on(&lab, url, "warmup context catalog", prefix, LONG);
+    let start = |prefix: &str| on(&lab.redis.url(), prefix);
+    let kept = start("kept:");
+    let [stolen, deleted] = [start("stolen:"), start("deleted:")];
+    let unheard = on(&url, "unheard:");
+    let key = |prefix: &str| format!("{prefix}shopwarm:lock:catalog");
+
+    silent.stall();
+    let thief = r#"{"run_id":"thief","command":"warmup all","host":"elsewhere","pid":1,"since":"2026-01-01T00:00:00Z","token":"other"}"#;
+    lab.redis
+        .cli(&["SET", &key("stolen:"), thief, "PX", "120000"]);
+    lab.redis.cli(&["DEL", &key("deleted:")]);
+
+    let mut lowest = TTL;
+    until("it is renewed", || {
+        thread::sleep(Duration::from_millis(100));
+        let left = ttl(&lab, &key("kept:"));
+        assert!(left > 15_000, "{left}");
+        let renewed = left > lowest + 5_000;
+        lowest = lowest.min(left);
+        renewed
+    });
+
+    for held in [stolen, deleted] {
+        is_lost(&held.end(), "was taken by another run, or deleted");
+    }
+    // It compares before it gives back.
+    assert_eq!(lab.get(&key("stolen:")), thief);
+    assert!(ttl(&lab, &key("stolen:")) > TTL);
+    gives_way(
+        lab.command("warmup context catalog --prefix stolen:"),
+        &["`warmup all` on elsewhere (process 1, run thief)"],
+    );
+
+    // What is in flight to a silent server may end the run before its lock does.
+    let unheard = unheard.end();
+    match unheard.code {
+        6 => {}
+        _ => is_lost(&unheard, "could not be renewed"),
+    }
+    assert!(unheard.json()["elapsed_ms"].as_u64() < Some(40_000));
+    kept.signal("INT");
+    assert!(kept.end().expect(130).json()["warnings"].is_null());
+}
+
+/// A run that was ended because its lock was lost.
+#[track_caller]
+fn is_lost(run: &Finished, why: &str) {
+    assert_eq!(run.code, 8, "{run:?}");
+    let report = run.json();
+    assert_eq!(report["outcome"], "interrupted", "{report:#}");
+    let warnings = report["warnings"].to_string();
+    assert!(
+        warnings.contains("the run was stopped: its lock") && warnings.contains(why),
+        "{warnings}"
+    );
+    assert_eq!(run.strategy("catalog/big")["status"], "cancelled");
+    assert_eq!(run.strategy("catalog/categories")["total"], 0);
+}
+
+// ── who may not, and what is no lock ──────────────────────────────────────────────────────────
+
+#[test]
+fn a_user_who_may_not_lock_is_warned_and_runs() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    for (user, rules) in [
+        ("noeval", "~* +@all -eval"),
+        ("nodel", "~* +@all -del"),
+        ("noexpire", "~* +@all -pexpire"),
+        ("noget", "~* +@all -get"),
+        ("keysonly", "~K:* +@all"),
+    ] {
+        let mut acl = vec!["ACL", "SETUSER", user, "on", ">hunter2"];
+        acl.extend(rules.split(' '));
+        lab.redis.cli(&acl);
+        let url = format!("redis://{user}:hunter2@127.0.0.1:{}", lab.redis.port());
+        let warm = |how: &str| {
+            let run = lab.with(&one_key(), "warmup context own -o json");
+            run.args(how).cache(&url)
+        };
+        // Twice: what the first one could not give back must not stand in the second one's way.
+        for _ in 0..2 {
+            let run = calm(warm("").run()).expect(0);
+            let warnings = run.json()["warnings"].to_string();
+            assert!(
+                warnings.contains("no lock could be taken"),
+                "{user}: {warnings}"
+            );
+            assert_eq!(locks(&lab), [""; 0], "{user}");
+        }
+        let run = calm(warm("--lock-wait 1s").run()).expect(7);
+        assert!(run.stderr.contains("+eval"), "{}", run.stderr);
+        let run = warm("--no-lock").run().expect(0);
+        let warnings = run.json()["warnings"].to_string();
+        assert!(!warnings.contains("no lock"), "{warnings}");
+    }
+}
+
+#[test]
+fn what_is_no_lock_is_said_in_words() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    let key = "shopwarm:lock:own";
+    for value in ["hello", "{}", "[1,2", "{\"run_id\":7}", "\u{1b}[2J", ""] {
+        lab.redis.cli(&["SET", key, value]);
+        let run = calm(lab.with(&one_key(), "warmup context own").run()).expect(8);
+        assert!(run.stderr.contains(key), "{}", run.stderr);
+        assert!(run.stderr.contains("delete that key"), "{}", run.stderr);
+        assert_eq!(lab.get(key), value);
+    }
+    // What another wrote is shown escaped and short.
+    let loud = format!(
+        r#"{{"run_id":"r","command":"\u001b[2J{}","host":"h"}}"#,
+        "x".repeat(9000)
+    );
+    lab.redis.cli(&["SET", key, &loud]);
+    let run = calm(lab.with(&one_key(), "warmup context own").run()).expect(8);
+    assert!(!run.stderr.contains('\u{1b}'), "{}", run.stderr);
+    assert!(run.stderr.len() < 1000, "{}", run.stderr);
+    // No claim at all: it can neither be taken nor read.
+    lab.redis.cli(&["DEL", key]);
+    lab.redis.cli(&["HSET", key, "field", "value"]);
+    let run = lab
+        .with(&one_key(), "warmup context own -o json")
+        .run()
+        .expect(0);
+    let warnings = run.json()["warnings"].to_string();
+    assert!(warnings.contains("no lock could be taken"), "{warnings}");
+    assert_eq!(lab.redis.cli(&["TYPE", key]), "hash");
+    calm(
+        lab.with(&one_key(), "warmup context own --lock-wait 1s")
+            .run(),
+    )
+    .expect(7);
+}
+
+// ── the embedded cache ────────────────────────────────────────────────────────────────────────
+
+/// The lock's row in an embedded cache.
+const ROW: &str = "FROM entries WHERE key = CAST('shopwarm:lock:catalog' AS BLOB)";
+
+fn embedded_ttl(cache: &Embedded) -> Option<i64> {
+    let sql = format!("SELECT expires_at - unixepoch() * 1000 {ROW}");
+    cache.sql(&sql).parse().ok()
+}
+
+fn held_on(lab: &Lab, cache: &Embedded, rows: u32) -> Held {
+    Held::on(lab, &cache.url(), "warmup context catalog", "", rows)
+}
+
+#[test]
+fn the_embedded_cache_has_locks_too() {
+    let (lab, cache) = (Lab::shop(Dialect::Postgres), Embedded::new());
+    let second = |how: &str| {
+        let run = lab.command("warmup strategy catalog/categories -o json");
+        cache.on(run.args(how))
+    };
+    let held = held_on(&lab, &cache, SHORT);
+    let left = embedded_ttl(&cache).expect("a lock");
+    assert!((1..=TTL + 1000).contains(&left), "{left}");
+    gives_way(second(""), &["`warmup context catalog`"]);
+    gives_way(second("--lock-wait 1s"), &["`warmup context catalog`"]);
+    second("--no-lock").run().expect(0);
+    let beside = lab.command("warmup context ordering");
+    cache.on(beside).run().expect(0);
+    let mut waiting = second("--lock-wait 60s").start();
+    read_until(&mut waiting, "waiting for another run");
+    held.go_on().expect(0);
+    finish(waiting).expect(0);
+    assert_eq!(embedded_ttl(&cache), None);
+
+    // Killed: busy until its time is over.
+    cache.sql("DELETE FROM entries");
+    let held = held_on(&lab, &cache, LONG);
+    held.signal("KILL");
+    assert_eq!(finish(held.child).code, -9);
+    gives_way(second(""), &["`warmup context catalog`"]);
+    let (_, row) = ROW.split_once("WHERE").expect("a condition");
+    cache.sql(&format!("UPDATE entries SET expires_at = 1 WHERE {row}"));
+    second("").run().expect(0);
+    assert_eq!(embedded_ttl(&cache), None);
+}
+
+#[test]
+fn a_lock_in_the_embedded_cache_is_renewed_and_one_that_is_lost_ends_the_run() {
+    let lab = Lab::shop(Dialect::Postgres);
+    let [kept, stolen] = [Embedded::new(), Embedded::new()];
+    let keeps = held_on(&lab, &kept, LONG);
+    let loses = held_on(&lab, &stolen, LONG);
+    let (_, row) = ROW.split_once("WHERE").expect("a condition");
+    let thief = format!("UPDATE entries SET value = CAST('thief' AS BLOB) WHERE {row}");
+    stolen.sql(&thief);
+    let mut lowest = TTL + 1000;
+    until("it is renewed", || {
+        thread::sleep(Duration::from_millis(200));
+        let left = embedded_ttl(&kept).expect("a lock");
+        let renewed = left > lowest + 5_000;
+        lowest = lowest.min(left);
+        renewed
+    });
+    is_lost(&loses.end(), "was taken by another run, or deleted");
+    let value = stolen.sql(&format!("SELECT CAST(value AS TEXT) {ROW}"));
+    assert_eq!(value, "thief");
+    keeps.signal("INT");
+    keeps.end().expect(130);
+    assert_eq!(embedded_ttl(&kept), None);
+}
+
+#[test]
+fn of_runs_on_the_embedded_cache_that_start_at_one_instant_one_runs() {
+    let (lab, cache) = (Lab::empty(Dialect::Sqlite), Embedded::new());
+    let contexts = small(&["alpha", "beta", "gamma"]);
+    let start = |arguments: &str| {
+        let run = lab.command(arguments).contexts(contexts.path());
+        cache.on(run.args("-o json")).start()
+    };
+    for round in 0..10 {
+        let (one, other) = ("warmup context gamma beta", "warmup context alpha beta");
+        let runs = [start(one), start(other)].map(|child| calm(finish(child)));
+        let codes = [runs[0].code, runs[1].code];
+        let known = [[0, 0], [0, 8], [8, 0]];
+        assert!(
+            known.contains(&codes),
+            "{codes:?} in round {round}: {runs:?}"
+        );
+        let found = "SELECT count(*) FROM entries WHERE CAST(key AS TEXT) LIKE '%shopwarm:lock%'";
+        assert_eq!(cache.sql(found), "0");
+    }
+}
