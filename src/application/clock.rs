@@ -31,20 +31,27 @@ const RETRY_START: Duration = Duration::from_secs(5);
 /// Between two looks whether the run of another server has ended.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// Keeps time for the jobs that `jobs` gives, from now on until it is dropped.
-pub struct Clock<J> {
+/// What the clock goes by; a reload puts another in its place.
+pub struct Timetable {
+    pub jobs: Vec<Job>,
+    /// A run that takes longer is ended.
+    pub deadline: Option<Duration>,
+}
+
+/// Keeps time for the jobs of a timetable, from now on until it is dropped.
+pub struct Clock<T> {
     service: Arc<Service>,
-    jobs: J,
+    timetable: T,
     /// Up to when each job's times have been dealt with.
     seen: BTreeMap<String, Timestamp>,
     queued: Arc<Mutex<BTreeSet<String>>>,
 }
 
-impl<J: Fn() -> Vec<Job>> Clock<J> {
-    pub fn new(service: Arc<Service>, jobs: J) -> Self {
+impl<T: Fn() -> Timetable> Clock<T> {
+    pub fn new(service: Arc<Service>, timetable: T) -> Self {
         Self {
             service,
-            jobs,
+            timetable,
             seen: BTreeMap::new(),
             queued: Arc::default(),
         }
@@ -55,9 +62,12 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
         self.look_back().await;
         loop {
             let now = Timestamp::now();
-            let jobs = (self.jobs)();
+            let Timetable { jobs, deadline } = (self.timetable)();
+            // One that comes back later is a new one.
+            self.seen
+                .retain(|name, _| jobs.iter().any(|job| job.name == *name));
             for job in widest_first(&jobs) {
-                self.look_at(job, now).await;
+                self.look_at(job, now, deadline).await;
             }
             let next = jobs
                 .iter()
@@ -75,15 +85,19 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
 
     /// A job that has run before may have missed a time while nobody kept it.
     async fn look_back(&mut self) {
+        // Times that pass while the cache is asked are not lost.
+        let now = Timestamp::now();
+        let jobs = (self.timetable)().jobs;
+        self.seen = jobs.into_iter().map(|job| (job.name, now)).collect();
         match self.service.last_occurrences().await {
-            Ok(last) => self.seen = last,
+            Ok(last) => self.seen.extend(last),
             Err(failure) => {
                 tracing::warn!(%failure, "times that were missed are not known");
             }
         }
     }
 
-    async fn look_at(&mut self, job: &Job, now: Timestamp) {
+    async fn look_at(&mut self, job: &Job, now: Timestamp, deadline: Option<Duration>) {
         let since = *self.seen.entry(job.name.clone()).or_insert(now);
         let due = job.due(since, now);
         self.seen.insert(job.name.clone(), now);
@@ -93,6 +107,7 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
         let Some(time) = due.run else { return };
         let mut order = job.order(Trigger::Schedule);
         order.occurrence = Some(time.at);
+        order.deadline = deadline;
         match self.service.start(order.clone()).await {
             Ok(_) | Err(Refused::RunBefore | Refused::Stopped(_)) => {}
             Err(Refused::Busy(holder)) => match job.overlap {
@@ -154,15 +169,14 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
 
 /// Runs an order when a server starts: once, however many servers start at the same time. One that
 /// another server is at work on is waited for, and need not be done again when it was complete.
-pub async fn at_start(service: Arc<Service>, order: Order) {
+pub async fn at_start(service: Arc<Service>, mut order: Order) {
     while !service.is_draining() {
         match service.start(order.clone()).await {
             Err(Refused::Busy(holder)) => {
                 tracing::info!(%holder, "waiting for another run");
                 sleep(LOOK_EVERY).await;
-                let same = holder.command == order.command;
-                if same && service.has_seen_complete(&holder.run_id).await {
-                    return;
+                if holder.command == order.command {
+                    order.unless = Some(holder.run_id);
                 }
             }
             // Why is in the log.

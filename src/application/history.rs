@@ -23,6 +23,9 @@ const KEPT_RUNS: usize = 200;
 /// Where nothing has run for this long, nothing is left of what ran.
 const RUNS_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// A time of a job that is further ahead than this was taken by a clock that was wrong.
+const WRONG_CLOCK: Duration = Duration::from_secs(24 * 3600);
+
 /// The list of the last runs, newest first.
 fn runs_key(prefix: &str) -> String {
     format!("{prefix}{OWN}runs")
@@ -140,7 +143,8 @@ fn occurrences_key(prefix: &str) -> String {
     format!("{prefix}{OWN}schedule")
 }
 
-/// The last time that each job has run for.
+/// The last time that each job has run for. What a clock that was wrong has left must not keep a job
+/// from running until that day.
 ///
 /// # Errors
 /// The cache's.
@@ -154,8 +158,9 @@ pub async fn occurrences(
         _ => return Ok(BTreeMap::new()),
     };
     let known = fields.into_iter().filter_map(|(job, at)| {
-        let at = String::from_utf8(at).ok()?.parse().ok()?;
-        Some((String::from_utf8(job).ok()?, at))
+        let at: Timestamp = String::from_utf8(at).ok()?.parse().ok()?;
+        let is_wrong = at.duration_since(Timestamp::now()) > WRONG_CLOCK.try_into().ok()?;
+        (!is_wrong).then_some((String::from_utf8(job).ok()?, at))
     });
     Ok(known.collect())
 }

@@ -1,5 +1,6 @@
 //! A run that others can watch: its report so far, its events, and how to stop it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -19,6 +20,7 @@ pub struct LiveRun {
     pub info: RunInfo,
     pub stop: StopSignal,
     since: Instant,
+    begun: AtomicBool,
     so_far: Mutex<RunRecord>,
     told: Told,
     ended: watch::Sender<Option<Ended>>,
@@ -48,9 +50,19 @@ impl LiveRun {
             info,
             stop: StopSignal::default(),
             since: Instant::now(),
+            begun: AtomicBool::new(false),
             told: Told::default(),
             ended: watch::Sender::new(None),
         }
+    }
+
+    /// Says that it waits for nobody any more.
+    pub fn set_begun(&self) {
+        self.begun.store(true, Ordering::Relaxed);
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// How it ended, if it has.

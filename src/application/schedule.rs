@@ -203,6 +203,7 @@ impl Job {
             trigger,
             job: Some(self.name.clone()),
             occurrence: None,
+            unless: None,
             locking: Locking::GiveWay,
             deadline: None,
             wishes: Wishes {
@@ -284,12 +285,11 @@ impl Job {
 
     /// Orders jobs that are due at one instant: the widest first, so that what the narrower ones
     /// would warm is warm already; then by name.
-    pub fn rank(&self) -> (Reverse<u8>, &str) {
-        let is_context = |name: &String| !name.contains('/');
+    pub fn rank(&self) -> (Reverse<usize>, &str) {
+        let contexts = self.warmup.iter().filter(|name| !name.contains('/'));
         let width = match self.selection() {
-            Selection::All => 2,
-            _ if self.warmup.iter().any(is_context) => 1,
-            _ => 0,
+            Selection::All => usize::MAX,
+            _ => contexts.count(),
         };
         (Reverse(width), &self.name)
     }
@@ -732,8 +732,9 @@ mod tests {
             of("d", &["catalog/categories", "ordering"]),
             of("c", &["catalog"]),
             of("e", &["catalog", "all"]),
+            of("f", &["ordering", "catalog"]),
         ];
         let order: Vec<&str> = widest_first(&jobs).iter().map(|job| &*job.name).collect();
-        assert_eq!(order, ["e", "c", "d", "a"]);
+        assert_eq!(order, ["e", "f", "c", "d", "a"]);
     }
 }

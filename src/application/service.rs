@@ -2,10 +2,12 @@
 //! watched, stopped and remembered.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -48,6 +50,8 @@ pub struct Order {
     pub job: Option<String>,
     /// The time of the job that it is for: each is run once, by whatever server.
     pub occurrence: Option<Timestamp>,
+    /// A run of another server that does the same: where that was complete, this one is not needed.
+    pub unless: Option<String>,
     pub locking: Locking,
     /// It is ended after this time.
     pub deadline: Option<Duration>,
@@ -97,6 +101,8 @@ pub struct Service {
     observer: Arc<dyn Observer>,
     runs: Mutex<Runs>,
     history: tokio::sync::Mutex<Option<(Instant, Arc<Vec<RunRecord>>)>>,
+    /// Why each command could not begin the last time, if it could not.
+    not_begun: Mutex<BTreeMap<String, String>>,
     warmed: AtomicBool,
     draining: AtomicBool,
 }
@@ -132,6 +138,7 @@ impl Service {
             observer,
             runs: Mutex::default(),
             history: tokio::sync::Mutex::default(),
+            not_begun: Mutex::default(),
             warmed: AtomicBool::new(false),
             draining: AtomicBool::new(false),
         }
@@ -157,15 +164,8 @@ impl Service {
         info: RunInfo,
         order: Order,
     ) -> Result<Arc<LiveRun>, Refused> {
-        if self.is_draining() {
-            let why = "this server is shutting down and takes no more runs";
-            let failure = Failure::new(FailureKind::Busy, "no run can start", why);
-            return Err(failure
-                .hint("ask another server, or again in a moment")
-                .into());
-        }
         let run = Arc::new(LiveRun::new(info));
-        lock(&self.runs).active.push(Arc::clone(&run));
+        self.add(&run)?;
         let (begun, has_begun) = oneshot::channel();
         let span = run::span(&run.info);
         let conduct = Arc::clone(self).conduct(Arc::clone(&run), order, begun);
@@ -177,6 +177,19 @@ impl Service {
             Ok(_) => Ok(run),
             Err(refused) => Err(refused.as_ref().clone()),
         }
+    }
+
+    /// Adds a run to those that go on.
+    fn add(&self, run: &Arc<LiveRun>) -> Result<(), Failure> {
+        let mut runs = lock(&self.runs);
+        // Asked while nobody else can look: who drains sees every run, or the run sees that.
+        if self.is_draining() {
+            let why = "this server is shutting down and takes no more runs";
+            let failure = Failure::new(FailureKind::Busy, "no run can start", why);
+            return Err(failure.hint("ask another server, or again in a moment"));
+        }
+        runs.active.push(Arc::clone(run));
+        Ok(())
     }
 
     /// Starts a run for a request that names itself: the same request again leads to the same run,
@@ -217,7 +230,10 @@ impl Service {
 
     /// The whole life of a run.
     async fn conduct(self: Arc<Self>, run: Arc<LiveRun>, order: Order, begun: oneshot::Sender<()>) {
-        let end = self.carry_out(&run, &order, begun).await.map_err(Arc::new);
+        // Whoever waits for the end must hear of it, whatever it was.
+        let carried_out = AssertUnwindSafe(self.carry_out(&run, &order, begun)).catch_unwind();
+        let end = carried_out.await.unwrap_or_else(|_| Err(panicked().into()));
+        let end = end.map_err(Arc::new);
         if let Ok(record) = &end
             && !order.wishes.dry_run
             && record.outcome == Some(Outcome::Complete)
@@ -225,7 +241,7 @@ impl Service {
             self.warmed.store(true, Ordering::Relaxed);
         }
         if let Err(refused) = &end {
-            tracing::warn!(why = %refused, "run did not begin");
+            log_refusal(refused);
         }
         self.observer.ended(&run.info, order.wishes.dry_run, &end);
         *self.history.lock().await = None;
@@ -262,34 +278,51 @@ impl Service {
         };
         let locking = order.locking;
         let ready = Run::begin(&coordinator, &run.info, since, locking, run, &run.stop).await?;
-        if !self.may_run(&coordinator, order).await? {
+        if let Err(refused) = self.may_run(&coordinator, order).await {
             ready.abandon().await;
-            return Err(Refused::RunBefore);
+            return Err(refused);
         }
         self.observer.begun(&run.info, &ready.begun());
+        lock(&self.not_begun).remove(&run.info.command);
+        run.set_begun();
         let _ = begun.send(());
         let report = ready.warm_all(run, &run.stop).await;
         Ok(RunRecord::new(&run.info, &report))
     }
 
-    /// Whether nobody has run this time of a job yet.
-    async fn may_run(&self, coordinator: &Coordinator, order: &Order) -> Result<bool, Failure> {
+    /// Whether nobody has done the same yet, now that nobody else can begin it.
+    async fn may_run(&self, coordinator: &Coordinator, order: &Order) -> Result<(), Refused> {
+        if let Some(other) = &order.unless {
+            *self.history.lock().await = None;
+            if self.has_seen_complete(other).await {
+                return Err(Refused::RunBefore);
+            }
+        }
         let (Some(cache), Some(job), Some(at)) =
             (coordinator.cache(), &order.job, order.occurrence)
         else {
-            return Ok(true);
+            return Ok(());
         };
         let prefix = &coordinator.options().prefix;
         match history::take_occurrence(cache.as_ref(), prefix, job, at).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refused::RunBefore),
             // Where nothing can be kept it is better warmed twice than never.
-            Err(failure) if failure.kind == FailureKind::CacheDenied => Ok(true),
-            taken => taken,
+            Err(failure) if failure.kind == FailureKind::CacheDenied => Ok(()),
+            Err(failure) => Err(failure.into()),
         }
     }
 
     /// A run that could not begin is in the history too, if the cache takes it.
     async fn record_failure(&self, info: &RunInfo, failure: &Failure) {
         if !history::is_worth_recording(failure) {
+            return;
+        }
+        // Of what is tried again and again the first failure says it all.
+        let command = info.command.clone();
+        let before = lock(&self.not_begun).insert(command, failure.to_string());
+        let tries_again = matches!(info.trigger, Trigger::Start | Trigger::Schedule);
+        if tries_again && before == Some(failure.to_string()) {
             return;
         }
         let record = RunRecord::not_begun(info, failure);
@@ -392,10 +425,13 @@ impl Service {
     }
 
     /// Takes no more runs, lets those that go on finish within `grace`, and stops the rest. Whether
-    /// all could finish.
+    /// all could finish; one that still waits for another need not begin.
     pub async fn drain(&self, grace: Duration) -> bool {
         self.draining.store(true, Ordering::Relaxed);
         let active = self.active();
+        for run in active.iter().filter(|run| !run.has_begun()) {
+            run.stop.stop(Stop::Terminated);
+        }
         if timeout(grace, all_ended(&active)).await.is_ok() {
             return true;
         }
@@ -428,6 +464,21 @@ async fn all_ended(runs: &[Arc<LiveRun>]) {
     for run in runs {
         let _ = run.end().await;
     }
+}
+
+/// Why a run did not begin, where somebody may want to know.
+fn log_refusal(refused: &Refused) {
+    match refused {
+        // The usual end where several servers keep time.
+        Refused::RunBefore => tracing::debug!(why = %refused, "run did not begin"),
+        _ => tracing::warn!(why = %refused, "run did not begin"),
+    }
+}
+
+fn panicked() -> Failure {
+    let why = "its task panicked; the log says where";
+    Failure::new(FailureKind::Internal, "the run broke off", why)
+        .hint("report it, with the log; what was written before stays")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,4 +1,5 @@
 mod browser;
+mod clock;
 mod definitions;
 mod deploy;
 mod doctor;

@@ -310,6 +310,7 @@ async fn warm(
         trigger: Trigger::Api,
         job: None,
         occurrence: None,
+        unless: None,
         locking: Locking::GiveWay,
         deadline: admin.shop.get().config.deadline,
         wishes: Wishes::default(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::application::clock::{self, Clock};
+use crate::application::clock::{self, Clock, Timetable};
 use crate::application::lock::Locking;
 use crate::application::selection::Selection;
 use crate::application::service::{Order, Service, Wishes};
@@ -51,18 +51,18 @@ pub(super) async fn run(
 
     let (close, closing) = watch::channel(false);
     let serving = tokio::spawn(Arc::clone(&admin).serve(listener, closing));
-    let jobs = {
+    let timetable = {
         let shop = Arc::clone(&shop);
         move || {
-            shop.get()
-                .jobs
-                .iter()
-                .map(|planned| planned.job.clone())
-                .collect()
+            let shop = shop.get();
+            Timetable {
+                jobs: shop.jobs.iter().map(|plan| plan.job.clone()).collect(),
+                deadline: shop.config.deadline,
+            }
         }
     };
     let changes = shop.changes();
-    let keeping_time = tokio::spawn(Clock::new(service.clone(), jobs).run(changes));
+    let keeping_time = tokio::spawn(Clock::new(service.clone(), timetable).run(changes));
     if let Some(order) = at_start {
         tokio::spawn(clock::at_start(service.clone(), order));
     }
@@ -121,6 +121,7 @@ fn at_start(shop: &Shop) -> Result<Option<Order>, Failure> {
         trigger: Trigger::Start,
         job: None,
         occurrence: None,
+        unless: None,
         locking: Locking::GiveWay,
         deadline: shop.config.deadline,
         wishes: Wishes::default(),
