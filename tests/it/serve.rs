@@ -1,19 +1,19 @@
 //! `shopwarm serve` as its clients see it: real databases and caches, the real binary, and HTTP.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::faults::{proxied, until};
-use crate::http::{Answer, Server, TOKEN};
+use crate::http::{Answer, Server};
 use crate::lab::{Lab, SHIPPED};
-use crate::servers::{Dialect, Redis, Sqlite, free_port};
-use crate::shopwarm::{Shopwarm, shopwarm};
+use crate::servers::{Dialect, Redis, free_port};
+use crate::shopwarm::Shopwarm;
 
 /// No half hour is to come in between.
-const QUIET: &str =
+pub const QUIET: &str =
     "[schedule.nightly]\nenabled = false\n[schedule.catalog-incremental]\nenabled = false\n";
 
 /// A context whose second strategy waits until the test lets it pass; only on PostgreSQL.
@@ -43,18 +43,18 @@ const GATE: &str = "CREATE SEQUENCE gate;
     END $$;";
 
 /// Database, cache and files of a server.
-struct Site {
-    lab: Lab,
+pub struct Site {
+    pub lab: Lab,
     files: TempDir,
 }
 
 impl Site {
-    fn shop(dialect: Dialect) -> Site {
+    pub fn shop(dialect: Dialect) -> Site {
         Site::on(Lab::shop(dialect))
     }
 
     /// On the test shop, beside the context [`GATED`].
-    fn gated() -> Site {
+    pub fn gated() -> Site {
         let site = Site::shop(Dialect::Postgres);
         site.lab.database.sql(GATE);
         site.define(GATED);
@@ -68,26 +68,26 @@ impl Site {
         site
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.files.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
         std::fs::write(self.path(name), text).expect("a file");
         self.path(name)
     }
 
     /// The configuration: these settings, and no shipped job.
-    fn config(&self, text: &str) {
+    pub fn config(&self, text: &str) {
         self.write("shopwarm.toml", &format!("{text}\n{QUIET}"));
     }
 
-    fn define(&self, text: &str) {
+    pub fn define(&self, text: &str) {
         self.write("own.toml", text);
     }
 
     /// `shopwarm ARGUMENTS` with the files and servers of this site.
-    fn command(&self, arguments: &str) -> Shopwarm {
+    pub fn command(&self, arguments: &str) -> Shopwarm {
         let command = self.lab.command(arguments);
         let command = command.arg("--config").arg(self.path("shopwarm.toml"));
         let own = self.path("own.toml");
@@ -99,39 +99,35 @@ impl Site {
     }
 
     /// `shopwarm serve ARGUMENTS` with the files and servers of this site.
-    fn serving(&self, arguments: &str) -> Shopwarm {
+    pub fn serving(&self, arguments: &str) -> Shopwarm {
         self.command("serve --listen 127.0.0.1:0").args(arguments)
     }
 
     #[track_caller]
-    fn serve(&self) -> Server {
+    pub fn serve(&self) -> Server {
         Server::start(self.serving(""))
     }
 
     /// Lets the context [`GATED`] pass.
-    fn open(&self) {
+    pub fn open(&self) {
         self.lab.database.query("SELECT setval('gate', 2)");
     }
 
-    fn close(&self) {
-        self.lab.database.query("SELECT setval('gate', 1)");
-    }
-
     /// Keys in the cache that begin so.
-    fn count(&self, prefix: &str) -> u64 {
+    pub fn count(&self, prefix: &str) -> u64 {
         let keys = self.lab.keys();
         keys.iter().filter(|key| key.starts_with(prefix)).count() as u64
     }
 
     /// The locks that are held.
-    fn locks(&self) -> String {
+    pub fn locks(&self) -> String {
         self.lab.redis.cli(&["KEYS", "*shopwarm:lock:*"])
     }
 }
 
 /// Waits until a run has warmed what stands before the gate, and is at it.
 #[track_caller]
-fn at_the_gate(server: &Server, run: &str) {
+pub fn at_the_gate(server: &Server, run: &str) {
     until("the run waits at the gate", || {
         let run = server.json(&format!("/admin/runs/{run}"));
         run["report"]["strategies"][1]["status"] == "running"
@@ -139,13 +135,13 @@ fn at_the_gate(server: &Server, run: &str) {
 }
 
 #[track_caller]
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+pub fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     let text = value[field].as_str();
     text.unwrap_or_else(|| panic!("no text {field} in {value:#}"))
 }
 
 #[track_caller]
-fn number(value: &Value, field: &str) -> u64 {
+pub fn number(value: &Value, field: &str) -> u64 {
     let number = value[field].as_u64();
     number.unwrap_or_else(|| panic!("no number {field} in {value:#}"))
 }
@@ -157,7 +153,7 @@ fn names(values: &Value, field: &str) -> Vec<String> {
 
 /// Waits for the end of a run, and returns its report.
 #[track_caller]
-fn ended(server: &Server, run: &str) -> Value {
+pub fn ended(server: &Server, run: &str) -> Value {
     let mut shown = Value::Null;
     until("the run has ended", || {
         shown = server.json(&format!("/admin/runs/{run}"));
