@@ -274,8 +274,8 @@ async function act(button, what, doing) {
     await doing();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    // Whoever is in the way is shown, too.
-    if (error.status === 409) await loadRuns();
+    // Whoever is in the way is shown, too; a busy cache may take its time over that.
+    if (error.status === 409) loadRuns();
     if (error.status !== 401) notice("bad", "action", make("strong", { text: `${what}: not done.` }), make("br"), ...explain(error));
   } finally {
     button.ariaDisabled = null;
