@@ -27,6 +27,8 @@ pub use crate::infrastructure::cache::Access;
 pub use crate::infrastructure::metrics::Metrics;
 pub use crate::infrastructure::metrics::file::LastRun;
 use crate::infrastructure::source::SessionOptions;
+#[cfg(feature = "otel")]
+pub use crate::infrastructure::telemetry::Traces;
 use crate::infrastructure::{cache, demo, metrics, source};
 
 /// Nobody waits longer for the record of a run that could not begin.

@@ -4,3 +4,5 @@ pub mod cache;
 pub mod demo;
 pub mod metrics;
 pub mod source;
+#[cfg(feature = "otel")]
+pub mod telemetry;

@@ -1,12 +1,16 @@
-//! Logs of what goes on: lines for people, or JSON for machines.
+//! Logs of what goes on: lines for people, or JSON for machines; traces of it, where they are built in.
 
 use clap::ValueEnum;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, fmt};
+use tracing_subscriber::{Layer, Registry, fmt};
 
+#[cfg(feature = "otel")]
+use super::output::note;
 use super::output::{Output, log_writer};
+#[cfg(feature = "otel")]
+use crate::setup::Traces;
 
 /// The form of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -17,8 +21,53 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts the log on stderr: what goes on, or only what is wrong where quiet is asked for.
-pub fn start(format: LogFormat, output: &Output) {
+type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// The log, and the traces, of this process.
+#[must_use]
+pub struct Log {
+    #[cfg(feature = "otel")]
+    traces: Option<Traces>,
+}
+
+/// Starts the log on stderr where a form is asked for, and traces where a collector is named.
+pub fn start(format: Option<LogFormat>, output: &Output) -> Log {
+    let mut layers: Vec<BoxedLayer> = Vec::new();
+    layers.extend(format.map(|format| lines(format, output)));
+    #[cfg(feature = "otel")]
+    let traces = Traces::from_environment().unwrap_or_else(|why| {
+        not_exported(why);
+        None
+    });
+    #[cfg(feature = "otel")]
+    layers.extend(traces.as_ref().map(Traces::layer));
+    if !layers.is_empty() {
+        // Set once a process; a second start is the same log.
+        let _ = tracing_subscriber::registry().with(layers).try_init();
+    }
+    Log {
+        #[cfg(feature = "otel")]
+        traces,
+    }
+}
+
+impl Log {
+    /// Sends what is still to be sent.
+    pub fn end(self) {
+        #[cfg(feature = "otel")]
+        if let Some(Err(why)) = self.traces.map(Traces::end) {
+            not_exported(why);
+        }
+    }
+}
+
+#[cfg(feature = "otel")]
+fn not_exported(why: &str) {
+    note(&format!("warning: traces are not exported: {why}\n"));
+}
+
+/// What goes on, or only what is wrong where quiet is asked for.
+fn lines(format: LogFormat, output: &Output) -> BoxedLayer {
     let level = match (output.quiet, output.verbose) {
         (true, _) => LevelFilter::WARN,
         (_, true) => LevelFilter::DEBUG,
@@ -41,8 +90,5 @@ pub fn start(format: LogFormat, output: &Output) {
             .with_current_span(false)
             .boxed(),
     };
-    // Set once a process; a second start is the same log.
-    let _ = tracing_subscriber::registry()
-        .with(lines.with_filter(ours).with_filter(level))
-        .try_init();
+    lines.with_filter(ours).with_filter(level).boxed()
 }

@@ -28,6 +28,8 @@ mod shells;
 mod shop;
 mod shopwarm;
 mod signals;
+#[cfg(feature = "otel")]
+mod telemetry;
 mod terminal;
 mod tripwires;
 mod values;

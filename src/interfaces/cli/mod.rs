@@ -22,7 +22,7 @@ use clap_complete::Shell;
 
 use super::exit::Exit;
 use super::github;
-use super::log;
+use super::log::{self, LogFormat};
 use super::output::{Output, OutputFlags};
 use crate::application::coordinator::Coordinator;
 use crate::application::lock::Locking;
@@ -366,10 +366,11 @@ pub async fn run(matches: &ArgMatches, stop: StopSignal) -> anyhow::Result<Exit>
     let cli = Cli::from_arg_matches(matches)?;
     let asked = leaf(matches).value_source("output") != Some(ValueSource::DefaultValue);
     let output = Output::new(cli.output, asked);
-    if let Some(form) = output.log_format {
-        log::start(form, &output);
-    }
+    let serves = matches!(cli.command, Command::Serve(_));
+    let form = output.log_format.or(serves.then_some(LogFormat::Text));
+    let log = log::start(form, &output);
     let done = dispatch(&cli, matches, &output, stop).await;
+    log.end();
     Ok(done.unwrap_or_else(|failure| {
         output.failure(&failure);
         github::failure(&failure);
@@ -402,7 +403,7 @@ async fn dispatch(
         Command::Config(ConfigCommand::Show(_)) => Ok(config::show(&config()?, output)),
         Command::Config(ConfigCommand::Check(_)) => config::check(&config()?, output),
         Command::Config(ConfigCommand::Init { dir }) => config::init(dir, output),
-        Command::Serve(_) => serve::run(&config, output, stop).await,
+        Command::Serve(_) => serve::run(&config, stop).await,
         Command::Runs(args) => runs::run(args, &config()?, output).await,
         Command::Schedule(what) => schedule::run(what, &config()?, output),
         Command::Completions { shell } => Ok(shell::completions(*shell, output)),

@@ -17,8 +17,6 @@ use crate::domain::report::Stop;
 use crate::domain::run::Trigger;
 use crate::interfaces::admin::{self, Admin};
 use crate::interfaces::exit::Exit;
-use crate::interfaces::log::{self, LogFormat};
-use crate::interfaces::output::Output;
 use crate::setup;
 use crate::setup::shop::{CurrentShop, Shop};
 
@@ -28,13 +26,9 @@ const LEARN_EVERY: Duration = Duration::from_secs(60);
 /// `read` reads the configuration, at the start and when told to again.
 pub(super) async fn run(
     read: &dyn Fn() -> Result<Config, Failure>,
-    output: &Output,
     stop: StopSignal,
 ) -> Result<Exit, Failure> {
     let first = Shop::load(read()?)?;
-    if output.log_format.is_none() {
-        log::start(LogFormat::Text, output);
-    }
     let (listener, address) = admin::listen(&first.config.serving).await?;
     let grace = first.config.serving.grace;
     let at_start = at_start(&first)?;
