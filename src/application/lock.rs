@@ -204,7 +204,7 @@ impl Lock {
             match taken {
                 Ok(None) => return Ok(Taken::Held(Self::keep(claims, asked, stop))),
                 Ok(Some(holder)) if patience.is_zero() || told && Instant::now() >= until => {
-                    return Err(Refused::Busy(holder));
+                    return Err(Refused::Busy(Box::new(holder)));
                 }
                 Ok(Some(holder)) => {
                     if !std::mem::replace(&mut told, true) {

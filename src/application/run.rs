@@ -21,7 +21,7 @@ const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub enum Refused {
     /// Another run is at work.
-    Busy(Holder),
+    Busy(Box<Holder>),
     Failed(Failure),
     /// This time of a job has been run, by whatever server.
     RunBefore,

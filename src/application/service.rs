@@ -77,6 +77,12 @@ pub trait Workshop: Send + Sync {
     /// What is wrong with definitions, database, cache or the order's names.
     fn coordinator<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Result<Coordinator, Failure>>;
 
+    /// The cache, connected anew to be read: whoever writes it is not held up.
+    ///
+    /// # Errors
+    /// It cannot be reached.
+    fn view(&self) -> BoxFuture<'_, Result<Arc<dyn Cache>, Failure>>;
+
     /// The cache, connected anew.
     ///
     /// # Errors
@@ -380,7 +386,7 @@ impl Service {
         {
             return Ok(Arc::clone(records));
         }
-        let cache = self.workshop.cache().await?;
+        let cache = self.workshop.view().await?;
         let records = history::runs(cache.as_ref(), &self.workshop.prefix()).await?;
         let records = Arc::new(records);
         *known = Some((Instant::now(), Arc::clone(&records)));
@@ -392,7 +398,7 @@ impl Service {
     /// # Errors
     /// The cache's.
     pub async fn last_complete(&self) -> Result<BTreeMap<String, LastComplete>, Failure> {
-        let cache = self.workshop.cache().await?;
+        let cache = self.workshop.view().await?;
         history::last_complete(cache.as_ref(), &self.workshop.prefix()).await
     }
 
@@ -401,7 +407,7 @@ impl Service {
     /// # Errors
     /// The cache's.
     pub async fn last_occurrences(&self) -> Result<BTreeMap<String, Timestamp>, Failure> {
-        let cache = self.workshop.cache().await?;
+        let cache = self.workshop.view().await?;
         history::occurrences(cache.as_ref(), &self.workshop.prefix()).await
     }
 

@@ -113,6 +113,10 @@ impl Workshop for CurrentShop {
         .boxed()
     }
 
+    fn view(&self) -> BoxFuture<'_, Result<Arc<dyn Cache>, Failure>> {
+        async move { cache(&self.get().config, Access::Look).await }.boxed()
+    }
+
     fn cache(&self) -> BoxFuture<'_, Result<Arc<dyn Cache>, Failure>> {
         async move { cache(&self.get().config, Access::Write).await }.boxed()
     }

@@ -484,7 +484,7 @@ fn runs_are_counted() {
 fn runs_that_do_not_begin_are_counted_and_dry_ones_are_not() {
     let metrics = Metrics::new();
     let refused = [
-        (Refused::Busy(Holder::default()), "busy"),
+        (Refused::Busy(Box::default()), "busy"),
         (
             Refused::Failed(Failure::new(FailureKind::Busy, "", "")),
             "busy",

@@ -18,26 +18,27 @@ const PROBLEM_JSON: &str = "application/problem+json";
 /// Why a request was not done, and what to do next.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(super) struct Problem {
-    pub title: String,
+    pub title: &'static str,
     pub status: u16,
     pub detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// The names that there are, where one was asked for that there is not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub known: Option<Vec<String>>,
+    #[schema(value_type = Option<Vec<String>>)]
+    pub known: Option<Box<[String]>>,
     /// The run that is in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<String>,
     /// Who has the lock.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub holder: Option<Holder>,
+    pub holder: Option<Box<Holder>>,
 }
 
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
-            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
             detail: detail.into(),
             ..Self::default()
@@ -66,7 +67,7 @@ impl Problem {
     pub fn unknown(kind: &str, name: &str, known: Vec<String>) -> Self {
         let detail = format!("there is no {kind} `{name}`");
         Self {
-            known: Some(known),
+            known: Some(known.into()),
             ..Self::new(StatusCode::NOT_FOUND, detail)
         }
     }
@@ -98,7 +99,7 @@ impl From<Refused> for Problem {
         match refused {
             Refused::Busy(holder) => Self {
                 run_id: Some(holder.run_id.clone()),
-                holder: Some(holder.clone().public()),
+                holder: Some(Box::new(holder.as_ref().clone().public())),
                 ..Self::new(
                     StatusCode::CONFLICT,
                     format!("another run is at work: {holder}"),

@@ -286,7 +286,7 @@ async fn begin<'a>(
     match begun {
         Ok(run) => Ok(Ok(run)),
         Err(Refused::Stopped(why)) => Ok(Err(Report::stopped_before(why))),
-        Err(Refused::Busy(holder)) => Err(holder.into()),
+        Err(Refused::Busy(holder)) => Err((*holder).into()),
         Err(Refused::Failed(failure)) => Err(failure),
         // Only jobs have times.
         Err(Refused::RunBefore) => Ok(Err(Report::stopped_before(Stop::Enough))),
