@@ -228,8 +228,7 @@ fn broken_files_change_nothing_and_are_told() {
         let said = server.said();
         let line = said
             .lines()
-            .filter(|line| line.contains("not reloaded"))
-            .next_back()
+            .rfind(|line| line.contains("not reloaded"))
             .expect("a line");
         for word in words {
             assert!(

@@ -12,7 +12,6 @@ use std::time::{Duration, SystemTime};
 
 use ::shopwarm::application::history::LastComplete;
 use ::shopwarm::application::live::Ended;
-use ::shopwarm::application::lock::Holder;
 use ::shopwarm::application::record::RunRecord;
 use ::shopwarm::application::run::{Begun, Refused};
 use ::shopwarm::application::service::Observer as _;
