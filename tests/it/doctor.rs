@@ -320,11 +320,8 @@ fn hashes_need_more_commands_and_none_of_them_is_carried_out() {
             .env("SHOPWARM_EXCLUDE", &exclude)
     };
     let report = examine(doctor().cache(&url), 7);
-    check(
-        &report,
-        "cache rights",
-        &["failed", "PEXPIRE, MULTI, EXEC for hashes"],
-    );
+    let words = ["failed", "PEXPIRE, MULTI, EXEC for hashes"];
+    some_check(&report, "cache rights", &words);
     let report = examine(doctor(), 0);
     check(&report, "cache rights", &["ok"]);
     // The template has no column: the probe's key is the strategy's own.
@@ -693,4 +690,33 @@ fn a_standby_is_a_replica() {
     let dry_run = shopwarm("dry-run -o json").cache(redis.url());
     let seen = dry_run.database(database.url()).run().expect(0).json();
     assert_eq!(seen["totals"]["missing"], seen["totals"]["keys"]);
+}
+
+#[test]
+fn what_the_lock_and_the_history_need_is_asked_for() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    let rules = "+@all -eval -pexpire -lpush -ltrim -lrange ~*";
+    let mut acl = vec!["ACL", "SETUSER", "warm", "on", ">hunter2"];
+    acl.extend(rules.split(' '));
+    lab.redis.cli(&acl);
+    let url = lab.redis.url().replace("redis://", "redis://warm:hunter2@");
+    let report = examine(lab.command("doctor").cache(&url), 0);
+    let words = [
+        "warning",
+        "EVAL, PEXPIRE for the lock that keeps runs apart",
+        "LPUSH, LTRIM, PEXPIRE, LRANGE for the history of runs",
+        "+ltrim",
+    ];
+    check(&report, "cache rights", &words);
+
+    lab.redis
+        .cli(&["ACL", "SETUSER", "warm", "+@all", "-lpush"]);
+    let report = examine(lab.command("doctor").cache(&url), 0);
+    let words = ["warning", "does without: LPUSH for the history", "+lpush"];
+    check(&report, "cache rights", &words);
+
+    lab.redis.cli(&["ACL", "SETUSER", "warm", "+@all"]);
+    let report = examine(lab.command("doctor").cache(&url), 0);
+    check(&report, "cache rights", &["ok: "]);
+    untouched(&lab.redis);
 }

@@ -34,12 +34,19 @@ enum Need {
     Orphans,
     Memory,
     Record,
+    Lock,
+    History,
     Answering,
 }
 
 impl Need {
     fn is_a_must(self) -> bool {
         matches!(self, Self::Texts | Self::Hashes)
+    }
+
+    /// What the tool keeps for itself, under keys of its own.
+    fn is_our_own(self) -> bool {
+        matches!(self, Self::Record | Self::Lock | Self::History)
     }
 
     fn name(self) -> &'static str {
@@ -53,10 +60,17 @@ impl Need {
             Self::Orphans => "--orphans",
             Self::Memory => "the memory figures",
             Self::Record => "the record of the last run",
+            Self::Lock => "the lock that keeps runs apart",
+            Self::History => "the history of runs",
             Self::Answering => "a look whether it answers",
         }
     }
 }
+
+/// `LPUSH` has no form that changes nothing. A server that cannot be asked so (before 7.0) does not
+/// say.
+const MAY_PUSH: &str = "if redis.acl_check_cmd and not redis.acl_check_cmd('LPUSH', KEYS[1], '') then \
+     return redis.error_reply('NOPERM this user may not run lpush') end return 1";
 
 /// A question to the server: a command that changes nothing, and what it tells.
 struct Question<'p> {
@@ -130,6 +144,20 @@ fn questions<'p>(probes: &'p [Probe], nobody: &[u8]) -> Vec<Question<'p>> {
             (None, _) => {
                 ask("HSET", Need::Record, of, odd());
                 ask("HGETALL", Need::Record, of, cmd(&["HGETALL"], key, &[]));
+                let script = cmd(&["EVAL", "return 1", "1"], key, &[]);
+                ask("EVAL", Need::Lock, of, script);
+                ask("GET", Need::Lock, of, cmd(&["GET"], key, &[]));
+                ask("SET", Need::Lock, of, cmd(&["SET"], key, &["", "PX", "0"]));
+                ask("DEL", Need::Lock, of, cmd(&["DEL"], key, &[]));
+                let no_number = |command| cmd(&[command], key, &["no-number"]);
+                ask("PEXPIRE", Need::Lock, of, no_number("PEXPIRE"));
+                let push = cmd(&["EVAL", MAY_PUSH, "1"], key, &[]);
+                ask("LPUSH", Need::History, of, push);
+                let trim = cmd(&["LTRIM"], key, &["no-number", "0"]);
+                ask("LTRIM", Need::History, of, trim);
+                ask("PEXPIRE", Need::History, of, no_number("PEXPIRE"));
+                let range = cmd(&["LRANGE"], key, &["0", "0"]);
+                ask("LRANGE", Need::History, of, range);
             }
             (_, Kind::Hash) => ask("HSET", Need::Hashes, of, odd()),
             _ => ask("SET", Need::Texts, of, cmd(&["SET"], key, &["", "PX", "0"])),
@@ -368,7 +396,7 @@ fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Finding> {
     }));
     let mut spared = asked()
         .filter(|(q, right)| match (q.need, right) {
-            (Need::Record, Right::KeyDenied(_)) => true,
+            (need, Right::KeyDenied(_)) if need.is_our_own() => true,
             (need, right) => is_denied(right) && !a_must(need),
         })
         .peekable();
