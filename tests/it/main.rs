@@ -8,6 +8,7 @@ mod exposition;
 mod faults;
 mod guard;
 mod harness;
+mod history;
 mod http;
 mod keys;
 mod lab;
