@@ -20,7 +20,8 @@ const MONTH: i64 = 30 * 24 * 3600 * 1000;
 /// A strategy with as many keys as the table has rows.
 fn warm(lab: &Lab, arguments: &str) -> Shopwarm {
     let sql = "SELECT id, v FROM t";
-    let definitions = own(&["t"], &strategy("t", "object", "K:{id}", sql));
+    let strategy = strategy("t", "object", "K:{id}", sql) + "min_keys = 0\n";
+    let definitions = own(&["t"], &strategy);
     lab.with(&definitions, arguments).args("-o json")
 }
 
