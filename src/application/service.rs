@@ -490,3 +490,66 @@ fn panicked() -> Failure {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    /// Breaks whatever is asked of it.
+    struct Broken;
+
+    impl Workshop for Broken {
+        fn coordinator<'a>(&'a self, _: &'a Order) -> BoxFuture<'a, Result<Coordinator, Failure>> {
+            async { panic!("broken") }.boxed()
+        }
+
+        fn view(&self) -> BoxFuture<'_, Result<Arc<dyn Cache>, Failure>> {
+            self.cache()
+        }
+
+        fn cache(&self) -> BoxFuture<'_, Result<Arc<dyn Cache>, Failure>> {
+            async { Err(panicked()) }.boxed()
+        }
+
+        fn prefix(&self) -> String {
+            String::new()
+        }
+    }
+
+    impl Observer for Broken {
+        fn begun(&self, _: &RunInfo, _: &Begun) {}
+
+        fn ended(&self, _: &RunInfo, _: bool, end: &Ended) {
+            assert!(end.is_err());
+        }
+    }
+
+    fn order() -> Order {
+        Order {
+            selection: Selection::All,
+            command: "warmup all".to_owned(),
+            trigger: Trigger::Api,
+            job: None,
+            occurrence: None,
+            unless: None,
+            locking: Locking::GiveWay,
+            deadline: None,
+            wishes: Wishes::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_its_run_and_nobody_waits_for_it() {
+        let service = Arc::new(Service::new(Arc::new(Broken), Arc::new(Broken)));
+        let started = timeout(Duration::from_secs(20), service.start(order()));
+        match started.await.expect("an end") {
+            Err(Refused::Failed(failure)) => assert_eq!(failure.kind, FailureKind::Internal),
+            other => panic!("{:?}", other.map(|run| run.info.id.clone())),
+        }
+        assert!(service.drain(Duration::from_secs(20)).await);
+        assert_eq!(service.active().len(), 0);
+        assert!(service.start(order()).await.is_err(), "it takes no more");
+    }
+}
