@@ -543,3 +543,30 @@ fn a_client_that_never_reads_is_let_go() {
     };
     assert!(closed > Duration::from_secs(10), "{closed:?}");
 }
+
+#[test]
+fn a_cache_that_does_not_answer_is_waited_for_once() {
+    let site = Site::shop(Dialect::Sqlite);
+    let (proxy, url) = crate::faults::proxied(&site.lab.redis);
+    let server = Server::start(site.serving("").cache(url));
+    server.json("/admin/runs");
+    proxy.stall();
+    // What was read is good for a moment.
+    until("it has to ask", || server.get("/admin/runs").status == 503);
+    let asked = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..30 {
+            scope.spawn(|| server.get("/admin/runs").refuses(503, &["cache"]));
+        }
+        server.get("/livez").expect(200);
+    });
+    assert!(
+        asked.elapsed() < Duration::from_secs(40),
+        "{:?}",
+        asked.elapsed()
+    );
+    proxy.flow();
+    until("it answers again", || {
+        server.get("/admin/runs").status == 200
+    });
+}

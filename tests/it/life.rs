@@ -365,9 +365,10 @@ fn many_runs_leave_nothing_behind() {
     let (memory, files) = size(&server);
     let keys = site.lab.redis.cli(&["DBSIZE"]);
     run(150);
-    let (later, files_later) = size(&server);
+    let (later, _) = size(&server);
     assert!(later < memory + 4 * 1024, "from {memory} to {later} KiB");
-    assert!(files_later <= files + 2, "from {files} to {files_later}");
+    // The last connections may still be closing.
+    until("no more files are open", || size(&server).1 <= files + 1);
     assert_eq!(site.lab.redis.cli(&["DBSIZE"]), keys);
     assert_eq!(site.lab.redis.cli(&["LLEN", "shopwarm:runs"]), "200");
     let runs = server.json("/admin/runs");

@@ -61,7 +61,7 @@ pub(super) async fn serve(
             drop(place);
         });
     }
-    let all = u32::try_from(CONNECTIONS - 1).unwrap_or(u32::MAX);
+    let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, places.acquire_many(all)).await;
 }
 
