@@ -35,6 +35,10 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest name of a request.
 const LONGEST_KEY: usize = 255;
 
+/// The run of a request that came before is looked for so many times, this far apart.
+const LOOKS: u32 = 25;
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 /// How a run is to differ from the configuration.
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -402,21 +406,7 @@ pub(super) async fn start(
     let asked = hex(format!("{} {:?}", order.command, order.wishes).as_bytes());
     match admin.service.start_once(&name, asked, order).await? {
         Started::New(run) => Ok(Lead::Live(run)),
-        Started::Before(id) => {
-            if let Some(run) = find_soon(admin, &id).await {
-                return Ok(Lead::Live(run));
-            }
-            match admin.service.record(&id).await? {
-                Some(record) => Ok(Lead::Ended(Box::new(record))),
-                None => Err(Problem {
-                    run_id: Some(id),
-                    ..Problem::new(
-                        StatusCode::CONFLICT,
-                        "the same request is being done by another server",
-                    )
-                }),
-            }
-        }
+        Started::Before(id) => before(admin, id).await,
         Started::Other => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "this Idempotency-Key was used for another request",
@@ -424,13 +414,25 @@ pub(super) async fn start(
     }
 }
 
-/// A run that the same request began at this very moment is here in the next.
-async fn find_soon(admin: &Admin, id: &str) -> Option<Arc<LiveRun>> {
-    if let Some(run) = admin.service.find(id) {
-        return Some(run);
+/// The run that the same request led to. One that began at this very moment, or has just ended
+/// elsewhere, is known in the next.
+async fn before(admin: &Admin, id: String) -> Result<Lead, Problem> {
+    for _ in 0..LOOKS {
+        if let Some(run) = admin.service.find(&id) {
+            return Ok(Lead::Live(run));
+        }
+        if let Some(record) = admin.service.record(&id).await? {
+            return Ok(Lead::Ended(Box::new(record)));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    admin.service.find(id)
+    Err(Problem {
+        run_id: Some(id),
+        ..Problem::new(
+            StatusCode::CONFLICT,
+            "the same request is being done by another server",
+        )
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {
