@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -106,7 +106,9 @@ pub struct Service {
     workshop: Arc<dyn Workshop>,
     observer: Arc<dyn Observer>,
     runs: Mutex<Runs>,
-    history: tokio::sync::Mutex<Option<(Instant, Arc<Vec<RunRecord>>)>>,
+    history: tokio::sync::Mutex<Option<Known>>,
+    /// How many runs of this process have ended.
+    ends: AtomicU64,
     /// Why each command could not begin the last time, if it could not.
     not_begun: Mutex<BTreeMap<String, String>>,
     warmed: AtomicBool,
@@ -117,6 +119,15 @@ pub struct Service {
 struct Runs {
     active: Vec<Arc<LiveRun>>,
     ended: VecDeque<Arc<LiveRun>>,
+}
+
+/// What was read of the history, or why it could not be: a cache that does not answer is waited for
+/// once, and not by each who asks.
+struct Known {
+    records: Result<Arc<Vec<RunRecord>>, Failure>,
+    at: Instant,
+    /// After so many ends of runs.
+    ends: u64,
 }
 
 /// What a request that names itself leads to.
@@ -144,6 +155,7 @@ impl Service {
             observer,
             runs: Mutex::default(),
             history: tokio::sync::Mutex::default(),
+            ends: AtomicU64::new(0),
             not_begun: Mutex::default(),
             warmed: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -250,7 +262,7 @@ impl Service {
             log_refusal(refused);
         }
         self.observer.ended(&run.info, order.wishes.dry_run, &end);
-        *self.history.lock().await = None;
+        self.ends.fetch_add(1, Ordering::Relaxed);
         run.set_ended(end);
         let mut runs = lock(&self.runs);
         runs.active.retain(|active| active.info.id != run.info.id);
@@ -381,16 +393,25 @@ impl Service {
     async fn history(&self) -> Result<Arc<Vec<RunRecord>>, Failure> {
         // Held while it is read: who asks at the same moment waits for the same answer.
         let mut known = self.history.lock().await;
-        if let Some((at, records)) = known.as_ref()
-            && at.elapsed() < HISTORY_AGE
+        let ends = self.ends.load(Ordering::Relaxed);
+        if let Some(known) = known.as_ref()
+            && known.ends == ends
+            && known.at.elapsed() < HISTORY_AGE
         {
-            return Ok(Arc::clone(records));
+            return known.records.clone();
         }
+        let records = self.read_history().await.map(Arc::new);
+        *known = Some(Known {
+            records: records.clone(),
+            at: Instant::now(),
+            ends,
+        });
+        records
+    }
+
+    async fn read_history(&self) -> Result<Vec<RunRecord>, Failure> {
         let cache = self.workshop.view().await?;
-        let records = history::runs(cache.as_ref(), &self.workshop.prefix()).await?;
-        let records = Arc::new(records);
-        *known = Some((Instant::now(), Arc::clone(&records)));
-        Ok(records)
+        history::runs(cache.as_ref(), &self.workshop.prefix()).await
     }
 
     /// Of each strategy its last complete run.
