@@ -403,7 +403,7 @@ impl Config {
         let in_file = serve::InFile {
             listen: file.listen,
             token_file: file.token_file,
-            allowed_hosts: file.allowed_host,
+            allowed_host: file.allowed_host,
             ready_after: file.ready_after,
             on_start: file.on_start,
             grace: file.grace,

@@ -13,6 +13,7 @@ use super::run::Refused;
 use super::schedule::{Job, Occurrence, Overlap, widest_first};
 use super::service::{Order, Service};
 use crate::domain::failure::FailureKind;
+use crate::domain::report::Percent;
 use crate::domain::run::Trigger;
 
 /// The longest sleep: clocks are set, and machines wake up again.
@@ -36,6 +37,8 @@ pub struct Timetable {
     pub jobs: Vec<Job>,
     /// A run that takes longer is ended.
     pub deadline: Option<Duration>,
+    /// See [`Order::fail_under`].
+    pub fail_under: Option<Percent>,
 }
 
 /// Keeps time for the jobs of a timetable, from now on until it is dropped.
@@ -62,12 +65,13 @@ impl<T: Fn() -> Timetable> Clock<T> {
         self.look_back().await;
         loop {
             let now = Timestamp::now();
-            let Timetable { jobs, deadline } = (self.timetable)();
+            let times = (self.timetable)();
+            let jobs = &times.jobs;
             // One that comes back later is a new one.
             self.seen
                 .retain(|name, _| jobs.iter().any(|job| job.name == *name));
-            for job in widest_first(&jobs) {
-                self.look_at(job, now, deadline).await;
+            for job in widest_first(jobs) {
+                self.look_at(job, now, &times).await;
             }
             let next = jobs
                 .iter()
@@ -97,7 +101,7 @@ impl<T: Fn() -> Timetable> Clock<T> {
         }
     }
 
-    async fn look_at(&mut self, job: &Job, now: Timestamp, deadline: Option<Duration>) {
+    async fn look_at(&mut self, job: &Job, now: Timestamp, times: &Timetable) {
         let since = *self.seen.entry(job.name.clone()).or_insert(now);
         let due = job.due(since, now);
         self.seen.insert(job.name.clone(), now);
@@ -107,7 +111,8 @@ impl<T: Fn() -> Timetable> Clock<T> {
         let Some(time) = due.run else { return };
         let mut order = job.order(Trigger::Schedule);
         order.occurrence = Some(time.at);
-        order.deadline = deadline;
+        order.deadline = times.deadline;
+        order.fail_under = times.fail_under;
         match self.service.start(order.clone()).await {
             Ok(_) | Err(Refused::RunBefore | Refused::Stopped(_)) => {}
             Err(Refused::Busy(holder)) => match job.overlap {
@@ -173,7 +178,6 @@ pub async fn at_start(service: Arc<Service>, mut order: Order) {
     while !service.is_draining() {
         match service.start(order.clone()).await {
             Err(Refused::Busy(holder)) => {
-                tracing::info!(%holder, "waiting for another run");
                 sleep(LOOK_EVERY).await;
                 if holder.command == order.command {
                     order.unless = Some(holder.run_id);
@@ -181,7 +185,15 @@ pub async fn at_start(service: Arc<Service>, mut order: Order) {
             }
             // Why is in the log.
             Err(Refused::Failed(_)) => sleep(RETRY_START).await,
-            Ok(_) | Err(Refused::Stopped(_) | Refused::RunBefore) => return,
+            Ok(run) => {
+                let _ = run.end().await;
+                if run.has_passed() {
+                    return;
+                }
+                tracing::warn!("the run at the start left gaps, it is tried again");
+                sleep(RETRY_EVERY).await;
+            }
+            Err(Refused::Stopped(_) | Refused::RunBefore) => return,
         }
     }
 }

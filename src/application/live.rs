@@ -21,6 +21,7 @@ pub struct LiveRun {
     pub stop: StopSignal,
     since: Instant,
     begun: AtomicBool,
+    passed: AtomicBool,
     so_far: Mutex<RunRecord>,
     told: Told,
     ended: watch::Sender<Option<Ended>>,
@@ -51,6 +52,7 @@ impl LiveRun {
             stop: StopSignal::default(),
             since: Instant::now(),
             begun: AtomicBool::new(false),
+            passed: AtomicBool::new(false),
             told: Told::default(),
             ended: watch::Sender::new(None),
         }
@@ -59,6 +61,16 @@ impl LiveRun {
     /// Says that it waits for nobody any more.
     pub fn set_begun(&self) {
         self.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// It met its gates.
+    pub fn set_passed(&self) {
+        self.passed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has ended and met its gates.
+    pub fn has_passed(&self) -> bool {
+        self.passed.load(Ordering::Relaxed)
     }
 
     pub fn has_begun(&self) -> bool {

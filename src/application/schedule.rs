@@ -204,6 +204,7 @@ impl Job {
             job: Some(self.name.clone()),
             occurrence: None,
             unless: None,
+            fail_under: None,
             locking: Locking::GiveWay,
             deadline: None,
             wishes: Wishes {

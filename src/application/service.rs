@@ -25,7 +25,7 @@ use super::run::{self, Begun, Refused, Run};
 use super::selection::Selection;
 use super::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::report::{Outcome, Stop};
+use crate::domain::report::{Outcome, Percent, Stop};
 use crate::domain::run::{RunInfo, Trigger};
 
 /// Ended runs that can still be watched without asking the cache.
@@ -36,6 +36,18 @@ const HISTORY_AGE: Duration = Duration::from_secs(1);
 
 /// How long a request stays the same one.
 const SAME_REQUEST: Duration = Duration::from_secs(24 * 3600);
+
+/// Runs of this process at once, those that look or wait among them: each has connections of its
+/// own to the database and the cache.
+const MOST_RUNS: usize = 16;
+
+/// How often the name of a request is kept for a run that goes on, and for how long: where the
+/// process dies the same request may begin anew.
+const KEEP_REQUEST_EVERY: Duration = Duration::from_secs(20);
+const KEEP_REQUEST: Duration = Duration::from_secs(60);
+
+/// Nobody waits longer for the record of a run that did not begin.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A stopped run ends within this: what is in flight, and its record.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -55,6 +67,8 @@ pub struct Order {
     pub locking: Locking,
     /// It is ended after this time.
     pub deadline: Option<Duration>,
+    /// What share of the keys must not have failed for the cache to count as warm.
+    pub fail_under: Option<Percent>,
     pub wishes: Wishes,
 }
 
@@ -134,8 +148,8 @@ struct Known {
 pub enum Started {
     /// A new run.
     New(Arc<LiveRun>),
-    /// The run that the same request led to before.
-    Before(String),
+    /// The run that the same request led to before, and whether it has ended.
+    Before { run_id: String, ended: bool },
     /// Another request used the name.
     Other,
 }
@@ -146,6 +160,45 @@ struct Request {
     run_id: String,
     /// A digest of what was asked.
     asked: String,
+    /// Whether the run has ended.
+    #[serde(default)]
+    ended: bool,
+}
+
+/// A request's name, kept in the cache.
+struct NamedRequest {
+    cache: Arc<dyn Cache>,
+    key: String,
+    request: Request,
+}
+
+impl NamedRequest {
+    fn value(&self) -> String {
+        serde_json::to_string(&self.request).unwrap_or_default()
+    }
+
+    /// It led to nothing: asked again, it is a new one. What fails here ends by itself.
+    async fn give_back(&self) {
+        let (key, value) = (self.key.as_bytes(), self.value());
+        let _ = self.cache.release(&[key], value.as_bytes()).await;
+    }
+
+    /// Keeps the name while the run goes on, and for [`SAME_REQUEST`] after it.
+    async fn keep(mut self, run: Arc<LiveRun>) {
+        let value = self.value();
+        while timeout(KEEP_REQUEST_EVERY, run.end()).await.is_err() {
+            let (key, value) = (self.key.as_bytes(), value.as_bytes());
+            // A renewal that fails is tried again before the name ends.
+            let _ = self.cache.renew(&[key], value, KEEP_REQUEST).await;
+        }
+        self.give_back().await;
+        self.request.ended = true;
+        let (key, value) = (self.key.as_bytes(), self.value());
+        let _ = self
+            .cache
+            .claim(&[key], value.as_bytes(), SAME_REQUEST)
+            .await;
+    }
 }
 
 impl Service {
@@ -206,6 +259,11 @@ impl Service {
             let failure = Failure::new(FailureKind::Busy, "no run can start", why);
             return Err(failure.hint("ask another server, or again in a moment"));
         }
+        if runs.active.len() >= MOST_RUNS {
+            let why = format!("this server is at work on {MOST_RUNS} already, or they wait");
+            let failure = Failure::new(FailureKind::Busy, "no run can start", why);
+            return Err(failure.hint("ask again when one has ended, or stop one"));
+        }
         runs.active.push(Arc::clone(run));
         Ok(())
     }
@@ -227,20 +285,32 @@ impl Service {
         let request = Request {
             run_id: info.id.clone(),
             asked,
+            ended: false,
         };
-        let value = serde_json::to_string(&request).unwrap_or_default();
-        let (key, value) = (key.as_bytes(), value.as_bytes());
-        if let Some(before) = cache.claim(&[key], value, SAME_REQUEST).await? {
+        let name = NamedRequest {
+            cache,
+            key,
+            request,
+        };
+        let value = name.value();
+        let key = [name.key.as_bytes()];
+        let claim = name.cache.claim(&key, value.as_bytes(), KEEP_REQUEST);
+        if let Some(before) = claim.await? {
             return Ok(match serde_json::from_slice::<Request>(&before.value) {
-                Ok(before) if before.asked == request.asked => Started::Before(before.run_id),
+                Ok(before) if before.asked == name.request.asked => Started::Before {
+                    run_id: before.run_id,
+                    ended: before.ended,
+                },
                 _ => Started::Other,
             });
         }
         match self.start_as(info, order).await {
-            Ok(run) => Ok(Started::New(run)),
+            Ok(run) => {
+                tokio::spawn(name.keep(Arc::clone(&run)));
+                Ok(Started::New(run))
+            }
             Err(refused) => {
-                // It led to nothing: asked again, it is a new one. What fails here ends by itself.
-                let _ = cache.release(&[key], value).await;
+                name.give_back().await;
                 Err(refused)
             }
         }
@@ -252,14 +322,9 @@ impl Service {
         let carried_out = AssertUnwindSafe(self.carry_out(&run, &order, begun)).catch_unwind();
         let end = carried_out.await.unwrap_or_else(|_| Err(panicked().into()));
         let end = end.map_err(Arc::new);
-        if let Ok(record) = &end
-            && !order.wishes.dry_run
-            && record.outcome == Some(Outcome::Complete)
-        {
-            self.warmed.store(true, Ordering::Relaxed);
-        }
         if let Err(refused) = &end {
             log_refusal(refused);
+            self.record_refusal(&run.info, refused).await;
         }
         self.observer.ended(&run.info, order.wishes.dry_run, &end);
         self.ends.fetch_add(1, Ordering::Relaxed);
@@ -279,9 +344,6 @@ impl Service {
         begun: oneshot::Sender<()>,
     ) -> Result<RunRecord, Refused> {
         let since = Instant::now();
-        let _deadline = order
-            .deadline
-            .map(|deadline| stop_after(deadline, &run.stop));
         let stopped = || Refused::Stopped(run.stop.reason().unwrap_or(Stop::Interrupted));
         let coordinator = tokio::select! {
             coordinator = self.workshop.coordinator(order) => coordinator,
@@ -289,10 +351,7 @@ impl Service {
         };
         let coordinator = match coordinator {
             Ok(coordinator) => coordinator,
-            Err(failure) => {
-                self.record_failure(&run.info, &failure).await;
-                return Err(failure.into());
-            }
+            Err(failure) => return Err(failure.into()),
         };
         let locking = order.locking;
         let ready = Run::begin(&coordinator, &run.info, since, locking, run, &run.stop).await?;
@@ -300,11 +359,21 @@ impl Service {
             ready.abandon().await;
             return Err(refused);
         }
+        // Whoever waits for others has all of its time afterwards.
+        let _deadline = order
+            .deadline
+            .map(|deadline| stop_after(deadline, &run.stop));
         self.observer.begun(&run.info, &ready.begun());
         lock(&self.not_begun).remove(&run.info.command);
         run.set_begun();
         let _ = begun.send(());
+        let whole = ready.begun().whole && order.wishes.tags.is_none();
         let report = ready.warm_all(run, &run.stop).await;
+        let allow_empty = coordinator.options().allow_empty;
+        if whole && !order.wishes.dry_run && report.passes(order.fail_under, allow_empty) {
+            self.warmed.store(true, Ordering::Relaxed);
+            run.set_passed();
+        }
         Ok(RunRecord::new(&run.info, &report))
     }
 
@@ -332,24 +401,34 @@ impl Service {
     }
 
     /// A run that could not begin is in the history too, if the cache takes it.
-    async fn record_failure(&self, info: &RunInfo, failure: &Failure) {
-        if !history::is_worth_recording(failure) {
-            return;
-        }
-        // Of what is tried again and again the first failure says it all.
-        let command = info.command.clone();
-        let before = lock(&self.not_begun).insert(command, failure.to_string());
-        let tries_again = matches!(info.trigger, Trigger::Start | Trigger::Schedule);
-        if tries_again && before == Some(failure.to_string()) {
-            return;
-        }
-        let record = RunRecord::not_begun(info, failure);
+    async fn record_refusal(&self, info: &RunInfo, refused: &Refused) {
+        let record = match refused {
+            Refused::Failed(failure) if self.is_news(info, failure) => {
+                RunRecord::not_begun(info, failure)
+            }
+            Refused::Stopped(_) => RunRecord {
+                outcome: Some(Outcome::Interrupted),
+                error: Some(refused.to_string()),
+                ..RunRecord::started(info)
+            },
+            _ => return,
+        };
         let recording = async {
             let cache = self.workshop.cache().await?;
             history::push(cache.as_ref(), &self.workshop.prefix(), &record).await
         };
-        // Who asked hears of the failure itself.
-        let _ = timeout(STOP_TIMEOUT, recording).await;
+        // Who asked hears of it anyway.
+        let _ = timeout(RECORD_TIMEOUT, recording).await;
+    }
+
+    /// Whether the history does not say it yet: of what is tried again and again the first failure
+    /// says it all.
+    fn is_news(&self, info: &RunInfo, failure: &Failure) -> bool {
+        let command = info.command.clone();
+        let before = lock(&self.not_begun).insert(command, failure.to_string());
+        let tries_again = matches!(info.trigger, Trigger::Start | Trigger::Schedule);
+        history::is_worth_recording(failure)
+            && !(tries_again && before == Some(failure.to_string()))
     }
 
     /// The runs that go on at this moment, newest first.
@@ -555,6 +634,7 @@ mod tests {
             job: None,
             occurrence: None,
             unless: None,
+            fail_under: None,
             locking: Locking::GiveWay,
             deadline: None,
             wishes: Wishes::default(),

@@ -86,7 +86,7 @@ pub enum ReadyAfter {
 pub(super) struct InFile {
     pub listen: Option<String>,
     pub token_file: Option<PathBuf>,
-    pub allowed_hosts: Option<Vec<String>>,
+    pub allowed_host: Option<Vec<String>>,
     pub ready_after: Option<ReadyAfter>,
     pub on_start: Option<Names>,
     pub grace: Option<String>,
@@ -132,7 +132,7 @@ impl Serving {
         let allowed_hosts = r.setting(
             "allowed_host",
             some(given.allowed_host),
-            file.allowed_hosts,
+            file.allowed_host,
             Vec::new(),
             list,
         );

@@ -229,6 +229,22 @@ impl Report {
         }
     }
 
+    /// Whether its gates are met: it was complete, or what is missing is allowed to be. A failed
+    /// strategy never is.
+    pub fn passes(&self, fail_under: Option<Percent>, allow_empty: bool) -> bool {
+        let completed = |strategy: &StrategyReport| strategy.status == Status::Completed;
+        match self.outcome() {
+            _ if self.stopped.is_some() || self.fatal().is_some() => false,
+            Outcome::Complete => true,
+            Outcome::Empty => allow_empty,
+            Outcome::Incomplete => {
+                self.strategies.iter().all(completed)
+                    && fail_under.is_some_and(|percent| self.reaches(percent))
+            }
+            Outcome::Interrupted | Outcome::Deadline => false,
+        }
+    }
+
     /// The failure that ended the run early, if one did.
     pub fn fatal(&self) -> Option<&Failure> {
         self.strategies.iter().find_map(|s| match &s.status {

@@ -3,7 +3,7 @@
 
 pub mod file;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -64,6 +64,8 @@ pub struct Metrics {
     lock_held: IntGaugeVec,
     runs_active: IntGauge,
     active: Mutex<BTreeMap<String, Begun>>,
+    /// The strategies that there are.
+    known: Mutex<BTreeSet<StrategyId>>,
 }
 
 impl Metrics {
@@ -118,6 +120,7 @@ impl Metrics {
                 ),
             ),
             active: Mutex::default(),
+            known: Mutex::default(),
             registry,
         };
         metrics.declare_runs();
@@ -129,24 +132,31 @@ impl Metrics {
         render(&self.registry)
     }
 
-    /// Strategies that will be counted: a count that begins at 0 shows its first increase too.
+    /// The strategies that there are: a count that begins at 0 shows its first increase too, and of
+    /// one that is gone nobody waits for a success.
     pub fn declare<'a>(&self, strategies: impl IntoIterator<Item = &'a StrategyId>) {
-        for StrategyId { context, name } in strategies {
+        let now: BTreeSet<StrategyId> = strategies.into_iter().cloned().collect();
+        for StrategyId { context, name } in &now {
             for (outcome, _) in KEY_OUTCOMES {
                 self.keys.with_label_values(&[context, name, outcome]);
             }
             self.written_bytes.with_label_values(&[context, name]);
             self.lock_held.with_label_values(&[context]);
         }
+        let before = std::mem::replace(&mut *lock(&self.known), now.clone());
+        for gone in before.difference(&now) {
+            self.last_success.forget(gone);
+        }
     }
 
     /// What other processes did, as far as it is later: of each strategy its last complete run, and
     /// the last runs, newest first.
     pub fn seed(&self, last: &BTreeMap<String, LastComplete>, runs: &[RunRecord]) {
-        for (id, last) in last {
-            if let (Some((context, name)), Some(at)) = (id.split_once('/'), unix_of(&last.at)) {
-                let series = self.last_success.of_strategy(context, name);
-                fill(&series, at);
+        // What is written in the cache makes no series of its own.
+        for id in lock(&self.known).iter() {
+            let last = last.get(&id.to_string());
+            if let Some(at) = last.and_then(|last| unix_of(&last.at)) {
+                fill(&self.last_success.of_strategy(&id.context, &id.name), at);
             }
         }
         // Runs of some keys are in the history too, but are never a strategy's last complete run.
@@ -273,6 +283,11 @@ impl LastSuccess {
         if record.outcome == Some(Outcome::Complete) {
             self.of_runs().set(at);
         }
+    }
+
+    fn forget(&self, StrategyId { context, name }: &StrategyId) {
+        // There is none where it never succeeded.
+        let _ = self.strategies.remove_label_values(&[context, name]);
     }
 
     fn of_runs(&self) -> IntGauge {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::report::{Outcome, Percent, Report, Status, Stop};
+use crate::domain::report::{Percent, Report, Stop};
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,16 +77,8 @@ pub fn of_run(report: &Report, fail_under: Option<Percent>, allow_empty: bool) -
     if let Some(failure) = report.fatal() {
         return failure.into();
     }
-    let unfinished = |status: &Status| *status != Status::Completed;
-    match report.outcome() {
-        Outcome::Complete => Exit::Success,
-        Outcome::Empty if allow_empty => Exit::Success,
-        Outcome::Incomplete if report.strategies.iter().any(|s| unfinished(&s.status)) => {
-            Exit::Incomplete
-        }
-        Outcome::Incomplete if fail_under.is_some_and(|percent| report.reaches(percent)) => {
-            Exit::Success
-        }
-        _ => Exit::Incomplete,
+    match report.passes(fail_under, allow_empty) {
+        true => Exit::Success,
+        false => Exit::Incomplete,
     }
 }

@@ -17,7 +17,7 @@ use crate::application::schedule::PlannedJob;
 use crate::application::selection::Selection;
 use crate::application::service::{Order, Wishes, Workshop};
 use crate::config::Config;
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::strategy::Definition;
 
 /// An equal key with less time left is told as expiring.
@@ -39,18 +39,33 @@ impl Shop {
     pub fn load(config: Config) -> Result<Self, Failure> {
         let definitions = all_definitions(&config)?;
         let jobs = config.schedule.plan(&definitions, &config.filter)?;
-        Ok(Self {
+        let shop = Self {
             config,
             definitions,
             jobs,
-        })
+        };
+        if let Some(selection) = shop.start_selection() {
+            shop.check(&selection).map_err(|failure| Failure {
+                kind: FailureKind::Config,
+                what: format!("on_start: {}", failure.what),
+                ..failure
+            })?;
+        }
+        Ok(shop)
+    }
+
+    /// What a server warms when it starts, if anything.
+    pub fn start_selection(&self) -> Option<Selection> {
+        let names = &self.config.serving.on_start;
+        match names.iter().any(|name| name == "all") {
+            _ if names.is_empty() => None,
+            true => Some(Selection::All),
+            false => Some(Selection::Names(names.clone())),
+        }
     }
 
     /// Whether there is what a selection names.
-    ///
-    /// # Errors
-    /// A name that there is not.
-    pub fn check(&self, selection: &Selection) -> Result<(), Failure> {
+    fn check(&self, selection: &Selection) -> Result<(), Failure> {
         pick(self.definitions.clone(), selection, &self.config.filter).map(drop)
     }
 

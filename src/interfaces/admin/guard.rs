@@ -17,10 +17,17 @@ use subtle::ConstantTimeEq as _;
 use super::problem::Problem;
 use super::{Admin, RunId};
 use crate::config::Serving;
+use crate::domain::key::shortened;
 
 /// Wrong tokens that an address may send at once, and how soon it may send another one.
 const FAILURES: f64 = 10.0;
 const ANOTHER_EVERY: Duration = Duration::from_secs(6);
+
+/// Longer paths are cut in the log.
+const SHOWN_PATH: usize = 200;
+
+/// What browsers say of who asks.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Addresses that are remembered at most.
 const REMEMBERED: usize = 10_000;
@@ -66,7 +73,15 @@ impl Guard {
     fn check(&self, request: &Request, client: IpAddr) -> Result<(), Problem> {
         let headers = request.headers();
         let host = self.host(headers)?;
-        check_origin(headers, &host)?;
+        // A request line may name a host of its own.
+        if request
+            .uri()
+            .authority()
+            .is_some_and(|named| named.as_str() != host.as_str())
+        {
+            return Err(not_called_that());
+        }
+        self.check_origin(headers, &host)?;
         match self.token {
             Some(token) if !is_open(request.uri().path()) => {
                 self.check_token(&token, headers, client)
@@ -77,24 +92,45 @@ impl Guard {
 
     /// The host that is meant. A name that somebody else's DNS points at this address is not ours;
     /// an address cannot be.
-    fn host(&self, headers: &HeaderMap) -> Result<String, Problem> {
-        let refused = || {
-            Problem::new(StatusCode::FORBIDDEN, "this server is not called that")
-                .hint("allow a name with --allowed-host NAME")
-        };
-        let text = headers.get(header::HOST).and_then(|h| h.to_str().ok());
-        let authority: Authority = text.and_then(|h| h.parse().ok()).ok_or_else(refused)?;
+    fn host(&self, headers: &HeaderMap) -> Result<Authority, Problem> {
+        let mut named = headers.get_all(header::HOST).iter();
+        let only = named.next().filter(|_| named.next().is_none());
+        let authority = only.and_then(|host| authority(host.to_str().ok()?));
+        let authority = authority.ok_or_else(not_called_that)?;
         let host = authority.host();
         let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
-        let is_allowed = |allowed: &String| allowed == "*" || allowed.eq_ignore_ascii_case(host);
         if is_address
             || host.eq_ignore_ascii_case("localhost")
-            || self.allowed_hosts.iter().any(is_allowed)
+            || self.allowed_hosts.iter().any(|allowed| allowed == "*")
+            || self.allows(host)
         {
-            Ok(authority.to_string())
+            Ok(authority)
         } else {
-            Err(refused())
+            Err(not_called_that())
         }
+    }
+
+    /// Whether the operator named a host.
+    fn allows(&self, host: &str) -> bool {
+        let mut allowed = self.allowed_hosts.iter();
+        allowed.any(|allowed| allowed.eq_ignore_ascii_case(host))
+    }
+
+    /// A page of another site may not ask through its visitor's browser.
+    fn check_origin(&self, headers: &HeaderMap, host: &Authority) -> Result<(), Problem> {
+        let text = |name: HeaderName| headers.get(name).map(|v| v.to_str().unwrap_or_default());
+        let is_ours = |origin: &str| {
+            let asked_by = origin
+                .split_once("://")
+                .and_then(|(_, named)| authority(named));
+            asked_by.is_some_and(|by| by == *host || self.allows(by.host()))
+        };
+        let is_other_site = text(FETCH_SITE) == Some("cross-site");
+        if text(header::ORIGIN).is_none_or(is_ours) && !is_other_site {
+            return Ok(());
+        }
+        let detail = "a page of another site may not ask here";
+        Err(Problem::new(StatusCode::FORBIDDEN, detail))
     }
 
     fn check_token(
@@ -103,12 +139,6 @@ impl Guard {
         headers: &HeaderMap,
         client: IpAddr,
     ) -> Result<(), Problem> {
-        // Who has guessed too often is not even compared.
-        if self.failures.are_too_many(client) {
-            let detail = "too many wrong tokens from this address";
-            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
-                .hint("wait a minute before the next attempt"));
-        }
         let given = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.as_bytes().split_first_chunk::<7>())
@@ -117,7 +147,13 @@ impl Guard {
         if given.is_some_and(|given| bool::from(given.as_slice().ct_eq(token))) {
             return Ok(());
         }
-        self.failures.count(client);
+        // The right token always passes: behind a proxy all clients have one address, and who guesses
+        // must not shut the others out. Who sends none does not guess.
+        if given.is_some() && !self.failures.allow(client) {
+            let detail = "too many wrong tokens from this address";
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
+                .hint("wait a minute before the next attempt"));
+        }
         // The same words for a missing and for a wrong one.
         let detail = "a token is needed, and it must be the right one";
         Err(Problem::new(StatusCode::UNAUTHORIZED, detail)
@@ -133,18 +169,14 @@ fn is_open(path: &str) -> bool {
     )
 }
 
-/// A page of another site may not ask through its visitor's browser.
-fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), Problem> {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return Ok(());
-    };
-    let origin = origin.to_str().unwrap_or_default();
-    let asked_by = origin.split_once("://").map(|(_, authority)| authority);
-    if asked_by == Some(host) {
-        return Ok(());
-    }
-    let detail = "a page of another site may not ask here";
-    Err(Problem::new(StatusCode::FORBIDDEN, detail))
+fn not_called_that() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "this server is not called that")
+        .hint("allow a name with --allowed-host NAME")
+}
+
+/// A host and its port, and nothing before them.
+fn authority(text: &str) -> Option<Authority> {
+    text.parse().ok().filter(|_| !text.contains('@'))
 }
 
 /// Wrong tokens by address: each leaks away in time.
@@ -152,21 +184,34 @@ fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), Problem> {
 struct Failures(Mutex<HashMap<IpAddr, (f64, Instant)>>);
 
 impl Failures {
-    fn are_too_many(&self, client: IpAddr) -> bool {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&client)
-            .is_some_and(|known| left(known) > FAILURES - 1.0)
-    }
-
-    fn count(&self, client: IpAddr) {
+    /// Counts a wrong token; `false`: there were too many before.
+    fn allow(&self, client: IpAddr) -> bool {
+        let client = network(client);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= REMEMBERED {
             all.retain(|_, known| left(known) > 0.0);
         }
-        if all.len() < REMEMBERED || all.contains_key(&client) {
-            let known = all.entry(client).or_insert((0.0, Instant::now()));
-            *known = (left(known) + 1.0, Instant::now());
+        if all.len() >= REMEMBERED && !all.contains_key(&client) {
+            return false;
         }
+        let known = all.entry(client).or_insert((0.0, Instant::now()));
+        let failures = left(known);
+        if failures > FAILURES - 1.0 {
+            return false;
+        }
+        *known = (failures + 1.0, Instant::now());
+        true
+    }
+}
+
+/// Who has one address of version 6 has all of its network.
+fn network(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) >> 64 << 64;
+            IpAddr::V6(network.into())
+        }
+        address => address,
     }
 }
 
@@ -195,7 +240,7 @@ pub(super) async fn guard(
         tracing::info!(
             %client,
             %method,
-            path,
+            path = shortened(&path, SHOWN_PATH),
             status = response.status().as_u16(),
             run_id = run_id.map_or("", |run| &run.0),
             elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),

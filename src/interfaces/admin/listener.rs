@@ -20,8 +20,14 @@ use tower::ServiceExt as _;
 /// Connections at once; more wait to be accepted.
 const CONNECTIONS: usize = 1200;
 
+/// Fewer free places than this are few.
+const FEW_PLACES: usize = CONNECTIONS / 2;
+
 /// From a connection's first byte, or its last answer, to the end of the next request's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same while few places are left: who says nothing makes room.
+const SHORT_HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A client that takes nothing of its answer for this long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -55,7 +61,11 @@ pub(super) async fn serve(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let connection = answer(stream, client, router.clone(), closing.clone());
+        let patience = match places.available_permits() {
+            0..FEW_PLACES => SHORT_HEADER_TIMEOUT,
+            _ => HEADER_TIMEOUT,
+        };
+        let connection = answer(stream, client, patience, router.clone(), closing.clone());
         tokio::spawn(async move {
             connection.await;
             drop(place);
@@ -69,6 +79,7 @@ pub(super) async fn serve(
 async fn answer(
     stream: TcpStream,
     client: SocketAddr,
+    patience: Duration,
     router: Router,
     mut closing: watch::Receiver<bool>,
 ) {
@@ -86,7 +97,7 @@ async fn answer(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(patience)
         .max_buf_size(LONGEST_HEADERS)
         .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut connection = std::pin::pin!(connection);

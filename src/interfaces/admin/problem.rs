@@ -104,7 +104,7 @@ impl From<Refused> for Problem {
                     StatusCode::CONFLICT,
                     format!("another run is at work: {holder}"),
                 )
-                .hint("wait for it, or stop it with DELETE /admin/runs/ID")
+                .hint("wait for it, or stop it where it runs")
             },
             Refused::Failed(failure) => failure.into(),
             Refused::Stopped(_) | Refused::RunBefore => {

@@ -315,6 +315,7 @@ async fn warm(
         job: None,
         occurrence: None,
         unless: None,
+        fail_under: admin.shop.get().config.fail_under,
         locking: Locking::GiveWay,
         deadline: admin.shop.get().config.deadline,
         wishes: Wishes::default(),
@@ -406,7 +407,7 @@ pub(super) async fn start(
     let asked = hex(format!("{} {:?}", order.command, order.wishes).as_bytes());
     match admin.service.start_once(&name, asked, order).await? {
         Started::New(run) => Ok(Lead::Live(run)),
-        Started::Before(id) => before(admin, id).await,
+        Started::Before { run_id, ended } => before(admin, run_id, ended).await,
         Started::Other => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "this Idempotency-Key was used for another request",
@@ -416,7 +417,7 @@ pub(super) async fn start(
 
 /// The run that the same request led to. One that began at this very moment, or has just ended
 /// elsewhere, is known in the next.
-async fn before(admin: &Admin, id: String) -> Result<Lead, Problem> {
+async fn before(admin: &Admin, id: String, ended: bool) -> Result<Lead, Problem> {
     for _ in 0..LOOKS {
         if let Some(run) = admin.service.find(&id) {
             return Ok(Lead::Live(run));
@@ -426,12 +427,14 @@ async fn before(admin: &Admin, id: String) -> Result<Lead, Problem> {
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+    let detail = match ended {
+        true => "the same request has been done, and its report is not kept any more",
+        false => "the same request is being done by another server, or was by one that died",
+    };
     Err(Problem {
         run_id: Some(id),
-        ..Problem::new(
-            StatusCode::CONFLICT,
-            "the same request is being done by another server",
-        )
+        ..Problem::new(StatusCode::CONFLICT, detail)
+            .hint("ask again in a minute, or with another Idempotency-Key")
     })
 }
 

@@ -8,12 +8,11 @@ use serde_json::json;
 
 use crate::config::{Config, DEFAULT_FILE};
 use crate::contexts::SHIPPED;
-use crate::contexts::definitions::Definitions;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::interfaces::document::{Document, Row, text};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
-use crate::setup;
+use crate::setup::shop::Shop;
 
 const TEMPLATE: &str = include_str!("shopwarm.toml");
 
@@ -48,15 +47,13 @@ pub(super) fn show(config: &Config, output: &Output) -> Exit {
 }
 
 pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
-    let definitions = Definitions::load(&config.contexts)?;
-    let valid = definitions.validate(setup::dialect(config))?;
-    let jobs = config.schedule.plan(&valid, &config.filter)?;
+    let shop = Shop::load(config.clone())?;
     let count =
         |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
     output.result(&format!(
         "valid: {}, {}\n",
-        count(valid.len(), "strategy", "strategies"),
-        count(jobs.len(), "scheduled job", "scheduled jobs")
+        count(shop.definitions.len(), "strategy", "strategies"),
+        count(shop.jobs.len(), "scheduled job", "scheduled jobs")
     ));
     Ok(Exit::Success)
 }
@@ -158,7 +155,7 @@ mod tests {
         lines.retain(|line| !line.contains("_file = ") && !line.starts_with("contexts"));
         fs::write(&file, lines.join("\n")).expect("a file");
         let config = resolve().expect("valid");
-        let jobs = setup::schedule(&config).expect("valid");
+        let jobs = crate::setup::schedule(&config).expect("valid");
         let shown: Vec<(&str, usize)> = jobs
             .iter()
             .map(|planned| (planned.job.name.as_str(), planned.strategies.len()))

@@ -85,9 +85,9 @@ fn list(runs: &[RunRecord]) -> Document {
     };
     Document {
         headings: vec![
-            text("started", 0),
-            text("id", 1),
-            text("run", 0),
+            text("started", 2),
+            text("id", 0),
+            text("run", 1),
             text("by", 2),
             text("host", 4),
             text("outcome", 0),

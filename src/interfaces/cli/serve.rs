@@ -1,9 +1,10 @@
 //! `shopwarm serve`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::application::clock::{self, Clock, Timetable};
@@ -28,10 +29,19 @@ pub(super) async fn run(
     read: &dyn Fn() -> Result<Config, Failure>,
     stop: StopSignal,
 ) -> Result<Exit, Failure> {
+    // Before anything listens, so that no signal comes too early.
+    let hangups = signal(SignalKind::hangup()).map_err(|error| {
+        Failure::new(
+            FailureKind::Internal,
+            "cannot hear SIGHUP",
+            error.to_string(),
+        )
+    })?;
     let first = Shop::load(read()?)?;
     let (listener, address) = admin::listen(&first.config.serving).await?;
-    let grace = first.config.serving.grace;
-    let at_start = at_start(&first)?;
+    let at_start = first
+        .start_selection()
+        .map(|selection| at_start(&first, selection));
     let shop = Arc::new(CurrentShop::new(first));
     let metrics = Arc::new(setup::Metrics::new());
     let service = Arc::new(Service::new(shop.clone(), metrics.clone()));
@@ -52,6 +62,7 @@ pub(super) async fn run(
             Timetable {
                 jobs: shop.jobs.iter().map(|plan| plan.job.clone()).collect(),
                 deadline: shop.config.deadline,
+                fail_under: shop.config.fail_under,
             }
         }
     };
@@ -61,7 +72,7 @@ pub(super) async fn run(
         tokio::spawn(clock::at_start(service.clone(), order));
     }
     let learning = tokio::spawn(learn(service.clone(), shop.clone(), metrics.clone()));
-    let reloading = reload_on_hup(read, &shop, &admin)?;
+    let reloading = reload(hangups, read, &shop, &admin, address);
     tracing::info!("listening on http://{address}");
 
     tokio::select! {
@@ -71,7 +82,7 @@ pub(super) async fn run(
     keeping_time.abort();
     learning.abort();
     tracing::info!("ending: waiting for the runs that go on");
-    let finished = service.drain(grace).await;
+    let finished = service.drain(shop.get().config.serving.grace).await;
     close.send_replace(true);
     let _ = serving.await;
     tracing::info!(finished, "ended");
@@ -86,7 +97,8 @@ pub(super) async fn run(
 /// this one alone.
 async fn learn(service: Arc<Service>, shop: Arc<CurrentShop>, metrics: Arc<setup::Metrics>) {
     loop {
-        metrics.declare(shop.get().definitions.iter().map(|d| &d.spec.id));
+        let shop = shop.get();
+        metrics.declare(shop.definitions.iter().map(|d| &d.spec.id));
         if let (Ok(last), Ok(runs)) = (service.last_complete().await, service.runs().await) {
             metrics.seed(&last, &runs);
         }
@@ -94,75 +106,56 @@ async fn learn(service: Arc<Service>, shop: Arc<CurrentShop>, metrics: Arc<setup
     }
 }
 
-/// What is to be warmed first, if anything.
-fn at_start(shop: &Shop) -> Result<Option<Order>, Failure> {
-    let names = &shop.config.serving.on_start;
-    if names.is_empty() {
-        return Ok(None);
-    }
-    let selection = match names.iter().any(|name| name == "all") {
-        true => Selection::All,
-        false => Selection::Names(names.clone()),
-    };
-    shop.check(&selection).map_err(|failure| Failure {
-        kind: FailureKind::Config,
-        what: format!("on_start: {}", failure.what),
-        ..failure
-    })?;
-    Ok(Some(Order {
+/// The order to warm what is to be warmed first.
+fn at_start(shop: &Shop, selection: Selection) -> Order {
+    Order {
         command: format!("warmup {}", selection.words()),
         selection,
         trigger: Trigger::Start,
         job: None,
         occurrence: None,
         unless: None,
+        fail_under: shop.config.fail_under,
         locking: Locking::GiveWay,
         deadline: shop.config.deadline,
         wishes: Wishes::default(),
-    }))
+    }
 }
 
 /// Reads everything again at each SIGHUP. What is not valid as a whole changes nothing.
-fn reload_on_hup(
+async fn reload(
+    mut hangups: Signal,
     read: &dyn Fn() -> Result<Config, Failure>,
-    shop: &Arc<CurrentShop>,
-    admin: &Arc<Admin>,
-) -> Result<impl Future<Output = ()>, Failure> {
-    let mut hangups = signal(SignalKind::hangup()).map_err(|error| {
-        Failure::new(
-            FailureKind::Internal,
-            "cannot hear SIGHUP",
-            error.to_string(),
-        )
-    })?;
-    let (shop, admin) = (Arc::clone(shop), Arc::clone(admin));
-    Ok(async move {
-        while hangups.recv().await.is_some() {
-            match read().and_then(Shop::load).and_then(|new| fits(new, &shop)) {
-                Ok(new) => {
-                    let (strategies, jobs) = (new.definitions.len(), new.jobs.len());
-                    admin.reload(&new.config.serving);
-                    shop.replace(new);
-                    tracing::info!(strategies, jobs, "reloaded");
-                }
-                Err(failure) => {
-                    let hint = failure.hint.clone().unwrap_or_default();
-                    tracing::error!(%failure, hint, "not reloaded, all stays as it was");
-                }
+    shop: &CurrentShop,
+    admin: &Admin,
+    address: SocketAddr,
+) {
+    while hangups.recv().await.is_some() {
+        let new = read().and_then(Shop::load);
+        match new.and_then(|new| fits(new, &shop.get(), address)) {
+            Ok(new) => {
+                let (strategies, jobs) = (new.definitions.len(), new.jobs.len());
+                admin.reload(&new.config.serving);
+                shop.replace(new);
+                tracing::info!(strategies, jobs, "reloaded");
+            }
+            Err(failure) => {
+                let hint = failure.hint.clone().unwrap_or_default();
+                tracing::error!(%failure, hint, "not reloaded, all stays as it was");
             }
         }
-    })
+    }
 }
 
-/// What cannot change while it listens.
-fn fits(new: Shop, shop: &CurrentShop) -> Result<Shop, Failure> {
-    let (old, serving) = (shop.get(), &new.config.serving);
+/// What cannot change while it listens at `address`.
+fn fits(new: Shop, old: &Shop, address: SocketAddr) -> Result<Shop, Failure> {
+    let serving = &new.config.serving;
     if serving.listen != old.config.serving.listen {
         tracing::warn!("another address to listen on needs a restart");
     }
-    if old.config.serving.is_public() && serving.token.is_none() {
+    if !address.ip().is_loopback() && serving.token.is_none() {
         let what = "the new configuration has no token";
-        let why = "this server can be reached from other machines";
+        let why = format!("this server listens on {address}, which other machines can reach");
         return Err(Failure::new(FailureKind::Config, what, why)
             .hint("set one with --token-file FILE or SHOPWARM_TOKEN"));
     }
