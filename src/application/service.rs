@@ -148,8 +148,8 @@ struct Known {
 pub enum Started {
     /// A new run.
     New(Arc<LiveRun>),
-    /// The run that the same request led to before, and whether it has ended.
-    Before { run_id: String, ended: bool },
+    /// The run that the same request led to before.
+    Before(String),
     /// Another request used the name.
     Other,
 }
@@ -160,9 +160,6 @@ struct Request {
     run_id: String,
     /// A digest of what was asked.
     asked: String,
-    /// Whether the run has ended.
-    #[serde(default)]
-    ended: bool,
 }
 
 /// A request's name, kept in the cache.
@@ -184,20 +181,14 @@ impl NamedRequest {
     }
 
     /// Keeps the name while the run goes on, and for [`SAME_REQUEST`] after it.
-    async fn keep(mut self, run: Arc<LiveRun>) {
-        let value = self.value();
+    async fn keep(self, run: Arc<LiveRun>) {
+        let (key, value) = ([self.key.as_bytes()], self.value());
+        let renew = |time| self.cache.renew(&key, value.as_bytes(), time);
         while timeout(KEEP_REQUEST_EVERY, run.end()).await.is_err() {
-            let (key, value) = (self.key.as_bytes(), value.as_bytes());
             // A renewal that fails is tried again before the name ends.
-            let _ = self.cache.renew(&[key], value, KEEP_REQUEST).await;
+            let _ = renew(KEEP_REQUEST).await;
         }
-        self.give_back().await;
-        self.request.ended = true;
-        let (key, value) = (self.key.as_bytes(), self.value());
-        let _ = self
-            .cache
-            .claim(&[key], value.as_bytes(), SAME_REQUEST)
-            .await;
+        let _ = renew(SAME_REQUEST).await;
     }
 }
 
@@ -285,7 +276,6 @@ impl Service {
         let request = Request {
             run_id: info.id.clone(),
             asked,
-            ended: false,
         };
         let name = NamedRequest {
             cache,
@@ -297,10 +287,7 @@ impl Service {
         let claim = name.cache.claim(&key, value.as_bytes(), KEEP_REQUEST);
         if let Some(before) = claim.await? {
             return Ok(match serde_json::from_slice::<Request>(&before.value) {
-                Ok(before) if before.asked == name.request.asked => Started::Before {
-                    run_id: before.run_id,
-                    ended: before.ended,
-                },
+                Ok(before) if before.asked == name.request.asked => Started::Before(before.run_id),
                 _ => Started::Other,
             });
         }

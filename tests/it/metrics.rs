@@ -584,6 +584,11 @@ fn a_success_outlives_a_restart_and_a_part_is_none() {
         ("catalog/old".to_owned(), last("", "")),
     ]);
     let metrics = Metrics::new();
+    let ids = [
+        StrategyId::new("catalog", "a"),
+        StrategyId::new("catalog", "old"),
+    ];
+    metrics.declare(&ids);
     metrics.seed(&known, &[record(&part, noon), record(&whole, night)]);
     let of = |name| [("context", "catalog"), ("strategy", name)];
     let told = Exposition::parse(&metrics.render());
@@ -607,6 +612,13 @@ fn a_success_outlives_a_restart_and_a_part_is_none() {
     assert_eq!(
         told.value(STRATEGY_LAST_SUCCESS, &of("a")),
         unix(own.started)
+    );
+    // Of a strategy that is gone nobody waits for a success, and the cache cannot bring it back.
+    metrics.declare(&ids[1..]);
+    metrics.seed(&known, &[]);
+    assert_eq!(
+        Exposition::parse(&metrics.render()).count(STRATEGY_LAST_SUCCESS),
+        0
     );
     assert_eq!(told.value(LAST_SUCCESS, &[]), unix(own.started));
 }

@@ -407,7 +407,7 @@ pub(super) async fn start(
     let asked = hex(format!("{} {:?}", order.command, order.wishes).as_bytes());
     match admin.service.start_once(&name, asked, order).await? {
         Started::New(run) => Ok(Lead::Live(run)),
-        Started::Before { run_id, ended } => before(admin, run_id, ended).await,
+        Started::Before(run_id) => before(admin, run_id).await,
         Started::Other => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "this Idempotency-Key was used for another request",
@@ -417,7 +417,7 @@ pub(super) async fn start(
 
 /// The run that the same request led to. One that began at this very moment, or has just ended
 /// elsewhere, is known in the next.
-async fn before(admin: &Admin, id: String, ended: bool) -> Result<Lead, Problem> {
+async fn before(admin: &Admin, id: String) -> Result<Lead, Problem> {
     for _ in 0..LOOKS {
         if let Some(run) = admin.service.find(&id) {
             return Ok(Lead::Live(run));
@@ -427,10 +427,8 @@ async fn before(admin: &Admin, id: String, ended: bool) -> Result<Lead, Problem>
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    let detail = match ended {
-        true => "the same request has been done, and its report is not kept any more",
-        false => "the same request is being done by another server, or was by one that died",
-    };
+    let detail = "the same request led to a run that is not known here: another server is at work on \
+                  it or died of it, or its report is not kept any more";
     Err(Problem {
         run_id: Some(id),
         ..Problem::new(StatusCode::CONFLICT, detail)
