@@ -328,6 +328,46 @@ fn the_token_is_changed_without_a_restart() {
     server.bring(None);
 }
 
+#[test]
+fn a_public_server_never_loses_its_token() {
+    let site = Site::shop(Dialect::Sqlite);
+    let token = site.write("token", TOKEN);
+    let settings = |listen: &str, token: &str| format!("listen = \"{listen}\"\n{token}\n");
+    let with_token = format!("token_file = {:?}", token.display().to_string());
+    let file = site.write("public.toml", &settings("0.0.0.0:0", &with_token));
+    let command = site.lab.command("serve").arg("--config").arg(&file);
+    let mut server = Server::start(command);
+    let reload = |listen: &str, token: &str, word: &str| {
+        fs::write(&file, settings(listen, token)).expect("a file");
+        server.signal("HUP");
+        server.hears(word);
+    };
+    reload("127.0.0.1:0", &with_token, " reloaded");
+    // What it listens on counts, not what the file says meanwhile.
+    reload("127.0.0.1:0", "", "has no token");
+    server.get("/admin/runs").expect(401);
+    server.bring(Some(TOKEN));
+    server.get("/admin/runs").expect(200);
+}
+
+#[test]
+fn only_so_many_runs_go_on_at_once() {
+    let site = Site::gated();
+    let server = site.serve();
+    let run = server.start_run("/admin/warmup/gated");
+    at_the_gate(&server, &run);
+    let look = || {
+        let path = "/admin/warmup/gated?wait=false";
+        server.post_json(path, &serde_json::json!({ "dry_run": true }))
+    };
+    let answers: Vec<u16> = (0..20).map(|_| look().status).collect();
+    assert_eq!(answers.iter().filter(|status| **status == 202).count(), 15);
+    look().refuses(503, &["at work on 16"]);
+    server.get("/livez").expect(200);
+    site.open();
+    assert_eq!(ended(&server, &run)["outcome"], "complete");
+}
+
 // ── no growth ─────────────────────────────────────────────────────────────────────────────────
 
 /// Resident memory in KiB, and open files, of a process.
