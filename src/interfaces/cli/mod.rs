@@ -56,7 +56,9 @@ use verify::VerifyArgs;
         shopwarm warmup keys Product:id:42\n  \
         shopwarm dry-run                              what a run would do\n  \
         shopwarm verify --require 99%                 what is really in the cache\n  \
-        shopwarm keys get Product:id:42\n\n\
+        shopwarm keys get Product:id:42\n  \
+        shopwarm serve                                admin API, page and schedule\n  \
+        shopwarm runs                                 what earlier runs did\n\n\
         Exit codes: 0 done · 2 usage · 3 incomplete or nothing to warm · 4 configuration · 5 database and\n\
         6 cache unreachable · 7 refused · 8 another run holds the lock · 9 deadline · 10 differences found ·\n\
         130 interrupted · 143 terminated · 1 internal error"
