@@ -319,6 +319,11 @@ fn a_page_of_another_site_cannot_ask() {
     let other = server.ask("POST", "/admin/warmup/identity");
     let other = other.header("Sec-Fetch-Site", "cross-site").send();
     other.refuses(403, &["another site"]);
+    // A link to the page is none of that.
+    let link = server
+        .ask("GET", "/")
+        .header("Sec-Fetch-Site", "cross-site");
+    link.send().expect(200);
     // Nor can it read, ask before, or frame.
     let read = server
         .ask("GET", "/admin/runs")

@@ -81,11 +81,10 @@ impl Guard {
         {
             return Err(not_called_that());
         }
-        self.check_origin(headers, &host)?;
+        let open = is_open(request.uri().path());
+        self.check_origin(headers, &host, open)?;
         match self.token {
-            Some(token) if !is_open(request.uri().path()) => {
-                self.check_token(&token, headers, client)
-            }
+            Some(token) if !open => self.check_token(&token, headers, client),
             _ => Ok(()),
         }
     }
@@ -116,8 +115,13 @@ impl Guard {
         allowed.any(|allowed| allowed.eq_ignore_ascii_case(host))
     }
 
-    /// A page of another site may not ask through its visitor's browser.
-    fn check_origin(&self, headers: &HeaderMap, host: &Authority) -> Result<(), Problem> {
+    /// A page of another site may not ask through its visitor's browser; it may link to what is open.
+    fn check_origin(
+        &self,
+        headers: &HeaderMap,
+        host: &Authority,
+        open: bool,
+    ) -> Result<(), Problem> {
         let text = |name: HeaderName| headers.get(name).map(|v| v.to_str().unwrap_or_default());
         let is_ours = |origin: &str| {
             let asked_by = origin
@@ -126,7 +130,7 @@ impl Guard {
             asked_by.is_some_and(|by| by == *host || self.allows(by.host()))
         };
         let is_other_site = text(FETCH_SITE) == Some("cross-site");
-        if text(header::ORIGIN).is_none_or(is_ours) && !is_other_site {
+        if text(header::ORIGIN).is_none_or(is_ours) && (open || !is_other_site) {
             return Ok(());
         }
         let detail = "a page of another site may not ask here";
