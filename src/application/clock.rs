@@ -26,6 +26,10 @@ const RETRY_EVERY: Duration = Duration::from_secs(60);
 /// How long a job may wait in the queue.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
+/// A run at a server's start that left gaps is tried again a few times, later and later: what is
+/// broken for good must not be read again and again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+
 /// The same for the run at a server's start.
 const RETRY_START: Duration = Duration::from_secs(5);
 
@@ -175,6 +179,7 @@ impl<T: Fn() -> Timetable> Clock<T> {
 /// Runs an order when a server starts: once, however many servers start at the same time. One that
 /// another server is at work on is waited for, and need not be done again when it was complete.
 pub async fn at_start(service: Arc<Service>, mut order: Order) {
+    let mut pause = RETRY_EVERY;
     while !service.is_draining() {
         match service.start(order.clone()).await {
             Err(Refused::Busy(holder)) => {
@@ -190,8 +195,13 @@ pub async fn at_start(service: Arc<Service>, mut order: Order) {
                 if run.has_passed() {
                     return;
                 }
+                if pause > LONGEST_PAUSE {
+                    tracing::warn!("the run at the start left gaps; the schedule goes on");
+                    return;
+                }
                 tracing::warn!("the run at the start left gaps, it is tried again");
-                sleep(RETRY_EVERY).await;
+                sleep(pause).await;
+                pause *= 2;
             }
             Err(Refused::Stopped(_) | Refused::RunBefore) => return,
         }
