@@ -12,7 +12,6 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, Zoned};
 use sha2::{Digest as _, Sha256};
 
-use super::lock::Locking;
 use super::ports::Mode;
 use super::selection::{Filter, Selection, select};
 use super::service::{Order, Wishes};
@@ -196,17 +195,8 @@ impl Job {
 
     /// The order for one of its runs. Its options are that run's, and no other's.
     pub fn order(&self, trigger: Trigger) -> Order {
-        let selection = self.selection();
         Order {
-            command: format!("warmup {}", selection.words()),
-            selection,
-            trigger,
             job: Some(self.name.clone()),
-            occurrence: None,
-            unless: None,
-            fail_under: None,
-            locking: Locking::GiveWay,
-            deadline: None,
             wishes: Wishes {
                 concurrency: self.concurrency,
                 mode: self.mode,
@@ -214,6 +204,7 @@ impl Job {
                 limit: self.limit,
                 dry_run: false,
             },
+            ..Order::new(self.selection(), trigger)
         }
     }
 

@@ -72,6 +72,24 @@ pub struct Order {
     pub wishes: Wishes,
 }
 
+impl Order {
+    /// An order for a selection as it is, that gives way to other runs.
+    pub fn new(selection: Selection, trigger: Trigger) -> Self {
+        Self {
+            command: format!("warmup {}", selection.words()),
+            selection,
+            trigger,
+            job: None,
+            occurrence: None,
+            unless: None,
+            locking: Locking::GiveWay,
+            deadline: None,
+            fail_under: None,
+            wishes: Wishes::default(),
+        }
+    }
+}
+
 /// What a run does otherwise than the configuration says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wishes {
@@ -333,12 +351,8 @@ impl Service {
         let since = Instant::now();
         let stopped = || Refused::Stopped(run.stop.reason().unwrap_or(Stop::Interrupted));
         let coordinator = tokio::select! {
-            coordinator = self.workshop.coordinator(order) => coordinator,
+            coordinator = self.workshop.coordinator(order) => coordinator?,
             () = run.stop.stopped() => return Err(stopped()),
-        };
-        let coordinator = match coordinator {
-            Ok(coordinator) => coordinator,
-            Err(failure) => return Err(failure.into()),
         };
         let locking = order.locking;
         let ready = Run::begin(&coordinator, &run.info, since, locking, run, &run.stop).await?;
@@ -614,18 +628,7 @@ mod tests {
     }
 
     fn order() -> Order {
-        Order {
-            selection: Selection::All,
-            command: "warmup all".to_owned(),
-            trigger: Trigger::Api,
-            job: None,
-            occurrence: None,
-            unless: None,
-            fail_under: None,
-            locking: Locking::GiveWay,
-            deadline: None,
-            wishes: Wishes::default(),
-        }
+        Order::new(Selection::All, Trigger::Api)
     }
 
     #[tokio::test]

@@ -17,7 +17,6 @@ use utoipa::ToSchema;
 use super::problem::{Names, Problem};
 use super::{Admin, RunId};
 use crate::application::live::LiveRun;
-use crate::application::lock::Locking;
 use crate::application::ports::Mode;
 use crate::application::record::RunRecord;
 use crate::application::run::Refused;
@@ -308,17 +307,11 @@ async fn warm(
 ) -> Result<Response, Problem> {
     let wait = wait(query, true)?;
     let wish = read_wish(headers, body).await?;
+    let config = &admin.shop.get().config;
     let mut order = Order {
-        command: format!("warmup {}", selection.words()),
-        selection,
-        trigger: Trigger::Api,
-        job: None,
-        occurrence: None,
-        unless: None,
-        fail_under: admin.shop.get().config.fail_under,
-        locking: Locking::GiveWay,
-        deadline: admin.shop.get().config.deadline,
-        wishes: Wishes::default(),
+        fail_under: config.fail_under,
+        deadline: config.deadline,
+        ..Order::new(selection, Trigger::Api)
     };
     wish.apply(&mut order.wishes);
     let run = start(admin, headers, order).await?;

@@ -8,9 +8,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::application::clock::{self, Clock, Timetable};
-use crate::application::lock::Locking;
 use crate::application::selection::Selection;
-use crate::application::service::{Order, Service, Wishes};
+use crate::application::service::{Order, Service};
 use crate::application::stop::StopSignal;
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
@@ -109,16 +108,9 @@ async fn learn(service: Arc<Service>, shop: Arc<CurrentShop>, metrics: Arc<setup
 /// The order to warm what is to be warmed first.
 fn at_start(shop: &Shop, selection: Selection) -> Order {
     Order {
-        command: format!("warmup {}", selection.words()),
-        selection,
-        trigger: Trigger::Start,
-        job: None,
-        occurrence: None,
-        unless: None,
         fail_under: shop.config.fail_under,
-        locking: Locking::GiveWay,
         deadline: shop.config.deadline,
-        wishes: Wishes::default(),
+        ..Order::new(selection, Trigger::Start)
     }
 }
 
