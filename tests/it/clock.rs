@@ -274,6 +274,27 @@ fn each_time_is_run_once_by_one_of_three_servers() {
     assert_eq!(site.runs_of("tick").len(), runs.len());
 }
 
+/// Who waits for the others gets the lock after them, and must find the time taken.
+#[test]
+fn a_time_that_was_run_is_not_run_by_one_that_waited() {
+    let jobs = job("tick", "*/3 * * * * *", "[\"tick\"]", "overlap = \"queue\"");
+    let site = Site::new(&["tick"], &jobs);
+    let mut servers = [site.serve(), site.serve(), site.serve()];
+    until("it has run some times", || site.runs_of("tick").len() >= 4);
+    servers.iter_mut().for_each(Server::end);
+    let runs = site.runs_of("tick");
+    // One that still waited when its server ended never began.
+    let times: Vec<i64> = runs
+        .iter()
+        .filter(|run| run["error"].is_null())
+        .map(|run| started(run).as_second() / 3)
+        .collect();
+    assert!(
+        times.is_sorted_by(|newer, older| newer > older),
+        "{times:?}"
+    );
+}
+
 #[test]
 fn a_job_gives_way_to_a_run_or_waits_for_its_end() {
     let jobs = [
