@@ -194,6 +194,13 @@ pub trait Cache: Ledger {
     /// harmless.
     fn write<'a>(&'a self, batch: &'a EntryBatch, how: WriteOptions) -> BoxFuture<'a, Written>;
 
+    /// Another number whenever what was acknowledged before may be gone: the server restarted, or
+    /// another took its place. Asks the server.
+    ///
+    /// # Errors
+    /// The cache is gone.
+    fn epoch(&self) -> BoxFuture<'_, Result<u64, Failure>>;
+
     /// What stands at each entry's key, compared with the entry: one [`Standing`] each, in the
     /// batch's order. Changes nothing, and moves no value where a digest tells enough.
     ///
