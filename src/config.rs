@@ -55,6 +55,7 @@ struct FileSettings {
     fail_under: Option<String>,
     allow_empty: Option<bool>,
     deadline: Option<String>,
+    wait: Option<String>,
     statement_timeout: Option<String>,
     max_shrink: Option<String>,
     shape: Option<ShapeName>,
@@ -207,6 +208,8 @@ pub struct Config {
     pub filter: Filter,
     pub fail_under: Option<Percent>,
     pub deadline: Option<Duration>,
+    /// How long servers that do not answer yet are waited for.
+    pub wait: Option<Duration>,
     pub statement_timeout: Duration,
     /// Of jobs that name none.
     pub timezone: TimeZone,
@@ -382,6 +385,8 @@ impl Config {
         let fail_under = r.optional("fail_under", run.fail_under, gate, Percent::to_string);
         let deadline = parsed(r, "deadline", file.deadline, parse_ttl)?;
         let deadline = r.optional("deadline", read.deadline, deadline, duration);
+        let wait = parsed(r, "wait", file.wait, parse_ttl)?;
+        let wait = r.optional("wait", read.wait, wait, duration);
         let timeout = parsed(r, "statement_timeout", file.statement_timeout, parse_ttl)?;
         let timeout = r.setting(
             "statement_timeout",
@@ -441,6 +446,7 @@ impl Config {
             },
             fail_under,
             deadline,
+            wait,
             statement_timeout: timeout,
             timezone,
             schedule: jobs,

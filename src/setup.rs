@@ -1,6 +1,7 @@
 //! The composition root: what is real in a run, and how it is put together.
 
 pub mod doctor;
+mod patience;
 pub mod shop;
 
 use std::io;
@@ -30,6 +31,7 @@ use crate::infrastructure::source::SessionOptions;
 #[cfg(feature = "otel")]
 pub use crate::infrastructure::telemetry::Traces;
 use crate::infrastructure::{cache, demo, metrics, source};
+pub use patience::patiently;
 
 /// Nobody waits longer for the record of a run that could not begin.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
@@ -213,7 +215,11 @@ pub async fn cache(config: &Config, access: Access) -> Result<Arc<dyn Cache>, Fa
         "cache",
         "--cache-url, CACHE_URL or REDIS_URL",
     )?;
-    cache::connect(url, access).await
+    let cache = cache::connect(url, access).await?;
+    if config.wait.is_some() {
+        patience::answers(cache.as_ref()).await?;
+    }
+    Ok(cache)
 }
 
 fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a str, Failure> {

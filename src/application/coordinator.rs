@@ -1,5 +1,6 @@
 //! The shared coordinator: runs strategies against the cache and counts what became of each key.
 
+mod breaker;
 mod orphans;
 mod tripwires;
 
@@ -27,6 +28,7 @@ use crate::domain::report::{KEPT_ERRORS, Percent, Report, Seen, Stats, Status, S
 use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{Shape, StrategySpec};
 use crate::domain::ttl::Ttl;
+use breaker::Breaker;
 use orphans::PlannedKeys;
 
 /// Bytes in flight to the cache at most, however many batches that is: flat memory for large
@@ -249,6 +251,7 @@ struct Run<'a> {
     /// The last complete run of each strategy, where that matters.
     last_complete: BTreeMap<String, LastComplete>,
     planned: PlannedKeys,
+    breaker: Breaker,
     broken: bool,
 }
 
@@ -325,6 +328,7 @@ impl<'a> Run<'a> {
             warnings: Vec::new(),
             last_complete: BTreeMap::new(),
             planned: PlannedKeys::default(),
+            breaker: Breaker::default(),
             broken: false,
         }
     }
@@ -333,7 +337,9 @@ impl<'a> Run<'a> {
     fn count(&mut self, index: usize, batch: &EntryBatch, written: Written) -> Option<Failure> {
         let coordinator = self.coordinator;
         let Some(look) = coordinator.task.look() else {
-            return self.tallies[index].count(batch, written, |_, _, _| {});
+            let enough = self.breaker.hear(&written);
+            let fatal = self.tallies[index].count(batch, written, |_, _, _| {});
+            return fatal.or(enough);
         };
         let shape = coordinator.strategies[index].spec().value;
         let mode = coordinator.options.mode;

@@ -324,6 +324,7 @@ impl Claims {
     /// Renews all keys again and again; returns why that ended.
     async fn renew(&self, since: Instant) -> String {
         let keys = self.keys();
+        let mut epoch = self.cache.epoch().await.ok();
         let mut ends = since + TTL - MARGIN;
         let mut pause = RENEW_EVERY;
         loop {
@@ -332,12 +333,22 @@ impl Claims {
             let renewing = self.cache.renew(&keys, self.value.as_bytes(), TTL);
             match timeout_at(ends, renewing).await {
                 Ok(Ok(true)) => (ends, pause) = (asked + TTL - MARGIN, RENEW_EVERY),
+                Ok(Ok(false)) if self.taken_again(&mut epoch).await => {
+                    (ends, pause) = (asked + TTL - MARGIN, RENEW_EVERY);
+                }
                 Ok(Ok(false)) => return "was taken by another run, or deleted".to_owned(),
                 Ok(Err(_)) if Instant::now() < ends => pause = RENEW_AGAIN,
                 Ok(Err(failure)) => return format!("could not be renewed: {}", failure.why),
                 Err(_) => return "could not be renewed: no answer in time".to_owned(),
             }
         }
+    }
+
+    /// A cache that restarted has forgotten the claims with all else: they are made again where
+    /// nobody was quicker.
+    async fn taken_again(&self, epoch: &mut Option<u64>) -> bool {
+        let now = self.cache.epoch().await.ok();
+        std::mem::replace(epoch, now) != now && matches!(self.take().await, Ok(None))
     }
 
     async fn give_back(&self) {

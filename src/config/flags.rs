@@ -90,6 +90,9 @@ pub struct ReadFlags {
     /// End the run after this time, and exit 9
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEADLINE", hide_env_values = true, value_parser = parse_ttl)]
     pub deadline: Option<Duration>,
+    /// Wait this long for servers that do not answer yet, such as ones that are still starting
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_WAIT", hide_env_values = true, value_parser = parse_ttl)]
+    pub wait: Option<Duration>,
     /// The longest a database statement may take [default: 5m]
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_STATEMENT_TIMEOUT", hide_env_values = true, value_parser = parse_ttl)]
     pub statement_timeout: Option<Duration>,

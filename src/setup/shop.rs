@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::{Access, CacheNeed, all_definitions, cache, looker, pick, warmer};
+use super::{Access, CacheNeed, all_definitions, cache, looker, patiently, pick, warmer};
 use crate::application::coordinator::Coordinator;
 use crate::application::ports::Cache;
 use crate::application::preview::Look;
@@ -120,10 +120,15 @@ impl Workshop for CurrentShop {
             let shop = self.get();
             let config = shop.config_for(&order.wishes);
             let picked = pick(shop.definitions.clone(), &order.selection, &config.filter)?;
-            if order.wishes.dry_run {
-                return looker(&config, picked, Look::new(EXPIRING), CacheNeed::IfGiven).await;
-            }
-            warmer(&config, picked.0).await
+            let tell = |why: &Failure| tracing::warn!(%why, "waiting for a server");
+            let connect = async || {
+                let picked = picked.clone();
+                match order.wishes.dry_run {
+                    true => looker(&config, picked, Look::new(EXPIRING), CacheNeed::IfGiven).await,
+                    false => warmer(&config, picked.0).await,
+                }
+            };
+            patiently(config.wait, tell, connect).await
         }
         .boxed()
     }

@@ -290,10 +290,17 @@ async fn connect(
     stop: &StopSignal,
 ) -> Result<Result<Coordinator, Exit>, Failure> {
     deadline(config, stop);
+    let viewer = || setup::viewer(config, selection, look.clone(), need);
     tokio::select! {
-        viewer = setup::viewer(config, selection, look, need) => viewer.map(Ok),
+        viewer = setup::patiently(config.wait, waiting(config, output), viewer) => viewer.map(Ok),
         () = stop.stopped() => Ok(Err(stopped_before(output, stop))),
     }
+}
+
+/// Says what is waited for.
+fn waiting(config: &Config, output: &Output) -> impl FnMut(&Failure) {
+    let wait = humantime::format_duration(config.wait.unwrap_or_default()).to_string();
+    move |why| output.note(&format!("waiting up to {wait}: {why}"))
 }
 
 fn stopped_before(output: &Output, stop: &StopSignal) -> Exit {

@@ -188,7 +188,7 @@ async fn carry_out(
         plan,
         checks,
     };
-    let warming = warm(&job, &config, output.progress(), &stop);
+    let warming = warm(&job, &config, output, &stop);
     let (mut report, verified) = match warming.instrument(run::span(&job.info)).await {
         Ok(done) => done,
         Err(failure) => {
@@ -229,13 +229,16 @@ async fn carry_out(
 async fn warm(
     job: &Job<'_>,
     config: &Config,
-    form: ProgressForm,
+    output: &Output,
     stop: &StopSignal,
 ) -> Result<(Report, Option<Verified>), Failure> {
+    let form = output.progress();
     let mut config = config.clone();
     config.options.estimate = matches!(form, ProgressForm::Bars | ProgressForm::Json);
+    let waiting = super::waiting(&config, output);
+    let connect = || setup::coordinator(&config, &job.selection);
     let coordinator = tokio::select! {
-        coordinator = setup::coordinator(&config, &job.selection) => coordinator?,
+        coordinator = setup::patiently(config.wait, waiting, connect) => coordinator?,
         () = stop.stopped() => {
             let report = Report::stopped_before(stop.reason().unwrap_or(Stop::Interrupted));
             return Ok((report, None));

@@ -1,0 +1,109 @@
+//! Waiting for servers that are still starting.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::application::ports::Cache;
+use crate::domain::failure::{Failure, FailureKind};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What is asked for to see whether a cache answers at all.
+const ANY_KEY: &[u8] = b"shopwarm:is-there-anybody";
+
+/// Attempts again and again while a server does not answer, at most for `wait`; `tell` hears of each
+/// new reason. A server that answers and refuses is not asked twice: that gets a user locked out.
+///
+/// # Errors
+/// The last attempt's.
+pub async fn patiently<T, F>(
+    wait: Option<Duration>,
+    mut tell: impl FnMut(&Failure),
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let until = Instant::now() + wait.unwrap_or_default();
+    let mut pause = FIRST_PAUSE;
+    let mut told = None;
+    loop {
+        let failure = match attempt().await {
+            Err(failure) if is_silence(&failure) => failure,
+            done => return done,
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        let Some(wait) = wait.filter(|_| !left.is_zero()) else {
+            return Err(failure);
+        };
+        if told.as_ref() != Some(&failure.to_string()) {
+            tell(&failure);
+            told = Some(failure.to_string());
+        }
+        // Many jobs may be waiting for the same server.
+        sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0).min(left)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE).min(wait);
+    }
+}
+
+/// A cache that takes connections may still be loading its data.
+///
+/// # Errors
+/// It does not answer questions yet.
+pub async fn answers(cache: &dyn Cache) -> Result<(), Failure> {
+    match cache.read(ANY_KEY).await {
+        Err(failure) if is_silence(&failure) => Err(failure),
+        // Who may not read that key may write others.
+        _ => Ok(()),
+    }
+}
+
+fn is_silence(failure: &Failure) -> bool {
+    matches!(
+        failure.kind,
+        FailureKind::SourceUnreachable | FailureKind::CacheUnreachable
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// How often it was attempted, and what came of it.
+    async fn tried(wait: Option<u64>, kind: FailureKind) -> (u32, Result<(), Failure>) {
+        let attempts = Cell::new(0);
+        let done = patiently(
+            wait.map(Duration::from_secs),
+            |_| {},
+            async || {
+                attempts.set(attempts.get() + 1);
+                match attempts.get() {
+                    3 => Ok(()),
+                    _ => Err(Failure::new(kind, "it does not work", "")),
+                }
+            },
+        );
+        let done = done.await;
+        (attempts.get(), done)
+    }
+
+    #[tokio::test]
+    async fn only_silence_is_waited_for_and_only_where_that_is_asked_for() {
+        let (attempts, done) = tried(Some(60), FailureKind::CacheUnreachable).await;
+        assert_eq!((attempts, done), (3, Ok(())));
+        for (wait, kind) in [
+            (None, FailureKind::CacheUnreachable),
+            (Some(60), FailureKind::CacheDenied),
+            (Some(60), FailureKind::SourceDenied),
+            (Some(60), FailureKind::Config),
+        ] {
+            let (attempts, done) = tried(wait, kind).await;
+            assert_eq!(attempts, 1, "{kind:?}");
+            assert!(done.is_err());
+        }
+    }
+}
