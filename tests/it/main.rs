@@ -1,4 +1,5 @@
 mod browser;
+mod chaos;
 mod clock;
 mod definitions;
 mod deploy;

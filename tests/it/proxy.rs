@@ -101,6 +101,14 @@ impl FaultProxy {
         self.state.stalled.store(false, SeqCst);
         self.state.refusing.store(false, SeqCst);
     }
+
+    /// Ends everything that was asked for, cuts that have not come too.
+    pub fn heal(&self) {
+        self.flow();
+        for budget in [&self.state.to_server, &self.state.to_client] {
+            *budget.0.lock().unwrap() = None;
+        }
+    }
 }
 
 impl Drop for FaultProxy {

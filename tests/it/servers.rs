@@ -23,8 +23,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
-pub use process::{PATIENCE, find, supervise, temp_dir};
-use process::{bounded, succeed, words};
+pub use process::{PATIENCE, bounded, find, supervise, temp_dir};
+use process::{succeed, words};
 pub use server::Server;
 use server::{Address, Kind, shared};
 
