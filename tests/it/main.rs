@@ -21,6 +21,7 @@ mod metrics;
 mod music;
 mod output;
 mod page;
+mod patience;
 mod proxy;
 mod runs;
 mod schedule;

@@ -17,7 +17,7 @@ const ROWS: u32 = 60_000;
 const SHIPPED: &str = "catalog/hot-products,catalog/recommendations,catalog/categories,catalog/category-list,\
                        catalog/category-tree,ordering/recent-orders,identity/active-user-sessions";
 
-fn send(child: &Child, signal: &str) {
+pub fn send(child: &Child, signal: &str) {
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-s", signal, &id]).status();
     assert!(sent.unwrap().success(), "it has ended already");
