@@ -205,7 +205,8 @@ pub fn keys(redis: &Redis) -> u64 {
         ])
         .parse()
         .unwrap();
-    all - own
+    // The run has begun between the two questions.
+    all.saturating_sub(own)
 }
 
 /// Starts a run through the proxy and holds it in the middle: what comes next happens to a run

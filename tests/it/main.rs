@@ -1,9 +1,11 @@
 mod browser;
+mod cache_faults;
 mod chaos;
 mod clock;
 mod definitions;
 mod deploy;
 mod doctor;
+mod documented;
 mod dry_run;
 mod exposition;
 mod faults;
