@@ -62,6 +62,9 @@ pub trait RowSource: Send + Sync {
     /// Streams the rows of a query. Dropping the stream ends the query at the database.
     fn rows(&self, query: Query) -> BoxStream<'static, Result<RowBatch, Failure>>;
 
+    /// Waits until queries whose streams were dropped have ended at the database, for a few seconds.
+    fn settled(&self) -> BoxFuture<'_, ()>;
+
     /// About how many rows a query returns, where the database can say it cheaply.
     fn estimate<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Option<u64>>;
 

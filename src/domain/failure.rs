@@ -13,7 +13,9 @@ pub enum FailureKind {
     SourceUnreachable,
     /// The database refuses: password, role, permission.
     SourceDenied,
-    /// A query failed, or its connection broke; the next query may work.
+    /// A query broke off for a reason that is not its own: the same may come through now.
+    SourceLost,
+    /// A query failed; the next query may work.
     Query,
     /// The cache does not answer.
     CacheUnreachable,
@@ -74,7 +76,10 @@ impl Failure {
 
     /// Whether nothing more can be done in this run: a side is gone or refuses everything.
     pub fn ends_run(&self) -> bool {
-        !matches!(self.kind, FailureKind::Query | FailureKind::Config)
+        !matches!(
+            self.kind,
+            FailureKind::SourceLost | FailureKind::Query | FailureKind::Config
+        )
     }
 }
 

@@ -8,14 +8,19 @@ use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{
-    MySqlColumn, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlTypeInfo,
+    MySqlArguments, MySqlColumn, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError,
+    MySqlRow, MySqlTypeInfo,
 };
 use sqlx::{
-    Column as _, ConnectOptions as _, Decode, Executor as _, Row as _, Type, TypeInfo as _,
+    Column as _, ConnectOptions as _, Connection as _, Decode, Executor as _, Row as _, Type,
+    TypeInfo as _,
 };
+use tokio::time::timeout;
 
+use super::facts::{Clock, Facts, Role};
+use super::session::CONNECT_TIMEOUT;
 use super::{
-    Clock, Driver, Explained, Facts, Refusal, Role, SessionOptions, invalid_url, prepared, safe,
+    Broken, Driver, Explained, Refusal, Rows, SessionOptions, invalid_url, prepared, safe,
 };
 use crate::application::ports::{Query, QueryPlan, Scan};
 use crate::domain::Dialect;
@@ -42,8 +47,11 @@ impl Mysql {
 impl Driver for Mysql {
     type Db = sqlx::MySql;
     type Codec = Codec;
+    /// The connection's number at the server.
+    type Handle = u64;
 
     const DIALECT: Dialect = Dialect::Mysql;
+    const GRACE: Duration = Duration::ZERO;
 
     fn place(&self) -> String {
         match self.connect.get_socket() {
@@ -58,26 +66,26 @@ impl Driver for Mysql {
 
     async fn connect(&self) -> Result<MySqlConnection, sqlx::Error> {
         let mut connection = self.connect.connect().await?;
-        let timeout = self.options.statement_timeout;
-        let (seconds, millis) = (timeout.as_secs_f64(), timeout.as_millis());
         for setting in [
             "SET SESSION TRANSACTION READ ONLY",
             // Orders with their items are put together by GROUP_CONCAT, which cuts silently.
             "SET SESSION group_concat_max_len = 67108864",
-            // The server gives up on a client that does not read for a minute, else.
-            "SET SESSION net_write_timeout = 600",
+            // The server gives up on a client that does not read for a minute, else; and a slow
+            // cache may keep us from reading.
+            "SET SESSION net_write_timeout = 86400",
         ] {
             connection.execute(setting).await?;
         }
-        // MariaDB knows the first, MySQL the second.
-        let mariadb = format!("SET SESSION max_statement_time = {seconds}");
+        // The server's own limit runs also while it waits for us: we keep it. MariaDB knows the
+        // first, MySQL the second.
         if connection
-            .execute(sqlx::raw_sql(safe(&mariadb)))
+            .execute("SET SESSION max_statement_time = 0")
             .await
             .is_err()
         {
-            let mysql = format!("SET SESSION max_execution_time = {millis}");
-            connection.execute(sqlx::raw_sql(safe(&mysql))).await?;
+            connection
+                .execute("SET SESSION max_execution_time = 0")
+                .await?;
         }
         Ok(connection)
     }
@@ -103,6 +111,42 @@ impl Driver for Mysql {
                 declared,
             })
         })
+        .boxed()
+    }
+
+    fn handle(connection: &mut MySqlConnection) -> BoxFuture<'_, Result<u64, sqlx::Error>> {
+        async move {
+            let id = sqlx::query_scalar("SELECT CONNECTION_ID()");
+            id.fetch_one(connection).await
+        }
+        .boxed()
+    }
+
+    /// A server runs a query on whose client has gone, so another session ends it.
+    fn end(&self, id: u64) -> BoxFuture<'_, ()> {
+        async move {
+            let kill = format!("KILL QUERY {id}");
+            let killed = async {
+                let mut connection = self.connect.connect().await?;
+                connection.execute(sqlx::raw_sql(safe(&kill))).await?;
+                connection.close().await
+            };
+            let _ = timeout(CONNECT_TIMEOUT, killed).await;
+        }
+        .boxed()
+    }
+
+    /// In one stream: there is no cursor to be had, and pages would sort or scan anew for each.
+    fn read<'c>(
+        connection: &'c mut MySqlConnection,
+        sql: &'c str,
+        arguments: MySqlArguments,
+        rows: &'c mut Rows<'_, Self>,
+    ) -> BoxFuture<'c, Result<(), Broken>> {
+        async move {
+            let query = sqlx::query_with(safe(sql), arguments);
+            rows.stream(query.fetch(connection)).await
+        }
         .boxed()
     }
 
@@ -222,15 +266,13 @@ impl Driver for Mysql {
                 FailureKind::SourceUnreachable,
                 Some("the server has no connection left; shopwarm needs one"),
             ),
-            1053 | 1927 => (
+            1053 | 1927 | 3169 | 4031 => (
                 FailureKind::SourceUnreachable,
-                Some("the server is stopping; run again when it is up"),
+                Some("the server is stopping, or ended the session; run again when it is up"),
             ),
+            1205 | 1213 => (FailureKind::SourceLost, None),
             1054 | 1146 => (FailureKind::Query, Some(super::SCHEMA_HINT)),
-            1969 | 3024 => (
-                FailureKind::Query,
-                Some("--statement-timeout sets how long a query may take"),
-            ),
+            1969 | 3024 => (FailureKind::Query, Some(super::TIMEOUT_HINT)),
             _ => (FailureKind::Query, None),
         };
         Explained {

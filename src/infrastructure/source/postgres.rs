@@ -1,23 +1,24 @@
 //! PostgreSQL: the binary wire format of its types, straight to JSON.
 
 use std::str::FromStr as _;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{
-    PgColumn, PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow, PgTypeInfo,
-    PgTypeKind,
+    PgArguments, PgColumn, PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow,
+    PgTypeInfo, PgTypeKind,
 };
 use sqlx::{
     Column as _, ConnectOptions as _, Executor as _, Row as _, TypeInfo as _, ValueRef as _,
 };
 
+use super::facts::{Clock, Facts, Lag, Role};
+use super::session::CONNECT_TIMEOUT;
 use super::{
-    Clock, Driver, Explained, Facts, Lag, Refusal, Role, SessionOptions, invalid_url, prepared,
-    safe,
+    Broken, Driver, Explained, Refusal, Rows, SessionOptions, invalid_url, prepared, safe,
 };
 use crate::application::ports::{Query, QueryPlan, Scan};
 use crate::domain::Dialect;
@@ -47,11 +48,31 @@ impl Postgres {
     }
 }
 
+impl Postgres {
+    /// How a session is set up.
+    fn settings(&self) -> [(&'static str, String); 7] {
+        let millis = self.options.statement_timeout.as_millis();
+        [
+            ("default_transaction_read_only", "on".to_owned()),
+            ("statement_timeout", millis.to_string()),
+            ("lock_timeout", millis.to_string()),
+            // A slow cache may keep us from asking for the next rows.
+            ("idle_in_transaction_session_timeout", "0".to_owned()),
+            // All rows of a cursor are read, not the first few.
+            ("cursor_tuple_fraction", "1".to_owned()),
+            ("TimeZone", "'UTC'".to_owned()),
+            ("standard_conforming_strings", "on".to_owned()),
+        ]
+    }
+}
+
 impl Driver for Postgres {
     type Db = sqlx::Postgres;
     type Codec = Codec;
+    type Handle = ();
 
     const DIALECT: Dialect = Dialect::Postgres;
+    const GRACE: Duration = CONNECT_TIMEOUT;
 
     fn place(&self) -> String {
         match self.connect.get_socket() {
@@ -67,12 +88,9 @@ impl Driver for Postgres {
     async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let mut connection = self.connect.connect().await?;
         // Statements, not start-up options: connection poolers refuse options they do not know.
-        let millis = self.options.statement_timeout.as_millis();
-        let settings = format!(
-            "SET default_transaction_read_only = on; SET statement_timeout = {millis}; \
-             SET lock_timeout = {millis}; SET TimeZone = 'UTC'; \
-             SET standard_conforming_strings = on"
-        );
+        let settings = self.settings();
+        let settings = settings.map(|(name, value)| format!("SET {name} = {value}; "));
+        let settings = settings.concat();
         connection.execute(sqlx::raw_sql(safe(&settings))).await?;
         // From version 14 on, a query whose client has gone ends by itself.
         let _ = connection
@@ -97,6 +115,47 @@ impl Driver for Postgres {
                 declared: info.name().to_ascii_uppercase(),
             })
         })
+        .boxed()
+    }
+
+    fn handle(_: &mut PgConnection) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+        async { Ok(()) }.boxed()
+    }
+
+    /// A server notices by itself that its client has gone.
+    fn end(&self, (): ()) -> BoxFuture<'_, ()> {
+        async {}.boxed()
+    }
+
+    /// Through a cursor: between two portions the server waits for nothing, however long the cache
+    /// takes, and no timeout of its own runs.
+    fn read<'c>(
+        connection: &'c mut PgConnection,
+        sql: &'c str,
+        arguments: PgArguments,
+        rows: &'c mut Rows<'_, Self>,
+    ) -> BoxFuture<'c, Result<(), Broken>> {
+        async move {
+            rows.wait(connection.execute("BEGIN READ ONLY")).await?;
+            let declare = format!("DECLARE shopwarm BINARY NO SCROLL CURSOR FOR {sql}");
+            let declare = sqlx::query_with(safe(&declare), arguments).persistent(false);
+            rows.wait(declare.execute(&mut *connection)).await?;
+            let mut size = FIRST_PORTION;
+            // The first is prepared, which tells the columns' types.
+            let first = fetch(size);
+            let first = sqlx::query(safe(&first)).persistent(false);
+            let mut taken = rows.portion(first.fetch(&mut *connection)).await?;
+            while taken == size {
+                size = next_portion(size, rows.rows_a_batch());
+                rows.hand_on().await?;
+                let next = fetch(size);
+                let next = sqlx::raw_sql(safe(&next));
+                taken = rows.portion(next.fetch(&mut *connection)).await?;
+            }
+            rows.hand_on().await?;
+            rows.wait(connection.execute("COMMIT")).await?;
+            Ok(())
+        }
         .boxed()
     }
 
@@ -218,11 +277,12 @@ impl Driver for Postgres {
                 FailureKind::SourceUnreachable,
                 Some("the server is starting or stopping; run again when it is up"),
             ),
+            // A standby that must go on replaying, or two transactions in each other's way.
+            "40001" | "40P01" => (FailureKind::SourceLost, None),
+            // Ended for having waited, by a limit that is not ours.
+            "25P03" | "25P04" | "57P05" => (FailureKind::SourceLost, None),
             "42P01" | "42703" => (FailureKind::Query, Some(super::SCHEMA_HINT)),
-            "57014" => (
-                FailureKind::Query,
-                Some("--statement-timeout sets how long a query may take"),
-            ),
+            "57014" => (FailureKind::Query, Some(super::TIMEOUT_HINT)),
             _ => (FailureKind::Query, None),
         };
         let error = error.try_downcast_ref::<PgDatabaseError>();
@@ -237,6 +297,20 @@ impl Driver for Postgres {
             hint,
         }
     }
+}
+
+/// Rows of a cursor's first portion, before their size is known, and of any.
+const FIRST_PORTION: usize = 16;
+const LARGEST_PORTION: usize = 8192;
+
+fn fetch(rows: usize) -> String {
+    format!("FETCH {rows} FROM shopwarm")
+}
+
+/// As many rows as make up a batch, but not many times more than the last time: what comes may be
+/// larger than what came.
+fn next_portion(last: usize, rows_a_batch: usize) -> usize {
+    rows_a_batch.clamp(1, LARGEST_PORTION).min(8 * last)
 }
 
 /// How far a replica is behind. One that has replayed all that it receives is not, however long ago

@@ -2,15 +2,20 @@
 
 use std::path::PathBuf;
 use std::str::FromStr as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sqlx::error::DatabaseError;
-use sqlx::sqlite::{SqliteColumn, SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteColumn, SqliteConnectOptions, SqliteConnection, SqliteRow,
+};
 use sqlx::{ConnectOptions as _, Decode, Executor as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use super::{Driver, Explained, Facts, Refusal, Role, SessionOptions, invalid_url, safe};
+use super::facts::{Facts, Role};
+use super::{Broken, Driver, Explained, Refusal, Rows, SessionOptions, invalid_url, safe};
 use crate::application::ports::{Query, QueryPlan, Scan};
 use crate::domain::Dialect;
 use crate::domain::encode::{Date, Scalar, encode};
@@ -49,8 +54,11 @@ impl SqliteFile {
 impl Driver for SqliteFile {
     type Db = sqlx::Sqlite;
     type Codec = Codec;
+    /// Set: the query is to end.
+    type Handle = Arc<AtomicBool>;
 
     const DIALECT: Dialect = Dialect::Sqlite;
+    const GRACE: Duration = Duration::ZERO;
 
     fn place(&self) -> String {
         self.file.display().to_string()
@@ -69,16 +77,34 @@ impl Driver for SqliteFile {
         Ok(connection)
     }
 
-    /// The statement timeout: the server that would keep it is this process.
-    fn before<'c>(
-        &self,
-        connection: &'c mut SqliteConnection,
-    ) -> BoxFuture<'c, Result<(), sqlx::Error>> {
-        let deadline = Instant::now() + self.options.statement_timeout;
+    /// The server that would end a query is this process.
+    fn handle(
+        connection: &mut SqliteConnection,
+    ) -> BoxFuture<'_, Result<Arc<AtomicBool>, sqlx::Error>> {
         async move {
+            let ended = Arc::new(AtomicBool::new(false));
+            let seen = Arc::clone(&ended);
             let mut handle = connection.lock_handle().await?;
-            handle.set_progress_handler(STEPS, move || Instant::now() < deadline);
-            Ok(())
+            handle.set_progress_handler(STEPS, move || !seen.load(Ordering::Relaxed));
+            Ok(ended)
+        }
+        .boxed()
+    }
+
+    fn end(&self, ended: Arc<AtomicBool>) -> BoxFuture<'_, ()> {
+        ended.store(true, Ordering::Relaxed);
+        async {}.boxed()
+    }
+
+    fn read<'c>(
+        connection: &'c mut SqliteConnection,
+        sql: &'c str,
+        arguments: SqliteArguments,
+        rows: &'c mut Rows<'_, Self>,
+    ) -> BoxFuture<'c, Result<(), Broken>> {
+        async move {
+            let query = sqlx::query_with(safe(sql), arguments);
+            rows.stream(query.fetch(connection)).await
         }
         .boxed()
     }
@@ -243,11 +269,12 @@ impl Driver for SqliteFile {
                 FailureKind::SourceDenied,
                 Some("check the file's permissions"),
             ),
-            26 => (FailureKind::Config, Some("the file is no SQLite database")),
-            9 => (
-                FailureKind::Query,
-                Some("--statement-timeout sets how long a query may take"),
+            5 | 6 => (
+                FailureKind::SourceLost,
+                Some("another program has the file locked; run again when it is done"),
             ),
+            26 => (FailureKind::Config, Some("the file is no SQLite database")),
+            9 => (FailureKind::Query, Some(super::TIMEOUT_HINT)),
             _ if message.contains("no such table") || message.contains("no such column") => {
                 (FailureKind::Query, Some(super::SCHEMA_HINT))
             }

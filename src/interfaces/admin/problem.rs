@@ -77,9 +77,10 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         let status = match failure.kind {
             FailureKind::Usage => StatusCode::UNPROCESSABLE_ENTITY,
-            FailureKind::SourceUnreachable | FailureKind::CacheUnreachable | FailureKind::Busy => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            FailureKind::SourceUnreachable
+            | FailureKind::SourceLost
+            | FailureKind::CacheUnreachable
+            | FailureKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
             FailureKind::Config
             | FailureKind::SourceDenied
             | FailureKind::CacheDenied

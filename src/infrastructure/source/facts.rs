@@ -1,0 +1,168 @@
+//! What a server says of itself, in words.
+
+use std::time::SystemTime;
+
+use super::tidy;
+use crate::domain::finding::Finding;
+
+/// A clock that differs by more than this is worth a warning.
+const CLOCK_TOLERANCE: f64 = 2.0;
+
+/// A replica that is further behind than this is worth a warning, in seconds.
+const LAG_TOLERANCE: f64 = 10.0;
+
+/// What a server says of itself.
+pub(super) struct Facts {
+    /// `PostgreSQL 16.1`.
+    pub(super) version: String,
+    /// A file knows none.
+    pub(super) user: Option<String>,
+    /// Whether the session can only read.
+    pub(super) read_only: bool,
+    /// What else is to be said of writing.
+    pub(super) writing: &'static str,
+    pub(super) statement_timeout: String,
+    pub(super) role: Role,
+    /// `None`: it has none of its own.
+    pub(super) clock: Option<Clock>,
+}
+
+pub(super) enum Role {
+    /// A file, which has no other servers.
+    File,
+    Primary,
+    Replica(Lag),
+    /// It takes no writes, and does not say more to this user.
+    ReadOnly(&'static str),
+}
+
+/// A server's clock, in seconds since 1970, and ours before and after it was asked.
+pub(super) struct Clock {
+    pub(super) theirs: Option<f64>,
+    pub(super) before: SystemTime,
+    pub(super) after: SystemTime,
+}
+
+/// How far behind a replica is, in seconds, or why that is not known.
+pub(super) type Lag = Result<f64, String>;
+
+impl Facts {
+    pub(super) fn findings(self, place: &str) -> Vec<Finding> {
+        let user = self
+            .user
+            .as_deref()
+            .map(|user| format!(", as {}", tidy(user)));
+        let (version, user) = (tidy(&self.version), user.unwrap_or_default());
+        let reached = format!("{place} answers: {version}{user}");
+        let mut findings = vec![Finding::ok("database", reached)];
+        let timeout = tidy(&self.statement_timeout);
+        findings.push(if self.read_only {
+            let text = format!("read-only{}, statement timeout {timeout}", self.writing);
+            Finding::ok("database session", text)
+        } else {
+            let text =
+                format!("not read-only, though it was asked for; statement timeout {timeout}");
+            Finding::warning("database session", text).hint(
+                "use a user that may only SELECT, and a pooler that keeps a session's settings",
+            )
+        });
+        match &self.role {
+            Role::File => {}
+            Role::Primary => findings.push(Finding::ok("database role", "primary")),
+            Role::Replica(lag) => findings.push(replica(lag)),
+            Role::ReadOnly(why) => {
+                let text =
+                    format!("it takes no writes, as a replica does; more is not known: {why}");
+                findings.push(Finding::ok("database role", text));
+            }
+        }
+        findings.push(match self.clock {
+            Some(clock) => clock.finding(),
+            None => Finding::ok("clock", "the database is a file and has this machine's"),
+        });
+        findings
+    }
+}
+
+fn replica(lag: &Lag) -> Finding {
+    const CHECK: &str = "database role";
+    match lag {
+        Err(why) => Finding::ok(
+            CHECK,
+            format!("replica; how far behind is not known: {why}"),
+        ),
+        Ok(seconds) => {
+            let text = format!("replica, {seconds:.1} s behind");
+            if *seconds > LAG_TOLERANCE {
+                Finding::warning(CHECK, text)
+                    .hint("a run would fill the cache with what was true then; wait, or give the primary's URL")
+            } else {
+                Finding::ok(CHECK, text)
+            }
+        }
+    }
+}
+
+impl Clock {
+    /// Against ours in the middle of the round trip.
+    fn finding(&self) -> Finding {
+        let since_1970 = |moment: SystemTime| {
+            let since = moment.duration_since(SystemTime::UNIX_EPOCH);
+            since.unwrap_or_default().as_secs_f64()
+        };
+        let Some(theirs) = self.theirs else {
+            return Finding::ok("clock", "not known: the database does not say");
+        };
+        let ahead = theirs - f64::midpoint(since_1970(self.before), since_1970(self.after));
+        let direction = if ahead < 0.0 { "behind" } else { "ahead of" };
+        let apart = ahead.abs();
+        let text = format!("the database's is {apart:.1} s {direction} this machine's");
+        if apart > CLOCK_TOLERANCE {
+            return Finding::warning("clock", text).hint(
+                "definitions that say `in the last hour` go by the database's clock, times to live \
+                 by the cache's; set them by NTP",
+            );
+        }
+        Finding::ok("clock", text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::finding::Level;
+
+    #[test]
+    fn a_replica_far_behind_is_a_warning() {
+        assert_eq!(replica(&Ok(0.5)).level, Level::Ok);
+        assert_eq!(replica(&Ok(11.0)).level, Level::Warning);
+        assert_eq!(replica(&Err("denied".to_owned())).level, Level::Ok);
+    }
+
+    #[test]
+    fn clocks_are_compared_at_the_middle_of_the_round_trip() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let found = |theirs| {
+            let (before, after) = (at(1000), at(1004));
+            Clock {
+                theirs,
+                before,
+                after,
+            }
+            .finding()
+        };
+        for (theirs, level, words) in [
+            (Some(1002.0), Level::Ok, "0.0 s ahead of"),
+            (Some(1003.5), Level::Ok, "1.5 s ahead of"),
+            (Some(1004.5), Level::Warning, "2.5 s ahead of"),
+            (Some(999.0), Level::Warning, "3.0 s behind"),
+            (None, Level::Ok, "not known"),
+        ] {
+            let finding = found(theirs);
+            assert_eq!(finding.level, level, "{}", finding.text);
+            assert!(finding.text.contains(words), "{}", finding.text);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! A query being read: one task asks the database and stays a little ahead of the engine.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use sqlx::{Arguments as _, Database, Encode, Executor, Type};
+use tokio::sync::mpsc;
+
+use super::session::Sessions;
+use super::{Connection, Driver};
+use crate::application::ports::{Param, Query};
+use crate::domain::failure::Failure;
+use crate::domain::row::RowBatch;
+
+/// Rows are handed on in batches of at most this many, or this many bytes: large enough that a
+/// hand-over costs nothing, small enough that memory stays flat.
+const BATCH_ROWS: usize = 512;
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// Batches read ahead of the engine.
+const READ_AHEAD: usize = 2;
+
+type Handed = Result<RowBatch, Failure>;
+
+/// Begins to read a query. Dropping the stream ends the query at the database.
+pub(super) fn rows<D: Driver>(
+    sessions: &Arc<Sessions<D>>,
+    query: Query,
+) -> BoxStream<'static, Handed>
+where
+    for<'c> &'c mut Connection<D>: Executor<'c, Database = D::Db>,
+    for<'q> String: Encode<'q, D::Db> + Type<D::Db>,
+    for<'q> i64: Encode<'q, D::Db> + Type<D::Db>,
+{
+    let (sender, receiver) = mpsc::channel(READ_AHEAD);
+    let sessions = Arc::clone(sessions);
+    let under_way = sessions.begin_query();
+    tokio::spawn(async move {
+        if let Err(failure) = read(&sessions, &query, &sender).await {
+            // Nobody listens any more: then nobody misses it.
+            let _ = sender.send(Err(failure)).await;
+        }
+        drop(under_way);
+    });
+    stream::unfold(receiver, |mut receiver| async move {
+        let batch = receiver.recv().await?;
+        Some((batch, receiver))
+    })
+    .boxed()
+}
+
+/// Why a query is not read to its end.
+pub(super) enum Broken {
+    Sql(sqlx::Error),
+    /// It took too long, or the server is gone.
+    Failed(Failure),
+    /// Nobody listens any more.
+    Unwanted,
+}
+
+impl From<sqlx::Error> for Broken {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+/// Reads a query into `sender`. The connection is put back only when all was read.
+async fn read<D: Driver>(
+    sessions: &Sessions<D>,
+    query: &Query,
+    sender: &mpsc::Sender<Handed>,
+) -> Result<(), Failure>
+where
+    for<'c> &'c mut Connection<D>: Executor<'c, Database = D::Db>,
+    for<'q> String: Encode<'q, D::Db> + Type<D::Db>,
+    for<'q> i64: Encode<'q, D::Db> + Type<D::Db>,
+{
+    let connected = tokio::select! {
+        connected = sessions.connection() => connected,
+        () = sender.closed() => return Ok(()),
+    };
+    let mut connection = connected?;
+    // The label is shown where the server lists its queries; it holds a checked name only.
+    let sql = format!("/* shopwarm {} */ {}", query.label, query.sql);
+    let failed = |error| sessions.query_failure(&query.label, &sql, &error);
+    let arguments = arguments::<D>(&query.params).map_err(failed)?;
+    let handle = sessions
+        .wait(&query.label, D::handle(&mut connection))
+        .await?;
+    let handle = handle.map_err(failed)?;
+
+    let mut rows = Rows::new(sessions, query, sender);
+    let read = tokio::select! {
+        read = D::read(&mut connection, &sql, arguments, &mut rows) => read,
+        () = sender.closed() => Err(Broken::Unwanted),
+    };
+    match read {
+        Ok(()) => {
+            sessions.put_back(connection).await;
+            Ok(())
+        }
+        Err(Broken::Sql(error)) => Err(failed(error)),
+        Err(Broken::Failed(failure)) => {
+            sessions.driver.end(handle).await;
+            Err(failure)
+        }
+        Err(Broken::Unwanted) => {
+            sessions.driver.end(handle).await;
+            Ok(())
+        }
+    }
+}
+
+fn arguments<D: Driver>(params: &[Param]) -> Result<<D::Db as Database>::Arguments, sqlx::Error>
+where
+    for<'q> String: Encode<'q, D::Db> + Type<D::Db>,
+    for<'q> i64: Encode<'q, D::Db> + Type<D::Db>,
+{
+    let mut arguments = <D::Db as Database>::Arguments::default();
+    for param in params {
+        match param {
+            Param::Text(text) => arguments.add(text.clone()),
+            Param::Int(integer) => arguments.add(*integer),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+/// Where the rows of a query go: decoded, in batches, to the engine.
+pub(super) struct Rows<'r, D: Driver> {
+    sessions: &'r Sessions<D>,
+    query: &'r Query,
+    sender: &'r mpsc::Sender<Handed>,
+    codecs: Vec<D::Codec>,
+    batch: RowBatch,
+}
+
+impl<'r, D: Driver> Rows<'r, D> {
+    fn new(sessions: &'r Sessions<D>, query: &'r Query, sender: &'r mpsc::Sender<Handed>) -> Self {
+        Self {
+            sessions,
+            query,
+            sender,
+            codecs: Vec::new(),
+            batch: RowBatch::new(query.columns.len()),
+        }
+    }
+
+    /// Waits for the database, as long as we ever do.
+    pub(super) async fn wait<T>(
+        &self,
+        answer: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, Broken> {
+        let answer = self.sessions.wait(&self.query.label, answer).await;
+        Ok(answer.map_err(Broken::Failed)??)
+    }
+
+    /// Takes rows to their end, and hands them on in batches as they come.
+    pub(super) async fn stream(
+        &mut self,
+        mut rows: BoxStream<'_, Result<<D::Db as Database>::Row, sqlx::Error>>,
+    ) -> Result<(), Broken> {
+        while let Some(row) = self.next(&mut rows).await? {
+            self.decode(&row);
+            if self.batch.len() >= BATCH_ROWS || self.batch.bytes() >= BATCH_BYTES {
+                self.hand_on().await?;
+            }
+        }
+        self.hand_on().await
+    }
+
+    /// Takes a portion of the rows whole, so that the database is never kept waiting for its rows
+    /// to be read; returns how many they were.
+    pub(super) async fn portion(
+        &mut self,
+        mut rows: BoxStream<'_, Result<<D::Db as Database>::Row, sqlx::Error>>,
+    ) -> Result<usize, Broken> {
+        let mut taken = 0;
+        while let Some(row) = self.next(&mut rows).await? {
+            self.decode(&row);
+            taken += 1;
+            // Rows far larger than those before them: memory comes first.
+            if self.batch.bytes() >= 16 * BATCH_BYTES {
+                self.hand_on().await?;
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Rows of the size of those that wait to be handed on that make up a batch.
+    pub(super) fn rows_a_batch(&self) -> usize {
+        let each = self.batch.bytes() / self.batch.len().max(1);
+        BATCH_BYTES / each.max(1)
+    }
+
+    async fn next(
+        &self,
+        rows: &mut BoxStream<'_, Result<<D::Db as Database>::Row, sqlx::Error>>,
+    ) -> Result<Option<<D::Db as Database>::Row>, Broken> {
+        // Most rows are there already; only waiting needs a timer.
+        match rows.try_next().now_or_never() {
+            Some(next) => Ok(next?),
+            None => self.wait(rows.try_next()).await,
+        }
+    }
+
+    fn decode(&mut self, row: &<D::Db as Database>::Row) {
+        if self.codecs.is_empty() {
+            let described = sqlx::Row::columns(row).iter();
+            let columns = self.query.columns.iter().zip(described);
+            self.codecs = columns.map(|(c, d)| D::codec(c, d)).collect();
+        }
+        D::decode(&self.codecs, self.query, row, &mut self.batch);
+    }
+
+    /// Hands on what was taken, when the engine has room for it.
+    pub(super) async fn hand_on(&mut self) -> Result<(), Broken> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let columns = self.query.columns.len();
+        let full = std::mem::replace(&mut self.batch, RowBatch::new(columns));
+        let sent = self.sender.send(Ok(full)).await;
+        sent.map_err(|_| Broken::Unwanted)
+    }
+}
