@@ -18,10 +18,12 @@ use serde::Deserialize;
 
 use crate::application::canary::ShapeGuard;
 use crate::application::coordinator::Options;
+use crate::application::pace::PaceLimits;
 use crate::application::ports::Mode;
 use crate::application::schedule::{Schedule, zone_name};
 use crate::application::selection::Filter;
 use crate::contexts::definitions::{parse_toml, parse_ttl};
+use crate::domain::amount::Amount;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Percent;
 use crate::domain::strategy::DEFAULT_TTL;
@@ -59,6 +61,8 @@ struct FileSettings {
     statement_timeout: Option<String>,
     max_shrink: Option<String>,
     shape: Option<ShapeName>,
+    rate: Option<Amount>,
+    max_bytes_rate: Option<Amount>,
     listen: Option<String>,
     token_file: Option<PathBuf>,
     allowed_host: Option<Vec<String>>,
@@ -398,6 +402,14 @@ impl Config {
         let shrink = parsed(r, "max_shrink", file.max_shrink, |t| t.parse::<Percent>())?;
         let max_shrink = r.optional("max_shrink", run.max_shrink, shrink, Percent::to_string);
         let shape = r.setting("shape", run.shape, file.shape, ShapeName::Warn, value_name);
+        let shown = |amount: &Amount| amount.get().to_string();
+        let rate = r.optional("rate", run.rate, file.rate, shown);
+        let bytes_rate = r.optional(
+            "max_bytes_rate",
+            run.max_bytes_rate,
+            file.max_bytes_rate,
+            shown,
+        );
         let timezone = r.setting(
             "timezone",
             serve.and_then(|flags| flags.schedule.timezone.clone()),
@@ -437,6 +449,10 @@ impl Config {
                     ShapeName::Warn => ShapeGuard::Warn,
                     ShapeName::Fail => ShapeGuard::Fail,
                     ShapeName::Off => ShapeGuard::Off,
+                },
+                pace: PaceLimits {
+                    rate: rate.map(Amount::get),
+                    bytes_rate: bytes_rate.map(Amount::get),
                 },
             },
             filter: Filter {
@@ -775,6 +791,8 @@ fn env_name(name: &str) -> &'static str {
         "statement_timeout" => "SHOPWARM_STATEMENT_TIMEOUT",
         "max_shrink" => "SHOPWARM_MAX_SHRINK",
         "shape" => "SHOPWARM_SHAPE",
+        "rate" => "SHOPWARM_RATE",
+        "max_bytes_rate" => "SHOPWARM_MAX_BYTES_RATE",
         "listen" => "SHOPWARM_LISTEN",
         "token_file" => "SHOPWARM_TOKEN_FILE",
         "allowed_host" => "SHOPWARM_ALLOWED_HOST",

@@ -17,6 +17,7 @@ use super::canary::{Canary, ShapeGuard};
 use super::event::{Event, Reporter};
 use super::history::LastComplete;
 use super::lookup;
+use super::pace::{Pace, PaceLimits};
 use super::ports::{Cache, Mode, Wanted, WarmupStrategy, WriteOptions, WriteOutcome, Written};
 use super::preview::{Look, look};
 use super::record;
@@ -63,6 +64,7 @@ pub struct Options {
     /// A strategy that has shrunk by more than this since its last complete run fails.
     pub max_shrink: Option<Percent>,
     pub shape: ShapeGuard,
+    pub pace: PaceLimits,
 }
 
 /// What became of a batch, or why none of it was sent.
@@ -121,6 +123,7 @@ pub type KeyWindows = BoxStream<'static, Result<Vec<String>, Failure>>;
 pub struct Coordinator {
     strategies: Vec<Arc<dyn WarmupStrategy>>,
     task: Task,
+    pace: Pace,
     options: Options,
 }
 
@@ -134,6 +137,7 @@ impl Coordinator {
         Self {
             strategies,
             task,
+            pace: Pace::new(&options.pace),
             options,
         }
     }
@@ -153,6 +157,11 @@ impl Coordinator {
         matches!(self.task, Task::Warm(_))
     }
 
+    /// The pace of a run that writes; it can be changed while one goes on.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
     pub fn options(&self) -> &Options {
         &self.options
     }
@@ -163,6 +172,7 @@ impl Coordinator {
         Self {
             strategies: self.strategies.clone(),
             task: Task::Look(look, self.cache().cloned()),
+            pace: Pace::new(&PaceLimits::default()),
             options: self.options.clone(),
         }
     }
@@ -481,10 +491,11 @@ impl<'a> Run<'a> {
                     }
                 }
             }
+            self.tell_pace();
             let report = &mut self.tallies[index].report;
             report.stats.elapsed = base + started.elapsed();
-            let (id, stats) = (&report.id, report.stats);
-            self.reporter.report(&Event::Progress { id, stats });
+            let (id, stats, pace) = (&report.id, report.stats, coordinator.pace.now());
+            self.reporter.report(&Event::Progress { id, stats, pace });
         }
         self.tallies[index].report.stats.elapsed = base + started.elapsed();
         if let Some(canary) = canary {
@@ -493,6 +504,15 @@ impl<'a> Run<'a> {
             warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
         }
         self.broken |= options.stop_on_error && self.tallies[index].failure.is_some();
+    }
+
+    /// Tells what somebody has changed.
+    fn tell_pace(&self) {
+        let pace = &self.coordinator.pace;
+        for change in pace.take_changes() {
+            let pace = pace.now();
+            self.reporter.report(&Event::PaceChanged { change, pace });
+        }
     }
 
     fn end(&mut self, index: usize) {
@@ -532,6 +552,7 @@ impl<'a> Run<'a> {
             unmatched: self.unmatched,
             unmatched_total: self.unmatched_total,
             warnings: self.warnings,
+            pace: self.coordinator.pace.report(),
         };
         let event = Event::RunFinished { report: &report };
         self.reporter.report(&event);

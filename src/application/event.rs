@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::lock::Holder;
+use super::pace::{Change, PaceNow};
 use super::record::StrategyRecord;
 use crate::domain::entry::EntryBatch;
 use crate::domain::report::{Report, Stats, StrategyReport};
@@ -29,6 +30,12 @@ pub enum Event<'a> {
     Progress {
         id: &'a StrategyId,
         stats: Stats,
+        pace: PaceNow,
+    },
+    /// Somebody changed the pace of the run.
+    PaceChanged {
+        change: Change,
+        pace: PaceNow,
     },
     /// A batch that was looked at and not written; batches come in the order of the run.
     Looked {
@@ -60,6 +67,7 @@ impl Event<'_> {
             Self::RunStarted { .. } => "run_started",
             Self::StrategyStarted { .. } => "strategy_started",
             Self::Progress { .. } => "progress",
+            Self::PaceChanged { .. } => "pace_changed",
             Self::Looked { .. } => "looked",
             Self::Orphans { .. } => "orphans",
             Self::StrategyFinished { .. } => "strategy_finished",
@@ -83,12 +91,16 @@ impl Event<'_> {
             Self::StrategyStarted { id, expected } => {
                 json!({ "event": event, "id": id.to_string(), "expected": expected })
             }
-            Self::Progress { id, stats } => json!({
+            Self::Progress { id, stats, pace } => json!({
                 "event": event, "id": id.to_string(), "total": stats.total(),
                 "warmed": stats.warmed, "planned": stats.planned, "skipped": stats.skipped,
                 "failed": stats.failed, "unknown": stats.unknown, "bytes": stats.bytes,
                 "keys_per_second": stats.keys_per_second() as u64,
+                "rate": pace.rate, "limited_by": pace.limited_by,
             }),
+            Self::PaceChanged { change, pace } => {
+                json!({ "event": event, "change": change.name(), "rate": pace.rate })
+            }
             Self::StrategyFinished { report } => json!({
                 "event": event,
                 "report": serde_json::to_value(StrategyRecord::from(*report)).unwrap_or_default(),
@@ -105,9 +117,9 @@ const TOLD_EVERY: Duration = Duration::from_millis(200);
 
 /// Lets through what is worth telling.
 #[derive(Debug, Default)]
-pub struct Pace(Mutex<Option<(StrategyId, Instant)>>);
+pub struct Sieve(Mutex<Option<(StrategyId, Instant)>>);
 
-impl Pace {
+impl Sieve {
     /// Whether an event is worth telling: all are, but progress too soon after the last.
     pub fn lets(&self, event: &Event<'_>) -> bool {
         let Event::Progress { id, .. } = event else {

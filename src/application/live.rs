@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::event::{Event, Pace, Reporter};
+use super::event::{Event, Reporter, Sieve};
 use super::record::{RunRecord, StrategyRecord, Totals, millis};
 use super::run::Refused;
 use super::stop::StopSignal;
@@ -41,7 +41,7 @@ pub struct ToldEvent {
 struct Told {
     events: Mutex<Vec<ToldEvent>>,
     last: watch::Sender<u64>,
-    pace: Pace,
+    sieve: Sieve,
 }
 
 impl LiveRun {
@@ -130,7 +130,7 @@ impl LiveRun {
 
 impl Told {
     fn push(&self, event: &Event<'_>) {
-        if !self.pace.lets(event) {
+        if !self.sieve.lets(event) {
             return;
         }
         let Some(json) = event.json() else { return };
@@ -179,7 +179,7 @@ impl Reporter for LiveRun {
                 s.status = "running".to_owned();
                 s.expected = *expected;
             }),
-            Event::Progress { id, stats } => strategy(&id.to_string(), &|s| s.count(stats)),
+            Event::Progress { id, stats, .. } => strategy(&id.to_string(), &|s| s.count(stats)),
             Event::StrategyFinished { report } => {
                 strategy(&report.id.to_string(), &|s| *s = (*report).into());
             }

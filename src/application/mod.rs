@@ -10,6 +10,7 @@ pub mod history;
 pub mod live;
 pub mod lock;
 pub mod lookup;
+pub mod pace;
 pub mod ports;
 pub mod preview;
 pub mod query_strategy;

@@ -8,7 +8,9 @@ use utoipa::ToSchema;
 
 use crate::domain::entry::KeyError;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::report::{Outcome, Report, Seen, Stats, Status, Stop, StrategyReport};
+use crate::domain::report::{
+    Limiter, Outcome, PaceReport, Report, Seen, Stats, Status, Stop, StrategyReport,
+};
 use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::strategy::{DEFAULT_TTL, StrategyId, StrategySpec};
 
@@ -46,6 +48,32 @@ pub struct RunRecord {
     pub unmatched_total: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// How it was held back, where somebody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<PaceRecord>,
+}
+
+/// How a run was held back.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PaceRecord {
+    /// Keys a second that it was limited to at its end; null: as fast as it goes.
+    #[schema(required = true)]
+    pub rate: Option<u64>,
+    /// Bytes a second that it was limited to at its end.
+    #[schema(required = true)]
+    pub bytes_rate: Option<u64>,
+    /// The fewest keys a second that it was ever limited to.
+    #[schema(required = true)]
+    pub lowest_rate: Option<u64>,
+    pub limited_by: Vec<LimitedBy>,
+}
+
+/// What a run waited for.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LimitedBy {
+    /// `rate`, `bytes rate`.
+    pub by: String,
+    pub seconds: f64,
 }
 
 /// The counts of all strategies together.
@@ -138,6 +166,7 @@ impl RunRecord {
             unmatched: report.unmatched.clone(),
             unmatched_total: report.unmatched_total,
             warnings: report.warnings.clone(),
+            pace: report.pace.as_ref().map(PaceRecord::from),
             ..Self::started(info)
         }
     }
@@ -160,6 +189,7 @@ impl RunRecord {
             unmatched: Vec::new(),
             unmatched_total: 0,
             warnings: Vec::new(),
+            pace: None,
         }
     }
 
@@ -205,12 +235,43 @@ impl RunRecord {
             unmatched: self.unmatched.clone(),
             unmatched_total: self.unmatched_total,
             warnings: self.warnings.clone(),
+            pace: self.pace.as_ref().map(PaceReport::from),
         }
     }
 
     /// How it ended, or that it has not.
     pub fn status(&self) -> &'static str {
         self.outcome.map_or("running", Outcome::name)
+    }
+}
+
+impl From<&PaceReport> for PaceRecord {
+    fn from(pace: &PaceReport) -> Self {
+        let limited_by = pace.limited_by.iter().map(|(by, time)| LimitedBy {
+            by: by.name().to_owned(),
+            seconds: millis(*time) as f64 / 1000.0,
+        });
+        Self {
+            rate: pace.rate,
+            bytes_rate: pace.bytes_rate,
+            lowest_rate: pace.lowest_rate,
+            limited_by: limited_by.collect(),
+        }
+    }
+}
+
+impl From<&PaceRecord> for PaceReport {
+    fn from(record: &PaceRecord) -> Self {
+        let limited_by = record.limited_by.iter().filter_map(|limited| {
+            let time = Duration::try_from_secs_f64(limited.seconds).unwrap_or_default();
+            Some((Limiter::named(&limited.by)?, time))
+        });
+        Self {
+            rate: record.rate,
+            bytes_rate: record.bytes_rate,
+            lowest_rate: record.lowest_rate,
+            limited_by: limited_by.collect(),
+        }
     }
 }
 

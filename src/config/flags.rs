@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::application::schedule::parse_zone;
 use crate::contexts::definitions::parse_ttl;
+use crate::domain::amount::Amount;
 use crate::domain::report::Percent;
 
 /// Where rows come from and entries go; on every command.
@@ -134,6 +135,22 @@ pub struct RunFlags {
         hide_env_values = true
     )]
     pub max_shrink: Option<Percent>,
+    /// Write so many keys a second at most, evenly, such as 500 or 20k
+    #[arg(
+        long,
+        value_name = "KEYS",
+        env = "SHOPWARM_RATE",
+        hide_env_values = true
+    )]
+    pub rate: Option<Amount>,
+    /// Write so many bytes a second at most, such as 5MiB
+    #[arg(
+        long,
+        value_name = "BYTES",
+        env = "SHOPWARM_MAX_BYTES_RATE",
+        hide_env_values = true
+    )]
+    pub max_bytes_rate: Option<Amount>,
     /// What to do when readers of the cache would see other fields or types [default: warn]
     #[arg(long, env = "SHOPWARM_SHAPE", hide_env_values = true)]
     pub shape: Option<ShapeName>,

@@ -141,6 +141,21 @@ impl EntryBatch {
         }
     }
 
+    /// A copy of some entries. What is not to be written goes with the first part that is taken.
+    #[must_use]
+    pub fn part(&mut self, range: Range<usize>) -> Self {
+        let bytes = self.slots[range.clone()]
+            .iter()
+            .map(|s| self.entry(s).bytes());
+        let mut part = Self::with_capacity(bytes.sum::<u64>() as usize, range.len());
+        part.failed = std::mem::take(&mut self.failed);
+        part.absent = std::mem::take(&mut self.absent);
+        for slot in &self.slots[range] {
+            part.push(self.entry(slot));
+        }
+        part
+    }
+
     /// How many entries there are to write.
     pub fn len(&self) -> usize {
         self.slots.len()

@@ -1,5 +1,6 @@
 //! The vocabulary of a warm-up. No I/O, and nothing of the other layers.
 
+pub mod amount;
 pub mod encode;
 pub mod entry;
 pub mod failure;

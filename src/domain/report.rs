@@ -173,6 +173,45 @@ pub struct Report {
     pub unmatched_total: u64,
     /// What the operator should know of the run as a whole.
     pub warnings: Vec<String>,
+    /// How it was held back; `None`: nobody asked for it.
+    pub pace: Option<PaceReport>,
+}
+
+/// How a run was held back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PaceReport {
+    /// What it was limited to at its end, in keys and in bytes a second.
+    pub rate: Option<u64>,
+    pub bytes_rate: Option<u64>,
+    /// The fewest keys a second that it was ever limited to.
+    pub lowest_rate: Option<u64>,
+    /// What it waited for, and how long.
+    pub limited_by: Vec<(Limiter, Duration)>,
+}
+
+/// What holds a run back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Limiter {
+    /// The keys a second that an operator allows.
+    Rate,
+    /// The bytes a second that an operator allows.
+    BytesRate,
+}
+
+impl Limiter {
+    const ALL: [Self; 2] = [Self::Rate, Self::BytesRate];
+
+    /// The one of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|limiter| limiter.name() == name)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::BytesRate => "bytes rate",
+        }
+    }
 }
 
 impl Outcome {
@@ -198,6 +237,7 @@ impl Report {
             unmatched: Vec::new(),
             unmatched_total: 0,
             warnings: Vec::new(),
+            pace: None,
         }
     }
 
@@ -353,6 +393,7 @@ mod tests {
             unmatched: Vec::new(),
             unmatched_total: 0,
             warnings: Vec::new(),
+            pace: None,
         }
     }
 

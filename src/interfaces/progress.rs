@@ -8,8 +8,9 @@ use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, Prog
 
 use super::output::{ProgressForm, note};
 use super::report::{keys, seconds};
-use crate::application::event::{Event, Pace, Reporter};
+use crate::application::event::{Event, Reporter, Sieve};
 use crate::application::lock::Holder;
+use crate::application::pace::{Change, PaceNow};
 use crate::domain::report::{Stats, Status, StrategyReport};
 use crate::domain::strategy::StrategyId;
 
@@ -122,7 +123,7 @@ impl Reporter for Bars {
                 *lock(&self.names) = longest.unwrap_or(0);
             }
             Event::StrategyStarted { id, expected } => self.start(id, *expected),
-            Event::Progress { id, stats } => {
+            Event::Progress { id, stats, pace } => {
                 if let Some(bar) = lock(&self.bars).get(*id) {
                     // An estimate that was too low must not show more than all.
                     if bar
@@ -132,8 +133,11 @@ impl Reporter for Bars {
                         bar.set_length(stats.total());
                     }
                     bar.set_position(stats.total());
-                    bar.set_message(wrong(stats));
+                    bar.set_message(message(stats, pace));
                 }
+            }
+            Event::PaceChanged { change, pace } => {
+                let _ = self.all.println(changed(*change, pace));
             }
             Event::StrategyFinished { report } => self.finish(report),
             Event::Stopping => {
@@ -162,26 +166,55 @@ fn wrong(stats: &Stats) -> String {
     }
 }
 
+/// What is wrong, and what holds the run back.
+fn message(stats: &Stats, pace: &PaceNow) -> String {
+    let limited = pace.limited_by.as_ref();
+    let limited = limited.map(|by| format!("limited by {by}"));
+    let parts = [
+        Some(wrong(stats)).filter(|wrong| !wrong.is_empty()),
+        limited,
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// `pace halved: at most 500 keys/s`.
+fn changed(change: Change, pace: &PaceNow) -> String {
+    let limit = match pace.rate {
+        Some(rate) => format!("at most {} keys/s", HumanCount(rate)),
+        None => "no limit".to_owned(),
+    };
+    format!("pace {}: {limit}", change.name())
+}
+
 /// A line when a strategy ends, and every [`LINE_EVERY`] while one runs, also while nothing moves.
 struct Lines {
-    state: Arc<Mutex<Option<(StrategyId, Stats, Instant)>>>,
+    /// What runs.
+    state: Arc<Mutex<Option<Running>>>,
     ticker: tokio::task::JoinHandle<()>,
+}
+
+struct Running {
+    id: StrategyId,
+    stats: Stats,
+    pace: PaceNow,
+    since: Instant,
 }
 
 impl Lines {
     fn new() -> Self {
-        let state: Arc<Mutex<Option<(StrategyId, Stats, Instant)>>> = Arc::default();
+        let state: Arc<Mutex<Option<Running>>> = Arc::default();
         let shared = Arc::clone(&state);
         let ticker = tokio::spawn(async move {
             let mut every = tokio::time::interval(LINE_EVERY);
             every.tick().await;
             loop {
                 every.tick().await;
-                if let Some((id, stats, since)) = &*lock(&shared) {
-                    note(&format!(
-                        "{id}: {}\n",
-                        progress_line(stats, since.elapsed())
-                    ));
+                if let Some(running) = &*lock(&shared) {
+                    let mut line = progress_line(&running.stats, running.since.elapsed());
+                    if let Some(by) = &running.pace.limited_by {
+                        line.push_str(&format!(", limited by {by}"));
+                    }
+                    note(&format!("{}: {line}\n", running.id));
                 }
             }
         });
@@ -216,12 +249,21 @@ impl Reporter for Lines {
         match event {
             Event::Waiting { holder } => note(&format!("{}\n", waiting(holder))),
             Event::StrategyStarted { id, .. } => {
-                *lock(&self.state) = Some(((*id).clone(), Stats::default(), Instant::now()));
+                *lock(&self.state) = Some(Running {
+                    id: (*id).clone(),
+                    stats: Stats::default(),
+                    pace: PaceNow::default(),
+                    since: Instant::now(),
+                });
             }
-            Event::Progress { stats, .. } => {
-                if let Some(state) = &mut *lock(&self.state) {
-                    state.1 = *stats;
+            Event::Progress { stats, pace, .. } => {
+                if let Some(running) = &mut *lock(&self.state) {
+                    running.stats = *stats;
+                    running.pace.clone_from(pace);
                 }
+            }
+            Event::PaceChanged { change, pace } => {
+                note(&format!("{}\n", changed(*change, pace)));
             }
             Event::StrategyFinished { report } => {
                 *lock(&self.state) = None;
@@ -245,7 +287,7 @@ impl Reporter for Lines {
 
 /// The engine's events, a JSON object a line.
 #[derive(Default)]
-struct Events(Pace);
+struct Events(Sieve);
 
 impl Reporter for Events {
     fn report(&self, event: &Event<'_>) {

@@ -11,7 +11,7 @@ use super::verification::{requirement_lines, requirements_json, verified_json};
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::gate::Judged;
 use crate::domain::key::shortened;
-use crate::domain::report::{Outcome, Report, Stats, Status, StrategyReport};
+use crate::domain::report::{Outcome, PaceReport, Report, Stats, Status, StrategyReport};
 use crate::domain::run::RunInfo;
 
 /// Errors shown under the table of one strategy without `-v`.
@@ -190,6 +190,7 @@ fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
         .flat_map(|strategy| strategy_notes(strategy, verbose))
         .collect();
     lines.extend(report.warnings.iter().map(|text| format!("! {text}")));
+    lines.extend(report.pace.as_ref().map(pace_line));
     if report.unmatched_total > 0 {
         let list = listed(&report.unmatched, report.unmatched_total);
         let total = keys(report.unmatched_total);
@@ -209,6 +210,22 @@ fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
         seconds(report.elapsed),
     ));
     lines.join("\n") + "\n"
+}
+
+/// What held the run back.
+fn pace_line(pace: &PaceReport) -> String {
+    let mut parts: Vec<String> = pace
+        .limited_by
+        .iter()
+        .map(|(by, time)| format!("{} for {}", by.name(), seconds(*time)))
+        .collect();
+    if parts.is_empty() {
+        parts.push("nothing".to_owned());
+    }
+    let lowest = pace.lowest_rate.map_or_else(String::new, |rate| {
+        format!("; at least {} keys/s allowed", HumanCount(rate))
+    });
+    format!("pace: limited by {}{lowest}", parts.join(", by "))
 }
 
 /// What was found in the cache after the run.

@@ -22,6 +22,7 @@ mod looking;
 mod metrics;
 mod music;
 mod output;
+mod pace;
 mod page;
 mod patience;
 mod proxy;

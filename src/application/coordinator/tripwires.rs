@@ -31,9 +31,10 @@ impl<'a> Run<'a> {
             batch_size: coordinator.options.batch_size,
             values: look.is_none_or(|look| look.values),
         });
-        match look.and_then(|look| look.sample) {
-            Some((size, seed)) => sampled(entries, size, seed),
-            None => entries,
+        match (look, look.and_then(|look| look.sample)) {
+            (_, Some((size, seed))) => sampled(entries, size, seed),
+            (Some(_), None) => entries,
+            (None, None) => coordinator.pace.keep(entries),
         }
     }
 

@@ -1,0 +1,117 @@
+//! Numbers as people write large ones: `500k`, `5MiB`.
+
+use std::str::FromStr;
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+
+/// A whole number, at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amount(u64);
+
+impl Amount {
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// What a suffix stands for; a `B` for bytes may follow, and `/s`.
+const UNITS: [(&str, u64); 7] = [
+    ("", 1),
+    ("k", 1000),
+    ("m", 1_000_000),
+    ("g", 1_000_000_000),
+    ("ki", 1 << 10),
+    ("mi", 1 << 20),
+    ("gi", 1 << 30),
+];
+
+impl FromStr for Amount {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no amount such as 800, 500k, 2.5M or 5MiB");
+        let lower = text.trim().to_ascii_lowercase();
+        let lower = lower.strip_suffix("/s").unwrap_or(&lower);
+        let end = lower.find(|c: char| !c.is_ascii_digit() && c != '.');
+        let (digits, suffix) = lower.split_at(end.unwrap_or(lower.len()));
+        let suffix = suffix.trim_start();
+        let suffix = suffix.strip_suffix('b').unwrap_or(suffix);
+        let unit = UNITS.iter().find(|(name, _)| *name == suffix);
+        let (Some((_, unit)), Ok(number)) = (unit, digits.parse::<f64>()) else {
+            return Err(wrong());
+        };
+        let amount = number * *unit as f64;
+        // Beyond this not every whole number has a form of its own.
+        if !(1.0..9e15).contains(&amount) {
+            return Err(format!("`{text}` is not from 1 to 9,000,000,000,000,000"));
+        }
+        Ok(Self(amount as u64))
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AmountVisitor)
+    }
+}
+
+struct AmountVisitor;
+
+impl Visitor<'_> for AmountVisitor {
+    type Value = Amount;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(r#"a number of at least 1, or a text such as "500k" or "5MiB""#)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Amount, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_u64<E: de::Error>(self, n: u64) -> Result<Amount, E> {
+        n.to_string().parse().map_err(E::custom)
+    }
+
+    fn visit_i64<E: de::Error>(self, n: i64) -> Result<Amount, E> {
+        n.to_string().parse().map_err(E::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_as_people_write_them() {
+        for (text, amount) in [
+            ("1", 1),
+            ("800", 800),
+            ("500k", 500_000),
+            ("2.5M", 2_500_000),
+            ("5MiB", 5 << 20),
+            ("5 MB", 5_000_000),
+            ("10kB/s", 10_000),
+            ("1G", 1_000_000_000),
+            ("64B", 64),
+            ("1.5KiB", 1536),
+        ] {
+            assert_eq!(text.parse(), Ok(Amount(amount)), "{text}");
+        }
+        for text in [
+            "",
+            "0",
+            "0.5",
+            "-1",
+            "x",
+            "1x",
+            "k",
+            "1e3",
+            "1..2",
+            "9999999999G",
+            "NaN",
+            "inf",
+        ] {
+            assert!(text.parse::<Amount>().is_err(), "{text}");
+        }
+    }
+}
