@@ -1,10 +1,11 @@
 //! Flags, environment and file become one [`Config`], once. Past this file nobody reads any of
 //! them.
 //!
-//! Precedence: flag, environment, file, default. clap reads the first two.
+//! Precedence: flag, environment, systemd's credentials, file, default. clap reads the first two.
 
 mod flags;
 mod schedule;
+mod secret;
 mod serve;
 
 use std::fmt;
@@ -30,6 +31,7 @@ use crate::domain::strategy::DEFAULT_TTL;
 
 pub use flags::{ConnectionFlags, ModeName, ReadFlags, RunFlags, ScheduleFlags, ShapeName};
 use schedule::{Jobs, Names, Text, Zone};
+pub use secret::Secret;
 pub use serve::{ReadyAfter, ServeFlags, Serving};
 
 /// The configuration file that is read where it stands in the working directory.
@@ -43,8 +45,10 @@ const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 struct FileSettings {
     database_url: Option<Secret>,
     database_url_file: Option<PathBuf>,
+    database_url_command: Option<Secret>,
     cache_url: Option<Secret>,
     cache_url_file: Option<PathBuf>,
+    cache_url_command: Option<Secret>,
     prefix: Option<String>,
     contexts: Option<Vec<PathBuf>>,
     concurrency: Option<u32>,
@@ -79,8 +83,10 @@ struct FileSettings {
 struct FileLinks {
     database_url: Option<Secret>,
     database_url_file: Option<PathBuf>,
+    database_url_command: Option<Secret>,
     cache_url: Option<Secret>,
     cache_url_file: Option<PathBuf>,
+    cache_url_command: Option<Secret>,
     prefix: Option<String>,
     contexts: Option<Vec<PathBuf>>,
 }
@@ -90,81 +96,14 @@ impl From<FileLinks> for FileSettings {
         Self {
             database_url: links.database_url,
             database_url_file: links.database_url_file,
+            database_url_command: links.database_url_command,
             cache_url: links.cache_url,
             cache_url_file: links.cache_url_file,
+            cache_url_command: links.cache_url_command,
             prefix: links.prefix,
             contexts: links.contexts,
             ..Self::default()
         }
-    }
-}
-
-/// A text that must not be shown. Its `Debug` is redacted; [`Secret::redacted`] is for people.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    pub(crate) fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// The URL without its password and without its parameters' values. A text that is no URL is
-    /// not shown at all.
-    pub fn redacted(&self) -> String {
-        let Ok(mut url) = url::Url::parse(&self.0) else {
-            return "(set, not a URL)".to_owned();
-        };
-        // A password that holds a slash or the like, not escaped: where it ends cannot be known.
-        if self.is_ambiguous() {
-            return "(set, not a valid URL)".to_owned();
-        }
-        let hidden = match url.password() {
-            Some(_) => url.set_password(Some("***")),
-            // Some write a token where the user stands.
-            None if !url.username().is_empty() && url.scheme().contains("redis") => {
-                url.set_username("***")
-            }
-            None => Ok(()),
-        };
-        if hidden.is_err() {
-            return "(set)".to_owned();
-        }
-        if url.query().is_some() {
-            url.set_query(Some("***"));
-        }
-        url.set_fragment(None);
-        url.to_string()
-    }
-}
-
-impl Secret {
-    /// Whether there is a password or a token in it. Of a text that is no URL nobody knows.
-    pub fn holds_password(&self) -> bool {
-        url::Url::parse(&self.0).map_or(true, |url| {
-            let token = !url.username().is_empty() && url.scheme().contains("redis");
-            let parameter = url.query().is_some_and(|q| q.contains("password="));
-            url.password().is_some() || token || parameter || self.is_ambiguous()
-        })
-    }
-
-    /// Whether a part of the password may stand where host or path should.
-    pub fn is_ambiguous(&self) -> bool {
-        let Ok(url) = url::Url::parse(&self.0) else {
-            return false;
-        };
-        let is_file = url.scheme() == "sqlite" || url.scheme().contains("unix");
-        !is_file && (url.path().contains('@') || url.fragment().is_some_and(|f| f.contains('@')))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
     }
 }
 
@@ -173,6 +112,10 @@ impl fmt::Debug for Secret {
 pub enum Provenance {
     Flag,
     Environment(&'static str),
+    /// What a command wrote, and where the command was named.
+    Command(Box<Provenance>),
+    /// A credential that systemd handed to the service.
+    Credential(&'static str),
     File(PathBuf),
     Demo,
     Default,
@@ -183,6 +126,8 @@ impl fmt::Display for Provenance {
         match self {
             Self::Flag => f.write_str("flag"),
             Self::Environment(name) => write!(f, "environment {name}"),
+            Self::Command(from) => write!(f, "command ({from})"),
+            Self::Credential(name) => write!(f, "systemd credential {name}"),
             Self::File(path) => path.display().fmt(f),
             Self::Demo => f.write_str("--demo"),
             Self::Default => f.write_str("default"),
@@ -224,6 +169,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// Files that a password or a token was read from.
     pub secret_files: Vec<PathBuf>,
+    /// What is done and should not be, a line each.
+    pub warnings: Vec<String>,
 }
 
 impl Config {
@@ -244,7 +191,7 @@ impl Config {
         serve: Option<&ServeFlags>,
         matches: &ArgMatches,
     ) -> Result<Self, Failure> {
-        Self::complete(Resolver::new(flags, matches)?, flags, run, serve)
+        Self::complete(&mut Resolver::new(flags, matches)?, flags, run, serve)
     }
 
     /// As much of it as there is, and all that stands in the way of the rest.
@@ -253,39 +200,33 @@ impl Config {
         run: &RunFlags,
         matches: &ArgMatches,
     ) -> (Option<Self>, Vec<Failure>) {
-        let failure = match Self::resolve(flags, Some(run), None, matches) {
-            Ok(config) => return (Some(config), Vec::new()),
-            Err(failure) => failure,
-        };
-        let mut wrong = vec![failure];
-        let mut flags = flags.clone();
-        let mut resolver = Resolver::of_links(&flags, matches);
-        let (in_file, at) = (&mut resolver.file, &resolver.path);
-        for (path, beside) in [
-            (&mut flags.database_url_file, false),
-            (&mut flags.cache_url_file, false),
-            (&mut in_file.database_url_file, true),
-            (&mut in_file.cache_url_file, true),
-        ] {
-            let place = path.as_ref().map(|path| match at.parent() {
-                Some(folder) if beside => folder.join(path),
-                _ => path.clone(),
-            });
-            if let Some(Err(failure)) = place.map(|place| read_secret(&place)) {
-                *path = None;
-                if !wrong.contains(&failure) {
-                    wrong.push(failure);
+        let mut wrong = Vec::new();
+        let readings = [
+            Resolver::new(flags, matches),
+            Ok(Resolver::of_links(flags, matches)),
+        ];
+        for reading in readings {
+            let done = reading.and_then(|mut resolver| {
+                resolver.refused = Some(Vec::new());
+                let done = Self::complete(&mut resolver, flags, Some(run), None);
+                for failure in resolver.refused.into_iter().flatten() {
+                    if !wrong.contains(&failure) {
+                        wrong.push(failure);
+                    }
                 }
+                done
+            });
+            match done {
+                Ok(config) => return (Some(config), wrong),
+                Err(failure) if !wrong.contains(&failure) => wrong.push(failure),
+                Err(_) => {}
             }
         }
-        match Self::complete(resolver, &flags, Some(run), None) {
-            Ok(config) => (Some(config), wrong),
-            Err(_) => (None, wrong),
-        }
+        (None, wrong)
     }
 
     fn complete(
-        mut resolver: Resolver<'_>,
+        resolver: &mut Resolver<'_>,
         flags: &ConnectionFlags,
         run: Option<&RunFlags>,
         serve: Option<&ServeFlags>,
@@ -295,7 +236,7 @@ impl Config {
         let demo = resolver.demo(flags)?;
         let database_url = resolver.database_url(flags, demo.as_deref())?;
         let cache_url = resolver.cache_url(flags, demo.as_deref())?;
-        let r = &mut resolver;
+        let r = &mut *resolver;
         let file = std::mem::take(&mut r.file);
         let prefix = r.setting(
             "prefix",
@@ -467,9 +408,10 @@ impl Config {
             timezone,
             schedule: jobs,
             serving,
-            shown: resolver.shown,
-            file: resolver.is_file.then_some(resolver.path),
-            secret_files: resolver.secret_files,
+            shown: std::mem::take(&mut resolver.shown),
+            file: resolver.is_file.then(|| resolver.path.clone()),
+            secret_files: std::mem::take(&mut resolver.secret_files),
+            warnings: std::mem::take(&mut resolver.warnings),
         })
     }
 }
@@ -492,6 +434,9 @@ struct Resolver<'a> {
     file: FileSettings,
     shown: Vec<Shown>,
     secret_files: Vec<PathBuf>,
+    warnings: Vec<String>,
+    /// URLs that cannot be had, where the rest is wanted all the same.
+    refused: Option<Vec<Failure>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -526,14 +471,9 @@ impl<'a> Resolver<'a> {
             is_file,
             file,
             shown: Vec::new(),
+            warnings: Vec::new(),
+            refused: None,
         }
-    }
-
-    /// The secret in a file.
-    fn secret(&mut self, path: &Path) -> Result<Secret, Failure> {
-        let secret = read_secret(path)?;
-        self.secret_files.push(path.to_owned());
-        Ok(secret)
     }
 
     /// Whether a flag's value stands on the command line, in the environment or nowhere.
@@ -637,134 +577,12 @@ impl<'a> Resolver<'a> {
                 .hint("give one with --demo-dir DIR")
             })
     }
-
-    fn database_url(
-        &mut self,
-        flags: &ConnectionFlags,
-        demo: Option<&Path>,
-    ) -> Result<Option<Secret>, Failure> {
-        let file = (
-            self.file.database_url.take(),
-            self.file.database_url_file.take(),
-        );
-        let fallback = demo.map(|dir| dir.join("shop.db"));
-        self.url(
-            "database_url",
-            flags.database_url.as_ref(),
-            flags.database_url_file.as_ref(),
-            file,
-            fallback,
-        )
-    }
-
-    fn cache_url(
-        &mut self,
-        flags: &ConnectionFlags,
-        demo: Option<&Path>,
-    ) -> Result<Option<Secret>, Failure> {
-        let file = (self.file.cache_url.take(), self.file.cache_url_file.take());
-        let fallback = demo.map(|dir| dir.join("cache.db"));
-        let found = self.url(
-            "cache_url",
-            flags.cache_url.as_ref(),
-            flags.cache_url_file.as_ref(),
-            file,
-            fallback,
-        )?;
-        let weaker = matches!(
-            self.shown.last(),
-            Some(Shown {
-                from: Provenance::File(_) | Provenance::Default,
-                ..
-            })
-        );
-        // The older name of the variable stands behind CACHE_URL and before the file.
-        match std::env::var("REDIS_URL") {
-            Ok(url) if weaker && !url.is_empty() => {
-                self.shown.pop();
-                let url = Secret(url);
-                Ok(Some(self.show(
-                    "cache_url",
-                    url,
-                    Provenance::Environment("REDIS_URL"),
-                    Secret::redacted,
-                )))
-            }
-            _ => Ok(found),
-        }
-    }
-
-    /// A URL as such or in a file. `--demo` stands behind a flag and before everything else: who
-    /// says it means the sample.
-    fn url(
-        &mut self,
-        name: &'static str,
-        url: Option<&String>,
-        url_file: Option<&PathBuf>,
-        (file_url, file_url_file): (Option<Secret>, Option<PathBuf>),
-        demo: Option<PathBuf>,
-    ) -> Result<Option<Secret>, Failure> {
-        let url = url
-            .filter(|url| !url.is_empty())
-            .map(|url| Secret(url.clone()));
-        let in_file = match name {
-            "database_url" => "database_url_file",
-            _ => "cache_url_file",
-        };
-        let at =
-            |resolver: &mut Self, flag: bool| -> Result<Option<(Secret, Provenance)>, Failure> {
-                let here = |from: &Provenance| matches!(from, Provenance::Flag) == flag;
-                if let (Some(url), Some(from)) = (&url, resolver.given(name).filter(here)) {
-                    return Ok(Some((url.clone(), from)));
-                }
-                match (url_file, resolver.given(in_file).filter(here)) {
-                    (Some(path), Some(from)) => Ok(Some((resolver.secret(path)?, from))),
-                    _ => Ok(None),
-                }
-            };
-        let found = if let Some(found) = at(self, true)? {
-            Some(found)
-        } else if let Some(path) = demo {
-            Some((
-                Secret(format!("sqlite:{}", escaped(&path))),
-                Provenance::Demo,
-            ))
-        } else if let Some(found) = at(self, false)? {
-            Some(found)
-        } else {
-            let from = Provenance::File(self.path.clone());
-            match (file_url, file_url_file) {
-                (Some(url), _) => Some((url, from)),
-                (None, Some(path)) => Some((self.secret(&self.beside(&path))?, from)),
-                (None, None) => None,
-            }
-        };
-        Ok(match found {
-            Some((url, from)) => Some(self.show(name, url, from, Secret::redacted)),
-            None => {
-                self.shown.push(Shown {
-                    name,
-                    value: None,
-                    from: Provenance::Default,
-                });
-                None
-            }
-        })
-    }
 }
 
 /// A choice as the command line spells it.
 fn value_name(choice: &impl ValueEnum) -> String {
     let value = choice.to_possible_value();
     value.map_or_else(String::new, |value| value.get_name().to_owned())
-}
-
-/// A path as it may stand in a URL.
-fn escaped(path: &Path) -> String {
-    let path = path.display().to_string();
-    path.replace('%', "%25")
-        .replace('?', "%3F")
-        .replace('#', "%23")
 }
 
 /// The variable behind a flag.
@@ -774,6 +592,8 @@ fn env_name(name: &str) -> &'static str {
         "cache_url" => "CACHE_URL",
         "database_url_file" => "SHOPWARM_DATABASE_URL_FILE",
         "cache_url_file" => "SHOPWARM_CACHE_URL_FILE",
+        "database_url_command" => "SHOPWARM_DATABASE_URL_COMMAND",
+        "cache_url_command" => "SHOPWARM_CACHE_URL_COMMAND",
         "prefix" => "SHOPWARM_PREFIX",
         "contexts" => "SHOPWARM_CONTEXTS",
         "concurrency" => "SHOPWARM_CONCURRENCY",
@@ -844,43 +664,4 @@ fn read_text(path: &Path) -> Result<String, Failure> {
             e.to_string(),
         )
     })
-}
-
-/// The first line of a file, which is a secret.
-fn read_secret(path: &Path) -> Result<Secret, Failure> {
-    let text = read_text(path)?;
-    match text.lines().next().map(str::trim) {
-        Some(url) if !url.is_empty() => Ok(Secret(url.to_owned())),
-        _ => Err(Failure::new(
-            FailureKind::Config,
-            format!("{} holds nothing", path.display()),
-            "its first line is empty",
-        )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_never_shown() {
-        for (url, shown) in [
-            ("postgres://u:s3cret@h/db", "postgres://u:***@h/db"),
-            (
-                "postgres://u:s3cret@h/db?password=s3cret",
-                "postgres://u:***@h/db?***",
-            ),
-            ("redis://:s3cret@h:6379/0", "redis://:***@h:6379/0"),
-            ("redis://h/0#s3cret", "redis://h/0"),
-            ("s3cret", "(set, not a URL)"),
-            ("postgres://u:1/s3cret@h/db", "(set, not a valid URL)"),
-            ("postgres://u:1#s3cret@h/db", "(set, not a valid URL)"),
-            ("rediss://s3cret@h", "rediss://***@h"),
-        ] {
-            let secret = Secret(url.to_owned());
-            assert_eq!(secret.redacted(), shown);
-            assert!(!format!("{secret:?}").contains("s3cret"));
-        }
-    }
 }

@@ -9,7 +9,10 @@ use shopwarm::interfaces::exit::Exit;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> ExitCode {
-    let matches = cli::command().get_matches();
+    let matches = match cli::parse() {
+        Ok(matches) => matches,
+        Err(exit) => return exit.into(),
+    };
     match run(&matches) {
         Ok(exit) => exit.into(),
         Err(error) => {

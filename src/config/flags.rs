@@ -22,12 +22,18 @@ pub struct ConnectionFlags {
     /// A file that holds the database URL
     #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_DATABASE_URL_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
     pub database_url_file: Option<PathBuf>,
+    /// A command that prints the database URL; run by sh, within 10 s
+    #[arg(long, global = true, value_name = "COMMAND", env = "SHOPWARM_DATABASE_URL_COMMAND", hide_env_values = true, value_hint = ValueHint::CommandString)]
+    pub database_url_command: Option<String>,
     /// The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]
     #[arg(long, visible_alias = "redis-url", global = true, value_name = "URL", env = "CACHE_URL", hide_env_values = true, value_hint = ValueHint::Url)]
     pub cache_url: Option<String>,
     /// A file that holds the cache URL
     #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_URL_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
     pub cache_url_file: Option<PathBuf>,
+    /// A command that prints the cache URL; run by sh, within 10 s
+    #[arg(long, global = true, value_name = "COMMAND", env = "SHOPWARM_CACHE_URL_COMMAND", hide_env_values = true, value_hint = ValueHint::CommandString)]
+    pub cache_url_command: Option<String>,
     /// Stands before every key
     #[arg(
         long,

@@ -8,7 +8,8 @@ use clap::{Args, ValueEnum, ValueHint};
 use serde::Deserialize;
 
 use super::schedule::Names;
-use super::{Provenance, Resolver, ScheduleFlags, Secret, Shown, parsed, value_name};
+use super::secret::{self, Secret};
+use super::{Provenance, Resolver, ScheduleFlags, Shown, parsed, value_name};
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
 
@@ -22,6 +23,9 @@ const SHORTEST_TOKEN: usize = 16;
 
 /// Where the token may stand beside a file. Never a flag: everybody on the machine can read those.
 const TOKEN_VARIABLE: &str = "SHOPWARM_TOKEN";
+
+/// As a unit of systemd's names it with LoadCredential=.
+const TOKEN_CREDENTIAL: &str = "token";
 
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Serving")]
@@ -170,31 +174,30 @@ impl Serving {
     }
 }
 
-/// The token, from the file that is named or from the environment.
+/// The token, from a file that is named, from the environment or from systemd.
 fn token(
     r: &mut Resolver<'_>,
     given: Option<PathBuf>,
     in_file: Option<PathBuf>,
 ) -> Result<Option<Secret>, Failure> {
     let variable = || std::env::var(TOKEN_VARIABLE).ok().filter(|t| !t.is_empty());
-    let (token, from) = match (given, r.given("token_file"), variable(), in_file) {
-        (Some(path), Some(from), _, _) => (r.secret(&path)?, from),
-        (_, _, Some(token), _) => (
-            Secret::new(token.trim().to_owned()),
-            Provenance::Environment(TOKEN_VARIABLE),
-        ),
-        (_, _, None, Some(path)) => {
-            let from = Provenance::File(r.path.clone());
-            (r.secret(&r.beside(&path))?, from)
-        }
-        _ => {
-            r.shown.push(Shown {
-                name: "token",
-                value: None,
-                from: Provenance::Default,
-            });
-            return Ok(None);
-        }
+    let (token, from) = if let (Some(path), Some(from)) = (given, r.given("token_file")) {
+        (r.secret(&path)?, from)
+    } else if let Some(token) = variable() {
+        let token = Secret::new(token.trim().to_owned());
+        (token, Provenance::Environment(TOKEN_VARIABLE))
+    } else if let Some(token) = secret::credential(TOKEN_CREDENTIAL)? {
+        (token, Provenance::Credential(TOKEN_CREDENTIAL))
+    } else if let Some(path) = in_file {
+        let from = Provenance::File(r.path.clone());
+        (r.secret(&r.beside(&path))?, from)
+    } else {
+        r.shown.push(Shown {
+            name: "token",
+            value: None,
+            from: Provenance::Default,
+        });
+        return Ok(None);
     };
     if token.expose().len() < SHORTEST_TOKEN {
         let why = format!("it is shorter than {SHORTEST_TOKEN} characters");

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::redaction;
+
 /// The class of a failure; it decides the exit code and whether the run can go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
@@ -42,11 +44,12 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// A URL in the texts, which somebody may have put in a wrong place, is redacted.
     pub fn new(kind: FailureKind, what: impl Into<String>, why: impl Into<String>) -> Self {
         Self {
             kind,
-            what: what.into(),
-            why: why.into(),
+            what: redaction::text(&what.into()).into_owned(),
+            why: redaction::text(&why.into()).into_owned(),
             hint: None,
         }
     }

@@ -8,6 +8,7 @@ pub mod finding;
 pub mod gate;
 pub mod key;
 pub mod meaning;
+pub mod redaction;
 pub mod report;
 pub mod row;
 pub mod run;

@@ -14,6 +14,7 @@ mod verify;
 mod warmup;
 
 use std::path::PathBuf;
+use std::sync::Once;
 use std::time::Duration;
 
 use clap::parser::ValueSource;
@@ -23,7 +24,7 @@ use clap_complete::Shell;
 use super::exit::Exit;
 use super::github;
 use super::log::{self, LogFormat};
-use super::output::{Output, OutputFlags};
+use super::output::{Output, OutputFlags, note};
 use crate::application::coordinator::Coordinator;
 use crate::application::lock::Locking;
 use crate::application::preview::Look;
@@ -34,6 +35,7 @@ use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::Requirement;
 use crate::domain::key::{printable, shortened};
+use crate::domain::redaction;
 use crate::domain::report::{Percent, Stop};
 use crate::setup::{self, CacheNeed};
 use dry_run::DryRunArgs;
@@ -367,6 +369,20 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
         .mut_subcommands(without_empty_variables)
 }
 
+/// Reads the command line; `Err`: it is wrong, or help was asked for, which has been said.
+pub fn parse() -> Result<ArgMatches, Exit> {
+    command().try_get_matches().map_err(|error| {
+        if !error.use_stderr() {
+            // A reader that has seen enough is no error.
+            let _ = error.print();
+            return Exit::Success;
+        }
+        // What is wrong is repeated, and may be a URL that stands where none should.
+        note(&redaction::text(&error.render().ansi().to_string()));
+        Exit::Usage
+    })
+}
+
 /// Runs a parsed command line and says how the process is to end.
 ///
 /// # Errors
@@ -374,10 +390,11 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 pub async fn run(matches: &ArgMatches, stop: StopSignal) -> anyhow::Result<Exit> {
     let cli = Cli::from_arg_matches(matches)?;
     let asked = leaf(matches).value_source("output") != Some(ValueSource::DefaultValue);
-    let output = Output::new(cli.output, asked);
-    let serves = matches!(cli.command, Command::Serve(_));
-    let form = output.log_format.or(serves.then_some(LogFormat::Text));
-    let log = log::start(form, &output);
+    let mut output = Output::new(cli.output, asked);
+    if matches!(cli.command, Command::Serve(_)) {
+        output.log_format.get_or_insert(LogFormat::Text);
+    }
+    let log = log::start(output.log_format, &output);
     let done = dispatch(&cli, matches, &output, stop).await;
     log.end();
     Ok(done.unwrap_or_else(|failure| {
@@ -397,7 +414,9 @@ async fn dispatch(
     let serve = serve_flags(&cli.command);
     let config = || {
         let (run, serve) = (flags.as_ref(), serve.as_ref());
-        Config::resolve(&cli.connection, run, serve, leaf(matches))
+        let config = Config::resolve(&cli.connection, run, serve, leaf(matches))?;
+        warn(&config, output);
+        Ok(config)
     };
     match &cli.command {
         Command::Warmup(args) => warmup::run(args, config(), output, stop).await,
@@ -407,6 +426,9 @@ async fn dispatch(
         Command::Strategies => strategies::run(&config()?, output),
         Command::Doctor(run) => {
             let config = Config::salvage(&cli.connection, run, leaf(matches));
+            if let Some(config) = &config.0 {
+                warn(config, output);
+            }
             Ok(doctor::run(config, output, &stop).await)
         }
         Command::Config(ConfigCommand::Show(_)) => Ok(config::show(&config()?, output)),
@@ -418,6 +440,19 @@ async fn dispatch(
         Command::Completions { shell } => Ok(shell::completions(*shell, output)),
         Command::Man { command } => shell::man(command, output),
     }
+}
+
+/// Says what is done and should not be, once, where the log goes or to the person who watches.
+fn warn(config: &Config, output: &Output) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        for warning in &config.warnings {
+            match output.log_format {
+                Some(_) => tracing::warn!("{warning}"),
+                None => output.note(&format!("warning: {warning}")),
+            }
+        }
+    });
 }
 
 /// The settings of the run that a command is about, if it is about one.
