@@ -53,6 +53,7 @@ struct FileSettings {
     contexts: Option<Vec<PathBuf>>,
     concurrency: Option<u32>,
     batch_size: Option<u32>,
+    db_concurrency: Option<u32>,
     default_ttl: Option<String>,
     ttl_jitter: Option<String>,
     mode: Option<ModeName>,
@@ -278,6 +279,14 @@ impl Config {
             500,
             u32::to_string,
         );
+        let db_concurrency = ranged(r, "db_concurrency", file.db_concurrency, 16)?;
+        let db_concurrency = r.setting(
+            "db_concurrency",
+            read.db_concurrency,
+            db_concurrency,
+            1,
+            u32::to_string,
+        );
         let duration = |d: &Duration| humantime::format_duration(*d).to_string();
         let ttl = parsed(r, "default_ttl", file.default_ttl, parse_ttl)?;
         let default_ttl = r.setting("default_ttl", read.default_ttl, ttl, DEFAULT_TTL, duration);
@@ -378,6 +387,7 @@ impl Config {
                 prefix,
                 concurrency: concurrency as usize,
                 batch_size: batch_size as usize,
+                db_concurrency: db_concurrency as usize,
                 default_ttl,
                 ttl_jitter: ttl_jitter.fraction(),
                 mode: mode.into(),
@@ -598,6 +608,7 @@ fn env_name(name: &str) -> &'static str {
         "contexts" => "SHOPWARM_CONTEXTS",
         "concurrency" => "SHOPWARM_CONCURRENCY",
         "batch_size" => "SHOPWARM_BATCH_SIZE",
+        "db_concurrency" => "SHOPWARM_DB_CONCURRENCY",
         "default_ttl" => "SHOPWARM_DEFAULT_TTL",
         "ttl_jitter" => "SHOPWARM_TTL_JITTER",
         "mode" => "SHOPWARM_MODE",

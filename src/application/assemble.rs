@@ -144,7 +144,10 @@ pub(super) struct Assembler<'a> {
     list: Option<List>,
     seen: Vec<u64>,
     hasher: RandomState,
-    row: u64,
+    /// Rows so far.
+    pub(super) rows: u64,
+    /// A stream that went on in the middle may bring rows again.
+    pub(super) goes_on: bool,
     /// Entries, failures and absences so far.
     pub(super) keys: u64,
     /// Complete batches.
@@ -168,24 +171,30 @@ impl<'a> Assembler<'a> {
             list: None,
             seen: vec![0; REMEMBERED_KEYS],
             hasher: RandomState::default(),
-            row: 0,
+            rows: 0,
+            goes_on: false,
             keys: 0,
             ready: Vec::new(),
         }
     }
 
     pub(super) fn push(&mut self, row: Row<'_>) {
-        self.row += 1;
+        self.rows += 1;
         self.key.clear();
         if let Err(error) = self.layout.key.render(row, &mut self.key) {
-            self.fail(format!("row {}", self.row), error);
+            self.fail(format!("row {}", self.rows), error);
             return;
         }
         if self.layout.shape == Shape::List {
             self.push_to_list(row);
             return;
         }
-        if self.is_repeated() {
+        let is_repeated = self.is_repeated();
+        if is_repeated && self.goes_on {
+            self.rows -= 1;
+            return;
+        }
+        if is_repeated {
             let error = "another row has this key too; the key's columns must tell rows apart";
             self.fail(printable(&self.key), error.into());
         } else if let Err(error) = self.push_entry(row) {

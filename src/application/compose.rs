@@ -25,10 +25,34 @@ pub fn select_all(
     pick: Pick,
     limit: Option<u64>,
 ) -> String {
+    select_where(definition, dialect, sql, pick, "", limit)
+}
+
+/// The query of what is left of a run: the rows that meet a condition.
+pub fn select_rest(
+    definition: &Definition,
+    dialect: Dialect,
+    sql: &str,
+    pick: Pick,
+    condition: &str,
+    limit: Option<u64>,
+) -> String {
+    let condition = format!(" WHERE {condition}");
+    select_where(definition, dialect, sql, pick, &condition, limit)
+}
+
+fn select_where(
+    definition: &Definition,
+    dialect: Dialect,
+    sql: &str,
+    pick: Pick,
+    condition: &str,
+    limit: Option<u64>,
+) -> String {
     let columns = picked(definition, dialect, pick);
     let order = order(definition, dialect, pick);
     let limit = limited(limit);
-    format!("SELECT {columns} FROM (\n{sql}\n) q{order}{limit}")
+    format!("SELECT {columns} FROM (\n{sql}\n) q{condition}{order}{limit}")
 }
 
 /// The query that counts the keys of a whole selection.
@@ -140,7 +164,12 @@ fn integer(value: &str) -> Option<i64> {
 }
 
 /// Adds the value's parameters and returns their expressions.
-fn bind(dialect: Dialect, kind: &ColumnKind, value: &str, params: &mut Vec<Param>) -> Vec<String> {
+pub(super) fn bind(
+    dialect: Dialect,
+    kind: &ColumnKind,
+    value: &str,
+    params: &mut Vec<Param>,
+) -> Vec<String> {
     let mut expressions = Vec::new();
     let mut add = |param| {
         params.push(param);
@@ -199,7 +228,7 @@ fn bytewise(dialect: Dialect, column: &str) -> String {
     }
 }
 
-fn quoted(dialect: Dialect, column: &str) -> String {
+pub(super) fn quoted(dialect: Dialect, column: &str) -> String {
     match dialect {
         Dialect::Mysql => format!("q.`{}`", column.replace('`', "``")),
         Dialect::Postgres | Dialect::Sqlite => format!("q.\"{}\"", column.replace('"', "\"\"")),

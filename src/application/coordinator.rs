@@ -1,5 +1,6 @@
 //! The shared coordinator: runs strategies against the cache and counts what became of each key.
 
+mod again;
 mod breaker;
 mod orphans;
 mod tripwires;
@@ -11,7 +12,6 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{BoxStream, FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use tokio::time::sleep;
-use tracing::Instrument as _;
 
 use super::canary::{Canary, ShapeGuard};
 use super::event::{Event, Reporter};
@@ -50,6 +50,8 @@ pub struct Options {
     pub concurrency: usize,
     /// Keys a batch.
     pub batch_size: usize,
+    /// Strategies whose queries are open at the database at the same time.
+    pub db_concurrency: usize,
     pub default_ttl: Duration,
     /// 0.0 to 1.0, see [`Ttl::jitter`].
     pub ttl_jitter: f64,
@@ -182,34 +184,16 @@ impl Coordinator {
     pub async fn warm_all(&self, reporter: &dyn Reporter, stop: &StopSignal) -> Report {
         let mut run = Run::start(self, reporter, stop);
         run.read_last_complete().await;
-        for index in 0..run.tallies.len() {
-            if run.goes_on() {
-                let wanted = Wanted::All {
-                    limit: self.options.limit,
-                };
-                let expected = match self.options.estimate {
-                    true => tokio::select! {
-                        expected = self.strategies[index].estimate(self.options.limit) => expected,
-                        () = stop.stopped() => None,
-                    },
-                    false => None,
-                };
-                run.begin(index, expected);
-                let span = tracing::info_span!("strategy", id = %run.tallies[index].report.id);
-                async {
-                    if run.check_shrink(index).await {
-                        run.warm(index, wanted).await;
-                        run.check_min_keys(index);
-                    }
-                    run.end(index);
-                }
-                .instrument(span)
-                .await;
-            } else {
-                run.cancel(index);
-            }
+        run.ask_epoch().await;
+        while run.goes_on()
+            && let Some(index) = run.next_due()
+        {
+            run.pass(index).await;
+            run.ask_epoch().await;
         }
+        run.end_of_passes();
         run.find_orphans().await;
+        run.settle().await;
         run.finish()
     }
 
@@ -224,6 +208,8 @@ impl Coordinator {
         stop: &StopSignal,
     ) -> Result<Report, Failure> {
         let mut run = Run::start(self, reporter, stop);
+        run.ask_epoch().await;
+        run.acknowledge_all();
         while run.goes_on() {
             let window = tokio::select! {
                 window = windows.try_next() => window?,
@@ -237,7 +223,10 @@ impl Coordinator {
                 }
             }
         }
+        run.ask_epoch().await;
+        run.end_of_passes();
         run.end_started();
+        run.settle().await;
         Ok(run.finish())
     }
 }
@@ -247,6 +236,10 @@ struct Tally {
     report: StrategyReport,
     started: bool,
     failure: Option<Failure>,
+    /// How many times it was warmed from the start.
+    passes: u32,
+    /// The cache's epoch when the last of them began.
+    epoch: Option<u64>,
 }
 
 struct Run<'a> {
@@ -263,7 +256,13 @@ struct Run<'a> {
     planned: PlannedKeys,
     breaker: Breaker,
     broken: bool,
+    /// The cache's, as last asked; `None`: it does not say.
+    epoch: Option<u64>,
+    /// Streams of strategies that come next, opened ahead.
+    ahead: BTreeMap<usize, Entries<'a>>,
 }
+
+type Entries<'a> = BoxStream<'a, Result<EntryBatch, Failure>>;
 
 /// What is on its way to the cache. A run that looks is heard in order.
 enum InFlight<F: Future> {
@@ -323,6 +322,8 @@ impl<'a> Run<'a> {
             },
             started: false,
             failure: None,
+            passes: 0,
+            epoch: None,
         };
         reporter.report(&Event::RunStarted {
             strategies: specs.clone().collect(),
@@ -340,6 +341,8 @@ impl<'a> Run<'a> {
             planned: PlannedKeys::default(),
             breaker: Breaker::default(),
             broken: false,
+            epoch: None,
+            ahead: BTreeMap::new(),
         }
     }
 
@@ -431,7 +434,8 @@ impl<'a> Run<'a> {
         let named = matches!(wanted, Wanted::Named(_));
         let task = &coordinator.task;
         let shape = coordinator.strategies[index].spec().value;
-        let mut entries = Some(self.entries(index, wanted));
+        let opened = self.ahead.remove(&index);
+        let mut entries = Some(opened.unwrap_or_else(|| self.entries(index, wanted)));
         let canary = self.canary(index);
         let canary = canary.as_ref();
         let mut in_flight = InFlight::new(task.look().is_some());
@@ -465,6 +469,9 @@ impl<'a> Run<'a> {
                     }
                 }
                 next = async { entries.as_mut().expect("guarded").next().await }, if room && entries.is_some() => {
+                    if !named {
+                        self.open_ahead(index);
+                    }
                     match next {
                         Some(Ok(mut batch)) => {
                             self.tallies[index].count_unsent(&mut batch, named);
@@ -526,14 +533,6 @@ impl<'a> Run<'a> {
         let report = &tally.report;
         log_strategy(report);
         self.reporter.report(&Event::StrategyFinished { report });
-    }
-
-    fn cancel(&mut self, index: usize) {
-        let status = &mut self.tallies[index].report.status;
-        // What ended the run before it began stays.
-        if *status == Status::Completed {
-            *status = Status::Cancelled;
-        }
     }
 
     /// Ends the strategies that had keys, forgets those that had none.

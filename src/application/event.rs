@@ -49,6 +49,11 @@ pub enum Event<'a> {
         id: &'a StrategyId,
         keys: &'a [String],
     },
+    /// What the strategy has done does not count any more: it begins anew.
+    StrategyRepeated {
+        id: &'a StrategyId,
+        why: &'a str,
+    },
     StrategyFinished {
         report: &'a StrategyReport,
     },
@@ -70,6 +75,7 @@ impl Event<'_> {
             Self::PaceChanged { .. } => "pace_changed",
             Self::Looked { .. } => "looked",
             Self::Orphans { .. } => "orphans",
+            Self::StrategyRepeated { .. } => "strategy_repeated",
             Self::StrategyFinished { .. } => "strategy_finished",
             Self::Stopping => "stopping",
             Self::RunFinished { .. } => "run_finished",
@@ -100,6 +106,9 @@ impl Event<'_> {
             }),
             Self::PaceChanged { change, pace } => {
                 json!({ "event": event, "change": change.name(), "rate": pace.rate })
+            }
+            Self::StrategyRepeated { id, why } => {
+                json!({ "event": event, "id": id.to_string(), "reason": why })
             }
             Self::StrategyFinished { report } => json!({
                 "event": event,

@@ -15,6 +15,7 @@ pub mod ports;
 pub mod preview;
 pub mod query_strategy;
 pub mod record;
+mod resume;
 pub mod run;
 mod sample;
 pub mod schedule;

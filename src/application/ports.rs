@@ -30,6 +30,9 @@ pub trait WarmupStrategy: Send + Sync {
     /// bar, nothing else.
     fn estimate(&self, limit: Option<u64>) -> BoxFuture<'_, Option<u64>>;
 
+    /// Waits until what was left in the middle has ended at the database.
+    fn settled(&self) -> BoxFuture<'_, ()>;
+
     /// How the database means to answer [`Wanted::All`].
     fn plan(&self, limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>>;
 }

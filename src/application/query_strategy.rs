@@ -10,6 +10,7 @@ use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use super::assemble::{Assembler, Layout};
 use super::compose::{self, Pick};
 use super::ports::{Ask, Param, Query, QueryPlan, RowSource, Wanted, WarmupStrategy};
+use super::resume::Order;
 use crate::domain::entry::{EntryBatch, KeyError};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
@@ -48,6 +49,12 @@ pub async fn fit(
     let layout = Layout::new(definition, columns).map_err(invalid)?;
     Ok((sql, layout))
 }
+
+/// A stream that broke off so many times without a row in between does not go on.
+const MAX_LOSSES: u32 = 3;
+
+/// Rows that are asked for beyond those that a limit leaves, as the last ones come again.
+const OVERLAP: u64 = 64;
 
 /// A [`Definition`] on a database: a [`WarmupStrategy`] that needs no code.
 pub struct QueryStrategy {
@@ -119,11 +126,23 @@ impl QueryStrategy {
         values: bool,
     ) -> BoxStream<'_, Result<EntryBatch, Failure>> {
         let (pick, layout) = self.pick(values);
-        let sql = self.select_all(pick, self.row_limit(limit));
+        let row_limit = self.row_limit(limit);
+        let sql = self.select_all(pick, row_limit);
+        let dialect = self.source.dialect();
+        let is_plain = |at: usize| layout.hints[at].is_none();
+        let order = Order::of(&self.definition, dialect, &layout.columns, is_plain);
         let state = Assembly {
             rows: Some(self.rows(sql, Vec::new(), layout)),
             assembler: Assembler::new(layout, batch_size),
             limit,
+            rest: order.map(|order| Rest {
+                strategy: self,
+                order,
+                pick,
+                row_limit,
+                last: None,
+                losses: 0,
+            }),
         };
         stream::try_unfold(state, |mut state| async move {
             Ok(state.next().await?.map(|batch| (batch, state)))
@@ -139,35 +158,45 @@ impl QueryStrategy {
     ) -> BoxStream<'_, Result<EntryBatch, Failure>> {
         let chunk = KEYS_A_QUERY.min(batch_size).max(1);
         let queue: VecDeque<Vec<String>> = keys.chunks(chunk).map(<[String]>::to_vec).collect();
-        let state = (queue, None::<Lookup<'_>>);
-        stream::try_unfold(state, move |(mut queue, mut current)| async move {
-            loop {
-                let lookup = current.take();
-                let lookup =
-                    lookup.or_else(|| Some(self.look_up(queue.pop_front()?, batch_size, values)));
-                let Some(mut lookup) = lookup else {
-                    return Ok(None);
-                };
-                match lookup.next().await {
-                    Ok(Some(batch)) => return Ok(Some((batch, (queue, Some(lookup))))),
-                    Ok(None) => {}
-                    // One key that its column's type cannot hold fails the whole query: halve it.
-                    Err(failure)
-                        if failure.kind == FailureKind::Query
-                            && self.casts_keys()
-                            && lookup.is_fresh() =>
-                    {
-                        if let [key] = lookup.keys.as_slice() {
-                            return Ok(Some((failed(key, &failure), (queue, None))));
+        let state = (queue, None::<Lookup<'_>>, 0);
+        stream::try_unfold(
+            state,
+            move |(mut queue, mut current, mut losses)| async move {
+                loop {
+                    let lookup = current.take();
+                    let lookup = lookup
+                        .or_else(|| Some(self.look_up(queue.pop_front()?, batch_size, values)));
+                    let Some(mut lookup) = lookup else {
+                        return Ok(None);
+                    };
+                    match lookup.next().await {
+                        Ok(Some(batch)) => return Ok(Some((batch, (queue, Some(lookup), 0)))),
+                        Ok(None) => {}
+                        Err(failure)
+                            if failure.kind == FailureKind::SourceLost && losses < MAX_LOSSES =>
+                        {
+                            tracing::warn!(%failure, "asking again for the keys that are left");
+                            losses += 1;
+                            queue.push_front(lookup.left());
                         }
-                        let (left, right) = lookup.keys.split_at(lookup.keys.len() / 2);
-                        queue.push_front(right.to_vec());
-                        queue.push_front(left.to_vec());
+                        // One key that its column's type cannot hold fails the whole query: halve it.
+                        Err(failure)
+                            if failure.kind == FailureKind::Query
+                                && self.casts_keys()
+                                && lookup.is_fresh() =>
+                        {
+                            if let [key] = lookup.keys.as_slice() {
+                                return Ok(Some((failed(key, &failure), (queue, None, 0))));
+                            }
+                            let (left, right) = lookup.keys.split_at(lookup.keys.len() / 2);
+                            queue.push_front(right.to_vec());
+                            queue.push_front(left.to_vec());
+                        }
+                        Err(failure) => return Err(failure),
                     }
-                    Err(failure) => return Err(failure),
                 }
-            }
-        })
+            },
+        )
         .boxed()
     }
 
@@ -191,6 +220,7 @@ impl QueryStrategy {
                 rows: query.map(|(sql, params)| self.rows(sql, params, layout)),
                 assembler: Assembler::new(layout, batch_size),
                 limit: None,
+                rest: None,
             },
             ended: false,
         }
@@ -249,6 +279,10 @@ impl WarmupStrategy for QueryStrategy {
         .boxed()
     }
 
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        self.source.settled()
+    }
+
     fn plan(&self, limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {
         async move {
             let sql = self.select_all(Pick::All, self.row_limit(limit));
@@ -293,6 +327,58 @@ struct Assembly<'a> {
     assembler: Assembler<'a>,
     /// Keys, for shapes where the database cannot count them.
     limit: Option<u64>,
+    /// How it goes on where it broke off; `None`: it cannot.
+    rest: Option<Rest<'a>>,
+}
+
+/// What is left of a selection when its stream breaks off.
+struct Rest<'a> {
+    strategy: &'a QueryStrategy,
+    order: Order,
+    pick: Pick,
+    row_limit: Option<u64>,
+    /// The rows that came last.
+    last: Option<RowBatch>,
+    /// Since the last row.
+    losses: u32,
+}
+
+impl Rest<'_> {
+    /// The rows from the last one on, that one again.
+    fn rows(
+        &mut self,
+        assembler: &mut Assembler<'_>,
+    ) -> Option<BoxStream<'static, Result<RowBatch, Failure>>> {
+        self.losses += 1;
+        if self.losses > MAX_LOSSES {
+            return None;
+        }
+        let strategy = self.strategy;
+        let (_, layout) = strategy.pick(self.pick == Pick::All);
+        let Some(last) = &self.last else {
+            let sql = strategy.select_all(self.pick, self.row_limit);
+            return Some(strategy.rows(sql, Vec::new(), layout));
+        };
+        let (condition, params) = self
+            .order
+            .at_or_after(last.row(last.len().checked_sub(1)?))?;
+        let left = |limit: u64| limit.saturating_sub(assembler.rows) + OVERLAP;
+        let sql = compose::select_rest(
+            &strategy.definition,
+            strategy.source.dialect(),
+            &strategy.sql,
+            self.pick,
+            &condition,
+            self.row_limit.map(left),
+        );
+        assembler.goes_on = true;
+        Some(strategy.rows(sql, params, layout))
+    }
+
+    /// Whether the limit is reached, which the database counted while the stream was whole.
+    fn is_enough(&self, assembler: &Assembler<'_>) -> bool {
+        assembler.goes_on && self.row_limit.is_some_and(|limit| assembler.rows >= limit)
+    }
 }
 
 impl Assembly<'_> {
@@ -304,24 +390,49 @@ impl Assembly<'_> {
             let Some(rows) = &mut self.rows else {
                 return Ok(None);
             };
-            match rows.try_next().await? {
-                Some(batch) => self.push(&batch),
-                None => {
+            match rows.try_next().await {
+                Ok(Some(batch)) => self.push(batch),
+                Ok(None) => {
                     self.rows = None;
                     self.assembler.finish();
                 }
+                Err(failure) => self.go_on(failure)?,
             }
         }
     }
 
-    fn push(&mut self, batch: &RowBatch) {
+    /// Goes on at the last row, where that is all that was lost and the order allows it.
+    fn go_on(&mut self, failure: Failure) -> Result<(), Failure> {
+        let rest = self.rest.as_mut();
+        let rest = rest.filter(|_| failure.kind == FailureKind::SourceLost);
+        let rows = rest.and_then(|rest| rest.rows(&mut self.assembler));
+        let Some(rows) = rows else {
+            return Err(failure);
+        };
+        tracing::warn!(%failure, rows = self.assembler.rows, "going on at the last row");
+        self.rows = Some(rows);
+        Ok(())
+    }
+
+    fn push(&mut self, batch: RowBatch) {
         for i in 0..batch.len() {
+            if let Some(rest) = &self.rest
+                && rest.is_enough(&self.assembler)
+            {
+                self.rows = None;
+                self.assembler.finish();
+                return;
+            }
             self.assembler.push(batch.row(i));
             if self.limit.is_some_and(|limit| self.assembler.keys >= limit) {
                 self.rows = None;
                 self.assembler.cut();
                 return;
             }
+        }
+        if let Some(rest) = &mut self.rest {
+            rest.losses = 0;
+            rest.last = Some(batch);
         }
     }
 }
@@ -350,6 +461,14 @@ impl Lookup<'_> {
             .extend(self.missing.drain().map(|key| printable(&key)));
         batch.absent.sort_unstable();
         Ok(Some(batch))
+    }
+
+    /// The keys that no entry has come for.
+    fn left(self) -> Vec<String> {
+        let missing = self.missing;
+        let mut keys = self.keys;
+        keys.retain(|key| missing.contains(key.as_bytes()));
+        keys
     }
 
     fn is_fresh(&self) -> bool {

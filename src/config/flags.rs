@@ -67,6 +67,9 @@ pub struct ReadFlags {
     /// Keys a batch [default: 500]
     #[arg(long, value_name = "KEYS", env = "SHOPWARM_BATCH_SIZE", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub batch_size: Option<u32>,
+    /// Strategies read from the database at the same time, 1 to 16 [default: 1]
+    #[arg(long, value_name = "N", env = "SHOPWARM_DB_CONCURRENCY", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub db_concurrency: Option<u32>,
     /// The time to live where a definition has none [default: 1h]
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEFAULT_TTL", hide_env_values = true, value_parser = parse_ttl)]
     pub default_ttl: Option<Duration>,
@@ -100,7 +103,7 @@ pub struct ReadFlags {
     /// Wait this long for servers that do not answer yet, such as ones that are still starting
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_WAIT", hide_env_values = true, value_parser = parse_ttl)]
     pub wait: Option<Duration>,
-    /// The longest a database statement may take [default: 5m]
+    /// The longest to wait for the database, for an answer or its next rows [default: 5m]
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_STATEMENT_TIMEOUT", hide_env_values = true, value_parser = parse_ttl)]
     pub statement_timeout: Option<Duration>,
 }

@@ -139,6 +139,9 @@ impl Reporter for Bars {
             Event::PaceChanged { change, pace } => {
                 let _ = self.all.println(changed(*change, pace));
             }
+            Event::StrategyRepeated { id, why } => {
+                let _ = self.all.println(repeated(id, why));
+            }
             Event::StrategyFinished { report } => self.finish(report),
             Event::Stopping => {
                 let _ = self
@@ -265,6 +268,7 @@ impl Reporter for Lines {
             Event::PaceChanged { change, pace } => {
                 note(&format!("{}\n", changed(*change, pace)));
             }
+            Event::StrategyRepeated { id, why } => note(&format!("{}\n", repeated(id, why))),
             Event::StrategyFinished { report } => {
                 *lock(&self.state) = None;
                 let line = progress_line(&report.stats, report.stats.elapsed);
@@ -297,6 +301,10 @@ impl Reporter for Events {
             note(&format!("{line}\n"));
         }
     }
+}
+
+fn repeated(id: &StrategyId, why: &str) -> String {
+    format!("{id}: {why}; beginning anew")
 }
 
 fn waiting(holder: &Holder) -> String {

@@ -145,6 +145,10 @@ impl WarmupStrategy for CategoryTree {
         count(self.source.as_ref(), label, self.counting.clone()).boxed()
     }
 
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        self.source.settled()
+    }
+
     fn plan(&self, _: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {
         self.source.plan(&self.sql)
     }

@@ -471,7 +471,18 @@ impl Cache for RedisCache {
     }
 
     fn epoch(&self) -> BoxFuture<'_, Result<u64, Failure>> {
-        async { Ok(0) }.boxed()
+        async {
+            let info = self.info("server").await;
+            let info = info.map_err(|why| {
+                Failure::new(FailureKind::CacheUnreachable, "the cache does not say", why)
+            })?;
+            let run_id = info.iter().find(|(name, _)| name == "run_id");
+            let digits = run_id.and_then(|(_, id)| id.get(..16));
+            Ok(digits
+                .and_then(|id| u64::from_str_radix(id, 16).ok())
+                .unwrap_or(0))
+        }
+        .boxed()
     }
 
     fn inspect<'a>(

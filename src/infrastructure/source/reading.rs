@@ -6,7 +6,8 @@ use std::sync::Arc;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use sqlx::{Arguments as _, Database, Encode, Executor, Type};
-use tokio::sync::mpsc;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{mpsc, oneshot};
 
 use super::session::Sessions;
 use super::{Connection, Driver};
@@ -35,18 +36,21 @@ where
     for<'q> i64: Encode<'q, D::Db> + Type<D::Db>,
 {
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
+    let (ask, asked) = oneshot::channel();
     let sessions = Arc::clone(sessions);
     let under_way = sessions.begin_query();
     tokio::spawn(async move {
-        if let Err(failure) = read(&sessions, &query, &sender).await {
+        if let Err(failure) = read(&sessions, &query, &sender, asked).await {
             // Nobody listens any more: then nobody misses it.
             let _ = sender.send(Err(failure)).await;
         }
         drop(under_way);
     });
-    stream::unfold(receiver, |mut receiver| async move {
+    stream::unfold((receiver, Some(ask)), |(mut receiver, ask)| async move {
+        // The reader may have ended.
+        let _ = ask.map(|ask| ask.send(()));
         let batch = receiver.recv().await?;
-        Some((batch, receiver))
+        Some((batch, (receiver, None)))
     })
     .boxed()
 }
@@ -71,6 +75,7 @@ async fn read<D: Driver>(
     sessions: &Sessions<D>,
     query: &Query,
     sender: &mpsc::Sender<Handed>,
+    asked: oneshot::Receiver<()>,
 ) -> Result<(), Failure>
 where
     for<'c> &'c mut Connection<D>: Executor<'c, Database = D::Db>,
@@ -78,7 +83,7 @@ where
     for<'q> i64: Encode<'q, D::Db> + Type<D::Db>,
 {
     let connected = tokio::select! {
-        connected = sessions.connection() => connected,
+        connected = connect(sessions, asked) => connected,
         () = sender.closed() => return Ok(()),
     };
     let mut connection = connected?;
@@ -110,6 +115,22 @@ where
             sessions.driver.end(handle).await;
             Ok(())
         }
+    }
+}
+
+/// A connection for a query. One that is opened ahead and cannot have a connection yet, as when the
+/// server has none left, waits until somebody asks for its rows.
+async fn connect<D: Driver>(
+    sessions: &Sessions<D>,
+    mut asked: oneshot::Receiver<()>,
+) -> Result<Connection<D>, Failure> {
+    let connected = sessions.connection().await;
+    match (&connected, asked.try_recv()) {
+        (Err(_), Err(TryRecvError::Empty)) => {
+            let _ = asked.await;
+            sessions.connection().await
+        }
+        _ => connected,
     }
 }
 

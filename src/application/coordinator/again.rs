@@ -1,0 +1,195 @@
+//! Which strategy is warmed next, and which once more: a stream that broke off begins anew, and what
+//! a cache acknowledged that has been replaced since is sent again.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::Instrument as _;
+
+use super::{Run, Tally};
+use crate::application::event::Event;
+use crate::application::ports::{Mode, Wanted};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::report::{Seen, Stats, Status, StrategyReport};
+
+/// How often a strategy is warmed from its start in one run.
+const MAX_PASSES: u32 = 3;
+
+/// A cache that has not said by then which one it is has other troubles, and writing tells of them.
+const EPOCH_TIMEOUT: Duration = Duration::from_secs(5);
+
+const BROKE_OFF: &str = "the database's stream broke off";
+const REPLACED: &str = "the cache was restarted or replaced during the run";
+
+impl Run<'_> {
+    /// Asks the cache whether it is still the one that it was.
+    pub(super) async fn ask_epoch(&mut self) {
+        let coordinator = self.coordinator;
+        let Some(cache) = coordinator.cache().filter(|_| coordinator.writes()) else {
+            return;
+        };
+        // One that cannot say is taken for the same.
+        if let Ok(Ok(epoch)) = timeout(EPOCH_TIMEOUT, cache.epoch()).await {
+            self.epoch = Some(epoch);
+        }
+    }
+
+    /// The first strategy that has not been warmed, or whose keys went with a former cache.
+    pub(super) fn next_due(&self) -> Option<usize> {
+        let is_due = |tally: &Tally| match tally.passes {
+            0 => true,
+            passes => passes < MAX_PASSES && self.is_gone(tally),
+        };
+        self.tallies.iter().position(is_due)
+    }
+
+    /// Whether keys count that a former cache acknowledged.
+    fn is_gone(&self, tally: &Tally) -> bool {
+        let stats = &tally.report.stats;
+        let replaced = tally.epoch.is_some() && tally.epoch != self.epoch;
+        replaced && stats.warmed + stats.skipped > tally.report.absent
+    }
+
+    /// Warms a strategy from its start to its end.
+    pub(super) async fn pass(&mut self, index: usize) {
+        let coordinator = self.coordinator;
+        let (stop, limit) = (self.stop, coordinator.options.limit);
+        if self.tallies[index].passes > 0 {
+            self.begin_anew(index, REPLACED);
+            self.tallies[index].started = false;
+        }
+        let tally = &mut self.tallies[index];
+        tally.passes += 1;
+        tally.epoch = self.epoch;
+        let span = tracing::info_span!("strategy", id = %tally.report.id);
+        let expected = match coordinator.options.estimate {
+            true => tokio::select! {
+                expected = coordinator.strategies[index].estimate(limit) => expected,
+                () = stop.stopped() => None,
+            },
+            false => None,
+        };
+        self.begin(index, expected);
+        async {
+            if self.check_shrink(index).await {
+                self.warm(index, Wanted::All { limit }).await;
+                if self.broke_off(index) {
+                    self.begin_anew(index, BROKE_OFF);
+                    self.warm(index, Wanted::All { limit }).await;
+                }
+                self.check_min_keys(index);
+            }
+            self.end(index);
+        }
+        .instrument(span)
+        .await;
+    }
+
+    /// Whether its stream alone was lost, and the run may read it again.
+    fn broke_off(&self, index: usize) -> bool {
+        let failure = self.tallies[index].failure.as_ref();
+        let lost = failure.is_some_and(|failure| failure.kind == FailureKind::SourceLost);
+        // What was looked at has been told already.
+        lost && self.stop.reason().is_none() && self.coordinator.writes()
+    }
+
+    /// Forgets what a strategy has counted.
+    fn begin_anew(&mut self, index: usize, why: &str) {
+        let only_missing = self.coordinator.options.mode == Mode::OnlyMissing;
+        let tally = &mut self.tallies[index];
+        tally.failure = None;
+        tally.report = tally.report.anew();
+        let mut warning = format!("sent again: {why}");
+        if only_missing {
+            warning.push_str("; keys that it had stored before count as skipped");
+        }
+        if !tally.report.warnings.contains(&warning) {
+            tally.report.warnings.push(warning);
+        }
+        let id = &tally.report.id;
+        tracing::warn!(%id, why, "beginning anew");
+        self.reporter.report(&Event::StrategyRepeated { id, why });
+    }
+
+    /// Opens the streams of the strategies that come next, as many as the database may be asked for
+    /// at the same time. They read a little and wait.
+    pub(super) fn open_ahead(&mut self, index: usize) {
+        let options = &self.coordinator.options;
+        let more = options.db_concurrency - 1;
+        if more == 0 || !self.goes_on() {
+            return;
+        }
+        let next = (index + 1..self.tallies.len()).filter(|i| self.tallies[*i].passes == 0);
+        for next in next.take(more).collect::<Vec<_>>() {
+            if !self.ahead.contains_key(&next) {
+                let limit = options.limit;
+                let entries = self.entries(next, Wanted::All { limit });
+                self.ahead.insert(next, entries);
+            }
+        }
+    }
+
+    /// Keys that are asked for by name are all acknowledged by the cache that is there now.
+    pub(super) fn acknowledge_all(&mut self) {
+        for tally in &mut self.tallies {
+            tally.epoch = self.epoch;
+        }
+    }
+
+    /// Says of what could not be warmed, or not again, what became of it.
+    pub(super) fn end_of_passes(&mut self) {
+        self.ahead.clear();
+        for index in 0..self.tallies.len() {
+            let is_gone = self.is_gone(&self.tallies[index]);
+            let tally = &mut self.tallies[index];
+            if is_gone {
+                let stats = &mut tally.report.stats;
+                stats.unknown += stats.warmed;
+                stats.warmed = 0;
+                stats.bytes = 0;
+                let warning = format!("not known to be there still: {REPLACED}");
+                tally.report.warnings.push(warning);
+                if tally.passes == MAX_PASSES {
+                    let what = format!("{} cannot be warmed", tally.report.id);
+                    let why = format!("{REPLACED}, in each of {MAX_PASSES} passes");
+                    let failure = Failure::new(FailureKind::CacheUnreachable, what, why)
+                        .hint("look at the cache's log, and run again when it stays up");
+                    tally.report.status = Status::Failed(failure);
+                }
+            }
+            // What ended the run before it began stays.
+            if tally.passes == 0 && !tally.started && tally.report.status == Status::Completed {
+                tally.report.status = Status::Cancelled;
+            }
+        }
+    }
+
+    /// Lets queries that were left in the middle end at the database.
+    pub(super) async fn settle(&mut self) {
+        // They share the database.
+        if let Some(strategy) = self.coordinator.strategies.first() {
+            strategy.settled().await;
+        }
+    }
+}
+
+impl StrategyReport {
+    /// The report of a strategy that begins anew: only its time and its warnings stay.
+    fn anew(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            priority: self.priority,
+            ttl: self.ttl,
+            status: Status::Completed,
+            stats: Stats {
+                elapsed: self.stats.elapsed,
+                ..Stats::default()
+            },
+            errors: Vec::new(),
+            absent: 0,
+            not_found: Vec::new(),
+            warnings: self.warnings.clone(),
+            seen: Seen::default(),
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Where a stream of rows that broke off can go on: at its last row, by the definition's order.
+
+use super::compose::{self, quoted};
+use super::ports::Param;
+use crate::domain::Dialect;
+use crate::domain::row::{Column, ColumnKind, Columns, Row};
+use crate::domain::strategy::{Definition, Shape};
+
+/// An order that tells a definition's rows apart: it sorts by all columns of the key.
+pub(super) struct Order {
+    dialect: Dialect,
+    terms: Vec<Term>,
+}
+
+struct Term {
+    /// The column's place in the row.
+    at: usize,
+    column: Column,
+    descending: bool,
+    nulls_first: bool,
+}
+
+impl Order {
+    /// `None`: the rows that are left cannot be named by the last one that came.
+    pub(super) fn of(
+        definition: &Definition,
+        dialect: Dialect,
+        columns: &Columns,
+        is_plain: impl Fn(usize) -> bool,
+    ) -> Option<Self> {
+        // A file is not lost in the middle.
+        if dialect == Dialect::Sqlite || definition.spec.value == Shape::List {
+            return None;
+        }
+        let terms = definition.order_by.as_ref()?.split(',');
+        let terms = terms.map(|text| Term::read(text, dialect, columns));
+        let terms: Vec<Term> = terms.collect::<Option<_>>()?;
+        let sorts = |name: &&str| terms.iter().any(|term| term.column.name == **name);
+        let keys = definition.spec.key.columns();
+        let tells_apart = !keys.is_empty() && keys.iter().all(sorts);
+        let is_exact = |term: &Term| is_plain(term.at) && is_exact(dialect, &term.column);
+        (tells_apart && terms.iter().all(is_exact)).then_some(Self { dialect, terms })
+    }
+
+    /// The condition that a row and all after it meet; `None`: its values do not tell.
+    ///
+    /// Not only those after it: under a collation that takes `a` for `A` another row may stand in
+    /// the very same place.
+    pub(super) fn at_or_after(&self, row: Row<'_>) -> Option<(String, Vec<Param>)> {
+        let mut params = Vec::new();
+        let mut condition = String::new();
+        let mut open = String::new();
+        for (i, term) in self.terms.iter().enumerate() {
+            let is_last = i + 1 == self.terms.len();
+            let column = quoted(self.dialect, &term.column.name);
+            let Some(value) = row.text(term.at).ok()? else {
+                condition.push_str(&match (is_last, term.nulls_first) {
+                    (true, true) => "1 = 1".to_owned(),
+                    (true, false) => format!("{column} IS NULL"),
+                    (false, true) => format!("({column} IS NOT NULL OR ("),
+                    (false, false) => format!("({column} IS NULL AND ("),
+                });
+                if !is_last {
+                    open.insert_str(0, "))");
+                }
+                continue;
+            };
+            let value = String::from_utf8(value.into_owned()).ok()?;
+            let value = comparable(self.dialect, &term.column, value)?;
+            let mut bound = || {
+                let kind = &term.column.kind;
+                let bound = compose::bind(self.dialect, kind, &value, &mut params);
+                cast(self.dialect, &term.column, bound.into_iter().next()?)
+            };
+            let sign = if term.descending { '<' } else { '>' };
+            let or_null = match term.nulls_first {
+                true => String::new(),
+                false => format!(" OR {column} IS NULL"),
+            };
+            if is_last {
+                condition.push_str(&format!("({column} {sign}= {}{or_null})", bound()?));
+            } else {
+                // The first comparison is for an index, the second for the terms that follow.
+                let (reaches, beyond) = (bound()?, bound()?);
+                condition.push_str(&format!(
+                    "(({column} {sign}= {reaches} AND ({column} {sign} {beyond} OR ("
+                ));
+                open.insert_str(0, &format!("))){or_null})"));
+            }
+        }
+        Some((condition + &open, params))
+    }
+}
+
+impl Term {
+    /// `sales_count DESC NULLS LAST`: a column of the query and how it sorts.
+    fn read(text: &str, dialect: Dialect, columns: &Columns) -> Option<Self> {
+        let mut words = text.split_whitespace();
+        let name = words.next()?;
+        let rest: Vec<String> = words.map(str::to_ascii_uppercase).collect();
+        let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+        let (descending, nulls) = match rest.as_slice() {
+            [nulls @ ..] if nulls.first() == Some(&"NULLS") => (false, nulls),
+            [] => (false, &[][..]),
+            ["ASC", nulls @ ..] => (false, nulls),
+            ["DESC", nulls @ ..] => (true, nulls),
+            _ => return None,
+        };
+        let nulls_first = match nulls {
+            ["NULLS", "FIRST"] => true,
+            ["NULLS", "LAST"] => false,
+            // NULL is the greatest of all to PostgreSQL, and the least to the others.
+            [] => descending == (dialect == Dialect::Postgres),
+            _ => return None,
+        };
+        let at = place(name, columns)?;
+        Some(Self {
+            at,
+            column: columns[at].clone(),
+            descending,
+            nulls_first,
+        })
+    }
+}
+
+/// The one column that a name in an order means.
+fn place(name: &str, columns: &Columns) -> Option<usize> {
+    let quoted = name
+        .strip_prefix(['"', '`'])
+        .and_then(|name| name.strip_suffix(['"', '`']));
+    let means = |column: &Column| match quoted {
+        Some(quoted) => column.name == quoted,
+        None => column.name.eq_ignore_ascii_case(name),
+    };
+    let mut found = (0..columns.len()).filter(|at| means(&columns[*at]));
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
+}
+
+/// Whether a value of the column comes back from its JSON as the very same.
+fn is_exact(dialect: Dialect, column: &Column) -> bool {
+    match (&column.kind, dialect) {
+        (ColumnKind::Integer, _) => true,
+        // They sort by their place in the declaration.
+        (ColumnKind::Text, _) => !matches!(column.declared.as_str(), "ENUM" | "SET"),
+        (ColumnKind::Other(_), Dialect::Postgres) => matches!(
+            column.declared.as_str(),
+            "BOOL"
+                | "NUMERIC"
+                | "UUID"
+                | "DATE"
+                | "TIME"
+                | "TIMESTAMP"
+                | "TIMESTAMPTZ"
+                | "FLOAT4"
+                | "FLOAT8"
+                | "CHAR"
+        ),
+        (ColumnKind::Other(_), Dialect::Mysql) => matches!(
+            column.declared.as_str(),
+            "BIGINT UNSIGNED" | "DECIMAL" | "DATE" | "DATETIME" | "TIMESTAMP"
+        ),
+        _ => false,
+    }
+}
+
+/// Digits before the point that MySQL's widest DECIMAL has room for.
+const WHOLE_DIGITS: usize = 35;
+
+/// A value's text as the database reads it.
+fn comparable(dialect: Dialect, column: &Column, value: String) -> Option<String> {
+    match (dialect, column.declared.as_str()) {
+        // Sessions run in UTC, and a zone is not for comparisons here.
+        (Dialect::Mysql, "TIMESTAMP") => Some(value.strip_suffix("+00:00")?.to_owned()),
+        (Dialect::Mysql, "DECIMAL") => {
+            let whole = value.split('.').next()?.trim_start_matches('-');
+            (whole.len() <= WHOLE_DIGITS).then_some(value)
+        }
+        _ => Some(value),
+    }
+}
+
+/// A parameter as MySQL compares it with the column: not as a floating-point number.
+fn cast(dialect: Dialect, column: &Column, bound: String) -> Option<String> {
+    if dialect != Dialect::Mysql || !matches!(column.kind, ColumnKind::Other(_)) {
+        return Some(bound);
+    }
+    let kind = match column.declared.as_str() {
+        "BIGINT UNSIGNED" => "UNSIGNED",
+        "DECIMAL" => "DECIMAL(65, 30)",
+        "DATE" => "DATE",
+        "DATETIME" | "TIMESTAMP" => "DATETIME(6)",
+        _ => return None,
+    };
+    Some(format!("CAST({bound} AS {kind})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::row::RowBatch;
+
+    fn column(name: &str, kind: ColumnKind, declared: &str) -> Column {
+        Column {
+            name: name.to_owned(),
+            kind,
+            declared: declared.to_owned(),
+        }
+    }
+
+    fn condition(dialect: Dialect, order_by: &str, cells: [&str; 2]) -> Option<String> {
+        let columns: Columns = [
+            column("rank", ColumnKind::Integer, "INT8"),
+            column("id", ColumnKind::Text, "TEXT"),
+        ]
+        .into();
+        let terms = order_by
+            .split(',')
+            .map(|text| Term::read(text, dialect, &columns));
+        let terms = terms.collect::<Option<_>>()?;
+        let mut rows = RowBatch::new(2);
+        for cell in cells {
+            rows.push_cell(|out| {
+                out.extend_from_slice(cell.as_bytes());
+                Ok(())
+            });
+        }
+        let order = Order { dialect, terms };
+        Some(order.at_or_after(rows.row(0))?.0)
+    }
+
+    #[test]
+    fn a_condition_takes_the_last_row_and_all_that_sort_after_it() {
+        let postgres = |order, cells| condition(Dialect::Postgres, order, cells).expect("exact");
+        assert_eq!(
+            postgres("id", ["1", "\"a\""]),
+            "(q.\"id\" >= $1 OR q.\"id\" IS NULL)"
+        );
+        assert_eq!(
+            postgres("rank DESC, id DESC", ["7", "\"a\""]),
+            "((q.\"rank\" <= $1 AND (q.\"rank\" < $2 OR ((q.\"id\" <= $3)))))"
+        );
+        assert_eq!(
+            postgres("rank DESC, id", ["null", "\"a\""]),
+            "(q.\"rank\" IS NOT NULL OR ((q.\"id\" >= $1 OR q.\"id\" IS NULL)))"
+        );
+        assert_eq!(
+            postgres("rank NULLS LAST, id NULLS FIRST", ["null", "\"a\""]),
+            "(q.\"rank\" IS NULL AND ((q.\"id\" >= $1)))"
+        );
+        let mysql = condition(Dialect::Mysql, "`rank` desc, id", ["7", "\"a\""]);
+        assert_eq!(
+            mysql.as_deref(),
+            Some("((q.`rank` <= ? AND (q.`rank` < ? OR ((q.`id` >= ?)))) OR q.`rank` IS NULL)")
+        );
+        assert_eq!(condition(Dialect::Postgres, "nobody", ["1", "2"]), None);
+        assert_eq!(condition(Dialect::Postgres, "id USING >", ["1", "2"]), None);
+    }
+}
