@@ -383,8 +383,11 @@ fn run(command: &str, name: &str) -> Result<Secret, Failure> {
     let stdout = child.stdout.take();
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        let read = stdout.map(|stdout| stdout.take(MOST_BYTES + 1).read_to_end(&mut bytes));
-        let _ = send.send(read.map(|_| bytes));
+        let Some(mut stdout) = stdout else { return };
+        let _ = (&mut stdout).take(MOST_BYTES + 1).read_to_end(&mut bytes);
+        // To its end, or the command would fail for want of a reader.
+        let _ = std::io::copy(&mut stdout, &mut std::io::sink());
+        let _ = send.send(bytes);
     });
     let left = || deadline.saturating_duration_since(Instant::now());
     let bytes = printed.recv_timeout(left());
@@ -401,7 +404,7 @@ fn run(command: &str, name: &str) -> Result<Secret, Failure> {
     }
     match (ended, bytes) {
         (Some(status), _) if !status.success() => Err(failed(format!("it failed ({status})"))),
-        (Some(_), Ok(Some(bytes))) => first_line(&bytes).map_err(|why| failed(why.to_owned())),
+        (Some(_), Ok(bytes)) => first_line(&bytes).map_err(|why| failed(why.to_owned())),
         _ => Err(failed(format!(
             "it did not end within {} s",
             COMMAND_TIMEOUT.as_secs()

@@ -17,6 +17,7 @@ use crate::application::ports::{Probe, QueryPlan, RowSource, Scan};
 use crate::application::selection::{Selection, select};
 use crate::config::{Config, Shown};
 use crate::contexts::definitions::Definitions;
+use crate::domain::Dialect;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
@@ -50,6 +51,7 @@ pub async fn checkup(config: Option<&Config>, wrong: &[Failure]) -> Vec<Finding>
     }
     findings.extend(config.shown.iter().filter_map(url));
     findings.extend(file_modes(&config.secret_files));
+    findings.extend(password_files(config));
     let (definitions, selected, found) = definitions(config);
     findings.extend(found);
     let probes = probes(&selected, &config.prefix);
@@ -107,6 +109,25 @@ fn file_modes(files: &[PathBuf]) -> Vec<Finding> {
         findings.push(Finding::ok(CHECK, text));
     }
     findings
+}
+
+/// PostgreSQL's password files that are passed over in silence: others may read them.
+fn password_files(config: &Config) -> Vec<Finding> {
+    let url = config.database_url.as_ref();
+    let wants_one = url.is_some_and(|url| !url.holds_password());
+    if !wants_one || dialect(config) != Some(Dialect::Postgres) {
+        return Vec::new();
+    }
+    let named = std::env::var_os("PGPASSFILE").map(PathBuf::from);
+    let usual = std::env::var_os("HOME").map(|home| Path::new(&home).join(".pgpass"));
+    let ignored = |file: PathBuf| {
+        let mode = std::fs::metadata(&file).ok()?.permissions().mode() & 0o777;
+        let shown = shown_path(&file);
+        let text = format!("{shown} is not used: others may read it (mode {mode:03o})");
+        let finding = Finding::warning("secret files", text).hint(format!("chmod 600 {shown}"));
+        (mode & 0o077 != 0).then_some(finding)
+    };
+    named.into_iter().chain(usual).filter_map(ignored).collect()
 }
 
 /// The definitions, those of them that a run would take, and what was found of them.

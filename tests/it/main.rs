@@ -28,6 +28,7 @@ mod patience;
 mod proxy;
 mod runs;
 mod schedule;
+mod secrets;
 mod serve;
 mod servers;
 mod shells;
