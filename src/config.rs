@@ -49,6 +49,9 @@ struct FileSettings {
     cache_url: Option<Secret>,
     cache_url_file: Option<PathBuf>,
     cache_url_command: Option<Secret>,
+    cache_ca: Option<PathBuf>,
+    cache_cert: Option<PathBuf>,
+    cache_key: Option<PathBuf>,
     prefix: Option<String>,
     contexts: Option<Vec<PathBuf>>,
     concurrency: Option<u32>,
@@ -88,6 +91,9 @@ struct FileLinks {
     cache_url: Option<Secret>,
     cache_url_file: Option<PathBuf>,
     cache_url_command: Option<Secret>,
+    cache_ca: Option<PathBuf>,
+    cache_cert: Option<PathBuf>,
+    cache_key: Option<PathBuf>,
     prefix: Option<String>,
     contexts: Option<Vec<PathBuf>>,
 }
@@ -101,6 +107,9 @@ impl From<FileLinks> for FileSettings {
             cache_url: links.cache_url,
             cache_url_file: links.cache_url_file,
             cache_url_command: links.cache_url_command,
+            cache_ca: links.cache_ca,
+            cache_cert: links.cache_cert,
+            cache_key: links.cache_key,
             prefix: links.prefix,
             contexts: links.contexts,
             ..Self::default()
@@ -150,6 +159,10 @@ pub struct Shown {
 pub struct Config {
     pub database_url: Option<Secret>,
     pub cache_url: Option<Secret>,
+    /// Of a cache with TLS: the authority that it is trusted by, our certificate and its key.
+    pub cache_ca: Option<PathBuf>,
+    pub cache_cert: Option<PathBuf>,
+    pub cache_key: Option<PathBuf>,
     pub prefix: String,
     pub contexts: Vec<PathBuf>,
     /// The sample shop's folder, when it is to be used.
@@ -239,6 +252,9 @@ impl Config {
         let cache_url = resolver.cache_url(flags, demo.as_deref())?;
         let r = &mut *resolver;
         let file = std::mem::take(&mut r.file);
+        let cache_ca = r.file_path("cache_ca", flags.cache_ca.clone(), file.cache_ca);
+        let cache_cert = r.file_path("cache_cert", flags.cache_cert.clone(), file.cache_cert);
+        let cache_key = r.file_path("cache_key", flags.cache_key.clone(), file.cache_key);
         let prefix = r.setting(
             "prefix",
             flags.prefix.clone(),
@@ -380,6 +396,9 @@ impl Config {
         Ok(Self {
             database_url,
             cache_url,
+            cache_ca,
+            cache_cert,
+            cache_key,
             prefix: prefix.clone(),
             contexts,
             demo,
@@ -532,6 +551,16 @@ impl<'a> Resolver<'a> {
         Some(self.show(name, value, from, show))
     }
 
+    fn file_path(
+        &mut self,
+        name: &'static str,
+        given: Option<PathBuf>,
+        file: Option<PathBuf>,
+    ) -> Option<PathBuf> {
+        let file = file.map(|path| self.beside(&path));
+        self.optional(name, given, file, |path| path.display().to_string())
+    }
+
     fn pick<T>(&self, name: &str, given: Option<T>, file: Option<T>) -> Option<(T, Provenance)> {
         match (given, self.given(name), file) {
             (Some(value), Some(from), _) => Some((value, from)),
@@ -604,6 +633,9 @@ fn env_name(name: &str) -> &'static str {
         "cache_url_file" => "SHOPWARM_CACHE_URL_FILE",
         "database_url_command" => "SHOPWARM_DATABASE_URL_COMMAND",
         "cache_url_command" => "SHOPWARM_CACHE_URL_COMMAND",
+        "cache_ca" => "SHOPWARM_CACHE_CA",
+        "cache_cert" => "SHOPWARM_CACHE_CERT",
+        "cache_key" => "SHOPWARM_CACHE_KEY",
         "prefix" => "SHOPWARM_PREFIX",
         "contexts" => "SHOPWARM_CONTEXTS",
         "concurrency" => "SHOPWARM_CONCURRENCY",

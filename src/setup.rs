@@ -215,11 +215,20 @@ pub async fn cache(config: &Config, access: Access) -> Result<Arc<dyn Cache>, Fa
         "cache",
         "--cache-url, CACHE_URL or REDIS_URL",
     )?;
-    let cache = cache::connect(url, access).await?;
+    let cache = cache::connect(url, access, &cache_options(config)).await?;
     if config.wait.is_some() {
         patience::answers(cache.as_ref()).await?;
     }
     Ok(cache)
+}
+
+/// What the cache's URL does not say.
+fn cache_options(config: &Config) -> cache::ConnectOptions {
+    cache::ConnectOptions {
+        ca: config.cache_ca.clone(),
+        cert: config.cache_cert.clone(),
+        key: config.cache_key.clone(),
+    }
 }
 
 fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a str, Failure> {

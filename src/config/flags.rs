@@ -25,7 +25,7 @@ pub struct ConnectionFlags {
     /// A command that prints the database URL; run by sh, within 10 s
     #[arg(long, global = true, value_name = "COMMAND", env = "SHOPWARM_DATABASE_URL_COMMAND", hide_env_values = true, value_hint = ValueHint::CommandString)]
     pub database_url_command: Option<String>,
-    /// The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]
+    /// The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]
     #[arg(long, visible_alias = "redis-url", global = true, value_name = "URL", env = "CACHE_URL", hide_env_values = true, value_hint = ValueHint::Url)]
     pub cache_url: Option<String>,
     /// A file that holds the cache URL
@@ -34,6 +34,15 @@ pub struct ConnectionFlags {
     /// A command that prints the cache URL; run by sh, within 10 s
     #[arg(long, global = true, value_name = "COMMAND", env = "SHOPWARM_CACHE_URL_COMMAND", hide_env_values = true, value_hint = ValueHint::CommandString)]
     pub cache_url_command: Option<String>,
+    /// The authority that a Redis with TLS is trusted by, in PEM form [default: the system's]
+    #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_CA", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub cache_ca: Option<PathBuf>,
+    /// Your certificate, for a Redis that wants one, in PEM form
+    #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_CERT", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub cache_cert: Option<PathBuf>,
+    /// The key to that certificate, in PEM form
+    #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_KEY", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub cache_key: Option<PathBuf>,
     /// Stands before every key
     #[arg(
         long,

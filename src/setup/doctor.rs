@@ -194,7 +194,8 @@ async fn check_cache(config: &Config, probes: &[Probe], deadline: Instant) -> Ve
         Ok(url) => url,
         Err(failure) => return vec![Finding::of("cache", &failure)],
     };
-    timeout_at(deadline, cache::checkup(url, probes))
+    let options = super::cache_options(config);
+    timeout_at(deadline, cache::checkup(url, &options, probes))
         .await
         .unwrap_or_else(|_| vec![no_answer("cache", FailureKind::CacheUnreachable)])
 }

@@ -68,6 +68,12 @@ impl Redis {
         Redis { server, tls: true }
     }
 
+    /// A sentinel that watches over nothing yet.
+    fn start_sentinel(args: &[&str]) -> Redis {
+        let server = Server::start(Kind::Sentinel, args, id());
+        Redis { server, tls: false }
+    }
+
     pub fn url(&self) -> String {
         let scheme = if self.tls { "rediss" } else { "redis" };
         format!("{scheme}://127.0.0.1:{}", self.port())
@@ -78,6 +84,240 @@ impl Redis {
         let mut cli = bounded([find("redis-cli")]);
         cli.arg("-s").arg(self.socket()).args(args);
         succeed(cli, "").trim_end_matches('\n').to_owned()
+    }
+}
+
+/// A cluster of one test.
+pub struct RedisCluster {
+    /// The primaries first, then a replica of each, and so on.
+    pub nodes: Vec<Redis>,
+    password: Option<String>,
+}
+
+impl RedisCluster {
+    /// So many primaries, with so many replicas each.
+    pub fn start(primaries: usize, replicas: usize) -> RedisCluster {
+        Self::start_with(primaries, replicas, &[], None)
+    }
+
+    /// `extra_args` are every node's.
+    pub fn start_with(
+        primaries: usize,
+        replicas: usize,
+        extra_args: &[&str],
+        password: Option<&str>,
+    ) -> RedisCluster {
+        let nodes = (0..primaries * (1 + replicas)).map(|_| {
+            let bus = free_port().to_string();
+            let mut args = words(
+                "--cluster-enabled yes --cluster-node-timeout 1000 --cluster-config-file nodes.conf
+                 --repl-diskless-sync-delay 0 --repl-ping-replica-period 1",
+            );
+            args.extend(["--cluster-port", &bus]);
+            args.extend(extra_args);
+            if let Some(password) = password {
+                args.extend(["--requirepass", password, "--masterauth", password]);
+            }
+            Redis::start(&args)
+        });
+        let cluster = RedisCluster {
+            nodes: nodes.collect(),
+            password: password.map(str::to_owned),
+        };
+        cluster.join(primaries);
+        cluster
+    }
+
+    /// What `redis-cli ARGS` prints at a node.
+    pub fn cli(&self, node: usize, args: &[&str]) -> String {
+        let mut all = Vec::new();
+        if let Some(password) = &self.password {
+            all.extend(["--no-auth-warning", "-a", password]);
+        }
+        all.extend(args);
+        self.nodes[node].cli(&all)
+    }
+
+    /// The same, following the cluster's redirections.
+    pub fn ask(&self, args: &[&str]) -> String {
+        let port = self.nodes[0].port().to_string();
+        let mut cli = bounded([find("redis-cli")]);
+        cli.args(["-c", "-p", &port]);
+        if let Some(password) = &self.password {
+            cli.args(["--no-auth-warning", "-a", password]);
+        }
+        cli.args(args);
+        succeed(cli, "").trim_end_matches('\n').to_owned()
+    }
+
+    pub fn id(&self, node: usize) -> String {
+        self.cli(node, &["CLUSTER", "MYID"])
+    }
+
+    /// `redis+cluster://` of all nodes.
+    pub fn url(&self) -> String {
+        let places = self
+            .nodes
+            .iter()
+            .map(|node| format!("127.0.0.1:{}", node.port()));
+        let places: Vec<String> = places.collect();
+        let user = self
+            .password
+            .as_ref()
+            .map(|password| format!(":{password}@"));
+        format!(
+            "redis+cluster://{}{}",
+            user.unwrap_or_default(),
+            places.join(",")
+        )
+    }
+
+    /// Gives every primary its slots, and lets all meet.
+    fn join(&self, primaries: usize) {
+        const SLOTS: usize = 16_384;
+        for node in 0..primaries {
+            let (first, end) = (node * SLOTS / primaries, (node + 1) * SLOTS / primaries);
+            let (first, last) = (first.to_string(), (end - 1).to_string());
+            self.cli(node, &["CLUSTER", "ADDSLOTSRANGE", &first, &last]);
+            self.cli(
+                node,
+                &["CLUSTER", "SET-CONFIG-EPOCH", &(node + 1).to_string()],
+            );
+        }
+        for node in 1..self.nodes.len() {
+            let port = self.nodes[node].port().to_string();
+            let bus = self.cli(node, &["CONFIG", "GET", "cluster-port"]);
+            let bus = bus.lines().last().unwrap();
+            self.cli(0, &["CLUSTER", "MEET", "127.0.0.1", &port, bus]);
+        }
+        let all = 0..self.nodes.len();
+        let says =
+            |node, what: &str, words: &str| self.cli(node, &["CLUSTER", what]).contains(words);
+        let known = format!("cluster_known_nodes:{}", self.nodes.len());
+        patiently(|| all.clone().all(|node| says(node, "INFO", &known)));
+        for replica in primaries..self.nodes.len() {
+            let id = self.id(replica % primaries);
+            patiently(|| self.cli(replica, &["CLUSTER", "REPLICATE", &id]) == "OK");
+        }
+        patiently(|| {
+            all.clone()
+                .all(|node| says(node, "INFO", "cluster_state:ok"))
+        });
+        let replicas = self.nodes.len() - primaries;
+        patiently(|| {
+            all.clone().all(|node| {
+                self.cli(node, &["CLUSTER", "NODES"])
+                    .matches("slave")
+                    .count()
+                    == replicas
+            })
+        });
+        for replica in primaries..self.nodes.len() {
+            patiently(|| {
+                let info = self.cli(replica, &["INFO", "replication"]);
+                info.contains("master_link_status:up")
+            });
+        }
+    }
+}
+
+/// A primary with replicas, and sentinels that watch over it under the name `shop`.
+pub struct Sentinels {
+    /// The primary of the beginning is the first.
+    pub nodes: Vec<Redis>,
+    pub sentinels: Vec<Redis>,
+}
+
+impl Sentinels {
+    pub fn start(replicas: usize, sentinels: usize) -> Sentinels {
+        Self::start_with(replicas, sentinels, &[], &[], &[])
+    }
+
+    /// More arguments of servers and of sentinels, and more settings of the name `shop`.
+    pub fn start_with(
+        replicas: usize,
+        sentinels: usize,
+        of_servers: &[&str],
+        of_sentinels: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Sentinels {
+        let mut args = words("--repl-diskless-sync-delay 0 --repl-ping-replica-period 1");
+        args.extend(of_servers);
+        let primary = Redis::start(&args);
+        let port = primary.port().to_string();
+        args.extend(["--replicaof", "127.0.0.1", &port]);
+        let mut nodes = vec![primary];
+        nodes.extend((0..replicas).map(|_| Redis::start(&args)));
+        let quorum = (sentinels / 2 + 1).to_string();
+        let sentinels = (0..sentinels).map(|_| Redis::start_sentinel(of_sentinels));
+        let all = Sentinels {
+            nodes,
+            sentinels: sentinels.collect(),
+        };
+        for replica in 1..all.nodes.len() {
+            patiently(|| {
+                all.nodes[replica]
+                    .cli(&["INFO", "replication"])
+                    .contains("link_status:up")
+            });
+        }
+        for sentinel in 0..all.sentinels.len() {
+            all.tell(sentinel, &["MONITOR", "shop", "127.0.0.1", &port, &quorum]);
+            let short = [
+                ("down-after-milliseconds", "1000"),
+                ("failover-timeout", "5000"),
+            ];
+            for (name, value) in short.iter().chain(settings) {
+                all.tell(sentinel, &["SET", "shop", name, value]);
+            }
+        }
+        let others = format!("num-other-sentinels\n{}", all.sentinels.len() - 1);
+        let slaves = format!("num-slaves\n{replicas}");
+        for sentinel in 0..all.sentinels.len() {
+            patiently(|| {
+                let said = all.tell(sentinel, &["MASTER", "shop"]);
+                said.contains(&others) && said.contains(&slaves) && !said.contains("down")
+            });
+        }
+        all
+    }
+
+    /// What a sentinel answers to `SENTINEL ARGS`.
+    pub fn tell(&self, sentinel: usize, args: &[&str]) -> String {
+        let all: Vec<&str> = ["SENTINEL"].iter().chain(args).copied().collect();
+        self.sentinels[sentinel].cli(&all)
+    }
+
+    pub fn hosts(&self) -> String {
+        let places = self
+            .sentinels
+            .iter()
+            .map(|node| format!("127.0.0.1:{}", node.port()));
+        places.collect::<Vec<_>>().join(",")
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis+sentinel://{}/shop/0", self.hosts())
+    }
+
+    /// The server that the sentinels name now.
+    pub fn primary(&self) -> &Redis {
+        let said = self.tell(0, &["GET-MASTER-ADDR-BY-NAME", "shop"]);
+        let port: u16 = said.lines().last().unwrap().parse().unwrap();
+        self.nodes.iter().find(|node| node.port() == port).unwrap()
+    }
+}
+
+/// Waits for servers to agree.
+#[track_caller]
+fn patiently(mut is_so: impl FnMut() -> bool) {
+    let asked = std::time::Instant::now();
+    while !is_so() {
+        assert!(
+            asked.elapsed() < PATIENCE,
+            "the servers do not agree in a minute"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
 

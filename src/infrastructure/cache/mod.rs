@@ -3,6 +3,7 @@
 mod redis;
 mod sqlite;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::application::ports::{Cache, Probe};
@@ -19,29 +20,46 @@ pub enum Access {
     Look,
 }
 
+/// What a cache's URL does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConnectOptions {
+    /// Authorities that a Redis is trusted by, in a PEM file; else the system's.
+    pub ca: Option<PathBuf>,
+    /// Our certificate, for a Redis that wants one.
+    pub cert: Option<PathBuf>,
+    /// The key to `cert`.
+    pub key: Option<PathBuf>,
+}
+
 /// Connects to the cache that `url` names by its scheme.
 ///
 /// # Errors
 /// Says which part is wrong without repeating the URL, which holds a password.
-pub async fn connect(url: &str, access: Access) -> Result<Arc<dyn Cache>, Failure> {
+pub async fn connect(
+    url: &str,
+    access: Access,
+    options: &ConnectOptions,
+) -> Result<Arc<dyn Cache>, Failure> {
     match url.split_once(':').map_or("", |(scheme, _)| scheme) {
-        "redis" | "rediss" | "valkey" | "valkeys" | "redis+unix" | "unix" => {
-            Ok(Arc::new(redis::RedisCache::connect(url).await?))
+        "redis" | "rediss" | "valkey" | "valkeys" | "redis+unix" | "valkey+unix" | "unix"
+        | "redis+cluster" | "rediss+cluster" | "valkey+cluster" | "valkeys+cluster"
+        | "redis+sentinel" | "rediss+sentinel" | "valkey+sentinel" | "valkeys+sentinel" => {
+            Ok(Arc::new(redis::RedisCache::connect(url, options).await?))
         }
         "sqlite" => Ok(Arc::new(SqliteCache::open(url, access).await?)),
         _ => Err(invalid_url(
-            "it begins with none of redis://, rediss://, redis+unix://, sqlite:",
+            "it begins with none of redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix://, sqlite:",
         )),
     }
 }
 
 /// What is to be known of the cache that `url` names before a run; see [`Cache::checkup`]. A cache
 /// file that is not there yet is not made.
-pub async fn checkup(url: &str, probes: &[Probe]) -> Vec<Finding> {
+pub async fn checkup(url: &str, options: &ConnectOptions, probes: &[Probe]) -> Vec<Finding> {
     if let Some(finding) = sqlite::not_there_yet(url) {
         return vec![finding];
     }
-    match connect(url, Access::Look).await {
+    match connect(url, Access::Look, options).await {
         Ok(cache) => cache.checkup(probes).await,
         Err(failure) => vec![Finding::of("cache", &failure)],
     }

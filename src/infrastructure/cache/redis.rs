@@ -1,32 +1,32 @@
 //! Redis and Valkey: pipelines over a few connections, and the truth about each key.
 //!
 //! A reply makes a key stored or failed. A connection that breaks leaves the keys of its batch
-//! unknown; they are sent again, which is harmless, until the server has answered nothing for
-//! [`GIVE_UP`]. The crate's error texts are never shown: they repeat every error of a pipeline.
+//! unknown; they are sent again, which is harmless, to whoever has them then, until a server has
+//! answered nothing for too long. The crate's error texts are never shown: they repeat every error
+//! of a pipeline.
 
+mod address;
 mod checkup;
+mod cluster;
 mod ledger;
 mod look;
+mod node;
+mod questions;
 mod room;
+mod sentinel;
+mod servers;
 
 use std::collections::VecDeque;
-use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex as StdMutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::BoxStream;
-use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult,
-    Value as Reply,
-};
-use tokio::sync::{Mutex, Semaphore};
-use tokio::time::sleep;
+use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value as Reply};
 
-use super::invalid_url;
+use super::{ConnectOptions, invalid_url};
 use crate::application::ports::{
     Cache, Cached, Mode, Probe, Room, WriteOptions, WriteOutcome, Written,
 };
@@ -36,22 +36,15 @@ use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
 use crate::domain::standing::Standing;
 use crate::domain::strategy::Shape;
+use node::{Lost, Node, Replies};
+use servers::{Part, Picks, Servers, Wait};
 
-/// Redis' one thread is the limit; a few connections keep it busy, more would only cost it.
-const CONNECTIONS: usize = 4;
+/// Bytes that a server is sent together, at most, unless a single entry is larger.
+const PIPELINE_BYTES: usize = 4 * 1024 * 1024;
 
-/// A server that has not accepted a connection by then is called unreachable.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A batch without an answer for this long is unknown. Far above any healthy latency: a server
-/// that forks or rewrites its log pauses for a while.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A server that has answered nothing this long in the middle of a run ends the run.
-const GIVE_UP: Duration = Duration::from_secs(15);
-
-const FIRST_RETRY: Duration = Duration::from_millis(50);
-const SLOWEST_RETRY: Duration = Duration::from_secs(1);
+/// What a command costs beside key and value, and a field of a hash beside itself; at most.
+const COMMAND_BYTES: usize = 160;
+const FIELD_BYTES: usize = 24;
 
 /// Sets a hash only where nothing is. A transaction cannot: its commands do not see each other's
 /// answers.
@@ -60,409 +53,360 @@ const SET_MISSING_HASH: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then retur
      redis.call('PEXPIRE', KEYS[1], ARGV[1]) return 1";
 
 pub(super) struct RedisCache {
-    client: Client,
-    slots: Vec<Slot>,
-    next: AtomicUsize,
-    health: StdMutex<Health>,
-    /// The longest value the server takes (`proto-max-bulk-len`). A longer one makes it close the
-    /// connection, and the whole batch would be lost with it.
-    longest_value: usize,
-    /// How values are compared; each way that the server refuses is not tried again.
+    servers: Servers,
+    /// How values are compared; each way that a server refuses is not tried again.
     way: AtomicUsize,
 }
 
-/// One of the connections, shared by several batches.
-struct Slot {
-    link: Mutex<Link>,
-    /// A batch takes one turn. One that was lost before takes all: if it is what breaks the
-    /// connection, no other batch is on it.
-    turns: Semaphore,
-}
-
-const ALL_TURNS: u32 = 1 << 20;
-
-impl Default for Slot {
-    fn default() -> Self {
-        Self {
-            link: Mutex::default(),
-            turns: Semaphore::new(ALL_TURNS as usize),
-        }
-    }
-}
-
-#[derive(Default)]
-struct Link {
-    connection: Option<MultiplexedConnection>,
-    /// Counts the connections, so that a broken one is thrown away once.
-    generation: u64,
-}
-
-/// What all connections together know of the server.
-#[derive(Default)]
-struct Health {
-    /// When the first command was sent that had no useful answer, if none had one since.
-    silent_since: Option<Instant>,
-    /// Why the run gave up; what is still to be sent need not wait for it again.
-    gone: Option<Failure>,
-}
-
 impl RedisCache {
-    pub(super) async fn connect(url: &str) -> Result<Self, Failure> {
-        let client = Client::open(url).map_err(|_| invalid_url("it cannot be parsed"))?;
-        let mut cache = Self {
-            client,
-            slots: (0..CONNECTIONS).map(|_| Slot::default()).collect(),
-            next: AtomicUsize::new(0),
-            health: StdMutex::default(),
-            longest_value: 512 * 1024 * 1024,
+    pub(super) async fn connect(url: &str, options: &ConnectOptions) -> Result<Self, Failure> {
+        Ok(Self {
+            servers: Servers::connect(url, options).await?,
             way: AtomicUsize::new(0),
-        };
-        let mut connection = cache
-            .open()
-            .await
-            .map_err(|error| cache.connect_failure(&error))?;
-        let mut questions = redis::pipe();
-        questions
-            .ignore_errors()
-            .cmd("PING")
-            .cmd("CONFIG")
-            .arg("GET")
-            .arg("proto-max-bulk-len");
-        // Connecting proves nothing: a server that wants a password says so to the first command.
-        let replies: RedisResult<Vec<RedisResult<Reply>>> =
-            questions.query_async(&mut connection).await;
-        let replies = replies.map_err(|error| cache.connect_failure(&error))?;
-        if let Some(Err(error)) = replies.first()
-            && matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "DENIED"))
-        {
-            return Err(cache.connect_failure(error));
-        }
-        // CONFIG may be denied; then the default stands.
-        if let Some(Ok(reply)) = replies.into_iter().nth(1)
-            && let Ok(settings) = redis::from_redis_value::<Vec<String>>(reply)
-            && let Some(limit) = settings.get(1).and_then(|limit| limit.parse().ok())
-        {
-            cache.longest_value = limit;
-        }
-        cache.slots[0].link.get_mut().connection = Some(connection);
-        Ok(cache)
-    }
-
-    async fn open(&self) -> RedisResult<MultiplexedConnection> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        let mut connection = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await?;
-        // Looking at a key must not make it younger in the eyes of an evicting server; one that does
-        // not know the command (before 7.2) cannot be helped.
-        let mut no_touch = redis::pipe();
-        no_touch
-            .ignore_errors()
-            .cmd("CLIENT")
-            .arg("NO-TOUCH")
-            .arg("ON");
-        let _: Vec<RedisResult<Reply>> = no_touch.query_async(&mut connection).await?;
-        Ok(connection)
-    }
-
-    fn place(&self) -> String {
-        self.client.get_connection_info().addr().to_string()
-    }
-
-    fn connect_failure(&self, error: &RedisError) -> Failure {
-        if let Some(failure) = self.refusal(error) {
-            return failure;
-        }
-        let place = self.place();
-        let tls = matches!(
-            self.client.get_connection_info().addr(),
-            redis::ConnectionAddr::TcpTls { .. }
-        );
-        if matches!(
-            error.kind(),
-            ErrorKind::Client | ErrorKind::InvalidClientConfig
-        ) || error.detail().is_some_and(|d| d.contains("DB index"))
-        {
-            return Failure::new(
-                FailureKind::Config,
-                format!("the cache at {place} does not have what the URL asks for"),
-                words(error),
-            )
-            .hint("check the database index and the options in the cache URL");
-        }
-        let broke_off = error.is_timeout() || error.is_connection_dropped();
-        let hint = if error.is_connection_refusal() || !(tls || broke_off) {
-            "check that it runs, and host and port in the cache URL"
-        } else if tls {
-            "check that it runs and speaks TLS on this port (redis:// is without), and that its certificate is trusted"
-        } else {
-            "check that it runs, that it has connections left (maxclients), and whether it wants TLS (rediss://)"
-        };
-        Failure::new(
-            FailureKind::CacheUnreachable,
-            format!("cannot reach the cache at {place}"),
-            words(error),
-        )
-        .hint(hint)
-    }
-
-    /// The failure that ends the run, if the server's answer is one.
-    fn refusal(&self, error: &RedisError) -> Option<Failure> {
-        let place = self.place();
-        let failure = |kind, what: &str, hint: &str| {
-            Some(Failure::new(kind, format!("{what} at {place}"), words(error)).hint(hint))
-        };
-        if error.kind() == ErrorKind::AuthenticationFailed {
-            return failure(
-                FailureKind::CacheDenied,
-                "the cache refuses the password",
-                "check user and password in the cache URL",
-            );
-        }
-        // While connecting (SELECT), the crate wraps the server's words in its own.
-        if error.code().is_none() && error.to_string().contains("no permissions") {
-            return failure(
-                FailureKind::CacheDenied,
-                "the cache refuses this user a command",
-                "connecting needs +select where the URL names a database index",
-            );
-        }
-        match error.code()? {
-            "NOAUTH" => failure(
-                FailureKind::CacheDenied,
-                "the cache wants a password",
-                "put it into the cache URL: redis://:PASSWORD@HOST",
-            ),
-            "WRONGPASS" => failure(
-                FailureKind::CacheDenied,
-                "the cache refuses the password",
-                "check user and password in the cache URL",
-            ),
-            "DENIED" => failure(
-                FailureKind::CacheDenied,
-                "the cache is in protected mode",
-                "give it a password or bind it to this host",
-            ),
-            "NOPERM" if !error.detail().unwrap_or_default().contains("to access") => failure(
-                FailureKind::CacheDenied,
-                "the cache refuses this user a command",
-                "a run needs +set and +ping, and +select for a database index; hashes +multi +exec +del +hset +pexpire, with --mode only-missing +eval",
-            ),
-            "OOM" => failure(
-                FailureKind::CacheRefused,
-                "the cache is full",
-                "raise maxmemory, choose an evicting maxmemory-policy, or warm less (--limit, --exclude)",
-            ),
-            "READONLY" => failure(
-                FailureKind::CacheRefused,
-                "the cache takes no writes: it is a replica",
-                "give the URL of its primary",
-            ),
-            "MISCONF" => failure(
-                FailureKind::CacheRefused,
-                "the cache takes no writes",
-                "it cannot save to its disk: see rdb_last_bgsave_status in INFO and its log",
-            ),
-            "MOVED" | "ASK" | "CROSSSLOT" => failure(
-                FailureKind::CacheRefused,
-                "the cache is a cluster",
-                "this version writes to a single server; give the URL of one",
-            ),
-            _ => None,
-        }
-    }
-
-    fn health(&self) -> std::sync::MutexGuard<'_, Health> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What was sent at `asked` has no useful answer. Returns the failure that ends the run when
-    /// there has been none for too long.
-    fn silent(&self, asked: Instant, why: impl FnOnce() -> Failure) -> Option<Failure> {
-        let mut health = self.health();
-        let since = *health.silent_since.get_or_insert(asked);
-        if since.elapsed() >= GIVE_UP {
-            health.gone.get_or_insert_with(why);
-        }
-        health.gone.clone()
-    }
-
-    /// The failure of a server that stopped answering.
-    fn lost(&self, error: &RedisError) -> Failure {
-        let mut failure = self.connect_failure(error);
-        failure.kind = FailureKind::CacheUnreachable;
-        failure.what = format!(
-            "lost the cache at {} in the middle of the run",
-            self.place()
-        );
-        failure
-    }
-
-    /// The failure of a server that asks again and again to come back later.
-    fn not_ready(&self, error: &RedisError) -> Failure {
-        let what = format!("the cache at {} is not ready", self.place());
-        Failure::new(FailureKind::CacheUnreachable, what, words(error))
-            .hint("run again when it is: see INFO (loading, master_link_status) and its log")
-    }
-
-    /// Sends a pipeline; alone on its connection where it is suspected to break it.
-    async fn send(
-        &self,
-        slot: usize,
-        pipe: &Pipeline,
-        suspect: bool,
-    ) -> Result<Vec<RedisResult<Reply>>, Lost> {
-        let slot = &self.slots[slot];
-        // Never closed, so never refused.
-        let _turn = slot
-            .turns
-            .acquire_many(if suspect { ALL_TURNS } else { 1 })
-            .await;
-        let (mut connection, generation) = self.connection(slot).await?;
-        let asked = Instant::now();
-        match pipe.query_async(&mut connection).await {
-            Ok(replies) => Ok(replies),
-            Err(error) => {
-                let mut link = slot.link.lock().await;
-                if link.generation == generation {
-                    link.connection = None;
-                }
-                Err(match self.silent(asked, || self.lost(&error)) {
-                    Some(failure) => Lost::Server(failure),
-                    None => Lost::Answer(words(&error)),
-                })
-            }
-        }
-    }
-
-    /// The slot's connection, opened again when it broke.
-    async fn connection(&self, slot: &Slot) -> Result<(MultiplexedConnection, u64), Lost> {
-        // Held while connecting: the other batches of this slot wait for the same connection.
-        let mut link = slot.link.lock().await;
-        if let Some(connection) = &link.connection {
-            return Ok((connection.clone(), link.generation));
-        }
-        let mut pause = FIRST_RETRY;
-        loop {
-            if let Some(failure) = self.health().gone.clone() {
-                return Err(Lost::Server(failure));
-            }
-            let asked = Instant::now();
-            match self.open().await {
-                Ok(connection) => {
-                    link.generation += 1;
-                    link.connection = Some(connection.clone());
-                    return Ok((connection, link.generation));
-                }
-                Err(error) => {
-                    if let Some(failure) = self.refusal(&error) {
-                        // Asking again and again gets a user locked out.
-                        self.health().gone.get_or_insert_with(|| failure.clone());
-                        return Err(Lost::Server(failure));
-                    }
-                    if let Some(failure) = self.silent(asked, || self.lost(&error)) {
-                        return Err(Lost::Server(failure));
-                    }
-                    sleep(pause).await;
-                    pause = (pause * 2).min(SLOWEST_RETRY);
-                }
-            }
-        }
-    }
-
-    fn next_slot(&self) -> usize {
-        self.next.fetch_add(1, Ordering::Relaxed) % CONNECTIONS
+        })
     }
 
     async fn write_batch(&self, batch: &EntryBatch, how: WriteOptions) -> Written {
-        let slot = self.next_slot();
-        let mut delivery = Delivery::new(batch.len());
-        for (i, entry) in batch.iter().enumerate() {
-            if longest_part(entry) > self.longest_value {
-                delivery.settle(i, WriteOutcome::Failed(format!(
-                    "{} bytes is more than the server takes in one value (proto-max-bulk-len is {})",
-                    longest_part(entry), self.longest_value
-                )));
+        let delivery = Mutex::new(Delivery::new(batch.len()));
+        let parts = self.route(batch, Picks::Run(0..batch.len()), 0);
+        let parts = parts.into_iter();
+        join_all(parts.map(|part| self.deliver(batch, how, &delivery, part))).await;
+        delivery
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .finish()
+    }
+
+    /// Entries in parts, each for one server and not too large for it.
+    fn route(&self, batch: &EntryBatch, picks: Picks, losses: u32) -> VecDeque<Part> {
+        let key = |i| batch.get(i).map_or(&[][..], |entry: Entry<'_>| entry.key);
+        let mut parts = VecDeque::new();
+        for mut part in self.servers.parts(picks, losses, key) {
+            // Most batches are far from it.
+            if batch.bytes() > PIPELINE_BYTES / 2 {
+                while let Some(n) = too_many(batch, &part.picks) {
+                    let (first, rest) = part.picks.split(n);
+                    parts.push_back(Part {
+                        node: Arc::clone(&part.node),
+                        picks: first,
+                        ..part
+                    });
+                    part.picks = rest;
+                }
             }
+            parts.push_back(part);
         }
-        let mut parts: VecDeque<(Range<usize>, u32)> = delivery.open_ranges(0..batch.len(), 0);
-        while let Some((range, losses)) = parts.pop_front() {
+        parts
+    }
+
+    /// Sends a part until each of its entries has its outcome, to other servers too where these have
+    /// its keys by then.
+    async fn deliver(
+        &self,
+        batch: &EntryBatch,
+        how: WriteOptions,
+        delivery: &Mutex<Delivery>,
+        part: Part,
+    ) {
+        let mut wait = Wait::new();
+        let mut parts = VecDeque::from([part]);
+        while let Some(mut part) = parts.pop_front() {
+            refuse_too_long(&mut lock(delivery), batch, &mut part);
+            if part.picks.len() == 0 {
+                continue;
+            }
+            if lock(delivery).fatal.is_some() {
+                return;
+            }
+            let node = Arc::clone(&part.node);
             let asked = Instant::now();
-            let pipe = stores(batch, range.clone(), how);
-            match self.send(slot, &pipe, losses > 0).await {
+            let pipe = stores(batch, &part, how);
+            match node.send(&pipe, part.losses > 0).await {
                 Ok(replies) => {
-                    let later = self.settle(&mut delivery, batch, range.clone(), replies, how);
-                    if let Some(error) = later {
-                        let failure = self.silent(asked, || self.not_ready(&error));
-                        if failure.is_some() {
-                            let refused = WriteOutcome::Failed(words(&error));
-                            delivery.settle_open(range.clone(), &refused);
-                        }
-                        delivery.fatal = delivery.fatal.take().or(failure);
+                    let rest = settle(delivery, batch, &part, replies, how, &self.servers);
+                    if rest.settled > 0 {
+                        wait.progress();
                     }
-                    if delivery.fatal.is_some() {
-                        break;
+                    if rest.why_later.is_none() {
+                        node.answered();
                     }
-                    let again = delivery.open_ranges(range, losses);
-                    if !again.is_empty() {
-                        sleep(SLOWEST_RETRY / 4).await;
-                        parts.extend(again);
-                    }
+                    let again = self.follow(batch, delivery, &part, rest, asked, &mut wait);
+                    parts.extend(again.await);
                 }
                 Err(Lost::Server(failure)) => {
-                    delivery.fatal = Some(failure);
-                    break;
+                    parts.extend(self.give_up(batch, delivery, part, failure).await);
+                }
+                Err(Lost::Unsent) => {
+                    wait.pause().await;
+                    self.servers.refresh().await;
+                    push_front(&mut parts, self.route(batch, part.picks, part.losses));
                 }
                 // The server is up (it takes connections) and breaks this one: after two losses the
                 // entry that does it is looked for.
-                Err(Lost::Answer(why)) if losses > 0 && range.len() == 1 => {
+                Err(Lost::Answer(why)) if part.losses > 0 && part.picks.len() == 1 => {
                     let why = format!("{why}; the server breaks the connection over this entry");
-                    delivery.settle(range.start, WriteOutcome::Unknown(why));
+                    lock(delivery).settle(part.picks.at(0), WriteOutcome::Unknown(why));
                 }
-                Err(Lost::Answer(_)) if losses > 0 => {
-                    let middle = range.start + range.len() / 2;
-                    parts.push_front((middle..range.end, losses));
-                    parts.push_front((range.start..middle, losses));
+                Err(Lost::Answer(_)) if part.losses > 0 => {
+                    self.servers.refresh().await;
+                    let (first, second) = {
+                        let middle = part.picks.len() / 2;
+                        part.picks.split(middle)
+                    };
+                    push_front(&mut parts, self.route(batch, second, part.losses));
+                    push_front(&mut parts, self.route(batch, first, part.losses));
                 }
-                Err(Lost::Answer(_)) => parts.push_front((range, losses + 1)),
+                Err(Lost::Answer(_)) => {
+                    self.servers.refresh().await;
+                    push_front(&mut parts, self.route(batch, part.picks, part.losses + 1));
+                }
             }
         }
-        delivery.finish()
     }
 
-    /// Takes a pipeline's replies. Entries that the server asks to send later stay open; returns
-    /// what it says then.
-    fn settle(
+    /// What is to be sent again of a part that was answered, after the wait that the answers ask for.
+    async fn follow(
         &self,
-        delivery: &mut Delivery,
         batch: &EntryBatch,
-        range: Range<usize>,
-        replies: Vec<RedisResult<Reply>>,
-        how: WriteOptions,
-    ) -> Option<RedisError> {
-        let mut replies = replies.into_iter();
-        let mut later = None;
-        for i in range {
-            let Some(entry) = batch.get(i) else { break };
-            match judge(&mut replies, entry, how) {
-                Judged::Done(outcome) => delivery.settle(i, outcome),
-                Judged::Refused(error) if is_transient(&error) => later = Some(error),
-                Judged::Refused(error) => {
-                    if let Some(failure) = self.refusal(&error) {
+        delivery: &Mutex<Delivery>,
+        part: &Part,
+        rest: Rest,
+        asked: Instant,
+        wait: &mut Wait,
+    ) -> VecDeque<Part> {
+        let node = &part.node;
+        let mut again = VecDeque::new();
+        if let Some(error) = rest.why_later {
+            let gone = node.silent(asked, || node.not_ready(&error));
+            let over = wait.is_over(node.patience()) || self.servers.is_down(&error);
+            if gone.is_some() || over && self.servers.can_change() {
+                let outcome = WriteOutcome::Failed(words(&error));
+                lock(delivery).settle_open(&Picks::Some(rest.later), &outcome);
+                if !self.servers.can_change() || self.servers.are_gone() {
+                    let mut delivery = lock(delivery);
+                    delivery.fatal = delivery.fatal.take().or(gone);
+                }
+            } else {
+                wait.pause().await;
+                self.servers.refresh().await;
+                again = self.route(batch, Picks::Some(rest.later), part.losses);
+            }
+        }
+        if lock(delivery).fatal.is_some() {
+            return VecDeque::new();
+        }
+        if let Some(error) = rest.why_redirected {
+            wait.hop().await;
+            if wait.is_over(node.patience()) {
+                let outcome = WriteOutcome::Failed(words(&error));
+                let places = rest
+                    .moved
+                    .into_iter()
+                    .chain(rest.asked.iter().map(|(i, _)| *i));
+                lock(delivery).settle_open(&Picks::Some(places.collect()), &outcome);
+                return again;
+            }
+            self.servers.refresh().await;
+            again.extend(self.route(batch, Picks::Some(rest.moved), 0));
+            again.extend(at_named(rest.asked));
+        }
+        again
+    }
+
+    /// A server is gone or refuses us: what others have by now goes to them, the rest stays as it is.
+    async fn give_up(
+        &self,
+        batch: &EntryBatch,
+        delivery: &Mutex<Delivery>,
+        part: Part,
+        failure: Failure,
+    ) -> VecDeque<Part> {
+        let mut elsewhere = VecDeque::new();
+        if self.servers.can_change() {
+            self.servers.refresh().await;
+            for again in self.route(batch, part.picks, part.losses) {
+                if !Arc::ptr_eq(&again.node, &part.node) {
+                    elsewhere.push_back(again);
+                    continue;
+                }
+                let why = failure.to_string();
+                let outcome = match again.losses {
+                    0 => WriteOutcome::Failed(why),
+                    _ => WriteOutcome::Unknown(why),
+                };
+                if failure.kind == FailureKind::CacheUnreachable && !self.servers.are_gone() {
+                    lock(delivery).settle_open(&again.picks, &outcome);
+                } else {
+                    lock(delivery).fatal = Some(failure.clone());
+                }
+            }
+        } else {
+            lock(delivery).fatal = Some(failure);
+        }
+        elsewhere
+    }
+}
+
+/// What the answers leave open.
+#[derive(Default)]
+struct Rest {
+    settled: usize,
+    later: Vec<usize>,
+    why_later: Option<RedisError>,
+    /// Other nodes have these keys.
+    moved: Vec<usize>,
+    /// Other nodes are to be asked about these, for now.
+    asked: Vec<(usize, Arc<Node>)>,
+    why_redirected: Option<RedisError>,
+}
+
+/// Takes a pipeline's replies.
+fn settle(
+    delivery: &Mutex<Delivery>,
+    batch: &EntryBatch,
+    part: &Part,
+    replies: Replies,
+    how: WriteOptions,
+    servers: &Servers,
+) -> Rest {
+    let node = &part.node;
+    let mut delivery = lock(delivery);
+    let mut replies = replies.into_iter();
+    let mut rest = Rest::default();
+    for i in part.picks.iter() {
+        let Some(entry) = batch.get(i) else { break };
+        if part.asking {
+            replies.next();
+        }
+        match judge(&mut replies, entry, how) {
+            Judged::Done(outcome) => {
+                delivery.settle(i, outcome);
+                rest.settled += 1;
+            }
+            Judged::Refused(error) => match course(servers, node, &error) {
+                Course::Later => {
+                    rest.later.push(i);
+                    rest.why_later = Some(error);
+                }
+                Course::Elsewhere(None) => {
+                    rest.moved.push(i);
+                    rest.why_redirected = Some(error);
+                }
+                Course::Elsewhere(Some(there)) => {
+                    rest.asked.push((i, there));
+                    rest.why_redirected = Some(error);
+                }
+                Course::End => {
+                    if let Some(failure) = node.refusal(&error) {
                         delivery.fatal.get_or_insert(failure);
                     }
                     delivery.settle(i, WriteOutcome::Failed(words(&error)));
+                    rest.settled += 1;
                 }
-            }
+            },
         }
-        if later.is_none() {
-            self.health().silent_since = None;
-        }
-        later
     }
+    rest
+}
+
+/// What to do about an error.
+enum Course {
+    /// Nothing: it stands.
+    End,
+    /// Ask again.
+    Later,
+    /// Ask the node that has the key now, or this one for once.
+    Elsewhere(Option<Arc<Node>>),
+}
+
+fn course(servers: &Servers, node: &Arc<Node>, error: &RedisError) -> Course {
+    match (error.code(), servers) {
+        (Some("MOVED"), Servers::Cluster(_)) => {
+            servers.moved(node, error);
+            Course::Elsewhere(None)
+        }
+        (Some("ASK"), Servers::Cluster(_)) => match servers.named(node, error) {
+            Some(there) => Course::Elsewhere(Some(there)),
+            None => Course::Later,
+        },
+        // Another has taken its place, or is about to.
+        (Some("READONLY"), _) if servers.can_change() => Course::Later,
+        _ if is_transient(error) => Course::Later,
+        _ => Course::End,
+    }
+}
+
+/// Keys on their way, each to the node that was named for it.
+fn at_named(asked: Vec<(usize, Arc<Node>)>) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for (i, node) in asked {
+        let part = parts.iter_mut().find(|part| Arc::ptr_eq(&part.node, &node));
+        match part {
+            Some(Part {
+                picks: Picks::Some(places),
+                ..
+            }) => places.push(i),
+            _ => parts.push(Part {
+                node,
+                picks: Picks::Some(vec![i]),
+                losses: 0,
+                asking: true,
+            }),
+        }
+    }
+    parts
+}
+
+fn push_front(parts: &mut VecDeque<Part>, new: VecDeque<Part>) {
+    for part in new.into_iter().rev() {
+        parts.push_front(part);
+    }
+}
+
+/// How many entries are enough for one pipeline, where these are too many.
+fn too_many(batch: &EntryBatch, picks: &Picks) -> Option<usize> {
+    let mut bytes = 0;
+    let n = picks.iter().position(|i| {
+        bytes += batch.get(i).map_or(0, cost);
+        bytes > PIPELINE_BYTES
+    })?;
+    // One that is larger goes alone.
+    let n = n.max(1);
+    (n < picks.len()).then_some(n)
+}
+
+/// About what an entry takes on its way.
+fn cost(entry: Entry<'_>) -> usize {
+    let fields = match entry.value {
+        Value::Text(_) => 0,
+        Value::Hash(fields) => fields.iter().count() * 2 * FIELD_BYTES + SET_MISSING_HASH.len(),
+    };
+    entry.bytes() as usize + COMMAND_BYTES + fields
+}
+
+/// Takes out entries that the server would break the connection over.
+fn refuse_too_long(delivery: &mut Delivery, batch: &EntryBatch, part: &mut Part) {
+    let longest = part.node.longest_value();
+    if batch.bytes() <= longest {
+        return;
+    }
+    let mut is_any = false;
+    for i in part.picks.iter() {
+        let bytes = batch.get(i).map_or(0, longest_part);
+        if bytes > longest {
+            is_any = true;
+            delivery.settle(i, WriteOutcome::Failed(format!(
+                "{bytes} bytes is more than the server takes in one value (proto-max-bulk-len is {longest})"
+            )));
+        }
+    }
+    if is_any {
+        part.picks = Picks::Some(part.picks.iter().filter(|i| delivery.is_open(*i)).collect());
+    }
+}
+
+fn lock(delivery: &Mutex<Delivery>) -> MutexGuard<'_, Delivery> {
+    delivery.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Cache for RedisCache {
@@ -471,18 +415,7 @@ impl Cache for RedisCache {
     }
 
     fn epoch(&self) -> BoxFuture<'_, Result<u64, Failure>> {
-        async {
-            let info = self.info("server").await;
-            let info = info.map_err(|why| {
-                Failure::new(FailureKind::CacheUnreachable, "the cache does not say", why)
-            })?;
-            let run_id = info.iter().find(|(name, _)| name == "run_id");
-            let digits = run_id.and_then(|(_, id)| id.get(..16));
-            Ok(digits
-                .and_then(|id| u64::from_str_radix(id, 16).ok())
-                .unwrap_or(0))
-        }
-        .boxed()
+        self.servers.epoch().boxed()
     }
 
     fn inspect<'a>(
@@ -510,14 +443,6 @@ impl Cache for RedisCache {
     }
 }
 
-/// Why a pipeline has no replies.
-enum Lost {
-    /// The connection broke or the answer did not come in time.
-    Answer(String),
-    /// The server is gone or refuses us.
-    Server(Failure),
-}
-
 enum Judged {
     Done(WriteOutcome),
     Refused(RedisError),
@@ -541,22 +466,14 @@ impl Delivery {
         self.outcomes[i] = Some(outcome);
     }
 
-    fn settle_open(&mut self, range: Range<usize>, outcome: &WriteOutcome) {
-        for open in self.outcomes[range].iter_mut().filter(|o| o.is_none()) {
-            *open = Some(outcome.clone());
-        }
+    fn is_open(&self, i: usize) -> bool {
+        self.outcomes[i].is_none()
     }
 
-    /// What is not settled yet of `range`, as runs of neighbours.
-    fn open_ranges(&self, range: Range<usize>, losses: u32) -> VecDeque<(Range<usize>, u32)> {
-        let mut open: VecDeque<(Range<usize>, u32)> = VecDeque::new();
-        for i in range.filter(|i| self.outcomes[*i].is_none()) {
-            match open.back_mut() {
-                Some((last, _)) if last.end == i => last.end = i + 1,
-                _ => open.push_back((i..i + 1, losses)),
-            }
+    fn settle_open(&mut self, picks: &Picks, outcome: &WriteOutcome) {
+        for i in picks.iter() {
+            self.outcomes[i].get_or_insert_with(|| outcome.clone());
         }
-        open
     }
 
     fn finish(self) -> Written {
@@ -573,13 +490,23 @@ impl Delivery {
     }
 }
 
-/// The commands that store some entries.
-fn stores(batch: &EntryBatch, range: Range<usize>, how: WriteOptions) -> Pipeline {
-    let mut pipe = Pipeline::with_capacity(range.len());
+/// The commands that store a part's entries.
+fn stores(batch: &EntryBatch, part: &Part, how: WriteOptions) -> Pipeline {
+    let mut pipe = Pipeline::with_capacity(part.picks.len());
     pipe.ignore_errors();
-    for entry in range.filter_map(|i| batch.get(i)) {
+    for entry in part.picks.iter().filter_map(|i| batch.get(i)) {
+        if part.asking {
+            pipe.cmd("ASKING");
+        }
         add(&mut pipe, entry, how);
     }
+    pipe
+}
+
+/// A pipeline whose commands fail one by one.
+fn pipe() -> Pipeline {
+    let mut pipe = redis::pipe();
+    pipe.ignore_errors();
     pipe
 }
 

@@ -22,6 +22,7 @@ use super::{Dialect, free_port};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Redis,
+    Sentinel,
     Postgres,
     MariaDb,
     /// Only a file.
@@ -186,7 +187,7 @@ impl Address {
             Kind::Postgres => Dialect::Postgres,
             Kind::MariaDb => Dialect::MySql,
             Kind::Sqlite => Dialect::Sqlite,
-            Kind::Redis => unreachable!("Redis has no SQL"),
+            Kind::Redis | Kind::Sentinel => unreachable!("Redis has no SQL"),
         }
     }
 
@@ -285,7 +286,7 @@ impl Address {
         if !self.socket().exists() {
             return false;
         }
-        if self.kind != Kind::Redis {
+        if !self.kind.is_redis() {
             return self.sql(self.home(), "SELECT 1").is_ok();
         }
         // Any answer will do, an error for want of a password too.
@@ -308,9 +309,13 @@ impl Address {
 }
 
 impl Kind {
+    fn is_redis(self) -> bool {
+        matches!(self, Kind::Redis | Kind::Sentinel)
+    }
+
     fn server(self) -> &'static str {
         match self {
-            Kind::Redis => "redis-server",
+            Kind::Redis | Kind::Sentinel => "redis-server",
             Kind::Postgres => "postgres",
             Kind::MariaDb => "mariadbd",
             Kind::Sqlite => unreachable!("a file needs no server"),
@@ -325,6 +330,10 @@ impl Kind {
             Kind::Redis => {
                 "--bind 127.0.0.1 --port @PORT@ --dir @DIR@ --unixsocket @DIR@/socket
                  --appendonly no --save \"\""
+            }
+            Kind::Sentinel => {
+                "@DIR@/sentinel.conf --sentinel --bind 127.0.0.1 --port @PORT@ --dir @DIR@
+                 --unixsocket @DIR@/socket"
             }
             Kind::Postgres => {
                 "-D @DIR@/data -k @DIR@ -p @PORT@ -c listen_addresses=127.0.0.1
@@ -351,7 +360,7 @@ impl Kind {
         let user = match self {
             Kind::Postgres => "postgres",
             Kind::MariaDb => "mysql",
-            Kind::Redis | Kind::Sqlite => return None,
+            Kind::Redis | Kind::Sentinel | Kind::Sqlite => return None,
         };
         let root = fs::metadata("/proc/self").unwrap().uid() == 0;
         root.then_some(user)
@@ -400,7 +409,11 @@ impl Kind {
             fs::set_permissions(dir.join(file), PermissionsExt::from_mode(0o600)).unwrap();
             self.hand_over(&dir.join(file));
         }
-        if self != Kind::Redis {
+        if self == Kind::Sentinel {
+            // It writes down there what it knows.
+            File::create(dir.join("sentinel.conf")).unwrap();
+        }
+        if !self.is_redis() {
             let mut copy = bounded(["cp", "-a"]);
             copy.arg(run.template(self)).arg(dir.join("data"));
             succeed(copy, "");

@@ -5,13 +5,19 @@
 //! replica, before it looks at the arguments. Everything goes in one pipeline over the connection
 //! that is open already, once.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, Pipeline, RedisError, RedisResult, Value as Reply};
+use futures_util::future::join_all;
+use redis::{Cmd, RedisError, RedisResult, Value as Reply};
 
-use super::{RedisCache, is_transient, words};
+use super::cluster::{Cluster, SLOTS};
+use super::node::Node;
+use super::sentinel::Sentinels;
+use super::servers::Servers;
+use super::{RedisCache, is_transient, pipe, words};
 use crate::application::ports::{Known, Probe};
-use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::failure::FailureKind;
 use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
 use crate::domain::standing::Kind;
@@ -104,9 +110,9 @@ impl Right {
             "EXECABORT" if detail.contains("NOPERM") => Self::Denied(words(error)),
             "NOPERM" => Self::Denied(words(error)),
             "ERR" if detail.starts_with("unknown command") => Self::Denied(words(error)),
-            "READONLY" | "OOM" | "MISCONF" | "MOVED" | "ASK" => Self::State(error.clone()),
+            "READONLY" | "OOM" | "MISCONF" => Self::State(error.clone()),
             _ if is_transient(error) => Self::State(error.clone()),
-            // It objects to the arguments, which comes after the right to ask.
+            // It objects to the arguments, or names another node, which comes after the right to ask.
             _ => Self::Given,
         }
     }
@@ -238,34 +244,149 @@ impl RedisCache {
     pub(super) async fn check(&self, probes: &[Probe]) -> Vec<Finding> {
         let nobody = format!("shopwarm-doctor:{:032x}", fastrand::u128(..)).into_bytes();
         let questions = questions(probes, &nobody);
-        let mut pipe = redis::pipe();
-        pipe.ignore_errors();
+        let mut pipe = pipe();
         for question in &questions {
             pipe.add_command(question.cmd.clone());
         }
-        let asked = Instant::now();
-        let replies = match self.once(&pipe).await {
-            Ok(replies) => replies,
-            Err(failure) => return vec![Finding::of("cache", &failure)],
-        };
-        self.findings(&questions, replies, asked.elapsed())
+        let nodes = self.servers.primaries();
+        let each = nodes.iter().map(|node| async {
+            let asked = Instant::now();
+            match node.once(&pipe).await {
+                Ok(replies) => node.findings(&questions, replies, asked.elapsed()),
+                Err(failure) => vec![Finding::of("cache", &failure)],
+            }
+        });
+        let mut each = join_all(each).await;
+        let mut findings = self.servers.check().await;
+        if each.len() == 1 {
+            findings.append(&mut each[0]);
+            return findings;
+        }
+        findings.extend(of_several(&nodes, each));
+        findings
     }
+}
 
-    /// Sends a pipeline over the connection that is open already, without a second try.
-    async fn once(&self, pipe: &Pipeline) -> Result<Vec<RedisResult<Reply>>, Failure> {
-        let mut link = self.slots[0].link.lock().await;
-        // Not put back: the questions may leave it in a state of its own.
-        let connection = match link.connection.take() {
-            Some(connection) => Ok(connection),
-            None => self.open().await,
-        };
-        let answered = match connection {
-            Ok(mut connection) => pipe.query_async(&mut connection).await,
-            Err(error) => Err(error),
-        };
-        answered.map_err(|error| self.connect_failure(&error))
+/// What was found at several nodes: what all have in common once, else with the node's place.
+fn of_several(nodes: &[Arc<Node>], each: Vec<Vec<Finding>>) -> Vec<Finding> {
+    let everywhere = |finding: &Finding| {
+        let has = |of: &Vec<Finding>| of.contains(finding);
+        each.iter().all(has)
+    };
+    let mut findings: Vec<Finding> = Vec::new();
+    for (node, of) in nodes.iter().zip(&each) {
+        for finding in of {
+            if everywhere(finding) {
+                if !findings.contains(finding) {
+                    findings.push(finding.clone());
+                }
+                continue;
+            }
+            let place = node.place();
+            let is_named = finding.text.contains(&place);
+            let text = match is_named {
+                true => finding.text.clone(),
+                false => format!("{place}: {}", finding.text),
+            };
+            findings.push(Finding {
+                text,
+                ..finding.clone()
+            });
+        }
     }
+    // Of each check together, as they come for one server.
+    let mut order: Vec<String> = Vec::new();
+    for finding in &findings {
+        if !order.contains(&finding.check) {
+            order.push(finding.check.clone());
+        }
+    }
+    findings.sort_by_key(|finding| order.iter().position(|check| *check == finding.check));
+    findings
+}
 
+impl Servers {
+    /// What is to be known of them together.
+    async fn check(&self) -> Vec<Finding> {
+        match self {
+            Self::One(_) => Vec::new(),
+            Self::Sentinels(sentinels) => sentinels.check().await,
+            Self::Cluster(cluster) => cluster.check().await,
+        }
+    }
+}
+
+impl Sentinels {
+    async fn check(&self) -> Vec<Finding> {
+        let all = self.health().await;
+        let silent: Vec<String> = all
+            .iter()
+            .filter_map(|(place, why)| Some(format!("{place}: {}", why.as_ref()?)))
+            .collect();
+        let (name, place) = (shown(self.name()), self.primary().place());
+        if silent.is_empty() {
+            let text = format!(
+                "{} name {place} as the primary of {name}",
+                count(all.len(), "sentinel")
+            );
+            return vec![Finding::ok("cache sentinels", text)];
+        }
+        let text = format!(
+            "{place} is the primary of {name}; no answer of {}",
+            silent.join(", ")
+        );
+        let finding = Finding::warning("cache sentinels", text);
+        vec![finding.hint("a failover is noticed as long as one of them answers")]
+    }
+}
+
+impl Cluster {
+    async fn check(&self) -> Vec<Finding> {
+        const CHECK: &str = "cache cluster";
+        let (slots, replicas) = self.census();
+        let nodes = format!(
+            "{} and {}",
+            count(self.primaries().len(), "primary"),
+            count(replicas, "replica")
+        );
+        // CLUSTER INFO may be denied; then the map speaks alone.
+        let state = self.state().await.unwrap_or_default();
+        let is_down = state
+            .get("cluster_state")
+            .is_some_and(|state| state != "ok");
+        let text = format!("{nodes}, {slots} of {SLOTS} slots have a node");
+        if is_down {
+            return vec![
+                Finding::failed(
+                    CHECK,
+                    FailureKind::CacheRefused,
+                    format!("it is down: {text}"),
+                )
+                .hint("see CLUSTER NODES, and the logs of its nodes"),
+            ];
+        }
+        if slots < SLOTS {
+            return vec![
+                Finding::warning(
+                    CHECK,
+                    format!("{text}; keys of the others cannot be written"),
+                )
+                .hint("see redis-cli --cluster check"),
+            ];
+        }
+        vec![Finding::ok(CHECK, format!("{nodes}"))]
+    }
+}
+
+fn count(n: usize, what: &str) -> String {
+    match (n, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (n, Some(stem)) => format!("{n} {stem}ies"),
+        (n, None) => format!("{n} {what}s"),
+    }
+}
+
+impl Node {
     fn findings(
         &self,
         questions: &[Question<'_>],
@@ -288,9 +409,6 @@ impl RedisCache {
             _ => None,
         });
         let mut findings = vec![self.reached(&info, took)];
-        if info.get("redis_mode") == Some("sentinel") {
-            return findings;
-        }
         let is_read_only = writes.is_some_and(|error| error.code() == Some("READONLY"));
         findings.push(role(&info, is_read_only));
         let is_said = is_read_only && info.get("role").is_some();
@@ -310,14 +428,6 @@ impl RedisCache {
         let mode = ["redis_mode", "server_mode"]
             .into_iter()
             .find_map(|name| info.get(name));
-        if let Some(mode @ ("cluster" | "sentinel")) = mode {
-            return Finding::failed(
-                "cache",
-                FailureKind::CacheRefused,
-                format!("{place} answers: {}, {mode}", version(info)),
-            )
-            .hint("this version writes to a single server; give the URL of one");
-        }
         let what = match mode {
             Some(mode) => format!("{}, {mode}", version(info)),
             None => format!("version {}", info.unknown()),

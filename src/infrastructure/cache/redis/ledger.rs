@@ -7,8 +7,10 @@ use futures_util::future::BoxFuture;
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 
 use super::RedisCache;
+use super::questions::Questions;
+use super::servers::Servers;
 use crate::application::ports::{Claimed, Ledger};
-use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::failure::Failure;
 
 /// All of it in one step: between two commands a claim could end, or become another's. `DEL` and
 /// `PEXPIRE` find nothing here; who may not use them could neither renew a claim nor give it back.
@@ -33,7 +35,7 @@ const RELEASE: &str = "for _, key in ipairs(KEYS) do \
      end";
 
 impl RedisCache {
-    /// Runs a script about claims.
+    /// Runs a script about claims on keys of one server.
     async fn script(
         &self,
         script: &str,
@@ -41,14 +43,17 @@ impl RedisCache {
         value: &[u8],
         ttl: Duration,
     ) -> Result<Reply, Failure> {
-        let mut pipe = pipe();
-        pipe.cmd("EVAL").arg(script).arg(keys.len()).arg(keys);
-        pipe.arg(value).arg(millis(ttl));
-        self.one(&pipe).await
+        let home = keys.first().copied().unwrap_or_default();
+        self.one(home, |pipe| {
+            pipe.cmd("EVAL").arg(script).arg(keys.len()).arg(keys);
+            pipe.arg(value).arg(millis(ttl));
+        })
+        .await
     }
 
-    async fn one(&self, pipe: &Pipeline) -> Result<Reply, Failure> {
-        let reply = self.ask(pipe).await?.pop();
+    /// What a command about a key answers.
+    async fn one(&self, key: &[u8], add: impl Fn(&mut Pipeline) + Sync) -> Result<Reply, Failure> {
+        let reply = self.ask_about(key, 1, add).await?.pop();
         self.answer(reply)
     }
 
@@ -56,26 +61,97 @@ impl RedisCache {
         match reply {
             Some(Ok(reply)) => Ok(reply),
             Some(Err(error)) => Err(self.why_not(&error)),
-            None => {
-                let what = format!("the cache at {} does not answer", self.place());
-                Err(Failure::new(
-                    FailureKind::CacheUnreachable,
-                    what,
-                    "a reply is missing",
-                ))
-            }
+            None => Err(self.any_node().no_answer("a reply is missing")),
         }
     }
 
     fn why_not(&self, error: &RedisError) -> Failure {
-        self.refusal(error).unwrap_or_else(|| self.denied(error))
+        let node = self.any_node();
+        node.refusal(error).unwrap_or_else(|| node.denied(error))
     }
-}
 
-fn pipe() -> Pipeline {
-    let mut pipe = redis::pipe();
-    pipe.ignore_errors();
-    pipe
+    /// The keys that one script can be about: all of them, or each alone where their slots may be
+    /// with several nodes.
+    fn together<'k>(&self, keys: &'k [&'k [u8]]) -> impl Iterator<Item = &'k [&'k [u8]]> {
+        let at_once = match self.servers {
+            Servers::Cluster(_) => 1,
+            _ => keys.len().max(1),
+        };
+        keys.chunks(at_once)
+    }
+
+    async fn claim_some(
+        &self,
+        keys: &[&[u8]],
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<Option<Claimed>, Failure> {
+        // Asked again because an answer was lost, it finds its own value.
+        let (key, value) = match self.script(CLAIM, keys, value, ttl).await? {
+            Reply::Nil => return Ok(None),
+            found => redis::from_redis_value(found).unwrap_or((1, Vec::new())),
+        };
+        Ok(Some(Claimed {
+            key: key - 1,
+            value,
+        }))
+    }
+
+    /// What another has put at one of the keys.
+    async fn claimed_by_another(
+        &self,
+        keys: &[&[u8]],
+        value: &[u8],
+    ) -> Result<Option<Claimed>, Failure> {
+        let add = |pipe: &mut Pipeline, i: usize| {
+            pipe.cmd("GET").arg(keys[i]);
+        };
+        let questions = Questions {
+            keys: keys.to_vec(),
+            commands: 1,
+            add,
+        };
+        for (key, reply) in self.ask(&questions).await?.into_iter().enumerate() {
+            if let Reply::BulkString(found) = self.answer(Some(reply))?
+                && found != value
+            {
+                return Ok(Some(Claimed { key, value: found }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Over several nodes there is no one step: whoever has the first key has the right to the rest,
+    /// as everybody takes them in the same order, and gives back what it has taken when one is
+    /// another's.
+    async fn claim_apart(
+        &self,
+        keys: &[&[u8]],
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<Option<Claimed>, Failure> {
+        // Most often somebody has had it for long; then nothing need be taken.
+        if let Some(claimed) = self.claimed_by_another(keys, value).await? {
+            return Ok(Some(claimed));
+        }
+        let mut order: Vec<usize> = (0..keys.len()).collect();
+        order.sort_unstable_by_key(|i| keys[*i]);
+        let mut taken: Vec<&[u8]> = Vec::with_capacity(keys.len());
+        for key in order {
+            let found = match self.claim_some(&keys[key..=key], value, ttl).await {
+                Ok(None) => {
+                    taken.push(keys[key]);
+                    continue;
+                }
+                Ok(Some(claimed)) => Ok(Some(Claimed { key, ..claimed })),
+                Err(failure) => Err(failure),
+            };
+            // Where it cannot be given back, it ends by itself.
+            let _ = self.release(&taken, value).await;
+            return found;
+        }
+        Ok(None)
+    }
 }
 
 fn millis(ttl: Duration) -> u64 {
@@ -90,13 +166,10 @@ impl Ledger for RedisCache {
         ttl: Duration,
     ) -> BoxFuture<'a, Result<Option<Claimed>, Failure>> {
         async move {
-            // Asked again because an answer was lost, it finds its own value.
-            let reply = self.script(CLAIM, keys, value, ttl).await?;
-            let (i, value) = match reply {
-                Reply::Nil => return Ok(None),
-                found => redis::from_redis_value(found).unwrap_or((1, Vec::new())),
-            };
-            Ok(Some(Claimed { key: i - 1, value }))
+            match self.servers {
+                Servers::Cluster(_) if keys.len() > 1 => self.claim_apart(keys, value, ttl).await,
+                _ => self.claim_some(keys, value, ttl).await,
+            }
         }
         .boxed()
     }
@@ -107,7 +180,15 @@ impl Ledger for RedisCache {
         value: &'a [u8],
         ttl: Duration,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        async move { Ok(self.script(RENEW, keys, value, ttl).await? == Reply::Int(1)) }.boxed()
+        async move {
+            for keys in self.together(keys) {
+                if self.script(RENEW, keys, value, ttl).await? != Reply::Int(1) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        .boxed()
     }
 
     fn release<'a>(
@@ -116,8 +197,12 @@ impl Ledger for RedisCache {
         value: &'a [u8],
     ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let released = self.script(RELEASE, keys, value, Duration::ZERO).await;
-            released.map(drop)
+            let mut released = Ok(());
+            for keys in self.together(keys) {
+                let done = self.script(RELEASE, keys, value, Duration::ZERO).await;
+                released = released.and(done.map(drop));
+            }
+            released
         }
         .boxed()
     }
@@ -128,12 +213,13 @@ impl Ledger for RedisCache {
         fields: &'a [(String, String)],
     ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let mut pipe = pipe();
-            pipe.cmd("HSET").arg(key);
-            for (name, value) in fields {
-                pipe.arg(name).arg(value);
-            }
-            self.one(&pipe).await.map(drop)
+            let set = |pipe: &mut Pipeline| {
+                pipe.cmd("HSET").arg(key);
+                for (name, value) in fields {
+                    pipe.arg(name).arg(value);
+                }
+            };
+            self.one(key, set).await.map(drop)
         }
         .boxed()
     }
@@ -147,11 +233,12 @@ impl Ledger for RedisCache {
     ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
             let last = i64::try_from(keep).unwrap_or(i64::MAX) - 1;
-            let mut pipe = pipe();
-            pipe.cmd("LPUSH").arg(key).arg(item);
-            pipe.cmd("LTRIM").arg(key).arg(0).arg(last);
-            pipe.cmd("PEXPIRE").arg(key).arg(millis(ttl));
-            for reply in self.ask(&pipe).await? {
+            let put = |pipe: &mut Pipeline| {
+                pipe.cmd("LPUSH").arg(key).arg(item);
+                pipe.cmd("LTRIM").arg(key).arg(0).arg(last);
+                pipe.cmd("PEXPIRE").arg(key).arg(millis(ttl));
+            };
+            for reply in self.ask_about(key, 3, put).await? {
                 self.answer(Some(reply))?;
             }
             Ok(())
@@ -166,9 +253,10 @@ impl Ledger for RedisCache {
     ) -> BoxFuture<'a, Result<Vec<Vec<u8>>, Failure>> {
         async move {
             let last = i64::try_from(first).unwrap_or(i64::MAX) - 1;
-            let mut pipe = pipe();
-            pipe.cmd("LRANGE").arg(key).arg(0).arg(last);
-            let reply = self.one(&pipe).await?;
+            let range = |pipe: &mut Pipeline| {
+                pipe.cmd("LRANGE").arg(key).arg(0).arg(last);
+            };
+            let reply = self.one(key, range).await?;
             Ok(redis::from_redis_value(reply).unwrap_or_default())
         }
         .boxed()

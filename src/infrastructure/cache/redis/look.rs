@@ -1,16 +1,20 @@
 //! Reading back: what stands at a key, without moving its value where a digest tells enough.
 
+use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 use sha1::{Digest as _, Sha1};
-use tokio::time::sleep;
 
-use super::{Lost, RedisCache, SLOWEST_RETRY, is_transient, words};
+use super::node::Node;
+use super::questions::Questions;
+use super::servers::Servers;
+use super::{RedisCache, pipe, words};
 use crate::application::ports::{Cached, CachedValue};
 use crate::domain::encode::MAX_VALUE_BYTES;
 use crate::domain::entry::{Entry, EntryBatch, Fields, Value};
@@ -27,9 +31,6 @@ const FETCHED_BYTES: u64 = 1024 * 1024;
 
 /// Keys asked for in one step of a scan.
 const SCAN_COUNT: usize = 1000;
-
-/// A pipeline without an answer is sent again this often.
-const ATTEMPTS: usize = 4;
 
 /// Bytes of values that one script digests, about; a single value may be longer.
 const SCRIPT_BYTES: usize = 512 * 1024;
@@ -76,42 +77,6 @@ struct Facts {
 type Looked = Result<Option<Facts>, String>;
 
 impl RedisCache {
-    /// Sends a pipeline until it is answered, within bounds. Errors of single commands are for the
-    /// caller to read.
-    pub(super) async fn ask(&self, pipe: &Pipeline) -> Result<Vec<RedisResult<Reply>>, Failure> {
-        let slot = self.next_slot();
-        let mut attempts = 0;
-        loop {
-            let asked = Instant::now();
-            match self.send(slot, pipe, false).await {
-                Ok(replies) => {
-                    let errors = || replies.iter().filter_map(|reply| reply.as_ref().err());
-                    if let Some(error) = errors().find(|error| is_transient(error)) {
-                        if let Some(failure) = self.silent(asked, || self.not_ready(error)) {
-                            return Err(failure);
-                        }
-                        sleep(SLOWEST_RETRY / 4).await;
-                        continue;
-                    }
-                    let refused = errors().find(|e| matches!(e.code(), Some("NOAUTH" | "DENIED")));
-                    if let Some(failure) = refused.and_then(|error| self.refusal(error)) {
-                        return Err(failure);
-                    }
-                    self.health().silent_since = None;
-                    return Ok(replies);
-                }
-                Err(Lost::Server(failure)) => return Err(failure),
-                Err(Lost::Answer(why)) => {
-                    attempts += 1;
-                    if attempts == ATTEMPTS {
-                        let what = format!("the cache at {} does not answer", self.place());
-                        return Err(Failure::new(FailureKind::CacheUnreachable, what, why));
-                    }
-                }
-            }
-        }
-    }
-
     pub(super) async fn inspect_batch(
         &self,
         batch: &EntryBatch,
@@ -160,22 +125,32 @@ impl RedisCache {
         command: &str,
         batch: &EntryBatch,
     ) -> Result<Result<Vec<Looked>, RedisError>, Failure> {
-        let mut pipe = redis::pipe();
-        pipe.ignore_errors();
-        for chunk in chunks(batch) {
+        // A cluster refuses a script about keys of several slots.
+        let most = match self.servers {
+            Servers::Cluster(_) => 1,
+            _ => SCRIPT_KEYS,
+        };
+        let chunks = chunks(batch, most);
+        let add = |pipe: &mut Pipeline, n: usize| {
+            let chunk = &chunks[n];
             pipe.cmd(command).arg(LOOK).arg(chunk.len());
             for entry in chunk.clone().filter_map(|i| batch.get(i)) {
                 pipe.arg(entry.key);
             }
-            for entry in chunk.filter_map(|i| batch.get(i)) {
+            for entry in chunk.clone().filter_map(|i| batch.get(i)) {
                 match entry.value {
                     Value::Text(text) => pipe.arg(text.len()),
                     Value::Hash(_) => pipe.arg(-1),
                 };
             }
-        }
+        };
+        let questions = Questions {
+            keys: chunks.iter().map(|chunk| key(batch, chunk.start)).collect(),
+            commands: 1,
+            add,
+        };
         let mut facts = Vec::with_capacity(batch.len());
-        for reply in self.ask(&pipe).await? {
+        for reply in self.ask(&questions).await? {
             match reply {
                 Ok(Reply::Array(found)) => facts.extend(found.into_iter().map(script_fact)),
                 Ok(_) => return Ok(Err(malformed())),
@@ -191,16 +166,20 @@ impl RedisCache {
 
     /// The same with plain commands, where scripts are not allowed: no digest.
     async fn plain_facts(&self, batch: &EntryBatch) -> Result<Vec<Looked>, Failure> {
-        let mut pipe = redis::pipe();
-        pipe.ignore_errors();
-        for entry in batch.iter() {
+        let add = |pipe: &mut Pipeline, i: usize| {
+            let Some(entry) = batch.get(i) else { return };
             pipe.cmd("PTTL").arg(entry.key);
             match entry.value {
                 Value::Text(_) => pipe.cmd("STRLEN").arg(entry.key),
                 Value::Hash(_) => pipe.cmd("HLEN").arg(entry.key),
             };
-        }
-        let mut replies = self.ask(&pipe).await?.into_iter();
+        };
+        let questions = Questions {
+            keys: batch.iter().map(|entry| entry.key).collect(),
+            commands: 2,
+            add,
+        };
+        let mut replies = self.ask(&questions).await?.into_iter();
         let mut facts = Vec::with_capacity(batch.len());
         let mut other = Vec::new();
         for (i, entry) in batch.iter().enumerate() {
@@ -233,12 +212,15 @@ impl RedisCache {
         if keys.is_empty() {
             return Ok(());
         }
-        let mut pipe = redis::pipe();
-        pipe.ignore_errors();
-        for entry in keys.iter().filter_map(|i| batch.get(*i)) {
-            pipe.cmd("TYPE").arg(entry.key);
-        }
-        for (i, reply) in keys.iter().zip(self.ask(&pipe).await?) {
+        let add = |pipe: &mut Pipeline, n: usize| {
+            pipe.cmd("TYPE").arg(key(batch, keys[n]));
+        };
+        let questions = Questions {
+            keys: keys.iter().map(|i| key(batch, *i)).collect(),
+            commands: 1,
+            add,
+        };
+        for (i, reply) in keys.iter().zip(self.ask(&questions).await?) {
             if let (Ok(Some(facts)), Some(name)) = (&mut facts[*i], text(reply)) {
                 facts.kind = Kind::named(&name);
             }
@@ -264,15 +246,21 @@ impl RedisCache {
             let count = rest.iter().take_while(fits).count().max(1);
             let (group, later) = rest.split_at(count);
             rest = later;
-            let mut pipe = redis::pipe();
-            pipe.ignore_errors();
-            for entry in group.iter().filter_map(|i| batch.get(*i)) {
+            let add = |pipe: &mut Pipeline, n: usize| {
+                let Some(entry) = batch.get(group[n]) else {
+                    return;
+                };
                 match entry.value {
                     Value::Text(_) => pipe.cmd("GET").arg(entry.key),
                     Value::Hash(_) => pipe.cmd("HGETALL").arg(entry.key),
                 };
-            }
-            for (i, reply) in group.iter().zip(self.ask(&pipe).await?) {
+            };
+            let questions = Questions {
+                keys: group.iter().map(|i| key(batch, *i)).collect(),
+                commands: 1,
+                add,
+            };
+            for (i, reply) in group.iter().zip(self.ask(&questions).await?) {
                 let entry = batch.get(*i).expect("one of the batch");
                 settle(&mut standings[*i], entry, reply, shape);
             }
@@ -281,13 +269,10 @@ impl RedisCache {
     }
 
     pub(super) async fn read_key(&self, key: &[u8]) -> Result<Option<Cached>, Failure> {
-        let mut pipe = redis::pipe();
-        pipe.ignore_errors()
-            .cmd("PTTL")
-            .arg(key)
-            .cmd("GET")
-            .arg(key);
-        let mut replies = self.ask(&pipe).await?.into_iter();
+        let add = |pipe: &mut Pipeline| {
+            pipe.cmd("PTTL").arg(key).cmd("GET").arg(key);
+        };
+        let mut replies = self.ask_about(key, 2, add).await?.into_iter();
         let ttl = replies.next();
         let value = match replies.next() {
             Some(Ok(Reply::BulkString(text))) => CachedValue::Text(text),
@@ -298,7 +283,7 @@ impl RedisCache {
                     None => return Ok(None),
                 }
             }
-            Some(Err(error)) => return Err(self.denied(&error)),
+            Some(Err(error)) => return Err(self.any_node().denied(&error)),
             None => return Ok(None),
         };
         // The value alone is worth showing where the time left may not be asked.
@@ -307,13 +292,10 @@ impl RedisCache {
     }
 
     async fn read_fields(&self, key: &[u8]) -> Result<Option<CachedValue>, Failure> {
-        let mut pipe = redis::pipe();
-        pipe.ignore_errors()
-            .cmd("HGETALL")
-            .arg(key)
-            .cmd("TYPE")
-            .arg(key);
-        let mut replies = self.ask(&pipe).await?.into_iter();
+        let add = |pipe: &mut Pipeline| {
+            pipe.cmd("HGETALL").arg(key).cmd("TYPE").arg(key);
+        };
+        let mut replies = self.ask_about(key, 2, add).await?.into_iter();
         let fields = replies.next();
         let kind = replies.next().and_then(text).unwrap_or_default();
         match fields {
@@ -321,58 +303,64 @@ impl RedisCache {
             Some(Err(error)) if error.code() == Some("WRONGTYPE") => {
                 Ok(Some(CachedValue::Other(kind)))
             }
-            Some(Err(error)) => Err(self.denied(&error)),
+            Some(Err(error)) => Err(self.any_node().denied(&error)),
             None => Ok(None),
         }
     }
 
-    /// A command that this user or this server does not run.
-    pub(super) fn denied(&self, error: &RedisError) -> Failure {
-        let what = format!("the cache at {} refuses", self.place());
-        Failure::new(FailureKind::CacheDenied, what, words(error))
+    /// Any of the servers, for words about all of them.
+    pub(super) fn any_node(&self) -> Arc<Node> {
+        self.servers.any()
     }
 
-    /// SCAN, never KEYS: the server goes on with its work between two steps.
+    /// SCAN, never KEYS: a server goes on with its work between two steps. One server after another.
     pub(super) fn scan_keys<'a>(
         &'a self,
         prefix: &'a [u8],
     ) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {
         let pattern = glob(prefix);
-        stream::try_unfold(Some(b"0".to_vec()), move |cursor| {
+        let nodes = VecDeque::from(self.servers.primaries());
+        stream::try_unfold((nodes, b"0".to_vec()), move |(mut nodes, cursor)| {
             let pattern = pattern.clone();
             async move {
-                let Some(cursor) = cursor else {
+                let Some(node) = nodes.front() else {
                     return Ok(None);
                 };
-                let (next, keys) = self.scan_step(&cursor, &pattern).await?;
-                let next = (next != b"0").then_some(next);
-                Ok(Some((keys, next)))
+                let (next, keys) = scan_step(node, &cursor, &pattern).await?;
+                if next == b"0" {
+                    nodes.pop_front();
+                }
+                Ok(Some((keys, (nodes, next))))
             }
         })
         .boxed()
     }
+}
 
-    async fn scan_step(
-        &self,
-        cursor: &[u8],
-        pattern: &[u8],
-    ) -> Result<(Vec<u8>, Vec<Vec<u8>>), Failure> {
-        let mut pipe = redis::pipe();
-        pipe.ignore_errors().cmd("SCAN").arg(cursor);
-        pipe.arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN_COUNT);
-        match self.ask(&pipe).await?.pop() {
-            Some(Ok(reply)) => redis::from_redis_value(reply).map_err(|_| {
-                let what = format!("the cache at {} cannot be scanned", self.place());
-                Failure::new(
-                    FailureKind::CacheRefused,
-                    what,
-                    "its answer is of another form",
-                )
-            }),
-            Some(Err(error)) => Err(self.denied(&error)),
-            None => Err(self.denied(&malformed())),
-        }
+async fn scan_step(
+    node: &Node,
+    cursor: &[u8],
+    pattern: &[u8],
+) -> Result<(Vec<u8>, Vec<Vec<u8>>), Failure> {
+    let mut pipe = pipe();
+    pipe.cmd("SCAN").arg(cursor);
+    pipe.arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN_COUNT);
+    match node.ask(&pipe).await?.pop() {
+        Some(Ok(reply)) => redis::from_redis_value(reply).map_err(|_| {
+            let what = format!("the cache at {} cannot be scanned", node.place());
+            Failure::new(
+                FailureKind::CacheRefused,
+                what,
+                "its answer is of another form",
+            )
+        }),
+        Some(Err(error)) => Err(node.denied(&error)),
+        None => Err(node.denied(&malformed())),
     }
+}
+
+fn key(batch: &EntryBatch, i: usize) -> &[u8] {
+    batch.get(i).map_or(&[][..], |entry| entry.key)
 }
 
 /// What is known of a key from the server's facts, and whether its value must be fetched to know
@@ -509,13 +497,13 @@ fn malformed() -> RedisError {
 }
 
 /// Runs of entries that one script looks at.
-fn chunks(batch: &EntryBatch) -> Vec<Range<usize>> {
+fn chunks(batch: &EntryBatch, most: usize) -> Vec<Range<usize>> {
     let mut chunks: Vec<Range<usize>> = Vec::new();
     let mut bytes = 0;
     for (i, entry) in batch.iter().enumerate() {
         bytes += entry.bytes() as usize;
         match chunks.last_mut() {
-            Some(chunk) if chunk.len() < SCRIPT_KEYS && bytes <= SCRIPT_BYTES => chunk.end = i + 1,
+            Some(chunk) if chunk.len() < most && bytes <= SCRIPT_BYTES => chunk.end = i + 1,
             _ => {
                 bytes = entry.bytes() as usize;
                 chunks.push(i..i + 1);

@@ -1,0 +1,324 @@
+//! A primary that sentinels watch over: who it is, and who has taken its place.
+//!
+//! A primary that was replaced goes on answering OK for seconds, and forgets what it was told. So who
+//! the primary is, the sentinels say, never the connection.
+
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use redis::{ConnectionInfo, RedisError, RedisResult, Value as Reply};
+use tokio::sync::Mutex;
+
+use super::address::{SentinelAddress, neighbour};
+use super::node::{Node, Replies};
+use super::servers::{CONNECTIONS, GIVE_UP, Wait, other_kind};
+use super::{pipe, words};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::{printable, shortened};
+
+/// The sentinels are not asked more often.
+const REFRESH_EVERY: Duration = Duration::from_millis(250);
+
+/// A name that no sentinel knows is wrong, unless one is just being told of it.
+const NAME_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long sentinels wait for a primary where they do not say.
+const DOWN_AFTER: Duration = Duration::from_secs(30);
+
+pub(super) struct Sentinels {
+    name: String,
+    sentinels: Vec<Node>,
+    /// How one signs in at the primary.
+    primary: ConnectionInfo,
+    patience: Duration,
+    current: StdMutex<Option<Arc<Node>>>,
+    refreshed: Mutex<Option<Instant>>,
+}
+
+/// What the sentinels say of the primary.
+struct Word {
+    host: String,
+    port: u16,
+    /// The higher, the newer.
+    rank: u64,
+    /// Another is being put in its place.
+    in_failover: bool,
+    down_after: Option<Duration>,
+}
+
+impl Sentinels {
+    /// # Errors
+    /// No sentinel can be reached, none knows the name, or there is no primary in time.
+    pub(super) async fn connect(address: SentinelAddress) -> Result<Self, Failure> {
+        let sentinels = address.sentinels.into_iter();
+        let sentinels = sentinels.map(|info| Node::new(info, 1, GIVE_UP));
+        let mut all = Self {
+            name: address.name,
+            sentinels: sentinels.collect::<Result<_, _>>()?,
+            primary: address.primary,
+            patience: GIVE_UP + DOWN_AFTER,
+            current: StdMutex::default(),
+            refreshed: Mutex::default(),
+        };
+        let mut wait = Wait::new();
+        loop {
+            let failure = match all.ask().await {
+                Ok(word) => {
+                    all.patience = GIVE_UP + word.down_after.unwrap_or(DOWN_AFTER);
+                    match all.install(&word).await {
+                        Ok(()) => return Ok(all),
+                        Err(failure) if wait.is_over(all.patience) => return Err(failure),
+                        Err(failure) => failure,
+                    }
+                }
+                Err(failure) if wait.is_over(NAME_PATIENCE) => return Err(failure),
+                Err(failure) => failure,
+            };
+            if !matches!(
+                failure.kind,
+                FailureKind::CacheUnreachable | FailureKind::CacheRefused
+            ) {
+                return Err(failure);
+            }
+            wait.pause().await;
+        }
+    }
+
+    pub(super) fn primary(&self) -> Arc<Node> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        // Set before anybody is given this.
+        Arc::clone(current.as_ref().expect("a primary was found"))
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Takes the primary that the sentinels name, if it is one.
+    async fn install(&self, word: &Word) -> Result<(), Failure> {
+        let is_current = || {
+            let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+            let info = neighbour(&self.primary, &word.host, word.port);
+            current
+                .as_ref()
+                .is_some_and(|node| *node.info().addr() == *info.addr())
+        };
+        if is_current() {
+            return Ok(());
+        }
+        let info = neighbour(&self.primary, &word.host, word.port);
+        let node = Node::new(info, CONNECTIONS, self.patience)?;
+        let greeting = node.greet().await.map_err(|mut failure| {
+            if failure.kind == FailureKind::CacheUnreachable {
+                failure.hint = Some(format!(
+                    "the sentinels name it as the primary of {}: check that this host can reach it",
+                    shown(&self.name)
+                ));
+            }
+            failure
+        })?;
+        if greeting.is_replica {
+            let what = format!("there is no primary of {} now", shown(&self.name));
+            let why = format!("the sentinels name {}, which is a replica", node.place());
+            return Err(Failure::new(FailureKind::CacheRefused, what, why)
+                .hint("see SENTINEL MASTERS, and the logs of the sentinels"));
+        }
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(node));
+        Ok(())
+    }
+
+    pub(super) async fn refresh(&self) {
+        let mut refreshed = self.refreshed.lock().await;
+        if refreshed.is_none_or(|at| at.elapsed() >= REFRESH_EVERY) {
+            // Where nobody answers, or there is no primary yet, it is tried again.
+            if let Ok(word) = self.ask().await {
+                let _ = self.install(&word).await;
+            }
+            *refreshed = Some(Instant::now());
+        }
+    }
+
+    /// The newest word of those that answer.
+    async fn ask(&self) -> Result<Word, Failure> {
+        let mut question = pipe();
+        let sentinel = |question: &mut redis::Pipeline, about: &str| {
+            question.cmd("SENTINEL").arg(about).arg(&self.name);
+        };
+        sentinel(&mut question, "get-master-addr-by-name");
+        sentinel(&mut question, "master");
+        let answers = self.sentinels.iter().map(|node| node.glance(&question));
+        let mut best: Option<Word> = None;
+        let mut failure: Option<Failure> = None;
+        for (node, answer) in self.sentinels.iter().zip(join_all(answers).await) {
+            match self.understand(node, answer) {
+                Ok(word) if best.as_ref().is_none_or(|best| word.rank > best.rank) => {
+                    best = Some(word);
+                }
+                Ok(_) => {}
+                // One that answers knows more than one that does not.
+                Err(new) if new.kind != FailureKind::CacheUnreachable => failure = Some(new),
+                Err(new) => failure = failure.or(Some(new)),
+            }
+        }
+        if let Some(word) = best {
+            return Ok(word);
+        }
+        let mut failure = failure.unwrap_or_else(|| super::invalid_url("it names no sentinel"));
+        if failure.kind == FailureKind::CacheRefused {
+            let names = self.names().await;
+            failure = failure.hint(format!("names that they know: {names}"));
+        }
+        Err(failure)
+    }
+
+    fn understand(&self, node: &Node, answer: RedisResult<Replies>) -> Result<Word, Failure> {
+        let place = node.place();
+        let mut replies = answer
+            .map_err(|error| no_sentinel(node, &error))?
+            .into_iter();
+        let address = match replies.next() {
+            Some(Ok(Reply::Nil)) => {
+                let what = format!("the sentinels know no primary named {}", shown(&self.name));
+                let why = format!("the sentinel at {place} answers so");
+                return Err(Failure::new(FailureKind::CacheRefused, what, why));
+            }
+            Some(Ok(address)) => redis::from_redis_value::<(String, u16)>(address).ok(),
+            Some(Err(error)) => return Err(no_sentinel(node, &error)),
+            None => None,
+        };
+        let Some((host, port)) = address else {
+            let what = format!("the sentinel at {place} answers in another form");
+            return Err(Failure::new(FailureKind::CacheUnreachable, what, ""));
+        };
+        let more = replies.next().and_then(Result::ok);
+        let more: Vec<(String, String)> = more
+            .and_then(|more| redis::from_redis_value(more).ok())
+            .unwrap_or_default();
+        let says = |name: &str| {
+            let found = more.iter().find(|(field, _)| field == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        let number = |name| says(name).and_then(|value| value.parse::<u64>().ok());
+        // In the last step of a failover it names the new one already, and still describes the old.
+        let is_ahead = says("ip").is_some_and(|ip| ip != host)
+            || number("port").is_some_and(|other| other != u64::from(port));
+        Ok(Word {
+            rank: number("config-epoch").unwrap_or(0) + u64::from(is_ahead),
+            in_failover: says("flags").is_some_and(|flags| flags.contains("failover_in_progress")),
+            down_after: number("down-after-milliseconds").map(Duration::from_millis),
+            host,
+            port,
+        })
+    }
+
+    /// The names that sentinels know.
+    async fn names(&self) -> String {
+        for node in &self.sentinels {
+            if let Some(names) = names(node).await {
+                return names;
+            }
+        }
+        "none".to_owned()
+    }
+
+    /// Of the primary that the sentinels name now. While they are about to name another, it is
+    /// waited for.
+    pub(super) async fn epoch(&self) -> Result<u64, Failure> {
+        let mut wait = Wait::new();
+        loop {
+            let settled = match self.ask().await {
+                Ok(word) => self.install(&word).await.map(|()| !word.in_failover),
+                Err(failure) => Err(failure),
+            };
+            let failure = match settled {
+                Ok(true) => None,
+                Ok(false) if wait.is_over(self.patience) => None,
+                Ok(false) => {
+                    wait.pause().await;
+                    continue;
+                }
+                Err(failure) => Some(failure),
+            };
+            let failure = match failure {
+                Some(failure) => failure,
+                None => {
+                    let node = self.primary();
+                    match node.incarnation().await {
+                        Ok(number) => return Ok(number),
+                        Err(error) => node.connect_failure(&error),
+                    }
+                }
+            };
+            if wait.is_over(self.patience) {
+                return Err(failure);
+            }
+            wait.pause().await;
+        }
+    }
+
+    /// What each sentinel says of itself, for people.
+    pub(super) async fn health(&self) -> Vec<(String, Option<String>)> {
+        let mut question = pipe();
+        question.cmd("PING");
+        let answers = self.sentinels.iter().map(|node| node.glance(&question));
+        let answers = join_all(answers).await.into_iter();
+        let nodes = self.sentinels.iter().zip(answers);
+        nodes
+            .map(|(node, answer)| (node.place(), answer.err().map(|error| words(&error))))
+            .collect()
+    }
+}
+
+/// Why a server did not answer as a sentinel does.
+fn no_sentinel(node: &Node, error: &RedisError) -> Failure {
+    let place = node.place();
+    let refuses = matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
+        || error.kind() == redis::ErrorKind::AuthenticationFailed;
+    if refuses {
+        let what = format!("the sentinel at {place} refuses");
+        return Failure::new(FailureKind::CacheDenied, what, words(error)).hint(
+            "its own user and password stand at the end of the URL: ?sentinel_user=USER&sentinel_password=PASSWORD",
+        );
+    }
+    if error
+        .detail()
+        .is_some_and(|detail| detail.contains("unknown command"))
+    {
+        let hint = "write redis:// for a single server, or give the sentinels' port (26379)";
+        return other_kind(&place, "it is no sentinel", hint);
+    }
+    node.connect_failure(error)
+}
+
+/// The failure of a URL that means a server and reaches a sentinel.
+pub(super) async fn not_a_server(node: &Node) -> Failure {
+    let place = node.place();
+    let scheme = match node.info().addr() {
+        redis::ConnectionAddr::TcpTls { .. } => "rediss+sentinel",
+        _ => "redis+sentinel",
+    };
+    let hint = match names(node).await {
+        Some(names) => format!("write {scheme}://{place}/NAME, with a name that it knows: {names}"),
+        None => format!("write {scheme}://{place}/NAME"),
+    };
+    other_kind(&place, "it is a sentinel", &hint)
+}
+
+/// The names that a sentinel knows.
+async fn names(node: &Node) -> Option<String> {
+    let mut question = pipe();
+    question.cmd("SENTINEL").arg("masters");
+    let reply = node.glance(&question).await.ok()?.pop()?.ok()?;
+    let all: Vec<Vec<(String, String)>> = redis::from_redis_value(reply).ok()?;
+    let names = all.into_iter().filter_map(|fields| {
+        let name = fields.into_iter().find(|(field, _)| field == "name");
+        name.map(|(_, name)| shown(&name))
+    });
+    let names: Vec<String> = names.collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+fn shown(name: &str) -> String {
+    shortened(&printable(name.as_bytes()), 100)
+}

@@ -1,0 +1,1 @@
+//! A primary that sentinels name: found, and followed when another takes its place.
