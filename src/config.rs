@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use crate::application::canary::ShapeGuard;
 use crate::application::coordinator::Options;
-use crate::application::pace::PaceLimits;
+use crate::application::pace::{GentleLimits, PaceLimits};
 use crate::application::ports::Mode;
 use crate::application::schedule::{Schedule, zone_name};
 use crate::application::selection::Filter;
@@ -29,6 +29,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Percent;
 use crate::domain::strategy::DEFAULT_TTL;
 
+use flags::parse_latency;
 pub use flags::{ConnectionFlags, ModeName, ReadFlags, RunFlags, ScheduleFlags, ShapeName};
 use schedule::{Jobs, Names, Text, Zone};
 pub use secret::Secret;
@@ -71,6 +72,9 @@ struct FileSettings {
     shape: Option<ShapeName>,
     rate: Option<Amount>,
     max_bytes_rate: Option<Amount>,
+    gentle: Option<bool>,
+    max_cache_latency: Option<String>,
+    max_db_latency: Option<String>,
     listen: Option<String>,
     token_file: Option<PathBuf>,
     allowed_host: Option<Vec<String>>,
@@ -376,6 +380,24 @@ impl Config {
             file.max_bytes_rate,
             shown,
         );
+        let cache_latency = parsed(
+            r,
+            "max_cache_latency",
+            file.max_cache_latency,
+            parse_latency,
+        )?;
+        let cache_latency = r.optional(
+            "max_cache_latency",
+            run.max_cache_latency,
+            cache_latency,
+            duration,
+        );
+        let db_latency = parsed(r, "max_db_latency", file.max_db_latency, parse_latency)?;
+        let db_latency = r.optional("max_db_latency", run.max_db_latency, db_latency, duration);
+        // Who says how long others may wait means to give way to them.
+        let is_gentle = cache_latency.or(db_latency).is_some();
+        let given = run.gentle.then_some(true);
+        let gentle = r.setting("gentle", given, file.gentle, is_gentle, bool::to_string);
         let timezone = r.setting(
             "timezone",
             serve.and_then(|flags| flags.schedule.timezone.clone()),
@@ -423,6 +445,11 @@ impl Config {
                 pace: PaceLimits {
                     rate: rate.map(Amount::get),
                     bytes_rate: bytes_rate.map(Amount::get),
+                    gentle,
+                    gentle_limits: GentleLimits {
+                        cache_latency,
+                        db_latency,
+                    },
                 },
             },
             filter: Filter {
@@ -656,6 +683,9 @@ fn env_name(name: &str) -> &'static str {
         "shape" => "SHOPWARM_SHAPE",
         "rate" => "SHOPWARM_RATE",
         "max_bytes_rate" => "SHOPWARM_MAX_BYTES_RATE",
+        "gentle" => "SHOPWARM_GENTLE",
+        "max_cache_latency" => "SHOPWARM_MAX_CACHE_LATENCY",
+        "max_db_latency" => "SHOPWARM_MAX_DB_LATENCY",
         "listen" => "SHOPWARM_LISTEN",
         "token_file" => "SHOPWARM_TOKEN_FILE",
         "allowed_host" => "SHOPWARM_ALLOWED_HOST",

@@ -52,7 +52,7 @@ async fn warmer(config: &Config, selected: Vec<Definition>) -> Result<Coordinato
     let (source, cache) = (source?, cache?);
     let strategies = prepare(selected, &source, &config.prefix).await?;
     let options = config.options.clone();
-    Ok(Coordinator::new(strategies, Task::Warm(cache), options))
+    Ok(Coordinator::new(strategies, Task::Warm(cache), options).reading(source))
 }
 
 /// Whether a run that looks needs a cache.

@@ -11,14 +11,18 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{BoxStream, FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::canary::{Canary, ShapeGuard};
 use super::event::{Event, Reporter};
+use super::governor::Governor;
 use super::history::LastComplete;
 use super::lookup;
 use super::pace::{Pace, PaceLimits};
-use super::ports::{Cache, Mode, Wanted, WarmupStrategy, WriteOptions, WriteOutcome, Written};
+use super::ports::{
+    Cache, Mode, RowSource, Wanted, WarmupStrategy, WriteOptions, WriteOutcome, Written,
+};
 use super::preview::{Look, look};
 use super::record;
 use super::stop::StopSignal;
@@ -126,6 +130,8 @@ pub struct Coordinator {
     strategies: Vec<Arc<dyn WarmupStrategy>>,
     task: Task,
     pace: Pace,
+    /// What a gentle run watches, beside the cache.
+    source: Option<Arc<dyn RowSource>>,
     options: Options,
 }
 
@@ -140,8 +146,31 @@ impl Coordinator {
             strategies,
             task,
             pace: Pace::new(&options.pace),
+            source: None,
             options,
         }
+    }
+
+    /// Watches over this database too, where the run is to be gentle.
+    #[must_use]
+    pub fn reading(mut self, source: Arc<dyn RowSource>) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// Watches over the servers of a run that writes, until it is dropped.
+    fn governed(&self) -> JoinSet<()> {
+        let mut governing = JoinSet::new();
+        if let Task::Warm(cache) = &self.task {
+            let governor = Governor {
+                pace: self.pace.clone(),
+                cache: Arc::clone(cache),
+                source: self.source.clone(),
+                limits: self.options.pace.gentle_limits.clone(),
+            };
+            governing.spawn(governor.run());
+        }
+        governing
     }
 
     /// In the order of the run.
@@ -175,6 +204,7 @@ impl Coordinator {
             strategies: self.strategies.clone(),
             task: Task::Look(look, self.cache().cloned()),
             pace: Pace::new(&PaceLimits::default()),
+            source: None,
             options: self.options.clone(),
         }
     }
@@ -182,6 +212,7 @@ impl Coordinator {
     /// Warms every strategy's selection. A strategy that fails does not stop the next one; what
     /// happened is in the report, never in a log alone.
     pub async fn warm_all(&self, reporter: &dyn Reporter, stop: &StopSignal) -> Report {
+        let _governing = self.governed();
         let mut run = Run::start(self, reporter, stop);
         run.read_last_complete().await;
         run.ask_epoch().await;
@@ -207,6 +238,7 @@ impl Coordinator {
         reporter: &dyn Reporter,
         stop: &StopSignal,
     ) -> Result<Report, Failure> {
+        let _governing = self.governed();
         let mut run = Run::start(self, reporter, stop);
         run.ask_epoch().await;
         run.acknowledge_all();
@@ -543,7 +575,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn finish(self) -> Report {
+    fn finish(mut self) -> Report {
+        self.warnings.extend(self.coordinator.pace.warning());
         let report = Report {
             strategies: self.tallies.into_iter().map(|tally| tally.report).collect(),
             elapsed: self.started.elapsed(),

@@ -105,7 +105,7 @@ impl Event<'_> {
                 "rate": pace.rate, "limited_by": pace.limited_by,
             }),
             Self::PaceChanged { change, pace } => {
-                json!({ "event": event, "change": change.name(), "rate": pace.rate })
+                json!({ "event": event, "change": change.name(), "rate": pace.rate, "gentle": pace.gentle })
             }
             Self::StrategyRepeated { id, why } => {
                 json!({ "event": event, "id": id.to_string(), "reason": why })

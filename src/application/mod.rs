@@ -6,6 +6,7 @@ pub mod clock;
 pub mod compose;
 pub mod coordinator;
 pub mod event;
+mod governor;
 pub mod history;
 pub mod live;
 pub mod lock;

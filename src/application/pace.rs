@@ -10,6 +10,8 @@ use futures_util::stream::{self, BoxStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+pub use super::governor::GentleLimits;
+use super::governor::LOWEST_RATE;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::report::{Limiter, PaceReport};
@@ -30,6 +32,9 @@ pub struct PaceLimits {
     pub rate: Option<u64>,
     /// Bytes of keys and values a second at most.
     pub bytes_rate: Option<u64>,
+    /// No faster than the servers bear.
+    pub gentle: bool,
+    pub gentle_limits: GentleLimits,
 }
 
 /// What somebody changed while the run went on.
@@ -39,6 +44,7 @@ pub enum Change {
     Double,
     /// Keys a second at most; `None`: as fast as it goes.
     Rate(Option<u64>),
+    Gentle(bool),
 }
 
 impl Change {
@@ -46,7 +52,7 @@ impl Change {
         match self {
             Self::Halve => "halved",
             Self::Double => "doubled",
-            Self::Rate(_) => "set",
+            Self::Rate(_) | Self::Gentle(_) => "set",
         }
     }
 }
@@ -56,6 +62,7 @@ impl Change {
 pub struct PaceNow {
     /// Keys a second at most; `None`: no limit.
     pub rate: Option<u64>,
+    pub gentle: bool,
     /// What holds the run back, with its figure: `cache latency 4.1 ms`.
     pub limited_by: Option<String>,
 }
@@ -79,6 +86,15 @@ struct Turn {
     held: Option<(Limit, Duration)>,
 }
 
+/// What the servers bear, and what they would suffer from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Governed {
+    /// Keys a second.
+    pub rate: f64,
+    pub by: Limiter,
+    pub figure: String,
+}
+
 /// Why not more than so much.
 #[derive(Clone, Debug, PartialEq)]
 struct Limit {
@@ -92,6 +108,11 @@ struct State {
     /// What an operator allows, in keys and in bytes a second.
     rate: Option<f64>,
     bytes_rate: Option<f64>,
+    gentle: bool,
+    governed: Option<Governed>,
+    /// The governor has held back what left since it last asked.
+    was_governed: bool,
+    nothing_to_watch: bool,
     /// What was measured where an unlimited run was first halved: there is no limit above it.
     unlimited_from: Option<f64>,
     /// The last slice: when it was to leave, its keys and its bytes.
@@ -141,15 +162,22 @@ impl Meter {
 impl State {
     /// Keys a second that may leave, and why not more.
     fn limit(&self) -> Option<(f64, Limit)> {
-        self.rate.map(|rate| {
+        let asked = self.rate.map(|rate| {
+            let figure = format!("{rate:.0} keys/s");
             (
                 rate,
                 Limit {
                     by: Limiter::Rate,
-                    figure: format!("{rate:.0} keys/s"),
+                    figure,
                 },
             )
-        })
+        });
+        let governed = self.governed.as_ref().map(|governed| {
+            let (by, figure) = (governed.by, governed.figure.clone());
+            (governed.rate, Limit { by, figure })
+        });
+        let both = [asked, governed].into_iter().flatten();
+        both.min_by(|(a, _), (b, _)| a.total_cmp(b))
     }
 
     /// When the next slice may leave, and what holds it back until then. Time that nobody used is
@@ -212,9 +240,12 @@ impl State {
         self.meter.count(slice.len(), now);
         if let Some((limit, waited)) = turn.held {
             *self.held.entry(limit.by).or_default() += waited;
+            self.was_governed |= !matches!(limit.by, Limiter::Rate | Limiter::BytesRate);
             self.holding = Some((limit, now));
         }
-        if let Some((rate, _)) = self.limit() {
+        if let Some((rate, limit)) = self.limit()
+            && limit.by != Limiter::Start
+        {
             self.lowest = Some(self.lowest.map_or(rate, |lowest| lowest.min(rate)));
         }
     }
@@ -238,20 +269,34 @@ impl State {
                 self.unlimited_from = None;
                 self.rate = rate.map(|rate| rate.max(1) as f64);
             }
+            (Change::Gentle(gentle), _) => self.be_gentle(gentle),
         }
-        self.was_limited |= self.rate.is_some();
+        self.was_limited |= self.rate.is_some() || self.gentle;
         self.changes.push_back(change);
+    }
+}
+
+impl State {
+    /// A run that is to be gentle hardly writes until it is known what the servers bear.
+    fn be_gentle(&mut self, gentle: bool) {
+        self.gentle = gentle;
+        self.governed = gentle.then(|| Governed {
+            rate: LOWEST_RATE,
+            by: Limiter::Start,
+            figure: String::new(),
+        });
     }
 }
 
 impl Pace {
     pub fn new(limits: &PaceLimits) -> Self {
-        let state = State {
+        let mut state = State {
             rate: limits.rate.map(|rate| rate as f64),
             bytes_rate: limits.bytes_rate.map(|rate| rate as f64),
-            was_limited: limits.rate.or(limits.bytes_rate).is_some(),
+            was_limited: limits.gentle || limits.rate.or(limits.bytes_rate).is_some(),
             ..State::default()
         };
+        state.be_gentle(limits.gentle);
         Self(Arc::new(Shared {
             state: Mutex::new(state),
             changed: watch::Sender::new(()),
@@ -292,7 +337,11 @@ impl Pace {
         let holding = holding.filter(|(_, at)| at.elapsed() < LIMITS_FOR);
         PaceNow {
             rate: state.limit().map(|(rate, _)| rate.round() as u64),
-            limited_by: holding.map(|(limit, _)| format!("{} {}", limit.by.name(), limit.figure)),
+            gentle: state.gentle,
+            limited_by: holding.map(|(limit, _)| {
+                let text = format!("{} {}", limit.by.name(), limit.figure);
+                text.trim_end().to_owned()
+            }),
         }
     }
 
@@ -301,11 +350,48 @@ impl Pace {
         let state = self.state();
         let whole = |rate: f64| rate.round() as u64;
         state.was_limited.then(|| PaceReport {
+            gentle: state.gentle,
             rate: state.rate.map(whole),
             bytes_rate: state.bytes_rate.map(whole),
             lowest_rate: state.lowest.map(whole),
             limited_by: state.held.iter().map(|(by, held)| (*by, *held)).collect(),
         })
+    }
+
+    /// Takes over what the servers bear.
+    pub(super) fn govern(&self, governed: Option<Governed>) {
+        let mut state = self.state();
+        if state.governed != governed {
+            state.governed = governed;
+            self.0.changed.send_replace(());
+        }
+    }
+
+    /// Keys a second that leave at present, and whether the governor has held back any of them since
+    /// this was asked last.
+    pub(super) fn measured(&self) -> (f64, bool) {
+        let mut state = self.state();
+        let held = std::mem::take(&mut state.was_governed);
+        (state.meter.rate(Instant::now()), held)
+    }
+
+    /// Waits until the run is to be gentle, or not to be any more.
+    pub(super) async fn until_gentle(&self, gentle: bool) {
+        let mut changed = self.0.changed.subscribe();
+        while self.state().gentle != gentle {
+            // The sender lives in `self`.
+            let _ = changed.changed().await;
+        }
+    }
+
+    pub(super) fn nothing_to_watch(&self) {
+        self.state().nothing_to_watch = true;
+    }
+
+    /// What the operator should know.
+    pub fn warning(&self) -> Option<String> {
+        let why = "--gentle: neither database nor cache says how it is, so nothing is watched";
+        self.state().nothing_to_watch.then(|| why.to_owned())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -388,7 +474,11 @@ mod tests {
     }
 
     fn pace(rate: Option<u64>, bytes_rate: Option<u64>) -> Pace {
-        Pace::new(&PaceLimits { rate, bytes_rate })
+        Pace::new(&PaceLimits {
+            rate,
+            bytes_rate,
+            ..PaceLimits::default()
+        })
     }
 
     /// Lets a batch leave by a clock of its own: when each slice left, in milliseconds, and its keys.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
@@ -77,6 +78,23 @@ pub trait RowSource: Send + Sync {
     /// What is to be known of the server before a run. Never fails: what cannot be asked is a
     /// finding.
     fn checkup(&self) -> BoxFuture<'_, Vec<Finding>>;
+
+    /// How it is at the moment, asked on a session of its own; `None`: nobody else is there to be
+    /// disturbed, or it does not answer.
+    fn vitals(&self) -> BoxFuture<'_, Option<SourceVitals>> {
+        async { None }.boxed()
+    }
+}
+
+/// How a database is at the moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SourceVitals {
+    /// Of a query that reads nothing.
+    pub latency: Duration,
+    /// Sessions at work, ours among them; `None`: it does not say.
+    pub active: Option<u64>,
+    /// How far a replica is behind.
+    pub lag: Option<Duration>,
 }
 
 /// A database's plan for a query, as far as it says.
@@ -234,6 +252,17 @@ pub trait Cache: Ledger {
     /// What is to be known of the server before a run, and whether it would let one write keys like
     /// `probes`. Never fails: what cannot be asked is a finding.
     fn checkup<'a>(&'a self, probes: &'a [Probe]) -> BoxFuture<'a, Vec<Finding>>;
+
+    /// How long anybody waits for it at the moment, asked on a connection of its own, so that what
+    /// waits on ours does not count; `None`: nobody else is there to be disturbed, or it is gone.
+    fn latency(&self) -> BoxFuture<'_, Option<Duration>> {
+        async { None }.boxed()
+    }
+
+    /// How many keys it has ever evicted, asked on the same connection.
+    fn evicted(&self) -> BoxFuture<'_, Known<u64>> {
+        async { Ok(0) }.boxed()
+    }
 }
 
 /// A key that a run would write, to ask for the right to. A template without columns has but one

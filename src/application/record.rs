@@ -56,7 +56,10 @@ pub struct RunRecord {
 /// How a run was held back.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PaceRecord {
-    /// Keys a second that it was limited to at its end; null: as fast as it goes.
+    /// It gave way to others, at its end.
+    #[serde(default)]
+    pub gentle: bool,
+    /// Keys a second that somebody limited it to at its end; null: as fast as it goes.
     #[schema(required = true)]
     pub rate: Option<u64>,
     /// Bytes a second that it was limited to at its end.
@@ -71,7 +74,8 @@ pub struct PaceRecord {
 /// What a run waited for.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LimitedBy {
-    /// `rate`, `bytes rate`.
+    /// `rate`, `bytes rate`, `start`, `cache latency`, `evictions`, `database latency`,
+    /// `database sessions` or `replica lag`.
     pub by: String,
     pub seconds: f64,
 }
@@ -252,6 +256,7 @@ impl From<&PaceReport> for PaceRecord {
             seconds: millis(*time) as f64 / 1000.0,
         });
         Self {
+            gentle: pace.gentle,
             rate: pace.rate,
             bytes_rate: pace.bytes_rate,
             lowest_rate: pace.lowest_rate,
@@ -267,6 +272,7 @@ impl From<&PaceRecord> for PaceReport {
             Some((Limiter::named(&limited.by)?, time))
         });
         Self {
+            gentle: record.gentle,
             rate: record.rate,
             bytes_rate: record.bytes_rate,
             lowest_rate: record.lowest_rate,

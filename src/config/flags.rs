@@ -169,9 +169,29 @@ pub struct RunFlags {
         hide_env_values = true
     )]
     pub max_bytes_rate: Option<Amount>,
+    /// Write no faster than database and cache bear: watch both, slow down and recover
+    #[arg(long, env = "SHOPWARM_GENTLE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub gentle: bool,
+    /// Gentle: how long the cache's clients may wait [default: 1ms more than before the run, or twice that]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_MAX_CACHE_LATENCY", hide_env_values = true, value_parser = parse_latency)]
+    pub max_cache_latency: Option<Duration>,
+    /// Gentle: how long the database's may wait [default: 10ms more than before the run, or thrice that]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_MAX_DB_LATENCY", hide_env_values = true, value_parser = parse_latency)]
+    pub max_db_latency: Option<Duration>,
     /// What to do when readers of the cache would see other fields or types [default: warn]
     #[arg(long, env = "SHOPWARM_SHAPE", hide_env_values = true)]
     pub shape: Option<ShapeName>,
+}
+
+/// How long somebody may wait.
+pub(super) fn parse_latency(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no time from 10us to 1min, such as 2ms or 500us");
+    let latency = humantime::parse_duration(text).map_err(|_| wrong())?;
+    let range = Duration::from_micros(10)..=Duration::from_secs(60);
+    range
+        .contains(&latency)
+        .then_some(latency)
+        .ok_or_else(wrong)
 }
 
 /// When jobs run.

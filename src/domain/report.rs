@@ -180,7 +180,9 @@ pub struct Report {
 /// How a run was held back.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PaceReport {
-    /// What it was limited to at its end, in keys and in bytes a second.
+    /// It was watched over, at its end.
+    pub gentle: bool,
+    /// What an operator limited it to at its end, in keys and in bytes a second.
     pub rate: Option<u64>,
     pub bytes_rate: Option<u64>,
     /// The fewest keys a second that it was ever limited to.
@@ -196,10 +198,26 @@ pub enum Limiter {
     Rate,
     /// The bytes a second that an operator allows.
     BytesRate,
+    /// A gentle run begins slowly.
+    Start,
+    CacheLatency,
+    Evictions,
+    DatabaseLatency,
+    DatabaseSessions,
+    ReplicaLag,
 }
 
 impl Limiter {
-    const ALL: [Self; 2] = [Self::Rate, Self::BytesRate];
+    const ALL: [Self; 8] = [
+        Self::Rate,
+        Self::BytesRate,
+        Self::Start,
+        Self::CacheLatency,
+        Self::Evictions,
+        Self::DatabaseLatency,
+        Self::DatabaseSessions,
+        Self::ReplicaLag,
+    ];
 
     /// The one of a name.
     pub fn named(name: &str) -> Option<Self> {
@@ -210,6 +228,12 @@ impl Limiter {
         match self {
             Self::Rate => "rate",
             Self::BytesRate => "bytes rate",
+            Self::Start => "start",
+            Self::CacheLatency => "cache latency",
+            Self::Evictions => "evictions",
+            Self::DatabaseLatency => "database latency",
+            Self::DatabaseSessions => "database sessions",
+            Self::ReplicaLag => "replica lag",
         }
     }
 }

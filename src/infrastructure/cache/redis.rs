@@ -15,11 +15,12 @@ mod questions;
 mod room;
 mod sentinel;
 mod servers;
+mod vitals;
 
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
@@ -28,7 +29,7 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value as Reply};
 
 use super::{ConnectOptions, invalid_url};
 use crate::application::ports::{
-    Cache, Cached, Mode, Probe, Room, WriteOptions, WriteOutcome, Written,
+    Cache, Cached, Known, Mode, Probe, Room, WriteOptions, WriteOutcome, Written,
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
@@ -440,6 +441,14 @@ impl Cache for RedisCache {
 
     fn checkup<'a>(&'a self, probes: &'a [Probe]) -> BoxFuture<'a, Vec<Finding>> {
         self.check(probes).boxed()
+    }
+
+    fn latency(&self) -> BoxFuture<'_, Option<Duration>> {
+        self.measure_latency().boxed()
+    }
+
+    fn evicted(&self) -> BoxFuture<'_, Known<u64>> {
+        self.count_evicted().boxed()
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use self::facts::Facts;
 use self::reading::{Broken, Rows};
 use self::session::{CONNECT_TIMEOUT, Sessions};
-use crate::application::ports::{Query, QueryPlan, RowSource};
+use crate::application::ports::{Query, QueryPlan, RowSource, SourceVitals};
 use crate::domain::Dialect;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
@@ -145,6 +145,13 @@ trait Driver: Sized + Send + Sync + 'static {
         &'c self,
         connection: &'c mut Connection<Self>,
     ) -> BoxFuture<'c, Result<Facts, sqlx::Error>>;
+
+    /// How the server is at the moment; `None`: there is none.
+    fn vitals<'c>(
+        _connection: &'c mut Connection<Self>,
+    ) -> BoxFuture<'c, Result<Option<SourceVitals>, sqlx::Error>> {
+        async { Ok(None) }.boxed()
+    }
 
     /// The server's own error, in words.
     fn explain(error: &dyn DatabaseError) -> Explained;
@@ -294,6 +301,10 @@ where
             }
         }
         .boxed()
+    }
+
+    fn vitals(&self) -> BoxFuture<'_, Option<SourceVitals>> {
+        self.0.look().boxed()
     }
 
     fn estimate<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Option<u64>> {

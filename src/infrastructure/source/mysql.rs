@@ -1,7 +1,7 @@
 //! MySQL and MariaDB: the binary protocol's formats, straight to JSON.
 
 use std::str::FromStr as _;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -22,7 +22,7 @@ use super::session::CONNECT_TIMEOUT;
 use super::{
     Broken, Driver, Explained, Refusal, Rows, SessionOptions, invalid_url, prepared, safe,
 };
-use crate::application::ports::{Query, QueryPlan, Scan};
+use crate::application::ports::{Query, QueryPlan, Scan, SourceVitals};
 use crate::domain::Dialect;
 use crate::domain::encode::{Date, Scalar, encode};
 use crate::domain::failure::{Failure, FailureKind};
@@ -241,6 +241,31 @@ impl Driver for Mysql {
                     after,
                 }),
             })
+        }
+        .boxed()
+    }
+
+    fn vitals<'c>(
+        connection: &'c mut MySqlConnection,
+    ) -> BoxFuture<'c, Result<Option<SourceVitals>, sqlx::Error>> {
+        async move {
+            let asked = Instant::now();
+            text(connection, "SELECT 'here'").await?;
+            let latency = asked.elapsed();
+            let running = connection
+                .fetch_one("SHOW GLOBAL STATUS LIKE 'Threads_running'")
+                .await?;
+            let running: &[u8] = running.try_get_unchecked(1)?;
+            let running = String::from_utf8_lossy(running).parse::<u64>().ok();
+            let lag = match role(connection).await {
+                Role::Replica(Ok(lag)) => Duration::try_from_secs_f64(lag).ok(),
+                _ => None,
+            };
+            Ok(Some(SourceVitals {
+                latency,
+                active: running.map(|running| running.saturating_sub(1)),
+                lag,
+            }))
         }
         .boxed()
     }

@@ -1,7 +1,7 @@
 //! PostgreSQL: the binary wire format of its types, straight to JSON.
 
 use std::str::FromStr as _;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -20,7 +20,7 @@ use super::session::CONNECT_TIMEOUT;
 use super::{
     Broken, Driver, Explained, Refusal, Rows, SessionOptions, invalid_url, prepared, safe,
 };
-use crate::application::ports::{Query, QueryPlan, Scan};
+use crate::application::ports::{Query, QueryPlan, Scan, SourceVitals};
 use crate::domain::Dialect;
 use crate::domain::encode::{Date, Hint, Scalar, encode};
 use crate::domain::failure::{Failure, FailureKind};
@@ -248,6 +248,35 @@ impl Driver for Postgres {
                     after,
                 }),
             })
+        }
+        .boxed()
+    }
+
+    fn vitals<'c>(
+        connection: &'c mut PgConnection,
+    ) -> BoxFuture<'c, Result<Option<SourceVitals>, sqlx::Error>> {
+        async move {
+            let asked = Instant::now();
+            let is_replica: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()")
+                .fetch_one(&mut *connection)
+                .await?;
+            let latency = asked.elapsed();
+            // Who may not see the others' sessions sees that they are there, not what they do.
+            let active: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity
+                 WHERE state = 'active' AND pid <> pg_backend_pid()",
+            )
+            .fetch_one(&mut *connection)
+            .await?;
+            let lag = match is_replica {
+                true => lag(connection).await.ok(),
+                false => None,
+            };
+            Ok(Some(SourceVitals {
+                latency,
+                active: u64::try_from(active).ok(),
+                lag: lag.and_then(|lag| Duration::try_from_secs_f64(lag).ok()),
+            }))
         }
         .boxed()
     }

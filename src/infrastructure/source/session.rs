@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, OwnedRwLockReadGuard, RwLock};
 use tokio::time::{sleep, timeout};
 
 use super::{Connection, Driver, Explained, invalid_url};
+use crate::application::ports::SourceVitals;
 use crate::domain::failure::{Failure, FailureKind};
 
 /// A server that has not answered a connection attempt by then is called unreachable.
@@ -24,6 +25,9 @@ const LOOK_AFTER: Duration = Duration::from_secs(10);
 /// How long a server that was lost in the middle of a query may take to come back.
 const RECONNECT: Duration = Duration::from_secs(10);
 
+/// Who has waited this long for an answer knows that the database is slow.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
+
 /// Between two attempts to reach it: as much as a moment ago twice over, with chance.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -34,6 +38,8 @@ pub(super) struct Sessions<D: Driver> {
     /// Connections while nothing runs on them. One whose query was left in the middle is not put
     /// back: it would have to drain the rest first.
     idle: Mutex<Vec<Connection<D>>>,
+    /// Another one, for looking after the server while queries run.
+    watch: Mutex<Option<Connection<D>>>,
     /// A query was lost in the middle: the server may be away for a moment.
     lost: AtomicBool,
     /// Read by every query that is under way.
@@ -45,6 +51,7 @@ impl<D: Driver> Sessions<D> {
         Self {
             driver,
             idle: Mutex::default(),
+            watch: Mutex::default(),
             lost: AtomicBool::new(false),
             under_way: Arc::default(),
         }
@@ -57,6 +64,27 @@ impl<D: Driver> Sessions<D> {
             Ok(Err(error)) => Err(self.unreachable(&error)),
             Err(_) => Err(self
                 .unreachable_because(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()))),
+        }
+    }
+
+    /// How the server is, asked on a session where nothing else waits.
+    pub(super) async fn look(&self) -> Option<SourceVitals> {
+        let mut watch = self.watch.lock().await;
+        let mut connection = match watch.take() {
+            Some(connection) => connection,
+            None => self.connect().await.ok()?,
+        };
+        match timeout(LONGEST_LOOK, D::vitals(&mut connection)).await {
+            Ok(Ok(vitals)) => {
+                *watch = Some(connection);
+                vitals
+            }
+            Ok(Err(_)) => None,
+            Err(_) => Some(SourceVitals {
+                latency: LONGEST_LOOK,
+                active: None,
+                lag: None,
+            }),
         }
     }
 

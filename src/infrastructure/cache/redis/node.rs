@@ -46,6 +46,8 @@ pub(super) struct Node {
     /// The longest value the server takes (`proto-max-bulk-len`). A longer one makes it close the
     /// connection, and the whole batch would be lost with it.
     longest_value: AtomicUsize,
+    /// For looking after the server while a run writes: nothing else waits on it.
+    pub(super) watch: Mutex<Option<MultiplexedConnection>>,
 }
 
 /// One of the connections, shared by several batches.
@@ -125,6 +127,7 @@ impl Node {
             health: StdMutex::default(),
             patience,
             longest_value: AtomicUsize::new(LONGEST_VALUE),
+            watch: Mutex::default(),
         })
     }
 
@@ -162,7 +165,7 @@ impl Node {
         Ok(greeting)
     }
 
-    async fn open(&self) -> RedisResult<MultiplexedConnection> {
+    pub(super) async fn open(&self) -> RedisResult<MultiplexedConnection> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
