@@ -244,7 +244,7 @@ impl Fault {
             8 => Self::Freeze(time),
             9 => Self::Full(rng.usize(..1_000_000)),
             10 => Self::Replica(time),
-            11 if false => Self::Restart,
+            11 => Self::Restart,
             12 => Self::DatabaseReset,
             13 => Self::DatabaseCut(rng.usize(1..1_000_000)),
             14 => Self::DatabaseStall(time),

@@ -17,7 +17,7 @@ mod sentinel;
 mod servers;
 mod vitals;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -158,6 +158,7 @@ impl RedisCache {
                     push_front(&mut parts, self.route(batch, first, part.losses));
                 }
                 Err(Lost::Answer(_)) => {
+                    lock(delivery).doubt(&part.picks);
                     self.servers.refresh().await;
                     push_front(&mut parts, self.route(batch, part.picks, part.losses + 1));
                 }
@@ -460,6 +461,9 @@ enum Judged {
 /// The outcomes of a batch as they come in.
 struct Delivery {
     outcomes: Vec<Option<WriteOutcome>>,
+    /// Entries that were sent and not answered: whatever is said of them when they are sent again,
+    /// they may be there.
+    doubtful: HashSet<usize>,
     fatal: Option<Failure>,
 }
 
@@ -467,12 +471,20 @@ impl Delivery {
     fn new(entries: usize) -> Self {
         Self {
             outcomes: vec![None; entries],
+            doubtful: HashSet::new(),
             fatal: None,
         }
     }
 
     fn settle(&mut self, i: usize, outcome: WriteOutcome) {
-        self.outcomes[i] = Some(outcome);
+        self.outcomes[i] = Some(match outcome {
+            WriteOutcome::Failed(why) if self.doubtful.contains(&i) => WriteOutcome::Unknown(why),
+            outcome => outcome,
+        });
+    }
+
+    fn doubt(&mut self, picks: &Picks) {
+        self.doubtful.extend(picks.iter());
     }
 
     fn is_open(&self, i: usize) -> bool {
@@ -481,7 +493,9 @@ impl Delivery {
 
     fn settle_open(&mut self, picks: &Picks, outcome: &WriteOutcome) {
         for i in picks.iter() {
-            self.outcomes[i].get_or_insert_with(|| outcome.clone());
+            if self.is_open(i) {
+                self.settle(i, outcome.clone());
+            }
         }
     }
 
