@@ -69,8 +69,8 @@ impl Redis {
     }
 
     /// A sentinel that watches over nothing yet.
-    fn start_sentinel(args: &[&str]) -> Redis {
-        let server = Server::start(Kind::Sentinel, args, id());
+    fn start_sentinel() -> Redis {
+        let server = Server::start(Kind::Sentinel, &[], id());
         Redis { server, tls: false }
     }
 
@@ -148,6 +148,13 @@ impl RedisCluster {
         }
         cli.args(args);
         succeed(cli, "").trim_end_matches('\n').to_owned()
+    }
+
+    /// What a node answers to all these commands.
+    pub fn pipe(&self, node: usize, commands: &[String]) -> String {
+        let mut cli = bounded([find("redis-cli")]);
+        cli.arg("-s").arg(self.nodes[node].socket());
+        succeed(cli, &commands.join("\n"))
     }
 
     pub fn id(&self, node: usize) -> String {
@@ -230,15 +237,14 @@ pub struct Sentinels {
 
 impl Sentinels {
     pub fn start(replicas: usize, sentinels: usize) -> Sentinels {
-        Self::start_with(replicas, sentinels, &[], &[], &[])
+        Self::start_with(replicas, sentinels, &[], &[])
     }
 
-    /// More arguments of servers and of sentinels, and more settings of the name `shop`.
+    /// More arguments of the servers, and more settings of the name `shop`.
     pub fn start_with(
         replicas: usize,
         sentinels: usize,
         of_servers: &[&str],
-        of_sentinels: &[&str],
         settings: &[(&str, &str)],
     ) -> Sentinels {
         let mut args = words("--repl-diskless-sync-delay 0 --repl-ping-replica-period 1");
@@ -249,7 +255,7 @@ impl Sentinels {
         let mut nodes = vec![primary];
         nodes.extend((0..replicas).map(|_| Redis::start(&args)));
         let quorum = (sentinels / 2 + 1).to_string();
-        let sentinels = (0..sentinels).map(|_| Redis::start_sentinel(of_sentinels));
+        let sentinels = (0..sentinels).map(|_| Redis::start_sentinel());
         let all = Sentinels {
             nodes,
             sentinels: sentinels.collect(),
@@ -276,7 +282,7 @@ impl Sentinels {
         for sentinel in 0..all.sentinels.len() {
             patiently(|| {
                 let said = all.tell(sentinel, &["MASTER", "shop"]);
-                said.contains(&others) && said.contains(&slaves) && !said.contains("down")
+                said.contains(&others) && said.contains(&slaves) && said.contains("flags\nmaster\n")
             });
         }
         all

@@ -180,13 +180,17 @@ impl RedisCache {
         let mut again = VecDeque::new();
         if let Some(error) = rest.why_later {
             let gone = node.silent(asked, || node.not_ready(&error));
-            let over = wait.is_over(node.patience()) || self.servers.is_down(&error);
-            if gone.is_some() || over && self.servers.can_change() {
+            let is_down = self.servers.is_down(&error);
+            let over = is_down || wait.is_over(node.patience()) && self.servers.can_change();
+            if gone.is_some() || over {
                 let outcome = WriteOutcome::Failed(words(&error));
-                lock(delivery).settle_open(&Picks::Some(rest.later), &outcome);
-                if !self.servers.can_change() || self.servers.are_gone() {
-                    let mut delivery = lock(delivery);
-                    delivery.fatal = delivery.fatal.take().or(gone);
+                let whole = is_down && error.detail() == Some("The cluster is down");
+                let nobody = !self.servers.can_change() || self.servers.are_gone();
+                let mut delivery = lock(delivery);
+                delivery.settle_open(&Picks::Some(rest.later), &outcome);
+                if whole || nobody {
+                    let failure = gone.unwrap_or_else(|| node.not_ready(&error));
+                    delivery.fatal.get_or_insert(failure);
                 }
             } else {
                 wait.pause().await;

@@ -88,7 +88,7 @@ impl Cluster {
     }
 
     /// The cluster that a node is of.
-    pub(super) async fn of(node: Node) -> Result<Self, Failure> {
+    pub(super) async fn of(mut node: Node) -> Result<Self, Failure> {
         let mut timeout = pipe();
         timeout.cmd("CONFIG").arg("GET").arg("cluster-node-timeout");
         let replies = node.glance(&timeout).await;
@@ -98,9 +98,10 @@ impl Cluster {
             settings.and_then(|reply| redis::from_redis_value::<Vec<String>>(reply).ok());
         let millis = settings.and_then(|settings| settings.get(1)?.parse().ok());
         let timeout = millis.map_or(NODE_TIMEOUT, Duration::from_millis);
+        node.be_patient(GIVE_UP + timeout);
         let cluster = Self {
             seed: node.info().clone(),
-            patience: GIVE_UP + timeout,
+            patience: node.patience(),
             nodes: StdMutex::default(),
             map: RwLock::new(Map {
                 owners: vec![None; SLOTS],
@@ -110,8 +111,11 @@ impl Cluster {
             down: StdMutex::default(),
             past: StdMutex::default(),
         };
-        let (host, port) = cluster.host_of(&node);
-        cluster.node(&host, port)?;
+        cluster
+            .nodes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(node.place(), Arc::new(node));
         cluster.reload().await?;
         Ok(cluster)
     }
@@ -239,8 +243,12 @@ impl Cluster {
         map.owners[slot] = u16::try_from(owner).ok();
     }
 
-    /// Notes that a node says the cluster is down; `true`: it has been for too long.
+    /// Notes that a node says the cluster is down; `true`: it has been for too long, or a node is gone
+    /// without which it stays so.
     pub(super) fn is_down(&self) -> bool {
+        if self.primaries().iter().any(|node| node.is_gone()) {
+            return true;
+        }
         let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let since = match *down {

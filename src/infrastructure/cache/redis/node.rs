@@ -194,6 +194,11 @@ impl Node {
         self.longest_value.load(Ordering::Relaxed)
     }
 
+    /// Another may take its place, and that takes a while.
+    pub(super) fn be_patient(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     pub(super) fn patience(&self) -> Duration {
         self.patience
     }
@@ -213,6 +218,11 @@ impl Node {
             return failure;
         }
         let place = self.place();
+        if words(error).contains("not allowed in cluster mode") {
+            let what = format!("the cache at {place} does not have what the URL asks for");
+            return Failure::new(FailureKind::Config, what, words(error))
+                .hint("a cluster has only the database 0: leave the index out of the cache URL");
+        }
         let tls = matches!(
             self.client.get_connection_info().addr(),
             redis::ConnectionAddr::TcpTls { .. }

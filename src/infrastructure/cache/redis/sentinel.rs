@@ -20,8 +20,8 @@ use crate::domain::key::{printable, shortened};
 /// The sentinels are not asked more often.
 const REFRESH_EVERY: Duration = Duration::from_millis(250);
 
-/// A name that no sentinel knows is wrong, unless one is just being told of it.
-const NAME_PATIENCE: Duration = Duration::from_secs(2);
+/// A name that no sentinel knows is wrong, unless they are just being told of it.
+const ASK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long sentinels wait for a primary where they do not say.
 const DOWN_AFTER: Duration = Duration::from_secs(30);
@@ -63,22 +63,17 @@ impl Sentinels {
         };
         let mut wait = Wait::new();
         loop {
-            let failure = match all.ask().await {
+            let (failure, patience) = match all.ask().await {
                 Ok(word) => {
                     all.patience = GIVE_UP + word.down_after.unwrap_or(DOWN_AFTER);
                     match all.install(&word).await {
                         Ok(()) => return Ok(all),
-                        Err(failure) if wait.is_over(all.patience) => return Err(failure),
-                        Err(failure) => failure,
+                        Err(failure) => (failure, all.patience),
                     }
                 }
-                Err(failure) if wait.is_over(NAME_PATIENCE) => return Err(failure),
-                Err(failure) => failure,
+                Err(failure) => (failure, ASK_PATIENCE),
             };
-            if !matches!(
-                failure.kind,
-                FailureKind::CacheUnreachable | FailureKind::CacheRefused
-            ) {
+            if failure.kind == FailureKind::CacheDenied || wait.is_over(patience) {
                 return Err(failure);
             }
             wait.pause().await;
@@ -165,7 +160,7 @@ impl Sentinels {
             return Ok(word);
         }
         let mut failure = failure.unwrap_or_else(|| super::invalid_url("it names no sentinel"));
-        if failure.kind == FailureKind::CacheRefused {
+        if failure.kind == FailureKind::Config && failure.hint.is_none() {
             let names = self.names().await;
             failure = failure.hint(format!("names that they know: {names}"));
         }
@@ -181,7 +176,7 @@ impl Sentinels {
             Some(Ok(Reply::Nil)) => {
                 let what = format!("the sentinels know no primary named {}", shown(&self.name));
                 let why = format!("the sentinel at {place} answers so");
-                return Err(Failure::new(FailureKind::CacheRefused, what, why));
+                return Err(Failure::new(FailureKind::Config, what, why));
             }
             Some(Ok(address)) => redis::from_redis_value::<(String, u16)>(address).ok(),
             Some(Err(error)) => return Err(no_sentinel(node, &error)),
