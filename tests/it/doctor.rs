@@ -455,7 +455,7 @@ fn rights_are_asked_for_with_the_prefix() {
 fn a_cluster_without_slots_is_no_cache() {
     let lab = Lab::shop(Dialect::Sqlite);
     let cluster = Redis::start(&["--cluster-enabled", "yes"]);
-    let report = examine(lab.command("doctor").cache(cluster.url()), 6);
+    let report = examine(lab.command("doctor").cache(cluster.url()), 3);
     check(
         &report,
         "cache",
