@@ -252,6 +252,7 @@ impl Coordinator {
                 if run.goes_on() {
                     run.begin(index, None);
                     run.warm(index, Wanted::Named(keys)).await;
+                    run.heed_failure(index);
                 }
             }
         }
@@ -542,7 +543,12 @@ impl<'a> Run<'a> {
             let warnings = &mut self.tallies[index].report.warnings;
             warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
         }
-        self.broken |= options.stop_on_error && self.tallies[index].failure.is_some();
+    }
+
+    /// A strategy that failed ends the run where that is wished for.
+    fn heed_failure(&mut self, index: usize) {
+        let stop_on_error = self.coordinator.options.stop_on_error;
+        self.broken |= stop_on_error && self.tallies[index].failure.is_some();
     }
 
     /// Tells what somebody has changed.

@@ -100,11 +100,9 @@ impl Term {
         let rest: Vec<String> = words.map(str::to_ascii_uppercase).collect();
         let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
         let (descending, nulls) = match rest.as_slice() {
-            [nulls @ ..] if nulls.first() == Some(&"NULLS") => (false, nulls),
-            [] => (false, &[][..]),
             ["ASC", nulls @ ..] => (false, nulls),
             ["DESC", nulls @ ..] => (true, nulls),
-            _ => return None,
+            nulls => (false, nulls),
         };
         let nulls_first = match nulls {
             ["NULLS", "FIRST"] => true,

@@ -37,6 +37,7 @@ mod shells;
 mod shop;
 mod shopwarm;
 mod signals;
+mod source_faults;
 #[cfg(feature = "otel")]
 mod telemetry;
 mod terminal;

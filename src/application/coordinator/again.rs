@@ -77,6 +77,7 @@ impl Run<'_> {
                     self.begin_anew(index, BROKE_OFF);
                     self.warm(index, Wanted::All { limit }).await;
                 }
+                self.heed_failure(index);
                 self.check_min_keys(index);
             }
             self.end(index);

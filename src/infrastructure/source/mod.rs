@@ -84,6 +84,9 @@ trait Driver: Sized + Send + Sync + 'static {
 
     const DIALECT: Dialect;
 
+    /// Stands before a query that is read.
+    const PREFIX: &str;
+
     /// How much longer than the statement timeout we wait: where the server keeps that too, its
     /// own words say more.
     const GRACE: Duration;

@@ -51,6 +51,7 @@ impl Driver for Mysql {
     type Handle = u64;
 
     const DIALECT: Dialect = Dialect::Mysql;
+    const PREFIX: &str = "";
     const GRACE: Duration = Duration::ZERO;
 
     fn place(&self) -> String {

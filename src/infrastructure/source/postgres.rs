@@ -72,6 +72,7 @@ impl Driver for Postgres {
     type Handle = ();
 
     const DIALECT: Dialect = Dialect::Postgres;
+    const PREFIX: &str = "DECLARE shopwarm BINARY NO SCROLL CURSOR FOR ";
     const GRACE: Duration = CONNECT_TIMEOUT;
 
     fn place(&self) -> String {
@@ -136,24 +137,26 @@ impl Driver for Postgres {
         rows: &'c mut Rows<'_, Self>,
     ) -> BoxFuture<'c, Result<(), Broken>> {
         async move {
-            rows.wait(connection.execute("BEGIN READ ONLY")).await?;
-            let declare = format!("DECLARE shopwarm BINARY NO SCROLL CURSOR FOR {sql}");
-            let declare = sqlx::query_with(safe(&declare), arguments).persistent(false);
+            let begin = sqlx::raw_sql("BEGIN READ ONLY");
+            rows.wait(begin.execute(&mut *connection)).await?;
+            let declare = sqlx::query_with(safe(sql), arguments).persistent(false);
             rows.wait(declare.execute(&mut *connection)).await?;
             let mut size = FIRST_PORTION;
             // The first is prepared, which tells the columns' types.
-            let first = fetch(size);
+            let first = rows.labelled(&fetch(size));
             let first = sqlx::query(safe(&first)).persistent(false);
             let mut taken = rows.portion(first.fetch(&mut *connection)).await?;
             while taken == size {
                 size = next_portion(size, rows.rows_a_batch());
                 rows.hand_on().await?;
-                let next = fetch(size);
+                let next = rows.labelled(&fetch(size));
                 let next = sqlx::raw_sql(safe(&next));
                 taken = rows.portion(next.fetch(&mut *connection)).await?;
             }
             rows.hand_on().await?;
-            rows.wait(connection.execute("COMMIT")).await?;
+            let commit = rows.labelled("COMMIT");
+            let commit = sqlx::raw_sql(safe(&commit));
+            rows.wait(commit.execute(&mut *connection)).await?;
             Ok(())
         }
         .boxed()

@@ -87,8 +87,8 @@ where
         () = sender.closed() => return Ok(()),
     };
     let mut connection = connected?;
-    // The label is shown where the server lists its queries; it holds a checked name only.
-    let sql = format!("/* shopwarm {} */ {}", query.label, query.sql);
+    let mut rows = Rows::new(sessions, query, sender);
+    let sql = rows.labelled(&format!("{}{}", D::PREFIX, query.sql));
     let failed = |error| sessions.query_failure(&query.label, &sql, &error);
     let arguments = arguments::<D>(&query.params).map_err(failed)?;
     let handle = sessions
@@ -96,7 +96,6 @@ where
         .await?;
     let handle = handle.map_err(failed)?;
 
-    let mut rows = Rows::new(sessions, query, sender);
     let read = tokio::select! {
         read = D::read(&mut connection, &sql, arguments, &mut rows) => read,
         () = sender.closed() => Err(Broken::Unwanted),
@@ -168,6 +167,12 @@ impl<'r, D: Driver> Rows<'r, D> {
             codecs: Vec::new(),
             batch: RowBatch::new(query.columns.len()),
         }
+    }
+
+    /// A statement with the query's label, which is shown where the server lists what it does. It
+    /// holds a checked name only.
+    pub(super) fn labelled(&self, statement: &str) -> String {
+        format!("/* shopwarm {} */ {statement}", self.query.label)
     }
 
     /// Waits for the database, as long as we ever do.

@@ -58,6 +58,7 @@ impl Driver for SqliteFile {
     type Handle = Arc<AtomicBool>;
 
     const DIALECT: Dialect = Dialect::Sqlite;
+    const PREFIX: &str = "";
     const GRACE: Duration = Duration::ZERO;
 
     fn place(&self) -> String {

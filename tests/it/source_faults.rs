@@ -1,0 +1,450 @@
+//! The database and what goes wrong with it: what a slow cache does not cost, streams that go on
+//! or begin anew, limits that are kept, sessions that are not to be had.
+
+use std::path::PathBuf;
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::faults::{
+    PAD, bulk, calm, comes_through, count, end_session, is_incomplete, keys, odd, proxied,
+    some_cache, start_and_hold, statuses, true_counts, until, warm,
+};
+use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
+use crate::shopwarm::{Finished, file, finish};
+
+/// What a run says in its report where it had to begin a strategy anew.
+#[track_caller]
+fn warnings(run: &Finished, id: &str) -> String {
+    run.strategy(id)["warnings"].to_string()
+}
+
+// ── a slow cache ──────────────────────────────────────────────────────────────────────────────
+
+/// Redis takes no writes for longer than any limit of the databases, theirs and ours.
+#[test]
+fn no_query_is_lost_while_the_cache_is_slow() {
+    let (_dir, contexts) = bulk(&[60_000, 100]);
+    let postgres = Postgres::private(&[
+        "-c",
+        "statement_timeout=1s",
+        "-c",
+        "idle_in_transaction_session_timeout=1s",
+    ]);
+    let mariadb = MariaDb::private(&["--net-write-timeout=1", "--max-statement-time=1"]);
+    let databases = [
+        postgres.new_database(),
+        mariadb.new_database(),
+        Sqlite::database(),
+    ];
+    thread::scope(|scope| {
+        for database in &databases {
+            let contexts = contexts.as_path();
+            scope.spawn(move || {
+                let redis = Redis::start(&[]);
+                let run = warm(contexts, database.url(), redis.url());
+                let child = run.args("--statement-timeout 1s").start();
+                until("the run is under way", || keys(&redis) > 1000);
+                redis.cli(&["CLIENT", "PAUSE", "4000", "WRITE"]);
+                let run = calm(finish(child)).expect(0);
+                assert_eq!(count(&run.json()["totals"], "warmed"), 60_100);
+                assert_eq!(warnings(&run, "bulk/first"), "[]");
+                true_counts(&run, &redis);
+            });
+        }
+    });
+}
+
+/// What a server is busy with for the run, but for what it was asked last.
+fn queries(database: &Database) -> String {
+    match database.dialect() {
+        Dialect::Postgres => database.query(&format!(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = '{}' AND application_name = 'shopwarm' AND state = 'active'",
+            database.name()
+        )),
+        _ => database.query(&format!(
+            "SELECT count(*) FROM information_schema.processlist
+             WHERE db = '{}' AND user = 'shop' AND command <> 'Sleep'",
+            database.name()
+        )),
+    }
+}
+
+/// A query that gives no row for minutes.
+const ENDLESS: [&str; 2] = [
+    "SELECT count(*) AS id FROM generate_series(1, 100000) a, generate_series(1, 100000) b",
+    "WITH RECURSIVE s AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM s WHERE i < 900) \
+     SELECT count(*) AS id FROM s a, s b, s c, s d WHERE a.i + b.i <> c.i + d.i",
+];
+
+#[test]
+fn a_query_that_nobody_waits_for_any_more_ends_at_the_server() {
+    let databases = [Postgres::database(), MariaDb::database()];
+    thread::scope(|scope| {
+        for (database, sql) in databases.iter().zip(ENDLESS) {
+            scope.spawn(move || {
+                let (_dir, contexts) = odd(sql);
+                let (_cache_dir, cache) = some_cache();
+                for (limit, signal, code) in [("500ms", None, 3), ("5m", Some("TERM"), 143)] {
+                    let run = warm(&contexts, database.url(), &cache);
+                    let child = run.args("--statement-timeout").arg(limit).start();
+                    if let Some(signal) = signal {
+                        until("the query runs", || queries(database) == "1");
+                        let id = child.id().to_string();
+                        let kill = std::process::Command::new("kill");
+                        let mut kill = kill;
+                        assert!(kill.args(["-s", signal, &id]).status().unwrap().success());
+                    }
+                    calm(finish(child)).expect(code);
+                    until("the query has ended", || queries(database) == "0");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_query_that_an_administrator_cancels_is_not_asked_again() {
+    let databases = [Postgres::database(), MariaDb::database()];
+    thread::scope(|scope| {
+        for (database, sql) in databases.iter().zip(ENDLESS) {
+            scope.spawn(move || {
+                let (_dir, contexts) = odd(sql);
+                let (_cache_dir, cache) = some_cache();
+                let child = warm(&contexts, database.url(), cache).start();
+                until("the query runs", || queries(database) == "1");
+                // Over and over: there is a moment before the query that counts.
+                let cancel = match database.dialect() {
+                    Dialect::Postgres => format!(
+                        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+                         WHERE datname = '{}' AND query LIKE '%FETCH%'",
+                        database.name()
+                    ),
+                    _ => {
+                        let id = database.query(&format!(
+                            "SELECT id FROM information_schema.processlist
+                             WHERE db = '{}' AND user = 'shop'",
+                            database.name()
+                        ));
+                        format!("KILL QUERY {id}")
+                    }
+                };
+                until("the query is cancelled", || {
+                    database.sql(&cancel);
+                    queries(database) == "0"
+                });
+                let run = calm(finish(child)).expect(3);
+                is_incomplete(&run);
+                let error = run.strategy("odd/one")["error"].to_string();
+                assert!(error.contains("refused the query"), "{error}");
+                assert_eq!(warnings(&run, "odd/one"), "[]");
+            });
+        }
+    });
+}
+
+// ── a stream that is lost ─────────────────────────────────────────────────────────────────────
+
+/// A table whose order has ties, NULLs, mixed directions, and texts that its collation takes for
+/// one; and a strategy that reads it in that order.
+fn ordered(database: &Database, rows: u32, limit: u32) -> (TempDir, PathBuf) {
+    let key = "n + 0";
+    let (series, text, decimal) = match database.dialect() {
+        Dialect::Postgres => (
+            format!("generate_series(1, {rows}) n"),
+            "text",
+            "(n % 11)::numeric / 3",
+        ),
+        _ => (
+            format!("(SELECT seq AS n FROM seq_1_to_{rows}) s"),
+            "varchar(20)",
+            "n % 11 / 3",
+        ),
+    };
+    database.sql(&format!(
+        "CREATE TABLE t (id bigint PRIMARY KEY, name {text}, price decimal(20, 6), grade int);
+         INSERT INTO t SELECT {key}, CASE n % 3 WHEN 0 THEN 'a' WHEN 1 THEN 'A' ELSE 'b' END,
+         {decimal}, CASE WHEN n % 5 = 0 THEN NULL ELSE n % 5 END FROM {series}"
+    ));
+    if database.dialect() == Dialect::Postgres {
+        database.sql("GRANT SELECT ON t TO shop");
+    }
+    let nulls = match database.dialect() {
+        Dialect::Postgres => "NULLS LAST",
+        _ => "",
+    };
+    let sql = match database.dialect() {
+        Dialect::Postgres => format!("repeat('x', {PAD})"),
+        _ => format!("REPEAT('x', {PAD})"),
+    };
+    file(
+        "bulk.toml",
+        &format!(
+            "[context]\nname = \"bulk\"\nowns = [\"t\"]\n[strategies.first]
+             key = \"first:{{id}}\"\nvalue = \"object\"\nlimit = {limit}
+             order_by = \"_grade DESC {nulls}, _name, _price DESC, id\"
+             sql.any = \"SELECT id, {sql} AS pad, grade AS _grade, name AS _name, price AS _price FROM t\"\n"
+        ),
+    )
+}
+
+#[test]
+fn a_stream_goes_on_at_its_last_row_where_it_has_an_order() {
+    let databases = [Postgres::database(), MariaDb::database()];
+    thread::scope(|scope| {
+        for database in &databases {
+            scope.spawn(move || {
+                let (_dir, contexts) = ordered(database, 60_000, 50_000);
+                let redis = Redis::start(&[]);
+                let (proxy, url) = proxied(&redis);
+                let network = crate::proxy::FaultProxy::to(database.port());
+                let run = warm(&contexts, database.url_via(network.port()), url);
+                let child = start_and_hold(run, &proxy, &redis);
+                // Twice: by its end at the server, and by the network.
+                network.cut_after_to_client(5_000_000);
+                end_session(database);
+                proxy.flow();
+                let run = calm(finish(child)).expect(0);
+                let first = run.strategy("bulk/first");
+                assert_eq!(count(&first, "warmed"), 50_000, "{first:#}");
+                assert_eq!(warnings(&run, "bulk/first"), "[]");
+                true_counts(&run, &redis);
+                assert!(network.accepted() >= 3, "it was lost twice");
+                // The very rows that one query would have given.
+                let order = match database.dialect() {
+                    Dialect::Postgres => "grade DESC NULLS LAST, name, price DESC, id",
+                    _ => "grade DESC, name, price DESC, id",
+                };
+                let left_out = database.query(&format!(
+                    "SELECT id FROM t ORDER BY {order} LIMIT 10000 OFFSET 50000"
+                ));
+                let left_out: Vec<String> =
+                    left_out.lines().map(|id| format!("first:{id}")).collect();
+                assert_eq!(left_out.len(), 10_000);
+                for keys in left_out.chunks(1000) {
+                    let mut exists = vec!["EXISTS"];
+                    exists.extend(keys.iter().map(String::as_str));
+                    assert_eq!(redis.cli(&exists), "0");
+                }
+            });
+        }
+    });
+}
+
+/// Lets a run that is held go on, and holds it again with another session.
+fn hold_again(child: &Child, proxy: &crate::proxy::FaultProxy, database: &Database) {
+    let session = || {
+        database.query(&format!(
+            "SELECT min(pid) FROM pg_stat_activity
+             WHERE datname = '{}' AND application_name = 'shopwarm'",
+            database.name()
+        ))
+    };
+    let former = session();
+    end_session(database);
+    proxy.flow();
+    until("there is another session", || {
+        let now = session();
+        !now.is_empty() && now != former
+    });
+    proxy.stall();
+    assert!(child.id() > 0);
+}
+
+#[test]
+fn a_stream_without_an_order_begins_anew_once() {
+    let (_dir, contexts) = bulk(&[150_000, 100]);
+    let (database, redis) = (Postgres::database(), Redis::start(&[]));
+    let (proxy, url) = proxied(&redis);
+    let child = start_and_hold(warm(&contexts, database.url(), url), &proxy, &redis);
+    hold_again(&child, &proxy, &database);
+    end_session(&database);
+    proxy.flow();
+    let run = calm(finish(child)).expect(3);
+    is_incomplete(&run);
+    assert_eq!(statuses(&run), ["failed", "completed"]);
+    let first = run.strategy("bulk/first");
+    assert!(first["error"].to_string().contains("lost the database"));
+    let said = warnings(&run, "bulk/first");
+    assert!(
+        said.contains("sent again: the database's stream broke off"),
+        "{said}"
+    );
+    assert!(count(&first, "total") < 150_000);
+    assert_eq!(count(&run.strategy("bulk/second"), "warmed"), 100);
+}
+
+#[test]
+fn keys_that_had_been_stored_before_are_skipped_where_only_missing_ones_are_written() {
+    let (_dir, contexts) = bulk(&[60_000]);
+    let (database, redis) = (Postgres::database(), Redis::start(&[]));
+    let (proxy, url) = proxied(&redis);
+    let run = warm(&contexts, database.url(), url).args("--mode only-missing");
+    let child = start_and_hold(run, &proxy, &redis);
+    end_session(&database);
+    proxy.flow();
+    let run = calm(finish(child)).expect(0);
+    let first = run.strategy("bulk/first");
+    assert_eq!(count(&first, "total"), 60_000);
+    assert!(count(&first, "skipped") > 1000 && count(&first, "warmed") > 1000);
+    let said = warnings(&run, "bulk/first");
+    assert!(said.contains("count as skipped"), "{said}");
+    assert_eq!(keys(&redis), 60_000);
+}
+
+#[test]
+fn a_run_comes_through_a_restart_of_the_database() {
+    let (_dir, contexts) = bulk(&[60_000, 100]);
+    let (postgres, mariadb) = (Postgres::private(&[]), MariaDb::private(&[]));
+    let databases = [postgres.new_database(), mariadb.new_database()];
+    let servers: [&crate::servers::Server; 2] = [&postgres, &mariadb];
+    thread::scope(|scope| {
+        for (database, server) in databases.iter().zip(servers) {
+            let contexts = contexts.as_path();
+            scope.spawn(move || {
+                let redis = Redis::start(&[]);
+                let (proxy, url) = proxied(&redis);
+                let child = start_and_hold(warm(contexts, database.url(), url), &proxy, &redis);
+                server.stop();
+                proxy.flow();
+                server.restart();
+                comes_through(child, &redis, 60_100);
+            });
+        }
+    });
+}
+
+// ── a cache that is replaced ──────────────────────────────────────────────────────────────────
+
+#[test]
+fn what_went_with_a_former_cache_is_sent_again() {
+    let (_dir, contexts) = bulk(&[3000, 20_000, 100]);
+    let (database, redis) = (Sqlite::database(), Redis::start(&[]));
+    let (proxy, url) = proxied(&redis);
+    let run = warm(&contexts, database.url(), url).arg("--no-lock");
+    let child = run.start();
+    // The second strategy is under way.
+    until("the run is under way", || keys(&redis) > 4000);
+    proxy.stall();
+    redis.kill();
+    redis.restart();
+    proxy.flow();
+    let run = calm(finish(child)).expect(0);
+    assert_eq!(statuses(&run), ["completed", "completed", "completed"]);
+    for (id, rows, again) in [
+        ("first", 3000, true),
+        ("second", 20_000, true),
+        ("third", 100, false),
+    ] {
+        let id = format!("bulk/{id}");
+        assert_eq!(count(&run.strategy(&id), "warmed"), rows);
+        let said = warnings(&run, &id).contains("restarted or replaced");
+        assert_eq!(said, again, "{id}");
+    }
+    true_counts(&run, &redis);
+    assert_eq!(keys(&redis), 23_100);
+}
+
+#[test]
+fn what_went_with_a_former_cache_is_unknown_where_the_run_is_stopped() {
+    let (_dir, contexts) = bulk(&[3000, 60_000]);
+    let (database, redis) = (Sqlite::database(), Redis::start(&[]));
+    let (proxy, url) = proxied(&redis);
+    let run = warm(&contexts, database.url(), url).args("--no-lock --deadline 4s");
+    let child = run.start();
+    until("the run is under way", || keys(&redis) > 4000);
+    redis.kill();
+    redis.restart();
+    redis.cli(&["CLIENT", "PAUSE", "5000", "WRITE"]);
+    let run = calm(finish(child)).expect(9);
+    let first = run.strategy("bulk/first");
+    assert_eq!(count(&first, "warmed"), 0, "{first:#}");
+    assert_eq!(count(&first, "unknown"), 3000, "{first:#}");
+    drop(proxy);
+}
+
+// ── sessions ──────────────────────────────────────────────────────────────────────────────────
+
+/// The most sessions that a run had, seen from the outside.
+fn most_sessions(child: &mut Child, database: &Database) -> u32 {
+    let sql = match database.dialect() {
+        Dialect::Postgres => format!(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = '{}' AND application_name = 'shopwarm'",
+            database.name()
+        ),
+        _ => format!(
+            "SELECT count(*) FROM information_schema.processlist
+             WHERE db = '{}' AND user = 'shop'",
+            database.name()
+        ),
+    };
+    let mut most = 0;
+    while child.try_wait().unwrap().is_none() {
+        most = most.max(database.query(&sql).parse().unwrap());
+    }
+    most
+}
+
+#[test]
+fn queries_are_opened_ahead_and_never_more_than_asked_for() {
+    let (_dir, contexts) = bulk(&[60_000, 60_000, 60_000]);
+    for database in [Postgres::database(), MariaDb::database()] {
+        for (n, least) in [("1", 1), ("2", 2)] {
+            let redis = Redis::start(&[]);
+            let run = warm(&contexts, database.url(), redis.url());
+            let mut child = run.arg("--db-concurrency").arg(n).start();
+            let most = most_sessions(&mut child, &database);
+            assert_eq!(most, least, "--db-concurrency {n}");
+            comes_through(child, &redis, 180_000);
+        }
+    }
+}
+
+#[test]
+fn a_server_without_connections_for_more_is_read_one_after_another() {
+    let (_dir, contexts) = bulk(&[20_000, 10_000, 5000]);
+    let (postgres, mariadb) = (Postgres::database(), MariaDb::private(&[]));
+    let mariadb = mariadb.new_database();
+    postgres.sql(&format!(
+        "ALTER DATABASE {} CONNECTION LIMIT 1",
+        postgres.name()
+    ));
+    mariadb.sql("ALTER USER shop WITH MAX_USER_CONNECTIONS 1");
+    for database in [&postgres, &mariadb] {
+        let redis = Redis::start(&[]);
+        let run = warm(&contexts, database.url(), redis.url());
+        let child = run.args("--db-concurrency 3").start();
+        comes_through(child, &redis, 35_000);
+    }
+}
+
+#[test]
+fn a_server_without_any_connection_left_is_named() {
+    let (_dir, contexts) = bulk(&[1]);
+    let (_cache_dir, cache) = some_cache();
+    let postgres = Postgres::database();
+    postgres.sql(&format!(
+        "ALTER DATABASE {} CONNECTION LIMIT 0",
+        postgres.name()
+    ));
+    let mariadb = MariaDb::private(&["--max-connections=10"]);
+    let limited = mariadb.new_database();
+    limited.sql("ALTER USER shop WITH MAX_USER_CONNECTIONS 1");
+    let url = limited.url();
+    let (_slow, endless) = odd(ENDLESS[1]);
+    let mut holder = warm(&endless, &url, &cache).start();
+    until("there is a session", || queries(&limited) == "1");
+    for url in [postgres.url(), url] {
+        let asked = Instant::now();
+        let run = calm(warm(&contexts, url, &cache).run()).expect(5);
+        assert!(run.stderr.contains("connection"), "{}", run.stderr);
+        assert!(run.stderr.contains("no connection left"), "{}", run.stderr);
+        assert!(asked.elapsed() < Duration::from_secs(20));
+    }
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+}
