@@ -41,12 +41,10 @@ impl From<FailureKind> for Exit {
         match kind {
             FailureKind::Usage => Self::Usage,
             FailureKind::Config => Self::Config,
-            FailureKind::SourceUnreachable => Self::SourceUnreachable,
+            FailureKind::SourceUnreachable | FailureKind::SourceLost => Self::SourceUnreachable,
             FailureKind::CacheUnreachable => Self::CacheUnreachable,
             FailureKind::SourceDenied | FailureKind::CacheDenied => Self::Denied,
-            FailureKind::SourceLost | FailureKind::Query | FailureKind::CacheRefused => {
-                Self::Incomplete
-            }
+            FailureKind::Query | FailureKind::CacheRefused => Self::Incomplete,
             FailureKind::Busy => Self::Busy,
             FailureKind::Internal => Self::Internal,
         }

@@ -18,7 +18,10 @@ use crate::shopwarm::{Finished, file, finish};
 /// What a run says in its report where it had to begin a strategy anew.
 #[track_caller]
 fn warnings(run: &Finished, id: &str) -> String {
-    run.strategy(id)["warnings"].to_string()
+    match &run.strategy(id)["warnings"] {
+        serde_json::Value::Null => "[]".to_owned(),
+        warnings => warnings.to_string(),
+    }
 }
 
 // ── a slow cache ──────────────────────────────────────────────────────────────────────────────
@@ -120,7 +123,7 @@ fn a_query_that_an_administrator_cancels_is_not_asked_again() {
                 let cancel = match database.dialect() {
                     Dialect::Postgres => format!(
                         "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
-                         WHERE datname = '{}' AND query LIKE '%FETCH%'",
+                         WHERE datname = '{}' AND application_name = 'shopwarm'",
                         database.name()
                     ),
                     _ => {
@@ -368,9 +371,9 @@ fn what_went_with_a_former_cache_is_unknown_where_the_run_is_stopped() {
 
 // ── sessions ──────────────────────────────────────────────────────────────────────────────────
 
-/// The most sessions that a run had, seen from the outside.
-fn most_sessions(child: &mut Child, database: &Database) -> u32 {
-    let sql = match database.dialect() {
+/// The sessions that the run has, whatever they do.
+fn sessions(database: &Database) -> String {
+    database.query(&match database.dialect() {
         Dialect::Postgres => format!(
             "SELECT count(*) FROM pg_stat_activity
              WHERE datname = '{}' AND application_name = 'shopwarm'",
@@ -381,25 +384,27 @@ fn most_sessions(child: &mut Child, database: &Database) -> u32 {
              WHERE db = '{}' AND user = 'shop'",
             database.name()
         ),
-    };
-    let mut most = 0;
-    while child.try_wait().unwrap().is_none() {
-        most = most.max(database.query(&sql).parse().unwrap());
-    }
-    most
+    })
 }
 
 #[test]
 fn queries_are_opened_ahead_and_never_more_than_asked_for() {
-    let (_dir, contexts) = bulk(&[60_000, 60_000, 60_000]);
+    let (_dir, contexts) = bulk(&[20_000, 20_000, 20_000]);
     for database in [Postgres::database(), MariaDb::database()] {
-        for (n, least) in [("1", 1), ("2", 2)] {
+        for n in ["1", "2"] {
             let redis = Redis::start(&[]);
+            // Nothing is written, so the first strategy stays at work.
+            redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
             let run = warm(&contexts, database.url(), redis.url());
-            let mut child = run.arg("--db-concurrency").arg(n).start();
-            let most = most_sessions(&mut child, &database);
-            assert_eq!(most, least, "--db-concurrency {n}");
-            comes_through(child, &redis, 180_000);
+            let run = run.arg("--no-lock").arg("--db-concurrency").arg(n);
+            let child = run.start();
+            until("they are open", || sessions(&database) == n);
+            for _ in 0..10 {
+                thread::sleep(Duration::from_millis(50));
+                assert_eq!(sessions(&database), n);
+            }
+            redis.cli(&["CLIENT", "UNPAUSE"]);
+            comes_through(child, &redis, 60_000);
         }
     }
 }
@@ -447,4 +452,31 @@ fn a_server_without_any_connection_left_is_named() {
     }
     holder.kill().unwrap();
     holder.wait().unwrap();
+}
+
+#[test]
+fn a_file_that_another_program_has_locked_is_waited_for_a_little() {
+    let (_dir, contexts) = bulk(&[100]);
+    let (_cache_dir, cache) = some_cache();
+    let database = Sqlite::database();
+    database.sql("CREATE TABLE t (id INTEGER)");
+    // It lets go when its input ends.
+    let mut locker = std::process::Command::new("sqlite3")
+        .arg(database.name())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = locker.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, b"BEGIN EXCLUSIVE; SELECT 'locked';\n").unwrap();
+    let mut said = [0; 6];
+    std::io::Read::read_exact(locker.stdout.as_mut().unwrap(), &mut said).unwrap();
+    let run = calm(warm(&contexts, database.url(), &cache).run()).expect(5);
+    assert!(run.stderr.contains("locked"), "{}", run.stderr);
+    let child = warm(&contexts, database.url(), &cache).start();
+    thread::sleep(Duration::from_secs(1));
+    drop(input);
+    locker.wait().unwrap();
+    let run = calm(finish(child)).expect(0);
+    assert_eq!(count(&run.json()["totals"], "warmed"), 100);
 }

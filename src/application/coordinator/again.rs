@@ -18,6 +18,9 @@ const MAX_PASSES: u32 = 3;
 /// A cache that has not said by then which one it is has other troubles, and writing tells of them.
 const EPOCH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The same for a run that is asked to stop.
+const LAST_EPOCH_TIMEOUT: Duration = Duration::from_secs(1);
+
 const BROKE_OFF: &str = "the database's stream broke off";
 const REPLACED: &str = "the cache was restarted or replaced during the run";
 
@@ -28,8 +31,19 @@ impl Run<'_> {
         let Some(cache) = coordinator.cache().filter(|_| coordinator.writes()) else {
             return;
         };
+        let failed = |tally: &Tally| match &tally.report.status {
+            Status::Failed(failure) => failure.ends_run_of_cache(),
+            Status::Completed | Status::Cancelled => false,
+        };
+        if self.tallies.iter().any(failed) {
+            return;
+        }
+        let patience = match self.stop.reason() {
+            Some(_) => LAST_EPOCH_TIMEOUT,
+            None => EPOCH_TIMEOUT,
+        };
         // One that cannot say is taken for the same.
-        if let Ok(Ok(epoch)) = timeout(EPOCH_TIMEOUT, cache.epoch()).await {
+        if let Ok(Ok(epoch)) = timeout(patience, cache.epoch()).await {
             self.epoch = Some(epoch);
         }
     }

@@ -211,30 +211,18 @@ impl Driver for Mysql {
             let seconds = text(connection, seconds).await?;
             let after = SystemTime::now();
             let version = text(connection, "SELECT VERSION()").await?;
-            let is_mariadb = version.contains("MariaDB");
-            // In seconds and in milliseconds.
-            let (name, timeout, per_second, read_only) = match is_mariadb {
-                true => ("MariaDB", "max_statement_time", 1.0, "tx_read_only"),
-                false => (
-                    "MySQL",
-                    "max_execution_time",
-                    1000.0,
-                    "transaction_read_only",
-                ),
+            let (name, read_only) = match version.contains("MariaDB") {
+                true => ("MariaDB", "tx_read_only"),
+                false => ("MySQL", "transaction_read_only"),
             };
-            let timeout = setting(connection, timeout).await;
-            let timeout = timeout.and_then(|t| t.parse::<f64>().ok());
-            let timeout = timeout.and_then(|t| Duration::try_from_secs_f64(t / per_second).ok());
+            let timeout = humantime::format_duration(self.options.statement_timeout);
             let number = version.split('-').next().unwrap_or(&version);
             Ok(Facts {
                 version: format!("{name} {number}"),
                 user: Some(text(connection, "SELECT CURRENT_USER()").await?),
                 read_only: is_on(setting(connection, read_only).await),
                 writing: "",
-                statement_timeout: match timeout {
-                    Some(timeout) => humantime::format_duration(timeout).to_string(),
-                    None => "not known".to_owned(),
-                },
+                statement_timeout: timeout.to_string(),
                 role: role(connection).await,
                 clock: Some(Clock {
                     theirs: seconds.parse().ok(),

@@ -49,10 +49,10 @@ impl Postgres {
 }
 
 impl Postgres {
-    /// How a session is set up.
-    fn settings(&self) -> [(&'static str, String); 7] {
+    /// How a session is set up, or (with `SET LOCAL`) a transaction.
+    fn settings(&self, set: &str) -> String {
         let millis = self.options.statement_timeout.as_millis();
-        [
+        let settings = [
             ("default_transaction_read_only", "on".to_owned()),
             ("statement_timeout", millis.to_string()),
             ("lock_timeout", millis.to_string()),
@@ -62,7 +62,9 @@ impl Postgres {
             ("cursor_tuple_fraction", "1".to_owned()),
             ("TimeZone", "'UTC'".to_owned()),
             ("standard_conforming_strings", "on".to_owned()),
-        ]
+        ];
+        let settings = settings.map(|(name, value)| format!("{set} {name} = {value}; "));
+        settings.concat()
     }
 }
 
@@ -89,9 +91,7 @@ impl Driver for Postgres {
     async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let mut connection = self.connect.connect().await?;
         // Statements, not start-up options: connection poolers refuse options they do not know.
-        let settings = self.settings();
-        let settings = settings.map(|(name, value)| format!("SET {name} = {value}; "));
-        let settings = settings.concat();
+        let settings = self.settings("SET");
         connection.execute(sqlx::raw_sql(safe(&settings))).await?;
         // From version 14 on, a query whose client has gone ends by itself.
         let _ = connection
@@ -137,7 +137,10 @@ impl Driver for Postgres {
         rows: &'c mut Rows<'_, Self>,
     ) -> BoxFuture<'c, Result<(), Broken>> {
         async move {
-            let begin = sqlx::raw_sql("BEGIN READ ONLY");
+            // A pooler may give each transaction another session of its own.
+            let begin = rows.driver().settings("SET LOCAL");
+            let begin = format!("BEGIN READ ONLY; {begin}");
+            let begin = sqlx::raw_sql(safe(&begin));
             rows.wait(begin.execute(&mut *connection)).await?;
             let declare = sqlx::query_with(safe(sql), arguments).persistent(false);
             rows.wait(declare.execute(&mut *connection)).await?;

@@ -169,6 +169,10 @@ impl<'r, D: Driver> Rows<'r, D> {
         }
     }
 
+    pub(super) fn driver(&self) -> &'r D {
+        &self.sessions.driver
+    }
+
     /// A statement with the query's label, which is shown where the server lists what it does. It
     /// holds a checked name only.
     pub(super) fn labelled(&self, statement: &str) -> String {
