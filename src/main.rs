@@ -33,6 +33,10 @@ fn run(matches: &clap::ArgMatches) -> anyhow::Result<Exit> {
         // Before anything else happens, so that no signal comes too early.
         let interrupt = signal(SignalKind::interrupt())?;
         let terminate = signal(SignalKind::terminate())?;
+        // Once heard they never end the process: a run may not have begun, or be over already.
+        for pace in [SignalKind::user_defined1(), SignalKind::user_defined2()] {
+            drop(signal(pace)?);
+        }
         tokio::spawn(listen(interrupt, terminate, stop.clone()));
         cli::run(matches, stop).await
     });

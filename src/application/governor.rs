@@ -32,8 +32,10 @@ pub(super) const LOWEST_RATE: f64 = 100.0;
 const SLOWER: f64 = 0.7;
 const MUCH_SLOWER: f64 = 0.5;
 
-/// Steps from nothing to the rate at which it first was too much.
+/// Steps from nothing to the most that has left lately, and what is left of that at each ping: a
+/// tenth in a minute.
 const STEPS: f64 = 20.0;
+const FADING: f64 = 0.999;
 
 /// Below this share of the limit it may be more.
 const CALM: f64 = 0.8;
@@ -264,8 +266,11 @@ struct Control {
     allowed: Option<f64>,
     /// What it was too much for.
     why: (Limiter, String),
-    /// Keys a second by which it goes up; until it was too much once it doubles.
-    step: Option<f64>,
+    /// The most keys a second that have left lately. A server that stands still says little of what
+    /// it bears otherwise.
+    peak: f64,
+    /// It was too much once: from then on it goes up by steps, and does not double.
+    stepwise: bool,
     changed: Instant,
     /// For how many pings in a row the limit has held nothing back.
     idle: u32,
@@ -276,7 +281,8 @@ impl Control {
         Self {
             allowed: Some(FIRST_RATE),
             why: (Limiter::Start, String::new()),
-            step: None,
+            peak: 0.0,
+            stepwise: false,
             changed: now,
             idle: 0,
         }
@@ -286,9 +292,10 @@ impl Control {
     /// the limit has held any back since it was asked last. Whether it is slower from now on.
     fn hear(&mut self, strain: Option<&Strain>, present: f64, held: bool, now: Instant) -> bool {
         let settled = now.duration_since(self.changed) >= SETTLE;
+        self.peak = present.max(self.peak * FADING);
         match (strain, self.allowed) {
             (Some(strain), _) if strain.of_limit > 1.0 => {
-                if !settled && self.step.is_some() {
+                if !settled && self.stepwise {
                     return false;
                 }
                 let share = if strain.of_limit > 2.0 {
@@ -296,8 +303,10 @@ impl Control {
                 } else {
                     SLOWER
                 };
-                let from = self.allowed.map_or(present, |allowed| allowed.min(present));
-                self.step.get_or_insert((from / STEPS).max(LOWEST_RATE));
+                let from = self
+                    .allowed
+                    .map_or(self.peak, |allowed| allowed.min(self.peak));
+                self.stepwise = true;
                 self.allowed = Some((from * share).max(LOWEST_RATE));
                 self.why = (strain.by, strain.figure.clone());
                 self.changed = now;
@@ -314,13 +323,11 @@ impl Control {
             (Some(strain), Some(_)) if strain.of_limit > CALM => self.idle = 0,
             (_, Some(allowed)) => {
                 self.idle = 0;
-                match self.step {
-                    None => self.allowed = Some(allowed * 2.0),
-                    Some(step) if settled => {
-                        self.allowed = Some(allowed + step);
-                        self.changed = now;
-                    }
-                    Some(_) => {}
+                if !self.stepwise {
+                    self.allowed = Some(allowed * 2.0);
+                } else if settled {
+                    self.allowed = Some(allowed + (self.peak / STEPS).max(LOWEST_RATE));
+                    self.changed = now;
                 }
             }
         }
@@ -334,5 +341,152 @@ impl Control {
             by: *by,
             figure: figure.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run on a server that bears so many keys a second, and could be written at so many.
+    struct Shop {
+        bears: f64,
+        capacity: f64,
+        control: Control,
+        now: Instant,
+        rates: Vec<f64>,
+    }
+
+    impl Shop {
+        fn new(bears: f64, capacity: f64) -> Self {
+            let now = Instant::now();
+            Self {
+                bears,
+                capacity,
+                control: Control::new(now),
+                now,
+                rates: Vec::new(),
+            }
+        }
+
+        /// So many seconds; the rates meanwhile.
+        fn run(&mut self, seconds: u32) -> &[f64] {
+            self.rates.clear();
+            for _ in 0..seconds * 40 {
+                self.now += PING_EVERY;
+                let allowed = self.control.governed().map_or(f64::INFINITY, |g| g.rate);
+                let present = allowed.min(self.capacity);
+                let strain = Strain {
+                    of_limit: present / self.bears,
+                    by: Limiter::CacheLatency,
+                    figure: "4.1 ms".to_owned(),
+                };
+                let held = allowed < self.capacity;
+                self.control.hear(Some(&strain), present, held, self.now);
+                self.rates.push(present);
+            }
+            &self.rates
+        }
+    }
+
+    fn mean(rates: &[f64]) -> f64 {
+        rates.iter().sum::<f64>() / rates.len() as f64
+    }
+
+    #[test]
+    fn what_everybody_bears_is_no_limit_soon() {
+        let mut shop = Shop::new(1e9, 300_000.0);
+        let rates = shop.run(1);
+        assert!(mean(rates) > 250_000.0, "{rates:?}");
+        assert!(
+            rates[10..].iter().all(|rate| *rate == 300_000.0),
+            "{rates:?}"
+        );
+        assert_eq!(shop.control.governed(), None);
+    }
+
+    #[test]
+    fn it_finds_what_the_servers_bear_and_stays_there() {
+        let mut shop = Shop::new(60_000.0, 300_000.0);
+        shop.run(3);
+        let rates = shop.run(10);
+        let (least, most) = rates
+            .iter()
+            .fold((f64::MAX, 0.0_f64), |(least, most), rate| {
+                (least.min(*rate), most.max(*rate))
+            });
+        assert!(least > 30_000.0 && most < 70_000.0, "{least} to {most}");
+        assert!(mean(rates) > 42_000.0, "{}", mean(rates));
+        let by = shop.control.governed().map(|governed| governed.by);
+        assert_eq!(by, Some(Limiter::CacheLatency));
+    }
+
+    #[test]
+    fn it_slows_down_at_once_and_recovers_by_itself() {
+        let mut shop = Shop::new(1e9, 300_000.0);
+        shop.run(2);
+        shop.bears = 1000.0;
+        let rates = shop.run(4);
+        assert!(rates[20] <= 150_000.0, "half a second later: {rates:?}");
+        assert!(mean(&rates[120..]) < 2000.0, "{rates:?}");
+        assert!(rates.iter().all(|rate| *rate >= LOWEST_RATE));
+        shop.bears = 1e9;
+        shop.run(8);
+        assert_eq!(shop.control.governed(), None, "no limit any more");
+    }
+
+    #[test]
+    fn one_late_ping_says_nothing() {
+        let limits = Limits {
+            cache_latency: Some(Duration::from_millis(2)),
+            ..Limits::default()
+        };
+        let [fast, slow] = [1, 50].map(Duration::from_millis);
+        let of = |pings: &[Duration]| limits.of_cache(pings).map(|strain| strain.of_limit);
+        assert_eq!(of(&[slow; 4]), None, "too few");
+        assert_eq!(of(&[fast, slow, fast, slow, fast]), Some(0.5));
+        assert_eq!(of(&[fast, slow, slow, fast, slow]), Some(25.0));
+        assert_eq!(
+            of(&[slow, slow, slow, fast, fast, fast, fast, fast]),
+            Some(0.5)
+        );
+    }
+
+    #[test]
+    fn the_worst_of_all_is_what_counts() {
+        let limits = Limits {
+            evictions: Some(100.0),
+            db_latency: Some(Duration::from_millis(10)),
+            sessions: Some(10.0),
+            lag: Some(Duration::from_secs(5)),
+            ..Limits::default()
+        };
+        let vitals = |latency, active, lag| {
+            Some(SourceVitals {
+                latency: Duration::from_millis(latency),
+                active,
+                lag,
+            })
+        };
+        let worst = |evictions, vitals| {
+            let strain = limits.strain(evictions, vitals);
+            strain.map(|s| (s.by.name(), s.figure, s.of_limit > 1.0))
+        };
+        let is = |by, figure: &str, over| Some((by, figure.to_owned(), over));
+        assert_eq!(worst(None, None), None);
+        assert_eq!(worst(Some(250.0), None), is("evictions", "250/s", true));
+        assert_eq!(
+            worst(None, vitals(5, Some(4), None)),
+            is("database latency", "5.0 ms", false)
+        );
+        assert_eq!(
+            worst(None, vitals(5, Some(12), None)),
+            is("database sessions", "12", true)
+        );
+        let behind = Some(Duration::from_secs(9));
+        assert_eq!(
+            worst(Some(50.0), vitals(5, Some(4), behind)),
+            is("replica lag", "9000.0 ms", true)
+        );
     }
 }

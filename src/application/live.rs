@@ -1,12 +1,13 @@
 //! A run that others can watch: its report so far, its events, and how to stop it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::watch;
 
 use super::event::{Event, Reporter, Sieve};
+use super::pace::{Change, Pace, PaceNow};
 use super::record::{RunRecord, StrategyRecord, Totals, millis};
 use super::run::Refused;
 use super::stop::StopSignal;
@@ -19,6 +20,8 @@ pub type Ended = Result<RunRecord, Arc<Refused>>;
 pub struct LiveRun {
     pub info: RunInfo,
     pub stop: StopSignal,
+    /// Of the run itself, from when it is put together.
+    pace: OnceLock<Pace>,
     since: Instant,
     begun: AtomicBool,
     passed: AtomicBool,
@@ -50,6 +53,7 @@ impl LiveRun {
             so_far: Mutex::new(RunRecord::started(&info)),
             info,
             stop: StopSignal::default(),
+            pace: OnceLock::new(),
             since: Instant::now(),
             begun: AtomicBool::new(false),
             passed: AtomicBool::new(false),
@@ -61,6 +65,19 @@ impl LiveRun {
     /// Says that it waits for nobody any more.
     pub fn set_begun(&self) {
         self.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets others change its pace.
+    pub fn set_pace(&self, pace: Pace) {
+        // Put together once.
+        let _ = self.pace.set(pace);
+    }
+
+    /// Changes its pace; `None`: it has not been put together yet.
+    pub fn change_pace(&self, change: Change) -> Option<PaceNow> {
+        let pace = self.pace.get()?;
+        pace.change(change);
+        Some(pace.now())
     }
 
     /// It met its gates.

@@ -154,6 +154,10 @@ pub struct Job {
     pub warmup: Vec<String>,
     /// What its run does otherwise than others.
     pub concurrency: Option<usize>,
+    /// Keys a second at most.
+    pub rate: Option<u64>,
+    /// No faster than the servers bear.
+    pub gentle: Option<bool>,
     pub mode: Option<Mode>,
     pub limit: Option<u64>,
     pub tags: Option<Vec<String>>,
@@ -199,6 +203,8 @@ impl Job {
             job: Some(self.name.clone()),
             wishes: Wishes {
                 concurrency: self.concurrency,
+                rate: self.rate,
+                gentle: self.gentle,
                 mode: self.mode,
                 tags: self.tags.clone(),
                 limit: self.limit,
@@ -379,6 +385,8 @@ mod tests {
             zone: parse_zone(zone).expect(zone),
             warmup: vec!["all".to_owned()],
             concurrency: None,
+            rate: None,
+            gentle: None,
             mode: None,
             limit: None,
             tags: None,

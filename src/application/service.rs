@@ -94,6 +94,10 @@ impl Order {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wishes {
     pub concurrency: Option<usize>,
+    /// Keys a second at most.
+    pub rate: Option<u64>,
+    /// No faster than the servers bear.
+    pub gentle: Option<bool>,
     pub mode: Option<Mode>,
     pub tags: Option<Vec<String>>,
     pub limit: Option<u64>,
@@ -354,6 +358,7 @@ impl Service {
             coordinator = self.workshop.coordinator(order) => coordinator?,
             () = run.stop.stopped() => return Err(stopped()),
         };
+        run.set_pace(coordinator.pace().clone());
         let locking = order.locking;
         let ready = Run::begin(&coordinator, &run.info, since, locking, run, &run.stop).await?;
         if let Err(refused) = self.may_run(&coordinator, order).await {

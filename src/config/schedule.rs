@@ -13,6 +13,7 @@ use super::ModeName;
 use crate::application::schedule::{Cron, DEFAULT_GRACE, Job, Overlap, Schedule, parse_zone};
 use crate::application::selection::nearest;
 use crate::contexts::definitions::{parse_toml, parse_ttl};
+use crate::domain::amount::Amount;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::strategy::is_name;
 
@@ -28,6 +29,8 @@ pub(super) struct JobPatch {
     cron: Option<Text<Cron>>,
     warmup: Option<Names>,
     concurrency: Option<Concurrency>,
+    rate: Option<Amount>,
+    gentle: Option<bool>,
     mode: Option<ModeName>,
     limit: Option<Limit>,
     tags: Option<Vec<String>>,
@@ -49,6 +52,8 @@ impl JobPatch {
             cron: self.cron.or(base.cron),
             warmup: self.warmup.or(base.warmup),
             concurrency: self.concurrency.or(base.concurrency),
+            rate: self.rate.or(base.rate),
+            gentle: self.gentle.or(base.gentle),
             mode: self.mode.or(base.mode),
             limit: self.limit.or(base.limit),
             tags: self.tags.or(base.tags),
@@ -119,6 +124,8 @@ fn complete(
         zone: job.timezone.map_or_else(|| zone.clone(), |zone| zone.0.0),
         warmup: warmup.0,
         concurrency: job.concurrency.map(|n| n.0 as usize),
+        rate: job.rate.map(Amount::get),
+        gentle: job.gentle,
         mode: job.mode.map(Into::into),
         limit: job.limit.map(|n| n.0),
         tags: job.tags,

@@ -1,13 +1,17 @@
 //! A run on a live shop: as fast as it may be, and no faster.
 
-use std::process::{Child, Command};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStderr, Command};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::faults::{bulk, calm, count, keys, true_counts, until, warm};
-use crate::servers::{Redis, Sqlite};
-use crate::shopwarm::finish;
+use crate::http::Server;
+use crate::lab::Lab;
+use crate::serve::Site;
+use crate::servers::{Dialect, Redis, Sqlite};
+use crate::shopwarm::{file, finish, shopwarm};
 
 /// Starts a run of so many keys, an SQLite file each, and of about 400 bytes.
 fn start(rows: u32, redis: &Redis, arguments: &str) -> (Child, impl Sized) {
@@ -98,4 +102,273 @@ fn a_slow_run_can_be_stopped_and_nothing_is_in_doubt() {
     assert_eq!([count(totals, "failed"), count(totals, "unknown")], [0, 0]);
     assert!(count(totals, "warmed") < 5000);
     true_counts(&run, &redis);
+}
+
+#[test]
+fn signals_halve_and_double_the_pace() {
+    let redis = Redis::start(&[]);
+    let (mut child, _kept) = start(100_000, &redis, "--rate 1000 --progress json");
+    until("it is under way", || keys(&redis) > 100);
+    let mut said = Said::of(&mut child);
+    send(&child, "USR1");
+    let halved = said.wait_for("pace_changed");
+    assert_eq!(
+        (&halved["change"], &halved["rate"]),
+        (&json!("halved"), &json!(500))
+    );
+    send(&child, "USR2");
+    assert_eq!(said.wait_for("pace_changed")["rate"], 1000);
+    for rate in [2000, 4000, 8000] {
+        send(&child, "USR2");
+        let doubled = said.wait_for("pace_changed");
+        assert_eq!(
+            (&doubled["change"], &doubled["rate"]),
+            (&json!("doubled"), &json!(rate))
+        );
+    }
+    let progress = said.wait_for("progress");
+    assert_eq!(progress["rate"], 8000);
+    send(&child, "INT");
+    said.read_on();
+    let run = finish(child).expect(130);
+    let pace = &run.json()["pace"];
+    assert_eq!(
+        (&pace["rate"], &pace["lowest_rate"]),
+        (&json!(8000), &json!(500))
+    );
+}
+
+#[test]
+fn a_run_without_a_rate_is_halved_from_what_it_does() {
+    let redis = Redis::start(&[]);
+    let (mut child, _kept) = start(2_000_000, &redis, "--progress json");
+    until("it is under way", || keys(&redis) > 2000);
+    let mut said = Said::of(&mut child);
+    send(&child, "USR2");
+    assert_eq!(said.wait_for("pace_changed")["rate"], json!(null));
+    send(&child, "USR1");
+    let halved = said.wait_for("pace_changed")["rate"].clone();
+    assert!(halved.as_u64().is_some_and(|rate| rate > 100), "{halved}");
+    until("that holds it back", || {
+        said.wait_for("progress")["limited_by"].is_string()
+    });
+    send(&child, "USR2");
+    assert_eq!(
+        said.wait_for("pace_changed")["rate"],
+        json!(null),
+        "as before"
+    );
+    send(&child, "INT");
+    said.read_on();
+    finish(child).expect(130);
+}
+
+#[test]
+fn a_gentle_run_gives_way_and_recovers() {
+    let redis = Redis::start(&["--enable-debug-command", "local"]);
+    // Slow enough to see, if nothing happens.
+    let (mut child, _kept) = start(
+        2_000_000,
+        &redis,
+        "--gentle --max-cache-latency 60ms --progress json",
+    );
+    let mut said = Said::of(&mut child);
+    until("it is up to speed", || {
+        let progress = said.wait_for("progress");
+        progress["rate"] == json!(null)
+    });
+    // Somebody keeps the server busy: every client has to wait.
+    let limited = |said: &mut Said| {
+        let progress = said.wait_for("progress");
+        let by = progress["limited_by"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        (by, progress["rate"].as_u64())
+    };
+    let slowed = std::cell::Cell::new(false);
+    until("it gives way", || {
+        redis.cli(&["DEBUG", "SLEEP", "0.2"]);
+        let (by, rate) = limited(&mut said);
+        slowed.set(by.starts_with("cache latency") && rate.is_some());
+        slowed.get()
+    });
+    until("it recovers", || {
+        said.wait_for("progress")["rate"] == json!(null)
+    });
+    send(&child, "INT");
+    said.read_on();
+    let run = finish(child).expect(130);
+    let report = run.json();
+    assert_eq!(report["pace"]["gentle"], json!(true));
+    assert!(
+        seconds_limited(&report, "cache latency") > 0.0,
+        "{report:#}"
+    );
+    let totals = &report["totals"];
+    assert_eq!([count(totals, "failed"), count(totals, "unknown")], [0, 0]);
+}
+
+#[test]
+fn a_gentle_run_gives_way_to_the_databases_clients() {
+    for dialect in [Dialect::Postgres, Dialect::MySql] {
+        let (_dir, contexts) = bulk(&[60_000]);
+        let lab = Lab::empty(dialect);
+        // Nothing answers this fast: it is always too slow.
+        let limits = "--max-cache-latency 1s --max-db-latency 10us";
+        let child = warm(&contexts, lab.database.url(), lab.redis.url())
+            .args(limits)
+            .args("--progress json --deadline 2s")
+            .start();
+        let run = finish(child).expect(9);
+        let limited = seconds_limited(&run.json(), "database latency");
+        assert!(limited > 0.5, "{dialect:?}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn a_gentle_run_on_files_watches_nothing_and_says_so() {
+    let (_dir, contexts) = bulk(&[3000]);
+    let (database, files) = (Sqlite::database(), tempfile::tempdir().expect("a folder"));
+    let cache = format!("sqlite:{}/cache.db", files.path().display());
+    let run = warm(&contexts, database.url(), cache)
+        .args("--gentle")
+        .run();
+    let report = calm(run).expect(0).json();
+    let warning = report["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("nothing is watched"), "{warning}");
+    assert_eq!(report["totals"]["warmed"], 3000);
+}
+
+#[test]
+fn a_server_changes_the_pace_of_its_runs() {
+    let (_dir, contexts) = bulk(&[30_000]);
+    let site = Site::shop(Dialect::Sqlite);
+    let server = Server::start(site.serving("").contexts(&contexts));
+    let started = server
+        .ask("POST", "/admin/warmup/bulk?wait=false")
+        .json(&json!({ "rate": 100, "gentle": false }))
+        .send()
+        .expect(202)
+        .json();
+    let run = started["run_id"].as_str().expect("an id").to_owned();
+    let path = format!("/admin/runs/{run}");
+    let patch = |body: Value| server.ask("PATCH", &path).json(&body).send();
+    until("it is under way", || keys(&site.lab.redis) > 20);
+    assert_eq!(
+        patch(json!({ "rate": 2000 })).expect(200).json()["rate"],
+        2000
+    );
+    let gentle = patch(json!({ "gentle": true })).expect(200).json();
+    assert_eq!(gentle["gentle"], json!(true));
+    patch(json!({ "gentle": false })).expect(200);
+    for wrong in [
+        json!({}),
+        json!({ "rate": 0 }),
+        json!({ "speed": 1 }),
+        json!({ "rate": "fast" }),
+    ] {
+        patch(wrong).expect(422);
+    }
+    // The process's signals are for all of its runs.
+    server.signal("USR1");
+    until("it is halved", || {
+        let rate = patch(json!({ "gentle": false })).expect(200).json();
+        rate["rate"] == 1000
+    });
+    patch(json!({ "rate": null })).expect(200);
+    until("it has ended", || {
+        server.json(&path)["status"] == "finished"
+    });
+    let report = &server.json(&path)["report"];
+    assert_eq!(report["outcome"], "complete");
+    assert_eq!(report["pace"]["rate"], json!(null));
+    assert!(seconds_limited(report, "rate") > 0.1, "{report:#}");
+    patch(json!({ "rate": 5 })).expect(409);
+    server
+        .ask("PATCH", "/admin/runs/none")
+        .json(&json!({ "rate": 5 }))
+        .send()
+        .expect(404);
+    let audited = server.said();
+    assert!(
+        audited.contains("method=PATCH") && audited.contains(&run),
+        "{audited}"
+    );
+    let events = server.get(&format!("{path}/events")).expect(200);
+    assert!(events.body.contains("pace_changed"), "{}", events.body);
+    // Nothing runs: the signal changes nothing, and ends nothing.
+    server.signal("USR2");
+    server.get("/livez").expect(200);
+}
+
+#[test]
+fn a_job_can_have_a_pace() {
+    let site = Site::shop(Dialect::Sqlite);
+    site.config(
+        "[schedule.slow]\ncron = \"0 4 * * *\"\nwarmup = \"all\"\nrate = \"5k\"\ngentle = true",
+    );
+    let server = site.serve();
+    let job = &server.json("/admin/schedule")["jobs"][0];
+    assert_eq!((&job["rate"], &job["gentle"]), (&json!(5000), &json!(true)));
+    let ran = server
+        .ask("POST", "/admin/schedule/slow/run?wait=true")
+        .send();
+    assert_eq!(
+        ran.expect(200).json()["report"]["pace"]["gentle"],
+        json!(true)
+    );
+}
+
+#[test]
+fn a_pace_that_is_none_is_refused() {
+    for (arguments, word) in [
+        ("--rate 0", "not from 1"),
+        ("--rate fast", "no amount"),
+        ("--max-bytes-rate 5x", "no amount"),
+        ("--max-cache-latency 1ns", "10us"),
+        ("--max-db-latency soon", "2ms"),
+    ] {
+        let run = shopwarm("warmup all").args(arguments).run().expect(2);
+        assert!(run.stderr.contains(word), "{arguments}: {}", run.stderr);
+    }
+    for (setting, word) in [("rate = 0", "from 1"), ("max_cache_latency = \"x\"", "2ms")] {
+        let (_dir, path) = file("shopwarm.toml", setting);
+        let run = shopwarm("config check")
+            .arg("--config")
+            .arg(path)
+            .run()
+            .expect(4);
+        assert!(run.stderr.contains(word), "{setting}: {}", run.stderr);
+    }
+}
+
+/// What a process says on stderr, a JSON object a line.
+struct Said(BufReader<ChildStderr>);
+
+impl Said {
+    fn of(child: &mut Child) -> Self {
+        Self(BufReader::new(child.stderr.take().expect("piped")))
+    }
+
+    /// The next event of a name.
+    #[track_caller]
+    fn wait_for(&mut self, name: &str) -> Value {
+        let mut before = String::new();
+        loop {
+            let mut line = String::new();
+            let read = self.0.read_line(&mut line).expect("a line");
+            assert!(read > 0, "it ended and never said {name:?}:\n{before}");
+            before.push_str(&line);
+            let event: Value = serde_json::from_str(&line).expect("an event");
+            if event["event"] == name {
+                return event;
+            }
+        }
+    }
+
+    /// What else it says must have somewhere to go.
+    fn read_on(self) {
+        std::thread::spawn(move || std::io::copy(&mut { self.0 }, &mut std::io::sink()));
+    }
 }

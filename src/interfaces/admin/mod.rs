@@ -111,7 +111,7 @@ impl Admin {
             .routes(routes!(warmup::warm_context))
             .routes(routes!(warmup::warm_strategy))
             .routes(routes!(runs::list))
-            .routes(routes!(runs::show, runs::cancel))
+            .routes(routes!(runs::show, runs::cancel, runs::change))
             .routes(routes!(runs::events))
             .routes(routes!(shop::strategies))
             .routes(routes!(shop::schedule))
@@ -147,7 +147,12 @@ impl Admin {
 /// Adds what holds for every operation: that it may be refused, and what each status means.
 fn complete(api: &mut utoipa::openapi::OpenApi) {
     for item in api.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.delete];
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.delete,
+        ];
         for operation in operations.into_iter().flatten() {
             let responses = &mut operation.responses.responses;
             let refused = || Problem::documented("Refused: token, host, or how often.").into();

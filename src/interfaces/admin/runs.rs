@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{Stream, StreamExt as _, stream};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::{Names, Problem};
+use super::warmup::read_body;
 use super::{Admin, RunId};
 use crate::application::live::{LiveRun, ToldEvent};
+use crate::application::pace::Change;
 use crate::application::record::{RunLine, RunRecord};
 use crate::domain::report::Stop;
 
@@ -93,13 +96,7 @@ pub(super) async fn cancel(
     State(admin): State<Arc<Admin>>,
     Names(id): Names<String>,
 ) -> Result<Response, Problem> {
-    let live = admin.service.find(&id).filter(|run| run.ended().is_none());
-    let Some(run) = live else {
-        return Err(match admin.service.record(&id).await? {
-            Some(_) => Problem::new(StatusCode::CONFLICT, "this run has ended"),
-            None => unknown(&id),
-        });
-    };
+    let run = active(&admin, &id).await?;
     run.stop.stop(Stop::Interrupted);
     let answer = Stopping {
         run_id: id.clone(),
@@ -110,10 +107,98 @@ pub(super) async fn cancel(
     Ok(response)
 }
 
+/// What is to be another one of a run's pace.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PaceWish {
+    /// Keys a second at most; null: as fast as it goes.
+    #[serde(deserialize_with = "said")]
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    rate: Option<Option<u64>>,
+    /// No faster than database and cache bear.
+    gentle: Option<bool>,
+}
+
+/// What is said to be null is not what is not said.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// The pace of a run at this moment.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PaceShown {
+    run_id: String,
+    /// Keys a second at most; null: as fast as it goes.
+    #[schema(required = true)]
+    rate: Option<u64>,
+    gentle: bool,
+    /// What holds it back, with its figure.
+    #[schema(required = true)]
+    limited_by: Option<String>,
+}
+
+/// Changes the pace of a run that goes on
+#[utoipa::path(patch, path = "/admin/runs/{id}", tag = "runs", params(("id" = String, Path, description = "The run's id.")),
+    request_body(content = PaceWish, content_type = "application/json"),
+    responses(
+    (status = 200, body = PaceShown),
+    (status = 404, body = Problem, content_type = "application/problem+json"),
+    (status = 409, body = Problem, content_type = "application/problem+json", description = "It has ended, or not begun."),
+    (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn change(
+    State(admin): State<Arc<Admin>>,
+    Names(id): Names<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let run = active(&admin, &id).await?;
+    let hint = "it may have rate (a number, or null for none) and gentle";
+    let wish: PaceWish = read_body(&headers, body, hint).await?;
+    let rate = wish.rate.map(Change::Rate);
+    let changes: Vec<Change> = rate
+        .into_iter()
+        .chain(wish.gentle.map(Change::Gentle))
+        .collect();
+    let wrong = |what| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, what).hint(hint);
+    if changes.is_empty() {
+        return Err(wrong("the body changes nothing"));
+    }
+    if changes.contains(&Change::Rate(Some(0))) {
+        return Err(wrong("rate is less than 1"));
+    }
+    let changed = changes.into_iter().map(|change| run.change_pace(change));
+    let Some(pace) = changed.last().flatten() else {
+        let detail = "this run is about to begin and has no pace yet";
+        return Err(Problem::new(StatusCode::CONFLICT, detail).hint("ask again in a moment"));
+    };
+    let answer = PaceShown {
+        run_id: id.clone(),
+        rate: pace.rate,
+        gentle: pace.gentle,
+        limited_by: pace.limited_by,
+    };
+    let mut response = Json(answer).into_response();
+    response.extensions_mut().insert(RunId(id));
+    Ok(response)
+}
+
+/// A run that goes on.
+async fn active(admin: &Admin, id: &str) -> Result<Arc<LiveRun>, Problem> {
+    let live = admin.service.find(id).filter(|run| run.ended().is_none());
+    if let Some(run) = live {
+        return Ok(run);
+    }
+    Err(match admin.service.record(id).await? {
+        Some(_) => Problem::new(StatusCode::CONFLICT, "this run has ended"),
+        None => unknown(id),
+    })
+}
+
 /// The events of a run as they happen, from its beginning
 ///
 /// Server-sent events: `run_started`, `strategy_started`, `progress`, `strategy_finished`,
-/// `stopping`, `run_finished`. `Last-Event-ID` goes on where a broken connection left off.
+/// `pace_changed`, `stopping`, `run_finished`. `Last-Event-ID` goes on where a broken connection left off.
 #[utoipa::path(get, path = "/admin/runs/{id}/events", tag = "runs",
     params(("id" = String, Path, description = "The run's id."), ("last-event-id" = Option<u64>, Header, description = "The last event that was received.")),
     responses(

@@ -92,6 +92,12 @@ struct JobLine {
     strategies: Vec<String>,
     #[schema(required = true)]
     concurrency: Option<usize>,
+    /// Keys a second at most.
+    #[schema(required = true)]
+    rate: Option<u64>,
+    /// No faster than the servers bear; null: as the configuration says.
+    #[schema(required = true)]
+    gentle: Option<bool>,
     /// `skip` or `queue`.
     overlap: &'static str,
     /// The coming times, in the job's zone.
@@ -124,6 +130,8 @@ fn job_line(PlannedJob { job, strategies }: &PlannedJob) -> JobLine {
         warmup: job.warmup.clone(),
         strategies: strategies.iter().map(ToString::to_string).collect(),
         concurrency: job.concurrency,
+        rate: job.rate,
+        gentle: job.gentle,
         overlap: match job.overlap {
             Overlap::Skip => "skip",
             Overlap::Queue => "queue",

@@ -8,6 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -45,6 +46,11 @@ pub(super) struct Wish {
     /// Batches in flight.
     #[schema(minimum = 1, maximum = 1000)]
     concurrency: Option<u32>,
+    /// Keys a second at most.
+    #[schema(minimum = 1)]
+    rate: Option<u64>,
+    /// No faster than database and cache bear.
+    gentle: Option<bool>,
     mode: Option<WishedMode>,
     /// Only strategies with one of these tags.
     tags: Option<Vec<String>>,
@@ -68,8 +74,9 @@ impl Wish {
         if self.concurrency.is_some_and(|n| !(1..=1000).contains(&n)) {
             return Err(wrong("concurrency is not in 1..1000"));
         }
-        match self.limit {
-            Some(0) => Err(wrong("limit is less than 1")),
+        match (self.limit, self.rate) {
+            (Some(0), _) => Err(wrong("limit is less than 1")),
+            (_, Some(0)) => Err(wrong("rate is less than 1")),
             _ => Ok(()),
         }
     }
@@ -78,6 +85,8 @@ impl Wish {
     pub fn apply(&self, wishes: &mut Wishes) {
         let concurrency = self.concurrency.map(|n| n as usize);
         wishes.concurrency = concurrency.or(wishes.concurrency);
+        wishes.rate = self.rate.or(wishes.rate);
+        wishes.gentle = self.gentle.or(wishes.gentle);
         wishes.mode = match self.mode {
             Some(WishedMode::Refresh) => Some(Mode::Refresh),
             Some(WishedMode::OnlyMissing) => Some(Mode::OnlyMissing),
@@ -338,8 +347,20 @@ pub(super) fn wait(query: Option<&str>, usual: bool) -> Result<bool, Problem> {
     Ok(wait)
 }
 
-/// The body, if there is one.
+/// What a run is wished to be, if that is said.
 pub(super) async fn read_wish(headers: &HeaderMap, body: Body) -> Result<Wish, Problem> {
+    let hint = "it may have concurrency, rate, gentle, mode, tags, limit and dry_run";
+    let wish: Wish = read_body(headers, body, hint).await?;
+    wish.check()?;
+    Ok(wish)
+}
+
+/// The body, if there is one. `hint`: the fields that it may have.
+pub(super) async fn read_body<T: Default + DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+    hint: &str,
+) -> Result<T, Problem> {
     let Ok(read) = timeout(BODY_TIMEOUT, to_bytes(body, LONGEST_BODY)).await else {
         let what = "the body did not come in time";
         return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, what));
@@ -349,7 +370,7 @@ pub(super) async fn read_wish(headers: &HeaderMap, body: Body) -> Result<Wish, P
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, what)
     })?;
     if bytes.is_empty() {
-        return Ok(Wish::default());
+        return Ok(T::default());
     }
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -358,21 +379,18 @@ pub(super) async fn read_wish(headers: &HeaderMap, body: Body) -> Result<Wish, P
         let what = "a body is application/json";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, what));
     }
-    let hint = "it may have concurrency, mode, tags, limit and dry_run";
     // serde would take a list of the fields' values too.
     if bytes.trim_ascii_start().starts_with(b"[") {
         let what = "the body is no object";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, what).hint(hint));
     }
-    let wish: Wish = serde_json::from_slice(&bytes).map_err(|error| {
+    serde_json::from_slice(&bytes).map_err(|error| {
         let status = match error.is_data() {
             true => StatusCode::UNPROCESSABLE_ENTITY,
             false => StatusCode::BAD_REQUEST,
         };
         Problem::new(status, format!("the body: {error}")).hint(hint)
-    })?;
-    wish.check()?;
-    Ok(wish)
+    })
 }
 
 /// What a started request leads to.

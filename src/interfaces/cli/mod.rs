@@ -4,6 +4,7 @@ mod config;
 mod doctor;
 mod dry_run;
 mod keys;
+mod pace;
 mod plan;
 mod runs;
 mod schedule;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::pace;
 use crate::application::clock::{self, Clock, Timetable};
 use crate::application::selection::Selection;
 use crate::application::service::{Order, Service};
@@ -74,6 +75,13 @@ pub(super) async fn run(
     let reloading = reload(hangups, read, &shop, &admin, address);
     tracing::info!("listening on http://{address}");
 
+    let runs = Arc::clone(&service);
+    let listening = pace::obey(move |change| {
+        for run in runs.active() {
+            run.change_pace(change);
+        }
+    })?;
+
     tokio::select! {
         () = stop.stopped() => {}
         () = reloading => {}
@@ -82,6 +90,7 @@ pub(super) async fn run(
     learning.abort();
     tracing::info!("ending: waiting for the runs that go on");
     let finished = service.drain(shop.get().config.serving.grace).await;
+    drop(listening);
     close.send_replace(true);
     let _ = serving.await;
     tracing::info!(finished, "ended");

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
 use super::plan::SealedPlan;
-use super::{RunChecks, Warmup, WarmupArgs, verify};
+use super::{RunChecks, Warmup, WarmupArgs, pace, verify};
 use crate::application::coordinator::{Coordinator, KeyWindows};
 use crate::application::event::Reporter;
 use crate::application::lock::Locking;
@@ -244,6 +244,8 @@ async fn warm(
             return Ok((report, None));
         }
     };
+    let pace = coordinator.pace().clone();
+    let _listening = pace::obey(move |change| pace.change(change))?;
     let reporter = progress::reporter(form);
     if let Some(Warmup::Keys(args)) = job.what {
         let windows = windows(&args.keys, if args.null { 0 } else { b'\n' });
