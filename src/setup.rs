@@ -237,7 +237,7 @@ fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a s
             .hint(format!("give its URL with {ways}, or try --demo"))
     })?;
     if url.is_ambiguous() {
-        let why = "the password holds a character that ends it";
+        let why = "where its password ends cannot be known";
         let what = format!("the {what} URL is not valid");
         return Err(
             Failure::new(FailureKind::Config, what, why).hint("write / as %2F, # as %23, @ as %40")

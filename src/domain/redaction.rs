@@ -44,10 +44,11 @@ pub fn is_ambiguous(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else {
         return false;
     };
-    if is_file(scheme) {
-        return false;
-    }
     let (authority, tail) = cut(rest, &['/', '?', '#']);
+    if is_file(scheme) {
+        // A server's address behind the wrong scheme.
+        return authority.contains(':') && authority.contains('@');
+    }
     let (tail, fragment) = cut(tail, &['#']);
     let (path, query) = cut(tail, &['?']);
     let bare_query = path.is_empty() && !authority.contains('@') && query.contains('@');
@@ -64,9 +65,12 @@ pub fn text(text: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find("://") {
         let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
         let scheme = rest[..at].chars().rev().take_while(|c| is_scheme(*c));
-        let start = at - scheme.count();
-        let ends = |c: char| c.is_whitespace() || c.is_control() || "\"'`".contains(c);
-        let end = rest[at..].find(ends).map_or(rest.len(), |end| at + end);
+        let mut start = at - scheme.count();
+        // Behind a colour's code its last letter looks like one of the scheme's.
+        if rest[..start].ends_with("\x1b[") {
+            start += rest[start..at].find('m').map_or(0, |colour| colour + 1);
+        }
+        let end = at + end_of_url(&rest[at..]);
         let word = &rest[start..end];
         shown.push_str(&rest[..start]);
         match word.contains(['@', '?', '#']) {
@@ -77,6 +81,18 @@ pub fn text(text: &str) -> Cow<'_, str> {
     }
     shown.push_str(rest);
     Cow::Owned(shown)
+}
+
+/// Where the URL ends whose `://` a text begins with. A password may hold spaces and quotes, so all
+/// up to the last `@` of the line belongs to it.
+fn end_of_url(text: &str) -> usize {
+    let behind = "://".len();
+    let next = text[behind..].find("://").map(|at| at + behind);
+    let line = text.find('\n').into_iter().chain(next).min();
+    let line = &text[..line.unwrap_or(text.len())];
+    let sure = line.rfind('@').unwrap_or(behind);
+    let ends = |c: char| c.is_whitespace() || c.is_control() || "\"'`".contains(c);
+    line[sure..].find(ends).map_or(line.len(), |end| sure + end)
 }
 
 fn is_url(text: &str) -> bool {
@@ -343,8 +359,16 @@ mod tests {
                 "no command 'redis://:***@h/0' here",
             ),
             (
-                "x=http://u:s3cret@h and postgres://u:s3cret@h",
-                "x=(set, not a valid URL) and postgres://u:***@h",
+                "x=http://u:s3cret@h postgres://u:s3cret@h",
+                "x=(set, not a valid URL) postgres://u:***@h",
+            ),
+            (
+                "'redis://:s3 s3'cret@h/0' is none",
+                "'(set, not a valid URL)' is none",
+            ),
+            (
+                "\x1b[33mredis://s3cret@h\x1b[0m",
+                "\x1b[33mredis://***@h\x1b[0m",
             ),
         ] {
             assert_eq!(text(said), shown);

@@ -354,14 +354,16 @@ fn command_lines(name: &str) -> Vec<CommandLine> {
     found
 }
 
-/// The files with the URLs are not here, which is a configuration error (4); what the command line does not know is 2.
+/// The files with the URLs are not here or empty, which is a configuration error (4); what the command line does not know is 2.
 #[test]
 fn shopwarm_takes_every_command_line() {
     let files = SERVICES.into_iter().chain(MANIFESTS).chain([WORKFLOW]);
     let mut wrong = Vec::new();
+    let credentials = tempfile::tempdir().expect("a folder");
+    fs::write(credentials.path().join("database-url"), "").expect("a file");
     for name in files {
         for CommandLine { arguments, env } in command_lines(name) {
-            let mut call = shopwarm("");
+            let mut call = shopwarm("").env("CREDENTIALS_DIRECTORY", credentials.path());
             for argument in &arguments {
                 call = call.arg(argument);
             }
@@ -632,5 +634,26 @@ fn the_image_has_the_libraries_that_the_binary_needs() {
             there.iter().any(|name| library.starts_with(name)),
             "{library}: is it in {image}?"
         );
+    }
+}
+
+#[test]
+fn systemds_credentials_have_the_names_that_are_looked_for() {
+    for unit in SERVICES {
+        let dir = tempfile::tempdir().expect("a folder");
+        let credentials = directives(unit).into_iter();
+        let credentials = credentials.filter(|(name, _)| name == "LoadCredential");
+        let mut count = 0;
+        for (_, credential) in credentials {
+            let (name, _) = credential.split_once(':').expect("a name and a file");
+            let secret = format!("sqlite:/{}", "from-systemd");
+            fs::write(dir.path().join(name), secret).expect("a file");
+            count += 1;
+        }
+        let show = shopwarm("config show -o json").env("CREDENTIALS_DIRECTORY", dir.path());
+        let settings = show.run().expect(0).json();
+        let settings = settings["settings"].as_array().expect("a list").clone();
+        let from = |s: &&Value| s["from"].as_str().is_some_and(|f| f.starts_with("systemd"));
+        assert_eq!(settings.iter().filter(from).count(), count, "{unit}");
     }
 }
