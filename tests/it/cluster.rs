@@ -140,7 +140,11 @@ fn hashes_and_every_command_work_on_a_cluster() {
     );
     let verified = run("verify context own -o json", 10);
     let totals = &verified.json()["totals"];
-    assert_eq!((&totals["missing"], &totals["stale"]), (&1.into(), &1.into()), "{totals:#}");
+    assert_eq!(
+        (&totals["missing"], &totals["stale"]),
+        (&1.into(), &1.into()),
+        "{totals:#}"
+    );
     let got = run("keys get Thing:9 -o json", 0);
     assert!(got.stdout.contains("n9"), "{}", got.stdout);
 
@@ -265,15 +269,25 @@ fn a_cluster_that_is_down_ends_the_run() {
     cluster.nodes[1].kill();
     let run = calm(finish(child)).expect(6);
     let text = format!("{}{}", run.stdout, run.stderr);
-    assert!(text.contains("CLUSTERDOWN") || text.contains("lost the cache"), "{text}");
+    assert!(
+        text.contains("CLUSTERDOWN") || text.contains("lost the cache"),
+        "{text}"
+    );
     // It answers again when nobody minds the other.
     cluster.cli(0, &["CONFIG", "SET", "cluster-require-full-coverage", "no"]);
-    until("it answers", || cluster.cli(0, &["CLUSTER", "INFO"]).contains("cluster_state:ok"));
+    until("it answers", || {
+        cluster
+            .cli(0, &["CLUSTER", "INFO"])
+            .contains("cluster_state:ok")
+    });
     let first = run.strategy("bulk/first");
     let there = whole(&cluster, &[0]);
     // What is not there was the other's.
     let [warmed, unknown] = ["warmed", "unknown"].map(|class| count(&first, class));
-    assert!(there > 0 && there <= warmed + unknown, "{there} keys, but {first:#}");
+    assert!(
+        there > 0 && there <= warmed + unknown,
+        "{there} keys, but {first:#}"
+    );
 }
 
 #[test]
