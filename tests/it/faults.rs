@@ -77,7 +77,11 @@ pub fn true_counts(run: &Finished, redis: &Redis) {
         );
         let errors = strategy["errors"].as_array().unwrap();
         let wrong = count(strategy, "failed") + unknown;
-        assert_eq!(errors.len() as u64, wrong.min(20), "{strategy:#}");
+        // Nobody has an error to tell of keys that a restart may have taken.
+        let voided = strategy["warnings"].to_string().contains("not known to be there");
+        if !voided {
+            assert_eq!(errors.len() as u64, wrong.min(20), "{strategy:#}");
+        }
         for error in errors.iter().filter(|_| unknown == 0) {
             assert!(!there.contains(error["key"].as_str().unwrap()), "{error}");
         }
