@@ -41,6 +41,7 @@ mod source_faults;
 #[cfg(feature = "otel")]
 mod telemetry;
 mod terminal;
+mod tls;
 mod tripwires;
 mod values;
 mod verify;

@@ -44,6 +44,13 @@ pub fn free_port() -> u16 {
         .port()
 }
 
+/// TLS with certificates on both sides, for a server alone and for one of a cluster.
+pub const MUTUAL_TLS: &str =
+    "--port 0 --tls-port @PORT@ --tls-auth-clients yes --tls-ca-cert-file ca.crt
+     --tls-cert-file server.crt --tls-key-file server.key
+     --tls-client-cert-file client.crt --tls-client-key-file client.key
+     --tls-cluster yes --tls-replication yes";
+
 /// A Redis of one test. Nothing is written to disk: after a restart it is empty.
 pub struct Redis {
     server: Server,
@@ -72,6 +79,12 @@ impl Redis {
     fn start_sentinel() -> Redis {
         let server = Server::start(Kind::Sentinel, &[], id());
         Redis { server, tls: false }
+    }
+
+    /// Speaks TLS only, with clients that show a certificate of [`Server::ca_file`]'s.
+    pub fn start_mutual_tls() -> Redis {
+        let server = Server::start(Kind::Redis, &words(MUTUAL_TLS), id());
+        Redis { server, tls: true }
     }
 
     pub fn url(&self) -> String {

@@ -16,7 +16,8 @@ use crate::domain::report::{Seen, Stats, Status, StrategyReport};
 const MAX_PASSES: u32 = 3;
 
 /// A cache that has not said by then which one it is has other troubles, and writing tells of them.
-const EPOCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// One whose place another is taking does not say before that is over.
+const EPOCH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The same for a run that is asked to stop.
 const LAST_EPOCH_TIMEOUT: Duration = Duration::from_secs(1);

@@ -59,6 +59,10 @@ impl Run {
                      -keyout server.key -out server.csr -subj /CN=localhost",
                     "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30
                      -extfile openssl.cnf -extensions server -out server.crt",
+                    "req -config openssl.cnf -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256
+                     -keyout client.key -out client.csr -subj /CN=warm",
+                    "x509 -req -in client.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30
+                     -extfile openssl.cnf -extensions client -out client.crt",
                 ] {
                     let mut openssl = bounded([find("openssl")]);
                     openssl.args(words(step)).current_dir(dir);
@@ -140,4 +144,7 @@ subjectKeyIdentifier = hash
 basicConstraints = critical, CA:FALSE
 extendedKeyUsage = serverAuth
 subjectAltName = IP:127.0.0.1, DNS:localhost
+[client]
+basicConstraints = critical, CA:FALSE
+extendedKeyUsage = clientAuth
 ";

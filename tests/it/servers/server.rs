@@ -19,6 +19,16 @@ use super::process::{
 use super::run::Run;
 use super::{Dialect, free_port};
 
+/// In every server's directory.
+const CERTIFICATES: [&str; 6] = [
+    "ca.crt",
+    "ca.key",
+    "server.crt",
+    "server.key",
+    "client.crt",
+    "client.key",
+];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Redis,
@@ -393,7 +403,7 @@ impl Kind {
         self.hand_over(dir);
         let run = Run::get();
         let certificates = run.certificates();
-        for file in ["ca.crt", "server.crt", "server.key"] {
+        for file in CERTIFICATES {
             fs::copy(certificates.join(file), dir.join(file)).unwrap();
         }
         // MariaDB runs this at each start; `%` is any host, since it is told to resolve no names.
@@ -404,7 +414,7 @@ impl Kind {
              GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;",
         )
         .unwrap();
-        for file in ["ca.crt", "server.crt", "server.key", "init.sql"] {
+        for file in CERTIFICATES.iter().chain(&["init.sql"]) {
             // PostgreSQL insists on it for the key.
             fs::set_permissions(dir.join(file), PermissionsExt::from_mode(0o600)).unwrap();
             self.hand_over(&dir.join(file));

@@ -242,6 +242,8 @@ impl Node {
         let broke_off = error.is_timeout() || error.is_connection_dropped();
         let hint = if error.is_connection_refusal() || !(tls || broke_off) {
             "check that it runs, and host and port in the cache URL"
+        } else if let Some(hint) = certificate_hint(error) {
+            hint
         } else if tls {
             "check that it runs and speaks TLS on this port (redis:// is without), and that its certificate is trusted"
         } else {
@@ -536,6 +538,45 @@ impl Node {
         let what = format!("the cache at {} refuses", self.place());
         Failure::new(FailureKind::CacheDenied, what, words(error))
     }
+}
+
+/// What to do where a certificate is what keeps two servers apart.
+fn certificate_hint(error: &RedisError) -> Option<&'static str> {
+    const HINTS: [(&str, &str); 9] = [
+        (
+            "UnknownIssuer",
+            "give the authority that has signed the server's certificate with --cache-ca FILE",
+        ),
+        (
+            "CaUsedAsEndEntity",
+            "the server shows an authority's certificate as its own: give it one that the authority has signed (CA:FALSE)",
+        ),
+        (
+            "NotValidForName",
+            "write the host as the server's certificate names it",
+        ),
+        (
+            "not valid for name",
+            "write the host as the server's certificate names it",
+        ),
+        ("Expired", "the server's certificate needs to be renewed"),
+        ("expired", "the server's certificate needs to be renewed"),
+        (
+            "CertificateRequired",
+            "it wants a certificate from its clients: --cache-cert FILE and --cache-key FILE",
+        ),
+        (
+            "HandshakeFailure",
+            "it may want a certificate from its clients: --cache-cert FILE and --cache-key FILE",
+        ),
+        (
+            "fatal alert",
+            "it refuses the certificate in --cache-cert: one that its authority has signed for clients is needed",
+        ),
+    ];
+    let text = error.to_string();
+    let hint = HINTS.iter().find(|(word, _)| text.contains(word));
+    hint.map(|(_, hint)| *hint)
 }
 
 /// What HELLO says, or INFO where the server is too old for it.
