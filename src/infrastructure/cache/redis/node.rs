@@ -223,6 +223,10 @@ impl Node {
             return Failure::new(FailureKind::Config, what, words(error))
                 .hint("a cluster has only the database 0: leave the index out of the cache URL");
         }
+        if words(error).contains("KeyMismatch") {
+            let why = "certificate and key do not belong together";
+            return Failure::new(FailureKind::Config, "--cache-key does not fit --cache-cert", why);
+        }
         let tls = matches!(
             self.client.get_connection_info().addr(),
             redis::ConnectionAddr::TcpTls { .. }
