@@ -277,6 +277,7 @@ fn a_stream_without_an_order_begins_anew_once() {
         "{said}"
     );
     assert!(count(&first, "total") < 150_000);
+    true_counts(&run, &redis);
     assert_eq!(count(&run.strategy("bulk/second"), "warmed"), 100);
 }
 
@@ -318,6 +319,45 @@ fn a_run_comes_through_a_restart_of_the_database() {
             });
         }
     });
+}
+
+/// A standby that replays what removes rows that the run may still see.
+#[test]
+fn a_conflict_on_a_standby_is_come_through() {
+    let primary = Postgres::private(&["-c", "wal_level=replica"]);
+    let database = primary.new_database();
+    let (_dir, contexts) = ordered(&database, 60_000, 60_000);
+    let from = format!(
+        "primary_conninfo=host=127.0.0.1 port={} user=admin password=admin-secret",
+        primary.port()
+    );
+    let at_once = "max_standby_streaming_delay=0";
+    let standby = Postgres::private(&["-c", &from, "-c", at_once]);
+    standby.stop();
+    primary.stop();
+    let data = standby.at.dir.join("data");
+    std::fs::remove_dir_all(&data).unwrap();
+    let mut copy = std::process::Command::new("cp");
+    copy.arg("-a").arg(primary.at.dir.join("data")).arg(&data);
+    assert!(copy.status().unwrap().success());
+    let signal = data.join("standby.signal");
+    std::fs::write(&signal, "").unwrap();
+    standby.at.kind.hand_over(&signal);
+    primary.restart();
+    standby.restart();
+
+    let redis = Redis::start(&[]);
+    let (proxy, url) = proxied(&redis);
+    let run = warm(&contexts, database.url_via(standby.port()), url);
+    let child = start_and_hold(run, &proxy, &redis);
+    database.sql("UPDATE t SET price = price");
+    database.sql("VACUUM t");
+    let conflicts = "SELECT sum(confl_snapshot) > 0 FROM pg_stat_database_conflicts";
+    until("the standby goes on", || {
+        standby.at.sql(database.name(), conflicts).unwrap().trim() == "t"
+    });
+    proxy.flow();
+    comes_through(child, &redis, 60_000);
 }
 
 // ── a cache that is replaced ──────────────────────────────────────────────────────────────────

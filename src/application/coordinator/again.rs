@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
@@ -89,8 +90,7 @@ impl Run<'_> {
             if self.check_shrink(index).await {
                 self.warm(index, Wanted::All { limit }).await;
                 if self.broke_off(index) {
-                    self.begin_anew(index, BROKE_OFF);
-                    self.warm(index, Wanted::All { limit }).await;
+                    self.read_again(index).await;
                 }
                 self.heed_failure(index);
                 self.check_min_keys(index);
@@ -99,6 +99,8 @@ impl Run<'_> {
         }
         .instrument(span)
         .await;
+        // Of one that was not to be written.
+        self.ahead.remove(&index);
     }
 
     /// Whether its stream alone was lost, and the run may read it again.
@@ -107,6 +109,38 @@ impl Run<'_> {
         let lost = failure.is_some_and(|failure| failure.kind == FailureKind::SourceLost);
         // What was looked at has been told already.
         lost && self.stop.reason().is_none() && self.coordinator.writes()
+    }
+
+    /// Warms a strategy whose stream was lost from its start, if there is one again. What was stored
+    /// before stays in the cache, so a pass that does not get as far does not count.
+    async fn read_again(&mut self, index: usize) {
+        let limit = self.coordinator.options.limit;
+        let stop = self.stop;
+        let mut entries = self.entries(index, Wanted::All { limit });
+        let first = tokio::select! {
+            first = entries.next() => first,
+            () = stop.stopped() => return,
+        };
+        if let Some(Err(failure)) = first {
+            self.broken |= failure.ends_run();
+            self.tallies[index].failure = Some(failure);
+            return;
+        }
+        let former = self.tallies[index].report.clone();
+        self.begin_anew(index, BROKE_OFF);
+        let entries = stream::iter(first).chain(entries).boxed();
+        self.ahead.insert(index, entries);
+        self.warm(index, Wanted::All { limit }).await;
+        let tally = &mut self.tallies[index];
+        let is_less = former.stats.total() > tally.report.stats.total();
+        if is_less && (tally.failure.is_some() || stop.reason().is_some()) {
+            tally.report.stats = Stats {
+                elapsed: tally.report.stats.elapsed,
+                ..former.stats
+            };
+            tally.report.errors = former.errors;
+            tally.report.absent = former.absent;
+        }
     }
 
     /// Forgets what a strategy has counted.

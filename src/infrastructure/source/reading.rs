@@ -156,6 +156,8 @@ pub(super) struct Rows<'r, D: Driver> {
     sender: &'r mpsc::Sender<Handed>,
     codecs: Vec<D::Codec>,
     batch: RowBatch,
+    /// The size of a row, as the last portion's were.
+    row_bytes: usize,
 }
 
 impl<'r, D: Driver> Rows<'r, D> {
@@ -166,6 +168,7 @@ impl<'r, D: Driver> Rows<'r, D> {
             sender,
             codecs: Vec::new(),
             batch: RowBatch::new(query.columns.len()),
+            row_bytes: 0,
         }
     }
 
@@ -208,22 +211,24 @@ impl<'r, D: Driver> Rows<'r, D> {
         &mut self,
         mut rows: BoxStream<'_, Result<<D::Db as Database>::Row, sqlx::Error>>,
     ) -> Result<usize, Broken> {
-        let mut taken = 0;
+        let (mut taken, mut bytes) = (0, 0);
         while let Some(row) = self.next(&mut rows).await? {
             self.decode(&row);
             taken += 1;
             // Rows far larger than those before them: memory comes first.
             if self.batch.bytes() >= 16 * BATCH_BYTES {
+                bytes += self.batch.bytes();
                 self.hand_on().await?;
             }
         }
+        bytes += self.batch.bytes();
+        self.row_bytes = bytes / taken.max(1);
         Ok(taken)
     }
 
-    /// Rows of the size of those that wait to be handed on that make up a batch.
+    /// Rows like those of the last portion that make up a batch.
     pub(super) fn rows_a_batch(&self) -> usize {
-        let each = self.batch.bytes() / self.batch.len().max(1);
-        BATCH_BYTES / each.max(1)
+        BATCH_BYTES / self.row_bytes.max(1)
     }
 
     async fn next(
