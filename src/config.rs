@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::application::canary::ShapeGuard;
-use crate::application::coordinator::Options;
+use crate::application::coordinator::{OnEviction, Options};
 use crate::application::pace::{GentleLimits, PaceLimits};
 use crate::application::ports::Mode;
 use crate::application::schedule::{Schedule, zone_name};
@@ -30,7 +30,9 @@ use crate::domain::report::Percent;
 use crate::domain::strategy::DEFAULT_TTL;
 
 use flags::parse_latency;
-pub use flags::{ConnectionFlags, ModeName, ReadFlags, RunFlags, ScheduleFlags, ShapeName};
+pub use flags::{
+    ConnectionFlags, ModeName, OnEvictionName, ReadFlags, RunFlags, ScheduleFlags, ShapeName,
+};
 use schedule::{Jobs, Names, Text, Zone};
 pub use secret::Secret;
 pub use serve::{ReadyAfter, ServeFlags, Serving};
@@ -70,6 +72,7 @@ struct FileSettings {
     statement_timeout: Option<String>,
     max_shrink: Option<String>,
     shape: Option<ShapeName>,
+    on_eviction: Option<OnEvictionName>,
     rate: Option<Amount>,
     max_bytes_rate: Option<Amount>,
     gentle: Option<bool>,
@@ -372,6 +375,13 @@ impl Config {
         let shrink = parsed(r, "max_shrink", file.max_shrink, |t| t.parse::<Percent>())?;
         let max_shrink = r.optional("max_shrink", run.max_shrink, shrink, Percent::to_string);
         let shape = r.setting("shape", run.shape, file.shape, ShapeName::Warn, value_name);
+        let on_eviction = r.setting(
+            "on_eviction",
+            run.on_eviction,
+            file.on_eviction,
+            OnEvictionName::Warn,
+            value_name,
+        );
         let shown = |amount: &Amount| amount.get().to_string();
         let rate = r.optional("rate", run.rate, file.rate, shown);
         let bytes_rate = r.optional(
@@ -441,6 +451,11 @@ impl Config {
                     ShapeName::Warn => ShapeGuard::Warn,
                     ShapeName::Fail => ShapeGuard::Fail,
                     ShapeName::Off => ShapeGuard::Off,
+                },
+                on_eviction: match on_eviction {
+                    OnEvictionName::Stop => OnEviction::Stop,
+                    OnEvictionName::Warn => OnEviction::Warn,
+                    OnEvictionName::Ignore => OnEviction::Ignore,
                 },
                 pace: PaceLimits {
                     rate: rate.map(Amount::get),
@@ -681,6 +696,7 @@ fn env_name(name: &str) -> &'static str {
         "statement_timeout" => "SHOPWARM_STATEMENT_TIMEOUT",
         "max_shrink" => "SHOPWARM_MAX_SHRINK",
         "shape" => "SHOPWARM_SHAPE",
+        "on_eviction" => "SHOPWARM_ON_EVICTION",
         "rate" => "SHOPWARM_RATE",
         "max_bytes_rate" => "SHOPWARM_MAX_BYTES_RATE",
         "gentle" => "SHOPWARM_GENTLE",

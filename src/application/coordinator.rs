@@ -2,6 +2,7 @@
 
 mod again;
 mod breaker;
+mod memory;
 mod orphans;
 mod tripwires;
 
@@ -34,6 +35,8 @@ use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{Shape, StrategySpec};
 use crate::domain::ttl::Ttl;
 use breaker::Breaker;
+use memory::Memory;
+pub use memory::OnEviction;
 use orphans::PlannedKeys;
 
 /// Bytes in flight to the cache at most, however many batches that is: flat memory for large
@@ -71,6 +74,7 @@ pub struct Options {
     pub max_shrink: Option<Percent>,
     pub shape: ShapeGuard,
     pub pace: PaceLimits,
+    pub on_eviction: OnEviction,
 }
 
 /// What became of a batch, or why none of it was sent.
@@ -288,6 +292,8 @@ struct Run<'a> {
     last_complete: BTreeMap<String, LastComplete>,
     planned: PlannedKeys,
     breaker: Breaker,
+    /// Of a cache that is written.
+    memory: Option<Arc<Memory>>,
     broken: bool,
     /// The cache's, as last asked; `None`: it does not say.
     epoch: Option<u64>,
@@ -339,6 +345,7 @@ impl<'a> Run<'a> {
         reporter: &'a dyn Reporter,
         stop: &'a StopSignal,
     ) -> Self {
+        let options = &coordinator.options;
         let specs = coordinator.strategies.iter().map(|s| s.spec());
         let tally = |spec: &StrategySpec| Tally {
             report: StrategyReport {
@@ -373,6 +380,10 @@ impl<'a> Run<'a> {
             last_complete: BTreeMap::new(),
             planned: PlannedKeys::default(),
             breaker: Breaker::default(),
+            memory: match &coordinator.task {
+                Task::Warm(cache) => Some(Memory::new(Arc::clone(cache), options.on_eviction)),
+                Task::Look(..) => None,
+            },
             broken: false,
             epoch: None,
             ahead: BTreeMap::new(),
@@ -467,6 +478,7 @@ impl<'a> Run<'a> {
         let named = matches!(wanted, Wanted::Named(_));
         let task = &coordinator.task;
         let shape = coordinator.strategies[index].spec().value;
+        self.look_at_memory().await;
         let opened = self.ahead.remove(&index);
         let mut entries = Some(opened.unwrap_or_else(|| self.entries(index, wanted)));
         let canary = self.canary(index);
@@ -538,6 +550,7 @@ impl<'a> Run<'a> {
             self.reporter.report(&Event::Progress { id, stats, pace });
         }
         self.tallies[index].report.stats.elapsed = base + started.elapsed();
+        self.check_evictions(index).await;
         if let Some(canary) = canary {
             let warning = canary.warning().await;
             let warnings = &mut self.tallies[index].report.warnings;

@@ -402,8 +402,8 @@ impl Pace {
     async fn turn(&self) -> Turn {
         let asked = Instant::now();
         let mut changed = self.0.changed.subscribe();
+        let mut now = asked;
         loop {
-            let now = Instant::now();
             let (turn, due) = {
                 let state = self.state();
                 (state.turn(asked, now), state.due(now))
@@ -416,6 +416,7 @@ impl Pace {
                 }
                 (None, None) => {}
             }
+            now = Instant::now();
         }
     }
 }

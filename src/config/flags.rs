@@ -153,6 +153,9 @@ pub struct RunFlags {
         hide_env_values = true
     )]
     pub max_shrink: Option<Percent>,
+    /// What to do when the cache evicts keys while it is written [default: warn]
+    #[arg(long, env = "SHOPWARM_ON_EVICTION", hide_env_values = true)]
+    pub on_eviction: Option<OnEvictionName>,
     /// Write so many keys a second at most, evenly, such as 500 or 20k
     #[arg(
         long,
@@ -210,6 +213,17 @@ pub enum ModeName {
     Refresh,
     /// Leave them as they are
     OnlyMissing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnEvictionName {
+    /// Write no strategy that has no room, and end the run where keys are evicted all the same
+    Stop,
+    /// Say it and go on
+    Warn,
+    /// Do not look
+    Ignore,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]

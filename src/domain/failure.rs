@@ -25,6 +25,8 @@ pub enum FailureKind {
     CacheDenied,
     /// The cache answers and cannot take more: full, read-only, unable to persist.
     CacheRefused,
+    /// The cache has no room for all of a strategy; for another it may have.
+    NoRoom,
     /// Another run is at work on the same strategies.
     Busy,
     /// Not the operator's doing.
@@ -81,7 +83,10 @@ impl Failure {
     pub fn ends_run(&self) -> bool {
         !matches!(
             self.kind,
-            FailureKind::SourceLost | FailureKind::Query | FailureKind::Config
+            FailureKind::SourceLost
+                | FailureKind::Query
+                | FailureKind::Config
+                | FailureKind::NoRoom
         )
     }
 }

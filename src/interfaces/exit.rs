@@ -44,7 +44,9 @@ impl From<FailureKind> for Exit {
             FailureKind::SourceUnreachable | FailureKind::SourceLost => Self::SourceUnreachable,
             FailureKind::CacheUnreachable => Self::CacheUnreachable,
             FailureKind::SourceDenied | FailureKind::CacheDenied => Self::Denied,
-            FailureKind::Query | FailureKind::CacheRefused => Self::Incomplete,
+            FailureKind::Query | FailureKind::CacheRefused | FailureKind::NoRoom => {
+                Self::Incomplete
+            }
             FailureKind::Busy => Self::Busy,
             FailureKind::Internal => Self::Internal,
         }

@@ -271,7 +271,9 @@ fn a_cluster_that_is_down_ends_the_run() {
     // With the other, which is empty now, it answers again.
     cluster.nodes[1].restart();
     until("it answers", || {
-        cluster.cli(0, &["CLUSTER", "INFO"]).contains("cluster_state:ok")
+        cluster
+            .cli(0, &["CLUSTER", "INFO"])
+            .contains("cluster_state:ok")
     });
     let first = run.strategy("bulk/first");
     let there = whole(&cluster, &[0]);

@@ -78,7 +78,9 @@ pub fn true_counts(run: &Finished, redis: &Redis) {
         let errors = strategy["errors"].as_array().unwrap();
         let wrong = count(strategy, "failed") + unknown;
         // Nobody has an error to tell of keys that a restart may have taken.
-        let voided = strategy["warnings"].to_string().contains("not known to be there");
+        let voided = strategy["warnings"]
+            .to_string()
+            .contains("not known to be there");
         if !voided {
             assert_eq!(errors.len() as u64, wrong.min(20), "{strategy:#}");
         }

@@ -20,6 +20,7 @@ mod layers;
 mod life;
 mod lock;
 mod looking;
+mod memory;
 mod metrics;
 mod music;
 mod output;

@@ -1,5 +1,6 @@
 //! What a strategy must pass before it is written, and what it must have been when it was.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
@@ -26,7 +27,12 @@ impl<'a> Run<'a> {
     ) -> BoxStream<'a, Result<EntryBatch, Failure>> {
         let coordinator = self.coordinator;
         let look = coordinator.task.look();
-        let entries = coordinator.strategies[index].entries(Ask {
+        let strategy = coordinator.strategies[index].as_ref();
+        let all = match &wanted {
+            Wanted::All { limit } => Some(*limit),
+            Wanted::Named(_) => None,
+        };
+        let entries = strategy.entries(Ask {
             keys: wanted,
             batch_size: coordinator.options.batch_size,
             values: look.is_none_or(|look| look.values),
@@ -34,7 +40,10 @@ impl<'a> Run<'a> {
         match (look, look.and_then(|look| look.sample)) {
             (_, Some((size, seed))) => sampled(entries, size, seed),
             (Some(_), None) => entries,
-            (None, None) => coordinator.pace.keep(entries),
+            (None, None) => coordinator.pace.keep(match &self.memory {
+                Some(memory) => Arc::clone(memory).watch(strategy, all, entries),
+                None => entries,
+            }),
         }
     }
 

@@ -85,7 +85,8 @@ impl From<Failure> for Problem {
             | FailureKind::SourceDenied
             | FailureKind::CacheDenied
             | FailureKind::Query
-            | FailureKind::CacheRefused => StatusCode::BAD_GATEWAY,
+            | FailureKind::CacheRefused
+            | FailureKind::NoRoom => StatusCode::BAD_GATEWAY,
             FailureKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self {

@@ -225,7 +225,11 @@ impl Node {
         }
         if words(error).contains("KeyMismatch") {
             let why = "certificate and key do not belong together";
-            return Failure::new(FailureKind::Config, "--cache-key does not fit --cache-cert", why);
+            return Failure::new(
+                FailureKind::Config,
+                "--cache-key does not fit --cache-cert",
+                why,
+            );
         }
         let tls = matches!(
             self.client.get_connection_info().addr(),

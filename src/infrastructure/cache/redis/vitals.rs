@@ -50,7 +50,9 @@ async fn latency(node: &Node) -> Option<Duration> {
 }
 
 async fn evicted(node: &Node) -> Known<u64> {
-    let reply = ask(node, redis::cmd("INFO").arg("stats")).await;
+    let mut question = redis::cmd("INFO");
+    let reply = timeout(LONGEST, ask(node, question.arg("stats"))).await;
+    let reply = reply.map_err(|_| "no answer in time".to_owned())?;
     let text = reply.and_then(|reply| Ok(redis::from_redis_value::<String>(reply)?));
     let text = text.map_err(|error| words(&error))?;
     let count = text

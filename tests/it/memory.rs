@@ -1,0 +1,242 @@
+//! What fits into the cache is written, most important first; what does not is said, and nothing
+//! is refused or thrown out for it.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::faults::{bulk, calm, count, true_counts, warm};
+use crate::servers::{Database, Redis, Sqlite};
+use crate::shopwarm::{Finished, Shopwarm};
+
+/// A cache with so many bytes left, and strategies of so many keys of about 400 bytes.
+struct Tight {
+    redis: Redis,
+    database: Database,
+    contexts: PathBuf,
+    _files: TempDir,
+}
+
+impl Tight {
+    fn new(rows: &[u32], left: u64, policy: &str) -> Tight {
+        let redis = Redis::start(&["--maxmemory-policy", policy]);
+        let (files, contexts) = bulk(rows);
+        let tight = Tight {
+            redis,
+            database: Sqlite::database(),
+            contexts,
+            _files: files,
+        };
+        tight.leave(left);
+        tight
+    }
+
+    /// Sets the limit to so much more than is used now.
+    fn leave(&self, left: u64) {
+        let max = self.info("memory", "used_memory") + left;
+        self.redis
+            .cli(&["CONFIG", "SET", "maxmemory", &max.to_string()]);
+    }
+
+    fn info(&self, section: &str, field: &str) -> u64 {
+        let info = self.redis.cli(&["INFO", section]);
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{field}:")));
+        line.and_then(|n| n.trim().parse().ok()).expect("a figure")
+    }
+
+    fn evicted(&self) -> u64 {
+        self.info("stats", "evicted_keys")
+    }
+
+    /// Commands that the server refused for want of memory.
+    fn refused(&self) -> u64 {
+        let errors = self.redis.cli(&["INFO", "errorstats"]);
+        let line = errors
+            .lines()
+            .find_map(|line| line.strip_prefix("errorstat_OOM:count="));
+        line.map_or(0, |n| n.trim().parse().expect("a count"))
+    }
+
+    fn warm(&self, arguments: &str) -> Shopwarm {
+        let warm = warm(&self.contexts, self.database.url(), self.redis.url());
+        warm.args("--ttl-jitter 0").args(arguments)
+    }
+}
+
+const MIB: u64 = 1024 * 1024;
+
+fn error(run: &Finished, strategy: &str) -> String {
+    let error = &run.strategy(strategy)["error"];
+    error
+        .as_str()
+        .unwrap_or_else(|| panic!("no error: {}", run.stdout))
+        .to_owned()
+}
+
+fn warmed(run: &Finished, strategy: &str) -> u64 {
+    count(&run.strategy(strategy), "warmed")
+}
+
+#[test]
+fn what_does_not_fit_is_not_begun_and_what_fits_still_is() {
+    // About 2.5, 25 and 1.2 MiB.
+    let tight = Tight::new(&[5000, 50_000, 2500], 14 * MIB, "noeviction");
+    let run = calm(tight.warm("").run()).expect(3);
+    assert_eq!(warmed(&run, "bulk/first"), 5000);
+    assert_eq!(count(&run.strategy("bulk/second"), "total"), 0);
+    assert_eq!(warmed(&run, "bulk/third"), 2500);
+    let error = error(&run, "bulk/second");
+    for word in [
+        "no room",
+        "50000 keys need about",
+        "MiB is free",
+        "nothing of it was written",
+    ] {
+        assert!(error.contains(word), "no {word:?} in {error}");
+    }
+    assert!(run.stderr.contains("maxmemory"), "{}", run.stderr);
+    assert_eq!((tight.refused(), tight.evicted()), (0, 0));
+    true_counts(&run, &tight.redis);
+}
+
+#[test]
+fn a_strategy_that_grows_under_way_stops_at_the_margin() {
+    let tight = Tight::new(&[30_000], 60 * MIB, "noeviction");
+    // It fits, until somebody else takes the room.
+    let child = tight.warm("--rate 4000").start();
+    crate::faults::until("it is under way", || {
+        crate::faults::keys(&tight.redis) > 2000
+    });
+    tight.leave(7 * MIB);
+    let run = calm(crate::shopwarm::finish(child)).expect(3);
+    let error = error(&run, "bulk/first");
+    assert!(
+        error.contains("stopped before the cache would refuse"),
+        "{error}"
+    );
+    let warmed = warmed(&run, "bulk/first");
+    assert!(warmed > 2000 && warmed < 30_000, "{warmed}");
+    assert_eq!(tight.refused(), 0);
+    true_counts(&run, &tight.redis);
+}
+
+#[test]
+fn a_full_warm_cache_is_refreshed() {
+    let tight = Tight::new(&[20_000], 100 * MIB, "noeviction");
+    calm(tight.warm("").run()).expect(0);
+    // Less than a tenth of what is there already.
+    tight.leave(MIB);
+    for mode in ["refresh", "only-missing"] {
+        let run = calm(tight.warm(&format!("--mode {mode}")).run()).expect(0);
+        assert_eq!(count(&run.strategy("bulk/first"), "failed"), 0);
+    }
+    assert_eq!((tight.refused(), tight.evicted()), (0, 0));
+    // The same keys elsewhere are new ones.
+    let run = calm(tight.warm("--prefix other:").run()).expect(3);
+    assert_eq!(count(&run.strategy("bulk/first"), "total"), 0);
+    assert_eq!(tight.refused(), 0);
+}
+
+#[test]
+fn evictions_are_told_ignored_or_avoided() {
+    let fill = |tight: &Tight| {
+        tight
+            .redis
+            .cli(&["DEBUG", "POPULATE", "4000", "shop", "1000"]);
+        tight.leave(2 * MIB);
+    };
+    let shop_keys = |tight: &Tight| {
+        let keys = tight.redis.cli(&["KEYS", "shop:*"]);
+        keys.lines().filter(|key| !key.is_empty()).count()
+    };
+    let tight = |rows: &[u32]| {
+        let redis = Redis::start(&[
+            "--maxmemory-policy",
+            "allkeys-lru",
+            "--enable-debug-command",
+            "local",
+        ]);
+        let (files, contexts) = bulk(rows);
+        let tight = Tight {
+            redis,
+            database: Sqlite::database(),
+            contexts,
+            _files: files,
+        };
+        fill(&tight);
+        tight
+    };
+
+    let told = tight(&[10_000]);
+    let run = calm(told.warm("").run()).expect(0);
+    let warning = run.strategy("bulk/first")["warnings"][0].clone();
+    let warning = warning.as_str().expect("a warning").to_owned();
+    assert!(warning.contains("evicted"), "{warning}");
+    let evicted = told.evicted();
+    assert!(
+        evicted > 0 && warning.contains(&evicted.to_string()),
+        "{evicted}: {warning}"
+    );
+
+    let ignored = tight(&[10_000]);
+    let run = calm(ignored.warm("--on-eviction ignore").run()).expect(0);
+    assert_eq!(run.strategy("bulk/first")["warnings"], Value::Null);
+    assert!(ignored.evicted() > 0);
+
+    // What fits without any is written, the rest is not begun.
+    let avoided = tight(&[10_000, 500]);
+    avoided.leave(6 * MIB);
+    let run = calm(avoided.warm("--on-eviction stop").run()).expect(3);
+    assert_eq!(count(&run.strategy("bulk/first"), "total"), 0);
+    assert_eq!(warmed(&run, "bulk/second"), 500);
+    assert!(error(&run, "bulk/first").contains("no room"));
+    assert_eq!((avoided.evicted(), shop_keys(&avoided)), (0, 4000));
+}
+
+#[test]
+fn a_run_ends_where_others_make_the_cache_evict() {
+    let tight = Tight::new(&[60_000, 10], 200 * MIB, "allkeys-lru");
+    let child = tight.warm("--on-eviction stop --rate 2000").start();
+    crate::faults::until("it is under way", || {
+        crate::faults::keys(&tight.redis) > 1000
+    });
+    tight.redis.cli(&["CONFIG", "SET", "maxmemory", "1mb"]);
+    let run = calm(crate::shopwarm::finish(child)).expect(3);
+    let (first, second) = (run.strategy("bulk/first"), run.strategy("bulk/second"));
+    assert_eq!(
+        (&first["status"], &second["status"]),
+        (&json!("failed"), &json!("cancelled"))
+    );
+    let error = error(&run, "bulk/first");
+    assert!(error.contains("evict"), "{error}");
+    assert!(count(&first, "warmed") < 60_000);
+}
+
+#[test]
+fn a_cache_without_a_limit_is_not_asked_about_it() {
+    let redis = Redis::start(&[]);
+    let (_dir, contexts) = bulk(&[1000]);
+    let database = Sqlite::database();
+    redis.cli(&[
+        "ACL", "SETUSER", "blind", "on", ">hunter2", "~*", "+@all", "-info",
+    ]);
+    let url = format!("redis://blind:hunter2@127.0.0.1:{}", redis.port());
+    let run = calm(warm(&contexts, database.url(), url).run())
+        .expect(0)
+        .json();
+    // Whether there is one cannot be known: said once, and the run goes on.
+    let warnings = run["warnings"].as_array().expect("warnings");
+    let said: Vec<_> = warnings.iter().filter_map(Value::as_str).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("memory is not watched") && said[0].contains("info"),
+        "{said:?}"
+    );
+    let run = calm(warm(&contexts, database.url(), redis.url()).run())
+        .expect(0)
+        .json();
+    assert_eq!(run["warnings"], Value::Null);
+}
