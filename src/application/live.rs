@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::event::{Event, Reporter, Sieve};
 use super::pace::{Change, Pace, PaceNow};
-use super::record::{RunRecord, StrategyRecord, Totals, millis};
+use super::record::{PaceRecord, RunRecord, StrategyRecord, Totals, millis};
 use super::run::Refused;
 use super::stop::StopSignal;
 use crate::domain::run::RunInfo;
@@ -123,6 +123,8 @@ impl LiveRun {
         let mut record = lock(&self.so_far).clone();
         record.elapsed_ms = millis(self.since.elapsed());
         record.totals = Totals::sum(&record.strategies);
+        let pace = self.pace.get().and_then(Pace::report);
+        record.pace = pace.as_ref().map(PaceRecord::from);
         record
     }
 

@@ -55,13 +55,13 @@ impl Bars {
         let wide = console::Term::stderr().size().1 >= 90;
         let template = match (known, wide) {
             (true, true) => format!(
-                "{{prefix:{name}}} {{bar:24.cyan/dim}} {{human_pos}}/{{human_len}} {{per_sec}} eta {{eta}} {{msg}}"
+                "{{prefix:{name}}} {{bar:24.cyan/dim}} {{human_pos}}/{{human_len}} {{per_sec}} eta {{eta}} {{wide_msg}}"
             ),
             (false, true) => {
-                format!("{{prefix:{name}}} {{spinner}} {{human_pos}} keys {{per_sec}} {{msg}}")
+                format!("{{prefix:{name}}} {{spinner}} {{human_pos}} keys {{per_sec}} {{wide_msg}}")
             }
-            (true, false) => "{prefix} {percent}% {human_pos} {msg}".to_owned(),
-            (false, false) => "{prefix} {spinner} {human_pos} {msg}".to_owned(),
+            (true, false) => "{prefix} {percent}% {human_pos} {wide_msg}".to_owned(),
+            (false, false) => "{prefix} {spinner} {human_pos} {wide_msg}".to_owned(),
         };
         let style = ProgressStyle::with_template(&template)
             .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -182,11 +182,16 @@ fn message(stats: &Stats, pace: &PaceNow) -> String {
 
 /// `pace halved: at most 500 keys/s`.
 fn changed(change: Change, pace: &PaceNow) -> String {
-    let limit = match pace.rate {
-        Some(rate) => format!("at most {} keys/s", HumanCount(rate)),
-        None => "no limit".to_owned(),
-    };
-    format!("pace {}: {limit}", change.name())
+    match (change, pace.rate) {
+        (Change::Gentle(true), _) => "pace: gentle from now on".to_owned(),
+        (Change::Gentle(false), _) => "pace: not gentle any more".to_owned(),
+        (_, Some(rate)) => format!(
+            "pace {}: at most {} keys/s",
+            change.name(),
+            HumanCount(rate)
+        ),
+        (_, None) => format!("pace {}: no limit", change.name()),
+    }
 }
 
 /// A line when a strategy ends, and every [`LINE_EVERY`] while one runs, also while nothing moves.

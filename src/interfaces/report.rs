@@ -223,7 +223,7 @@ fn pace_line(pace: &PaceReport) -> String {
         parts.push("nothing".to_owned());
     }
     let lowest = pace.lowest_rate.map_or_else(String::new, |rate| {
-        format!("; at least {} keys/s allowed", HumanCount(rate))
+        format!(", never below {} keys/s", HumanCount(rate))
     });
     format!("pace: limited by {}{lowest}", parts.join(", by "))
 }

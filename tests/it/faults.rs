@@ -604,9 +604,14 @@ fn a_cache_that_takes_no_writes_ends_the_run() {
     let report = run(url, 7, ["NOPERM", "+set"]);
     true_counts(&report, &guarded);
 
+    // Who may not ask how much room there is finds out when there is none.
     let full = Redis::start(&["--maxmemory", "3mb", "--maxmemory-policy", "noeviction"]);
+    full.cli(&[
+        "ACL", "SETUSER", "blind", "on", ">hunter2", "~*", "+@all", "-info",
+    ]);
+    let url = full.url().replace("//", "//blind:hunter2@");
     let (_dir, many) = bulk(&[20_000, 10]);
-    let report = calm(warm(&many, database.url(), full.url()).run()).expect(3);
+    let report = calm(warm(&many, database.url(), url).run()).expect(3);
     is_incomplete(&report);
     assert_eq!(statuses(&report), ["failed", "cancelled"]);
     assert!(
