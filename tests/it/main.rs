@@ -27,6 +27,7 @@ mod output;
 mod pace;
 mod page;
 mod patience;
+mod properties;
 mod proxy;
 mod runs;
 mod schedule;

@@ -5,7 +5,7 @@ mod doctor;
 mod dry_run;
 mod keys;
 mod pace;
-mod plan;
+pub mod plan;
 mod runs;
 mod schedule;
 mod serve;
