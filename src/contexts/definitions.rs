@@ -295,9 +295,19 @@ impl Definitions {
                 .iter()
                 .find(|other| other.spec.key.shape() == shape)
             {
+                let file = |of: &Definition| {
+                    let mut all = self.merged();
+                    let found = all.find(|(id, _)| *id == of.spec.id);
+                    found.map_or_else(String::new, |(_, merged)| merged.origin("key"))
+                };
                 wrong.push(format!(
-                    "{} and {} make the same keys: {} and {}",
-                    other.spec.id, definition.spec.id, other.spec.key, definition.spec.key
+                    "{} and {} make the same keys: {} and {} (in {} and {})",
+                    other.spec.id,
+                    definition.spec.id,
+                    other.spec.key,
+                    definition.spec.key,
+                    file(other),
+                    file(definition)
                 ));
             }
         }

@@ -40,6 +40,7 @@ mod shop;
 mod shopwarm;
 mod signals;
 mod source_faults;
+mod supply;
 #[cfg(feature = "otel")]
 mod telemetry;
 mod terminal;

@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -27,6 +28,9 @@ use sqlx::{Connection as _, Row as _};
 use crate::servers::Postgres;
 
 const SECONDS: u64 = 2;
+
+/// One at a time: whose panic it was could not be told else.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Panics of this process, those too that somebody else has caught.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
@@ -58,6 +62,7 @@ fn property(
     mut make: impl FnMut(&mut Rng, &[Vec<u8>]) -> Vec<u8>,
     mut holds: impl FnMut(&[u8]) -> bool,
 ) -> (u64, u64) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         PANICS.fetch_add(1, Ordering::SeqCst);
