@@ -37,7 +37,8 @@ fn run(matches: &clap::ArgMatches) -> anyhow::Result<Exit> {
         for pace in [SignalKind::user_defined1(), SignalKind::user_defined2()] {
             drop(signal(pace)?);
         }
-        tokio::spawn(listen(interrupt, terminate, stop.clone()));
+        let hangup = hangup(matches)?;
+        tokio::spawn(listen(interrupt, terminate, hangup, stop.clone()));
         cli::run(matches, stop).await
     });
     // A reader of stdin or a worker of SQLite's may be waiting; nothing of theirs is of use now.
@@ -45,13 +46,44 @@ fn run(matches: &clap::ArgMatches) -> anyhow::Result<Exit> {
     exit
 }
 
+/// A terminal that is closed ends what runs in it: cleanly, so that the lock is given back. A server
+/// reads its files again instead, and under nohup nothing ends.
+fn hangup(matches: &clap::ArgMatches) -> std::io::Result<Option<Signal>> {
+    let is_server = matches.subcommand_name() == Some("serve");
+    match is_server || ignores_hangup() {
+        true => Ok(None),
+        false => signal(SignalKind::hangup()).map(Some),
+    }
+}
+
+/// Whether whoever started this process wants it to go on without a terminal.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let bit = 1 << (SignalKind::hangup().as_raw_value() - 1);
+    mask.is_some_and(|mask| mask & bit != 0)
+}
+
 /// The first signal asks for a clean stop, the second ends the process at once.
-async fn listen(mut interrupt: Signal, mut terminate: Signal, stop: StopSignal) {
+async fn listen(
+    mut interrupt: Signal,
+    mut terminate: Signal,
+    mut hangup: Option<Signal>,
+    stop: StopSignal,
+) {
     let mut asked = false;
     loop {
+        let hung_up = async {
+            match &mut hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         let why = tokio::select! {
             Some(()) = interrupt.recv() => Stop::Interrupted,
             Some(()) = terminate.recv() => Stop::Terminated,
+            Some(()) = hung_up => Stop::Terminated,
             else => return,
         };
         if asked {

@@ -47,7 +47,7 @@ fn queries(database: &Database) -> String {
 #[test]
 fn one_signal_ends_the_run_cleanly_with_a_true_report() {
     let (_dir, contexts) = bulk(&[ROWS, 10]);
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 143)] {
         let (database, redis) = (Postgres::database(), Redis::start(&[]));
         let (proxy, url) = proxied(&redis);
         let run = warm(&contexts, database.url(), url);
@@ -71,6 +71,28 @@ fn one_signal_ends_the_run_cleanly_with_a_true_report() {
         true_counts(&run, &redis);
         until("the query has ended", || queries(&database) == "0");
     }
+}
+
+#[test]
+fn a_run_under_nohup_goes_on_without_its_terminal() {
+    let (_dir, contexts) = bulk(&[20_000]);
+    let (database, redis) = (Sqlite::database(), Redis::start(&[]));
+    let (proxy, url) = proxied(&redis);
+    proxy.stall();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" warmup context bulk -q"]);
+    shell.arg(crate::shopwarm::binary());
+    shell
+        .env("DATABASE_URL", database.url())
+        .env("CACHE_URL", url)
+        .env("SHOPWARM_CONTEXTS", &contexts);
+    shell.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child = shell.spawn().unwrap();
+    until("it connects", || proxy.accepted() > 0);
+    send(&child, "HUP");
+    proxy.flow();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(keys(&redis), 20_000);
 }
 
 #[test]

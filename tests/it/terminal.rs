@@ -195,3 +195,38 @@ fn a_live_bar_moves_and_ctrl_c_ends_it_with_a_report() {
         "{screen}"
     );
 }
+
+#[test]
+fn a_closed_terminal_ends_the_run_and_gives_the_lock_back() {
+    let (database, redis) = (
+        shop::database(Dialect::Sqlite),
+        Redis::start(&["--maxmemory", "2gb"]),
+    );
+    let (_dir, definitions) = file("long.toml", ENDLESS);
+    let terminal = Terminal::new(100, 30);
+    let arguments = format!("warmup context long --contexts {}", definitions.display());
+    terminal.type_line(&command(&arguments, &database.url(), &redis.url()));
+    terminal.wait_for("keys/s");
+    let locks = || redis.cli(&["KEYS", "*shopwarm:lock*"]);
+    assert!(!locks().is_empty());
+    drop(terminal);
+    // Sooner than a lock ends by itself that nobody gives back.
+    let closed = Instant::now();
+    while !locks().is_empty() {
+        assert!(closed.elapsed() < Duration::from_secs(12), "{}", locks());
+        sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn twenty_columns_and_no_name_for_the_terminal_are_no_error() {
+    let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
+    for environment in ["unset TERM HOME", "TERM=dumb"] {
+        let line = command("warmup all", &database.url(), &redis.url());
+        let (_dir, script) = file("run.sh", &format!("{environment}\n{line}\n"));
+        let terminal = Terminal::new(20, 60);
+        terminal.type_line(&format!("clear; sh {}", script.display()));
+        terminal.wait_for("exit=0");
+    }
+    assert!(!redis.cli(&["KEYS", "*"]).is_empty());
+}
