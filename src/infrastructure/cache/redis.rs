@@ -646,3 +646,34 @@ fn words(error: &RedisError) -> String {
     let line = text.lines().next().unwrap_or_default();
     shortened(&printable(line.as_bytes()), 200)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(sizes: &[usize]) -> EntryBatch {
+        let mut batch = EntryBatch::default();
+        for (i, size) in sizes.iter().enumerate() {
+            let value = vec![b'x'; *size];
+            batch.push(Entry {
+                key: format!("key:{i}").as_bytes(),
+                value: Value::Text(&value),
+            });
+        }
+        batch
+    }
+
+    #[test]
+    fn a_pipeline_is_no_larger_than_a_server_is_to_take() {
+        let megabyte = 1024 * 1024;
+        let many = batch(&[megabyte; 10]);
+        // Four of them, and what is said beside them, are too many.
+        assert_eq!(too_many(&many, &Picks::Run(0..10)), Some(3));
+        assert_eq!(too_many(&many, &Picks::Run(7..10)), None);
+        let odd = batch(&[10, 9 * megabyte, 10]);
+        assert_eq!(too_many(&odd, &Picks::Run(0..3)), Some(1));
+        assert_eq!(too_many(&odd, &Picks::Some(vec![1, 2])), Some(1));
+        assert_eq!(too_many(&odd, &Picks::Some(vec![1])), None);
+        assert_eq!(too_many(&batch(&[0; 500]), &Picks::Run(0..500)), None);
+    }
+}

@@ -374,7 +374,7 @@ impl Cluster {
                 .hint("see redis-cli --cluster check"),
             ];
         }
-        vec![Finding::ok(CHECK, format!("{nodes}"))]
+        vec![Finding::ok(CHECK, nodes)]
     }
 }
 

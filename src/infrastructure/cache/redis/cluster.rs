@@ -129,6 +129,9 @@ impl Cluster {
         }
         let info = neighbour(&self.seed, host, port);
         let node = Arc::new(Node::new(info, CONNECTIONS, self.patience)?);
+        if let Some(known) = nodes.values().next() {
+            node.has_limits_of(known);
+        }
         nodes.insert(place, Arc::clone(&node));
         Ok(node)
     }

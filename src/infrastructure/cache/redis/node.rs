@@ -190,6 +190,12 @@ impl Node {
         self.client.get_connection_info()
     }
 
+    /// It takes what its neighbour takes.
+    pub(super) fn has_limits_of(&self, neighbour: &Self) {
+        let limit = neighbour.longest_value();
+        self.longest_value.store(limit, Ordering::Relaxed);
+    }
+
     pub(super) fn longest_value(&self) -> usize {
         self.longest_value.load(Ordering::Relaxed)
     }
