@@ -41,8 +41,19 @@ fn whole(cluster: &RedisCluster, alive: &[usize]) -> u64 {
     let primaries = alive
         .iter()
         .filter(|node| cluster.cli(**node, &["ROLE"]).starts_with("master"));
-    let counts = primaries.map(|node| cluster.cli(*node, &["EVAL", COUNT, "0"]));
-    counts.map(|count| count.parse::<u64>().unwrap()).sum()
+    // A node that counts for long is missed by the others for a moment.
+    let count = |node: &usize| {
+        let mut found = None;
+        until("the node counts", || {
+            found = cluster
+                .cli(*node, &["EVAL", COUNT, "0"])
+                .parse::<u64>()
+                .ok();
+            found.is_some()
+        });
+        found.unwrap()
+    };
+    primaries.map(count).sum()
 }
 
 /// The counts of the strategy `first`, which agree with their sum and with what is in the cluster.

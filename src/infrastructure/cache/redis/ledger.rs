@@ -5,12 +5,13 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
+use tokio::time::timeout;
 
 use super::RedisCache;
 use super::questions::Questions;
 use super::servers::Servers;
 use crate::application::ports::{Claimed, Ledger};
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 
 /// All of it in one step: between two commands a claim could end, or become another's. `DEL` and
 /// `PEXPIRE` find nothing here; who may not use them could neither renew a claim nor give it back.
@@ -33,6 +34,9 @@ const RENEW: &str = "for _, key in ipairs(KEYS) do \
 const RELEASE: &str = "for _, key in ipairs(KEYS) do \
        if redis.pcall('GET', key) == ARGV[1] then redis.call('DEL', key) end \
      end";
+
+/// How long one node of a cluster is asked to renew a claim.
+const NODE_PATIENCE: Duration = Duration::from_secs(3);
 
 impl RedisCache {
     /// Runs a script about claims on keys of one server.
@@ -95,6 +99,30 @@ impl RedisCache {
             key: key - 1,
             value,
         }))
+    }
+
+    /// A claim at a node of a cluster that does not answer stands: nobody else can take it either, and
+    /// the other nodes' keys are still to be written.
+    async fn renew_some(
+        &self,
+        keys: &[&[u8]],
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<bool, Failure> {
+        let renewal = self.script(RENEW, keys, value, ttl);
+        let answer = match self.servers {
+            Servers::Cluster(_) => timeout(NODE_PATIENCE, renewal).await.ok(),
+            _ => Some(renewal.await),
+        };
+        let is_unreachable = |failure: &Failure| failure.kind == FailureKind::CacheUnreachable;
+        match answer {
+            Some(Ok(reply)) => Ok(reply == Reply::Int(1)),
+            Some(Err(failure)) if !is_unreachable(&failure) || self.servers.are_gone() => {
+                Err(failure)
+            }
+            Some(Err(failure)) if !matches!(self.servers, Servers::Cluster(_)) => Err(failure),
+            _ => Ok(true),
+        }
     }
 
     /// What another has put at one of the keys.
@@ -182,7 +210,7 @@ impl Ledger for RedisCache {
     ) -> BoxFuture<'a, Result<bool, Failure>> {
         async move {
             for keys in self.together(keys) {
-                if self.script(RENEW, keys, value, ttl).await? != Reply::Int(1) {
+                if !self.renew_some(keys, value, ttl).await? {
                     return Ok(false);
                 }
             }
