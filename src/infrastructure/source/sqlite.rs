@@ -41,7 +41,8 @@ impl SqliteFile {
         let connect = connect
             .read_only(true)
             .create_if_missing(false)
-            .busy_timeout(Duration::from_secs(5))
+            // Less than a connection may take: who has the lock is said, then.
+            .busy_timeout(Duration::from_secs(4))
             .disable_statement_logging();
         Ok(Self {
             file: connect.get_filename().to_owned(),
