@@ -164,7 +164,8 @@ impl Governor {
         let before = self.evicted().await;
         let (ping, looks) = tokio::join!(pings, looks);
         let evictions = rate(before, self.evicted().await);
-        let db_latency = median(&mut looks.iter().map(|look| look.latency).collect());
+        let mut latencies: Vec<_> = looks.iter().map(|look| look.latency).collect();
+        let db_latency = median(&mut latencies);
         let last = looks.last();
         let of_level = |level: f64| (level * 2.0).max(level + 100.0);
         Limits {
@@ -204,7 +205,7 @@ fn rate(before: Option<(u64, Instant)>, now: Option<(u64, Instant)>) -> Option<f
     Some(count.saturating_sub(before) as f64 / elapsed)
 }
 
-fn median(all: &mut Vec<Duration>) -> Option<Duration> {
+fn median(all: &mut [Duration]) -> Option<Duration> {
     all.sort_unstable();
     all.get(all.len() / 2).copied()
 }

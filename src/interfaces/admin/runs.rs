@@ -167,8 +167,11 @@ pub(super) async fn change(
     if changes.contains(&Change::Rate(Some(0))) {
         return Err(wrong("rate is less than 1"));
     }
-    let changed = changes.into_iter().map(|change| run.change_pace(change));
-    let Some(pace) = changed.last().flatten() else {
+    let mut pace = None;
+    for change in changes {
+        pace = run.change_pace(change);
+    }
+    let Some(pace) = pace else {
         let detail = "this run is about to begin and has no pace yet";
         return Err(Problem::new(StatusCode::CONFLICT, detail).hint("ask again in a moment"));
     };
