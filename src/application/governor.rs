@@ -10,7 +10,8 @@ use super::pace::{Governed, Pace};
 use super::ports::{Cache, RowSource, SourceVitals};
 use crate::domain::report::Limiter;
 
-/// Between two pings of the cache, and between two looks at the rest.
+/// Between two pings of the cache, while the run begins and later, and between two looks at the rest.
+const FIRST_PING_EVERY: Duration = Duration::from_millis(10);
 const PING_EVERY: Duration = Duration::from_millis(25);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -18,14 +19,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const FIRST_PINGS: usize = 8;
 const FIRST_LOOKS: usize = 4;
 
-/// So many pings in a row are judged by the one in the middle: one that is late says nothing.
+/// The last pings are judged by the one in the middle: one that is late says nothing. There are so
+/// many at most, and at least.
 const WINDOW: usize = 5;
+const FEWEST: usize = 3;
 
 /// After a change its effect is waited for.
 const SETTLE: Duration = Duration::from_millis(200);
 
 /// Keys a second: what a run begins with, and what it may always write.
-const FIRST_RATE: f64 = 20_000.0;
+const FIRST_RATE: f64 = 50_000.0;
 pub(super) const LOWEST_RATE: f64 = 100.0;
 
 /// What is left where somebody waits longer than the limit, and longer than twice the limit.
@@ -33,8 +36,9 @@ const SLOWER: f64 = 0.7;
 const MUCH_SLOWER: f64 = 0.5;
 
 /// Steps from nothing to the most that has left lately, and what is left of that at each ping: a
-/// tenth in a minute.
+/// tenth in a minute. Each step is longer than the one before, as long as all is well.
 const STEPS: f64 = 20.0;
+const LONGER: f64 = 1.25;
 const FADING: f64 = 0.999;
 
 /// Below this share of the limit it may be more.
@@ -105,7 +109,7 @@ impl Governor {
         let mut evicted = None;
         let mut rest: Option<Strain> = None;
         loop {
-            sleep(PING_EVERY).await;
+            sleep(control.ping_every()).await;
             if limits.cache_latency.is_some()
                 && let Some(ping) = self.cache.latency().await
             {
@@ -147,7 +151,7 @@ impl Governor {
                     break;
                 };
                 pings.push(ping);
-                sleep(PING_EVERY / 4).await;
+                sleep(FIRST_PING_EVERY / 2).await;
             }
             median(&mut pings)
         };
@@ -218,7 +222,11 @@ fn worse(a: Option<Strain>, b: Option<Strain>) -> Option<Strain> {
 impl Limits {
     /// The latest pings against their limit; `None`: too few to say.
     fn of_cache(&self, pings: &[Duration]) -> Option<Strain> {
-        let mut last = pings.get(pings.len().checked_sub(WINDOW)?..)?.to_vec();
+        let last = pings.len().saturating_sub(WINDOW);
+        let mut last = pings
+            .get(last..)
+            .filter(|last| last.len() >= FEWEST)?
+            .to_vec();
         strain(
             Limiter::CacheLatency,
             median(&mut last)?,
@@ -270,8 +278,8 @@ struct Control {
     /// The most keys a second that have left lately. A server that stands still says little of what
     /// it bears otherwise.
     peak: f64,
-    /// It was too much once: from then on it goes up by steps, and does not double.
-    stepwise: bool,
+    /// Keys a second by which it goes up next; it doubles until it was too much once.
+    step: Option<f64>,
     changed: Instant,
     /// For how many pings in a row the limit has held nothing back.
     idle: u32,
@@ -283,7 +291,7 @@ impl Control {
             allowed: Some(FIRST_RATE),
             why: (Limiter::Start, String::new()),
             peak: 0.0,
-            stepwise: false,
+            step: None,
             changed: now,
             idle: 0,
         }
@@ -296,7 +304,7 @@ impl Control {
         self.peak = present.max(self.peak * FADING);
         match (strain, self.allowed) {
             (Some(strain), _) if strain.of_limit > 1.0 => {
-                if !settled && self.stepwise {
+                if !settled && self.step.is_some() {
                     return false;
                 }
                 let share = if strain.of_limit > 2.0 {
@@ -307,7 +315,7 @@ impl Control {
                 let from = self
                     .allowed
                     .map_or(self.peak, |allowed| allowed.min(self.peak));
-                self.stepwise = true;
+                self.step = Some((self.peak / STEPS).max(LOWEST_RATE));
                 self.allowed = Some((from * share).max(LOWEST_RATE));
                 self.why = (strain.by, strain.figure.clone());
                 self.changed = now;
@@ -324,15 +332,26 @@ impl Control {
             (Some(strain), Some(_)) if strain.of_limit > CALM => self.idle = 0,
             (_, Some(allowed)) => {
                 self.idle = 0;
-                if !self.stepwise {
-                    self.allowed = Some(allowed * 2.0);
-                } else if settled {
-                    self.allowed = Some(allowed + (self.peak / STEPS).max(LOWEST_RATE));
-                    self.changed = now;
+                match self.step {
+                    // Not before anybody has said that it is well.
+                    None if strain.is_some() => self.allowed = Some(allowed * 2.0),
+                    Some(step) if settled => {
+                        self.allowed = Some(allowed + step);
+                        self.step = Some(step * LONGER);
+                        self.changed = now;
+                    }
+                    _ => {}
                 }
             }
         }
         false
+    }
+
+    fn ping_every(&self) -> Duration {
+        match self.step {
+            None if self.allowed.is_some() => FIRST_PING_EVERY,
+            _ => PING_EVERY,
+        }
     }
 
     fn governed(&self) -> Option<Governed> {
@@ -374,7 +393,7 @@ mod tests {
         fn run(&mut self, seconds: u32) -> &[f64] {
             self.rates.clear();
             for _ in 0..seconds * 40 {
-                self.now += PING_EVERY;
+                self.now += self.control.ping_every();
                 let allowed = self.control.governed().map_or(f64::INFINITY, |g| g.rate);
                 let present = allowed.min(self.capacity);
                 let strain = Strain {
@@ -444,7 +463,7 @@ mod tests {
         };
         let [fast, slow] = [1, 50].map(Duration::from_millis);
         let of = |pings: &[Duration]| limits.of_cache(pings).map(|strain| strain.of_limit);
-        assert_eq!(of(&[slow; 4]), None, "too few");
+        assert_eq!(of(&[slow; 2]), None, "too few");
         assert_eq!(of(&[fast, slow, fast, slow, fast]), Some(0.5));
         assert_eq!(of(&[fast, slow, slow, fast, slow]), Some(25.0));
         assert_eq!(

@@ -1206,6 +1206,7 @@ fn the_document_has_every_route_and_no_other() {
             "get /livez",
             "get /metrics",
             "get /readyz",
+            "patch /admin/runs/{id}",
             "post /admin/schedule/{job}/run",
             "post /admin/warmup/all",
             "post /admin/warmup/{context}",
