@@ -329,7 +329,14 @@ impl Control {
                     self.allowed = None;
                 }
             }
-            (Some(strain), Some(_)) if strain.of_limit > CALM => self.idle = 0,
+            (Some(strain), Some(_)) if strain.of_limit > CALM => {
+                self.idle = 0;
+                // Fast enough, and no faster.
+                if self.step.is_none() {
+                    self.step = Some((self.peak / STEPS).max(LOWEST_RATE));
+                    self.why = (strain.by, strain.figure.clone());
+                }
+            }
             (_, Some(allowed)) => {
                 self.idle = 0;
                 match self.step {
