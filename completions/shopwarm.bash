@@ -89,7 +89,7 @@ _shopwarm() {
 
     case "${cmd}" in
         shopwarm)
-            opts="-o -q -v -h -V --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help --version warmup keys dry-run verify strategies doctor config serve runs schedule completions man"
+            opts="-o -q -v -h -V --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help --version warmup keys dry-run verify strategies doctor config serve runs schedule completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -114,6 +114,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -123,6 +127,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -195,7 +248,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__completions)
-            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help bash elvish fish powershell zsh"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -220,6 +273,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -229,6 +286,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -301,7 +407,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config)
-            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help show check init"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help show check init"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -326,6 +432,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -335,6 +445,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -407,7 +566,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config__subcmd__check)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -418,6 +577,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --batch-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db-concurrency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -441,6 +604,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --statement-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -458,6 +625,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --max-shrink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-eviction)
+                    COMPREPLY=($(compgen -W "stop warn ignore" -- "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-bytes-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cache-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-db-latency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -523,6 +710,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -532,6 +723,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -604,7 +844,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config__subcmd__init)
-            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -629,6 +869,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -638,6 +882,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -710,7 +1003,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config__subcmd__show)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -721,6 +1014,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --batch-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db-concurrency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -744,6 +1041,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --statement-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -761,6 +1062,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --max-shrink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-eviction)
+                    COMPREPLY=($(compgen -W "stop warn ignore" -- "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-bytes-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cache-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-db-latency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -826,6 +1147,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -835,6 +1160,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -907,7 +1281,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__doctor)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -918,6 +1292,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --batch-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db-concurrency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -941,6 +1319,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --statement-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -958,6 +1340,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --max-shrink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-eviction)
+                    COMPREPLY=($(compgen -W "stop warn ignore" -- "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-bytes-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cache-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-db-latency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -984,6 +1386,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -993,6 +1399,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1065,7 +1520,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__dry__subcmd__run)
-            opts="-o -q -v -h --expiring-within --keys --orphans --exit-code --plan --mode --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --expiring-within --keys --orphans --exit-code --plan --mode --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1102,6 +1557,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --db-concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --default-ttl)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1119,6 +1578,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1145,6 +1608,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1154,6 +1621,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1226,7 +1742,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__keys)
-            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help list get"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help list get"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1251,6 +1767,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1260,6 +1780,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1332,7 +1901,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__keys__subcmd__get)
-            opts="-o -q -v -h --raw --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --raw --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1357,6 +1926,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1366,6 +1939,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1438,7 +2060,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__keys__subcmd__list)
-            opts="-0 -o -q -v -h --context --strategy --pattern --cached --state --expiring-within --null --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-0 -o -q -v -h --context --strategy --pattern --cached --state --expiring-within --null --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1472,6 +2094,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --db-concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --default-ttl)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1489,6 +2115,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1515,6 +2145,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1524,6 +2158,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1596,7 +2279,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__man)
-            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1621,6 +2304,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1630,6 +2317,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1702,7 +2438,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__runs)
-            opts="-o -q -v -h --diff --last-complete --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --diff --last-complete --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1731,6 +2467,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1740,6 +2480,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1812,7 +2601,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__schedule)
-            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help list"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1837,6 +2626,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1846,6 +2639,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1918,7 +2760,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__schedule__subcmd__list)
-            opts="-o -q -v -h --next --timezone --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --next --timezone --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1951,6 +2793,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1960,6 +2806,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -2032,7 +2927,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__serve)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2043,6 +2938,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --batch-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db-concurrency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2066,6 +2965,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --statement-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2083,6 +2986,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --max-shrink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-eviction)
+                    COMPREPLY=($(compgen -W "stop warn ignore" -- "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-bytes-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cache-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-db-latency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2148,6 +3071,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2157,6 +3084,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -2229,7 +3205,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__strategies)
-            opts="-o -q -v -h --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2254,6 +3230,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2263,6 +3243,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -2335,7 +3364,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__verify)
-            opts="-o -q -v -h --sample --seed --require --expiring-within --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --sample --seed --require --expiring-within --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2365,6 +3394,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --db-concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --default-ttl)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2382,6 +3415,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2408,6 +3445,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2417,6 +3458,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -2489,7 +3579,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help all context strategy keys"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help all context strategy keys"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2500,6 +3590,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --batch-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db-concurrency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2523,6 +3617,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --statement-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2540,6 +3638,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --max-shrink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-eviction)
+                    COMPREPLY=($(compgen -W "stop warn ignore" -- "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-bytes-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cache-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-db-latency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2612,6 +3730,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2621,6 +3743,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -2693,7 +3864,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__all)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2704,6 +3875,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --batch-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db-concurrency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2727,6 +3902,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --statement-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2744,6 +3923,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --max-shrink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-eviction)
+                    COMPREPLY=($(compgen -W "stop warn ignore" -- "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-bytes-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cache-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-db-latency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2816,6 +4015,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2825,6 +4028,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -2897,7 +4149,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__context)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2908,6 +4160,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --batch-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db-concurrency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2931,6 +4187,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --statement-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2948,6 +4208,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --max-shrink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-eviction)
+                    COMPREPLY=($(compgen -W "stop warn ignore" -- "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-bytes-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cache-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-db-latency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3020,6 +4300,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3029,6 +4313,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -3101,7 +4434,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__keys)
-            opts="-0 -o -q -v -h --null --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-0 -o -q -v -h --null --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3112,6 +4445,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --batch-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db-concurrency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3135,6 +4472,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --statement-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3152,6 +4493,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --max-shrink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-eviction)
+                    COMPREPLY=($(compgen -W "stop warn ignore" -- "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-bytes-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cache-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-db-latency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3178,6 +4539,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3187,6 +4552,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -3259,7 +4673,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__strategy)
-            opts="-o -q -v -h --concurrency --batch-size --default-ttl --tag --exclude --limit --allow-empty --deadline --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --redis-url --cache-url --cache-url-file --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3270,6 +4684,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --batch-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db-concurrency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3293,6 +4711,10 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --statement-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3310,6 +4732,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --max-shrink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-eviction)
+                    COMPREPLY=($(compgen -W "stop warn ignore" -- "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-bytes-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cache-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-db-latency)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3382,6 +4824,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3391,6 +4837,55 @@ _shopwarm() {
                     return 0
                     ;;
                 --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_shopwarm_global_optspecs
-    string join \n database-url= database-url-file= cache-url= cache-url-file= prefix= contexts= config= demo demo-dir= o/output= progress= q/quiet v/verbose log-format= color= h/help V/version
+    string join \n database-url= database-url-file= database-url-command= cache-url= cache-url-file= cache-url-command= cache-ca= cache-cert= cache-key= prefix= contexts= config= demo demo-dir= o/output= progress= q/quiet v/verbose log-format= color= h/help V/version
 end
 
 function __fish_shopwarm_needs_command
@@ -26,8 +26,13 @@ end
 
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -66,17 +71,26 @@ complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "completions" -d '
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "man" -d 'Print the manual page, of a command if one is named'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l deadline -d 'End the run after this time, and exit 9' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+warn\t'Say it and go on'
+ignore\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -88,8 +102,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l plan-tolerance -d 'How far a strategy\'s number of keys may be from the plan\'s [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -111,6 +130,7 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -122,17 +142,26 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -f -a "keys" -d 'Warm some keys, whether or not they are in a selection'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l deadline -d 'End the run after this time, and exit 9' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+warn\t'Say it and go on'
+ignore\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -144,8 +173,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l plan-tolerance -d 'How far a strategy\'s number of keys may be from the plan\'s [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -167,6 +201,7 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -174,17 +209,26 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l deadline -d 'End the run after this time, and exit 9' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+warn\t'Say it and go on'
+ignore\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -196,8 +240,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l plan-tolerance -d 'How far a strategy\'s number of keys may be from the plan\'s [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -219,6 +268,7 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -226,17 +276,26 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l deadline -d 'End the run after this time, and exit 9' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+warn\t'Say it and go on'
+ignore\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -248,8 +307,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l plan-tolerance -d 'How far a strategy\'s number of keys may be from the plan\'s [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -271,6 +335,7 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -278,24 +343,38 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l deadline -d 'End the run after this time, and exit 9' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+warn\t'Say it and go on'
+ignore\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -318,14 +397,20 @@ never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s 0 -l null -d 'Keys on stdin end with a zero byte, as `keys list -0` writes them'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -362,16 +447,23 @@ identical\t'The value stands there'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l expiring-within -d 'An equal key with less time left than this is `expiring`' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l deadline -d 'End the run after this time, and exit 9' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -400,8 +492,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -432,16 +529,23 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l mode -d 'W
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l deadline -d 'End the run after this time, and exit 9' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -475,16 +579,23 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l require -d 
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l expiring-within -d 'An equal key with less time left than this is counted as `expiring`; it is equal all the same' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l deadline -d 'End the run after this time, and exit 9' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -511,8 +622,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -s v -l verbos
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -538,24 +654,38 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -s v -l ve
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l deadline -d 'End the run after this time, and exit 9' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+warn\t'Say it and go on'
+ignore\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -577,14 +707,20 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -613,17 +749,26 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "init" -d 'Write a commented shopwarm.toml and the shipped definitions to edit; overwrites nothing'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l deadline -d 'End the run after this time, and exit 9' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+warn\t'Say it and go on'
+ignore\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -637,8 +782,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l timezone -d 'The time zone of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -660,23 +810,33 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l deadline -d 'End the run after this time, and exit 9' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+warn\t'Say it and go on'
+ignore\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -690,8 +850,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l timezone -d 'The time zone of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -713,14 +878,20 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -746,17 +917,26 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l exclude -d 'Leave this strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l deadline -d 'End the run after this time, and exit 9' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l statement-timeout -d 'The longest a database statement may take [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+warn\t'Say it and go on'
+ignore\t'Do not look'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -770,8 +950,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l grace -d 'Ho
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l timezone -d 'The time zone of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -793,6 +978,7 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -800,8 +986,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -s h -l help -d
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l diff -d 'Compare it with another run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -828,8 +1019,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -s v -l verbose 
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -858,8 +1054,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_s
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l timezone -d 'The time zone of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -885,8 +1086,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_s
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
@@ -912,8 +1118,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -s v -l v
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l database-url-file -d 'A file that holds the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l prefix -d 'Stands before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
