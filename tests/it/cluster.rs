@@ -32,27 +32,29 @@ fn everywhere(cluster: &RedisCluster) -> Vec<usize> {
 
 /// How many keys are there, whole and for a time, of the strategy `first` of [`bulk`].
 fn whole(cluster: &RedisCluster, alive: &[usize]) -> u64 {
-    const COUNT: &str = "local whole = 0
-        for _, key in ipairs(redis.call('KEYS', 'first:*')) do
+    // A step at a time: a node that counts for long is taken for dead by the others.
+    const STEP: &str = "local step = redis.call('SCAN', ARGV[1], 'MATCH', 'first:*', 'COUNT', 1000)
+        local whole = 0
+        for _, key in ipairs(step[2]) do
           local value = '{\"id\":' .. key:match('%d+') .. ',\"pad\":\"' .. ('x'):rep(400) .. '\"}'
           if redis.call('GET', key) == value and redis.call('PTTL', key) > 0 then whole = whole + 1 end
         end
-        return whole";
+        return {step[1], whole}";
+    let count = |node: &usize| {
+        let (mut cursor, mut whole) = ("0".to_owned(), 0);
+        loop {
+            let step = cluster.cli(*node, &["EVAL", STEP, "0", &cursor]);
+            let (next, found) = step.split_once('\n').expect("a cursor and a count");
+            whole += found.parse::<u64>().expect("a count");
+            if next == "0" {
+                return whole;
+            }
+            next.clone_into(&mut cursor);
+        }
+    };
     let primaries = alive
         .iter()
         .filter(|node| cluster.cli(**node, &["ROLE"]).starts_with("master"));
-    // A node that counts for long is missed by the others for a moment.
-    let count = |node: &usize| {
-        let mut found = None;
-        until("the node counts", || {
-            found = cluster
-                .cli(*node, &["EVAL", COUNT, "0"])
-                .parse::<u64>()
-                .ok();
-            found.is_some()
-        });
-        found.unwrap()
-    };
     primaries.map(count).sum()
 }
 

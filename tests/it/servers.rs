@@ -123,7 +123,7 @@ impl RedisCluster {
         let nodes = (0..primaries * (1 + replicas)).map(|_| {
             let bus = free_port().to_string();
             let mut args = words(
-                "--cluster-enabled yes --cluster-node-timeout 2000 --cluster-config-file nodes.conf
+                "--cluster-enabled yes --cluster-node-timeout 3000 --cluster-config-file nodes.conf
                  --repl-diskless-sync-delay 0 --repl-ping-replica-period 1",
             );
             args.extend(["--cluster-port", &bus]);
