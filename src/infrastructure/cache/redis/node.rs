@@ -559,7 +559,7 @@ fn certificate_hint(error: &RedisError) -> Option<&'static str> {
     const HINTS: [(&str, &str); 9] = [
         (
             "UnknownIssuer",
-            "give the authority that has signed the server's certificate with --cache-ca FILE",
+            "its certificate is not trusted: give the authority that has signed it with --cache-ca FILE",
         ),
         (
             "CaUsedAsEndEntity",
