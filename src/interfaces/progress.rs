@@ -94,12 +94,12 @@ impl Bars {
             }
             _ => red.apply_to("✗"),
         };
-        // The expected number was an estimate; what was found is the truth.
-        bar.set_style(
-            ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
         let stats = &report.stats;
-        bar.finish_with_message(format!(
+        // A line like any other from now on: a finished bar would be drawn over by what is printed
+        // later.
+        bar.finish_and_clear();
+        self.all.remove(&bar);
+        let _ = self.all.println(format!(
             "{mark} {:name$} {} in {} {}",
             report.id.to_string(),
             keys(stats.total()),

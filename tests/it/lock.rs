@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::faults::{calm, until};
+use crate::faults::{bulk, calm, keys, until, warm};
 use crate::lab::{Lab, own, strategy};
 use crate::looking::Embedded;
 use crate::proxy::FaultProxy;
-use crate::servers::Dialect;
+use crate::servers::{Dialect, Redis, Sqlite};
 use crate::shopwarm::{Finished, Shopwarm, file, finish};
 use crate::terminal::{Terminal, command};
 
@@ -636,4 +636,29 @@ fn of_runs_on_the_embedded_cache_that_start_at_one_instant_one_runs() {
         let found = "SELECT count(*) FROM entries WHERE CAST(key AS TEXT) LIKE '%shopwarm:lock%'";
         assert_eq!(cache.sql(found), "0");
     }
+}
+
+/// A Redis that restarts empty has forgotten the lock with all else; nobody has taken it from us.
+#[test]
+fn a_lock_survives_a_restart_of_the_cache() {
+    let (_dir, contexts) = bulk(&[2500]);
+    let (database, redis) = (Sqlite::database(), Redis::start(&[]));
+    let child = warm(&contexts, database.url(), redis.url())
+        .args("--rate 200 --progress none")
+        .start();
+    until("the run is under way", || keys(&redis) > 50);
+    redis.restart();
+    let lock = ["EXISTS", "shopwarm:lock:bulk"];
+    assert_eq!(redis.cli(&lock), "0");
+    until("it is taken again", || redis.cli(&lock) == "1");
+    for _ in 0..8 {
+        send(&child, "USR2");
+        // Signals that wait for each other are one.
+        thread::sleep(Duration::from_millis(20));
+    }
+    let run = calm(finish(child)).expect(0);
+    assert_eq!(keys(&redis), 2500);
+    let warnings = run.strategy("bulk/first")["warnings"].to_string();
+    assert!(warnings.contains("sent again"), "{warnings}");
+    assert_eq!(redis.cli(&lock), "0");
 }

@@ -116,6 +116,10 @@ fn signals_halve_and_double_the_pace() {
         (&halved["change"], &halved["rate"]),
         (&json!("halved"), &json!(500))
     );
+    // Keys leave at it.
+    for _ in 0..3 {
+        until("it holds", || said.wait_for("progress")["rate"] == 500);
+    }
     send(&child, "USR2");
     assert_eq!(said.wait_for("pace_changed")["rate"], 1000);
     for rate in [2000, 4000, 8000] {

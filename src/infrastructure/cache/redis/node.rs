@@ -405,11 +405,12 @@ impl Node {
         let asked = Instant::now();
         // Held while connecting: the other batches of this line wait for the same connection.
         let mut link = line.link.lock().await;
-        if let Some(connection) = &link.connection {
-            return Ok((connection.clone(), link.generation));
-        }
+        // A connection that is open still would only be waited on for nothing.
         if let Some(failure) = self.health().gone.clone() {
             return Err(Lost::Server(failure));
+        }
+        if let Some(connection) = &link.connection {
+            return Ok((connection.clone(), link.generation));
         }
         // Who waited here for another's attempt shares what came of it.
         if link.failed.is_some_and(|at| at > asked) {
