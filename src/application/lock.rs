@@ -324,7 +324,8 @@ impl Claims {
     /// Renews all keys again and again; returns why that ended.
     async fn renew(&self, since: Instant) -> String {
         let keys = self.keys();
-        let mut epoch = self.cache.epoch().await.ok();
+        let asked = timeout(RENEW_EVERY, self.cache.epoch()).await;
+        let mut epoch = asked.ok().and_then(Result::ok);
         let mut ends = since + TTL - MARGIN;
         let mut pause = RENEW_EVERY;
         loop {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
 
 use super::{Run, Tally};
@@ -16,9 +16,8 @@ use crate::domain::report::{Seen, Stats, Status, StrategyReport};
 /// How often a strategy is warmed from its start in one run.
 const MAX_PASSES: u32 = 3;
 
-/// A cache that has not said by then which one it is has other troubles, and writing tells of them.
-/// One whose place another is taking does not say before that is over.
-const EPOCH_TIMEOUT: Duration = Duration::from_secs(30);
+/// One whose place another is taking does not say which it is before that is over.
+const EPOCH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The same for a run that is asked to stop.
 const LAST_EPOCH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -34,20 +33,23 @@ impl Run<'_> {
             return;
         };
         let failed = |tally: &Tally| match &tally.report.status {
-            Status::Failed(failure) => failure.ends_run_of_cache(),
+            Status::Failed(failure) => failure.kind == FailureKind::CacheUnreachable,
             Status::Completed | Status::Cancelled => false,
         };
         if self.tallies.iter().any(failed) {
             return;
         }
-        let patience = match self.stop.reason() {
-            Some(_) => LAST_EPOCH_TIMEOUT,
-            None => EPOCH_TIMEOUT,
+        let stop = self.stop;
+        let hurry = async {
+            stop.stopped().await;
+            sleep(LAST_EPOCH_TIMEOUT).await;
         };
-        // One that cannot say is taken for the same.
-        if let Ok(Ok(epoch)) = timeout(patience, cache.epoch()).await {
-            self.epoch = Some(epoch);
-        }
+        let said = tokio::select! {
+            said = timeout(EPOCH_TIMEOUT, cache.epoch()) => said.ok().and_then(Result::ok),
+            () = hurry => None,
+        };
+        // What one acknowledged that cannot say is not known to be there.
+        self.epoch = said;
     }
 
     /// The first strategy that has not been warmed, or whose keys went with a former cache.
@@ -70,6 +72,9 @@ impl Run<'_> {
     pub(super) async fn pass(&mut self, index: usize) {
         let coordinator = self.coordinator;
         let (stop, limit) = (self.stop, coordinator.options.limit);
+        if self.epoch.is_none() {
+            self.ask_epoch().await;
+        }
         if self.tallies[index].passes > 0 {
             self.begin_anew(index, REPLACED);
             self.tallies[index].started = false;
@@ -116,7 +121,7 @@ impl Run<'_> {
     async fn read_again(&mut self, index: usize) {
         let limit = self.coordinator.options.limit;
         let stop = self.stop;
-        let mut entries = self.entries(index, Wanted::All { limit });
+        let mut entries = self.entries(index, Wanted::All { limit }).fuse();
         let first = tokio::select! {
             first = entries.next() => first,
             () = stop.stopped() => return,

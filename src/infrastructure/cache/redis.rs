@@ -128,14 +128,21 @@ impl RedisCache {
                     if rest.settled > 0 {
                         wait.progress();
                     }
-                    if rest.why_later.is_none() {
+                    if rest.settled > 0 || rest.why_later.is_none() {
                         node.answered();
                     }
                     let again = self.follow(batch, delivery, &part, rest, asked, &mut wait);
                     parts.extend(again.await);
                 }
-                Err(Lost::Server(failure)) => {
-                    parts.extend(self.give_up(batch, delivery, part, failure).await);
+                Err(Lost::Server { failure, sent }) => {
+                    if sent {
+                        lock(delivery).doubt(&part.picks);
+                    }
+                    let elsewhere = self.give_up(batch, delivery, part, failure).await;
+                    if !elsewhere.is_empty() {
+                        wait.progress();
+                    }
+                    parts.extend(elsewhere);
                 }
                 Err(Lost::Unsent) => {
                     wait.pause().await;
@@ -179,7 +186,11 @@ impl RedisCache {
         let node = &part.node;
         let mut again = VecDeque::new();
         if let Some(error) = rest.why_later {
-            let gone = node.silent(asked, || node.not_ready(&error));
+            // Of some slots a cluster may say so while the node is well.
+            let gone = match (error.code(), self.servers.can_change()) {
+                (Some("CLUSTERDOWN" | "TRYAGAIN"), true) => None,
+                _ => node.silent(asked, || node.not_ready(&error)),
+            };
             let is_down = self.servers.is_down(&error);
             let over = is_down || wait.is_over(node.patience()) && self.servers.can_change();
             if gone.is_some() || over {

@@ -28,6 +28,9 @@ use crate::domain::encode::{Date, Scalar, encode};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 
+/// What tells one server from another behind the same address.
+const SERVER: &str = "SELECT CONCAT_WS(':', @@hostname, @@port, @@server_id)";
+
 pub(super) struct Mysql {
     connect: MySqlConnectOptions,
     options: SessionOptions,
@@ -48,7 +51,8 @@ impl Driver for Mysql {
     type Db = sqlx::MySql;
     type Codec = Codec;
     /// The connection's number at the server.
-    type Handle = u64;
+    /// The server, and the session there.
+    type Handle = (String, u64);
 
     const DIALECT: Dialect = Dialect::Mysql;
     const PREFIX: &str = "";
@@ -115,21 +119,36 @@ impl Driver for Mysql {
         .boxed()
     }
 
-    fn handle(connection: &mut MySqlConnection) -> BoxFuture<'_, Result<u64, sqlx::Error>> {
+    fn handle(
+        connection: &mut MySqlConnection,
+    ) -> BoxFuture<'_, Result<Self::Handle, sqlx::Error>> {
         async move {
+            let server = sqlx::query_scalar(SERVER);
+            let server = server.fetch_one(&mut *connection).await?;
             let id = sqlx::query_scalar("SELECT CONNECTION_ID()");
-            id.fetch_one(connection).await
+            Ok((server, id.fetch_one(connection).await?))
         }
         .boxed()
     }
 
-    /// A server runs a query on whose client has gone, so another session ends it.
-    fn end(&self, id: u64) -> BoxFuture<'_, ()> {
+    /// A server runs a query on whose client has gone, so another session ends it: at the same
+    /// server, which an address need not be, and only what is ours.
+    fn end(&self, (server, id): Self::Handle) -> BoxFuture<'_, ()> {
         async move {
+            let ours = format!(
+                "SELECT COUNT(*) FROM information_schema.processlist
+                 WHERE id = {id} AND info LIKE '/* shopwarm %'"
+            );
             let kill = format!("KILL QUERY {id}");
             let killed = async {
                 let mut connection = self.connect.connect().await?;
-                connection.execute(sqlx::raw_sql(safe(&kill))).await?;
+                let here: String = sqlx::query_scalar(SERVER)
+                    .fetch_one(&mut connection)
+                    .await?;
+                let ours = sqlx::query_scalar::<_, i64>(safe(&ours));
+                if here == server && ours.fetch_one(&mut connection).await? > 0 {
+                    connection.execute(sqlx::raw_sql(safe(&kill))).await?;
+                }
                 connection.close().await
             };
             let _ = timeout(CONNECT_TIMEOUT, killed).await;

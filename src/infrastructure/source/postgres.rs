@@ -150,9 +150,10 @@ impl Driver for Postgres {
             let first = sqlx::query(safe(&first)).persistent(false);
             let mut taken = rows.portion(first.fetch(&mut *connection)).await?;
             while taken == size {
-                size = next_portion(size, rows.rows_a_batch());
+                size = next_portion(size, rows.rows_a_portion());
                 rows.hand_on().await?;
-                let next = rows.labelled(&fetch(size));
+                let steps = vec![fetch(size / STEPS); STEPS];
+                let next = rows.labelled(&steps.join(";"));
                 let next = sqlx::raw_sql(safe(&next));
                 taken = rows.portion(next.fetch(&mut *connection)).await?;
             }
@@ -336,16 +337,21 @@ impl Driver for Postgres {
 
 /// Rows of a cursor's first portion, before their size is known, and of any.
 const FIRST_PORTION: usize = 16;
-const LARGEST_PORTION: usize = 8192;
+const LARGEST_PORTION: usize = 32 * 1024;
+
+/// Statements that a portion is fetched by, in one message. The server makes all rows of a FETCH
+/// before it sends the first; with several it makes some while we read others.
+const STEPS: usize = 8;
 
 fn fetch(rows: usize) -> String {
     format!("FETCH {rows} FROM shopwarm")
 }
 
-/// As many rows as make up a batch, but not many times more than the last time: what comes may be
-/// larger than what came.
-fn next_portion(last: usize, rows_a_batch: usize) -> usize {
-    rows_a_batch.clamp(1, LARGEST_PORTION).min(8 * last)
+/// As many rows as make up a portion, in whole steps, but not many times more than the last time:
+/// what comes may be larger than what came.
+fn next_portion(last: usize, rows_a_portion: usize) -> usize {
+    let rows = rows_a_portion.min(LARGEST_PORTION).min(8 * last);
+    (rows / STEPS).max(1) * STEPS
 }
 
 /// How far a replica is behind. One that has replayed all that it receives is not, however long ago

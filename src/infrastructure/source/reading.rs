@@ -20,6 +20,10 @@ use crate::domain::row::RowBatch;
 const BATCH_ROWS: usize = 512;
 const BATCH_BYTES: usize = 256 * 1024;
 
+/// What is taken of a database at once that is not kept waiting while we read it: large enough that
+/// asking for it costs nothing.
+const PORTION_BYTES: usize = 1024 * 1024;
+
 /// Batches read ahead of the engine.
 const READ_AHEAD: usize = 2;
 
@@ -216,7 +220,7 @@ impl<'r, D: Driver> Rows<'r, D> {
             self.decode(&row);
             taken += 1;
             // Rows far larger than those before them: memory comes first.
-            if self.batch.bytes() >= 16 * BATCH_BYTES {
+            if self.batch.bytes() >= 4 * PORTION_BYTES {
                 bytes += self.batch.bytes();
                 self.hand_on().await?;
             }
@@ -226,9 +230,9 @@ impl<'r, D: Driver> Rows<'r, D> {
         Ok(taken)
     }
 
-    /// Rows like those of the last portion that make up a batch.
-    pub(super) fn rows_a_batch(&self) -> usize {
-        BATCH_BYTES / self.row_bytes.max(1)
+    /// Rows like those of the last portion that make up the next one.
+    pub(super) fn rows_a_portion(&self) -> usize {
+        PORTION_BYTES / self.row_bytes.max(1)
     }
 
     async fn next(

@@ -90,13 +90,15 @@ impl<D: Driver> Sessions<D> {
 
     /// An idle connection, or a new one.
     pub(super) async fn connection(&self) -> Result<Connection<D>, Failure> {
+        let mut was_closed = false;
         while let Some(mut connection) = self.take_idle().await {
             // The server may have closed it while nothing ran on it.
             if let Ok(Ok(())) = timeout(CONNECT_TIMEOUT, connection.ping()).await {
                 return Ok(connection);
             }
+            was_closed = true;
         }
-        match self.lost.load(Ordering::Relaxed) {
+        match was_closed || self.lost.load(Ordering::Relaxed) {
             true => self.reconnect().await,
             false => self.connect().await,
         }

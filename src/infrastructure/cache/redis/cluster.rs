@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use redis::{ConnectionAddr, ConnectionInfo, RedisError, RedisResult, Value as Reply};
 use tokio::sync::Mutex;
 
@@ -61,8 +62,42 @@ struct Primary {
 struct Past {
     /// Nodes whose place another took, that began anew, or that are gone.
     losses: u64,
-    /// By id; `None`: it does not answer.
-    incarnations: HashMap<String, Option<u64>>,
+    /// Primaries by id, as they were last seen.
+    lives: HashMap<String, Life>,
+}
+
+/// A primary as it was last seen.
+struct Life {
+    node: Arc<Node>,
+    incarnation: u64,
+    /// It did not answer since.
+    silent: bool,
+}
+
+impl Past {
+    /// Takes what a primary says of itself, if it does.
+    fn see(&mut self, id: String, node: &Arc<Node>, now: Option<u64>) {
+        let Some(life) = self.lives.get_mut(&id) else {
+            if let Some(incarnation) = now {
+                let node = Arc::clone(node);
+                let life = Life {
+                    node,
+                    incarnation,
+                    silent: false,
+                };
+                self.lives.insert(id, life);
+            }
+            return;
+        };
+        let is_lost = match now {
+            Some(incarnation) => incarnation != life.incarnation,
+            // Whoever comes back as he was has lost nothing twice.
+            None => !life.silent,
+        };
+        life.incarnation = now.unwrap_or(life.incarnation);
+        life.silent = now.is_none();
+        self.losses += u64::from(is_lost);
+    }
 }
 
 impl Cluster {
@@ -388,8 +423,7 @@ impl Cluster {
             .count();
         *map = new;
         drop(map);
-        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
-        past.losses += risen as u64;
+        self.past().losses += risen as u64;
     }
 
     /// Counts up when a replica takes its primary's place, or a node begins anew or does not answer
@@ -402,20 +436,24 @@ impl Cluster {
             all.map(|primary| (primary.id.clone(), Arc::clone(&primary.node)))
                 .collect()
         };
-        for (id, node) in primaries {
-            let incarnation = self.incarnation(&node).await;
-            let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(known) = past.incarnations.insert(id, incarnation)
-                && known != incarnation
-            {
-                past.losses += 1;
-            }
+        let seen = join_all(primaries.iter().map(|(_, node)| self.incarnation(node))).await;
+        let vanished: Vec<Arc<Node>> = {
+            let mut past = self.past();
+            let is_primary = |id: &String| primaries.iter().any(|(primary, _)| primary == id);
+            let vanished = past.lives.extract_if(|id, _| !is_primary(id));
+            vanished.map(|(_, life)| life.node).collect()
+        };
+        let emptied = join_all(vanished.iter().map(|node| is_primary_still(node))).await;
+        let mut past = self.past();
+        past.losses += emptied.iter().filter(|still| !**still).count() as u64;
+        for ((id, node), now) in primaries.into_iter().zip(seen) {
+            past.see(id, &node, now);
         }
-        Ok(self
-            .past
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .losses)
+        Ok(past.losses)
+    }
+
+    fn past(&self) -> std::sync::MutexGuard<'_, Past> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One that hesitates is asked again before it counts as gone.
@@ -489,6 +527,18 @@ impl Member {
         let id = id.unwrap_or_else(|| format!("{host}:{port}"));
         Some(Self { host, port, id })
     }
+}
+
+/// Whether a node that has no slots any more was emptied, and not put in another's place.
+async fn is_primary_still(node: &Node) -> bool {
+    let mut question = pipe();
+    question.cmd("ROLE");
+    let Ok(replies) = node.glance(&question).await else {
+        return false;
+    };
+    let role = replies.into_iter().next().and_then(RedisResult::ok);
+    let role = role.and_then(|role| items(role).into_iter().next());
+    role.is_some_and(|role| redis::from_redis_value::<String>(role).is_ok_and(|r| r == "master"))
 }
 
 fn items(reply: Reply) -> Vec<Reply> {

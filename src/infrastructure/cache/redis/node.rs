@@ -94,7 +94,11 @@ pub(super) enum Lost {
     /// The connection broke or the answer did not come in time.
     Answer(String),
     /// The server is gone or refuses us.
-    Server(Failure),
+    Server {
+        failure: Failure,
+        /// It may have taken what it did not answer.
+        sent: bool,
+    },
 }
 
 /// What a server says of itself.
@@ -383,6 +387,10 @@ impl Node {
             .turns
             .acquire_many(if suspect { ALL_TURNS } else { 1 })
             .await;
+        if suspect {
+            // A line that nobody used for long may be as dead as the one before.
+            line.link.lock().await.connection = None;
+        }
         let (mut connection, generation) = self.connection(line).await?;
         let asked = Instant::now();
         match pipe.query_async(&mut connection).await {
@@ -393,7 +401,10 @@ impl Node {
                     link.connection = None;
                 }
                 Err(match self.silent(asked, || self.lost(&error)) {
-                    Some(failure) => Lost::Server(failure),
+                    Some(failure) => Lost::Server {
+                        failure,
+                        sent: true,
+                    },
                     None => Lost::Answer(words(&error)),
                 })
             }
@@ -406,8 +417,12 @@ impl Node {
         // Held while connecting: the other batches of this line wait for the same connection.
         let mut link = line.link.lock().await;
         // A connection that is open still would only be waited on for nothing.
+        let refused = |failure| Lost::Server {
+            failure,
+            sent: false,
+        };
         if let Some(failure) = self.health().gone.clone() {
-            return Err(Lost::Server(failure));
+            return Err(refused(failure));
         }
         if let Some(connection) = &link.connection {
             return Ok((connection.clone(), link.generation));
@@ -427,10 +442,10 @@ impl Node {
                 if let Some(failure) = self.refusal(&error) {
                     // Asking again and again gets a user locked out.
                     self.health().gone.get_or_insert_with(|| failure.clone());
-                    return Err(Lost::Server(failure));
+                    return Err(refused(failure));
                 }
                 if let Some(failure) = self.silent(asked, || self.lost(&error)) {
-                    return Err(Lost::Server(failure));
+                    return Err(refused(failure));
                 }
                 link.failed = Some(Instant::now());
                 Err(Lost::Unsent)
@@ -445,7 +460,7 @@ impl Node {
         let mut wait = Wait::new();
         loop {
             let asked = Instant::now();
-            match self.send(pipe, false).await {
+            match self.send(pipe, attempts > 0).await {
                 Ok(replies) => {
                     let mut errors = replies.iter().filter_map(|reply| reply.as_ref().err());
                     let Some(error) = errors.find(|error| is_transient(error)) else {
@@ -455,7 +470,7 @@ impl Node {
                         return Err(failure);
                     }
                 }
-                Err(Lost::Server(failure)) => return Err(failure),
+                Err(Lost::Server { failure, .. }) => return Err(failure),
                 Err(Lost::Unsent) => {}
                 Err(Lost::Answer(why)) => {
                     attempts += 1;
@@ -495,21 +510,39 @@ impl Node {
     /// Asks once and soon, whatever is thought of its health.
     pub(super) async fn glance(&self, pipe: &Pipeline) -> RedisResult<Replies> {
         let ask = async {
-            let mut link = self.lines[0].link.lock().await;
-            let mut connection = match &link.connection {
-                Some(connection) => connection.clone(),
-                None => {
-                    let connection = self.open().await?;
-                    link.generation += 1;
-                    link.connection.insert(connection).clone()
-                }
-            };
-            drop(link);
-            pipe.query_async(&mut connection).await
+            match self.over_first_line(pipe).await {
+                // Nothing may have been sent on it for long: it says nothing of the server.
+                Err(_) => self.over_first_line(pipe).await,
+                answered => answered,
+            }
         };
-        timeout(GLANCE, ask)
-            .await
-            .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+        match timeout(GLANCE, ask).await {
+            Ok(answered) => answered,
+            Err(_) => {
+                self.lines[0].link.lock().await.connection = None;
+                Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
+            }
+        }
+    }
+
+    async fn over_first_line(&self, pipe: &Pipeline) -> RedisResult<Replies> {
+        let mut link = self.lines[0].link.lock().await;
+        let mut connection = match &link.connection {
+            Some(connection) => connection.clone(),
+            None => {
+                let connection = self.open().await?;
+                link.generation += 1;
+                link.connection.insert(connection).clone()
+            }
+        };
+        let generation = link.generation;
+        drop(link);
+        let answered = pipe.query_async(&mut connection).await;
+        let mut link = self.lines[0].link.lock().await;
+        if answered.is_err() && link.generation == generation {
+            link.connection = None;
+        }
+        answered
     }
 
     /// Sends a pipeline over the connection that is open already, without a second try.

@@ -78,7 +78,7 @@ impl RedisCache {
         while let Some(part) = parts.pop_front() {
             let node = Arc::clone(&part.node);
             let asked = Instant::now();
-            match node.send(&questions.pipe(&part), false).await {
+            match node.send(&questions.pipe(&part), attempts > 0).await {
                 Ok(replies) => {
                     node.lets_in(&replies)?;
                     let rest = self.sort(questions, &part, replies, &mut answers);
@@ -110,7 +110,7 @@ impl RedisCache {
                     }
                     parts.extend(at_named(rest.asked));
                 }
-                Err(Lost::Server(failure)) => {
+                Err(Lost::Server { failure, .. }) => {
                     self.servers.refresh().await;
                     let again = route(part.picks);
                     if again.iter().any(|part| Arc::ptr_eq(&part.node, &node)) {

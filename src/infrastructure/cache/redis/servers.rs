@@ -196,10 +196,22 @@ impl Servers {
 
     pub(super) async fn epoch(&self) -> Result<u64, Failure> {
         match self {
-            Self::One(node) => node
-                .incarnation()
-                .await
-                .map_err(|error| node.connect_failure(&error)),
+            Self::One(node) => {
+                let mut wait = Wait::new();
+                loop {
+                    match node.incarnation().await {
+                        Ok(number) => return Ok(number),
+                        Err(error) => {
+                            let failure = node.connect_failure(&error);
+                            let silent = failure.kind == FailureKind::CacheUnreachable;
+                            if !silent || node.is_gone() || wait.is_over(GIVE_UP) {
+                                return Err(failure);
+                            }
+                            wait.pause().await;
+                        }
+                    }
+                }
+            }
             Self::Sentinels(sentinels) => sentinels.epoch().await,
             Self::Cluster(cluster) => cluster.epoch().await,
         }
