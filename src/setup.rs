@@ -9,8 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::application::coordinator::{Coordinator, Task};
+use crate::application::coordinator::{Coordinator, Options, Task};
 use crate::application::history;
+use crate::application::pace::PaceLimits;
 use crate::application::ports::{Cache, RowSource, WarmupStrategy};
 use crate::application::preview::Look;
 use crate::application::query_strategy::QueryStrategy;
@@ -96,7 +97,11 @@ async fn looker(
     let strategies = prepare(selected, &source, &config.prefix).await?;
     let template = |definition: Definition| definition.spec.key.with_prefix(&config.prefix);
     look.others = others.into_iter().map(template).collect();
-    let options = config.options.clone();
+    let options = Options {
+        // Nothing is written.
+        pace: PaceLimits::default(),
+        ..config.options.clone()
+    };
     Ok(Coordinator::new(
         strategies,
         Task::Look(look, cache),

@@ -201,13 +201,18 @@ impl Coordinator {
         &self.options
     }
 
-    /// The same strategies and options for a run that looks at the same cache.
+    /// The same strategies and options for a run that looks at the same cache, no faster than this
+    /// one was allowed to write at last.
     #[must_use]
     pub fn looking(&self, look: Look) -> Self {
         Self {
             strategies: self.strategies.clone(),
             task: Task::Look(look, self.cache().cloned()),
-            pace: Pace::new(&PaceLimits::default()),
+            pace: Pace::new(&PaceLimits {
+                rate: self.pace.now().rate,
+                bytes_rate: self.options.pace.bytes_rate,
+                ..PaceLimits::default()
+            }),
             source: None,
             options: self.options.clone(),
         }
@@ -480,7 +485,11 @@ impl<'a> Run<'a> {
         let shape = coordinator.strategies[index].spec().value;
         self.look_at_memory().await;
         let opened = self.ahead.remove(&index);
-        let mut entries = Some(opened.unwrap_or_else(|| self.entries(index, wanted)));
+        let opened = opened.unwrap_or_else(|| self.entries(index, wanted));
+        let mut entries = Some(match task {
+            Task::Look(..) => coordinator.pace.keep(opened),
+            Task::Warm(_) => opened,
+        });
         let canary = self.canary(index);
         let canary = canary.as_ref();
         let mut in_flight = InFlight::new(task.look().is_some());
@@ -595,7 +604,7 @@ impl<'a> Run<'a> {
     }
 
     fn finish(mut self) -> Report {
-        self.warnings.extend(self.coordinator.pace.warning());
+        self.warnings.extend(self.coordinator.pace.warnings());
         let report = Report {
             strategies: self.tallies.into_iter().map(|tally| tally.report).collect(),
             elapsed: self.started.elapsed(),

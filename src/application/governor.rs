@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::pace::{Governed, Pace};
+use super::pace::{Governed, Measured, Pace};
 use super::ports::{Cache, RowSource, SourceVitals};
+use crate::domain::Dialect;
 use crate::domain::report::Limiter;
 
 /// Between two pings of the cache, while the run begins and later, and between two looks at the rest.
@@ -18,6 +20,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Pings that the level at the start is measured by, and looks at the database.
 const FIRST_PINGS: usize = 8;
 const FIRST_LOOKS: usize = 4;
+
+/// Who does not answer is asked again, but not for longer than this.
+const ASKED_FOR: Duration = Duration::from_secs(2);
+const ASKED_AGAIN: Duration = Duration::from_millis(25);
+
+/// No wait is longer than a second to us: so that it is too long, what is well must be less.
+const LONGEST_LEVEL: Duration = Duration::from_millis(900);
 
 /// The last pings are judged by the one in the middle: one that is late says nothing. There are so
 /// many at most, and at least.
@@ -41,8 +50,10 @@ const STEPS: f64 = 20.0;
 const LONGER: f64 = 1.25;
 const FADING: f64 = 0.999;
 
-/// Below this share of the limit it may be more.
+/// Below this share of the limit it may be more. What was too much counts as this share until it
+/// has been looked at again.
 const CALM: f64 = 0.8;
+const UNTIL_SEEN: f64 = 0.9;
 
 /// A limit that holds nothing back for so many pings is none.
 const IDLE: u32 = 8;
@@ -74,6 +85,26 @@ struct Strain {
     figure: String,
 }
 
+/// What a side says of how it is.
+#[derive(Clone, Debug, PartialEq)]
+enum Word {
+    /// It never said anything.
+    Nothing,
+    /// It did, and does not any more.
+    Silent,
+    Says(Strain),
+}
+
+/// How the servers are while the run hardly writes.
+#[derive(Default)]
+struct Level {
+    ping: Option<Duration>,
+    looks: Vec<SourceVitals>,
+    /// Keys a second.
+    evictions: Option<f64>,
+    evicted: Option<(u64, Instant)>,
+}
+
 /// Watches over the runs of a coordinator.
 pub(super) struct Governor {
     pub pace: Pace,
@@ -95,101 +126,147 @@ impl Governor {
         }
     }
 
-    /// Never ends where there is something to watch.
+    /// Never ends.
     async fn govern(&self) {
-        let limits = self.measure_limits().await;
-        if limits.cache_latency.is_none() && limits.db_latency.is_none() {
+        let level = loop {
+            let level = self.measure().await;
+            self.pace.unwatched(self.unwatched(&level));
+            if level.ping.is_some() || !level.looks.is_empty() {
+                break level;
+            }
             self.pace.govern(None);
-            self.pace.nothing_to_watch();
-            return self.pace.until_gentle(false).await;
+            sleep(LOOK_EVERY).await;
+        };
+        let limits = Limits::of(&level, &self.limits, self.database().is_some());
+        let rest = limits.rest(None, level.looks.last().copied(), !level.looks.is_empty());
+        let (say, heard) = watch::channel(rest);
+        tokio::select! {
+            () = self.look(&limits, &level, say) => {}
+            () = self.ping(&limits, &level, heard) => {}
         }
+    }
+
+    /// Asks the cache how it is, and sets the pace by all that is known.
+    async fn ping(&self, limits: &Limits, level: &Level, mut heard: watch::Receiver<Word>) {
         let mut control = Control::new(Instant::now());
         let mut pings: Vec<Duration> = Vec::with_capacity(WINDOW);
-        let mut looked = Instant::now();
-        let mut evicted = None;
-        let mut rest: Option<Strain> = None;
+        let mut spoke = level.ping.is_some();
+        let mut rest = heard.borrow_and_update().clone();
         loop {
             sleep(control.ping_every()).await;
-            if limits.cache_latency.is_some()
-                && let Some(ping) = self.cache.latency().await
-            {
-                pings.push(ping);
+            if limits.cache_latency.is_some() {
+                match self.cache.latency().await {
+                    Some(ping) => pings.push(ping),
+                    // Who comes back is another one.
+                    None => pings.clear(),
+                }
+                spoke |= !pings.is_empty();
             }
-            if looked.elapsed() >= LOOK_EVERY {
-                let now = self.evicted().await;
-                let evictions = rate(evicted, now);
-                evicted = now;
-                let vitals = match limits.db_latency {
-                    Some(_) => self.vitals().await,
-                    None => None,
-                };
-                rest = limits.strain(evictions, vitals);
-                looked = Instant::now();
+            if heard.has_changed().unwrap_or(false) {
+                rest = heard.borrow_and_update().clone();
             }
-            let cache = limits.of_cache(&pings);
+            let cache = match limits.of_cache(&pings) {
+                Some(strain) => Word::Says(strain),
+                None if spoke => Word::Silent,
+                None => Word::Nothing,
+            };
             if pings.len() >= WINDOW {
                 pings.remove(0);
             }
-            let strain = worse(cache, rest.clone());
-            let (present, held) = self.pace.measured();
-            let slower = control.hear(strain.as_ref(), present, held, Instant::now());
+            let strain = worst([&cache, &rest]);
+            let slower = control.hear(strain, self.pace.measured(), Instant::now());
             if slower {
                 // What was measured before says nothing of what comes after.
                 pings.clear();
-                rest = None;
+                rest = rest.until_seen();
             }
             self.pace.govern(control.governed());
         }
     }
 
-    /// What is well where it was not said: somewhat more than now, while nothing is written.
-    async fn measure_limits(&self) -> Limits {
+    /// Looks at the rest from time to time: it may take long, and the cache is heard meanwhile.
+    async fn look(&self, limits: &Limits, level: &Level, say: watch::Sender<Word>) {
+        let mut evicted = level.evicted;
+        let mut spoke = !level.looks.is_empty();
+        loop {
+            let strained = matches!(&*say.borrow(), Word::Says(strain) if strain.of_limit > 1.0);
+            sleep(if strained { SETTLE } else { LOOK_EVERY }).await;
+            let (now, vitals) = tokio::join!(self.evicted(), self.vitals());
+            let evictions = rate(evicted, now);
+            evicted = now.or(evicted);
+            spoke |= vitals.is_some();
+            say.send_replace(limits.rest(evictions, vitals, spoke));
+        }
+    }
+
+    /// Who does not answer at once is asked again.
+    async fn measure(&self) -> Level {
+        let begun = Instant::now();
         let pings = async {
             let mut pings = Vec::new();
             for _ in 0..FIRST_PINGS {
-                let Some(ping) = self.cache.latency().await else {
+                let ping = self.cache.latency().await;
+                pings.extend(ping);
+                if begun.elapsed() >= ASKED_FOR {
                     break;
-                };
-                pings.push(ping);
-                sleep(FIRST_PING_EVERY / 2).await;
+                }
+                sleep(ping.map_or(ASKED_AGAIN, |_| FIRST_PING_EVERY / 2)).await;
             }
             median(&mut pings)
         };
         let looks = async {
             let mut looks = Vec::new();
-            for _ in 0..FIRST_LOOKS {
-                let Some(vitals) = self.vitals().await else {
+            for _ in 0..self.database().map_or(0, |_| FIRST_LOOKS) {
+                let look = self.vitals().await;
+                looks.extend(look);
+                if begun.elapsed() >= ASKED_FOR {
                     break;
-                };
-                looks.push(vitals);
+                }
+                if look.is_none() {
+                    sleep(ASKED_AGAIN).await;
+                }
             }
             looks
         };
         let before = self.evicted().await;
         let (ping, looks) = tokio::join!(pings, looks);
-        let evictions = rate(before, self.evicted().await);
-        let mut latencies: Vec<_> = looks.iter().map(|look| look.latency).collect();
-        let db_latency = median(&mut latencies);
-        let last = looks.last();
-        let of_level = |level: f64| (level * 2.0).max(level + 100.0);
-        Limits {
-            cache_latency: ping.map(|ping| {
-                let level = (ping * 2).max(ping + Duration::from_millis(1));
-                self.limits.cache_latency.unwrap_or(level)
-            }),
-            evictions: evictions.map(of_level),
-            db_latency: db_latency.map(|latency| {
-                let level = (latency * 3).max(latency + Duration::from_millis(10));
-                self.limits.db_latency.unwrap_or(level)
-            }),
-            // Our own are among them later.
-            sessions: last
-                .and_then(|look| look.active)
-                .map(|active| (active as f64 * 2.0).max(active as f64 + 8.0)),
-            lag: last
-                .and_then(|look| look.lag)
-                .map(|lag| (lag * 2).max(lag + Duration::from_secs(5))),
+        let evicted = self.evicted().await;
+        Level {
+            ping,
+            looks,
+            evictions: rate(before, evicted),
+            evicted,
         }
+    }
+
+    /// What is not watched and should be, in words.
+    fn unwatched(&self, level: &Level) -> Vec<String> {
+        let cache = level.ping.is_none();
+        let database = level.looks.is_empty();
+        if cache && database {
+            let why = "--gentle: neither database nor cache says how it is, so nothing is watched";
+            return vec![why.to_owned()];
+        }
+        let not = |flag: &str, side: &str| {
+            format!("{flag}: the {side} did not say how it is, so it is not watched until it does")
+        };
+        let mut all = Vec::new();
+        if cache && self.limits.cache_latency.is_some() {
+            all.push(not("--max-cache-latency", "cache"));
+        }
+        if database && self.limits.db_latency.is_some() {
+            all.push(not("--max-db-latency", "database"));
+        } else if database && self.database().is_some() {
+            let what = "--gentle: the database did not say how it is, so it is not watched";
+            all.push(what.to_owned());
+        }
+        all
+    }
+
+    /// A server; a file has nobody else to be disturbed.
+    fn database(&self) -> Option<&Arc<dyn RowSource>> {
+        let source = self.source.as_ref();
+        source.filter(|source| source.dialect() != Dialect::Sqlite)
     }
 
     async fn evicted(&self) -> Option<(u64, Instant)> {
@@ -198,7 +275,7 @@ impl Governor {
     }
 
     async fn vitals(&self) -> Option<SourceVitals> {
-        self.source.as_ref()?.vitals().await
+        self.database()?.vitals().await
     }
 }
 
@@ -214,12 +291,69 @@ fn median(all: &mut [Duration]) -> Option<Duration> {
     all.get(all.len() / 2).copied()
 }
 
-fn worse(a: Option<Strain>, b: Option<Strain>) -> Option<Strain> {
-    let both = [a, b].into_iter().flatten();
-    both.max_by(|a, b| a.of_limit.total_cmp(&b.of_limit))
+/// What is worst of all; `None` where nobody complains and one does not speak who did before.
+fn worst(words: [&Word; 2]) -> Option<&Strain> {
+    let says = words.into_iter().filter_map(|word| match word {
+        Word::Says(strain) => Some(strain),
+        _ => None,
+    });
+    let worst = says.max_by(|a, b| a.of_limit.total_cmp(&b.of_limit));
+    let is_silent = words.contains(&&Word::Silent);
+    worst.filter(|strain| !is_silent || strain.of_limit > 1.0)
+}
+
+impl Word {
+    /// What was too much is neither too much nor well until it has been looked at again.
+    fn until_seen(self) -> Self {
+        match self {
+            Self::Says(strain) => Self::Says(Strain {
+                of_limit: strain.of_limit.min(UNTIL_SEEN),
+                ..strain
+            }),
+            word => word,
+        }
+    }
 }
 
 impl Limits {
+    /// What is well where it was not said: somewhat more than while nothing is written.
+    fn of(level: &Level, given: &GentleLimits, has_database: bool) -> Self {
+        let mut latencies: Vec<_> = level.looks.iter().map(|look| look.latency).collect();
+        let db_latency = median(&mut latencies);
+        let active = level.looks.iter().rev().find_map(|look| look.active);
+        let lag = level.looks.iter().rev().find_map(|look| look.lag);
+        Self {
+            cache_latency: given.cache_latency.or(level.ping.map(|ping| {
+                let well = (ping * 2).max(ping + Duration::from_millis(1));
+                well.min(LONGEST_LEVEL)
+            })),
+            evictions: {
+                let level = level.evictions.unwrap_or(0.0);
+                Some((level * 2.0).max(level + 100.0))
+            },
+            db_latency: given
+                .db_latency
+                .filter(|_| has_database)
+                .or(db_latency.map(|latency| {
+                    let well = (latency * 3).max(latency + Duration::from_millis(10));
+                    well.min(LONGEST_LEVEL)
+                })),
+            // Our own are among them later.
+            sessions: active.map(|active| (active as f64 * 2.0).max(active as f64 + 8.0)),
+            lag: lag.map(|lag| (lag * 2).max(lag + Duration::from_secs(5))),
+        }
+    }
+
+    /// What database and evictions say. `spoke`: the database has said how it is before.
+    fn rest(&self, evictions: Option<f64>, vitals: Option<SourceVitals>, spoke: bool) -> Word {
+        let is_silent = spoke && vitals.is_none();
+        match self.strain(evictions, vitals) {
+            Some(strain) if strain.of_limit > 1.0 || !is_silent => Word::Says(strain),
+            _ if is_silent => Word::Silent,
+            _ => Word::Nothing,
+        }
+    }
+
     /// The latest pings against their limit; `None`: too few to say.
     fn of_cache(&self, pings: &[Duration]) -> Option<Strain> {
         let last = pings.len().saturating_sub(WINDOW);
@@ -237,6 +371,11 @@ impl Limits {
     /// The rest against their limits.
     fn strain(&self, evictions: Option<f64>, source: Option<SourceVitals>) -> Option<Strain> {
         let latency = |by, now: Option<Duration>, limit: Option<Duration>| strain(by, now?, limit?);
+        let seconds = |strain: Strain, now: Duration| Strain {
+            figure: format!("{:.1} s", now.as_secs_f64()),
+            ..strain
+        };
+        let lag = source.and_then(|source| source.lag);
         let count = |by, now: Option<f64>, limit: Option<f64>, unit: &str| {
             Some(Strain {
                 of_limit: now? / limit?,
@@ -253,7 +392,9 @@ impl Limits {
                 self.db_latency,
             ),
             count(Limiter::DatabaseSessions, active, self.sessions, ""),
-            latency(Limiter::ReplicaLag, source.and_then(|s| s.lag), self.lag),
+            latency(Limiter::ReplicaLag, lag, self.lag)
+                .zip(lag)
+                .map(|(strain, lag)| seconds(strain, lag)),
         ];
         let all = all.into_iter().flatten();
         all.max_by(|a, b| a.of_limit.total_cmp(&b.of_limit))
@@ -297,61 +438,72 @@ impl Control {
         }
     }
 
-    /// Takes in how strained the servers are. `present`: keys a second that leave; `held`: whether
-    /// the limit has held any back since it was asked last. Whether it is slower from now on.
-    fn hear(&mut self, strain: Option<&Strain>, present: f64, held: bool, now: Instant) -> bool {
+    /// Takes in how strained the servers are (`None`: nobody knows), and what leaves meanwhile.
+    /// Whether it is slower from now on.
+    fn hear(&mut self, strain: Option<&Strain>, run: Measured, now: Instant) -> bool {
         let settled = now.duration_since(self.changed) >= SETTLE;
-        self.peak = present.max(self.peak * FADING);
-        match (strain, self.allowed) {
-            (Some(strain), _) if strain.of_limit > 1.0 => {
-                if !settled && self.step.is_some() {
-                    return false;
-                }
-                let share = if strain.of_limit > 2.0 {
-                    MUCH_SLOWER
-                } else {
-                    SLOWER
-                };
-                let from = self
-                    .allowed
-                    .map_or(self.peak, |allowed| allowed.min(self.peak));
+        self.peak = run.present.max(self.peak * FADING);
+        let Some(strain) = strain else {
+            return false;
+        };
+        if strain.of_limit > 1.0 {
+            let may = settled || self.step.is_none();
+            if may {
+                self.slow_down(strain, run, now);
+            }
+            return may;
+        }
+        // What stands still is held back by something else, and needs its limit when it goes on.
+        let Some(allowed) = self.allowed.filter(|_| run.moves) else {
+            return false;
+        };
+        if strain.of_limit > CALM {
+            self.idle = 0;
+            // Fast enough, and no faster.
+            if self.step.is_none() && run.held {
                 self.step = Some((self.peak / STEPS).max(LOWEST_RATE));
-                self.allowed = Some((from * share).max(LOWEST_RATE));
                 self.why = (strain.by, strain.figure.clone());
-                self.changed = now;
-                self.idle = 0;
-                return true;
             }
-            (_, None) => {}
-            (_, Some(_)) if !held => {
-                self.idle += 1;
-                if self.idle >= IDLE {
-                    self.allowed = None;
-                }
-            }
-            (Some(strain), Some(_)) if strain.of_limit > CALM => {
-                self.idle = 0;
-                // Fast enough, and no faster.
-                if self.step.is_none() {
-                    self.step = Some((self.peak / STEPS).max(LOWEST_RATE));
-                    self.why = (strain.by, strain.figure.clone());
-                }
-            }
-            (_, Some(allowed)) => {
-                self.idle = 0;
-                match self.step {
-                    // Not before anybody has said that it is well.
-                    None if strain.is_some() => self.allowed = Some(allowed * 2.0),
-                    Some(step) if settled => {
-                        self.allowed = Some(allowed + step);
-                        self.step = Some(step * LONGER);
-                        self.changed = now;
-                    }
-                    _ => {}
-                }
+        } else if run.held {
+            self.idle = 0;
+            self.speed_up(allowed, settled, now);
+        } else {
+            self.idle += 1;
+            if self.idle >= IDLE {
+                self.allowed = None;
             }
         }
         false
+    }
+
+    fn slow_down(&mut self, strain: &Strain, run: Measured, now: Instant) {
+        let share = if strain.of_limit > 2.0 {
+            MUCH_SLOWER
+        } else {
+            SLOWER
+        };
+        let from = match self.allowed {
+            Some(allowed) => allowed.min(self.peak),
+            // What it wrote long ago is not what is too much now.
+            None => run.most.unwrap_or(self.peak),
+        };
+        self.step = Some((self.peak / STEPS).max(LOWEST_RATE));
+        self.allowed = Some((from * share).max(LOWEST_RATE));
+        self.why = (strain.by, strain.figure.clone());
+        self.changed = now;
+        self.idle = 0;
+    }
+
+    fn speed_up(&mut self, allowed: f64, settled: bool, now: Instant) {
+        match self.step {
+            None => self.allowed = Some(allowed * 2.0),
+            Some(step) if settled => {
+                self.allowed = Some(allowed + step);
+                self.step = Some(step * LONGER);
+                self.changed = now;
+            }
+            Some(_) => {}
+        }
     }
 
     fn ping_every(&self) -> Duration {
@@ -408,11 +560,37 @@ mod tests {
                     by: Limiter::CacheLatency,
                     figure: "4.1 ms".to_owned(),
                 };
-                let held = allowed < self.capacity;
-                self.control.hear(Some(&strain), present, held, self.now);
+                let run = moving(present, allowed < self.capacity);
+                self.control.hear(Some(&strain), run, self.now);
                 self.rates.push(present);
             }
             &self.rates
+        }
+    }
+
+    fn moving(present: f64, held: bool) -> Measured {
+        Measured {
+            present,
+            most: None,
+            moves: true,
+            held,
+        }
+    }
+
+    fn standing() -> Measured {
+        Measured {
+            present: 0.0,
+            most: None,
+            moves: false,
+            held: false,
+        }
+    }
+
+    fn is(of_limit: f64) -> Strain {
+        Strain {
+            of_limit,
+            by: Limiter::DatabaseLatency,
+            figure: "4.1 ms".to_owned(),
         }
     }
 
@@ -513,7 +691,119 @@ mod tests {
         let behind = Some(Duration::from_secs(9));
         assert_eq!(
             worst(Some(50.0), vitals(5, Some(4), behind)),
-            is("replica lag", "9000.0 ms", true)
+            is("replica lag", "9.0 s", true)
         );
+    }
+
+    #[test]
+    fn a_limit_outlasts_a_time_without_keys() {
+        let mut shop = Shop::new(60_000.0, 300_000.0);
+        let allowed = |shop: &Shop| shop.control.governed().map(|governed| governed.rate);
+        let stand = |shop: &mut Shop, strain: Option<&Strain>| {
+            for _ in 0..400 {
+                shop.now += shop.control.ping_every();
+                shop.control.hear(strain, standing(), shop.now);
+            }
+        };
+        // The database takes its time for the first row.
+        stand(&mut shop, Some(&is(0.1)));
+        assert_eq!(allowed(&shop), Some(FIRST_RATE));
+        shop.run(5);
+        // The next strategy does; the cache is away.
+        for strain in [Some(is(0.1)), Some(is(0.9)), None] {
+            let before = allowed(&shop);
+            assert!(before.is_some_and(|rate| rate < 70_000.0), "{before:?}");
+            stand(&mut shop, strain.as_ref());
+            assert_eq!(allowed(&shop), before);
+            let rates = shop.run(1);
+            assert!(rates.iter().all(|rate| *rate < 70_000.0), "{rates:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_knows_is_not_well() {
+        let mut control = Control::new(Instant::now());
+        let mut now = Instant::now();
+        for _ in 0..100 {
+            now += PING_EVERY;
+            control.hear(None, moving(10.0, false), now);
+            control.hear(None, moving(50_000.0, true), now);
+            control.hear(Some(&is(0.9)), moving(10.0, false), now);
+        }
+        assert_eq!(control.allowed, Some(FIRST_RATE));
+    }
+
+    #[test]
+    fn what_is_always_too_much_for_the_database_falls_to_the_floor() {
+        let (mut control, mut now) = (Control::new(Instant::now()), Instant::now());
+        let (mut rest, mut looked) = (Word::Says(is(5.0)), now);
+        let calm = Word::Says(Strain {
+            by: Limiter::CacheLatency,
+            ..is(0.2)
+        });
+        for _ in 0..160 {
+            now += PING_EVERY;
+            if now - looked >= LOOK_EVERY {
+                (rest, looked) = (Word::Says(is(5.0)), now);
+            }
+            let present = control.allowed.map_or(300_000.0, |a| a.min(300_000.0));
+            let strain = worst([&calm, &rest]);
+            if control.hear(strain, moving(present, true), now) {
+                rest = rest.until_seen();
+            }
+        }
+        let allowed = control.allowed.expect("a limit");
+        assert!(allowed < 1000.0, "{allowed} keys/s after four seconds");
+    }
+
+    #[test]
+    fn a_run_that_is_free_is_slowed_from_what_it_writes_lately() {
+        let mut control = Control::new(Instant::now());
+        (control.allowed, control.peak) = (None, 300_000.0);
+        let run = Measured {
+            most: Some(4000.0),
+            ..moving(100.0, false)
+        };
+        control.hear(Some(&is(3.0)), run, Instant::now());
+        assert_eq!(control.allowed, Some(2000.0));
+    }
+
+    #[test]
+    fn who_is_silent_does_not_let_it_go_faster() {
+        let [calm, bad] = [0.2, 1.5].map(|of_limit| Word::Says(is(of_limit)));
+        assert_eq!(worst([&calm, &Word::Nothing]), Some(&is(0.2)));
+        assert_eq!(worst([&calm, &Word::Silent]), None);
+        assert_eq!(worst([&Word::Silent, &bad]), Some(&is(1.5)));
+        assert_eq!(worst([&calm, &bad]), Some(&is(1.5)));
+        assert_eq!(bad.until_seen(), Word::Says(is(UNTIL_SEEN)));
+        let limits = Limits {
+            evictions: Some(100.0),
+            db_latency: Some(Duration::from_millis(10)),
+            ..Limits::default()
+        };
+        assert_eq!(limits.rest(None, None, false), Word::Nothing);
+        assert_eq!(limits.rest(Some(5.0), None, true), Word::Silent);
+        let evicting = limits.rest(Some(500.0), None, true);
+        assert!(matches!(evicting, Word::Says(strain) if strain.of_limit > 1.0));
+    }
+
+    #[test]
+    fn a_limit_that_was_asked_for_holds_without_a_level() {
+        let given = GentleLimits {
+            cache_latency: Some(Duration::from_millis(2)),
+            db_latency: Some(Duration::from_millis(20)),
+        };
+        let limits = Limits::of(&Level::default(), &given, true);
+        assert_eq!(limits.cache_latency, given.cache_latency);
+        assert_eq!(limits.db_latency, given.db_latency);
+        let on_files = Limits::of(&Level::default(), &given, false);
+        assert_eq!(on_files.db_latency, None);
+        // A server that hangs when the run begins is no level.
+        let hangs = Level {
+            ping: Some(Duration::from_secs(1)),
+            ..Level::default()
+        };
+        let limits = Limits::of(&hangs, &GentleLimits::default(), true);
+        assert_eq!(limits.cache_latency, Some(LONGEST_LEVEL));
     }
 }

@@ -22,6 +22,12 @@ const SLICE: Duration = Duration::from_millis(50);
 /// The present rate is that of about this long.
 const METERED: Duration = Duration::from_millis(500);
 
+/// Without a key for this long a run does not write: it waits for the database, or for its turn.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Of so many measurements the highest is what a run writes while it does.
+const LATELY: usize = 4;
+
 /// What limited the last slice is what limits the run, for this long.
 const LIMITS_FOR: Duration = Duration::from_secs(1);
 
@@ -78,12 +84,12 @@ struct Shared {
     changed: watch::Sender<()>,
 }
 
-/// A slice may leave.
-struct Turn {
-    /// Since when.
-    due: Instant,
-    /// What it had to wait for, and how long.
-    held: Option<(Limit, Duration)>,
+/// Whether a slice may leave.
+enum Turn {
+    /// It may, since then.
+    Since(Instant),
+    /// Not until then.
+    Held(Instant, Limiter),
 }
 
 /// What the servers bear, and what they would suffer from.
@@ -93,6 +99,19 @@ pub(super) struct Governed {
     pub rate: f64,
     pub by: Limiter,
     pub figure: String,
+}
+
+/// What leaves, for the governor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measured {
+    /// Keys a second.
+    pub present: f64,
+    /// The most that it was lately, while any left.
+    pub most: Option<f64>,
+    /// Whether any has left since this was asked last: what stands still says nothing of its limit.
+    pub moves: bool,
+    /// Whether the governor has held back any of them.
+    pub held: bool,
 }
 
 /// Why not more than so much.
@@ -110,15 +129,19 @@ struct State {
     bytes_rate: Option<f64>,
     gentle: bool,
     governed: Option<Governed>,
-    /// The governor has held back what left since it last asked.
+    /// Since the governor last asked, something has left, and it has held some of it back.
+    has_left: bool,
     was_governed: bool,
-    nothing_to_watch: bool,
+    /// What a gentle run does not watch, in words.
+    unwatched: Vec<String>,
+    /// An unlimited run was halved before it was known what it writes: this much of that.
+    share: Option<f64>,
     /// What was measured where an unlimited run was first halved: there is no limit above it.
     unlimited_from: Option<f64>,
     /// The last slice: when it was to leave, its keys and its bytes.
     last: Option<(Instant, usize, usize)>,
     meter: Meter,
-    /// What held back the last slice, and when.
+    /// What holds back a slice or held back the last one, and until when.
     holding: Option<(Limit, Instant)>,
     changes: VecDeque<Change>,
     /// For the report.
@@ -134,6 +157,8 @@ struct Meter {
     keys: u64,
     /// Of the time before `since`.
     last: Option<f64>,
+    /// The last ones without a pause.
+    lately: VecDeque<f64>,
 }
 
 impl Meter {
@@ -141,7 +166,14 @@ impl Meter {
         let since = *self.since.get_or_insert(now);
         let elapsed = now.duration_since(since);
         if elapsed >= METERED {
-            self.last = Some(self.keys as f64 / elapsed.as_secs_f64());
+            let rate = self.keys as f64 / elapsed.as_secs_f64();
+            self.last = Some(rate);
+            if elapsed < PAUSE {
+                self.lately.push_back(rate);
+            }
+            if self.lately.len() > LATELY {
+                self.lately.pop_front();
+            }
             self.since = Some(now);
             self.keys = 0;
         }
@@ -156,6 +188,11 @@ impl Meter {
             Some(last) if elapsed < METERED => last,
             _ => self.keys as f64 / elapsed.max(SLICE).as_secs_f64(),
         }
+    }
+
+    /// The most that it was lately, while keys left.
+    fn most(&self) -> Option<f64> {
+        self.lately.iter().copied().reduce(f64::max)
     }
 }
 
@@ -180,13 +217,14 @@ impl State {
         both.min_by(|(a, _), (b, _)| a.total_cmp(b))
     }
 
-    /// When the next slice may leave, and what holds it back until then. Time that nobody used is
-    /// lost, but for a slice's worth: a timer that rings late must not make the run slower.
-    fn due(&self, now: Instant) -> Option<(Instant, Limit)> {
+    /// Until when the last slice holds back the next one, and why.
+    fn due(&self) -> Option<(Instant, Limit)> {
         let (at, keys, bytes) = self.last?;
-        let of_keys = self
-            .limit()
-            .map(|(rate, limit)| (keys as f64 / rate, limit));
+        let of_keys = self.limit().map(|(rate, limit)| {
+            // One that left at a higher rate counts as one of this.
+            let keys = keys.min(slice_at(rate));
+            (keys as f64 / rate, limit)
+        });
         let of_bytes = self.bytes_rate.map(|rate| {
             let figure = format!("{rate:.0} bytes/s");
             (
@@ -199,16 +237,15 @@ impl State {
         });
         let longest = [of_keys, of_bytes].into_iter().flatten();
         let (seconds, limit) = longest.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
-        let due = at + Duration::from_secs_f64(seconds);
-        Some((due.max(now.checked_sub(SLICE).unwrap_or(now)), limit))
+        Some((at + Duration::from_secs_f64(seconds), limit))
     }
 
     /// How many of a batch's entries from `from` may leave together: at least one.
     fn slice(&self, batch: &EntryBatch, from: usize) -> usize {
         let rest = batch.len() - from;
-        let part = |rate: f64| (rate * SLICE.as_secs_f64()).round().max(1.0) as usize;
-        let keys = self.limit().map_or(rest, |(rate, _)| part(rate).min(rest));
-        let Some(bytes) = self.bytes_rate.map(part) else {
+        let keys = self.limit().map(|(rate, _)| slice_at(rate));
+        let keys = keys.map_or(rest, |keys| keys.min(rest));
+        let Some(bytes) = self.bytes_rate.map(slice_at) else {
             return keys;
         };
         let mut sum = 0;
@@ -219,29 +256,37 @@ impl State {
         fits.count().max(1).min(rest)
     }
 
-    /// The turn of who has waited since `asked`, if it has come.
-    fn turn(&self, asked: Instant, now: Instant) -> Option<Turn> {
-        let Some((due, limit)) = self.due(now) else {
-            return Some(Turn {
-                due: now,
-                held: None,
-            });
-        };
-        let waited = now.duration_since(asked);
-        (due <= now).then(|| Turn {
-            due,
-            held: (!waited.is_zero()).then_some((limit, waited)),
-        })
+    /// Whether the next slice may leave. Time that nobody used is lost, but for a slice's worth: a
+    /// timer that rings late must not make the run slower.
+    fn turn(&mut self, now: Instant) -> Turn {
+        match self.due() {
+            None => Turn::Since(now),
+            Some((due, _)) if due <= now => {
+                Turn::Since(due.max(now.checked_sub(SLICE).unwrap_or(now)))
+            }
+            Some((due, limit)) => {
+                let by = limit.by;
+                self.was_governed |= !matches!(by, Limiter::Rate | Limiter::BytesRate);
+                self.holding = Some((limit, due));
+                Turn::Held(due, by)
+            }
+        }
     }
 
-    /// A slice leaves.
-    fn left(&mut self, now: Instant, turn: Turn, slice: &EntryBatch) {
-        self.last = Some((turn.due, slice.len(), slice.bytes()));
+    /// A slice has been held back for so long.
+    fn waited(&mut self, by: Limiter, time: Duration) {
+        *self.held.entry(by).or_default() += time;
+    }
+
+    /// A slice leaves that might have left at `due`.
+    fn left(&mut self, now: Instant, due: Instant, slice: &EntryBatch) {
+        self.last = Some((due, slice.len(), slice.bytes()));
+        self.has_left = true;
         self.meter.count(slice.len(), now);
-        if let Some((limit, waited)) = turn.held {
-            *self.held.entry(limit.by).or_default() += waited;
-            self.was_governed |= !matches!(limit.by, Limiter::Rate | Limiter::BytesRate);
-            self.holding = Some((limit, now));
+        if let (Some(share), Some(most)) = (self.share, self.meter.most()) {
+            self.hold_to(share, most);
+            self.changes
+                .push_back(Change::Rate(self.rate.map(|rate| rate.round() as u64)));
         }
         if let Some((rate, limit)) = self.limit()
             && limit.by != Limiter::Start
@@ -250,28 +295,40 @@ impl State {
         }
     }
 
-    fn change(&mut self, change: Change, now: Instant) {
-        let present = || self.meter.rate(now);
+    /// A run that had no limit has this much of what it writes.
+    fn hold_to(&mut self, share: f64, most: f64) {
+        self.share = None;
+        self.unlimited_from = Some(most);
+        self.rate = Some((most * share).max(1.0));
+    }
+
+    fn change(&mut self, change: Change) {
         match (change, self.rate) {
             (Change::Halve, Some(rate)) => self.rate = Some((rate / 2.0).max(1.0)),
             (Change::Halve, None) => {
-                let present = present();
-                self.unlimited_from = Some(present);
-                self.rate = Some((present / 2.0).max(1.0));
+                let share = self.share.unwrap_or(1.0) / 2.0;
+                match self.meter.most() {
+                    Some(most) => self.hold_to(share, most),
+                    None => self.share = Some(share),
+                }
             }
             (Change::Double, Some(rate)) => {
                 let doubled = rate * 2.0;
                 let free = self.unlimited_from.is_some_and(|from| doubled >= from);
                 self.rate = (!free).then_some(doubled);
             }
-            (Change::Double, None) => {}
+            (Change::Double, None) => {
+                let doubled = self.share.map(|share| share * 2.0);
+                self.share = doubled.filter(|share| *share < 1.0);
+            }
             (Change::Rate(rate), _) => {
                 self.unlimited_from = None;
+                self.share = None;
                 self.rate = rate.map(|rate| rate.max(1) as f64);
             }
             (Change::Gentle(gentle), _) => self.be_gentle(gentle),
         }
-        self.was_limited |= self.rate.is_some() || self.gentle;
+        self.was_limited |= self.rate.is_some() || self.share.is_some() || self.gentle;
         self.changes.push_back(change);
     }
 }
@@ -279,6 +336,9 @@ impl State {
 impl State {
     /// A run that is to be gentle hardly writes until it is known what the servers bear.
     fn be_gentle(&mut self, gentle: bool) {
+        if self.gentle == gentle {
+            return;
+        }
         self.gentle = gentle;
         self.governed = gentle.then(|| Governed {
             rate: LOWEST_RATE,
@@ -286,6 +346,11 @@ impl State {
             figure: String::new(),
         });
     }
+}
+
+/// How much leaves at once, at so much a second.
+fn slice_at(rate: f64) -> usize {
+    (rate * SLICE.as_secs_f64()).round().max(1.0) as usize
 }
 
 impl Pace {
@@ -322,7 +387,7 @@ impl Pace {
 
     /// Changes the pace from now on.
     pub fn change(&self, change: Change) {
-        self.state().change(change, Instant::now());
+        self.state().change(change);
         self.0.changed.send_replace(());
     }
 
@@ -334,7 +399,7 @@ impl Pace {
     pub fn now(&self) -> PaceNow {
         let state = self.state();
         let holding = state.holding.as_ref();
-        let holding = holding.filter(|(_, at)| at.elapsed() < LIMITS_FOR);
+        let holding = holding.filter(|(_, until)| until.elapsed() < LIMITS_FOR);
         PaceNow {
             rate: state.limit().map(|(rate, _)| rate.round() as u64),
             gentle: state.gentle,
@@ -367,12 +432,17 @@ impl Pace {
         }
     }
 
-    /// Keys a second that leave at present, and whether the governor has held back any of them since
-    /// this was asked last.
-    pub(super) fn measured(&self) -> (f64, bool) {
+    /// What leaves, since this was asked last.
+    pub(super) fn measured(&self) -> Measured {
         let mut state = self.state();
-        let held = std::mem::take(&mut state.was_governed);
-        (state.meter.rate(Instant::now()), held)
+        let moves = std::mem::take(&mut state.has_left);
+        Measured {
+            present: state.meter.rate(Instant::now()),
+            most: state.meter.most(),
+            moves,
+            // What waits still has not left yet.
+            held: moves && std::mem::take(&mut state.was_governed),
+        }
     }
 
     /// Waits until the run is to be gentle, or not to be any more.
@@ -384,39 +454,34 @@ impl Pace {
         }
     }
 
-    pub(super) fn nothing_to_watch(&self) {
-        self.state().nothing_to_watch = true;
+    /// Takes over what cannot be watched, in words.
+    pub(super) fn unwatched(&self, what: Vec<String>) {
+        self.state().unwatched = what;
     }
 
     /// What the operator should know.
-    pub fn warning(&self) -> Option<String> {
-        let why = "--gentle: neither database nor cache says how it is, so nothing is watched";
-        self.state().nothing_to_watch.then(|| why.to_owned())
+    pub fn warnings(&self) -> Vec<String> {
+        self.state().unwatched.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the next slice may leave.
-    async fn turn(&self) -> Turn {
-        let asked = Instant::now();
+    /// Waits until the next slice may leave; since when it may.
+    async fn turn(&self) -> Instant {
         let mut changed = self.0.changed.subscribe();
-        let mut now = asked;
         loop {
-            let (turn, due) = {
-                let state = self.state();
-                (state.turn(asked, now), state.due(now))
+            let asked = Instant::now();
+            let turn = self.state().turn(asked);
+            let (until, by) = match turn {
+                Turn::Since(due) => return due,
+                Turn::Held(until, by) => (until, by),
             };
-            match (turn, due) {
-                (Some(turn), _) => return turn,
-                // Until then, or until the pace is another one.
-                (None, Some((due, _))) => {
-                    let _ = timeout(due.duration_since(now), changed.changed()).await;
-                }
-                (None, None) => {}
-            }
-            now = Instant::now();
+            // Until then, or until the pace is another one.
+            let _ = timeout(until.duration_since(asked), changed.changed()).await;
+            let waited = until.min(Instant::now()).duration_since(asked);
+            self.state().waited(by, waited);
         }
     }
 }
@@ -442,7 +507,7 @@ impl Paced<'_> {
         if batch.is_empty() {
             return Some(Ok(batch));
         }
-        let turn = self.pace.turn().await;
+        let due = self.pace.turn().await;
         let mut state = self.pace.state();
         let to = from + state.slice(&batch, from);
         let slice = if (from, to) == (0, batch.len()) {
@@ -452,7 +517,7 @@ impl Paced<'_> {
             self.held = (to < batch.len()).then_some((batch, to));
             slice
         };
-        state.left(Instant::now(), turn, &slice);
+        state.left(Instant::now(), due, &slice);
         Some(Ok(slice))
     }
 }
@@ -488,13 +553,18 @@ mod tests {
         let mut state = pace.state();
         let (mut left, mut from) = (Vec::new(), 0);
         while from < keys {
-            let asked = *now;
-            let turn = state.due(*now);
-            *now = turn.as_ref().map_or(*now, |(due, _)| (*now).max(*due));
-            let turn = state.turn(asked, *now).expect("its time has come");
+            let mut turn = state.turn(*now);
+            if let Turn::Held(until, by) = turn {
+                state.waited(by, until - *now);
+                *now = until;
+                turn = state.turn(*now);
+            }
+            let Turn::Since(due) = turn else {
+                panic!("its time has come");
+            };
             let to = from + state.slice(&batch, from);
             let slice = batch.part(from..to);
-            state.left(*now, turn, &slice);
+            state.left(*now, due, &slice);
             left.push((now.duration_since(begun).as_millis(), slice.len()));
             from = to;
         }
@@ -546,32 +616,102 @@ mod tests {
     }
 
     #[test]
+    fn a_slower_pace_holds_from_its_first_slice_on() {
+        let pace = pace(Some(100_000), None);
+        let mut now = Instant::now();
+        assert_eq!(leave(&pace, &mut now, 500), [(0, 500)]);
+        pace.change(Change::Rate(Some(1)));
+        assert_eq!(leave(&pace, &mut now, 2), [(1000, 1), (2000, 1)]);
+        pace.change(Change::Rate(Some(1000)));
+        assert_eq!(leave(&pace, &mut now, 100), [(1, 50), (51, 50)]);
+    }
+
+    #[test]
+    fn what_holds_a_run_back_is_said_while_it_waits() {
+        let pace = pace(Some(1), None);
+        let mut now = Instant::now();
+        leave(&pace, &mut now, 1);
+        assert_eq!(pace.now().limited_by, None);
+        assert!(matches!(
+            pace.state().turn(now),
+            Turn::Held(_, Limiter::Rate)
+        ));
+        assert_eq!(pace.now().limited_by.as_deref(), Some("rate 1 keys/s"));
+    }
+
+    #[test]
     fn halves_and_doubles() {
         let rate = |pace: &Pace| pace.now().rate;
         let mut now = Instant::now();
         let given = pace(Some(1000), None);
-        given.state().change(Change::Halve, now);
+        given.change(Change::Halve);
         assert_eq!(rate(&given), Some(500));
-        given.state().change(Change::Double, now);
-        given.state().change(Change::Double, now);
+        given.change(Change::Double);
+        given.change(Change::Double);
         assert_eq!(rate(&given), Some(2000), "it was asked for");
 
         let free = pace(None, None);
-        free.state().change(Change::Double, now);
+        free.change(Change::Double);
         assert_eq!(rate(&free), None);
         for _ in 0..6 {
             leave(&free, &mut now, 500);
             now += Duration::from_millis(500);
         }
-        free.state().change(Change::Halve, now);
+        // A pause is not what it writes.
+        now += Duration::from_secs(60);
+        free.change(Change::Halve);
         assert_eq!(rate(&free), Some(500));
-        free.state().change(Change::Halve, now);
-        free.state().change(Change::Double, now);
+        free.change(Change::Halve);
+        free.change(Change::Double);
         assert_eq!(rate(&free), Some(500));
-        free.state().change(Change::Double, now);
+        free.change(Change::Double);
         assert_eq!(rate(&free), None, "no slower than before");
-        free.state().change(Change::Rate(Some(7)), now);
+        free.change(Change::Rate(Some(7)));
         assert_eq!(rate(&free), Some(7));
+    }
+
+    #[test]
+    fn what_is_halved_before_it_writes_is_halved_when_it_does() {
+        let pace = pace(None, None);
+        let mut now = Instant::now();
+        let run = |now: &mut Instant, milliseconds: [u64; 4]| {
+            for pause in milliseconds {
+                leave(&pace, now, 500);
+                *now += Duration::from_millis(pause);
+            }
+        };
+        for change in [Change::Halve, Change::Halve, Change::Double] {
+            pace.change(change);
+        }
+        // The database takes its time.
+        run(&mut now, [30_000, 250, 250, 250]);
+        assert_eq!(pace.now().rate, Some(1000));
+        assert_eq!(pace.take_changes().last(), Some(&Change::Rate(Some(1000))));
+        pace.change(Change::Double);
+        assert_eq!(pace.now().rate, None, "no slower than before");
+    }
+
+    #[test]
+    fn what_stands_still_is_not_held_back() {
+        let pace = pace(None, None);
+        pace.govern(Some(Governed {
+            rate: 1000.0,
+            by: Limiter::CacheLatency,
+            figure: String::new(),
+        }));
+        let moved = |pace: &Pace| {
+            let measured = pace.measured();
+            (measured.moves, measured.held)
+        };
+        let mut now = Instant::now();
+        assert_eq!(moved(&pace), (false, false));
+        leave(&pace, &mut now, 50);
+        assert_eq!(moved(&pace), (true, false));
+        let held = pace.state().turn(now);
+        assert!(matches!(held, Turn::Held(..)));
+        assert_eq!(moved(&pace), (false, false), "it waits still");
+        leave(&pace, &mut now, 50);
+        assert_eq!(moved(&pace), (true, true));
     }
 
     #[tokio::test]

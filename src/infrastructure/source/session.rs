@@ -69,23 +69,23 @@ impl<D: Driver> Sessions<D> {
 
     /// How the server is, asked on a session where nothing else waits.
     pub(super) async fn look(&self) -> Option<SourceVitals> {
+        let looked = timeout(LONGEST_LOOK, self.vitals()).await;
+        looked.unwrap_or(Some(SourceVitals {
+            latency: LONGEST_LOOK,
+            active: None,
+            lag: None,
+        }))
+    }
+
+    async fn vitals(&self) -> Option<SourceVitals> {
         let mut watch = self.watch.lock().await;
         let mut connection = match watch.take() {
             Some(connection) => connection,
             None => self.connect().await.ok()?,
         };
-        match timeout(LONGEST_LOOK, D::vitals(&mut connection)).await {
-            Ok(Ok(vitals)) => {
-                *watch = Some(connection);
-                vitals
-            }
-            Ok(Err(_)) => None,
-            Err(_) => Some(SourceVitals {
-                latency: LONGEST_LOOK,
-                active: None,
-                lag: None,
-            }),
-        }
+        let vitals = D::vitals(&mut connection).await.ok()?;
+        *watch = Some(connection);
+        vitals
     }
 
     /// An idle connection, or a new one.

@@ -34,7 +34,10 @@ async fn latency(node: &Node) -> Option<Duration> {
     // Connecting is not what a client of the shop waits for.
     let mut connection = match watch.take() {
         Some(connection) => connection,
-        None => timeout(LONGEST, node.open()).await.ok()?.ok()?,
+        None => match timeout(LONGEST, node.open()).await {
+            Ok(opened) => opened.ok()?,
+            Err(_) => return Some(LONGEST),
+        },
     };
     let (ping, asked) = (redis::cmd("PING"), Instant::now());
     let answer = timeout(LONGEST, ping.query_async::<Reply>(&mut connection)).await;
