@@ -406,8 +406,10 @@ impl Config {
         let db_latency = r.optional("max_db_latency", run.max_db_latency, db_latency, duration);
         // Who says how long others may wait means to give way to them.
         let is_gentle = cache_latency.or(db_latency).is_some();
-        let given = run.gentle.then_some(true);
-        let gentle = r.setting("gentle", given, file.gentle, is_gentle, bool::to_string);
+        let gentle = match r.gentle(run.gentle) {
+            Some((gentle, from)) => r.show("gentle", gentle, from, bool::to_string),
+            None => r.setting("gentle", None, file.gentle, is_gentle, bool::to_string),
+        };
         let timezone = r.setting(
             "timezone",
             serve.and_then(|flags| flags.schedule.timezone.clone()),
@@ -558,6 +560,21 @@ impl<'a> Resolver<'a> {
             ValueSource::CommandLine => Some(Provenance::Flag),
             ValueSource::EnvVariable => Some(Provenance::Environment(env_name(name))),
             _ => None,
+        }
+    }
+
+    /// What command line and environment say of gentleness, in as many words or by how long others
+    /// may wait.
+    fn gentle(&self, flag: bool) -> Option<(bool, Provenance)> {
+        let latencies = ["max_cache_latency", "max_db_latency"].map(|name| self.given(name));
+        let mut latencies = latencies.into_iter().flatten();
+        match self.given("gentle") {
+            Some(Provenance::Flag) => Some((flag, Provenance::Flag)),
+            Some(variable) => Some(match latencies.any(|from| from == Provenance::Flag) {
+                true => (true, Provenance::Flag),
+                false => (flag, variable),
+            }),
+            None => latencies.next().map(|from| (true, from)),
         }
     }
 

@@ -159,7 +159,7 @@ pub struct RunFlags {
     /// Write so many keys a second at most, evenly, such as 500 or 20k
     #[arg(
         long,
-        value_name = "KEYS",
+        value_name = "KEYS/S",
         env = "SHOPWARM_RATE",
         hide_env_values = true
     )]
@@ -167,7 +167,7 @@ pub struct RunFlags {
     /// Write so many bytes a second at most, such as 5MiB
     #[arg(
         long,
-        value_name = "BYTES",
+        value_name = "BYTES/S",
         env = "SHOPWARM_MAX_BYTES_RATE",
         hide_env_values = true
     )]
@@ -178,7 +178,7 @@ pub struct RunFlags {
     /// Gentle: how long the cache's clients may wait [default: 1ms more than before the run, or twice that]
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_MAX_CACHE_LATENCY", hide_env_values = true, value_parser = parse_latency)]
     pub max_cache_latency: Option<Duration>,
-    /// Gentle: how long the database's may wait [default: 10ms more than before the run, or thrice that]
+    /// Gentle: how long the database's clients may wait [default: 10ms more than before the run, or thrice that]
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_MAX_DB_LATENCY", hide_env_values = true, value_parser = parse_latency)]
     pub max_db_latency: Option<Duration>,
     /// What to do when readers of the cache would see other fields or types [default: warn]
