@@ -73,7 +73,7 @@ impl LiveRun {
         let _ = self.pace.set(pace);
     }
 
-    /// Changes its pace; `None`: it has not been put together yet.
+    /// Changes its pace; `None`: it only looks, or has not been put together yet.
     pub fn change_pace(&self, change: Change) -> Option<PaceNow> {
         let pace = self.pace.get()?;
         pace.change(change);

@@ -358,7 +358,9 @@ impl Service {
             coordinator = self.workshop.coordinator(order) => coordinator?,
             () = run.stop.stopped() => return Err(stopped()),
         };
-        run.set_pace(coordinator.pace().clone());
+        if coordinator.writes() {
+            run.set_pace(coordinator.pace().clone());
+        }
         let locking = order.locking;
         let ready = Run::begin(&coordinator, &run.info, since, locking, run, &run.stop).await?;
         if let Err(refused) = self.may_run(&coordinator, order).await {

@@ -143,7 +143,8 @@ pub(super) struct PaceShown {
     responses(
     (status = 200, body = PaceShown),
     (status = 404, body = Problem, content_type = "application/problem+json"),
-    (status = 409, body = Problem, content_type = "application/problem+json", description = "It has ended, or not begun."),
+    (status = 422, body = Problem, content_type = "application/problem+json", description = "The body changes nothing, or is no pace."),
+    (status = 409, body = Problem, content_type = "application/problem+json", description = "It has ended, has not begun, or only looks."),
     (status = 503, body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn change(
@@ -172,8 +173,7 @@ pub(super) async fn change(
         pace = run.change_pace(change);
     }
     let Some(pace) = pace else {
-        let detail = "this run is about to begin and has no pace yet";
-        return Err(Problem::new(StatusCode::CONFLICT, detail).hint("ask again in a moment"));
+        return Err(no_pace(run.has_begun()));
     };
     let answer = PaceShown {
         run_id: id.clone(),
@@ -184,6 +184,17 @@ pub(super) async fn change(
     let mut response = Json(answer).into_response();
     response.extensions_mut().insert(RunId(id));
     Ok(response)
+}
+
+/// Why a run has none to change.
+fn no_pace(has_begun: bool) -> Problem {
+    let problem = |detail| Problem::new(StatusCode::CONFLICT, detail);
+    match has_begun {
+        true => problem("this run only looks and has no pace"),
+        false => {
+            problem("this run is about to begin and has no pace yet").hint("ask again in a moment")
+        }
+    }
 }
 
 /// A run that goes on.
@@ -200,8 +211,8 @@ async fn active(admin: &Admin, id: &str) -> Result<Arc<LiveRun>, Problem> {
 
 /// The events of a run as they happen, from its beginning
 ///
-/// Server-sent events: `run_started`, `strategy_started`, `progress`, `strategy_finished`,
-/// `pace_changed`, `stopping`, `run_finished`. `Last-Event-ID` goes on where a broken connection left off.
+/// Server-sent events: `waiting`, `run_started`, `strategy_started`, `progress`, `strategy_repeated`,
+/// `strategy_finished`, `pace_changed`, `stopping`, `run_finished`. `Last-Event-ID` goes on where a broken connection left off.
 #[utoipa::path(get, path = "/admin/runs/{id}/events", tag = "runs",
     params(("id" = String, Path, description = "The run's id."), ("last-event-id" = Option<u64>, Header, description = "The last event that was received.")),
     responses(

@@ -128,7 +128,11 @@ enum Command {
 }
 
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true, subcommand_required = false)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_required = false,
+    after_help = "Signals: SIGUSR1 halves the pace of a run, SIGUSR2 doubles it."
+)]
 struct WarmupArgs {
     #[command(subcommand)]
     what: Option<Warmup>,
