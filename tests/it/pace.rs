@@ -151,8 +151,11 @@ fn a_run_without_a_rate_is_halved_from_what_it_does() {
     send(&child, "USR2");
     assert_eq!(said.wait_for("pace_changed")["rate"], json!(null));
     send(&child, "USR1");
-    let halved = said.wait_for("pace_changed")["rate"].clone();
-    assert!(halved.as_u64().is_some_and(|rate| rate > 100), "{halved}");
+    // At once, or as soon as it is known what it writes.
+    until("it is halved", || {
+        let halved = said.wait_for("pace_changed")["rate"].as_u64();
+        halved.is_some_and(|rate| rate > 100)
+    });
     until("that holds it back", || {
         said.wait_for("progress")["limited_by"].is_string()
     });
@@ -227,6 +230,10 @@ fn a_gentle_run_gives_way_to_the_databases_clients() {
             let by = said.wait_for("progress")["limited_by"].clone();
             by.as_str()
                 .is_some_and(|by| by.starts_with("database latency"))
+        });
+        until("it falls to the floor", || {
+            let rate = said.wait_for("progress")["rate"].as_u64();
+            rate.is_some_and(|rate| rate < 1000)
         });
         send(&child, "INT");
         said.read_on();
@@ -353,6 +360,66 @@ fn a_pace_that_is_none_is_refused() {
             .expect(4);
         assert!(run.stderr.contains(word), "{setting}: {}", run.stderr);
     }
+}
+
+#[test]
+fn what_is_said_last_of_gentleness_holds() {
+    let (_dir, path) = file("shopwarm.toml", "gentle = false");
+    let (_other, gentle) = file("shopwarm.toml", "gentle = true");
+    let shown = |path: &std::path::Path, arguments: &str, variables: &[(&str, &str)]| {
+        let mut command = shopwarm("config show -o json").args(arguments);
+        for (name, value) in variables {
+            command = command.env(name, value);
+        }
+        let document = command.arg("--config").arg(path).run().expect(0).json();
+        let mut all = document["settings"].as_array().expect("a list").iter();
+        let found = all
+            .find(|s| s["name"] == "gentle")
+            .expect("it is shown")
+            .clone();
+        let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
+        (text("value"), text("from"))
+    };
+    let is = |value: &str, from: &str| (value.to_owned(), from.to_owned());
+    let flag = "--max-cache-latency 2ms";
+    let off = [("SHOPWARM_GENTLE", "0")];
+    let latency = [("SHOPWARM_MAX_DB_LATENCY", "20ms")];
+    assert_eq!(shown(&path, flag, &[]), is("true", "flag"));
+    assert_eq!(
+        shown(&path, "", &latency),
+        is("true", "environment SHOPWARM_MAX_DB_LATENCY")
+    );
+    let by_variable = is("false", "environment SHOPWARM_GENTLE");
+    assert_eq!(shown(&gentle, "", &off), by_variable);
+    assert_eq!(shown(&gentle, "", &[off, latency].concat()), by_variable);
+    assert_eq!(shown(&gentle, flag, &off), is("true", "flag"));
+    assert_eq!(shown(&gentle, "", &[]).0, "true");
+}
+
+#[test]
+fn a_run_that_only_looks_has_no_pace() {
+    let site = Site::shop(Dialect::Sqlite);
+    site.config("gentle = true\nrate = 500");
+    let look = site
+        .serve()
+        .post_json("/admin/warmup/all", &json!({ "dry_run": true }))
+        .expect(200)
+        .json();
+    assert_eq!(look["report"]["pace"], json!(null), "{look:#}");
+}
+
+#[test]
+fn what_is_read_back_is_read_at_the_pace_it_was_written() {
+    let redis = Redis::start(&[]);
+    let begun = Instant::now();
+    let (child, _kept) = start(1000, &redis, "--rate 1000 --verify");
+    calm(finish(child)).expect(0);
+    // A second to write and a second to read, but for two slices.
+    assert!(
+        begun.elapsed() >= Duration::from_millis(1850),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 /// What a process says on stderr, a JSON object a line.
