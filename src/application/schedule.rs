@@ -203,7 +203,7 @@ impl Job {
             job: Some(self.name.clone()),
             wishes: Wishes {
                 concurrency: self.concurrency,
-                rate: self.rate,
+                rate: self.rate.map(Some),
                 gentle: self.gentle,
                 mode: self.mode,
                 tags: self.tags.clone(),

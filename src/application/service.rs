@@ -94,8 +94,8 @@ impl Order {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wishes {
     pub concurrency: Option<usize>,
-    /// Keys a second at most.
-    pub rate: Option<u64>,
+    /// Keys a second at most; none inside: as fast as it goes.
+    pub rate: Option<Option<u64>>,
     /// No faster than the servers bear.
     pub gentle: Option<bool>,
     pub mode: Option<Mode>,

@@ -75,7 +75,7 @@ impl Shop {
         let options = &mut config.options;
         options.estimate = true;
         options.concurrency = wishes.concurrency.unwrap_or(options.concurrency);
-        options.pace.rate = wishes.rate.or(options.pace.rate);
+        options.pace.rate = wishes.rate.unwrap_or(options.pace.rate);
         options.pace.gentle = wishes.gentle.unwrap_or(options.pace.gentle);
         options.mode = wishes.mode.unwrap_or(options.mode);
         options.limit = wishes.limit.or(options.limit);

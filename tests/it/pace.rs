@@ -409,6 +409,21 @@ fn a_run_that_only_looks_has_no_pace() {
 }
 
 #[test]
+fn a_body_that_says_null_has_no_rate() {
+    let site = Site::shop(Dialect::Sqlite);
+    site.config("rate = 7000");
+    let server = site.serve();
+    for (body, rate) in [
+        (json!({}), json!(7000)),
+        (json!({ "rate": null }), json!(null)),
+    ] {
+        let ran = server.post_json("/admin/warmup/all", &body);
+        let pace = ran.expect(200).json()["report"]["pace"].clone();
+        assert_eq!(pace.get("rate").unwrap_or(&json!(null)), &rate, "{body}");
+    }
+}
+
+#[test]
 fn what_is_read_back_is_read_at_the_pace_it_was_written() {
     let redis = Redis::start(&[]);
     let begun = Instant::now();

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::problem::{Names, Problem};
+use super::runs::said;
 use super::{Admin, RunId};
 use crate::application::live::LiveRun;
 use crate::application::ports::Mode;
@@ -46,9 +47,10 @@ pub(super) struct Wish {
     /// Batches in flight.
     #[schema(minimum = 1, maximum = 1000)]
     concurrency: Option<u32>,
-    /// Keys a second at most.
-    #[schema(minimum = 1)]
-    rate: Option<u64>,
+    /// Keys a second at most; null: as fast as it goes, whatever the configuration says.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    rate: Option<Option<u64>>,
     /// No faster than database and cache bear.
     gentle: Option<bool>,
     mode: Option<WishedMode>,
@@ -76,7 +78,7 @@ impl Wish {
         }
         match (self.limit, self.rate) {
             (Some(0), _) => Err(wrong("limit is less than 1")),
-            (_, Some(0)) => Err(wrong("rate is less than 1")),
+            (_, Some(Some(0))) => Err(wrong("rate is less than 1")),
             _ => Ok(()),
         }
     }
