@@ -384,7 +384,7 @@ impl<'a> Run<'a> {
             warnings: Vec::new(),
             last_complete: BTreeMap::new(),
             planned: PlannedKeys::default(),
-            breaker: Breaker::default(),
+            breaker: Breaker::new(options.batch_size),
             memory: match &coordinator.task {
                 Task::Warm(cache) => Some(Memory::new(Arc::clone(cache), options.on_eviction)),
                 Task::Look(..) => None,

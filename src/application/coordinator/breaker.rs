@@ -5,15 +5,27 @@ use crate::application::ports::{WriteOutcome, Written};
 use crate::domain::failure::{Failure, FailureKind};
 
 /// Batches in a row of which no key was taken.
-const PATIENCE: u32 = 20;
+const PATIENCE: usize = 20;
 
-#[derive(Default)]
+/// What counts for a batch: where there is a pace, a few keys leave at a time.
+const FEW_KEYS: usize = 50;
+
 pub(super) struct Breaker {
-    batches: u32,
+    /// Keys a batch.
+    batch_size: usize,
+    batches: usize,
     keys: usize,
 }
 
 impl Breaker {
+    pub(super) fn new(batch_size: usize) -> Self {
+        Self {
+            batch_size,
+            batches: 0,
+            keys: 0,
+        }
+    }
+
     /// Takes what became of a batch; returns the failure that ends the run.
     pub(super) fn hear(&mut self, written: &Written) -> Option<Failure> {
         let lost = |outcome: &WriteOutcome| match outcome {
@@ -25,7 +37,7 @@ impl Breaker {
             match lost(outcome) {
                 Some(why) => last = Some(why),
                 None => {
-                    *self = Self::default();
+                    *self = Self::new(self.batch_size);
                     return None;
                 }
             }
@@ -33,7 +45,8 @@ impl Breaker {
         let why = last?;
         self.batches += 1;
         self.keys += written.outcomes.len();
-        if self.batches < PATIENCE {
+        let least = PATIENCE * self.batch_size.min(FEW_KEYS);
+        if self.batches < PATIENCE || self.keys < least {
             return None;
         }
         let keys = self.keys;
@@ -57,7 +70,7 @@ mod tests {
     #[test]
     fn only_failure_after_failure_ends_a_run() {
         let bad = || batch(WriteOutcome::Unknown("no answer".to_owned()));
-        let mut breaker = Breaker::default();
+        let mut breaker = Breaker::new(2);
         for _ in 1..PATIENCE {
             assert_eq!(breaker.hear(&bad()), None);
         }
@@ -69,5 +82,16 @@ mod tests {
         assert!(failure.what.contains("40 keys"), "{failure}");
         assert_eq!(failure.why, "no answer");
         assert!(failure.ends_run());
+    }
+
+    #[test]
+    fn a_few_keys_at_a_time_say_less() {
+        let bad = || batch(WriteOutcome::Unknown("no answer".to_owned()));
+        let mut breaker = Breaker::new(500);
+        for _ in 1..PATIENCE * FEW_KEYS / 2 {
+            assert_eq!(breaker.hear(&bad()), None);
+        }
+        let failure = breaker.hear(&bad()).expect("it has gone on long enough");
+        assert!(failure.what.contains("1000 keys"), "{failure}");
     }
 }
