@@ -54,10 +54,9 @@ async fn latency(node: &Node) -> Option<Duration> {
 
 async fn evicted(node: &Node) -> Known<u64> {
     let mut question = redis::cmd("INFO");
-    let reply = timeout(LONGEST, ask(node, question.arg("stats"))).await;
-    let reply = reply.map_err(|_| "no answer in time".to_owned())?;
-    let text = reply.and_then(|reply| Ok(redis::from_redis_value::<String>(reply)?));
-    let text = text.map_err(|error| words(&error))?;
+    let reply = ask(node, question.arg("stats")).await?;
+    let text = redis::from_redis_value::<String>(reply);
+    let text = text.map_err(|_| "INFO answers in another form".to_owned())?;
     let count = text
         .lines()
         .find_map(|line| line.strip_prefix("evicted_keys:"));
@@ -65,18 +64,22 @@ async fn evicted(node: &Node) -> Known<u64> {
     count.ok_or_else(|| "INFO has no evicted_keys".to_owned())
 }
 
-/// Asks on a connection where nothing else waits.
-async fn ask(node: &Node, question: &Cmd) -> RedisResult<Reply> {
+/// Asks on a connection where nothing else waits. The time that another question takes there is not
+/// the server's.
+async fn ask(node: &Node, question: &Cmd) -> Known<Reply> {
+    let late = || "no answer in time".to_owned();
     let mut watch = node.watch.lock().await;
-    let mut connection = match watch.take() {
-        Some(connection) => connection,
-        None => node.open().await?,
+    let connection = match watch.take() {
+        Some(connection) => Ok(connection),
+        None => timeout(LONGEST, node.open()).await.map_err(|_| late())?,
     };
-    let answer = question.query_async(&mut connection).await;
+    let mut connection = connection.map_err(|error| words(&error))?;
+    let answer = timeout(LONGEST, question.query_async(&mut connection)).await;
+    let answer: RedisResult<Reply> = answer.map_err(|_| late())?;
     if !answer.as_ref().is_err_and(is_lost) {
         *watch = Some(connection);
     }
-    answer
+    answer.map_err(|error| words(&error))
 }
 
 /// Whether it was not the server that said so.
