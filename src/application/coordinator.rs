@@ -35,8 +35,8 @@ use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{Shape, StrategySpec};
 use crate::domain::ttl::Ttl;
 use breaker::Breaker;
-use memory::Memory;
 pub use memory::OnEviction;
+use memory::{Evictions, Memory};
 use orphans::PlannedKeys;
 
 /// Bytes in flight to the cache at most, however many batches that is: flat memory for large
@@ -282,6 +282,7 @@ struct Tally {
     passes: u32,
     /// The cache's epoch when the last of them began.
     epoch: Option<u64>,
+    evictions: Evictions,
 }
 
 struct Run<'a> {
@@ -369,6 +370,7 @@ impl<'a> Run<'a> {
             failure: None,
             passes: 0,
             epoch: None,
+            evictions: Evictions::default(),
         };
         reporter.report(&Event::RunStarted {
             strategies: specs.clone().collect(),
@@ -386,7 +388,7 @@ impl<'a> Run<'a> {
             planned: PlannedKeys::default(),
             breaker: Breaker::new(options.batch_size),
             memory: match &coordinator.task {
-                Task::Warm(cache) => Some(Memory::new(Arc::clone(cache), options.on_eviction)),
+                Task::Warm(cache) => Some(Memory::new(Arc::clone(cache), options)),
                 Task::Look(..) => None,
             },
             broken: false,
@@ -483,7 +485,9 @@ impl<'a> Run<'a> {
         let named = matches!(wanted, Wanted::Named(_));
         let task = &coordinator.task;
         let shape = coordinator.strategies[index].spec().value;
-        self.look_at_memory().await;
+        if !self.look_at_memory(index).await {
+            return;
+        }
         let opened = self.ahead.remove(&index);
         let opened = opened.unwrap_or_else(|| self.entries(index, wanted));
         let mut entries = Some(match task {
@@ -501,6 +505,9 @@ impl<'a> Run<'a> {
         let base = self.tallies[index].report.stats.elapsed;
 
         while entries.is_some() || in_flight.len() > 0 {
+            if let Some(memory) = &self.memory {
+                memory.set_flying(flying_bytes);
+            }
             let room = in_flight.len() < options.concurrency && flying_bytes < IN_FLIGHT_BYTES;
             tokio::select! {
                 biased;
@@ -585,6 +592,7 @@ impl<'a> Run<'a> {
     fn end(&mut self, index: usize) {
         let stopped = self.stop.reason().is_some();
         let tally = &mut self.tallies[index];
+        tally.tell_evictions();
         tally.report.status = match tally.failure.take() {
             Some(failure) => Status::Failed(failure),
             None if stopped => Status::Cancelled,

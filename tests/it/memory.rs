@@ -246,3 +246,176 @@ fn a_cache_without_a_limit_is_not_asked_about_it() {
         .json();
     assert_eq!(run["warnings"], Value::Null);
 }
+
+/// A user who may do all, but for INFO, until it is allowed.
+fn blind(redis: &Redis) -> String {
+    redis.cli(&[
+        "ACL", "SETUSER", "blind", "on", ">hunter2", "~*", "+@all", "-info",
+    ]);
+    format!("redis://blind:hunter2@127.0.0.1:{}", redis.port())
+}
+
+fn warnings(run: &Finished, strategy: &str) -> Vec<String> {
+    let strategy = run.strategy(strategy);
+    let warnings = strategy["warnings"].as_array().into_iter().flatten();
+    let texts = warnings.map(|text| text.as_str().expect("a text").to_owned());
+    texts.collect()
+}
+
+/// Writes 20 MiB of the shop's keys.
+fn fill(tight: &Tight) {
+    for i in 0..40 {
+        let fill = "for i = 1, 500 do redis.call('SET', 'shop:' .. ARGV[1] .. ':' .. i, ('x'):rep(1000)) end";
+        tight.redis.cli(&["EVAL", fill, "0", &i.to_string()]);
+    }
+}
+
+/// A cache full of the shop's keys, of which it has evicted some.
+fn evicting(rows: &[u32], left: u64) -> Tight {
+    let tight = Tight::new(rows, 8 * MIB, "allkeys-lru");
+    fill(&tight);
+    assert!(tight.evicted() > 1000);
+    tight.leave(left);
+    tight
+}
+
+#[test]
+fn a_cache_that_says_nothing_at_first_is_asked_again() {
+    let tight = Tight::new(&[4000, 50_000], 14 * MIB, "noeviction");
+    let run = warm(&tight.contexts, tight.database.url(), blind(&tight.redis));
+    let child = run.args("--ttl-jitter 0 --rate 4000").start();
+    crate::faults::until("it is under way", || {
+        crate::faults::keys(&tight.redis) > 100
+    });
+    tight.redis.cli(&["ACL", "SETUSER", "blind", "+info"]);
+    let run = calm(crate::shopwarm::finish(child)).expect(3);
+    assert_eq!(warmed(&run, "bulk/first"), 4000);
+    assert!(error(&run, "bulk/second").contains("no room"));
+    assert_eq!(tight.refused(), 0);
+    let said = run.json()["warnings"].to_string();
+    assert!(said.contains("memory is not watched"), "{said}");
+}
+
+#[test]
+fn a_run_that_is_to_stop_at_evictions_must_see_them() {
+    // From the start,
+    let tight = Tight::new(&[1000, 10], 50 * MIB, "allkeys-lru");
+    let url = blind(&tight.redis);
+    let stop = |rest: &str| {
+        let run = warm(&tight.contexts, tight.database.url(), &url);
+        run.args(&format!("--on-eviction stop {rest}"))
+    };
+    let run = calm(stop("").run());
+    assert_ne!(run.code, 0, "{}", run.stdout);
+    assert_eq!(count(&run.json()["totals"], "total"), 0);
+    let text = error(&run, "bulk/first");
+    assert!(text.contains("memory is not watched"), "{text}");
+    assert_eq!(run.strategy("bulk/second")["status"], "cancelled");
+
+    // and to the end.
+    tight.redis.cli(&["ACL", "SETUSER", "blind", "+info"]);
+    let child = stop("--rate 500").start();
+    crate::faults::until("it is under way", || {
+        crate::faults::keys(&tight.redis) > 100
+    });
+    tight.redis.cli(&["ACL", "SETUSER", "blind", "-info"]);
+    let run = calm(crate::shopwarm::finish(child));
+    assert_ne!(run.code, 0, "{}", run.stdout);
+    let text = error(&run, "bulk/first");
+    assert!(text.contains("memory is not watched"), "{text}");
+    assert_eq!(run.strategy("bulk/second")["status"], "cancelled");
+    true_counts(&run, &tight.redis);
+}
+
+#[test]
+fn a_count_of_evictions_that_begins_anew_is_no_count() {
+    for on_eviction in ["warn", "stop"] {
+        let tight = evicting(&[1000], 20 * MIB);
+        let child = tight
+            .warm(&format!("--on-eviction {on_eviction} --rate 500"))
+            .start();
+        crate::faults::until("it is under way", || {
+            let first = tight.redis.cli(&["EXISTS", "first:100"]);
+            first == "1"
+        });
+        tight.redis.cli(&["CONFIG", "RESETSTAT"]);
+        let run = calm(crate::shopwarm::finish(child));
+        if on_eviction == "warn" {
+            let said = warnings(&run.expect(0), "bulk/first");
+            assert_eq!(said.len(), 1, "{said:?}");
+            assert!(said[0].contains("began anew"), "{said:?}");
+        } else {
+            let text = error(&run, "bulk/first");
+            assert!(text.contains("began anew"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn evictions_are_told_once_a_strategy() {
+    let tight = evicting(&[15_000], MIB);
+    // Two windows.
+    let keys: String = (1..=15_000).map(|id| format!("first:{id}\n")).collect();
+    let run = crate::shopwarm::shopwarm("warmup keys - -o json").stdin(keys);
+    let run = run
+        .contexts(&tight.contexts)
+        .database(tight.database.url())
+        .cache(tight.redis.url());
+    let run = calm(run.run()).expect(0);
+    let said = warnings(&run, "bulk/first");
+    assert_eq!(said.len(), 1, "{said:?}");
+    let number = said[0]
+        .split_whitespace()
+        .find_map(|word| word.parse().ok());
+    // More than either window alone.
+    assert!(number.is_some_and(|n: u64| n > 4000), "{said:?}");
+}
+
+#[test]
+fn values_that_grow_need_room() {
+    let tight = Tight::new(&[20_000], 100 * MIB, "noeviction");
+    calm(tight.warm("").run()).expect(0);
+    let shrink = "for id = 1, 20000 do redis.call('SET', 'first:' .. id, 'x', 'KEEPTTL') end";
+    tight.redis.cli(&["EVAL", shrink, "0"]);
+    tight.leave(5 * MIB);
+    // About 8 MiB more.
+    let run = calm(tight.warm("").run()).expect(3);
+    assert!(error(&run, "bulk/first").contains("no room"));
+    assert_eq!(count(&run.strategy("bulk/first"), "total"), 0);
+    let run = calm(tight.warm("--mode only-missing").run()).expect(0);
+    assert_eq!(count(&run.strategy("bulk/first"), "skipped"), 20_000);
+    assert_eq!(tight.refused(), 0);
+}
+
+#[test]
+fn a_full_warm_cache_is_refreshed_when_its_first_keys_are_new() {
+    let tight = Tight::new(&[20_000], 100 * MIB, "noeviction");
+    calm(tight.warm("").run()).expect(0);
+    let delete = "for id = 1, 1000 do redis.call('DEL', 'first:' .. id) end";
+    tight.redis.cli(&["EVAL", delete, "0"]);
+    tight.leave(7 * MIB);
+    let run = calm(tight.warm("").run()).expect(0);
+    assert_eq!(warmed(&run, "bulk/first"), 20_000);
+    assert_eq!(tight.refused(), 0);
+    true_counts(&run, &tight.redis);
+}
+
+#[test]
+fn a_slow_run_looks_at_the_memory_while_a_batch_leaves() {
+    let tight = Tight::new(&[400], 100 * MIB, "noeviction");
+    // All of it is one batch.
+    let child = tight.warm("--rate 20").start();
+    crate::faults::until("it is under way", || crate::faults::keys(&tight.redis) > 5);
+    let max = tight.info("memory", "used_memory");
+    tight
+        .redis
+        .cli(&["CONFIG", "SET", "maxmemory", &max.to_string()]);
+    let run = calm(crate::shopwarm::finish(child)).expect(3);
+    let text = error(&run, "bulk/first");
+    assert!(
+        text.contains("stopped before the cache would refuse"),
+        "{text}"
+    );
+    assert!(warmed(&run, "bulk/first") < 400);
+    assert_eq!(tight.refused(), 0);
+}

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::BoxStream;
 use tokio::time::timeout;
 
-use super::{Run, Task};
+use super::{Entries, Run, Task};
 use crate::application::canary::{Canary, ShapeGuard};
 use crate::application::history;
-use crate::application::ports::{Ask, Mode, Wanted};
+use crate::application::ports::{Ask, Mode, Wanted, WarmupStrategy};
 use crate::application::sample::sampled;
-use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Status;
 
@@ -20,11 +18,7 @@ const COUNT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl<'a> Run<'a> {
     /// The entries that are wanted, or some of them where a run only looks at some.
-    pub(super) fn entries(
-        &self,
-        index: usize,
-        wanted: Wanted,
-    ) -> BoxStream<'a, Result<EntryBatch, Failure>> {
+    pub(super) fn entries(&self, index: usize, wanted: Wanted) -> Entries<'a> {
         let coordinator = self.coordinator;
         let look = coordinator.task.look();
         let strategy = coordinator.strategies[index].as_ref();
@@ -40,11 +34,27 @@ impl<'a> Run<'a> {
         match (look, look.and_then(|look| look.sample)) {
             (_, Some((size, seed))) => sampled(entries, size, seed),
             (Some(_), None) => entries,
-            (None, None) => coordinator.pace.keep(match &self.memory {
-                Some(memory) => Arc::clone(memory).watch(strategy, all, entries),
-                None => entries,
-            }),
+            (None, None) => self.guarded(strategy, all, entries),
         }
+    }
+
+    /// The entries at the run's pace, as long as the cache has room. What leaves slowly is looked at
+    /// when it leaves: the room may be gone by then.
+    fn guarded(
+        &self,
+        strategy: &'a dyn WarmupStrategy,
+        all: Option<Option<u64>>,
+        entries: Entries<'a>,
+    ) -> Entries<'a> {
+        let pace = &self.coordinator.pace;
+        let Some(memory) = &self.memory else {
+            return pace.keep(entries);
+        };
+        let entries = match all {
+            Some(limit) => Arc::clone(memory).compared(strategy, limit, entries),
+            None => entries,
+        };
+        Arc::clone(memory).watched(strategy, pace.keep(entries))
     }
 
     /// What watches over a strategy that writes over what others may have written.
