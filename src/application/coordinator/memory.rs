@@ -595,3 +595,82 @@ impl Tally {
         warnings.push(text);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Entries of 100 bytes each.
+    fn batch(keys: usize) -> EntryBatch {
+        let mut batch = EntryBatch::default();
+        for key in 0..keys {
+            let value = crate::domain::entry::Value::Text(&[b'x'; 96]);
+            let key = format!("{key:04}");
+            batch.push(Entry {
+                key: key.as_bytes(),
+                value,
+            });
+        }
+        batch
+    }
+
+    fn state(left: f64, found: Option<Found>) -> State {
+        State {
+            budget: Some(Budget {
+                left,
+                whole: left,
+                per_key: 0.0,
+                max: 1_000_000,
+                spare: 0.0,
+            }),
+            found,
+            looked: Some(Instant::now()),
+            ..State::default()
+        }
+    }
+
+    #[test]
+    fn what_was_found_holds_for_a_little() {
+        let mut state = state(
+            600.0,
+            Some(Found {
+                missing: 0.25,
+                growth: 0.0,
+                holds_for: 2500.0,
+            }),
+        );
+        // A quarter of 1000 bytes each, until too much rests on it.
+        assert!(state.charge(&batch(10)));
+        assert!(state.charge(&batch(10)));
+        assert!(!state.charge(&batch(10)));
+        assert!(state.charge(&batch(1)), "this fits whatever stands there");
+    }
+
+    #[test]
+    fn values_that_grow_cost_what_they_grow_by() {
+        let found = Found {
+            missing: 0.5,
+            growth: 10.0,
+            holds_for: 0.0,
+        };
+        assert!((found.cost(100.0, 10_000.0) - 5500.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn half_of_an_estimate_is_trusted() {
+        let mut state = state(1000.0, None);
+        assert!(state.charge(&batch(5)) && !state.is_due());
+        assert!(state.charge(&batch(1)) && state.is_due());
+        // Nothing is left, and nothing was taken of it: the cache is not asked at every batch.
+        assert!(!self::state(0.0, None).is_due());
+    }
+
+    #[test]
+    fn a_count_that_went_back_says_nothing_any_more() {
+        let mut count = Count::from(10);
+        assert_eq!(count.hear(10), Ok(0));
+        assert_eq!(count.hear(12), Ok(2));
+        assert!(count.hear(3).is_err());
+        assert!(count.hear(50).is_err());
+    }
+}
