@@ -27,8 +27,9 @@ use crate::domain::run::RunInfo;
 /// How long the lock of a dead process stands in the way.
 const TTL: Duration = Duration::from_secs(30);
 
-/// Renewed this often.
-const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// Renewed this often: when a cache falls silent the run is to end for that reason, and not because
+/// its lock is over before the cache is given up.
+const RENEW_EVERY: Duration = Duration::from_secs(3);
 
 /// After a renewal that failed, until the lock's time is nearly over.
 const RENEW_AGAIN: Duration = Duration::from_secs(1);

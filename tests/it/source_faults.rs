@@ -237,45 +237,6 @@ fn a_stream_goes_on_at_its_last_row_where_it_has_an_order() {
     });
 }
 
-/// A standby that must go on replaying ends whoever reads what is to be changed.
-#[test]
-fn a_conflict_on_a_standby_is_come_through() {
-    let primary = Postgres::private(&["-c", "wal_level=replica"]);
-    let database = primary.new_database();
-    let (_dir, contexts) = ordered(&database, 60_000, 60_000);
-    let from = format!(
-        "primary_conninfo=host=127.0.0.1 port={} user=admin password=admin-secret",
-        primary.port()
-    );
-    let at_once = "max_standby_streaming_delay=0";
-    let standby = Postgres::private(&["-c", &from, "-c", at_once]);
-    standby.stop();
-    primary.stop();
-    let data = standby.at.dir.join("data");
-    std::fs::remove_dir_all(&data).unwrap();
-    let mut copy = std::process::Command::new("cp");
-    copy.arg("-a").arg(primary.at.dir.join("data")).arg(&data);
-    assert!(copy.status().unwrap().success());
-    let signal = data.join("standby.signal");
-    std::fs::write(&signal, "").unwrap();
-    standby.at.kind.hand_over(&signal);
-    primary.restart();
-    standby.restart();
-
-    let redis = Redis::start(&[]);
-    let (proxy, url) = proxied(&redis);
-    let run = warm(&contexts, database.url_via(standby.port()), url);
-    let child = start_and_hold(run, &proxy, &redis);
-    // A change of the table itself, which nobody may read meanwhile.
-    database.sql("ALTER TABLE t ADD COLUMN later int");
-    let conflicts = "SELECT sum(confl_lock + confl_snapshot) > 0 FROM pg_stat_database_conflicts";
-    until("the standby goes on", || {
-        standby.at.sql(database.name(), conflicts).unwrap().trim() == "t"
-    });
-    proxy.flow();
-    comes_through(child, &redis, 60_000);
-}
-
 /// Lets a run that is held go on, and holds it again with another session.
 fn hold_again(child: &Child, proxy: &crate::proxy::FaultProxy, database: &Database) {
     let session = || {
