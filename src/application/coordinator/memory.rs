@@ -497,7 +497,7 @@ fn blind(strategy: &dyn WarmupStrategy, why: &str) -> Failure {
     let what = format!("{}: {NOT_WATCHED}", strategy.spec().id);
     let why = format!("the cache does not say what it evicts ({why}); --on-eviction is stop");
     Failure::new(FailureKind::CacheDenied, what, why)
-        .hint("allow the user INFO, or run with --on-eviction warn")
+        .hint("see that the cache answers this user INFO, or run with --on-eviction warn")
 }
 
 /// Bytes as people read them.
