@@ -190,6 +190,13 @@ impl Meter {
         }
     }
 
+    /// What left before is not what leaves from now on.
+    fn begin_anew(&mut self) {
+        self.since = None;
+        self.keys = 0;
+        self.lately.clear();
+    }
+
     /// The most that it was lately, while keys left.
     fn most(&self) -> Option<f64> {
         self.lately.iter().copied().reduce(f64::max)
@@ -283,7 +290,7 @@ impl State {
         self.last = Some((due, slice.len(), slice.bytes()));
         self.has_left = true;
         self.meter.count(slice.len(), now);
-        if let (Some(share), Some(most)) = (self.share, self.meter.most()) {
+        if let (Some(share), Some(most)) = (self.share, self.writes()) {
             self.hold_to(share, most);
             self.changes
                 .push_back(Change::Rate(self.rate.map(|rate| rate.round() as u64)));
@@ -292,6 +299,25 @@ impl State {
             && limit.by != Limiter::Start
         {
             self.lowest = Some(self.lowest.map_or(rate, |lowest| lowest.min(rate)));
+        }
+    }
+
+    /// Keys a second that it writes while it does, as far as that is known.
+    fn writes(&self) -> Option<f64> {
+        self.meter.most().filter(|_| !self.is_starting())
+    }
+
+    /// Whether it writes less than it could because nothing is known yet.
+    fn is_starting(&self) -> bool {
+        let governed = self.governed.as_ref();
+        governed.is_some_and(|governed| governed.by == Limiter::Start)
+    }
+
+    fn govern(&mut self, governed: Option<Governed>) {
+        let was_starting = self.is_starting();
+        self.governed = governed;
+        if was_starting && !self.is_starting() {
+            self.meter.begin_anew();
         }
     }
 
@@ -307,7 +333,7 @@ impl State {
             (Change::Halve, Some(rate)) => self.rate = Some((rate / 2.0).max(1.0)),
             (Change::Halve, None) => {
                 let share = self.share.unwrap_or(1.0) / 2.0;
-                match self.meter.most() {
+                match self.writes() {
                     Some(most) => self.hold_to(share, most),
                     None => self.share = Some(share),
                 }
@@ -316,6 +342,9 @@ impl State {
                 let doubled = rate * 2.0;
                 let free = self.unlimited_from.is_some_and(|from| doubled >= from);
                 self.rate = (!free).then_some(doubled);
+                if free {
+                    self.meter.begin_anew();
+                }
             }
             (Change::Double, None) => {
                 let doubled = self.share.map(|share| share * 2.0);
@@ -324,6 +353,7 @@ impl State {
             (Change::Rate(rate), _) => {
                 self.unlimited_from = None;
                 self.share = None;
+                self.meter.begin_anew();
                 self.rate = rate.map(|rate| rate.max(1) as f64);
             }
             (Change::Gentle(gentle), _) => self.be_gentle(gentle),
@@ -427,7 +457,7 @@ impl Pace {
     pub(super) fn govern(&self, governed: Option<Governed>) {
         let mut state = self.state();
         if state.governed != governed {
-            state.governed = governed;
+            state.govern(governed);
             self.0.changed.send_replace(());
         }
     }
@@ -689,6 +719,30 @@ mod tests {
         assert_eq!(pace.take_changes().last(), Some(&Change::Rate(Some(1000))));
         pace.change(Change::Double);
         assert_eq!(pace.now().rate, None, "no slower than before");
+        // What it wrote while it was limited is not what it writes.
+        pace.change(Change::Halve);
+        assert_eq!(pace.now().rate, None);
+        run(&mut now, [250; 4]);
+        assert_eq!(pace.now().rate, Some(1000));
+    }
+
+    #[test]
+    fn how_slowly_a_gentle_run_begins_is_not_what_it_writes() {
+        let pace = Pace::new(&PaceLimits {
+            gentle: true,
+            ..PaceLimits::default()
+        });
+        let mut now = Instant::now();
+        leave(&pace, &mut now, 200);
+        pace.change(Change::Halve);
+        leave(&pace, &mut now, 200);
+        pace.govern(None);
+        assert_eq!(pace.now().rate, None, "not known yet");
+        for _ in 0..4 {
+            leave(&pace, &mut now, 500);
+            now += Duration::from_millis(250);
+        }
+        assert_eq!(pace.now().rate, Some(1000));
     }
 
     #[test]
