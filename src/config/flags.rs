@@ -222,7 +222,7 @@ pub enum OnEvictionName {
     Stop,
     /// Say it and go on
     Warn,
-    /// Do not look
+    /// Do not look at evictions
     Ignore,
 }
 
