@@ -86,11 +86,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
 warn\t'Say it and go on'
-ignore\t'Do not look'"
+ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -157,11 +157,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
 warn\t'Say it and go on'
-ignore\t'Do not look'"
+ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -224,11 +224,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
 warn\t'Say it and go on'
-ignore\t'Do not look'"
+ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -291,11 +291,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
 warn\t'Say it and go on'
-ignore\t'Do not look'"
+ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -358,11 +358,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
 warn\t'Say it and go on'
-ignore\t'Do not look'"
+ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -669,11 +669,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l fail-under 
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
 warn\t'Say it and go on'
-ignore\t'Do not look'"
+ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -764,11 +764,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
 warn\t'Say it and go on'
-ignore\t'Do not look'"
+ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -832,11 +832,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
 warn\t'Say it and go on'
-ignore\t'Do not look'"
+ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
@@ -932,11 +932,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l fail-under -
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
 warn\t'Say it and go on'
-ignore\t'Do not look'"
+ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-db-latency -d 'Gentle: how long the database\'s may wait [default: 10ms more than before the run, or thrice that]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
