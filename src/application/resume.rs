@@ -162,8 +162,9 @@ fn is_exact(dialect: Dialect, column: &Column) -> bool {
     }
 }
 
-/// Digits before the point that MySQL's widest DECIMAL has room for.
+/// Digits before and after the point that MySQL's widest DECIMAL has room for.
 const WHOLE_DIGITS: usize = 35;
+const PLACES: usize = 30;
 
 /// A value's text as the database reads it.
 fn comparable(dialect: Dialect, column: &Column, value: String) -> Option<String> {
@@ -171,8 +172,9 @@ fn comparable(dialect: Dialect, column: &Column, value: String) -> Option<String
         // Sessions run in UTC, and a zone is not for comparisons here.
         (Dialect::Mysql, "TIMESTAMP") => Some(value.strip_suffix("+00:00")?.to_owned()),
         (Dialect::Mysql, "DECIMAL") => {
-            let whole = value.split('.').next()?.trim_start_matches('-');
-            (whole.len() <= WHOLE_DIGITS).then_some(value)
+            let (whole, places) = value.split_once('.').unwrap_or((&value, ""));
+            let whole = whole.trim_start_matches('-').len();
+            (whole <= WHOLE_DIGITS && places.len() <= PLACES).then_some(value)
         }
         _ => Some(value),
     }

@@ -13,7 +13,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// What is asked for to see whether a cache answers at all.
 const ANY_KEY: &[u8] = b"shopwarm:is-there-anybody";
 
-/// Attempts again and again while a server does not answer, at most for `wait`; `tell` hears of each
+/// Attempts again and again while a server does not answer or is not what it is to be yet, at most for `wait`; `tell` hears of each
 /// new reason. A server that answers and refuses is not asked twice: that gets a user locked out.
 ///
 /// # Errors
@@ -63,7 +63,10 @@ pub async fn answers(cache: &dyn Cache) -> Result<(), Failure> {
 fn is_silence(failure: &Failure) -> bool {
     matches!(
         failure.kind,
-        FailureKind::SourceUnreachable | FailureKind::CacheUnreachable
+        FailureKind::SourceUnreachable
+            | FailureKind::CacheUnreachable
+            // A cluster whose nodes have no slots yet, sentinels that still name a replica.
+            | FailureKind::CacheRefused
     )
 }
 

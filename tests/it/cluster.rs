@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::process::Child;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -264,6 +266,21 @@ fn a_replica_takes_the_place_of_a_primary_that_is_gone() {
     cluster.nodes[0].kill();
     let run = calm(finish(child)).expect(0);
     let first = true_counts(&run, &cluster, &[1, 2, 3, 4, 5]);
+    assert_eq!(count(&first, "warmed"), 60_000);
+}
+
+#[test]
+fn a_primary_that_is_frozen_for_a_while_is_waited_for() {
+    let cluster = RedisCluster::start(3, 0);
+    let (_dir, contexts) = bulk(&[60_000]);
+    let database = Sqlite::database();
+    let child = under_way(warm(&contexts, database.url(), cluster.url()), &cluster);
+    cluster.nodes[0].pause();
+    // Longer than the others need to call it failed.
+    thread::sleep(Duration::from_secs(3));
+    cluster.nodes[0].resume();
+    let run = calm(finish(child)).expect(0);
+    let first = true_counts(&run, &cluster, &everywhere(&cluster));
     assert_eq!(count(&first, "warmed"), 60_000);
 }
 

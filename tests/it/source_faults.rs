@@ -276,6 +276,31 @@ fn a_stream_without_an_order_begins_anew_once() {
     assert_eq!(count(&run.strategy("bulk/second"), "warmed"), 100);
 }
 
+/// An import that empties the table first, and a session that ends with it.
+#[test]
+fn a_stream_that_begins_anew_may_have_no_rows() {
+    let text = format!(
+        "[context]\nname = \"bulk\"\nowns = [\"t\"]\n[strategies.first]\nkey = \"first:{{id}}\"
+         value = \"object\"\nsql.any = \"SELECT id, repeat('x', {PAD}) AS pad FROM t\"\n"
+    );
+    let (_dir, contexts) = file("bulk.toml", &text);
+    let (database, redis) = (Postgres::database(), Redis::start(&[]));
+    database.sql("CREATE TABLE t AS SELECT id FROM generate_series(1, 60000) id");
+    database.sql("GRANT SELECT ON t TO shop");
+    let (proxy, url) = proxied(&redis);
+    let child = start_and_hold(warm(&contexts, database.url(), url), &proxy, &redis);
+    end_session(&database);
+    until("the table is empty", || {
+        database.sql("TRUNCATE t");
+        database.query("SELECT count(*) FROM t") == "0"
+    });
+    proxy.flow();
+    let run = calm(finish(child)).expect(3);
+    assert_eq!(statuses(&run), ["failed"]);
+    let error = run.strategy("bulk/first")["error"].to_string();
+    assert!(error.contains("min_keys"), "{error}");
+}
+
 #[test]
 fn keys_that_had_been_stored_before_are_skipped_where_only_missing_ones_are_written() {
     let (_dir, contexts) = bulk(&[60_000]);

@@ -139,8 +139,11 @@ impl Run<'_> {
         let tally = &mut self.tallies[index];
         let is_less = former.stats.total() > tally.report.stats.total();
         if is_less && (tally.failure.is_some() || stop.reason().is_some()) {
+            // What failed then may have been stored since.
             tally.report.stats = Stats {
                 elapsed: tally.report.stats.elapsed,
+                failed: 0,
+                unknown: former.stats.failed + former.stats.unknown,
                 ..former.stats
             };
             tally.report.errors = former.errors;

@@ -69,8 +69,17 @@ impl Run<'_> {
                 Err(failure) => return self.orphans_unknown(Some(&failure)),
             }
             let is_full = window.len() >= ORPHAN_WINDOW || ended;
-            if is_full && let Err(failure) = self.count_orphans(std::mem::take(&mut window)).await {
-                return self.orphans_unknown(Some(&failure));
+            if is_full {
+                let stop = self.stop;
+                let counted = tokio::select! {
+                    counted = self.count_orphans(std::mem::take(&mut window)) => Some(counted),
+                    () = stop.stopped() => None,
+                };
+                match counted {
+                    Some(Ok(())) => {}
+                    Some(Err(failure)) => return self.orphans_unknown(Some(&failure)),
+                    None => return self.orphans_unknown(None),
+                }
             }
             if ended {
                 return;

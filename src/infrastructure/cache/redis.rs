@@ -343,6 +343,8 @@ fn course(servers: &Servers, node: &Arc<Node>, error: &RedisError) -> Course {
             Course::Elsewhere(None)
         }
         (Some("ASK"), Servers::Cluster(_)) => match servers.named(node, error) {
+            // Nobody has the key there any more, nor here.
+            Some(there) if there.is_gone() => Course::End,
             Some(there) => Course::Elsewhere(Some(there)),
             None => Course::Later,
         },
@@ -608,7 +610,7 @@ fn judge(
         }
     }
     match last {
-        None => Judged::Refused((ErrorKind::Parse, "a reply is missing").into()),
+        None => Judged::Done(WriteOutcome::Unknown("a reply is missing".to_owned())),
         Some(Reply::Nil | Reply::Int(0)) => Judged::Done(WriteOutcome::AlreadyPresent),
         Some(Reply::Array(results)) => {
             let refused = results.into_iter().find_map(|result| match result {
@@ -617,6 +619,10 @@ fn judge(
             });
             refused.map_or(Judged::Done(WriteOutcome::Stored), Judged::Refused)
         }
+        // What a transaction that nobody ends has queued is not stored.
+        Some(Reply::SimpleString(word)) if word == "QUEUED" => Judged::Done(WriteOutcome::Unknown(
+            "the server only queued it".to_owned(),
+        )),
         Some(_) => Judged::Done(WriteOutcome::Stored),
     }
 }

@@ -315,6 +315,8 @@ impl Driver for Postgres {
             ),
             // A standby that must go on replaying, or two transactions in each other's way.
             "40001" | "40P01" => (FailureKind::SourceLost, None),
+            // A pooler's words for a session that it lost; a lock that was waited for too long.
+            "08000" | "08003" | "08006" | "08P01" | "55P03" => (FailureKind::SourceLost, None),
             // Ended for having waited, by a limit that is not ours.
             "25P03" | "25P04" | "57P05" => (FailureKind::SourceLost, None),
             "42P01" | "42703" => (FailureKind::Query, Some(super::SCHEMA_HINT)),
