@@ -25,6 +25,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// that forks or rewrites its log pauses for a while.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Nobody waits less than this for an answer.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+
 /// A pipeline without an answer is sent again this often.
 pub(super) const ATTEMPTS: usize = 4;
 
@@ -374,6 +377,14 @@ impl Node {
             .hint("run again when it is: see INFO (loading, master_link_status) and its log")
     }
 
+    /// How long an answer, or a connection, is still worth waiting for: one that has been silent for
+    /// a while is not given the whole time once more.
+    fn time_left(&self, longest: Duration) -> Duration {
+        let since = self.health().silent_since;
+        let left = since.map(|since| self.patience.saturating_sub(since.elapsed()));
+        left.map_or(longest, |left| left.clamp(SHORTEST_WAIT, longest))
+    }
+
     /// It has answered something useful.
     pub(super) fn answered(&self) {
         self.health().silent_since = None;
@@ -393,7 +404,9 @@ impl Node {
         }
         let (mut connection, generation) = self.connection(line).await?;
         let asked = Instant::now();
-        match pipe.query_async(&mut connection).await {
+        let answer = pipe.query_async(&mut connection);
+        let answer = timeout(self.time_left(RESPONSE_TIMEOUT), answer).await;
+        match answer.unwrap_or_else(|_| Err(no_answer_in_time())) {
             Ok(replies) => Ok(replies),
             Err(error) => {
                 let mut link = line.link.lock().await;
@@ -432,7 +445,8 @@ impl Node {
             return Err(Lost::Unsent);
         }
         let asked = Instant::now();
-        match self.open().await {
+        let opened = timeout(self.time_left(CONNECT_TIMEOUT), self.open()).await;
+        match opened.unwrap_or_else(|_| Err(no_answer_in_time())) {
             Ok(connection) => {
                 link.generation += 1;
                 link.connection = Some(connection.clone());
@@ -520,7 +534,7 @@ impl Node {
             Ok(answered) => answered,
             Err(_) => {
                 self.lines[0].link.lock().await.connection = None;
-                Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
+                Err(no_answer_in_time())
             }
         }
     }
@@ -625,6 +639,10 @@ fn certificate_hint(error: &RedisError) -> Option<&'static str> {
     let text = error.to_string();
     let hint = HINTS.iter().find(|(word, _)| text.contains(word));
     hint.map(|(_, hint)| *hint)
+}
+
+fn no_answer_in_time() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }
 
 /// What HELLO says, or INFO where the server is too old for it.
