@@ -49,6 +49,9 @@ struct FileSettings {
     database_url: Option<Secret>,
     database_url_file: Option<PathBuf>,
     database_url_command: Option<Secret>,
+    primary_url: Option<Secret>,
+    primary_url_file: Option<PathBuf>,
+    primary_url_command: Option<Secret>,
     cache_url: Option<Secret>,
     cache_url_file: Option<PathBuf>,
     cache_url_command: Option<Secret>,
@@ -76,6 +79,7 @@ struct FileSettings {
     rate: Option<Amount>,
     max_bytes_rate: Option<Amount>,
     gentle: Option<bool>,
+    verify_writes: Option<bool>,
     max_cache_latency: Option<String>,
     max_db_latency: Option<String>,
     listen: Option<String>,
@@ -95,6 +99,9 @@ struct FileLinks {
     database_url: Option<Secret>,
     database_url_file: Option<PathBuf>,
     database_url_command: Option<Secret>,
+    primary_url: Option<Secret>,
+    primary_url_file: Option<PathBuf>,
+    primary_url_command: Option<Secret>,
     cache_url: Option<Secret>,
     cache_url_file: Option<PathBuf>,
     cache_url_command: Option<Secret>,
@@ -111,6 +118,9 @@ impl From<FileLinks> for FileSettings {
             database_url: links.database_url,
             database_url_file: links.database_url_file,
             database_url_command: links.database_url_command,
+            primary_url: links.primary_url,
+            primary_url_file: links.primary_url_file,
+            primary_url_command: links.primary_url_command,
             cache_url: links.cache_url,
             cache_url_file: links.cache_url_file,
             cache_url_command: links.cache_url_command,
@@ -165,6 +175,8 @@ pub struct Shown {
 #[derive(Clone, Debug)]
 pub struct Config {
     pub database_url: Option<Secret>,
+    /// Where `database_url` is a copy of it.
+    pub primary_url: Option<Secret>,
     pub cache_url: Option<Secret>,
     /// Of a cache with TLS: the authority that it is trusted by, our certificate and its key.
     pub cache_ca: Option<PathBuf>,
@@ -256,6 +268,7 @@ impl Config {
         let read = run.read;
         let demo = resolver.demo(flags)?;
         let database_url = resolver.database_url(flags, demo.as_deref())?;
+        let primary_url = resolver.primary_url(flags, demo.is_some())?;
         let cache_url = resolver.cache_url(flags, demo.as_deref())?;
         let r = &mut *resolver;
         let file = std::mem::take(&mut r.file);
@@ -410,6 +423,21 @@ impl Config {
             Some((gentle, from)) => r.show("gentle", gentle, from, bool::to_string),
             None => r.setting("gentle", None, file.gentle, is_gentle, bool::to_string),
         };
+        let verify_writes = match r.given("no_verify_writes") {
+            Some(from) => r.show(
+                "verify_writes",
+                !run.no_verify_writes,
+                from,
+                bool::to_string,
+            ),
+            None => r.setting(
+                "verify_writes",
+                None,
+                file.verify_writes,
+                true,
+                bool::to_string,
+            ),
+        };
         let timezone = r.setting(
             "timezone",
             serve.and_then(|flags| flags.schedule.timezone.clone()),
@@ -429,6 +457,7 @@ impl Config {
         let jobs = schedule::merge(file.schedule, &r.path.display().to_string(), &timezone)?;
         Ok(Self {
             database_url,
+            primary_url,
             cache_url,
             cache_ca,
             cache_cert,
@@ -445,6 +474,7 @@ impl Config {
                 ttl_jitter: ttl_jitter.fraction(),
                 mode: mode.into(),
                 limit,
+                verify_writes,
                 stop_on_error,
                 allow_empty,
                 estimate: false,
@@ -535,7 +565,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn with(path: PathBuf, is_file: bool, file: FileSettings, matches: &'a ArgMatches) -> Self {
-        let urls = [&file.database_url, &file.cache_url];
+        let urls = [&file.database_url, &file.primary_url, &file.cache_url];
         let is_secret = urls.into_iter().flatten().any(Secret::holds_password);
         Self {
             secret_files: is_secret.then(|| path.clone()).into_iter().collect(),
@@ -691,6 +721,10 @@ fn env_name(name: &str) -> &'static str {
         "database_url_file" => "SHOPWARM_DATABASE_URL_FILE",
         "cache_url_file" => "SHOPWARM_CACHE_URL_FILE",
         "database_url_command" => "SHOPWARM_DATABASE_URL_COMMAND",
+        "primary_url" => "SHOPWARM_PRIMARY_URL",
+        "primary_url_file" => "SHOPWARM_PRIMARY_URL_FILE",
+        "primary_url_command" => "SHOPWARM_PRIMARY_URL_COMMAND",
+        "no_verify_writes" => "SHOPWARM_NO_VERIFY_WRITES",
         "cache_url_command" => "SHOPWARM_CACHE_URL_COMMAND",
         "cache_ca" => "SHOPWARM_CACHE_CA",
         "cache_cert" => "SHOPWARM_CACHE_CERT",

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::application::coordinator::{Coordinator, Options, Task};
 use crate::application::history;
 use crate::application::pace::PaceLimits;
-use crate::application::ports::{Cache, RowSource, WarmupStrategy};
+use crate::application::ports::{Cache, RowSource, Sources, WarmupStrategy};
 use crate::application::preview::Look;
 use crate::application::query_strategy::QueryStrategy;
 use crate::application::record::RunRecord;
@@ -49,11 +49,11 @@ pub async fn coordinator(config: &Config, selection: &Selection) -> Result<Coord
 
 /// A coordinator that warms these definitions.
 async fn warmer(config: &Config, selected: Vec<Definition>) -> Result<Coordinator, Failure> {
-    let (source, cache) = tokio::join!(source(config), cache(config, Access::Write));
-    let (source, cache) = (source?, cache?);
-    let strategies = prepare(selected, &source, &config.prefix).await?;
+    let (sources, cache) = tokio::join!(sources(config), cache(config, Access::Write));
+    let (sources, cache) = (sources?, cache?);
+    let strategies = prepare(selected, &sources, &config.prefix).await?;
     let options = config.options.clone();
-    Ok(Coordinator::new(strategies, Task::Warm(cache), options).reading(source))
+    Ok(Coordinator::new(strategies, Task::Warm(cache), options).reading(sources))
 }
 
 /// Whether a run that looks needs a cache.
@@ -94,7 +94,7 @@ async fn looker(
     };
     let (source, cache) = tokio::join!(source(config), cache);
     let (source, cache) = (source?, cache?);
-    let strategies = prepare(selected, &source, &config.prefix).await?;
+    let strategies = prepare(selected, &Sources::one(source), &config.prefix).await?;
     let template = |definition: Definition| definition.spec.key.with_prefix(&config.prefix);
     look.others = others.into_iter().map(template).collect();
     let options = Options {
@@ -119,7 +119,7 @@ pub async fn strategies(
 ) -> Result<Vec<Arc<dyn WarmupStrategy>>, Failure> {
     let (selected, _) = definitions(config, selection)?;
     let source = source(config).await?;
-    prepare(selected, &source, &config.prefix).await
+    prepare(selected, &Sources::one(source), &config.prefix).await
 }
 
 /// The definitions that are meant, and all others.
@@ -188,6 +188,32 @@ pub fn dialect(config: &Config) -> Option<Dialect> {
     }
 }
 
+/// The configured database, and its primary where it is a copy.
+async fn sources(config: &Config) -> Result<Sources, Failure> {
+    let bulk = source(config).await?;
+    let Some(url) = config
+        .primary_url
+        .as_ref()
+        .filter(|_| config.options.verify_writes)
+    else {
+        return Ok(Sources::one(bulk));
+    };
+    let url = required(Some(url), "primary", "--primary-url")?;
+    let primary = source::connect(url, session_options(config)).await?;
+    if primary.dialect() != bulk.dialect() {
+        let what = "--primary-url names another kind of database than --database-url";
+        let why = "the primary of a replica is of the same kind";
+        return Err(Failure::new(FailureKind::Config, what, why));
+    }
+    Ok(Sources { bulk, primary })
+}
+
+fn session_options(config: &Config) -> SessionOptions {
+    SessionOptions {
+        statement_timeout: config.statement_timeout,
+    }
+}
+
 /// The configured database, connected.
 ///
 /// # Errors
@@ -196,15 +222,12 @@ pub async fn source(config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
     if let Some(dir) = &config.demo {
         demo::make(dir).await?;
     }
-    let options = SessionOptions {
-        statement_timeout: config.statement_timeout,
-    };
     let url = required(
         config.database_url.as_ref(),
         "database",
         "--database-url or DATABASE_URL",
     )?;
-    source::connect(url, options).await
+    source::connect(url, session_options(config)).await
 }
 
 /// The configured cache, connected.
@@ -274,13 +297,13 @@ pub async fn record_failure(config: &Config, info: &RunInfo, failure: &Failure) 
 /// A definition on the database.
 async fn prepare_one(
     mut definition: Definition,
-    source: &Arc<dyn RowSource>,
+    sources: &Sources,
     prefix: &str,
 ) -> Result<Arc<dyn WarmupStrategy>, Failure> {
     definition.spec.key = definition.spec.key.with_prefix(prefix);
     match coded(&definition.spec.id) {
-        Some(build) => build(definition, Arc::clone(source)).await,
-        None => QueryStrategy::prepare(definition, Arc::clone(source))
+        Some(build) => build(definition, sources.clone()).await,
+        None => QueryStrategy::prepare(definition, sources.clone())
             .await
             .map(|strategy| Arc::new(strategy) as Arc<dyn WarmupStrategy>),
     }
@@ -289,13 +312,13 @@ async fn prepare_one(
 /// Every definition on the database, all that is wrong at once.
 async fn prepare(
     definitions: Vec<Definition>,
-    source: &Arc<dyn RowSource>,
+    sources: &Sources,
     prefix: &str,
 ) -> Result<Vec<Arc<dyn WarmupStrategy>>, Failure> {
     let mut strategies: Vec<Arc<dyn WarmupStrategy>> = Vec::new();
     let mut wrong: Vec<Failure> = Vec::new();
     for definition in definitions {
-        match prepare_one(definition, source, prefix).await {
+        match prepare_one(definition, sources, prefix).await {
             Ok(strategy) => strategies.push(strategy),
             Err(failure) if failure.kind == FailureKind::Config => wrong.push(failure),
             Err(failure) => return Err(failure),

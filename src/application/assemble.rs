@@ -8,7 +8,8 @@ use crate::domain::encode::Hint;
 use crate::domain::entry::{EntryBatch, KeyError};
 use crate::domain::key::{BoundKey, printable};
 use crate::domain::row::{Columns, Row};
-use crate::domain::strategy::{Definition, Shape};
+use crate::domain::strategy::{Definition, Shape, VERSION};
+use crate::domain::version::Version;
 
 /// A batch is handed on when it has this many bytes, whatever its number of entries: batches wait
 /// in memory for the cache, several at a time.
@@ -26,6 +27,7 @@ pub struct Layout {
     key: BoundKey,
     /// The stored columns: place, name, and `,"name":` as it stands in an object.
     stored: Vec<(usize, String, Vec<u8>)>,
+    version: Option<usize>,
     pub hints: Vec<Option<Hint>>,
 }
 
@@ -78,6 +80,7 @@ impl Layout {
             )),
             _ => Ok(Self {
                 shape: definition.spec.value,
+                version: place(VERSION),
                 columns,
                 key,
                 stored,
@@ -93,6 +96,25 @@ impl Layout {
         if names.is_empty() || matches!(self.shape, Shape::Text | Shape::Hash) {
             return None;
         }
+        self.only(definition, &names)
+    }
+
+    /// The layout of what tells whether an entry is still what its rows say; `None` where nothing
+    /// does. A list is as fresh as all its rows: of them everything is read.
+    pub fn versions(&self, definition: &Definition) -> Option<Self> {
+        self.version?;
+        if self.shape == Shape::List {
+            return Some(self.clone());
+        }
+        self.only(definition, &version_columns(definition))
+    }
+
+    /// Whether the query says which version of its row each entry is made of.
+    pub fn is_versioned(&self) -> bool {
+        self.version.is_some()
+    }
+
+    fn only(&self, definition: &Definition, names: &[&str]) -> Option<Self> {
         let place = |name: &str| self.columns.iter().position(|column| column.name == name);
         let places: Vec<usize> = names.iter().filter_map(|name| place(name)).collect();
         let column = |name: &str| names.iter().position(|known| *known == name);
@@ -101,8 +123,33 @@ impl Layout {
             shape: self.shape,
             key: definition.spec.key.bind(column).ok()?,
             stored: Vec::new(),
+            version: column(VERSION),
             hints: places.iter().map(|at| self.hints[*at]).collect(),
         })
+    }
+
+    /// Appends the key that a row is of.
+    ///
+    /// # Errors
+    /// Names the column that no key can be made of, and why.
+    pub fn key(&self, row: Row<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+        self.key.render(row, out)
+    }
+
+    /// The version of a row; of a list's row, everything in it, its rank too.
+    ///
+    /// # Errors
+    /// A column could not be encoded, and why.
+    pub fn version(&self, row: Row<'_>) -> Result<Option<Version>, String> {
+        let Some(at) = self.version else {
+            return Ok(None);
+        };
+        let says = match self.shape {
+            Shape::List => row.whole(),
+            Shape::Object | Shape::Text | Shape::Hash => row.json(at),
+        };
+        let says = says.map_err(|e| format!("column {VERSION}: {e}"))?;
+        Ok(Some(Version::of(says)))
     }
 
     /// Appends the row as an object.
@@ -120,6 +167,15 @@ impl Layout {
     }
 }
 
+/// The columns that tell an entry's version: those of its key, and that one.
+pub fn version_columns(definition: &Definition) -> Vec<&str> {
+    let mut names = definition.spec.key.columns();
+    if !names.contains(&VERSION) {
+        names.push(VERSION);
+    }
+    names
+}
+
 fn repeated(columns: &Columns) -> Option<&str> {
     let name = |i: usize| columns[i].name.as_str();
     (1..columns.len())
@@ -133,6 +189,14 @@ fn repeated(columns: &Columns) -> Option<&str> {
                 .any(|n| n == this || n == plain)
                 .then_some(plain)
         })
+}
+
+/// The version of an entry that has one more row.
+pub fn merged(so_far: Option<Version>, row: Option<Version>) -> Option<Version> {
+    match (so_far, row) {
+        (Some(so_far), Some(row)) => Some(so_far.and(row)),
+        (so_far, row) => so_far.or(row),
+    }
 }
 
 /// Puts rows together into batches of entries.
@@ -158,6 +222,7 @@ pub(super) struct Assembler<'a> {
 struct List {
     key: Vec<u8>,
     value: Vec<u8>,
+    version: Option<Version>,
     error: Option<String>,
 }
 
@@ -219,6 +284,8 @@ impl<'a> Assembler<'a> {
 
     fn push_entry(&mut self, row: Row<'_>) -> Result<(), String> {
         let layout = self.layout;
+        let version = layout.version(row)?;
+        let entries = self.batch.len();
         match layout.shape {
             Shape::Text => {
                 let (at, name, _) = &layout.stored[0];
@@ -247,6 +314,9 @@ impl<'a> Assembler<'a> {
                     .push_text(&self.key, |out| layout.object(row, out))?;
             }
         }
+        if self.batch.len() > entries {
+            self.batch.stamp(version);
+        }
         self.keys += 1;
         Ok(())
     }
@@ -262,6 +332,7 @@ impl<'a> Assembler<'a> {
             self.list = Some(List {
                 key: self.key.clone(),
                 value: Vec::new(),
+                version: None,
                 error,
             });
         }
@@ -271,6 +342,10 @@ impl<'a> Assembler<'a> {
         if list.error.is_none() {
             // A list without one of its rows would be a wrong list: the whole key fails.
             list.error = self.layout.object(row, &mut list.value).err();
+        }
+        match self.layout.version(row) {
+            Ok(version) => list.version = merged(list.version, version),
+            Err(error) => list.error = list.error.take().or(Some(error)),
         }
     }
 
@@ -287,6 +362,7 @@ impl<'a> Assembler<'a> {
                     Ok::<(), std::convert::Infallible>(())
                 });
                 debug_assert!(push.is_ok());
+                self.batch.stamp(list.version);
                 self.keys += 1;
             }
         }

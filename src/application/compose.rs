@@ -4,6 +4,7 @@
 //! stands around the definition's own text when keys are asked for, so every database can push the
 //! condition down to an index.
 
+use super::assemble::version_columns;
 use super::ports::Param;
 use crate::domain::Dialect;
 use crate::domain::row::{Column, ColumnKind};
@@ -15,6 +16,8 @@ pub enum Pick {
     All,
     /// The columns that the key's template names; there must be one.
     Keys,
+    /// Those, and what tells the version.
+    Versions,
 }
 
 /// The query of a run over the whole selection.
@@ -85,8 +88,13 @@ fn limited(limit: Option<u64>) -> String {
 fn picked(definition: &Definition, dialect: Dialect, pick: Pick) -> String {
     match pick {
         Pick::All => "*".to_owned(),
-        Pick::Keys => {
-            let columns = definition.spec.key.columns();
+        // Of a list every row counts, with all that is in it.
+        Pick::Versions if definition.spec.value == Shape::List => "*".to_owned(),
+        Pick::Keys | Pick::Versions => {
+            let columns = match pick {
+                Pick::Versions => version_columns(definition),
+                _ => definition.spec.key.columns(),
+            };
             let columns = columns.iter().map(|column| quoted(dialect, column));
             columns.collect::<Vec<_>>().join(", ")
         }
@@ -104,6 +112,15 @@ pub fn select_keys(
     keys: &[Vec<String>],
 ) -> Option<(String, Vec<Param>)> {
     let mut params = Vec::new();
+    if let [column] = columns
+        && dialect == Dialect::Postgres
+    {
+        let condition = any_of(column, keys, &mut params)?;
+        return Some((
+            select_where_only(definition, dialect, sql, pick, &condition),
+            params,
+        ));
+    }
     let mut conditions = Vec::new();
     for values in keys {
         let readable = |(column, value): (&&Column, &String)| fits(&column.kind, value);
@@ -138,12 +155,49 @@ pub fn select_keys(
             all.collect::<Vec<_>>().join(" OR ")
         }
     };
+    Some((
+        select_where_only(definition, dialect, sql, pick, &condition),
+        params,
+    ))
+}
+
+/// The rows that meet a condition, in an order only where it means something.
+fn select_where_only(
+    definition: &Definition,
+    dialect: Dialect,
+    sql: &str,
+    pick: Pick,
+    condition: &str,
+) -> String {
     let picked = picked(definition, dialect, pick);
     let mut query = format!("SELECT {picked} FROM (\n{sql}\n) q WHERE {condition}");
-    if definition.spec.value == Shape::List {
+    if definition.spec.value == Shape::List && pick != Pick::Versions {
         query.push_str(&order(definition, dialect, pick));
     }
-    Some((query, params))
+    query
+}
+
+/// One array holds all values: PostgreSQL prepares the query once, however many keys there are.
+fn any_of(column: &Column, keys: &[Vec<String>], params: &mut Vec<Param>) -> Option<String> {
+    let values = keys.iter().map(|values| &values[0]);
+    let values = values.filter(|value| fits(&column.kind, value));
+    let name = quoted(Dialect::Postgres, &column.name);
+    let array = match &column.kind {
+        ColumnKind::Integer => {
+            let integers: Vec<i64> = values.filter_map(|value| integer(value)).collect();
+            (!integers.is_empty()).then(|| params.push(Param::Ints(integers)))?;
+            "$1".to_owned()
+        }
+        kind => {
+            let texts: Vec<String> = values.cloned().collect();
+            (!texts.is_empty()).then(|| params.push(Param::Texts(texts)))?;
+            match kind {
+                ColumnKind::Other(name) => format!("CAST($1 AS {name}[])"),
+                _ => "$1".to_owned(),
+            }
+        }
+    };
+    Some(format!("{name} = ANY({array})"))
 }
 
 /// Whether a column of this kind could hold the value at all.

@@ -22,9 +22,10 @@ use super::history::LastComplete;
 use super::lookup;
 use super::pace::{Pace, PaceLimits};
 use super::ports::{
-    Cache, Mode, RowSource, Wanted, WarmupStrategy, WriteOptions, WriteOutcome, Written,
+    Cache, Mode, Sources, Wanted, WarmupStrategy, WriteOptions, WriteOutcome, Written,
 };
 use super::preview::{Look, look};
+use super::recheck::Recheck;
 use super::record;
 use super::stop::StopSignal;
 use crate::domain::entry::{Entry, EntryBatch, KeyError};
@@ -65,6 +66,8 @@ pub struct Options {
     pub mode: Mode,
     /// Keys a strategy.
     pub limit: Option<u64>,
+    /// What is written is read again, and undone where it had become stale.
+    pub verify_writes: bool,
     pub stop_on_error: bool,
     /// Nothing to warm is no failure.
     pub allow_empty: bool,
@@ -109,22 +112,31 @@ impl Task {
         batch: &EntryBatch,
         how: WriteOptions,
         shape: Shape,
-        canary: Option<&Canary>,
+        guards: &Guards<'_>,
     ) -> Delivered {
         match self {
             Self::Warm(cache) => {
-                let refusal = match canary {
-                    Some(canary) => canary.refuses(cache.as_ref(), batch).await,
-                    None => None,
-                };
-                match refusal {
-                    Some(failure) => Err(failure),
-                    None => Ok(cache.write(batch, how).await),
+                if let Some(canary) = &guards.canary
+                    && let Some(failure) = canary.refuses(cache.as_ref(), batch).await
+                {
+                    return Err(failure);
                 }
+                let since = Instant::now();
+                let written = cache.write(batch, &how).await;
+                Ok(match &guards.recheck {
+                    Some(recheck) => recheck.settle(batch, &how, since, written).await,
+                    None => written,
+                })
             }
             Self::Look(_, cache) => Ok(look(cache.as_deref(), batch, shape).await),
         }
     }
+}
+
+/// What watches over a strategy's batches on their way.
+struct Guards<'a> {
+    canary: Option<Canary>,
+    recheck: Option<Recheck<'a>>,
 }
 
 /// Keys asked for by name, a window at a time.
@@ -135,7 +147,7 @@ pub struct Coordinator {
     task: Task,
     pace: Pace,
     /// What a gentle run watches, beside the cache.
-    source: Option<Arc<dyn RowSource>>,
+    sources: Option<Sources>,
     options: Options,
 }
 
@@ -150,15 +162,15 @@ impl Coordinator {
             strategies,
             task,
             pace: Pace::new(&options.pace),
-            source: None,
+            sources: None,
             options,
         }
     }
 
     /// Watches over this database too, where the run is to be gentle.
     #[must_use]
-    pub fn reading(mut self, source: Arc<dyn RowSource>) -> Self {
-        self.source = Some(source);
+    pub fn reading(mut self, sources: Sources) -> Self {
+        self.sources = Some(sources);
         self
     }
 
@@ -169,7 +181,10 @@ impl Coordinator {
             let governor = Governor {
                 pace: self.pace.clone(),
                 cache: Arc::clone(cache),
-                source: self.source.clone(),
+                source: self
+                    .sources
+                    .as_ref()
+                    .map(|sources| Arc::clone(&sources.bulk)),
                 limits: self.options.pace.gentle_limits.clone(),
             };
             governing.spawn(governor.run());
@@ -213,7 +228,7 @@ impl Coordinator {
                 bytes_rate: self.options.pace.bytes_rate,
                 ..PaceLimits::default()
             }),
-            source: None,
+            sources: None,
             options: self.options.clone(),
         }
     }
@@ -224,6 +239,7 @@ impl Coordinator {
         let _governing = self.governed();
         let mut run = Run::start(self, reporter, stop);
         run.read_last_complete().await;
+        run.learn_protection().await;
         run.ask_epoch().await;
         while run.goes_on()
             && let Some(index) = run.next_due()
@@ -249,6 +265,7 @@ impl Coordinator {
     ) -> Result<Report, Failure> {
         let _governing = self.governed();
         let mut run = Run::start(self, reporter, stop);
+        run.learn_protection().await;
         run.ask_epoch().await;
         run.acknowledge_all();
         while run.goes_on() {
@@ -364,6 +381,7 @@ impl<'a> Run<'a> {
                 absent: 0,
                 not_found: Vec::new(),
                 warnings: Vec::new(),
+                protection: None,
                 seen: Seen::default(),
             },
             started: false,
@@ -494,8 +512,11 @@ impl<'a> Run<'a> {
             Task::Look(..) => coordinator.pace.keep(opened),
             Task::Warm(_) => opened,
         });
-        let canary = self.canary(index);
-        let canary = canary.as_ref();
+        let guards = Guards {
+            canary: self.canary(index),
+            recheck: self.recheck(index),
+        };
+        let guards = &guards;
         let mut in_flight = InFlight::new(task.look().is_some());
         let mut flying_bytes = 0_usize;
         let stop = self.stop;
@@ -541,9 +562,10 @@ impl<'a> Run<'a> {
                             }
                             flying_bytes += batch.bytes();
                             let grace_over = grace_over.clone();
+                            let how = how.clone();
                             in_flight.push(async move {
                                 let written = tokio::select! {
-                                    written = task.deliver(&batch, how, shape, canary) => written,
+                                    written = task.deliver(&batch, how, shape, guards) => written,
                                     () = grace_over => Ok(Written::unknown(batch.len(), GRACE_OVER)),
                                 };
                                 (batch, written)
@@ -567,7 +589,7 @@ impl<'a> Run<'a> {
         }
         self.tallies[index].report.stats.elapsed = base + started.elapsed();
         self.check_evictions(index).await;
-        if let Some(canary) = canary {
+        if let Some(canary) = &guards.canary {
             let warning = canary.warning().await;
             let warnings = &mut self.tallies[index].report.warnings;
             warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
@@ -667,7 +689,7 @@ impl Tally {
                     stats.bytes += entry.bytes();
                     continue;
                 }
-                WriteOutcome::AlreadyPresent => {
+                WriteOutcome::AlreadyPresent | WriteOutcome::Withdrawn => {
                     stats.skipped += 1;
                     continue;
                 }
@@ -683,7 +705,12 @@ impl Tally {
             let key = || printable(entry.key);
             keep(&mut report.errors, || KeyError { key: key(), error });
         }
-        written.fatal
+        let (stats, checked) = (&mut report.stats, written.checked);
+        stats.repaired += checked.repaired;
+        stats.withdrawn += checked.withdrawn;
+        stats.unverified += checked.unverified;
+        stats.exposure = stats.exposure.max(checked.exposure);
+        written.fatal.or(checked.failure)
     }
 }
 

@@ -24,6 +24,7 @@ pub async fn load(strategy: &dyn WarmupStrategy, key: &str) -> Result<EntryBatch
     let mut batches = strategy.entries(Ask {
         keys: Wanted::Named(vec![key.to_owned()]),
         batch_size: 1,
+        from_primary: false,
         values: true,
     });
     let mut found = EntryBatch::default();

@@ -1,5 +1,6 @@
 //! What the engine needs of the world around it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -15,6 +16,7 @@ use crate::domain::row::{Columns, RowBatch};
 use crate::domain::standing::{Kind, Standing};
 use crate::domain::strategy::{Shape, StrategySpec};
 use crate::domain::ttl::Ttl;
+use crate::domain::version::Version;
 
 /// What to warm: a bounded context's policy. How is the coordinator's business.
 pub trait WarmupStrategy: Send + Sync {
@@ -34,6 +36,21 @@ pub trait WarmupStrategy: Send + Sync {
     /// Waits until what was left in the middle has ended at the database.
     fn settled(&self) -> BoxFuture<'_, ()>;
 
+    /// Whether its entries carry a version.
+    fn is_versioned(&self) -> bool {
+        false
+    }
+
+    /// The versions that entries of these keys would have now, in their order, as the primary says;
+    /// `None`: there is no row.
+    ///
+    /// # Errors
+    /// The database's.
+    fn versions<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+    ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>>;
+
     /// How the database means to answer [`Wanted::All`].
     fn plan(&self, limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>>;
 }
@@ -46,6 +63,8 @@ pub struct Ask {
     pub batch_size: usize,
     /// Without them the entries' values may be empty, and the database reads less.
     pub values: bool,
+    /// As the primary has them now, where rows come from a copy of it.
+    pub from_primary: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -79,10 +98,34 @@ pub trait RowSource: Send + Sync {
     /// finding.
     fn checkup(&self) -> BoxFuture<'_, Vec<Finding>>;
 
+    /// Whether it copies another, and may be behind it; `false` where it does not say.
+    fn is_replica(&self) -> BoxFuture<'_, bool> {
+        async { false }.boxed()
+    }
+
     /// How it is at the moment, asked on a session of its own; `None`: nobody else is there to be
     /// disturbed, or it does not answer.
     fn vitals(&self) -> BoxFuture<'_, Option<SourceVitals>> {
         async { None }.boxed()
+    }
+}
+
+/// The database that a strategy reads.
+#[derive(Clone)]
+pub struct Sources {
+    /// Where selections are read; it may be a copy.
+    pub bulk: Arc<dyn RowSource>,
+    /// Where the latest state of a few rows is asked.
+    pub primary: Arc<dyn RowSource>,
+}
+
+impl Sources {
+    /// One database for both.
+    pub fn one(source: Arc<dyn RowSource>) -> Self {
+        Self {
+            bulk: Arc::clone(&source),
+            primary: source,
+        }
     }
 }
 
@@ -95,6 +138,8 @@ pub struct SourceVitals {
     pub active: Option<u64>,
     /// How far a replica is behind.
     pub lag: Option<Duration>,
+    /// It copies another.
+    pub is_replica: bool,
 }
 
 /// A database's plan for a query, as far as it says.
@@ -127,12 +172,18 @@ pub struct Query {
     pub columns: Columns,
     /// The hint of each column, by place.
     pub hints: Vec<Option<Hint>>,
+    /// Its rows are few and come at once: it need not be read in portions, and is likely to come
+    /// again with other parameters.
+    pub brief: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Param {
     Text(String),
     Int(i64),
+    /// Many in one, where the database knows arrays.
+    Texts(Vec<String>),
+    Ints(Vec<i64>),
 }
 
 /// What stands at a key that somebody else has claimed.
@@ -216,7 +267,7 @@ pub trait Ledger: Send + Sync {
 pub trait Cache: Ledger {
     /// Stores a batch, retrying within the adapter's bounds; writing the same batch again is
     /// harmless.
-    fn write<'a>(&'a self, batch: &'a EntryBatch, how: WriteOptions) -> BoxFuture<'a, Written>;
+    fn write<'a>(&'a self, batch: &'a EntryBatch, how: &'a WriteOptions) -> BoxFuture<'a, Written>;
 
     /// Another number whenever what was acknowledged before may be gone: the server restarted, or
     /// another took its place. Asks the server.
@@ -224,6 +275,17 @@ pub trait Cache: Ledger {
     /// # Errors
     /// The cache is gone.
     fn epoch(&self) -> BoxFuture<'_, Result<u64, Failure>>;
+
+    /// Deletes those of a batch's entries whose value is still the entry's: one answer for each of
+    /// `picks`, in their order.
+    ///
+    /// # Errors
+    /// The cache is gone, or refuses.
+    fn withdraw<'a>(
+        &'a self,
+        batch: &'a EntryBatch,
+        picks: &'a [usize],
+    ) -> BoxFuture<'a, Result<Vec<Withdrawn>, Failure>>;
 
     /// What stands at each entry's key, compared with the entry: one [`Standing`] each, in the
     /// batch's order. Changes nothing, and moves no value where a digest tells enough.
@@ -263,6 +325,17 @@ pub trait Cache: Ledger {
     fn evicted(&self) -> BoxFuture<'_, Known<u64>> {
         async { Ok(0) }.boxed()
     }
+}
+
+/// What became of an entry that is not to be served any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// It was there and is deleted.
+    Deleted,
+    /// Nothing was there.
+    Gone,
+    /// Another value stands there and stays.
+    NotOurs,
 }
 
 /// A key that a run would write, to ask for the right to. A template without columns has but one
@@ -319,7 +392,7 @@ pub struct Overhead {
     pub keys: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WriteOptions {
     pub mode: Mode,
     pub ttl: Ttl,
@@ -341,6 +414,22 @@ pub struct Written {
     pub outcomes: Vec<WriteOutcome>,
     /// Set when the cache can take nothing more; the run ends with it.
     pub fatal: Option<Failure>,
+    pub checked: Checked,
+}
+
+/// What reading the versions again has found.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Entries that had become stale and were written again.
+    pub repaired: u64,
+    /// Entries that had become stale and are left out.
+    pub withdrawn: u64,
+    /// Entries of which nobody could say whether they are stale.
+    pub unverified: u64,
+    /// The longest time that a stale entry may have been served.
+    pub exposure: Duration,
+    /// Why it was not possible.
+    pub failure: Option<Failure>,
 }
 
 impl Written {
@@ -349,6 +438,7 @@ impl Written {
         Self {
             outcomes: vec![WriteOutcome::Unknown(why.to_owned()); entries],
             fatal: None,
+            checked: Checked::default(),
         }
     }
 }
@@ -358,6 +448,8 @@ pub enum WriteOutcome {
     Stored,
     AlreadyPresent,
     Failed(String),
+    /// Written, overtaken by the application, and deleted again.
+    Withdrawn,
     /// Sent, and no answer came.
     Unknown(String),
     /// Not written, only looked at.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ports::{Cache, Mode, Room, WriteOutcome, Written};
+use super::ports::{Cache, Checked, Mode, Room, WriteOutcome, Written};
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::FailureKind;
 use crate::domain::key::{KeyTemplate, printable};
@@ -113,6 +113,7 @@ pub async fn look(cache: Option<&dyn Cache>, batch: &EntryBatch, shape: Shape) -
     let all = |standing: Standing| Written {
         outcomes: vec![WriteOutcome::Seen(standing); batch.len()],
         fatal: None,
+        checked: Checked::default(),
     };
     let Some(cache) = cache else {
         return all(Standing::NotAsked);
@@ -121,6 +122,7 @@ pub async fn look(cache: Option<&dyn Cache>, batch: &EntryBatch, shape: Shape) -
         Ok(standings) => Written {
             outcomes: standings.into_iter().map(WriteOutcome::Seen).collect(),
             fatal: None,
+            checked: Checked::default(),
         },
         Err(failure) if failure.kind == FailureKind::CacheDenied => {
             all(Standing::Unknown(failure.why))

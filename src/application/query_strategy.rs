@@ -9,13 +9,16 @@ use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 
 use super::assemble::{Assembler, Layout};
 use super::compose::{self, Pick};
-use super::ports::{Ask, Param, Query, QueryPlan, RowSource, Wanted, WarmupStrategy};
+use super::ports::{Ask, Param, Query, QueryPlan, RowSource, Sources, Wanted, WarmupStrategy};
 use super::resume::Order;
+use super::versions::Versions;
+use crate::domain::Dialect;
 use crate::domain::entry::{EntryBatch, KeyError};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 use crate::domain::strategy::{Definition, Shape, StrategySpec};
+use crate::domain::version::Version;
 
 /// Keys asked of the database in one query.
 const KEYS_A_QUERY: usize = 500;
@@ -56,6 +59,18 @@ const MAX_LOSSES: u32 = 3;
 /// Rows that are asked for beyond those that a limit leaves, as the last ones come again.
 const OVERLAP: u64 = 64;
 
+/// Keys whose versions are asked in one query: as many as a batch has, and as SQLite and MySQL take
+/// parameters.
+const VERSIONS_A_QUERY: usize = 2_000;
+
+/// How keys asked for by name are read.
+#[derive(Clone, Copy)]
+struct Look {
+    batch_size: usize,
+    values: bool,
+    from_primary: bool,
+}
+
 /// A [`Definition`] on a database: a [`WarmupStrategy`] that needs no code.
 pub struct QueryStrategy {
     definition: Definition,
@@ -63,7 +78,9 @@ pub struct QueryStrategy {
     layout: Layout,
     /// Where a key alone can be read: what it is made of.
     keys: Option<Layout>,
-    source: Arc<dyn RowSource>,
+    /// Where its version alone can be read.
+    versions: Option<Layout>,
+    sources: Sources,
 }
 
 impl QueryStrategy {
@@ -71,33 +88,42 @@ impl QueryStrategy {
     ///
     /// # Errors
     /// A [`FailureKind::Config`] failure where they do not, or the database's own.
-    pub async fn prepare(
-        definition: Definition,
-        source: Arc<dyn RowSource>,
-    ) -> Result<Self, Failure> {
-        let (sql, layout) = fit(&definition, source.as_ref()).await?;
+    pub async fn prepare(definition: Definition, sources: Sources) -> Result<Self, Failure> {
+        let (sql, layout) = fit(&definition, sources.bulk.as_ref()).await?;
         Ok(Self {
             keys: layout.keys_only(&definition),
+            versions: layout.versions(&definition),
             definition,
             sql,
             layout,
-            source,
+            sources,
         })
     }
 
+    /// A whole selection, or what is left of it.
     fn rows(
         &self,
         sql: String,
         params: Vec<Param>,
         layout: &Layout,
     ) -> BoxStream<'static, Result<RowBatch, Failure>> {
-        self.source.rows(Query {
+        let query = self.query(sql, params, layout);
+        self.sources.bulk.rows(query)
+    }
+
+    fn query(&self, sql: String, params: Vec<Param>, layout: &Layout) -> Query {
+        Query {
             label: self.definition.spec.id.to_string(),
             sql,
             params,
             columns: layout.columns.clone(),
             hints: layout.hints.clone(),
-        })
+            brief: false,
+        }
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.sources.bulk.dialect()
     }
 
     /// What is to be read of each row, and how it is laid out.
@@ -108,9 +134,32 @@ impl QueryStrategy {
         }
     }
 
+    /// The rows of some keys; `None`: no row can have one of them.
+    fn rows_of(
+        &self,
+        keys: &[&str],
+        (pick, layout): (Pick, &Layout),
+        source: &dyn RowSource,
+    ) -> Option<BoxStream<'static, Result<RowBatch, Failure>>> {
+        let template = &self.definition.spec.key;
+        let columns = self.key_columns();
+        let dialect = self.dialect();
+        let (sql, params) = if columns.is_empty() {
+            (self.select_all(pick, self.definition.limit), Vec::new())
+        } else {
+            let readings: Vec<Vec<String>> =
+                keys.iter().flat_map(|key| template.read(key)).collect();
+            let definition = &self.definition;
+            compose::select_keys(definition, dialect, &self.sql, pick, &columns, &readings)?
+        };
+        Some(source.rows(Query {
+            brief: true,
+            ..self.query(sql, params, layout)
+        }))
+    }
+
     fn select_all(&self, pick: Pick, limit: Option<u64>) -> String {
-        let dialect = self.source.dialect();
-        compose::select_all(&self.definition, dialect, &self.sql, pick, limit)
+        compose::select_all(&self.definition, self.dialect(), &self.sql, pick, limit)
     }
 
     /// The rows that a limit on keys leaves: of a list every row of its keys is needed.
@@ -128,7 +177,7 @@ impl QueryStrategy {
         let (pick, layout) = self.pick(values);
         let row_limit = self.row_limit(limit);
         let sql = self.select_all(pick, row_limit);
-        let dialect = self.source.dialect();
+        let dialect = self.dialect();
         let is_plain = |at: usize| layout.hints[at].is_none();
         let order = Order::of(&self.definition, dialect, &layout.columns, is_plain);
         let state = Assembly {
@@ -150,13 +199,8 @@ impl QueryStrategy {
         .boxed()
     }
 
-    fn named(
-        &self,
-        keys: Vec<String>,
-        batch_size: usize,
-        values: bool,
-    ) -> BoxStream<'_, Result<EntryBatch, Failure>> {
-        let chunk = KEYS_A_QUERY.min(batch_size).max(1);
+    fn named(&self, keys: Vec<String>, how: Look) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+        let chunk = KEYS_A_QUERY.min(how.batch_size).max(1);
         let queue: VecDeque<Vec<String>> = keys.chunks(chunk).map(<[String]>::to_vec).collect();
         let state = (queue, None::<Lookup<'_>>, 0);
         stream::try_unfold(
@@ -164,8 +208,7 @@ impl QueryStrategy {
             move |(mut queue, mut current, mut losses)| async move {
                 loop {
                     let lookup = current.take();
-                    let lookup = lookup
-                        .or_else(|| Some(self.look_up(queue.pop_front()?, batch_size, values)));
+                    let lookup = lookup.or_else(|| Some(self.look_up(queue.pop_front()?, how)));
                     let Some(mut lookup) = lookup else {
                         return Ok(None);
                     };
@@ -201,24 +244,20 @@ impl QueryStrategy {
     }
 
     /// Asks for keys by the columns that the template reads out of them.
-    fn look_up(&self, keys: Vec<String>, batch_size: usize, values: bool) -> Lookup<'_> {
-        let (pick, layout) = self.pick(values);
-        let template = &self.definition.spec.key;
-        let columns = self.key_columns();
-        let readings: Vec<Vec<String>> = keys.iter().flat_map(|key| template.read(key)).collect();
-        let dialect = self.source.dialect();
-        let query = if columns.is_empty() {
-            Some((self.select_all(pick, self.definition.limit), Vec::new()))
-        } else {
-            let definition = &self.definition;
-            compose::select_keys(definition, dialect, &self.sql, pick, &columns, &readings)
+    fn look_up(&self, keys: Vec<String>, how: Look) -> Lookup<'_> {
+        let (pick, layout) = self.pick(how.values);
+        let source = match how.from_primary {
+            true => &self.sources.primary,
+            false => &self.sources.bulk,
         };
+        let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let rows = self.rows_of(&texts, (pick, layout), source.as_ref());
         Lookup {
             missing: keys.iter().map(|key| key.clone().into_bytes()).collect(),
             keys,
             assembly: Assembly {
-                rows: query.map(|(sql, params)| self.rows(sql, params, layout)),
-                assembler: Assembler::new(layout, batch_size),
+                rows,
+                assembler: Assembler::new(layout, how.batch_size),
                 limit: None,
                 rest: None,
             },
@@ -251,16 +290,52 @@ impl WarmupStrategy for QueryStrategy {
     fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
         match ask.keys {
             Wanted::All { limit } => self.all(limit, ask.batch_size, ask.values),
-            Wanted::Named(keys) => self.named(keys, ask.batch_size, ask.values),
+            Wanted::Named(keys) => {
+                let look = Look {
+                    batch_size: ask.batch_size,
+                    values: ask.values,
+                    from_primary: ask.from_primary,
+                };
+                self.named(keys, look)
+            }
         }
     }
 
+    fn is_versioned(&self) -> bool {
+        self.versions.is_some()
+    }
+
+    fn versions<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+    ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>> {
+        async move {
+            let Some(layout) = &self.versions else {
+                return Ok(vec![None; keys.len()]);
+            };
+            let primary = self.sources.primary.as_ref();
+            let mut versions = Versions::of(keys, layout);
+            for chunk in keys.chunks(VERSIONS_A_QUERY) {
+                let texts = chunk.iter().filter_map(|key| std::str::from_utf8(key).ok());
+                let texts: Vec<&str> = texts.collect();
+                let Some(mut rows) = self.rows_of(&texts, (Pick::Versions, layout), primary) else {
+                    continue;
+                };
+                while let Some(batch) = rows.try_next().await? {
+                    versions.hear(&batch)?;
+                }
+            }
+            Ok(versions.finish())
+        }
+        .boxed()
+    }
+
     fn count(&self, limit: Option<u64>) -> BoxFuture<'_, Result<u64, Failure>> {
-        let dialect = self.source.dialect();
+        let dialect = self.dialect();
         let limit = [self.definition.limit, limit].into_iter().flatten().min();
         let sql = compose::count_keys(&self.definition, dialect, &self.sql, limit);
         count(
-            self.source.as_ref(),
+            self.sources.bulk.as_ref(),
             self.definition.spec.id.to_string(),
             sql,
         )
@@ -274,22 +349,28 @@ impl WarmupStrategy for QueryStrategy {
                 return (self.key_columns().is_empty()).then_some(1);
             }
             let sql = self.select_all(Pick::All, self.row_limit(limit));
-            self.source.estimate(&sql).await
+            self.sources.bulk.estimate(&sql).await
         }
         .boxed()
     }
 
     fn settled(&self) -> BoxFuture<'_, ()> {
-        self.source.settled()
+        settled(&self.sources).boxed()
     }
 
     fn plan(&self, limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {
         async move {
             let sql = self.select_all(Pick::All, self.row_limit(limit));
-            self.source.plan(&sql).await
+            self.sources.bulk.plan(&sql).await
         }
         .boxed()
     }
+}
+
+/// Waits until queries whose streams were dropped have ended.
+pub async fn settled(sources: &Sources) {
+    sources.bulk.settled().await;
+    sources.primary.settled().await;
 }
 
 /// The number that a counting query gives.
@@ -308,6 +389,7 @@ pub async fn count(source: &dyn RowSource, label: String, sql: String) -> Result
         params: Vec::new(),
         columns: Arc::new([column]),
         hints: vec![None],
+        brief: true,
     });
     let mut counted = None;
     // To the end: a query that is left in the middle costs its connection.
@@ -365,7 +447,7 @@ impl Rest<'_> {
         let left = |limit: u64| limit.saturating_sub(assembler.rows) + OVERLAP;
         let sql = compose::select_rest(
             &strategy.definition,
-            strategy.source.dialect(),
+            strategy.dialect(),
             &strategy.sql,
             self.pick,
             &condition,

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::domain::entry::KeyError;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{
-    Limiter, Outcome, PaceReport, Report, Seen, Stats, Status, Stop, StrategyReport,
+    Limiter, Outcome, PaceReport, Protection, Report, Seen, Stats, Status, Stop, StrategyReport,
 };
 use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::strategy::{DEFAULT_TTL, StrategyId, StrategySpec};
@@ -92,6 +92,18 @@ pub struct Totals {
     /// Would be written, by a run that only looks.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub planned: u64,
+    /// Of the warmed those that had become stale before they were there, and were written again.
+    #[serde(default)]
+    pub repaired: u64,
+    /// Of the skipped those that were written, had become stale, and are left out.
+    #[serde(default)]
+    pub withdrawn: u64,
+    /// Written, and nobody could say whether they had become stale.
+    #[serde(default)]
+    pub unverified: u64,
+    /// The longest that a stale value may have been served.
+    #[serde(default)]
+    pub longest_exposure_ms: u64,
     /// Of keys and values that were stored.
     pub bytes: u64,
     /// `warmed / total`; null of nothing.
@@ -130,6 +142,26 @@ pub struct StrategyRecord {
     pub skipped: u64,
     pub failed: u64,
     pub unknown: u64,
+    /// Of the warmed those that had become stale before they were there, and were written again.
+    #[serde(default)]
+    pub repaired: u64,
+    /// Of the skipped those that were written, had become stale, and are left out.
+    #[serde(default)]
+    pub withdrawn: u64,
+    /// Written, and nobody could say whether they had become stale.
+    #[serde(default)]
+    pub unverified: u64,
+    /// The longest that a stale value may have been served.
+    #[serde(default)]
+    pub longest_exposure_ms: u64,
+    /// Whether all that was written was read again, so that none of it is stale; null: not known yet,
+    /// or nothing is written.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub protected: Option<bool>,
+    /// Why it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unprotected_because: Option<String>,
     /// Of keys and values that were stored.
     pub bytes: u64,
     /// `warmed / total`; null of nothing.
@@ -291,6 +323,10 @@ impl Totals {
             failed: stats.failed,
             unknown: stats.unknown,
             planned: stats.planned,
+            repaired: stats.repaired,
+            withdrawn: stats.withdrawn,
+            unverified: stats.unverified,
+            longest_exposure_ms: millis(stats.exposure),
             bytes: stats.bytes,
             success_rate: stats.success_rate(),
         }
@@ -308,6 +344,14 @@ impl Totals {
             failed: sum(|s| s.failed),
             unknown: sum(|s| s.unknown),
             planned: sum(|s| s.found.as_ref().map_or(0, |found| found.planned)),
+            repaired: sum(|s| s.repaired),
+            withdrawn: sum(|s| s.withdrawn),
+            unverified: sum(|s| s.unverified),
+            longest_exposure_ms: strategies
+                .iter()
+                .map(|s| s.longest_exposure_ms)
+                .max()
+                .unwrap_or(0),
             bytes: sum(|s| s.bytes),
             success_rate: (total > 0).then(|| warmed as f64 / total as f64),
         }
@@ -330,6 +374,12 @@ impl StrategyRecord {
             skipped: 0,
             failed: 0,
             unknown: 0,
+            repaired: 0,
+            withdrawn: 0,
+            unverified: 0,
+            longest_exposure_ms: 0,
+            protected: None,
+            unprotected_because: None,
             bytes: 0,
             success_rate: None,
             elapsed_ms: 0,
@@ -350,6 +400,10 @@ impl StrategyRecord {
         self.total = stats.total();
         self.warmed = stats.warmed;
         self.skipped = stats.skipped;
+        self.repaired = stats.repaired;
+        self.withdrawn = stats.withdrawn;
+        self.unverified = stats.unverified;
+        self.longest_exposure_ms = millis(stats.exposure);
         self.failed = stats.failed;
         self.unknown = stats.unknown;
         self.bytes = stats.bytes;
@@ -388,6 +442,15 @@ impl From<&StrategyReport> for StrategyRecord {
             skipped: stats.skipped,
             failed: stats.failed,
             unknown: stats.unknown,
+            repaired: stats.repaired,
+            withdrawn: stats.withdrawn,
+            unverified: stats.unverified,
+            longest_exposure_ms: millis(stats.exposure),
+            protected: report.protection.map(Protection::is_protected),
+            unprotected_because: report
+                .protection
+                .and_then(Protection::why_not)
+                .map(str::to_owned),
             bytes: stats.bytes,
             success_rate: stats.success_rate(),
             elapsed_ms: millis(stats.elapsed),
@@ -422,6 +485,10 @@ impl From<&StrategyRecord> for StrategyReport {
                 failed: record.failed,
                 unknown: record.unknown,
                 planned: 0,
+                repaired: record.repaired,
+                withdrawn: record.withdrawn,
+                unverified: record.unverified,
+                exposure: Duration::from_millis(record.longest_exposure_ms),
                 bytes: record.bytes,
                 elapsed: Duration::from_millis(record.elapsed_ms),
             },
@@ -429,6 +496,11 @@ impl From<&StrategyRecord> for StrategyReport {
             absent: 0,
             not_found: record.not_found.clone(),
             warnings: record.warnings.clone(),
+            protection: match (record.protected, &record.unprotected_because) {
+                (Some(true), _) => Some(Protection::Verified),
+                (_, Some(why)) => Protection::because(why),
+                _ => None,
+            },
             seen: Seen::default(),
         }
     }

@@ -25,6 +25,15 @@ pub struct ConnectionFlags {
     /// A command that prints the database URL; run by sh, within 10 s
     #[arg(long, global = true, value_name = "COMMAND", env = "SHOPWARM_DATABASE_URL_COMMAND", hide_env_values = true, value_hint = ValueHint::CommandString)]
     pub database_url_command: Option<String>,
+    /// The database's primary, where --database-url is a copy of it: what was written is compared with this one
+    #[arg(long, global = true, value_name = "URL", env = "SHOPWARM_PRIMARY_URL", hide_env_values = true, value_hint = ValueHint::Url)]
+    pub primary_url: Option<String>,
+    /// A file that holds the primary's URL
+    #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_PRIMARY_URL_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub primary_url_file: Option<PathBuf>,
+    /// A command that prints the primary's URL; run by sh, within 10 s
+    #[arg(long, global = true, value_name = "COMMAND", env = "SHOPWARM_PRIMARY_URL_COMMAND", hide_env_values = true, value_hint = ValueHint::CommandString)]
+    pub primary_url_command: Option<String>,
     /// The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]
     #[arg(long, visible_alias = "redis-url", global = true, value_name = "URL", env = "CACHE_URL", hide_env_values = true, value_hint = ValueHint::Url)]
     pub cache_url: Option<String>,
@@ -153,6 +162,9 @@ pub struct RunFlags {
         hide_env_values = true
     )]
     pub max_shrink: Option<Percent>,
+    /// Do not read versions again after writing: what changes meanwhile may stay stale
+    #[arg(long, env = "SHOPWARM_NO_VERIFY_WRITES", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_verify_writes: bool,
     /// What to do when the cache evicts keys while it is written [default: warn]
     #[arg(long, env = "SHOPWARM_ON_EVICTION", hide_env_values = true)]
     pub on_eviction: Option<OnEvictionName>,

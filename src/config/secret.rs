@@ -113,6 +113,23 @@ const CACHE: Names = Names {
     ],
 };
 
+const PRIMARY: Names = Names {
+    setting: "primary_url",
+    file: "primary_url_file",
+    command: "primary_url_command",
+    credential: "primary-url",
+    flags: [
+        "--primary-url",
+        "--primary-url-file",
+        "--primary-url-command",
+    ],
+    variables: [
+        "SHOPWARM_PRIMARY_URL",
+        "SHOPWARM_PRIMARY_URL_FILE",
+        "SHOPWARM_PRIMARY_URL_COMMAND",
+    ],
+};
+
 /// The three ways in which a URL can be given in one place.
 #[derive(Clone, Default)]
 struct Ways {
@@ -152,6 +169,28 @@ impl Resolver<'_> {
         };
         let demo = demo.map(|dir| dir.join("shop.db"));
         self.url(&DATABASE, &given, in_file, demo)
+    }
+
+    /// The sample shop's database is no copy of another.
+    pub(super) fn primary_url(
+        &mut self,
+        flags: &ConnectionFlags,
+        is_demo: bool,
+    ) -> Result<Option<Secret>, Failure> {
+        let given = Ways {
+            url: text(flags.primary_url.as_ref()),
+            file: flags.primary_url_file.clone(),
+            command: text(flags.primary_url_command.as_ref()),
+        };
+        let in_file = Ways {
+            url: self.file.primary_url.take(),
+            file: self.file.primary_url_file.take(),
+            command: self.file.primary_url_command.take(),
+        };
+        match is_demo {
+            true => self.url(&PRIMARY, &Ways::default(), Ways::default(), None),
+            false => self.url(&PRIMARY, &given, in_file, None),
+        }
     }
 
     pub(super) fn cache_url(

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::application::ports::{RowSource, WarmupStrategy};
+use crate::application::ports::{Sources, WarmupStrategy};
 use crate::domain::failure::Failure;
 use crate::domain::strategy::{Definition, StrategyId};
 
@@ -31,10 +31,8 @@ struct Coded {
 }
 
 /// Prepares a coded strategy on a database.
-pub type Build = fn(
-    Definition,
-    Arc<dyn RowSource>,
-) -> BoxFuture<'static, Result<Arc<dyn WarmupStrategy>, Failure>>;
+pub type Build =
+    fn(Definition, Sources) -> BoxFuture<'static, Result<Arc<dyn WarmupStrategy>, Failure>>;
 
 /// The contexts that come with the tool.
 pub const SHIPPED: [Context; 3] = [catalog::CONTEXT, identity::CONTEXT, ordering::CONTEXT];

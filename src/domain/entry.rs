@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::version::Version;
+
 /// Entries to write together. Keys and values lie in one buffer; an entry is a view of it.
 #[derive(Debug, Default)]
 pub struct EntryBatch {
@@ -19,6 +21,7 @@ struct Slot {
     value: Range<usize>,
     /// Field names and values, alternating; empty for a string.
     fields: Vec<Range<usize>>,
+    version: Option<Version>,
 }
 
 /// A key that failed. `key` is shown as is: printable already, or a row number.
@@ -33,6 +36,8 @@ pub struct KeyError {
 pub struct Entry<'a> {
     pub key: &'a [u8],
     pub value: Value<'a>,
+    /// That of the rows it was made of, where the query selects one.
+    pub version: Option<Version>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +101,7 @@ impl EntryBatch {
             key: start..middle,
             value: middle..self.buffer.len(),
             fields: Vec::new(),
+            version: None,
         });
         Ok(())
     }
@@ -121,7 +127,15 @@ impl EntryBatch {
             key,
             value: 0..0,
             fields: ranges,
+            version: None,
         });
+    }
+
+    /// Says which version of its rows the last entry was made of.
+    pub fn stamp(&mut self, version: Option<Version>) {
+        if let Some(last) = self.slots.last_mut() {
+            last.version = version;
+        }
     }
 
     /// Appends an entry of another batch.
@@ -139,6 +153,7 @@ impl EntryBatch {
                 self.push_hash(entry.key, fields);
             }
         }
+        self.stamp(entry.version);
     }
 
     /// A copy of some entries. What is not to be written goes with the first part that is taken.
@@ -194,6 +209,7 @@ impl EntryBatch {
                     ranges: &slot.fields,
                 })
             },
+            version: slot.version,
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod run;
 pub mod standing;
 pub mod strategy;
 pub mod ttl;
+pub mod version;
 
 /// The database families a definition's SQL can be written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

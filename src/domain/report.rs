@@ -25,6 +25,15 @@ pub struct Stats {
     pub unknown: u64,
     /// Would be written: nothing else in a run that only looks, nothing in a run that writes.
     pub planned: u64,
+    /// Of the warmed keys those that had become stale before they were there, and were written
+    /// again.
+    pub repaired: u64,
+    /// Of the skipped keys those that were written, had become stale, and are left out.
+    pub withdrawn: u64,
+    /// Keys of which nobody could say, after they were written, whether they had become stale.
+    pub unverified: u64,
+    /// The longest time that a stale value may have been served.
+    pub exposure: Duration,
     /// Keys and values of the warmed or planned entries, in bytes.
     pub bytes: u64,
     pub elapsed: Duration,
@@ -51,6 +60,10 @@ impl Stats {
         self.failed += other.failed;
         self.unknown += other.unknown;
         self.planned += other.planned;
+        self.repaired += other.repaired;
+        self.withdrawn += other.withdrawn;
+        self.unverified += other.unverified;
+        self.exposure = self.exposure.max(other.exposure);
         self.bytes += other.bytes;
         self.elapsed += other.elapsed;
     }
@@ -89,8 +102,46 @@ pub struct StrategyReport {
     pub not_found: Vec<String>,
     /// What the operator should know although nothing failed.
     pub warnings: Vec<String>,
+    /// Whether what it wrote was read again, so that none of it is stale.
+    /// `None`: nothing is written.
+    pub protection: Option<Protection>,
     /// What a run that only looks found.
     pub seen: Seen,
+}
+
+/// Whether a strategy's entries are protected against changes that overtake them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Each is read again after it was written, and undone where it had become stale.
+    Verified,
+    /// The operator wishes so.
+    Off,
+    /// Its query says no version.
+    NoVersion,
+    /// The database is a copy that may be behind.
+    Replica,
+}
+
+impl Protection {
+    pub fn is_protected(self) -> bool {
+        self == Self::Verified
+    }
+
+    /// The one that is explained so.
+    pub fn because(why: &str) -> Option<Self> {
+        let all = [Self::Off, Self::NoVersion, Self::Replica];
+        all.into_iter().find(|known| known.why_not() == Some(why))
+    }
+
+    /// Why it is not.
+    pub fn why_not(self) -> Option<&'static str> {
+        match self {
+            Self::Verified => None,
+            Self::Off => Some("--no-verify-writes"),
+            Self::NoVersion => Some("its query selects no _version"),
+            Self::Replica => Some("the database is a replica, and no --primary-url is given"),
+        }
+    }
 }
 
 impl StrategyReport {

@@ -92,6 +92,21 @@ impl<'a> Row<'a> {
         Err(error.map_or("not encoded", |(_, error)| error.as_str()))
     }
 
+    /// The JSON of all columns, one after the other.
+    ///
+    /// # Errors
+    /// The encoder's words about one of them.
+    pub fn whole(&self) -> Result<&'a [u8], &'a str> {
+        let columns = self.batch.columns;
+        let mut cells = (0..columns).map(|column| self.json(column));
+        cells.try_for_each(|cell| cell.map(drop))?;
+        let start = match self.first {
+            0 => 0,
+            first => self.batch.ends[first - 1],
+        };
+        Ok(&self.batch.text[start..self.batch.ends[self.first + columns - 1]])
+    }
+
     /// The text form of a column: a string without its quotes and escapes, anything else as its
     /// JSON. `None` is NULL.
     ///

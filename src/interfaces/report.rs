@@ -11,7 +11,9 @@ use super::verification::{requirement_lines, requirements_json, verified_json};
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::gate::Judged;
 use crate::domain::key::shortened;
-use crate::domain::report::{Outcome, PaceReport, Report, Stats, Status, StrategyReport};
+use crate::domain::report::{
+    Outcome, PaceReport, Protection, Report, Stats, Status, StrategyReport,
+};
 use crate::domain::run::RunInfo;
 
 /// Errors shown under the table of one strategy without `-v`.
@@ -190,6 +192,8 @@ fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
         .flat_map(|strategy| strategy_notes(strategy, verbose))
         .collect();
     lines.extend(report.warnings.iter().map(|text| format!("! {text}")));
+    lines.extend(unprotected_lines(report));
+    lines.extend(overtaken_line(totals));
     lines.extend(report.pace.as_ref().map(pace_line));
     if report.unmatched_total > 0 {
         let list = listed(&report.unmatched, report.unmatched_total);
@@ -210,6 +214,44 @@ fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
         seconds(report.elapsed),
     ));
     lines.join("\n") + "\n"
+}
+
+/// Which strategies may have left stale values, and why.
+fn unprotected_lines(report: &Report) -> Vec<String> {
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for strategy in &report.strategies {
+        let Some(why) = strategy.protection.and_then(Protection::why_not) else {
+            continue;
+        };
+        match reasons.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, ids)) => ids.push(strategy.id.to_string()),
+            None => reasons.push((why, vec![strategy.id.to_string()])),
+        }
+    }
+    let line = |(why, ids): (&str, Vec<String>)| {
+        let all = ids.len() == report.strategies.len() && ids.len() > 1;
+        let who = if all {
+            "all strategies".to_owned()
+        } else {
+            ids.join(", ")
+        };
+        format!("! not protected against changes while they are written: {who} ({why})")
+    };
+    reasons.into_iter().map(line).collect()
+}
+
+/// What changed on its way to the cache.
+fn overtaken_line(totals: &Stats) -> Option<String> {
+    let (repaired, withdrawn) = (totals.repaired, totals.withdrawn);
+    (repaired + withdrawn > 0).then(|| {
+        format!(
+            "{} changed while they were written: {} written again, {} left out; none was stale for longer than {}",
+            keys(repaired + withdrawn),
+            HumanCount(repaired),
+            HumanCount(withdrawn),
+            seconds(totals.exposure),
+        )
+    })
 }
 
 /// What held the run back.

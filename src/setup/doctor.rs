@@ -5,7 +5,6 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::HumanCount;
@@ -13,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{demo, dialect, prepare_one, required, source};
 use crate::application::history;
-use crate::application::ports::{Probe, QueryPlan, RowSource, Scan};
+use crate::application::ports::{Probe, QueryPlan, Scan, Sources};
 use crate::application::selection::{Selection, select};
 use crate::config::{Config, Shown};
 use crate::contexts::definitions::Definitions;
@@ -227,10 +226,11 @@ async fn check_database(
     let Ok(mut findings) = timeout_at(deadline, source.checkup()).await else {
         return unreachable();
     };
+    let sources = Sources::one(source);
     for definition in selected {
         let id = definition.spec.id.to_string();
         let owns = definitions.owns(&definition.spec.id.context);
-        let checked = check_strategy(definition, owns, &source, config);
+        let checked = check_strategy(definition, owns, &sources, config);
         match timeout_at(deadline, checked).await {
             Ok(finding) => findings.push(finding),
             Err(_) => {
@@ -249,14 +249,14 @@ async fn check_database(
 async fn check_strategy(
     definition: Definition,
     owns: &[String],
-    source: &Arc<dyn RowSource>,
+    sources: &Sources,
     config: &Config,
 ) -> Finding {
     let id = definition.spec.id.to_string();
     let order = definition.order_by.clone();
     let limit = config.options.limit;
     let wanted = [definition.limit, limit].into_iter().flatten().min();
-    let strategy = match prepare_one(definition, source, &config.prefix).await {
+    let strategy = match prepare_one(definition, sources, &config.prefix).await {
         Ok(strategy) => strategy,
         Err(failure) => return Finding::of(id, &failure),
     };

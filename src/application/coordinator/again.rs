@@ -247,6 +247,7 @@ impl StrategyReport {
             absent: 0,
             not_found: Vec::new(),
             warnings: self.warnings.clone(),
+            protection: self.protection,
             seen: Seen::default(),
         }
     }

@@ -139,6 +139,7 @@ impl Run<'_> {
                 keys: Wanted::Named(group.iter().map(|(_, key)| key.clone()).collect()),
                 batch_size: self.coordinator.options.batch_size,
                 values: false,
+                from_primary: false,
             });
             while let Some(batch) = batches.try_next().await? {
                 if !batch.absent.is_empty() {

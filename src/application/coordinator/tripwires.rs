@@ -9,9 +9,10 @@ use super::{Entries, Run, Task};
 use crate::application::canary::{Canary, ShapeGuard};
 use crate::application::history;
 use crate::application::ports::{Ask, Mode, Wanted, WarmupStrategy};
+use crate::application::recheck::Recheck;
 use crate::application::sample::sampled;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::report::Status;
+use crate::domain::report::{Protection, Status};
 
 /// A database that has not counted a strategy's keys by then cannot do it cheaply.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,6 +31,7 @@ impl<'a> Run<'a> {
             keys: wanted,
             batch_size: coordinator.options.batch_size,
             values: look.is_none_or(|look| look.values),
+            from_primary: false,
         });
         match (look, look.and_then(|look| look.sample)) {
             (_, Some((size, seed))) => sampled(entries, size, seed),
@@ -64,6 +66,35 @@ impl<'a> Run<'a> {
         let spec = self.coordinator.strategies[index].spec();
         let watches = writes && options.shape != ShapeGuard::Off && options.mode == Mode::Refresh;
         watches.then(|| Canary::new(options.shape, spec.id.to_string(), spec.value))
+    }
+
+    /// What reads again what a strategy writes.
+    pub(super) fn recheck(&self, index: usize) -> Option<Recheck<'a>> {
+        let Task::Warm(cache) = &self.coordinator.task else {
+            return None;
+        };
+        let strategy = self.coordinator.strategies[index].as_ref();
+        let wanted = self.coordinator.options.verify_writes && strategy.is_versioned();
+        wanted.then(|| Recheck::new(strategy, cache.as_ref()))
+    }
+
+    /// Says of each strategy whether what it writes is read again.
+    pub(super) async fn learn_protection(&mut self) {
+        let coordinator = self.coordinator;
+        let is_replica = match &coordinator.sources {
+            Some(sources) if coordinator.options.verify_writes => {
+                sources.primary.is_replica().await
+            }
+            _ => false,
+        };
+        for (strategy, tally) in coordinator.strategies.iter().zip(&mut self.tallies) {
+            tally.report.protection = Some(match strategy.is_versioned() {
+                _ if !coordinator.options.verify_writes => Protection::Off,
+                false => Protection::NoVersion,
+                true if is_replica => Protection::Replica,
+                true => Protection::Verified,
+            });
+        }
     }
 
     /// Remembers how many keys each strategy had, where a run must not have far fewer.

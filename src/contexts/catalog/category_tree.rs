@@ -7,23 +7,26 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 
-use crate::application::assemble::Layout;
+use crate::application::assemble::{Layout, merged};
 use crate::application::compose::{self, Pick};
-use crate::application::ports::{Ask, Query, QueryPlan, RowSource, Wanted, WarmupStrategy};
-use crate::application::query_strategy::{count, fit};
+use crate::application::ports::{
+    Ask, Query, QueryPlan, RowSource, Sources, Wanted, WarmupStrategy,
+};
+use crate::application::query_strategy::{count, fit, settled};
 use crate::domain::entry::{EntryBatch, KeyError};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::row::Row;
+use crate::domain::row::{Row, RowBatch};
 use crate::domain::strategy::{Definition, StrategySpec};
+use crate::domain::version::Version;
 
 /// Prepares the tree's query.
 pub(super) fn build(
     definition: Definition,
-    source: Arc<dyn RowSource>,
+    sources: Sources,
 ) -> BoxFuture<'static, Result<Arc<dyn WarmupStrategy>, Failure>> {
     async move {
         let tree: Arc<dyn WarmupStrategy> =
-            Arc::new(CategoryTree::prepare(definition, source).await?);
+            Arc::new(CategoryTree::prepare(definition, sources).await?);
         Ok(tree)
     }
     .boxed()
@@ -31,7 +34,7 @@ pub(super) fn build(
 
 struct CategoryTree {
     definition: Definition,
-    source: Arc<dyn RowSource>,
+    sources: Sources,
     sql: String,
     /// 1, or 0 of no categories.
     counting: String,
@@ -41,12 +44,12 @@ struct CategoryTree {
 }
 
 impl CategoryTree {
-    async fn prepare(definition: Definition, source: Arc<dyn RowSource>) -> Result<Self, Failure> {
+    async fn prepare(definition: Definition, sources: Sources) -> Result<Self, Failure> {
         let strategy = definition.spec.id.clone();
         let invalid =
             |why: &str| Failure::new(FailureKind::Config, format!("{strategy} is not valid"), why);
-        let (sql, layout) = fit(&definition, source.as_ref()).await?;
-        let dialect = source.dialect();
+        let (sql, layout) = fit(&definition, sources.bulk.as_ref()).await?;
+        let dialect = sources.bulk.dialect();
         let counting = compose::count_keys(&definition, dialect, &sql, Some(1));
         let sql = compose::select_all(&definition, dialect, &sql, Pick::All, None);
         if definition.spec.key.literal().is_none() {
@@ -62,24 +65,20 @@ impl CategoryTree {
             sql,
             counting,
             layout,
-            source,
+            sources,
             definition,
         })
     }
 
     /// The one entry, or none of no categories.
-    async fn load(&self, key: &str) -> Result<EntryBatch, Failure> {
-        let mut rows = self.source.rows(Query {
-            label: self.definition.spec.id.to_string(),
-            sql: self.sql.clone(),
-            params: Vec::new(),
-            columns: self.layout.columns.clone(),
-            hints: self.layout.hints.clone(),
-        });
+    async fn load(&self, key: &str, source: &dyn RowSource) -> Result<EntryBatch, Failure> {
+        let mut rows = self.rows(source);
         let mut batch = EntryBatch::default();
         let mut nodes = Vec::new();
+        let mut version = None;
         while let Some(rows) = rows.try_next().await? {
             for i in 0..rows.len() {
+                version = merged(version, self.version(rows.row(i))?);
                 match self.node(rows.row(i)) {
                     Ok(node) => nodes.push(node),
                     // A tree without one of its categories would be a wrong tree.
@@ -97,8 +96,31 @@ impl CategoryTree {
                 Ok::<(), std::convert::Infallible>(())
             });
             debug_assert!(push.is_ok());
+            batch.stamp(version);
         }
         Ok(batch)
+    }
+
+    fn rows(&self, source: &dyn RowSource) -> BoxStream<'static, Result<RowBatch, Failure>> {
+        source.rows(Query {
+            label: self.definition.spec.id.to_string(),
+            sql: self.sql.clone(),
+            params: Vec::new(),
+            columns: self.layout.columns.clone(),
+            hints: self.layout.hints.clone(),
+            brief: false,
+        })
+    }
+
+    /// A tree is what all its rows are, each with all that is in it.
+    fn version(&self, row: Row<'_>) -> Result<Option<Version>, Failure> {
+        if !self.layout.is_versioned() {
+            return Ok(None);
+        }
+        let whole = row.whole();
+        let whole = whole
+            .map_err(|why| Failure::new(FailureKind::Query, "a category cannot be read", why))?;
+        Ok(Some(Version::of(whole)))
     }
 
     fn node(&self, row: Row<'_>) -> Result<Node, String> {
@@ -126,31 +148,58 @@ impl WarmupStrategy for CategoryTree {
 
     fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
         let key = self.definition.spec.key.literal().unwrap_or_default();
+        let source = match ask.from_primary {
+            true => &self.sources.primary,
+            false => &self.sources.bulk,
+        };
         match ask.keys {
             Wanted::Named(keys) if !keys.contains(&key) => stream::empty().boxed(),
             Wanted::Named(_) => stream::once(async move {
-                let mut batch = self.load(&key).await?;
+                let mut batch = self.load(&key, source.as_ref()).await?;
                 if batch.is_void() {
                     batch.absent.push(key);
                 }
                 Ok(batch)
             })
             .boxed(),
-            Wanted::All { .. } => stream::once(async move { self.load(&key).await }).boxed(),
+            Wanted::All { .. } => {
+                stream::once(async move { self.load(&key, source.as_ref()).await }).boxed()
+            }
         }
+    }
+
+    fn is_versioned(&self) -> bool {
+        self.layout.is_versioned()
+    }
+
+    fn versions<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+    ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>> {
+        async move {
+            let mut rows = self.rows(self.sources.primary.as_ref());
+            let mut version = None;
+            while let Some(rows) = rows.try_next().await? {
+                for i in 0..rows.len() {
+                    version = merged(version, self.version(rows.row(i))?);
+                }
+            }
+            Ok(vec![version; keys.len()])
+        }
+        .boxed()
     }
 
     fn count(&self, _: Option<u64>) -> BoxFuture<'_, Result<u64, Failure>> {
         let label = self.definition.spec.id.to_string();
-        count(self.source.as_ref(), label, self.counting.clone()).boxed()
+        count(self.sources.bulk.as_ref(), label, self.counting.clone()).boxed()
     }
 
     fn settled(&self) -> BoxFuture<'_, ()> {
-        self.source.settled()
+        settled(&self.sources).boxed()
     }
 
     fn plan(&self, _: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {
-        self.source.plan(&self.sql)
+        self.sources.bulk.plan(&self.sql)
     }
 
     fn estimate(&self, _: Option<u64>) -> BoxFuture<'_, Option<u64>> {

@@ -16,6 +16,7 @@ mod room;
 mod sentinel;
 mod servers;
 mod vitals;
+mod withdraw;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::AtomicUsize;
@@ -29,7 +30,8 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value as Reply};
 
 use super::{ConnectOptions, invalid_url};
 use crate::application::ports::{
-    Cache, Cached, Known, Mode, Probe, Room, WriteOptions, WriteOutcome, Written,
+    Cache, Cached, Checked, Known, Mode, Probe, Room, Withdrawn, WriteOptions, WriteOutcome,
+    Written,
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
@@ -57,6 +59,8 @@ pub(super) struct RedisCache {
     servers: Servers,
     /// How values are compared; each way that a server refuses is not tried again.
     way: AtomicUsize,
+    /// The same for deleting a key only where its value is ours.
+    way_to_withdraw: AtomicUsize,
 }
 
 impl RedisCache {
@@ -64,10 +68,11 @@ impl RedisCache {
         Ok(Self {
             servers: Servers::connect(url, options).await?,
             way: AtomicUsize::new(0),
+            way_to_withdraw: AtomicUsize::new(0),
         })
     }
 
-    async fn write_batch(&self, batch: &EntryBatch, how: WriteOptions) -> Written {
+    async fn write_batch(&self, batch: &EntryBatch, how: &WriteOptions) -> Written {
         let delivery = Mutex::new(Delivery::new(batch.len()));
         let parts = self.route(batch, Picks::Run(0..batch.len()), 0);
         let parts = parts.into_iter();
@@ -105,7 +110,7 @@ impl RedisCache {
     async fn deliver(
         &self,
         batch: &EntryBatch,
-        how: WriteOptions,
+        how: &WriteOptions,
         delivery: &Mutex<Delivery>,
         part: Part,
     ) {
@@ -283,7 +288,7 @@ fn settle(
     batch: &EntryBatch,
     part: &Part,
     replies: Replies,
-    how: WriteOptions,
+    how: &WriteOptions,
     servers: &Servers,
 ) -> Rest {
     let node = &part.node;
@@ -429,8 +434,16 @@ fn lock(delivery: &Mutex<Delivery>) -> MutexGuard<'_, Delivery> {
 }
 
 impl Cache for RedisCache {
-    fn write<'a>(&'a self, batch: &'a EntryBatch, how: WriteOptions) -> BoxFuture<'a, Written> {
+    fn write<'a>(&'a self, batch: &'a EntryBatch, how: &'a WriteOptions) -> BoxFuture<'a, Written> {
         self.write_batch(batch, how).boxed()
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        batch: &'a EntryBatch,
+        picks: &'a [usize],
+    ) -> BoxFuture<'a, Result<Vec<Withdrawn>, Failure>> {
+        self.withdraw_entries(batch, picks).boxed()
     }
 
     fn epoch(&self) -> BoxFuture<'_, Result<u64, Failure>> {
@@ -526,12 +539,13 @@ impl Delivery {
         Written {
             outcomes: outcomes.collect(),
             fatal: self.fatal,
+            checked: Checked::default(),
         }
     }
 }
 
 /// The commands that store a part's entries.
-fn stores(batch: &EntryBatch, part: &Part, how: WriteOptions) -> Pipeline {
+fn stores(batch: &EntryBatch, part: &Part, how: &WriteOptions) -> Pipeline {
     let mut pipe = Pipeline::with_capacity(part.picks.len());
     pipe.ignore_errors();
     for entry in part.picks.iter().filter_map(|i| batch.get(i)) {
@@ -551,7 +565,7 @@ fn pipe() -> Pipeline {
 }
 
 /// Adds the commands that store an entry.
-fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: WriteOptions) {
+fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
     let ttl = how.ttl.millis_for(entry.key);
     match (entry.value, how.mode) {
         (Value::Text(text), mode) => {
@@ -591,7 +605,7 @@ fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: WriteOptions) {
 fn judge(
     replies: &mut impl Iterator<Item = RedisResult<Reply>>,
     entry: Entry<'_>,
-    how: WriteOptions,
+    how: &WriteOptions,
 ) -> Judged {
     let commands = match (entry.value, how.mode) {
         (Value::Hash(_), Mode::Refresh) => 5,
@@ -675,6 +689,7 @@ mod tests {
             batch.push(Entry {
                 key: format!("key:{i}").as_bytes(),
                 value: Value::Text(&value),
+                version: None,
             });
         }
         batch

@@ -18,8 +18,8 @@ use tokio::sync::Mutex;
 
 use super::{Access, invalid_url};
 use crate::application::ports::{
-    Cache, Cached, CachedValue, Known, Mode, Overhead, Probe, Room, WriteOptions, WriteOutcome,
-    Written,
+    Cache, Cached, CachedValue, Checked, Known, Mode, Overhead, Probe, Room, Withdrawn,
+    WriteOptions, WriteOutcome, Written,
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
@@ -116,12 +116,13 @@ impl SqliteCache {
         })
     }
 
-    async fn write_batch(&self, batch: &EntryBatch, how: WriteOptions) -> Written {
+    async fn write_batch(&self, batch: &EntryBatch, how: &WriteOptions) -> Written {
         let mut connection = self.connection.lock().await;
         match store(&mut connection, batch, how).await {
             Ok(outcomes) => Written {
                 outcomes,
                 fatal: None,
+                checked: Checked::default(),
             },
             // The transaction is rolled back: none of it is stored.
             Err(error) => {
@@ -131,6 +132,7 @@ impl SqliteCache {
                 Written {
                     outcomes: vec![WriteOutcome::Failed(failure.why.clone()); batch.len()],
                     fatal: Some(failure),
+                    checked: Checked::default(),
                 }
             }
         }
@@ -138,8 +140,21 @@ impl SqliteCache {
 }
 
 impl Cache for SqliteCache {
-    fn write<'a>(&'a self, batch: &'a EntryBatch, how: WriteOptions) -> BoxFuture<'a, Written> {
+    fn write<'a>(&'a self, batch: &'a EntryBatch, how: &'a WriteOptions) -> BoxFuture<'a, Written> {
         self.write_batch(batch, how).boxed()
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        batch: &'a EntryBatch,
+        picks: &'a [usize],
+    ) -> BoxFuture<'a, Result<Vec<Withdrawn>, Failure>> {
+        async move {
+            let mut connection = self.connection.lock().await;
+            let withdrawn = withdraw(&mut connection, batch, picks).await;
+            withdrawn.map_err(|error| self.unreadable(&error))
+        }
+        .boxed()
     }
 
     /// What a transaction wrote to a file stays there.
@@ -420,7 +435,7 @@ async fn nothing() -> Result<SqliteConnection, sqlx::Error> {
 async fn store(
     connection: &mut SqliteConnection,
     batch: &EntryBatch,
-    how: WriteOptions,
+    how: &WriteOptions,
 ) -> Result<Vec<WriteOutcome>, sqlx::Error> {
     let now = now_millis();
     let mut outcomes = Vec::with_capacity(batch.len());
@@ -444,6 +459,35 @@ async fn store(
     }
     transaction.commit().await?;
     Ok(outcomes)
+}
+
+async fn withdraw(
+    connection: &mut SqliteConnection,
+    batch: &EntryBatch,
+    picks: &[usize],
+) -> Result<Vec<Withdrawn>, sqlx::Error> {
+    let mut withdrawn = Vec::with_capacity(picks.len());
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    for entry in picks.iter().filter_map(|i| batch.get(*i)) {
+        let (kind, value) = stored_form(entry);
+        let done = sqlx::query("DELETE FROM entries WHERE key = ? AND type = ? AND value = ?")
+            .bind(entry.key)
+            .bind(kind)
+            .bind(value)
+            .execute(&mut *transaction)
+            .await?;
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM entries WHERE key = ?")
+            .bind(entry.key)
+            .fetch_one(&mut *transaction)
+            .await?;
+        withdrawn.push(match (done.rows_affected(), left) {
+            (1.., _) => Withdrawn::Deleted,
+            (0, 0) => Withdrawn::Gone,
+            _ => Withdrawn::NotOurs,
+        });
+    }
+    transaction.commit().await?;
+    Ok(withdrawn)
 }
 
 fn stored_form(entry: Entry<'_>) -> (&'static str, Vec<u8>) {

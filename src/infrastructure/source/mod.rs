@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use sqlx::error::DatabaseError;
+use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::{
     AssertSqlSafe, Column as _, Database, Encode, Executor, SqlSafeStr as _, Statement as _, Type,
 };
@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use self::facts::Facts;
 use self::reading::{Broken, Rows};
 use self::session::{CONNECT_TIMEOUT, Sessions};
-use crate::application::ports::{Query, QueryPlan, RowSource, SourceVitals};
+use crate::application::ports::{Param, Query, QueryPlan, RowSource, SourceVitals};
 use crate::domain::Dialect;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
@@ -114,6 +114,14 @@ trait Driver: Sized + Send + Sync + 'static {
         arguments: <Self::Db as Database>::Arguments,
         rows: &'c mut Rows<'_, Self>,
     ) -> BoxFuture<'c, Result<(), Broken>>;
+
+    /// Adds an array to a query's arguments, where the database knows any.
+    fn add_array(
+        _arguments: &mut <Self::Db as Database>::Arguments,
+        _array: &Param,
+    ) -> Result<(), BoxDynError> {
+        Err("this database knows no arrays".into())
+    }
 
     /// The columns of a query, prepared and not run.
     fn describe<'c>(
@@ -302,6 +310,20 @@ where
                 }
                 Err(failure) => vec![Finding::of("database", &failure)],
             }
+        }
+        .boxed()
+    }
+
+    fn is_replica(&self) -> BoxFuture<'_, bool> {
+        async move {
+            let Ok(mut connection) = self.0.connection().await else {
+                return false;
+            };
+            let Ok(vitals) = D::vitals(&mut connection).await else {
+                return false;
+            };
+            self.0.put_back(connection).await;
+            vitals.is_some_and(|vitals| vitals.is_replica)
         }
         .boxed()
     }

@@ -265,7 +265,9 @@ impl Driver for Mysql {
                 .await?;
             let running: &[u8] = running.try_get_unchecked(1)?;
             let running = String::from_utf8_lossy(running).parse::<u64>().ok();
-            let lag = match role(connection).await {
+            let role = role(connection).await;
+            let is_replica = matches!(role, Role::Replica(_));
+            let lag = match role {
                 Role::Replica(Ok(lag)) => Duration::try_from_secs_f64(lag).ok(),
                 _ => None,
             };
@@ -273,6 +275,7 @@ impl Driver for Mysql {
                 latency,
                 active: running.map(|running| running.saturating_sub(1)),
                 lag,
+                is_replica,
             }))
         }
         .boxed()

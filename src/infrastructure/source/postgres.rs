@@ -6,13 +6,14 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
-use sqlx::error::DatabaseError;
+use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::postgres::{
     PgArguments, PgColumn, PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow,
     PgTypeInfo, PgTypeKind,
 };
 use sqlx::{
-    Column as _, ConnectOptions as _, Executor as _, Row as _, TypeInfo as _, ValueRef as _,
+    Arguments as _, Column as _, ConnectOptions as _, Executor as _, Row as _, TypeInfo as _,
+    ValueRef as _,
 };
 
 use super::facts::{Clock, Facts, Lag, Role};
@@ -20,7 +21,7 @@ use super::session::CONNECT_TIMEOUT;
 use super::{
     Broken, Driver, Explained, Refusal, Rows, SessionOptions, invalid_url, prepared, safe,
 };
-use crate::application::ports::{Query, QueryPlan, Scan, SourceVitals};
+use crate::application::ports::{Param, Query, QueryPlan, Scan, SourceVitals};
 use crate::domain::Dialect;
 use crate::domain::encode::{Date, Hint, Scalar, encode};
 use crate::domain::failure::{Failure, FailureKind};
@@ -136,6 +137,10 @@ impl Driver for Postgres {
         arguments: PgArguments,
         rows: &'c mut Rows<'_, Self>,
     ) -> BoxFuture<'c, Result<(), Broken>> {
+        if rows.is_brief() {
+            let query = sqlx::query_with(safe(sql), arguments);
+            return async move { rows.stream(query.fetch(connection)).await }.boxed();
+        }
         async move {
             // A pooler may give each transaction another session of its own.
             let begin = rows.driver().settings("SET LOCAL");
@@ -164,6 +169,15 @@ impl Driver for Postgres {
             Ok(())
         }
         .boxed()
+    }
+
+    fn add_array(arguments: &mut PgArguments, array: &Param) -> Result<(), BoxDynError> {
+        match array {
+            Param::Texts(texts) => arguments.add(texts),
+            Param::Ints(integers) => arguments.add(integers),
+            Param::Text(text) => arguments.add(text),
+            Param::Int(integer) => arguments.add(*integer),
+        }
     }
 
     fn codec(_: &Column, described: &PgColumn) -> Codec {
@@ -283,6 +297,7 @@ impl Driver for Postgres {
                 latency,
                 active: u64::try_from(active).ok(),
                 lag: lag.and_then(|lag| Duration::try_from_secs_f64(lag).ok()),
+                is_replica,
             }))
         }
         .boxed()

@@ -92,7 +92,8 @@ where
     };
     let mut connection = connected?;
     let mut rows = Rows::new(sessions, query, sender);
-    let sql = rows.labelled(&format!("{}{}", D::PREFIX, query.sql));
+    let prefix = if query.brief { "" } else { D::PREFIX };
+    let sql = rows.labelled(&format!("{prefix}{}", query.sql));
     let failed = |error| sessions.query_failure(&query.label, &sql, &error);
     let arguments = arguments::<D>(&query.params).map_err(failed)?;
     let handle = sessions
@@ -147,6 +148,7 @@ where
         match param {
             Param::Text(text) => arguments.add(text.clone()),
             Param::Int(integer) => arguments.add(*integer),
+            Param::Texts(_) | Param::Ints(_) => D::add_array(&mut arguments, param),
         }
         .map_err(sqlx::Error::Encode)?;
     }
@@ -174,6 +176,10 @@ impl<'r, D: Driver> Rows<'r, D> {
             batch: RowBatch::new(query.columns.len()),
             row_bytes: 0,
         }
+    }
+
+    pub(super) fn is_brief(&self) -> bool {
+        self.query.brief
     }
 
     pub(super) fn driver(&self) -> &'r D {

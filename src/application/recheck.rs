@@ -1,0 +1,265 @@
+//! Write, verify, undo: no entry stays that was overtaken on its way to the cache.
+//!
+//! A row is read, the application changes it and drops its key, and then the old value is written:
+//! it would be served for its whole time to live. So the versions are read again after the cache has
+//! acknowledged a batch. A change that was committed before that is seen and the entry undone; one
+//! that is committed later drops the key later too, if the application drops or sets it after its
+//! commit. What is undone is deleted only where the value is still this run's.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use futures_util::TryStreamExt as _;
+use tokio::sync::Semaphore;
+
+use super::ports::{
+    Ask, Cache, Wanted, WarmupStrategy, Withdrawn, WriteOptions, WriteOutcome, Written,
+};
+use crate::domain::entry::{Entry, EntryBatch};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::printable;
+use crate::domain::version::Version;
+
+/// How often an entry that is overtaken again and again is written anew, before it is left out.
+const REPAIRS: u32 = 3;
+
+/// Sessions that read versions at the same time.
+const SESSIONS: usize = 2;
+
+/// How often versions are asked where the database is lost meanwhile.
+const ATTEMPTS: u32 = 3;
+
+const MAY_BE_STALE: &str = "it changed while it was written, and could not be deleted";
+
+/// Looks after what a strategy writes.
+pub(super) struct Recheck<'a> {
+    strategy: &'a dyn WarmupStrategy,
+    cache: &'a dyn Cache,
+    sessions: Semaphore,
+}
+
+/// Entries that were overtaken, as they were written, each with its place in the run's batch.
+struct Stale {
+    entries: EntryBatch,
+    places: Vec<usize>,
+    /// When their writing began.
+    since: Instant,
+}
+
+impl Stale {
+    fn of(
+        batch: &EntryBatch,
+        picks: &[usize],
+        place: impl Fn(usize) -> usize,
+        since: Instant,
+    ) -> Self {
+        let mut entries = EntryBatch::default();
+        picks
+            .iter()
+            .filter_map(|i| batch.get(*i))
+            .for_each(|entry| entries.push(entry));
+        Self {
+            entries,
+            places: picks.iter().map(|i| place(*i)).collect(),
+            since,
+        }
+    }
+}
+
+impl<'a> Recheck<'a> {
+    pub(super) fn new(strategy: &'a dyn WarmupStrategy, cache: &'a dyn Cache) -> Self {
+        Self {
+            strategy,
+            cache,
+            sessions: Semaphore::new(SESSIONS),
+        }
+    }
+
+    /// Reads again what was written since a moment, and undoes what had become stale.
+    pub(super) async fn settle(
+        &self,
+        batch: &EntryBatch,
+        how: &WriteOptions,
+        since: Instant,
+        mut written: Written,
+    ) -> Written {
+        let places = may_be_there(batch, &written.outcomes);
+        let stale = match self.overtaken(batch, &places).await {
+            Ok(stale) => stale,
+            Err(failure) => {
+                written.checked.unverified = places.len() as u64;
+                written.checked.failure = Some(failure);
+                return written;
+            }
+        };
+        if stale.is_empty() {
+            return written;
+        }
+        let entries = Stale::of(batch, &stale, |place| place, since);
+        if let Err(failure) = self.undo(entries, how, &mut written).await {
+            written.checked.failure = Some(failure);
+        }
+        for place in stale {
+            match written.outcomes[place] {
+                WriteOutcome::Stored => written.checked.repaired += 1,
+                WriteOutcome::Withdrawn => written.checked.withdrawn += 1,
+                _ => {}
+            }
+        }
+        written
+    }
+
+    /// Those of some entries whose rows are others by now, or gone.
+    async fn overtaken(&self, batch: &EntryBatch, places: &[usize]) -> Result<Vec<usize>, Failure> {
+        let entries: Vec<Entry<'_>> = places.iter().filter_map(|i| batch.get(*i)).collect();
+        let keys: Vec<&[u8]> = entries.iter().map(|entry| entry.key).collect();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = self.versions(&keys).await?;
+        let pairs = places.iter().zip(&entries).zip(now);
+        let moved = pairs.filter(|((_, entry), now)| entry.version != *now);
+        Ok(moved.map(|((place, _), _)| *place).collect())
+    }
+
+    async fn versions(&self, keys: &[&[u8]]) -> Result<Vec<Option<Version>>, Failure> {
+        // Never closed, so never refused.
+        let _session = self.sessions.acquire().await;
+        let mut attempts = 1;
+        loop {
+            match self.strategy.versions(keys).await {
+                Err(failure) if failure.kind == FailureKind::SourceLost && attempts < ATTEMPTS => {
+                    tracing::warn!(%failure, "asking again for versions");
+                    attempts += 1;
+                }
+                answered => return answered,
+            }
+        }
+    }
+
+    /// Deletes stale entries and writes what their rows are by now, until that is true when it is
+    /// there. What is overtaken again and again is left out.
+    async fn undo(
+        &self,
+        mut stale: Stale,
+        how: &WriteOptions,
+        written: &mut Written,
+    ) -> Result<(), Failure> {
+        for repairs in 0..=REPAIRS {
+            let missing = self.withdraw(&stale, written).await?;
+            if missing.is_empty() || repairs == REPAIRS {
+                break;
+            }
+            stale = self.write_anew(&stale, &missing, how, written).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes stale entries that nobody else has written over, and says which keys are missing then.
+    async fn withdraw(&self, stale: &Stale, written: &mut Written) -> Result<Vec<usize>, Failure> {
+        let picks: Vec<usize> = (0..stale.entries.len()).collect();
+        let withdrawn = match self.cache.withdraw(&stale.entries, &picks).await {
+            Ok(withdrawn) => withdrawn,
+            Err(failure) => {
+                for place in &stale.places {
+                    let why = format!("{MAY_BE_STALE}: {}", failure.why);
+                    written.outcomes[*place] = WriteOutcome::Unknown(why);
+                }
+                return Err(failure);
+            }
+        };
+        written.checked.exposure = written.checked.exposure.max(stale.since.elapsed());
+        let mut missing = Vec::new();
+        for (i, withdrawn) in withdrawn.into_iter().enumerate() {
+            written.outcomes[stale.places[i]] = match withdrawn {
+                Withdrawn::NotOurs => WriteOutcome::AlreadyPresent,
+                Withdrawn::Deleted | Withdrawn::Gone => {
+                    missing.push(i);
+                    WriteOutcome::Withdrawn
+                }
+            };
+        }
+        Ok(missing)
+    }
+
+    /// Writes what the primary has now for entries that were withdrawn, and returns those that were
+    /// overtaken once more.
+    async fn write_anew(
+        &self,
+        stale: &Stale,
+        missing: &[usize],
+        how: &WriteOptions,
+        written: &mut Written,
+    ) -> Result<Stale, Failure> {
+        let keys = missing
+            .iter()
+            .filter_map(|i| Some((stale.entries.get(*i)?.key, stale.places[*i])));
+        let places: HashMap<&[u8], usize> = keys.collect();
+        let fresh = self.load(places.keys().copied()).await?;
+        for failed in &fresh.failed {
+            let place = places.iter().find(|(key, _)| printable(key) == failed.key);
+            if let Some((_, place)) = place {
+                written.outcomes[*place] = WriteOutcome::Failed(failed.error.clone());
+            }
+        }
+        let place = |i: usize| {
+            fresh
+                .get(i)
+                .and_then(|entry| places.get(entry.key))
+                .copied()
+        };
+        let since = Instant::now();
+        let again = self.cache.write(&fresh, how).await;
+        let there = may_be_there(&fresh, &again.outcomes);
+        for (i, outcome) in again.outcomes.into_iter().enumerate() {
+            if let Some(place) = place(i) {
+                written.outcomes[place] = outcome;
+            }
+        }
+        if again.fatal.is_some() {
+            written.fatal = again.fatal;
+        }
+        match self.overtaken(&fresh, &there).await {
+            Ok(overtaken) => Ok(Stale::of(
+                &fresh,
+                &overtaken,
+                |i| place(i).unwrap_or_default(),
+                since,
+            )),
+            Err(failure) => {
+                written.checked.unverified += there.len() as u64;
+                Err(failure)
+            }
+        }
+    }
+
+    /// The entries of some keys as the primary has them now.
+    async fn load(&self, keys: impl Iterator<Item = &[u8]>) -> Result<EntryBatch, Failure> {
+        let keys: Vec<String> = keys
+            .map(|key| String::from_utf8_lossy(key).into_owned())
+            .collect();
+        let mut batches = self.strategy.entries(Ask {
+            batch_size: keys.len(),
+            keys: Wanted::Named(keys),
+            values: true,
+            from_primary: true,
+        });
+        let mut all = EntryBatch::default();
+        while let Some(batch) = batches.try_next().await? {
+            batch.iter().for_each(|entry| all.push(entry));
+            all.failed.extend(batch.failed);
+        }
+        Ok(all)
+    }
+}
+
+/// The places of entries that were stored, or may have been, and say of which version they are.
+fn may_be_there(batch: &EntryBatch, outcomes: &[WriteOutcome]) -> Vec<usize> {
+    let pairs = batch.iter().zip(outcomes).enumerate();
+    let may_be = |entry: &Entry<'_>, outcome: &WriteOutcome| {
+        entry.version.is_some()
+            && matches!(outcome, WriteOutcome::Stored | WriteOutcome::Unknown(_))
+    };
+    let places = pairs.filter(|(_, (entry, outcome))| may_be(entry, outcome));
+    places.map(|(place, _)| place).collect()
+}

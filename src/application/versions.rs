@@ -1,0 +1,59 @@
+//! What the primary says of entries that were written a moment ago.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use super::assemble::{Layout, merged};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::row::RowBatch;
+use crate::domain::version::Version;
+
+/// The versions of some keys, put together from rows as they come.
+pub struct Versions<'k> {
+    layout: &'k Layout,
+    places: HashMap<&'k [u8], usize, RandomState>,
+    found: Vec<Option<Version>>,
+    key: Vec<u8>,
+}
+
+impl<'k> Versions<'k> {
+    pub fn of(keys: &'k [&'k [u8]], layout: &'k Layout) -> Self {
+        Self {
+            layout,
+            places: keys.iter().enumerate().map(|(i, key)| (*key, i)).collect(),
+            found: vec![None; keys.len()],
+            key: Vec::new(),
+        }
+    }
+
+    /// Takes rows, those of keys that nobody asked for too: a collation may find more.
+    ///
+    /// # Errors
+    /// A row says no version.
+    pub fn hear(&mut self, rows: &RowBatch) -> Result<(), Failure> {
+        for i in 0..rows.len() {
+            let row = rows.row(i);
+            self.key.clear();
+            // A row without a key was no entry.
+            if self.layout.key(row, &mut self.key).is_err() {
+                continue;
+            }
+            let Some(place) = self.places.get(self.key.as_slice()) else {
+                continue;
+            };
+            let version = self
+                .layout
+                .version(row)
+                .map_err(|why| Failure::new(FailureKind::Query, "a version cannot be read", why))?;
+            let found = &mut self.found[*place];
+            *found = merged(*found, version);
+        }
+        Ok(())
+    }
+
+    /// One for each key, in their order; `None`: it has no row.
+    pub fn finish(self) -> Vec<Option<Version>> {
+        self.found
+    }
+}
