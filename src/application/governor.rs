@@ -671,6 +671,7 @@ mod tests {
                 latency: Duration::from_millis(latency),
                 active,
                 lag,
+                is_replica: false,
             })
         };
         let worst = |evictions, vitals| {

@@ -146,6 +146,9 @@ impl<'a> Recheck<'a> {
         written: &mut Written,
     ) -> Result<(), Failure> {
         for repairs in 0..=REPAIRS {
+            if stale.places.is_empty() {
+                break;
+            }
             let missing = self.withdraw(&stale, written).await?;
             if missing.is_empty() || repairs == REPAIRS {
                 break;

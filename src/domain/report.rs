@@ -461,6 +461,7 @@ mod tests {
                 absent: 0,
                 not_found: Vec::new(),
                 warnings: Vec::new(),
+                protection: None,
                 seen: Seen::default(),
             }],
             elapsed: Duration::ZERO,

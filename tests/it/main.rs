@@ -29,6 +29,7 @@ mod page;
 mod patience;
 mod properties;
 mod proxy;
+mod race;
 mod runs;
 mod schedule;
 mod secrets;

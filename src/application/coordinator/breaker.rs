@@ -64,6 +64,7 @@ mod tests {
         Written {
             outcomes: vec![WriteOutcome::Failed("NOPERM".to_owned()), outcome],
             fatal: None,
+            checked: crate::application::ports::Checked::default(),
         }
     }
 

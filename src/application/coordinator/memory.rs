@@ -609,6 +609,7 @@ mod tests {
             batch.push(Entry {
                 key: key.as_bytes(),
                 value,
+                version: None,
             });
         }
         batch

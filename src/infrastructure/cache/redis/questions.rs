@@ -31,6 +31,9 @@ impl RedisCache {
     where
         F: Fn(&mut Pipeline, usize) + Sync,
     {
+        if questions.keys.is_empty() {
+            return Ok(Replies::new());
+        }
         let all = Picks::Run(0..questions.keys.len());
         let parts = self.servers.parts(all, 0, |i| questions.keys[i]);
         let asking = parts.into_iter().map(|part| self.ask_part(questions, part));

@@ -1,0 +1,496 @@
+//! A shop that changes while it is warmed: no value stays in the cache that the database does not
+//! have any more.
+//!
+//! Applications change rows and then drop their keys, or set them, while runs go on that are stopped
+//! and let go on at random moments: each of their steps is overtaken now and then. The same without
+//! the second look at the versions finds stale values, so the test can see them.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+use sqlx::mysql::MySqlConnection;
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, RedisCluster, Sqlite};
+use crate::shopwarm::{Finished, file, finish, shopwarm};
+
+const ROWS: u64 = 3000;
+const GROUPS: u64 = 30;
+
+/// Applications at the same time; each changes rows of its own, or they would overtake each other.
+const APPLICATIONS: u64 = 3;
+
+/// Changes in one race: with all of them 20,000 and more.
+const CHANGES: u64 = 2300;
+
+const DEFINITIONS: &str = r#"
+[context]
+name = "race"
+owns = ["items"]
+
+[strategies.items]
+key = "item:{id}"
+value = "object"
+priority = 3
+sql.any = "SELECT id, price, v, v AS _version FROM items WHERE gone = 0"
+
+[strategies.fields]
+key = "fields:{id}"
+value = "hash"
+priority = 2
+sql.any = "SELECT id, price, v, v AS _version FROM items WHERE gone = 0"
+
+[strategies.groups]
+key = "group:{grp}"
+value = "list"
+priority = 1
+order_by = "id"
+sql.any = "SELECT grp, id, price, v, v AS _version FROM items WHERE gone = 0"
+"#;
+
+#[test]
+fn nothing_stale_stays_of_a_postgres_that_changes() {
+    races(&Postgres::database());
+}
+
+#[test]
+fn nothing_stale_stays_of_a_mariadb_that_changes() {
+    races(&MariaDb::database());
+}
+
+#[test]
+fn nothing_stale_stays_of_a_sqlite_file_that_changes() {
+    races(&Sqlite::database());
+}
+
+/// Into each kind of cache; and without the second look, until something stale is found.
+fn races(database: &Database) {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    fastrand::seed(seed);
+    let race = Race::new(database);
+    for cache in [Target::redis(), Target::cluster(), Target::embedded()] {
+        let told = race.run(&cache, "", CHANGES);
+        let stale = race.stale(&cache);
+        assert!(
+            stale.is_empty(),
+            "stale: {:?}",
+            &stale[..stale.len().min(10)]
+        );
+        assert!(
+            told.overtaken > 0,
+            "nothing was ever overtaken: the race is none"
+        );
+        let found = (0..10).any(|_| {
+            race.run(&cache, "--no-verify-writes", CHANGES / 5);
+            !race.stale(&cache).is_empty()
+        });
+        assert!(found, "not even without the second look anything was stale");
+    }
+}
+
+/// What the runs of a race said together.
+#[derive(Default)]
+struct Told {
+    overtaken: u64,
+}
+
+struct Race<'d> {
+    database: &'d Database,
+    _definitions: TempDir,
+    contexts: PathBuf,
+}
+
+impl<'d> Race<'d> {
+    fn new(database: &'d Database) -> Self {
+        let (dir, contexts) = file("race.toml", DEFINITIONS);
+        if database.dialect() == Dialect::Sqlite {
+            // Or no writer gets in while a run reads.
+            database.sql("PRAGMA journal_mode = WAL");
+        }
+        database.sql(
+            "CREATE TABLE items (id integer PRIMARY KEY, grp integer NOT NULL, price integer NOT NULL,
+             v integer NOT NULL, gone integer NOT NULL)",
+        );
+        let rows = (0..ROWS).map(|id| format!("({id}, {}, {id}, 1, 0)", id % GROUPS));
+        let rows: Vec<String> = rows.collect();
+        database.sql(&format!("INSERT INTO items VALUES {}", rows.join(", ")));
+        Self {
+            database,
+            _definitions: dir,
+            contexts,
+        }
+    }
+
+    /// Runs beside applications that make so many changes.
+    fn run(&self, cache: &Target, flags: &str, changes: u64) -> Told {
+        let left = AtomicU64::new(changes);
+        let at_work = AtomicU64::new(APPLICATIONS);
+        thread::scope(|scope| {
+            for number in 0..APPLICATIONS {
+                let application = Application::new(number, self.database, cache);
+                let (left, at_work) = (&left, &at_work);
+                scope.spawn(move || {
+                    // Also where it fails, or the runs would never end.
+                    let _leaves = Leaves(at_work);
+                    application.work(left);
+                });
+            }
+            let mut told = Told::default();
+            while at_work.load(Ordering::SeqCst) > 0 {
+                let report = self.warm(cache, flags).expect(0).json();
+                let totals = &report["totals"];
+                told.overtaken +=
+                    totals["repaired"].as_u64().unwrap() + totals["withdrawn"].as_u64().unwrap();
+            }
+            told
+        })
+    }
+
+    /// A run that is held at random moments.
+    fn warm(&self, cache: &Target, flags: &str) -> Finished {
+        let run = shopwarm(&format!(
+            "warmup context race -o json --batch-size 50 --rate 6k {flags}"
+        ))
+        .contexts(&self.contexts)
+        .database(self.database.url())
+        .cache(cache.url());
+        let child = run.start();
+        let over = AtomicBool::new(false);
+        let pid = child.id();
+        let mut rng = Rng::with_seed(fastrand::u64(..));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::SeqCst) {
+                    thread::sleep(Duration::from_millis(rng.u64(1..60)));
+                    signal("-STOP", pid);
+                    thread::sleep(Duration::from_millis(rng.u64(1..40)));
+                    signal("-CONT", pid);
+                }
+            });
+            let finished = finish(child);
+            over.store(true, Ordering::SeqCst);
+            finished
+        })
+    }
+
+    /// Keys whose value is not what the database has.
+    fn stale(&self, cache: &Target) -> Vec<String> {
+        let rows = self
+            .database
+            .query("SELECT id, grp, v FROM items WHERE gone = 0 ORDER BY id");
+        let mut items: HashMap<String, Value> = HashMap::new();
+        let mut groups: HashMap<String, Vec<Value>> = HashMap::new();
+        for row in rows.lines() {
+            let numbers: Vec<u64> = row.split('\t').map(|n| n.parse().unwrap()).collect();
+            let [id, group, v] = numbers[..] else {
+                panic!("{row}")
+            };
+            items.insert(id.to_string(), json!(v));
+            groups
+                .entry(group.to_string())
+                .or_default()
+                .push(json!([id, v]));
+        }
+        let mut stale = Vec::new();
+        let mut connection = cache.connect();
+        for id in 0..ROWS {
+            let now = items.get(&id.to_string());
+            for key in [format!("item:{id}"), format!("fields:{id}")] {
+                if let Some(cached) = connection.get(&key)
+                    && now != Some(&number(&cached["v"]))
+                {
+                    stale.push(format!("{key} is {cached}, and v is {now:?}"));
+                }
+            }
+        }
+        for group in 0..GROUPS {
+            let key = format!("group:{group}");
+            let now = groups.remove(&group.to_string()).unwrap_or_default();
+            let cached = connection.get(&key);
+            let cards = cached.as_ref().and_then(Value::as_array);
+            let cards = cards.map(|cards| {
+                cards
+                    .iter()
+                    .map(|card| json!([card["id"], card["v"]]))
+                    .collect::<Vec<_>>()
+            });
+            if cards.is_some_and(|cards| cards != now) {
+                stale.push(key);
+            }
+        }
+        stale
+    }
+}
+
+/// A number, however the cache keeps it.
+fn number(value: &Value) -> Value {
+    match value.as_str() {
+        Some(text) => json!(text.parse::<u64>().unwrap()),
+        None => value.clone(),
+    }
+}
+
+struct Leaves<'a>(&'a AtomicU64);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// One that has ended may be signalled still: it is not waited for before the other thread ends.
+fn signal(signal: &str, pid: u32) {
+    let mut kill = Command::new("kill");
+    kill.args([signal, &pid.to_string()]).stderr(Stdio::null());
+    let _ = kill.status();
+}
+
+// ── the caches ────────────────────────────────────────────────────────────────────────────────
+
+enum Target {
+    Redis(Redis),
+    Cluster(RedisCluster),
+    Embedded(TempDir),
+}
+
+impl Target {
+    fn redis() -> Self {
+        Self::Redis(Redis::start(&[]))
+    }
+
+    fn cluster() -> Self {
+        Self::Cluster(RedisCluster::start(3, 0))
+    }
+
+    fn embedded() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let made = shopwarm("warmup all --demo --demo-dir")
+            .arg(dir.path())
+            .run();
+        made.expect(0);
+        Self::Embedded(dir)
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::Redis(redis) => redis.url(),
+            Self::Cluster(cluster) => cluster.url(),
+            Self::Embedded(dir) => format!("sqlite:{}", dir.path().join("cache.db").display()),
+        }
+    }
+
+    fn connect(&self) -> Connected {
+        match self {
+            Self::Redis(redis) => Connected::to_redis(redis.port()),
+            Self::Cluster(cluster) => Connected::to_redis(cluster.nodes[0].port()),
+            Self::Embedded(_) => {
+                let runtime = runtime();
+                let file = self.url();
+                let connection = runtime.block_on(SqliteConnection::connect(&file)).unwrap();
+                Connected::Embedded(runtime, connection)
+            }
+        }
+    }
+}
+
+/// An application's connection with its cache.
+enum Connected {
+    /// Of a cluster, a connection with each node by its port.
+    Redis {
+        first: u16,
+        nodes: HashMap<u16, redis::Connection>,
+    },
+    Embedded(Runtime, SqliteConnection),
+}
+
+impl Connected {
+    fn to_redis(first: u16) -> Self {
+        Self::Redis {
+            first,
+            nodes: HashMap::new(),
+        }
+    }
+
+    /// Asks a server, and the one that has the key.
+    fn ask(&mut self, words: &[&str]) -> redis::Value {
+        let Self::Redis { first, nodes } = self else {
+            panic!("no Redis")
+        };
+        let mut port = *first;
+        loop {
+            let node = nodes.entry(port).or_insert_with(|| {
+                let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
+                client.get_connection().unwrap()
+            });
+            let mut command = redis::cmd(words[0]);
+            match command.arg(&words[1..]).query(node) {
+                Err(error) if error.code() == Some("MOVED") => {
+                    let place = error.detail().unwrap().rsplit(':').next().unwrap();
+                    port = place.parse().unwrap();
+                }
+                answer => return answer.unwrap(),
+            }
+        }
+    }
+
+    fn delete(&mut self, key: &str) {
+        match self {
+            Self::Redis { .. } => drop(self.ask(&["DEL", key])),
+            Self::Embedded(runtime, connection) => {
+                let delete = sqlx::query("DELETE FROM entries WHERE key = ?").bind(key.as_bytes());
+                runtime.block_on(delete.execute(connection)).unwrap();
+            }
+        }
+    }
+
+    fn set(&mut self, key: &str, value: &str) {
+        match self {
+            Self::Redis { .. } => drop(self.ask(&["SET", key, value, "EX", "3600"])),
+            Self::Embedded(runtime, connection) => {
+                let set = sqlx::query(
+                    "INSERT OR REPLACE INTO entries (key, type, value, expires_at)
+                     VALUES (?, 'string', ?, (unixepoch() + 3600) * 1000)",
+                );
+                let set = set.bind(key.as_bytes()).bind(value.as_bytes());
+                runtime.block_on(set.execute(connection)).unwrap();
+            }
+        }
+    }
+
+    /// A text as JSON, a hash as an object.
+    fn get(&mut self, key: &str) -> Option<Value> {
+        match self {
+            Self::Redis { .. } if key.starts_with("fields:") => {
+                let answer = self.ask(&["HGETALL", key]);
+                let fields: HashMap<String, String> = redis::from_redis_value(answer).unwrap();
+                (!fields.is_empty()).then(|| json!(fields))
+            }
+            Self::Redis { .. } => {
+                let answer = self.ask(&["GET", key]);
+                let text: Option<String> = redis::from_redis_value(answer).unwrap();
+                text.map(|text| serde_json::from_str(&text).unwrap())
+            }
+            Self::Embedded(runtime, connection) => {
+                let select = sqlx::query_scalar("SELECT value FROM entries WHERE key = ?")
+                    .bind(key.as_bytes());
+                let text: Option<Vec<u8>> =
+                    runtime.block_on(select.fetch_optional(connection)).unwrap();
+                text.map(|text| serde_json::from_slice(&text).unwrap())
+            }
+        }
+    }
+}
+
+// ── the applications ──────────────────────────────────────────────────────────────────────────
+
+enum Session {
+    Postgres(PgConnection),
+    MySql(MySqlConnection),
+    Sqlite(SqliteConnection),
+}
+
+impl Session {
+    async fn open(database: &Database) -> Self {
+        let url = database.admin_url();
+        match database.dialect() {
+            Dialect::Postgres => Self::Postgres(PgConnection::connect(&url).await.unwrap()),
+            Dialect::MySql => Self::MySql(MySqlConnection::connect(&url).await.unwrap()),
+            Dialect::Sqlite => {
+                let mut connection = SqliteConnection::connect(&database.url()).await.unwrap();
+                connection
+                    .execute("PRAGMA busy_timeout = 20000")
+                    .await
+                    .unwrap();
+                Self::Sqlite(connection)
+            }
+        }
+    }
+
+    async fn change(&mut self, sql: String) {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+        match self {
+            Self::Postgres(session) => drop(session.execute(sql).await.unwrap()),
+            Self::MySql(session) => drop(session.execute(sql).await.unwrap()),
+            Self::Sqlite(session) => drop(session.execute(sql).await.unwrap()),
+        }
+    }
+}
+
+struct Application {
+    number: u64,
+    runtime: Runtime,
+    session: Session,
+    cache: Connected,
+    /// What it knows of its rows: their versions, and whether they are there.
+    rows: HashMap<u64, (u64, bool)>,
+    rng: Rng,
+}
+
+impl Application {
+    fn new(number: u64, database: &Database, cache: &Target) -> Self {
+        let runtime = runtime();
+        let session = runtime.block_on(Session::open(database));
+        let rows = database.query("SELECT id, v, gone FROM items");
+        let rows = rows.lines().map(|row| {
+            let numbers: Vec<u64> = row.split('\t').map(|n| n.parse().unwrap()).collect();
+            (numbers[0], (numbers[1], numbers[2] == 0))
+        });
+        Self {
+            number,
+            session,
+            cache: cache.connect(),
+            rows: rows.collect(),
+            rng: Rng::with_seed(fastrand::u64(..)),
+            runtime,
+        }
+    }
+
+    /// Changes rows, each change committed before the cache hears of it.
+    fn work(mut self, left: &AtomicU64) {
+        // The first sets what it knows; the others drop keys.
+        let sets = self.number == 0;
+        while left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+            .is_ok()
+        {
+            thread::sleep(Duration::from_micros(self.rng.u64(..3000)));
+            let id = self.rng.u64(0..ROWS / APPLICATIONS) * APPLICATIONS + self.number;
+            let (version, is_there) = self.rows[&id];
+            let (version, is_there) = (version + 1, is_there != (self.rng.u8(0..10) == 0));
+            self.rows.insert(id, (version, is_there));
+            let (price, gone) = (self.rng.u32(..10_000), u8::from(!is_there));
+            let update = format!(
+                "UPDATE items SET price = {price}, v = {version}, gone = {gone} WHERE id = {id}"
+            );
+            self.runtime.block_on(self.session.change(update));
+            let item = format!("item:{id}");
+            match sets && is_there {
+                true => self.cache.set(
+                    &item,
+                    &json!({"id": id, "price": price, "v": version}).to_string(),
+                ),
+                false => self.cache.delete(&item),
+            }
+            self.cache.delete(&format!("fields:{id}"));
+            self.cache.delete(&format!("group:{}", id % GROUPS));
+        }
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
