@@ -191,21 +191,22 @@ pub fn dialect(config: &Config) -> Option<Dialect> {
 /// The configured database, and its primary where it is a copy.
 async fn sources(config: &Config) -> Result<Sources, Failure> {
     let bulk = source(config).await?;
-    let Some(url) = config
-        .primary_url
-        .as_ref()
-        .filter(|_| config.options.verify_writes)
-    else {
+    let wanted = config.primary_url.as_ref();
+    let Some(url) = wanted.filter(|_| config.options.verify_writes) else {
         return Ok(Sources::one(bulk));
     };
-    let url = required(Some(url), "primary", "--primary-url")?;
-    let primary = source::connect(url, session_options(config)).await?;
+    let primary = primary(url, config).await?;
     if primary.dialect() != bulk.dialect() {
         let what = "--primary-url names another kind of database than --database-url";
         let why = "the primary of a replica is of the same kind";
         return Err(Failure::new(FailureKind::Config, what, why));
     }
     Ok(Sources { bulk, primary })
+}
+
+async fn primary(url: &Secret, config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
+    let url = required(Some(url), "primary", "--primary-url")?;
+    source::connect(url, session_options(config)).await
 }
 
 fn session_options(config: &Config) -> SessionOptions {

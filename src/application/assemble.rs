@@ -72,6 +72,13 @@ impl Layout {
                 ));
             }
         }
+        if let Some(field) = &definition.spec.version_field
+            && !stored.iter().any(|(_, name, _)| **name == **field)
+        {
+            return Err(format!(
+                "version_field names {field}, which is no stored column of the query"
+            ));
+        }
         match (definition.spec.value, stored.len()) {
             (_, 0) => Err("no column is stored: each name begins with `_`".into()),
             (Shape::Text, n) if n > 1 => Err(format!(

@@ -499,6 +499,7 @@ impl<'a> Run<'a> {
                 base: self.tallies[index].report.ttl,
                 jitter: options.ttl_jitter,
             },
+            version_field: coordinator.strategies[index].spec().version_field.clone(),
         };
         let named = matches!(wanted, Wanted::Named(_));
         let task = &coordinator.task;

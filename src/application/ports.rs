@@ -396,6 +396,8 @@ pub struct Overhead {
 pub struct WriteOptions {
     pub mode: Mode,
     pub ttl: Ttl,
+    /// The field of a value that says how new it is: one that is newer is not written over.
+    pub version_field: Option<Arc<str>>,
 }
 
 /// What happens to a key that is in the cache already.

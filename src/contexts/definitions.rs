@@ -12,7 +12,7 @@ use crate::domain::Dialect;
 use crate::domain::encode::Hint;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::KeyTemplate;
-use crate::domain::strategy::{Definition, Shape, Sql, StrategyId, StrategySpec, is_name};
+use crate::domain::strategy::{Definition, Shape, Sql, StrategyId, StrategySpec, VERSION, is_name};
 
 /// The longest time to live, about a hundred years: beyond it servers' clocks overflow.
 const MAX_TTL: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
@@ -84,6 +84,7 @@ struct StrategyPatch {
     types: Option<BTreeMap<String, Hint>>,
     order_by: Option<String>,
     limit: Option<u64>,
+    version_field: Option<String>,
     sql: Option<SqlPatch>,
 }
 
@@ -117,7 +118,8 @@ impl Merged {
             enabled,
             types,
             order_by,
-            limit
+            limit,
+            version_field
         );
         let Some(new) = patch.sql else { return };
         let sql = self.fields.sql.get_or_insert_default();
@@ -144,6 +146,25 @@ impl Merged {
 
     pub fn priority(&self) -> i32 {
         self.fields.priority.unwrap_or(0)
+    }
+
+    /// Whether its query says which version each row is, as far as its text tells; the text for this
+    /// database, or else any of them.
+    pub fn is_versioned(&self, dialect: Option<Dialect>) -> bool {
+        let Some(sql) = &self.fields.sql else {
+            return false;
+        };
+        let own = dialect.and_then(|dialect| match dialect {
+            Dialect::Postgres => sql.postgres.as_ref(),
+            Dialect::Mysql => sql.mysql.as_ref(),
+            Dialect::Sqlite => sql.sqlite.as_ref(),
+        });
+        let all = [&sql.any, &sql.postgres, &sql.mysql, &sql.sqlite];
+        let mut texts = all.into_iter().flatten();
+        match own.or(sql.any.as_ref().filter(|_| dialect.is_some())) {
+            Some(text) => names_version(text),
+            None => texts.any(|text| names_version(text)),
+        }
     }
 
     /// The last file that said something of it.
@@ -181,6 +202,7 @@ impl Merged {
             ("types", types),
             ("order_by", text(&f.order_by)),
             ("limit", f.limit.map(Into::into)),
+            ("version_field", text(&f.version_field)),
             ("sql.any", text(&sql.any)),
             ("sql.postgres", text(&sql.postgres)),
             ("sql.mysql", text(&sql.mysql)),
@@ -372,6 +394,12 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     )
 }
 
+/// Whether a text has the column's name as a word.
+fn names_version(sql: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    sql.split(|c| !is_part(c)).any(|word| word == VERSION)
+}
+
 /// A complete definition, or the field that is wrong and why.
 fn complete(
     id: &StrategyId,
@@ -407,6 +435,12 @@ fn complete(
             "a `list` has none: it would cut rows, and so lists; limit them in the SQL".into(),
         ));
     }
+    if fields.version_field.is_some() && !matches!(value, Shape::Object | Shape::Hash) {
+        return Err((
+            "version_field",
+            "only the value of one row, `object` or `hash`, has a field for it".into(),
+        ));
+    }
     let ttl = fields
         .ttl
         .as_deref()
@@ -440,6 +474,7 @@ fn complete(
             min_keys: fields.min_keys.unwrap_or(1),
             key,
             value,
+            version_field: fields.version_field.map(Into::into),
         },
         types: fields.types.unwrap_or_default().into_iter().collect(),
         order_by: fields.order_by,

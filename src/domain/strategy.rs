@@ -1,6 +1,7 @@
 //! Strategies and the definitions that describe them.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Dialect;
@@ -55,6 +56,8 @@ pub struct StrategySpec {
     pub min_keys: u64,
     pub key: KeyTemplate,
     pub value: Shape,
+    /// The stored field that says how new a value is: one that is newer than ours stays.
+    pub version_field: Option<Arc<str>>,
 }
 
 /// How a row becomes a value.

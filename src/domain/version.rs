@@ -3,6 +3,7 @@
 use std::hash::BuildHasher as _;
 
 use foldhash::quality::FixedState;
+use serde_json::Value;
 
 /// Another one whenever the rows of an entry are others than before. It is a hash: two states are
 /// taken for one in one of 2^64 cases.
@@ -22,12 +23,46 @@ impl Version {
     }
 }
 
+/// Whether a value that says `old` of itself is newer than one that says `new`: numbers and texts (such
+/// as times of one form) have an order, anything else has none.
+pub fn is_newer(old: &Value, new: &Value) -> bool {
+    match (old, new) {
+        (Value::Number(old), Value::Number(new)) => match (old.as_i64(), new.as_i64()) {
+            (Some(old), Some(new)) => old > new,
+            _ => old.as_f64() > new.as_f64(),
+        },
+        (Value::String(old), Value::String(new)) => {
+            match (old.parse::<f64>(), new.parse::<f64>()) {
+                (Ok(old), Ok(new)) => old > new,
+                _ => old > new,
+            }
+        }
+        _ => false,
+    }
+}
+
 /// Any: the hashes never leave the process.
 const SEED: u64 = 0x7368_6f70_7761_726d;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_newer_has_an_order() {
+        use serde_json::json;
+        assert!(is_newer(&json!(10), &json!(9)) && !is_newer(&json!(9), &json!(9)));
+        assert!(is_newer(&json!("10"), &json!("9")));
+        assert!(is_newer(
+            &json!("2026-02-01T00:00:00"),
+            &json!("2026-01-31T00:00:00")
+        ));
+        assert!(is_newer(
+            &json!(9_007_199_254_740_993_i64),
+            &json!(9_007_199_254_740_992_i64)
+        ));
+        assert!(!is_newer(&json!("b"), &json!(1)) && !is_newer(&json!(null), &json!(null)));
+    }
 
     #[test]
     fn rows_count_in_any_order_and_each_of_them_does() {

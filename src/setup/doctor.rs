@@ -227,12 +227,16 @@ async fn check_database(
         return unreachable();
     };
     let sources = Sources::one(source);
+    let mut open = Vec::new();
     for definition in selected {
         let id = definition.spec.id.to_string();
         let owns = definitions.owns(&definition.spec.id.context);
         let checked = check_strategy(definition, owns, &sources, config);
         match timeout_at(deadline, checked).await {
-            Ok(finding) => findings.push(finding),
+            Ok((finding, is_versioned)) => {
+                findings.push(finding);
+                open.extend((!is_versioned).then_some(id));
+            }
             Err(_) => {
                 let finding = no_answer(&id, FailureKind::SourceUnreachable);
                 findings.push(finding.hint(
@@ -241,6 +245,51 @@ async fn check_database(
                 break;
             }
         }
+    }
+    if config.options.verify_writes {
+        let checked = timeout_at(deadline, protection(config, &sources, &open));
+        findings.extend(checked.await.unwrap_or_default());
+    }
+    findings
+}
+
+/// Whether what a run writes can be read again on the primary.
+async fn protection(config: &Config, sources: &Sources, open: &[String]) -> Vec<Finding> {
+    const CHECK: &str = "protection";
+    let mut findings = Vec::new();
+    if !open.is_empty() {
+        let text = format!(
+            "{} may leave stale values where rows change during a run: no _version is selected",
+            open.join(", ")
+        );
+        findings.push(Finding::warning(CHECK, text).hint(
+            "select what changes with the row AS _version: a version column, updated_at, or xmin::text on PostgreSQL",
+        ));
+    }
+    match &config.primary_url {
+        Some(url) => match super::primary(url, config).await {
+            Ok(primary) if primary.is_replica().await => {
+                let text =
+                    "--primary-url names a replica: what it does not have yet cannot be seen";
+                findings.push(Finding::warning(CHECK, text).hint("give the primary's URL"));
+            }
+            Ok(_) => {}
+            Err(failure) => findings.push(Finding::of(CHECK, &failure)),
+        },
+        None if sources.bulk.is_replica().await => {
+            let text =
+                "the database is a replica: changes that it does not have yet cannot be seen";
+            findings.push(
+                Finding::warning(CHECK, text).hint(
+                    "give --primary-url: only the versions of what was written are read there",
+                ),
+            );
+        }
+        None => {}
+    }
+    if findings.is_empty() {
+        let text = "what is written is read again on the primary, and undone where it has changed";
+        findings.push(Finding::ok(CHECK, text));
     }
     findings
 }
@@ -251,25 +300,27 @@ async fn check_strategy(
     owns: &[String],
     sources: &Sources,
     config: &Config,
-) -> Finding {
+) -> (Finding, bool) {
     let id = definition.spec.id.to_string();
     let order = definition.order_by.clone();
     let limit = config.options.limit;
     let wanted = [definition.limit, limit].into_iter().flatten().min();
     let strategy = match prepare_one(definition, sources, &config.prefix).await {
         Ok(strategy) => strategy,
-        Err(failure) => return Finding::of(id, &failure),
+        Err(failure) => return (Finding::of(id, &failure), true),
     };
+    let is_versioned = strategy.is_versioned();
     let what = format!("{} from {}", strategy.spec().key, owns.join(", "));
     let plan = match strategy.plan(limit).await {
         Ok(plan) => plan,
         // PostgreSQL looks at the user's rights only now.
-        Err(failure) => return Finding::of(id, &failure),
+        Err(failure) => return (Finding::of(id, &failure), is_versioned),
     };
     let wanted = [wanted, plan.rows].into_iter().flatten().min();
     let wasteful = plan.scans.iter().find(|scan| is_wasteful(scan, wanted));
     let Some(scan) = wasteful else {
-        return Finding::ok(id, format!("{what}; {}", reading(&plan, owns)));
+        let finding = Finding::ok(id, format!("{what}; {}", reading(&plan, owns)));
+        return (finding, is_versioned);
     };
     let wanted = wanted.unwrap_or_default();
     let text = format!(
@@ -279,10 +330,11 @@ async fn check_strategy(
     let order = order
         .map(|order| format!(", ORDER BY {order}"))
         .unwrap_or_default();
-    Finding::warning(id, text).hint(format!(
+    let finding = Finding::warning(id, text).hint(format!(
         "an index on {} that fits the query (its WHERE{order}) makes it read only those",
         printable(scan.table.as_bytes())
-    ))
+    ));
+    (finding, is_versioned)
 }
 
 fn is_wasteful(scan: &Scan, wanted: Option<u64>) -> bool {

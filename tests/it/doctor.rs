@@ -692,6 +692,15 @@ fn a_standby_is_a_replica() {
     let dry_run = shopwarm("dry-run -o json").cache(redis.url());
     let seen = dry_run.database(database.url()).run().expect(0).json();
     assert_eq!(seen["totals"]["missing"], seen["totals"]["keys"]);
+    // To know what changes meanwhile it is none.
+    check(&report, "protection", &["warning", "a replica", "--primary-url"]);
+    let warmup = shopwarm("warmup all -o json").cache(redis.url());
+    let report = warmup.database(database.url()).run().expect(0).json();
+    for strategy in report["strategies"].as_array().expect("strategies") {
+        assert_eq!(strategy["protected"], false);
+        let because = strategy["unprotected_because"].as_str().expect("a reason");
+        assert!(because.contains("replica"), "{because}");
+    }
 }
 
 #[test]

@@ -494,3 +494,260 @@ fn runtime() -> Runtime {
         .build()
         .unwrap()
 }
+
+// ── one step at a time ────────────────────────────────────────────────────────────────────────
+
+const VERSIONED: &str = r#"
+[context]
+name = "race"
+owns = ["items"]
+
+[strategies.items]
+key = "item:{id}"
+value = "object"
+version_field = "v"
+sql.any = "SELECT id, price, v, v AS _version FROM items WHERE gone = 0"
+
+[strategies.fields]
+key = "fields:{id}"
+value = "hash"
+version_field = "v"
+sql.any = "SELECT id, price, v, v AS _version FROM items WHERE gone = 0"
+"#;
+
+#[test]
+fn what_an_application_has_set_since_is_not_written_over() {
+    let database = Sqlite::database();
+    let (_dir, contexts) = file("race.toml", VERSIONED);
+    database
+        .sql("CREATE TABLE items (id integer PRIMARY KEY, price integer, v integer, gone integer)");
+    database
+        .sql("INSERT INTO items VALUES (1, 10, 9, 0), (2, 20, 9, 0), (3, 30, 9, 0), (4, 40, 9, 0)");
+    for cache in [Target::redis(), Target::cluster(), Target::embedded()] {
+        let mut application = cache.connect();
+        let newer = json!({"id": 1, "price": 11, "v": 10});
+        application.set("item:1", &newer.to_string());
+        application.set("item:2", &json!({"id": 2, "price": 19, "v": 8}).to_string());
+        application.set("item:3", "no JSON");
+        if !matches!(cache, Target::Embedded(_)) {
+            application.ask(&["HSET", "fields:1", "v", "10", "price", "11"]);
+            application.ask(&["HSET", "fields:2", "v", "8", "price", "19"]);
+            application.ask(&["SET", "fields:3", "no hash"]);
+        }
+        let run = shopwarm("warmup context race -o json").contexts(&contexts);
+        let report = run
+            .database(database.url())
+            .cache(cache.url())
+            .run()
+            .expect(0);
+        let items = report.strategy("race/items");
+        assert_eq!(
+            (&items["warmed"], &items["skipped"]),
+            (&json!(3), &json!(1))
+        );
+        assert_eq!(application.get("item:1"), Some(newer));
+        for (id, price) in [(2, 20), (3, 30), (4, 40)] {
+            let item = json!({"id": id, "price": price, "v": 9});
+            assert_eq!(application.get(&format!("item:{id}")), Some(item));
+        }
+        if !matches!(cache, Target::Embedded(_)) {
+            assert_eq!(
+                application.get("fields:1"),
+                Some(json!({"v": "10", "price": "11"}))
+            );
+            for (id, price) in [("2", "20"), ("3", "30"), ("4", "40")] {
+                let fields = json!({"id": id, "price": price, "v": "9"});
+                assert_eq!(application.get(&format!("fields:{id}")), Some(fields));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_version_field_is_a_field_of_the_value() {
+    let (_dir, contexts) = file("race.toml", &VERSIONED.replace("\"v\"", "\"w\""));
+    let database = Sqlite::database();
+    database
+        .sql("CREATE TABLE items (id integer PRIMARY KEY, price integer, v integer, gone integer)");
+    let run = shopwarm("warmup context race").contexts(&contexts);
+    let run = run
+        .database(database.url())
+        .cache(Target::embedded().url())
+        .run()
+        .expect(4);
+    assert!(
+        run.stderr
+            .contains("version_field names w, which is no stored column"),
+        "{}",
+        run.stderr
+    );
+}
+
+/// A table as a replica has it, and as its primary has it by now.
+fn behind() -> [Database; 2] {
+    let databases = [Postgres::database(), Postgres::database()];
+    for (database, v) in databases.iter().zip([1, 2]) {
+        database.sql("CREATE TABLE items (id integer PRIMARY KEY, grp integer, price integer, v integer, gone integer)");
+        database.sql(&format!(
+            "INSERT INTO items SELECT g, g % 3, g * 10, {v}, 0 FROM generate_series(1, 1000) g"
+        ));
+    }
+    databases[1]
+        .sql("UPDATE items SET gone = 1 WHERE id = 7; UPDATE items SET v = 1 WHERE id <= 5");
+    databases
+}
+
+#[test]
+fn what_a_replica_does_not_have_yet_is_read_from_its_primary() {
+    let [replica, primary] = behind();
+    let (_dir, contexts) = file("race.toml", DEFINITIONS);
+    for cache in [Target::redis(), Target::cluster(), Target::embedded()] {
+        let run = shopwarm("warmup context race -o json --primary-url").arg(primary.url());
+        let run = run
+            .contexts(&contexts)
+            .database(replica.url())
+            .cache(cache.url())
+            .run()
+            .expect(0);
+        let items = run.strategy("race/items");
+        // Five are the same on both, and one is gone.
+        assert_eq!(
+            (&items["repaired"], &items["withdrawn"]),
+            (&json!(994), &json!(1))
+        );
+        assert_eq!(
+            (&items["warmed"], &items["skipped"], &items["total"]),
+            (&json!(999), &json!(1), &json!(1000))
+        );
+        assert_eq!(run.strategy("race/groups")["repaired"], 3);
+        let mut connection = cache.connect();
+        assert_eq!(connection.get("item:7"), None);
+        assert_eq!(connection.get("item:5").unwrap()["v"], 1);
+        assert_eq!(connection.get("item:6").unwrap()["v"], 2);
+        assert_eq!(number(&connection.get("fields:6").unwrap()["v"]), 2);
+        assert_eq!(
+            connection.get("group:0").unwrap()[0],
+            json!({"grp": 0, "id": 3, "price": 30, "v": 1})
+        );
+    }
+}
+
+#[test]
+fn a_stale_value_that_may_not_be_deleted_is_said() {
+    let [replica, primary] = behind();
+    let (_dir, contexts) = file("race.toml", DEFINITIONS);
+    let redis = Redis::start(&[]);
+    redis.cli(&[
+        "ACL", "SETUSER", "warm", "on", ">secret", "~*", "&*", "+@all", "-eval", "-evalsha",
+        "-del", "-unlink",
+    ]);
+    let cache = format!("redis://warm:secret@127.0.0.1:{}", redis.port());
+    let run = shopwarm("warmup strategy race/items -o json --primary-url").arg(primary.url());
+    let run = run
+        .contexts(&contexts)
+        .database(replica.url())
+        .cache(cache)
+        .run();
+    assert_eq!(run.code, 7, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("does not let a stale value be deleted"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("+delex"), "{}", run.stderr);
+    assert!(run.strategy("race/items")["unknown"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_primary_that_goes_away_leaves_keys_unverified_and_says_so() {
+    let [replica, primary] = behind();
+    let (_dir, contexts) = file("race.toml", DEFINITIONS);
+    let redis = Redis::start(&[]);
+    // It is reached, and its table is not.
+    primary.sql("ALTER TABLE items RENAME TO things");
+    let run = shopwarm("warmup strategy race/items -o json --primary-url").arg(primary.url());
+    let run = run
+        .contexts(&contexts)
+        .database(replica.url())
+        .cache(redis.url())
+        .run();
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let items = run.strategy("race/items");
+    assert_eq!(items["status"], "failed");
+    assert_eq!(items["unverified"], items["warmed"]);
+    assert!(run.stderr.contains("items"), "{}", run.stderr);
+    // One that is not there is noticed before anything is written.
+    let run = shopwarm("warmup strategy race/items --primary-url postgres://127.0.0.1:1/shop");
+    let run = run
+        .contexts(&contexts)
+        .database(replica.url())
+        .cache(redis.url())
+        .run();
+    run.expect(5);
+    let run = shopwarm("warmup strategy race/items --primary-url sqlite:/nowhere.db");
+    let run = run
+        .contexts(&contexts)
+        .database(replica.url())
+        .cache(redis.url())
+        .run();
+    assert!(matches!(run.code, 4 | 5), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_not_protected_is_said_everywhere() {
+    let database = Sqlite::database();
+    database
+        .sql("CREATE TABLE items (id integer PRIMARY KEY, price integer, v integer, gone integer)");
+    database.sql("INSERT INTO items VALUES (1, 10, 9, 0)");
+    let plain = DEFINITIONS
+        .replace(", v AS _version", "")
+        .replace("grp, id", "id AS grp, id");
+    let (_dir, contexts) = file("race.toml", &plain);
+    let redis = Redis::start(&[]);
+    let ask = |arguments: &str| {
+        let ask = shopwarm(arguments).contexts(&contexts);
+        ask.database(database.url()).cache(redis.url()).run()
+    };
+    let listed = ask("strategies -o json").expect(0).json();
+    let strategies = listed["strategies"].as_array().unwrap();
+    for strategy in strategies {
+        let is_ours = strategy["context"] == "race";
+        assert_eq!(strategy["protected"], !is_ours, "{strategy}");
+    }
+    let because = "its query selects no _version";
+    let run = ask("warmup context race -o json").expect(0);
+    let items = run.strategy("race/items");
+    assert_eq!(
+        (&items["protected"], &items["unprotected_because"]),
+        (&json!(false), &json!(because))
+    );
+    let table = ask("warmup context race").expect(0).stdout;
+    assert!(
+        table.contains("not protected") && table.contains(because),
+        "{table}"
+    );
+    let doctor = ask("doctor --exclude catalog/hot-products").stdout;
+    assert!(
+        doctor.contains("race/items") && doctor.contains("may leave stale values"),
+        "{doctor}"
+    );
+    // And what was switched off.
+    let (_dir, contexts) = file(
+        "race.toml",
+        &DEFINITIONS.replace("grp, id", "id AS grp, id"),
+    );
+    let run = |flags: &str| {
+        let run =
+            shopwarm(&format!("warmup strategy race/items -o json {flags}")).contexts(&contexts);
+        run.database(database.url())
+            .cache(redis.url())
+            .run()
+            .expect(0)
+            .strategy("race/items")
+    };
+    assert_eq!(run("")["protected"], true);
+    assert_eq!(
+        run("--no-verify-writes")["unprotected_because"],
+        "--no-verify-writes"
+    );
+}

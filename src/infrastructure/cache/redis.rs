@@ -55,6 +55,28 @@ const SET_MISSING_HASH: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then retur
      for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
      redis.call('PEXPIRE', KEYS[1], ARGV[1]) return 1";
 
+/// Sets a value, or a hash, unless one that is newer stands there: ours and the other's say so in a
+/// field. What says nothing is written over.
+const SET_UNLESS_NEWER: &str = "local function says(text) \
+         local ok, value = pcall(cjson.decode, text) \
+         return ok and type(value) == 'table' and value[ARGV[3]] or nil end \
+     local old = redis.pcall('GET', KEYS[1]) \
+     if type(old) == 'string' then \
+         local was, is = says(old), says(ARGV[1]) \
+         local kind = type(is) \
+         if type(was) == kind and (kind == 'number' or kind == 'string') and was > is then return 0 end \
+     end \
+     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
+const SET_HASH_UNLESS_NEWER: &str = "local was, is = redis.pcall('HGET', KEYS[1], ARGV[2]), ARGV[3] \
+     if type(was) == 'string' then \
+         local a, b = tonumber(was), tonumber(is) \
+         if a and b then was, is = a, b end \
+         if was > is then return 0 end \
+     end \
+     redis.call('DEL', KEYS[1]) \
+     for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
+     redis.call('PEXPIRE', KEYS[1], ARGV[1]) return 1";
+
 pub(super) struct RedisCache {
     servers: Servers,
     /// How values are compared; each way that a server refuses is not tried again.
@@ -568,6 +590,24 @@ fn pipe() -> Pipeline {
 fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
     let ttl = how.ttl.millis_for(entry.key);
     match (entry.value, how.mode) {
+        (Value::Text(text), Mode::Refresh) if how.version_field.is_some() => {
+            pipe.cmd("EVAL").arg(SET_UNLESS_NEWER).arg(1).arg(entry.key);
+            pipe.arg(text).arg(ttl).arg(how.version_field.as_deref());
+        }
+        (Value::Hash(fields), Mode::Refresh) if how.version_field.is_some() => {
+            let name = how.version_field.as_deref().unwrap_or_default();
+            let ours = fields.iter().find(|(field, _)| *field == name.as_bytes());
+            pipe.cmd("EVAL")
+                .arg(SET_HASH_UNLESS_NEWER)
+                .arg(1)
+                .arg(entry.key);
+            pipe.arg(ttl)
+                .arg(name)
+                .arg(ours.map_or(&b""[..], |(_, value)| value));
+            for (field, value) in fields.iter() {
+                pipe.arg(field).arg(value);
+            }
+        }
         (Value::Text(text), mode) => {
             // Sized at once: growing a buffer for each key is what a pipeline costs most.
             let mut set = Cmd::with_capacity(6, entry.key.len() + text.len() + 32);
@@ -608,7 +648,7 @@ fn judge(
     how: &WriteOptions,
 ) -> Judged {
     let commands = match (entry.value, how.mode) {
-        (Value::Hash(_), Mode::Refresh) => 5,
+        (Value::Hash(_), Mode::Refresh) if how.version_field.is_none() => 5,
         _ => 1,
     };
     let mut last = None;

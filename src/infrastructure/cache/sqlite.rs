@@ -27,6 +27,7 @@ use crate::domain::finding::Finding;
 use crate::domain::meaning;
 use crate::domain::standing::{Held, Kind, Standing};
 use crate::domain::strategy::Shape;
+use crate::domain::version::is_newer;
 
 /// Keys are bytes, as Redis' are. `expires_at` is in milliseconds since 1970; an entry past it
 /// does not exist. A hash is stored as a JSON object of its fields.
@@ -439,10 +440,16 @@ async fn store(
 ) -> Result<Vec<WriteOutcome>, sqlx::Error> {
     let now = now_millis();
     let mut outcomes = Vec::with_capacity(batch.len());
-    let mut transaction = connection.begin().await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     for entry in batch.iter() {
         let ttl = i64::try_from(how.ttl.millis_for(entry.key)).unwrap_or(i64::MAX);
         let (kind, value) = stored_form(entry);
+        if let Some(field) = how.version_field.as_deref()
+            && newer_stands(&mut transaction, entry.key, &value, field, now).await?
+        {
+            outcomes.push(WriteOutcome::AlreadyPresent);
+            continue;
+        }
         let done = sqlx::query(STORE)
             .bind(entry.key)
             .bind(kind)
@@ -459,6 +466,30 @@ async fn store(
     }
     transaction.commit().await?;
     Ok(outcomes)
+}
+
+/// Whether a value stands at a key that says in a field that it is newer than another.
+async fn newer_stands(
+    connection: &mut SqliteConnection,
+    key: &[u8],
+    value: &[u8],
+    field: &str,
+    now: i64,
+) -> Result<bool, sqlx::Error> {
+    let old: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT value FROM entries WHERE key = ? AND expires_at > ?")
+            .bind(key)
+            .bind(now)
+            .fetch_optional(connection)
+            .await?;
+    let says = |value: &[u8]| {
+        let mut value: serde_json::Value = serde_json::from_slice(value).ok()?;
+        Some(value.get_mut(field)?.take())
+    };
+    let old = old.and_then(|old| says(&old));
+    Ok(old
+        .zip(says(value))
+        .is_some_and(|(old, new)| is_newer(&old, &new)))
 }
 
 async fn withdraw(

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::Config;
 use crate::contexts::definitions::{Definitions, Merged};
+use crate::domain::Dialect;
 use crate::domain::failure::Failure;
 use crate::domain::strategy::StrategyId;
 use crate::interfaces::document::{Document, Row, Tone, number, plain, text};
@@ -15,9 +16,10 @@ pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
     let definitions = Definitions::load(&config.contexts)?;
     let mut all: Vec<(StrategyId, &Merged)> = definitions.merged().collect();
     all.sort_by_key(|(id, merged)| (std::cmp::Reverse(merged.priority()), id.clone()));
+    let dialect = setup::dialect(config);
     let lines: Vec<Value> = all
         .iter()
-        .map(|(id, merged)| strategy_json(&definitions, id, merged))
+        .map(|(id, merged)| strategy_json(&definitions, id, merged, dialect))
         .collect();
     let details = if output.verbose {
         all.iter().map(|(id, merged)| details(id, merged)).collect()
@@ -32,9 +34,13 @@ pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
             text("value", 2),
             text("key", 0),
             text("tags", 3),
+            text("protected", 3),
             text("from", 2),
         ],
-        rows: all.iter().map(|(id, merged)| row(id, merged)).collect(),
+        rows: all
+            .iter()
+            .map(|(id, merged)| row(id, merged, dialect))
+            .collect(),
         footer: details,
         json: json!({ "schema_version": 1, "strategies": lines }),
         lines,
@@ -45,13 +51,22 @@ pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
     // A person may cut the list short; a wrong definition must be seen all the same.
     output.result(&document.render(output.format, output.width()));
     definitions.validate(setup::dialect(config))?;
+    let open = all.iter().filter(|(_, merged)| merged.is_enabled());
+    let open = open.filter(|(_, merged)| !merged.is_versioned(dialect));
+    let open: Vec<String> = open.map(|(id, _)| id.to_string()).collect();
+    if output.format == Format::Table && !open.is_empty() {
+        output.note(&format!(
+            "not protected against changes while they are written, as their queries select no _version: {}",
+            open.join(", ")
+        ));
+    }
     if output.format == Format::Table && !output.verbose {
         output.note("-v shows every field and where it came from");
     }
     Ok(Exit::Success)
 }
 
-fn row(id: &StrategyId, merged: &Merged) -> Row {
+fn row(id: &StrategyId, merged: &Merged, dialect: Option<Dialect>) -> Row {
     let fields = merged.shown();
     let field = |name: &str| {
         let value = fields
@@ -81,6 +96,12 @@ fn row(id: &StrategyId, merged: &Merged) -> Row {
             },
             field("key"),
             field("tags"),
+            if merged.is_versioned(dialect) {
+                "yes"
+            } else {
+                "no"
+            }
+            .to_owned(),
             origins.join(", "),
         ],
         tone,
@@ -106,7 +127,12 @@ fn details(id: &StrategyId, merged: &Merged) -> String {
     text
 }
 
-fn strategy_json(definitions: &Definitions, id: &StrategyId, merged: &Merged) -> Value {
+fn strategy_json(
+    definitions: &Definitions,
+    id: &StrategyId,
+    merged: &Merged,
+    dialect: Option<Dialect>,
+) -> Value {
     let mut fields = Map::new();
     for (name, value) in merged.shown() {
         let origin = merged.origins.get(name).map(ToString::to_string);
@@ -129,6 +155,7 @@ fn strategy_json(definitions: &Definitions, id: &StrategyId, merged: &Merged) ->
         "value": field("value"),
         "key": field("key"),
         "tags": field("tags"),
+        "protected": merged.is_versioned(dialect),
         "owns": definitions.owns(&id.context),
         "fields": fields,
     })
