@@ -261,6 +261,39 @@ pub trait Ledger: Send + Sync {
         key: &'a [u8],
         first: usize,
     ) -> BoxFuture<'a, Result<Vec<Vec<u8>>, Failure>>;
+
+    /// Puts items at the end of a list, which lives for so long from now. Where an answer was lost
+    /// they may be there twice.
+    ///
+    /// # Errors
+    /// The cache is gone, or refuses.
+    fn append<'a>(
+        &'a self,
+        key: &'a [u8],
+        items: &'a [Vec<u8>],
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Items of a list, `count` from the place `first` on; of a list that is not there, none.
+    ///
+    /// # Errors
+    /// The cache is gone, or refuses.
+    fn range<'a>(
+        &'a self,
+        key: &'a [u8],
+        first: usize,
+        count: usize,
+    ) -> BoxFuture<'a, Result<Vec<Vec<u8>>, Failure>>;
+
+    /// Deletes fields of a hash; its other fields stay.
+    ///
+    /// # Errors
+    /// The cache is gone, or refuses.
+    fn forget<'a>(
+        &'a self,
+        key: &'a [u8],
+        fields: &'a [String],
+    ) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
 /// Where entries go.
@@ -268,6 +301,24 @@ pub trait Cache: Ledger {
     /// Stores a batch, retrying within the adapter's bounds; writing the same batch again is
     /// harmless.
     fn write<'a>(&'a self, batch: &'a EntryBatch, how: &'a WriteOptions) -> BoxFuture<'a, Written>;
+
+    /// Lets keys live for their time from now on ([`Ttl::millis_for`]); of each, in order, whether it
+    /// is there. Changes no value.
+    ///
+    /// # Errors
+    /// The cache is gone, or refuses one of them.
+    fn touch<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+        ttl: Ttl,
+    ) -> BoxFuture<'a, Result<Vec<bool>, Failure>>;
+
+    /// Deletes keys of any type; of each, in order, whether it was there. Where an answer was lost,
+    /// one that was there may count as one that was not.
+    ///
+    /// # Errors
+    /// The cache is gone, or refuses one of them; the others may be deleted.
+    fn remove<'a>(&'a self, keys: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<bool>, Failure>>;
 
     /// Another number whenever what was acknowledged before may be gone: the server restarted, or
     /// another took its place. Asks the server.

@@ -27,6 +27,7 @@ mod output;
 mod pace;
 mod page;
 mod patience;
+mod ports;
 mod properties;
 mod proxy;
 mod race;

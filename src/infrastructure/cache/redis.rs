@@ -39,6 +39,7 @@ use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
 use crate::domain::standing::Standing;
 use crate::domain::strategy::Shape;
+use crate::domain::ttl::Ttl;
 use node::{Lost, Node, Replies};
 use servers::{Part, Picks, Servers, Wait};
 
@@ -466,6 +467,28 @@ impl Cache for RedisCache {
         picks: &'a [usize],
     ) -> BoxFuture<'a, Result<Vec<Withdrawn>, Failure>> {
         self.withdraw_entries(batch, picks).boxed()
+    }
+
+    fn touch<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+        ttl: Ttl,
+    ) -> BoxFuture<'a, Result<Vec<bool>, Failure>> {
+        let expire = move |pipe: &mut Pipeline, i: usize| {
+            let key = keys[i];
+            let mut expire = Cmd::with_capacity(3, key.len() + 32);
+            expire.arg("PEXPIRE").arg(key).arg(ttl.millis_for(key));
+            pipe.add_command(expire);
+        };
+        self.yes_or_no(keys, expire).boxed()
+    }
+
+    // DEL, which a run needs for its hashes anyway: what is deleted here is small.
+    fn remove<'a>(&'a self, keys: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<bool>, Failure>> {
+        let delete = move |pipe: &mut Pipeline, i: usize| {
+            pipe.cmd("DEL").arg(keys[i]);
+        };
+        self.yes_or_no(keys, delete).boxed()
     }
 
     fn epoch(&self) -> BoxFuture<'_, Result<u64, Failure>> {

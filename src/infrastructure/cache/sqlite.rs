@@ -28,6 +28,8 @@ use crate::domain::meaning;
 use crate::domain::standing::{Held, Kind, Standing};
 use crate::domain::strategy::Shape;
 use crate::domain::version::is_newer;
+use crate::domain::ttl::Ttl;
+use ledger::{ITEM, item_key};
 
 /// Keys are bytes, as Redis' are. `expires_at` is in milliseconds since 1970; an entry past it
 /// does not exist. A hash is stored as a JSON object of its fields.
@@ -158,6 +160,26 @@ impl Cache for SqliteCache {
         .boxed()
     }
 
+    fn touch<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+        ttl: Ttl,
+    ) -> BoxFuture<'a, Result<Vec<bool>, Failure>> {
+        async move {
+            let touched = self.touch_keys(keys, ttl).await;
+            touched.map_err(|error| self.unreadable(&error))
+        }
+        .boxed()
+    }
+
+    fn remove<'a>(&'a self, keys: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<bool>, Failure>> {
+        async move {
+            let removed = self.remove_keys(keys).await;
+            removed.map_err(|error| self.unreadable(&error))
+        }
+        .boxed()
+    }
+
     /// What a transaction wrote to a file stays there.
     fn epoch(&self) -> BoxFuture<'_, Result<u64, Failure>> {
         async { Ok(0) }.boxed()
@@ -186,7 +208,7 @@ impl Cache for SqliteCache {
                 ttl: Ok(row.ttl()),
                 value: match row.kind.as_str() {
                     "hash" => CachedValue::Hash(fields(&row.value)),
-                    "list" | "claim" => CachedValue::Other(row.kind),
+                    "list" | "claim" | ITEM => CachedValue::Other(row.kind),
                     _ => CachedValue::Text(row.value),
                 },
             }))
@@ -324,6 +346,50 @@ impl SqliteCache {
         }))
     }
 
+    async fn touch_keys(&self, keys: &[&[u8]], ttl: Ttl) -> Result<Vec<bool>, sqlx::Error> {
+        let mut connection = self.connection.lock().await;
+        let mut transaction = connection.begin().await?;
+        let now = now_millis();
+        let mut touched = Vec::with_capacity(keys.len());
+        for key in keys {
+            let ttl = i64::try_from(ttl.millis_for(key)).unwrap_or(i64::MAX);
+            let done =
+                sqlx::query("UPDATE entries SET expires_at = ? WHERE key = ? AND expires_at > ?")
+                    .bind(now.saturating_add(ttl))
+                    .bind(key)
+                    .bind(now)
+                    .execute(&mut *transaction)
+                    .await?;
+            touched.push(done.rows_affected() > 0);
+        }
+        transaction.commit().await?;
+        Ok(touched)
+    }
+
+    async fn remove_keys(&self, keys: &[&[u8]]) -> Result<Vec<bool>, sqlx::Error> {
+        let mut connection = self.connection.lock().await;
+        let mut transaction = connection.begin().await?;
+        let now = now_millis();
+        let mut removed = Vec::with_capacity(keys.len());
+        for key in keys {
+            let expiry: Option<i64> =
+                sqlx::query_scalar("DELETE FROM entries WHERE key = ? RETURNING expires_at")
+                    .bind(key)
+                    .fetch_optional(&mut *transaction)
+                    .await?;
+            // What a list holds goes with it.
+            let items =
+                sqlx::query("DELETE FROM entries WHERE key >= ? AND key <= ? AND type = 'item'")
+                    .bind(item_key(key, 0))
+                    .bind(item_key(key, u64::MAX))
+                    .execute(&mut *transaction)
+                    .await?;
+            removed.push(expiry.is_some_and(|at| at > now) || items.rows_affected() > 0);
+        }
+        transaction.commit().await?;
+        Ok(removed)
+    }
+
     /// What the file holds beside keys and values, a key.
     async fn overhead(&self) -> Known<Overhead> {
         let mut connection = self.connection.lock().await;
@@ -350,7 +416,7 @@ impl SqliteCache {
         let mut connection = self.connection.lock().await;
         sqlx::query_scalar(
             "SELECT key FROM entries WHERE key > ?1 AND key >= ?2 AND substr(key, 1, length(?2)) = ?2
-             AND expires_at > ?3 ORDER BY key LIMIT 1000",
+             AND type <> 'item' AND expires_at > ?3 ORDER BY key LIMIT 1000",
         )
         .bind(after)
         .bind(prefix)

@@ -69,6 +69,21 @@ impl RedisCache {
         }
     }
 
+    /// The answers to one question about each of some keys: whether it says 1.
+    pub(super) async fn yes_or_no<F>(&self, keys: &[&[u8]], add: F) -> Result<Vec<bool>, Failure>
+    where
+        F: Fn(&mut Pipeline, usize) + Sync,
+    {
+        let questions = Questions {
+            keys: keys.to_vec(),
+            commands: 1,
+            add,
+        };
+        let replies = self.ask(&questions).await?.into_iter();
+        let yes = replies.map(|reply| Ok(self.answer(Some(reply))? == Reply::Int(1)));
+        yes.collect()
+    }
+
     fn why_not(&self, error: &RedisError) -> Failure {
         let node = self.any_node();
         node.refusal(error).unwrap_or_else(|| node.denied(error))
@@ -286,6 +301,66 @@ impl Ledger for RedisCache {
             };
             let reply = self.one(key, range).await?;
             Ok(redis::from_redis_value(reply).unwrap_or_default())
+        }
+        .boxed()
+    }
+
+    fn append<'a>(
+        &'a self,
+        key: &'a [u8],
+        items: &'a [Vec<u8>],
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            if items.is_empty() {
+                return Ok(());
+            }
+            let put = |pipe: &mut Pipeline| {
+                pipe.cmd("RPUSH").arg(key).arg(items);
+                pipe.cmd("PEXPIRE").arg(key).arg(millis(ttl));
+            };
+            for reply in self.ask_about(key, 2, put).await? {
+                self.answer(Some(reply))?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn range<'a>(
+        &'a self,
+        key: &'a [u8],
+        first: usize,
+        count: usize,
+    ) -> BoxFuture<'a, Result<Vec<Vec<u8>>, Failure>> {
+        async move {
+            if count == 0 {
+                return Ok(Vec::new());
+            }
+            let place = |n| i64::try_from(n).unwrap_or(i64::MAX);
+            let last = place(first.saturating_add(count)).saturating_sub(1);
+            let range = |pipe: &mut Pipeline| {
+                pipe.cmd("LRANGE").arg(key).arg(place(first)).arg(last);
+            };
+            let reply = self.one(key, range).await?;
+            Ok(redis::from_redis_value(reply).unwrap_or_default())
+        }
+        .boxed()
+    }
+
+    fn forget<'a>(
+        &'a self,
+        key: &'a [u8],
+        fields: &'a [String],
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            if fields.is_empty() {
+                return Ok(());
+            }
+            let delete = |pipe: &mut Pipeline| {
+                pipe.cmd("HDEL").arg(key).arg(fields);
+            };
+            self.one(key, delete).await.map(drop)
         }
         .boxed()
     }

@@ -32,7 +32,7 @@ impl RedisCache {
         F: Fn(&mut Pipeline, usize) + Sync,
     {
         if questions.keys.is_empty() {
-            return Ok(Replies::new());
+            return Ok(Vec::new());
         }
         let all = Picks::Run(0..questions.keys.len());
         let parts = self.servers.parts(all, 0, |i| questions.keys[i]);

@@ -13,6 +13,13 @@ use crate::domain::failure::Failure;
 const CLAIM: &str = "claim";
 const LIST: &str = "list";
 
+/// An item of a list that grows at its end: a row of its own, behind the list's key and a NUL, so
+/// that the list is not written again for each.
+pub(super) const ITEM: &str = "item";
+
+/// Bytes of an item's place, at the end of its key.
+const PLACE: usize = size_of::<u64>();
+
 const RENEW: &str =
     "UPDATE entries SET expires_at = ? WHERE key = ? AND value = ? AND expires_at > ?";
 
@@ -76,6 +83,62 @@ impl SqliteCache {
         Ok(())
     }
 
+    async fn append_items(
+        &self,
+        key: &[u8],
+        items: &[Vec<u8>],
+        ttl: Duration,
+    ) -> Result<(), sqlx::Error> {
+        let mut connection = self.connection.lock().await;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let last: Option<Vec<u8>> = sqlx::query_scalar(
+            "SELECT max(key) FROM entries
+             WHERE key >= ? AND key <= ? AND type = 'item' AND expires_at > ?",
+        )
+        .bind(item_key(key, 0))
+        .bind(item_key(key, u64::MAX))
+        .bind(now_millis())
+        .fetch_one(&mut *transaction)
+        .await?;
+        let next = last.and_then(|last| place(&last)).map_or(0, |at| at + 1);
+        let until = until(ttl);
+        for (place, item) in (next..).zip(items) {
+            put(&mut transaction, &item_key(key, place), ITEM, item, until).await?;
+        }
+        // They end together, as a list does.
+        sqlx::query(
+            "UPDATE entries SET expires_at = ?
+             WHERE key >= ? AND key <= ? AND type = 'item' AND expires_at > ?",
+        )
+        .bind(until)
+        .bind(item_key(key, 0))
+        .bind(item_key(key, u64::MAX))
+        .bind(now_millis())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await
+    }
+
+    async fn items_from(
+        &self,
+        key: &[u8],
+        first: usize,
+        count: usize,
+    ) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+        let mut connection = self.connection.lock().await;
+        sqlx::query_scalar(
+            "SELECT value FROM entries
+             WHERE key >= ? AND key <= ? AND type = 'item' AND expires_at > ?
+             ORDER BY key LIMIT ?",
+        )
+        .bind(item_key(key, first as u64))
+        .bind(item_key(key, u64::MAX))
+        .bind(now_millis())
+        .bind(i64::try_from(count).unwrap_or(i64::MAX))
+        .fetch_all(&mut *connection)
+        .await
+    }
+
     /// Makes a new value of what is at a key, while nobody else does.
     async fn rewrite(
         &self,
@@ -94,6 +157,16 @@ impl SqliteCache {
         };
         rewriting.await.map_err(|error| self.unreadable(&error))
     }
+}
+
+/// The key of a list's item: in their order.
+pub(super) fn item_key(list: &[u8], place: u64) -> Vec<u8> {
+    [list, &[0], &place.to_be_bytes()].concat()
+}
+
+fn place(item_key: &[u8]) -> Option<u64> {
+    let at = item_key.len().checked_sub(PLACE)?;
+    Some(u64::from_be_bytes(item_key[at..].try_into().ok()?))
 }
 
 /// Stores an entry in place of what is there.
@@ -221,5 +294,45 @@ impl Ledger for SqliteCache {
                 .collect())
         }
         .boxed()
+    }
+
+    fn append<'a>(
+        &'a self,
+        key: &'a [u8],
+        items: &'a [Vec<u8>],
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            let appended = self.append_items(key, items, ttl).await;
+            appended.map_err(|error| self.unreadable(&error))
+        }
+        .boxed()
+    }
+
+    fn range<'a>(
+        &'a self,
+        key: &'a [u8],
+        first: usize,
+        count: usize,
+    ) -> BoxFuture<'a, Result<Vec<Vec<u8>>, Failure>> {
+        async move {
+            let items = self.items_from(key, first, count).await;
+            items.map_err(|error| self.unreadable(&error))
+        }
+        .boxed()
+    }
+
+    fn forget<'a>(
+        &'a self,
+        key: &'a [u8],
+        gone: &'a [String],
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        let change = |old: Vec<u8>| {
+            let mut object: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_slice(&old).unwrap_or_default();
+            object.retain(|name, _| !gone.contains(name));
+            serde_json::Value::Object(object).to_string()
+        };
+        self.rewrite(key, "hash", i64::MAX, change).boxed()
     }
 }
