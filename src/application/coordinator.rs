@@ -4,6 +4,7 @@ mod again;
 mod breaker;
 mod memory;
 mod orphans;
+mod own_keys;
 mod tripwires;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use super::event::{Event, Reporter};
 use super::governor::Governor;
 use super::history::LastComplete;
 use super::lookup;
+use super::own_keys::Recorder;
 use super::pace::{Pace, PaceLimits};
 use super::ports::{
     Cache, Mode, Sources, Wanted, WarmupStrategy, WriteOptions, WriteOutcome, Written,
@@ -32,6 +34,7 @@ use crate::domain::entry::{Entry, EntryBatch, KeyError};
 use crate::domain::failure::Failure;
 use crate::domain::key::printable;
 use crate::domain::report::{KEPT_ERRORS, Percent, Report, Seen, Stats, Status, StrategyReport};
+use crate::domain::run::RunInfo;
 use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{Shape, StrategySpec};
 use crate::domain::ttl::Ttl;
@@ -234,10 +237,16 @@ impl Coordinator {
     }
 
     /// Warms every strategy's selection. A strategy that fails does not stop the next one; what
-    /// happened is in the report, never in a log alone.
-    pub async fn warm_all(&self, reporter: &dyn Reporter, stop: &StopSignal) -> Report {
+    /// happened is in the report, never in a log alone. Of a run that writes later ones know the keys
+    /// where `info` names it.
+    pub async fn warm_all(
+        &self,
+        info: Option<&RunInfo>,
+        reporter: &dyn Reporter,
+        stop: &StopSignal,
+    ) -> Report {
         let _governing = self.governed();
-        let mut run = Run::start(self, reporter, stop);
+        let mut run = Run::start(self, info, reporter, stop);
         run.read_last_complete().await;
         run.learn_protection().await;
         run.ask_epoch().await;
@@ -249,6 +258,7 @@ impl Coordinator {
         }
         run.end_of_passes();
         run.find_orphans().await;
+        run.leave_keys().await;
         run.settle().await;
         run.finish()
     }
@@ -259,12 +269,13 @@ impl Coordinator {
     /// The windows' own: the list of keys could not be read.
     pub async fn warm_keys(
         &self,
+        info: &RunInfo,
         mut windows: KeyWindows,
         reporter: &dyn Reporter,
         stop: &StopSignal,
     ) -> Result<Report, Failure> {
         let _governing = self.governed();
-        let mut run = Run::start(self, reporter, stop);
+        let mut run = Run::start(self, Some(info), reporter, stop);
         run.learn_protection().await;
         run.ask_epoch().await;
         run.acknowledge_all();
@@ -284,6 +295,7 @@ impl Coordinator {
         }
         run.ask_epoch().await;
         run.end_of_passes();
+        run.leave_keys().await;
         run.end_started();
         run.settle().await;
         Ok(run.finish())
@@ -320,6 +332,8 @@ struct Run<'a> {
     broken: bool,
     /// The cache's, as last asked; `None`: it does not say.
     epoch: Option<u64>,
+    /// Of a run that writes.
+    recorder: Option<Recorder>,
     /// Streams of strategies that come next, opened ahead.
     ahead: BTreeMap<usize, Entries<'a>>,
 }
@@ -365,6 +379,7 @@ impl<F: Future> InFlight<F> {
 impl<'a> Run<'a> {
     fn start(
         coordinator: &'a Coordinator,
+        info: Option<&RunInfo>,
         reporter: &'a dyn Reporter,
         stop: &'a StopSignal,
     ) -> Self {
@@ -411,6 +426,7 @@ impl<'a> Run<'a> {
             },
             broken: false,
             epoch: None,
+            recorder: coordinator.recorder(info),
             ahead: BTreeMap::new(),
         }
     }
@@ -420,6 +436,7 @@ impl<'a> Run<'a> {
         let coordinator = self.coordinator;
         let Some(look) = coordinator.task.look() else {
             let enough = self.breaker.hear(&written);
+            self.record(index, batch, &written);
             let fatal = self.tallies[index].count(batch, written, |_, _, _| {});
             return fatal.or(enough);
         };

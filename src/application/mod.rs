@@ -11,6 +11,7 @@ pub mod history;
 pub mod live;
 pub mod lock;
 pub mod lookup;
+pub mod own_keys;
 pub mod pace;
 pub mod ports;
 pub mod preview;

@@ -125,7 +125,10 @@ impl<'a> Run<'a> {
 
     /// Warms everything, and leaves a record of it for `shopwarm runs` and the next run.
     pub async fn warm_all(self, reporter: &dyn Reporter, stop: &StopSignal) -> Report {
-        let report = self.coordinator.warm_all(reporter, stop).await;
+        let report = self
+            .coordinator
+            .warm_all(Some(self.info), reporter, stop)
+            .await;
         self.end(report, true).await
     }
 
@@ -139,7 +142,10 @@ impl<'a> Run<'a> {
         reporter: &dyn Reporter,
         stop: &StopSignal,
     ) -> Result<Report, Failure> {
-        let report = self.coordinator.warm_keys(keys, reporter, stop).await?;
+        let report = self
+            .coordinator
+            .warm_keys(self.info, keys, reporter, stop)
+            .await?;
         Ok(self.end(report, false).await)
     }
 

@@ -12,6 +12,11 @@ pub struct Ttl {
 }
 
 impl Ttl {
+    /// How long any key lives at most.
+    pub fn longest(&self) -> Duration {
+        self.base
+    }
+
     /// The key's own time to live in milliseconds, at least 1; the same for a key every time.
     pub fn millis_for(&self, key: &[u8]) -> u64 {
         let base = u64::try_from(self.base.as_millis()).unwrap_or(u64::MAX);

@@ -24,6 +24,7 @@ mod memory;
 mod metrics;
 mod music;
 mod output;
+mod own_keys;
 mod pace;
 mod page;
 mod patience;

@@ -78,6 +78,9 @@ impl Run<'_> {
         if self.tallies[index].passes > 0 {
             self.begin_anew(index, REPLACED);
             self.tallies[index].started = false;
+            if let Some(recorder) = &mut self.recorder {
+                recorder.begin_anew(index);
+            }
         }
         let tally = &mut self.tallies[index];
         tally.passes += 1;
@@ -101,6 +104,9 @@ impl Run<'_> {
                 self.check_min_keys(index);
             }
             self.end(index);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.close(index);
+            }
         }
         .instrument(span)
         .await;

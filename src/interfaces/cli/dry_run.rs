@@ -87,10 +87,10 @@ pub(super) async fn run(
     let reporter = progress::reporter(form);
     let (keys, mut report) = if args.keys {
         let keys = key_writer(output.format, compared, reporter, &stop);
-        let report = viewer.warm_all(&keys, &stop).await;
+        let report = viewer.warm_all(None, &keys, &stop).await;
         (Some(keys), report)
     } else {
-        (None, viewer.warm_all(reporter.as_ref(), &stop).await)
+        (None, viewer.warm_all(None, reporter.as_ref(), &stop).await)
     };
     // Whoever has stopped it does not want to wait for more.
     let (plans, memory) = tokio::select! {

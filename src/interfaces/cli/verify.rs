@@ -77,7 +77,7 @@ pub(super) async fn run(
     };
     check_names(&args.require, &viewer)?;
     let reporter = progress::reporter(form);
-    let mut report = viewer.warm_all(reporter.as_ref(), &stop).await;
+    let mut report = viewer.warm_all(None, reporter.as_ref(), &stop).await;
     report.elapsed = started.elapsed();
     let judged = args.require.judge(&report);
     let document = Verification {

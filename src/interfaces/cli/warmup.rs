@@ -302,7 +302,9 @@ async fn begin<'a>(
 async fn read_back(run: &Coordinator, sample: Option<u32>, stop: &StopSignal) -> Report {
     let look = verify::look(Duration::ZERO, sample, None);
     let silent = progress::reporter(ProgressForm::None);
-    run.looking(look).warm_all(silent.as_ref(), stop).await
+    run.looking(look)
+        .warm_all(None, silent.as_ref(), stop)
+        .await
 }
 
 /// Keys from the command line, or from stdin, where each ends with `end`.

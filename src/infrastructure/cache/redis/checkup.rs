@@ -42,6 +42,7 @@ enum Need {
     Record,
     Lock,
     History,
+    OwnKeys,
     Answering,
 }
 
@@ -52,7 +53,10 @@ impl Need {
 
     /// What the tool keeps for itself, under keys of its own.
     fn is_our_own(self) -> bool {
-        matches!(self, Self::Record | Self::Lock | Self::History)
+        matches!(
+            self,
+            Self::Record | Self::Lock | Self::History | Self::OwnKeys
+        )
     }
 
     fn name(self) -> &'static str {
@@ -68,15 +72,16 @@ impl Need {
             Self::Record => "the record of the last run",
             Self::Lock => "the lock that keeps runs apart",
             Self::History => "the history of runs",
+            Self::OwnKeys => "the keys that runs have written",
             Self::Answering => "a look whether it answers",
         }
     }
 }
 
-/// `LPUSH` has no form that changes nothing. A server that cannot be asked so (before 7.0) does not
-/// say.
-const MAY_PUSH: &str = "if redis.acl_check_cmd and not redis.acl_check_cmd('LPUSH', KEYS[1], '') then \
-     return redis.error_reply('NOPERM this user may not run lpush') end return 1";
+/// `LPUSH` and `RPUSH` have no form that changes nothing. A server that cannot be asked so (before
+/// 7.0) does not say.
+const MAY_PUSH: &str = "if redis.acl_check_cmd and not redis.acl_check_cmd(ARGV[1], KEYS[1], '') then \
+     return redis.error_reply('NOPERM this user may not run ' .. ARGV[1]) end return 1";
 
 /// A question to the server: a command that changes nothing, and what it tells.
 struct Question<'p> {
@@ -157,8 +162,11 @@ fn questions<'p>(probes: &'p [Probe], nobody: &[u8]) -> Vec<Question<'p>> {
                 ask("DEL", Need::Lock, of, cmd(&["DEL"], key, &[]));
                 let no_number = |command| cmd(&[command], key, &["no-number"]);
                 ask("PEXPIRE", Need::Lock, of, no_number("PEXPIRE"));
-                let push = cmd(&["EVAL", MAY_PUSH, "1"], key, &[]);
-                ask("LPUSH", Need::History, of, push);
+                let push = |command| cmd(&["EVAL", MAY_PUSH, "1"], key, &[command]);
+                ask("LPUSH", Need::History, of, push("lpush"));
+                ask("RPUSH", Need::OwnKeys, of, push("rpush"));
+                let forget = cmd(&["HDEL"], key, &["no-field"]);
+                ask("HDEL", Need::OwnKeys, of, forget);
                 let trim = cmd(&["LTRIM"], key, &["no-number", "0"]);
                 ask("LTRIM", Need::History, of, trim);
                 ask("PEXPIRE", Need::History, of, no_number("PEXPIRE"));

@@ -138,7 +138,7 @@ pub(super) async fn list(
     };
     let silent = progress::reporter(ProgressForm::None);
     let writer = KeyWriter::new(form, cached, wanted, Output::stream(), silent, stop.clone());
-    let report = viewer.warm_all(&writer, &stop).await;
+    let report = viewer.warm_all(None, &writer, &stop).await;
     let error = report.failure().map(ToString::to_string);
     let end = [
         ("outcome".to_owned(), json!(report.outcome())),

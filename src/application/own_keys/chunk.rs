@@ -1,0 +1,235 @@
+//! Keys, many together in few bytes: each as what it shares with the one before it, and its rest.
+
+use std::fmt;
+
+/// The form that is written, and the only one so far that is read.
+const VERSION: u8 = 1;
+
+/// Keys that a chunk holds at most.
+pub const CHUNK_KEYS: usize = 4096;
+
+/// Bytes that the keys of a chunk have together, about; a single key may have more.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// A chunk that is written.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    bytes: Vec<u8>,
+    last: Vec<u8>,
+    keys: usize,
+    /// Of all keys together, before they are made short.
+    raw: usize,
+}
+
+impl Chunk {
+    pub fn push(&mut self, key: &[u8]) {
+        if self.keys == 0 {
+            self.bytes.push(VERSION);
+        }
+        let both = key.iter().zip(&self.last);
+        let shared = both.take_while(|(a, b)| a == b).count();
+        let rest = &key[shared..];
+        put_number(&mut self.bytes, shared);
+        put_number(&mut self.bytes, rest.len());
+        self.bytes.extend_from_slice(rest);
+        self.last.truncate(shared);
+        self.last.extend_from_slice(rest);
+        self.keys += 1;
+        self.raw += key.len();
+    }
+
+    pub fn keys(&self) -> usize {
+        self.keys
+    }
+
+    /// Whether it has all that it is to have.
+    pub fn is_full(&self) -> bool {
+        self.keys >= CHUNK_KEYS || self.raw >= CHUNK_BYTES
+    }
+
+    /// Its bytes; it begins anew, with no key.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(self).bytes
+    }
+}
+
+/// Why bytes are no chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoChunk {
+    /// Another version of the tool wrote it.
+    Version(u8),
+    Broken,
+}
+
+impl fmt::Display for NoChunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(version) => write!(f, "it is of form {version}, which is not known"),
+            Self::Broken => f.write_str("it is not as it was written"),
+        }
+    }
+}
+
+/// The keys of a chunk, in the order in which they were pushed.
+///
+/// # Errors
+/// The bytes are none that [`Chunk::take`] gave.
+pub fn read(bytes: &[u8]) -> Result<Vec<Vec<u8>>, NoChunk> {
+    let (version, mut rest) = bytes.split_first().ok_or(NoChunk::Broken)?;
+    if *version != VERSION {
+        return Err(NoChunk::Version(*version));
+    }
+    let mut keys: Vec<Vec<u8>> = Vec::new();
+    let mut raw = 0;
+    while !rest.is_empty() {
+        // No more is read than was ever written: memory is bounded whatever the bytes are.
+        if keys.len() == CHUNK_KEYS || raw >= CHUNK_BYTES {
+            return Err(NoChunk::Broken);
+        }
+        let shared = take_number(&mut rest).ok_or(NoChunk::Broken)?;
+        let own = take_number(&mut rest).ok_or(NoChunk::Broken)?;
+        let before = keys.last().map_or(&[][..], Vec::as_slice);
+        let begin = before.get(..shared).ok_or(NoChunk::Broken)?;
+        let (own, after) = rest.split_at_checked(own).ok_or(NoChunk::Broken)?;
+        rest = after;
+        let key = [begin, own].concat();
+        raw += key.len();
+        keys.push(key);
+    }
+    Ok(keys)
+}
+
+/// Seven bits a byte, the lowest first; the highest bit says that more follow.
+fn put_number(out: &mut Vec<u8>, mut number: usize) {
+    while number >= 0x80 {
+        out.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+fn take_number(bytes: &mut &[u8]) -> Option<usize> {
+    let mut number = 0_usize;
+    for shift in (0..usize::BITS).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let part = usize::from(byte & 0x7f);
+        // What does not fit was never written.
+        if part.checked_shl(shift)? >> shift != part {
+            return None;
+        }
+        number |= part << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The chunks that these keys make.
+    fn written(keys: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let mut chunk = Chunk::default();
+        let mut chunks = Vec::new();
+        for key in keys {
+            chunk.push(key);
+            if chunk.is_full() {
+                chunks.push(chunk.take());
+            }
+        }
+        if chunk.keys() > 0 {
+            chunks.push(chunk.take());
+        }
+        chunks
+    }
+
+    fn read_all(chunks: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let keys = chunks.iter().map(|chunk| read(chunk).expect("a chunk"));
+        keys.flatten().collect()
+    }
+
+    #[test]
+    fn keys_come_back_as_they_were() {
+        let long = vec![b'x'; 300 * 1024];
+        for keys in [
+            vec![],
+            vec![Vec::new()],
+            vec![Vec::new(), Vec::new(), b"a".to_vec(), Vec::new()],
+            vec![vec![0], vec![0, 0], vec![0xff; 200], vec![0xff; 100]],
+            vec![b"a".to_vec(), long.clone(), long, b"a".to_vec()],
+            vec!["Käse:ä:🙂".into(), "Käse:ö:🙂".into(), b"\xc3".to_vec()],
+            (0..10_000).map(|n| format!("P:{n}").into_bytes()).collect(),
+        ] {
+            assert_eq!(read_all(&written(&keys)), keys);
+        }
+    }
+
+    #[test]
+    fn keys_that_begin_alike_take_few_bytes_and_chunks_are_of_even_size() {
+        let key = |n| format!("shop:Product:id:prod-{n:07}").into_bytes();
+        let keys: Vec<Vec<u8>> = (0..10_000).map(key).collect();
+        let chunks = written(&keys);
+        let bytes: usize = chunks.iter().map(Vec::len).sum();
+        assert!(bytes < 5 * keys.len(), "{bytes}");
+        let counts: Vec<usize> = chunks
+            .iter()
+            .map(|c| read(c).expect("keys").len())
+            .collect();
+        assert_eq!(counts, [CHUNK_KEYS, CHUNK_KEYS, 10_000 - 2 * CHUNK_KEYS]);
+
+        let large = vec![vec![b'x'; CHUNK_BYTES / 2]; 4];
+        assert_eq!(written(&large).len(), 2);
+    }
+
+    #[test]
+    fn random_keys_come_back_and_random_bytes_do_no_harm() {
+        let seed = fastrand::u64(..);
+        let mut random = fastrand::Rng::with_seed(seed);
+        for _ in 0..300 {
+            // Few letters, so that much is shared, and any length.
+            let key = |random: &mut fastrand::Rng| {
+                let longest = if random.bool() { 8 } else { 300 };
+                let length = random.usize(..longest);
+                (0..length)
+                    .map(|_| random.u8(..3).wrapping_sub(1))
+                    .collect()
+            };
+            let count = random.usize(..200);
+            let keys: Vec<Vec<u8>> = (0..count).map(|_| key(&mut random)).collect();
+            let chunks = written(&keys);
+            assert_eq!(read_all(&chunks), keys, "seed {seed}");
+            for mut chunk in chunks {
+                let at = random.usize(..chunk.len());
+                chunk[at] = random.u8(..);
+                // It is refused, or read as other keys: no more than a chunk ever has.
+                if let Ok(keys) = read(&chunk) {
+                    assert!(keys.len() <= CHUNK_KEYS, "seed {seed}");
+                }
+                chunk.truncate(at);
+                let _ = read(&chunk);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_chunk_is_refused() {
+        assert_eq!(read(&[]), Err(NoChunk::Broken));
+        assert_eq!(read(&[2, 0, 0]), Err(NoChunk::Version(2)));
+        // More shared than there was, more to follow than there is, a number without end.
+        for wrong in [&[1, 1, 0][..], &[1, 0, 9, b'a'], &[1, 0]] {
+            assert_eq!(read(wrong), Err(NoChunk::Broken), "{wrong:?}");
+        }
+        assert_eq!(
+            read(&[&[1][..], &[0xff; 20]].concat()),
+            Err(NoChunk::Broken)
+        );
+        let many = [&[1][..], &[0, 0].repeat(CHUNK_KEYS + 1)].concat();
+        assert_eq!(read(&many), Err(NoChunk::Broken));
+        // Keys that grow by all that was before.
+        let bomb = [&[1, 0, 100][..], &[b'x'; 100], &[100, 0].repeat(4000)].concat();
+        assert_eq!(read(&bomb), Err(NoChunk::Broken));
+    }
+}
