@@ -693,7 +693,11 @@ fn a_standby_is_a_replica() {
     let seen = dry_run.database(database.url()).run().expect(0).json();
     assert_eq!(seen["totals"]["missing"], seen["totals"]["keys"]);
     // To know what changes meanwhile it is none.
-    check(&report, "protection", &["warning", "a replica", "--primary-url"]);
+    check(
+        &report,
+        "protection",
+        &["warning", "a replica", "--primary-url"],
+    );
     let warmup = shopwarm("warmup all -o json").cache(redis.url());
     let report = warmup.database(database.url()).run().expect(0).json();
     for strategy in report["strategies"].as_array().expect("strategies") {

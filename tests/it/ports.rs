@@ -51,13 +51,15 @@ async fn store(cache: &dyn Cache, keys: &[Vec<u8>]) {
         batch.push(Entry {
             key,
             value: Value::Text(&value),
+            version: None,
         });
     }
     let how = WriteOptions {
         mode: Mode::Refresh,
         ttl: exactly(60),
+        version_field: None,
     };
-    let written = cache.write(&batch, how).await;
+    let written = cache.write(&batch, &how).await;
     let stored = written.outcomes.iter().all(|o| *o == WriteOutcome::Stored);
     assert!(stored, "{written:?}");
 }

@@ -27,8 +27,8 @@ use crate::domain::finding::Finding;
 use crate::domain::meaning;
 use crate::domain::standing::{Held, Kind, Standing};
 use crate::domain::strategy::Shape;
-use crate::domain::version::is_newer;
 use crate::domain::ttl::Ttl;
+use crate::domain::version::is_newer;
 use ledger::{ITEM, item_key};
 
 /// Keys are bytes, as Redis' are. `expires_at` is in milliseconds since 1970; an entry past it
