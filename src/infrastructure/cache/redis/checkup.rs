@@ -37,6 +37,7 @@ enum Need {
     LookingAtHashes,
     /// One of two ways is enough.
     Comparing,
+    Undoing,
     Orphans,
     Memory,
     Record,
@@ -67,6 +68,7 @@ impl Need {
             Self::Looking => "dry-run, verify and keys",
             Self::LookingAtHashes => "dry-run and verify of hashes",
             Self::Comparing => "comparing values without moving them",
+            Self::Undoing => "undoing what was overtaken while it was written",
             Self::Orphans => "--orphans",
             Self::Memory => "the memory figures",
             Self::Record => "the record of the last run",
@@ -197,6 +199,17 @@ fn questions<'p>(probes: &'p [Probe], nobody: &[u8]) -> Vec<Question<'p>> {
         let script = cmd(&[command, "return 1", "1"], nobody, &[]);
         ask(command, Need::Comparing, None, script);
     }
+    // Each of them compares and deletes in one step.
+    let undo = |words: &[&str], rest: &[&str]| cmd(words, nobody, rest);
+    ask(
+        "DELEX",
+        Need::Undoing,
+        None,
+        undo(&["DELEX"], &["IFEQ", ""]),
+    );
+    ask("DELIFEQ", Need::Undoing, None, undo(&["DELIFEQ"], &[""]));
+    let script = undo(&["EVAL", "return 1", "1"], &[]);
+    ask("EVAL", Need::Undoing, None, script);
     let scan = keyless(&["SCAN", "0", "COUNT", "1"]);
     ask("SCAN", Need::Orphans, None, scan);
     let usage = cmd(&["MEMORY", "USAGE"], nobody, &["SAMPLES", "0"]);
@@ -402,14 +415,8 @@ impl Node {
         took: Duration,
     ) -> Vec<Finding> {
         let mut rights: Vec<Right> = replies.iter().map(Right::of).collect();
-        let compares = |(question, right): (&Question<'_>, &Right)| {
-            question.need == Need::Comparing && !matches!(right, Right::Denied(_))
-        };
-        if questions.iter().zip(&rights).any(compares) {
-            let both = questions.iter().zip(&mut rights);
-            let both = both.filter(|(question, _)| question.need == Need::Comparing);
-            both.for_each(|(_, right)| *right = Right::Given);
-        }
+        one_of_several(questions, &mut rights, Need::Comparing);
+        one_of_several(questions, &mut rights, Need::Undoing);
         let at_info = questions.iter().position(|q| q.command == "INFO");
         let info = Info::of(at_info.and_then(|at| replies.into_iter().nth(at)));
         let writes = rights.iter().find_map(|right| match right {
@@ -539,6 +546,18 @@ fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Where one command is enough for something, the others are not missed.
+fn one_of_several(questions: &[Question<'_>], rights: &mut [Right], need: Need) {
+    let mut of_need = questions
+        .iter()
+        .zip(&*rights)
+        .filter(|(q, _)| q.need == need);
+    if of_need.any(|(_, right)| !matches!(right, Right::Denied(_))) {
+        let all = questions.iter().zip(rights).filter(|(q, _)| q.need == need);
+        all.for_each(|(_, right)| *right = Right::Given);
+    }
 }
 
 /// Commands that are denied, for people.
