@@ -5,6 +5,7 @@ mod breaker;
 mod memory;
 mod orphans;
 mod own_keys;
+mod prune;
 mod tripwires;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ use breaker::Breaker;
 pub use memory::OnEviction;
 use memory::{Evictions, Memory};
 use orphans::PlannedKeys;
+pub use prune::{Consent, Prunable};
 
 /// Bytes in flight to the cache at most, however many batches that is: flat memory for large
 /// values too.
@@ -151,6 +153,8 @@ pub struct Coordinator {
     pace: Pace,
     /// What a gentle run watches, beside the cache.
     sources: Option<Sources>,
+    /// Keys whose rows are gone are removed, where it agrees.
+    prune: Option<Arc<dyn Consent>>,
     options: Options,
 }
 
@@ -166,6 +170,7 @@ impl Coordinator {
             task,
             pace: Pace::new(&options.pace),
             sources: None,
+            prune: None,
             options,
         }
     }
@@ -232,6 +237,7 @@ impl Coordinator {
                 ..PaceLimits::default()
             }),
             sources: None,
+            prune: None,
             options: self.options.clone(),
         }
     }
@@ -259,6 +265,7 @@ impl Coordinator {
         run.end_of_passes();
         run.find_orphans().await;
         run.leave_keys().await;
+        run.prune().await;
         run.settle().await;
         run.finish()
     }
@@ -332,6 +339,8 @@ struct Run<'a> {
     broken: bool,
     /// The cache's, as last asked; `None`: it does not say.
     epoch: Option<u64>,
+    /// Of a run that has a name.
+    run_id: Option<String>,
     /// Of a run that writes.
     recorder: Option<Recorder>,
     /// Streams of strategies that come next, opened ahead.
@@ -426,6 +435,7 @@ impl<'a> Run<'a> {
             },
             broken: false,
             epoch: None,
+            run_id: info.map(|info| info.id.clone()),
             recorder: coordinator.recorder(info),
             ahead: BTreeMap::new(),
         }

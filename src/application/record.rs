@@ -104,6 +104,9 @@ pub struct Totals {
     /// The longest that a stale value may have been served.
     #[serde(default)]
     pub longest_exposure_ms: u64,
+    /// Keys of earlier runs that had no row any more and were removed; not part of `total`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pruned: u64,
     /// Of keys and values that were stored.
     pub bytes: u64,
     /// `warmed / total`; null of nothing.
@@ -162,6 +165,9 @@ pub struct StrategyRecord {
     /// Why it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unprotected_because: Option<String>,
+    /// Keys of earlier runs that had no row any more and were removed; not part of `total`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pruned: u64,
     /// Of keys and values that were stored.
     pub bytes: u64,
     /// `warmed / total`; null of nothing.
@@ -327,6 +333,7 @@ impl Totals {
             withdrawn: stats.withdrawn,
             unverified: stats.unverified,
             longest_exposure_ms: millis(stats.exposure),
+            pruned: stats.pruned,
             bytes: stats.bytes,
             success_rate: stats.success_rate(),
         }
@@ -352,6 +359,7 @@ impl Totals {
                 .map(|s| s.longest_exposure_ms)
                 .max()
                 .unwrap_or(0),
+            pruned: sum(|s| s.pruned),
             bytes: sum(|s| s.bytes),
             success_rate: (total > 0).then(|| warmed as f64 / total as f64),
         }
@@ -380,6 +388,7 @@ impl StrategyRecord {
             longest_exposure_ms: 0,
             protected: None,
             unprotected_because: None,
+            pruned: 0,
             bytes: 0,
             success_rate: None,
             elapsed_ms: 0,
@@ -406,6 +415,7 @@ impl StrategyRecord {
         self.longest_exposure_ms = millis(stats.exposure);
         self.failed = stats.failed;
         self.unknown = stats.unknown;
+        self.pruned = stats.pruned;
         self.bytes = stats.bytes;
         self.success_rate = stats.success_rate();
         self.elapsed_ms = millis(stats.elapsed);
@@ -451,6 +461,7 @@ impl From<&StrategyReport> for StrategyRecord {
                 .protection
                 .and_then(Protection::why_not)
                 .map(str::to_owned),
+            pruned: stats.pruned,
             bytes: stats.bytes,
             success_rate: stats.success_rate(),
             elapsed_ms: millis(stats.elapsed),
@@ -489,6 +500,7 @@ impl From<&StrategyRecord> for StrategyReport {
                 withdrawn: record.withdrawn,
                 unverified: record.unverified,
                 exposure: Duration::from_millis(record.longest_exposure_ms),
+                pruned: record.pruned,
                 bytes: record.bytes,
                 elapsed: Duration::from_millis(record.elapsed_ms),
             },

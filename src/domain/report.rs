@@ -34,6 +34,8 @@ pub struct Stats {
     pub unverified: u64,
     /// The longest time that a stale value may have been served.
     pub exposure: Duration,
+    /// Keys of earlier runs that had no row any more and were removed; not part of the total.
+    pub pruned: u64,
     /// Keys and values of the warmed or planned entries, in bytes.
     pub bytes: u64,
     pub elapsed: Duration,
@@ -64,6 +66,7 @@ impl Stats {
         self.withdrawn += other.withdrawn;
         self.unverified += other.unverified;
         self.exposure = self.exposure.max(other.exposure);
+        self.pruned += other.pruned;
         self.bytes += other.bytes;
         self.elapsed += other.elapsed;
     }

@@ -212,6 +212,11 @@ impl Output {
     }
 }
 
+/// Whether there is a person who can be asked, and answer.
+pub fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// A result that is written as it comes.
 pub struct Stream(io::BufWriter<io::Stdout>);
 

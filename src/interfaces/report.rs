@@ -195,6 +195,9 @@ fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
     lines.extend(unprotected_lines(report));
     lines.extend(overtaken_line(totals));
     lines.extend(report.pace.as_ref().map(pace_line));
+    if totals.pruned > 0 {
+        lines.push(format!("pruned: {} without a row", keys(totals.pruned)));
+    }
     if report.unmatched_total > 0 {
         let list = listed(&report.unmatched, report.unmatched_total);
         let total = keys(report.unmatched_total);

@@ -32,6 +32,7 @@ mod ports;
 mod properties;
 mod proxy;
 mod race;
+mod prune;
 mod runs;
 mod schedule;
 mod secrets;

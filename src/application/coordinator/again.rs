@@ -104,9 +104,7 @@ impl Run<'_> {
                 self.check_min_keys(index);
             }
             self.end(index);
-            if let Some(recorder) = &mut self.recorder {
-                recorder.close(index);
-            }
+            self.close_keys(index);
         }
         .instrument(span)
         .await;

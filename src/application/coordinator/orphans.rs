@@ -35,7 +35,12 @@ impl PlannedKeys {
         }
     }
 
-    fn contains(&self, key: &[u8]) -> bool {
+    /// Whether keys may have been planned that it does not remember.
+    pub(super) fn is_full(&self) -> bool {
+        self.hashes.len() >= REMEMBERED_KEYS
+    }
+
+    pub(super) fn contains(&self, key: &[u8]) -> bool {
         self.hashes.contains(&self.hasher.hash_one(key))
     }
 }

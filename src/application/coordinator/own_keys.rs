@@ -7,7 +7,7 @@ use super::{Coordinator, Run, Task};
 use crate::application::own_keys::{Recorded, Recorder};
 use crate::application::ports::{Mode, WriteOutcome, Written};
 use crate::domain::entry::EntryBatch;
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{Status, StrategyReport};
 use crate::domain::run::RunInfo;
 use crate::domain::strategy::StrategySpec;
@@ -47,19 +47,36 @@ impl Run<'_> {
         let Some(recorder) = &mut self.recorder else {
             return;
         };
+        let prunes = self.coordinator.prune.is_some();
         let both = batch.iter().zip(&written.outcomes);
         for (entry, _) in both.filter(|(_, outcome)| **outcome == WriteOutcome::Stored) {
             recorder.push(index, entry.key);
+            if prunes {
+                self.planned.insert(entry.key);
+            }
         }
     }
 
-    /// Whether what a strategy has written is its whole selection: all of it was read, and nothing
-    /// was left as it stood.
-    pub(super) fn is_whole(&self, index: usize) -> bool {
+    /// Hands on what a strategy has written, which is all. A cache that is full takes no more.
+    pub(super) fn close_keys(&mut self, index: usize) {
+        if self.tallies[index].report.status == Status::Completed
+            && let Some(recorder) = &mut self.recorder
+        {
+            recorder.close(index);
+        }
+    }
+
+    /// Whether what a strategy has written is its whole selection: nothing was left as it stood.
+    fn is_whole(&self, index: usize) -> bool {
+        self.coordinator.options.mode == Mode::Refresh && self.is_complete(index)
+    }
+
+    /// Whether all of a strategy's selection was read, and every key of it is in the cache.
+    pub(super) fn is_complete(&self, index: usize) -> bool {
         let options = &self.coordinator.options;
         let report = &self.tallies[index].report;
-        let all = options.limit.is_none() && options.mode == Mode::Refresh;
-        all && self.stop.reason().is_none()
+        options.limit.is_none()
+            && self.stop.reason().is_none()
             && self.tallies[index].passes > 0
             && report.status == Status::Completed
             && report.stats.failed + report.stats.unknown == 0
@@ -79,8 +96,9 @@ impl Run<'_> {
         let Some(recorder) = self.recorder.take() else {
             return;
         };
-        // Of a cache that is gone nobody needs to hear it again.
-        if self.failed(Failure::ends_run_of_cache) {
+        // Of a cache that is gone nobody needs to hear it again, and a full one takes no more.
+        let is_full = |failure: &Failure| failure.kind == FailureKind::NoRoom;
+        if self.failed(Failure::ends_run_of_cache) || self.failed(is_full) {
             return;
         }
         let patience = match self.stop.reason() {

@@ -6,6 +6,7 @@ mod dry_run;
 mod keys;
 mod pace;
 pub mod plan;
+mod prune;
 mod runs;
 mod schedule;
 mod serve;
@@ -210,6 +211,12 @@ struct RunChecks {
     /// Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more
     #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
     plan: Option<PathBuf>,
+    /// Remove keys that earlier runs wrote and that have no row any more; asks before it does
+    #[arg(long, env = "SHOPWARM_PRUNE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    prune: bool,
+    /// Remove them without asking
+    #[arg(long, env = "SHOPWARM_YES", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    yes: bool,
     /// Wait this long for another run that has the lock, instead of giving way to it
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_LOCK_WAIT", hide_env_values = true, value_parser = parse_ttl)]
     lock_wait: Option<Duration>,

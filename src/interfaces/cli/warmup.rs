@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
 use super::plan::SealedPlan;
-use super::{RunChecks, Warmup, WarmupArgs, pace, verify};
-use crate::application::coordinator::{Coordinator, KeyWindows};
+use super::{RunChecks, Warmup, WarmupArgs, pace, prune, verify};
+use crate::application::coordinator::{Consent, Coordinator, KeyWindows};
 use crate::application::event::Reporter;
 use crate::application::lock::Locking;
 use crate::application::record::RunRecord;
@@ -90,6 +90,8 @@ struct Job<'a> {
     selection: Selection,
     plan: Option<SealedPlan>,
     checks: RunChecks,
+    /// Whether keys without a row may be removed.
+    consent: Option<Arc<dyn Consent>>,
 }
 
 /// What was verified after the run, and what was demanded.
@@ -178,6 +180,7 @@ async fn carry_out(
                 .hint("or --plan FILE, sealed by `shopwarm dry-run --plan FILE`"));
         }
     };
+    let consent = prune::consent(&checks)?;
     info.command = format!("warmup {}", words.join(" "));
     super::deadline(&config, &stop);
     let job = Job {
@@ -187,6 +190,7 @@ async fn carry_out(
         selection,
         plan,
         checks,
+        consent,
     };
     let warming = warm(&job, &config, output, &stop);
     let (mut report, verified) = match warming.instrument(run::span(&job.info)).await {
@@ -243,6 +247,10 @@ async fn warm(
             let report = Report::stopped_before(stop.reason().unwrap_or(Stop::Interrupted));
             return Ok((report, None));
         }
+    };
+    let coordinator = match &job.consent {
+        Some(consent) => coordinator.pruning(Arc::clone(consent)),
+        None => coordinator,
     };
     let pace = coordinator.pace().clone();
     let _listening = pace::obey(move |change| pace.change(change))?;

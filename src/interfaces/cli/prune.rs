@@ -1,0 +1,103 @@
+//! `shopwarm warmup --prune`: who says whether keys may be removed.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use super::RunChecks;
+use crate::application::coordinator::{Consent, Prunable};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::shortened;
+use crate::interfaces::output::{can_ask, note};
+use crate::interfaces::report::keys;
+
+/// Keys that are shown of each strategy.
+const SHOWN: usize = 3;
+
+/// Longer ones are cut.
+const SHOWN_KEY: usize = 60;
+
+/// Who is asked; `None`: nothing is to be removed.
+///
+/// # Errors
+/// Nobody is there to be asked, and nobody has agreed.
+pub(super) fn consent(checks: &RunChecks) -> Result<Option<Arc<dyn Consent>>, Failure> {
+    match (checks.prune, checks.yes) {
+        (false, _) => Ok(None),
+        (true, true) => Ok(Some(Arc::new(Given))),
+        (true, false) if can_ask() => Ok(Some(Arc::new(Asks))),
+        (true, false) => {
+            let what = "--prune removes keys, and nobody is there to be asked";
+            let why = "standard input or standard error is no terminal";
+            Err(Failure::new(FailureKind::Usage, what, why).hint("agree beforehand with --yes"))
+        }
+    }
+}
+
+/// It was given on the command line.
+struct Given;
+
+impl Consent for Given {
+    fn may_remove<'a>(&'a self, _: &'a [Prunable]) -> BoxFuture<'a, bool> {
+        async { true }.boxed()
+    }
+}
+
+/// A person at the terminal.
+struct Asks;
+
+impl Consent for Asks {
+    fn may_remove<'a>(&'a self, found: &'a [Prunable]) -> BoxFuture<'a, bool> {
+        async {
+            note(&question(found));
+            let answer = tokio::task::spawn_blocking(|| {
+                let mut answer = String::new();
+                std::io::stdin().read_line(&mut answer).map(|_| answer)
+            });
+            let answer = answer.await.ok().and_then(Result::ok).unwrap_or_default();
+            matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+        }
+        .boxed()
+    }
+}
+
+fn question(found: &[Prunable]) -> String {
+    let total = found.iter().map(|found| found.keys).sum();
+    let mut text = format!("{} of earlier runs without a row:\n", keys(total));
+    for found in found {
+        let shown = found.first.iter().take(SHOWN);
+        let mut shown: Vec<String> = shown.map(|key| shortened(key, SHOWN_KEY)).collect();
+        if found.keys > shown.len() as u64 {
+            shown.push("...".to_owned());
+        }
+        let (id, count) = (&found.strategy, keys(found.keys));
+        text.push_str(&format!("  {id}: {count}: {}\n", shown.join(", ")));
+    }
+    text + "Remove them from the cache? [y/N] "
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_names_what_would_go() {
+        let found = |keys: u64, first: &[&str]| Prunable {
+            strategy: "own/a".to_owned(),
+            keys,
+            first: first.iter().map(|key| (*key).to_owned()).collect(),
+        };
+        let text = question(&[
+            found(1, &["a:1"]),
+            found(1200, &["b:1", "b:2", "b:3", "b:4"]),
+        ]);
+        assert_eq!(
+            text,
+            "1,201 keys of earlier runs without a row:\n  \
+             own/a: 1 key: a:1\n  \
+             own/a: 1,200 keys: b:1, b:2, b:3, ...\n\
+             Remove them from the cache? [y/N] "
+        );
+    }
+}
