@@ -23,6 +23,7 @@ use crate::application::pace::{GentleLimits, PaceLimits};
 use crate::application::ports::Mode;
 use crate::application::schedule::{Schedule, zone_name};
 use crate::application::selection::Filter;
+use crate::application::spread::{Avoid, Window};
 use crate::contexts::definitions::{parse_toml, parse_ttl};
 use crate::domain::amount::Amount;
 use crate::domain::failure::{Failure, FailureKind};
@@ -32,8 +33,9 @@ use crate::domain::strategy::DEFAULT_TTL;
 use flags::parse_latency;
 pub use flags::{
     ConnectionFlags, ModeName, OnEvictionName, ReadFlags, RunFlags, ScheduleFlags, ShapeName,
+    TtlFlags,
 };
-use schedule::{Jobs, Names, Text, Zone};
+use schedule::{Jobs, Names, Text, Windows, Zone};
 pub use secret::Secret;
 pub use serve::{ReadyAfter, ServeFlags, Serving};
 
@@ -65,6 +67,8 @@ struct FileSettings {
     db_concurrency: Option<u32>,
     default_ttl: Option<String>,
     ttl_jitter: Option<String>,
+    max_refill: Option<Amount>,
+    avoid: Option<Windows>,
     mode: Option<ModeName>,
     exclude: Option<Vec<String>>,
     stop_on_error: Option<bool>,
@@ -329,10 +333,29 @@ impl Config {
         let jitter = parsed(r, "ttl_jitter", file.ttl_jitter, |t| t.parse::<Percent>())?;
         let ttl_jitter = r.setting(
             "ttl_jitter",
-            run.ttl_jitter,
+            run.ttl.ttl_jitter,
             jitter,
             Percent::whole(10),
             Percent::to_string,
+        );
+        let max_refill = r.optional(
+            "max_refill",
+            run.ttl.max_refill,
+            file.max_refill,
+            |amount| amount.get().to_string(),
+        );
+        let given = (!run.ttl.avoid.is_empty()).then_some(run.ttl.avoid);
+        let windows = r.setting(
+            "avoid",
+            given,
+            file.avoid.map(|windows| windows.0),
+            Vec::new(),
+            |all: &Vec<Window>| {
+                all.iter()
+                    .map(Window::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            },
         );
         let mode = r.setting("mode", run.mode, file.mode, ModeName::Refresh, value_name);
         let given = (!read.exclude.is_empty()).then_some(read.exclude);
@@ -440,11 +463,15 @@ impl Config {
         };
         let timezone = r.setting(
             "timezone",
-            serve.and_then(|flags| flags.schedule.timezone.clone()),
+            run.ttl.clock.timezone,
             file.timezone.map(|zone| zone.0.0),
             TimeZone::try_system().unwrap_or(TimeZone::UTC),
             |zone| zone_name(zone).to_owned(),
         );
+        let avoid = Avoid::new(windows, timezone.clone()).map_err(|why| {
+            Failure::new(FailureKind::Config, "avoid names too much", why)
+                .hint("entries must expire at some time of day")
+        })?;
         let in_file = serve::InFile {
             listen: file.listen,
             token_file: file.token_file,
@@ -472,6 +499,8 @@ impl Config {
                 db_concurrency: db_concurrency as usize,
                 default_ttl,
                 ttl_jitter: ttl_jitter.fraction(),
+                max_refill: max_refill.map(Amount::get),
+                avoid,
                 mode: mode.into(),
                 limit,
                 verify_writes,
@@ -736,6 +765,8 @@ fn env_name(name: &str) -> &'static str {
         "db_concurrency" => "SHOPWARM_DB_CONCURRENCY",
         "default_ttl" => "SHOPWARM_DEFAULT_TTL",
         "ttl_jitter" => "SHOPWARM_TTL_JITTER",
+        "max_refill" => "SHOPWARM_MAX_REFILL",
+        "avoid" => "SHOPWARM_AVOID",
         "mode" => "SHOPWARM_MODE",
         "exclude" => "SHOPWARM_EXCLUDE",
         "tag" => "SHOPWARM_TAG",

@@ -53,7 +53,8 @@ async fn warmer(config: &Config, selected: Vec<Definition>) -> Result<Coordinato
     let (sources, cache) = (sources?, cache?);
     let strategies = prepare(selected, &sources, &config.prefix).await?;
     let options = config.options.clone();
-    Ok(Coordinator::new(strategies, Task::Warm(cache), options).reading(sources))
+    let run = Coordinator::new(strategies, Task::Warm(cache), options).reading(sources);
+    run.spread().await
 }
 
 /// Whether a run that looks needs a cache.
@@ -102,11 +103,8 @@ async fn looker(
         pace: PaceLimits::default(),
         ..config.options.clone()
     };
-    Ok(Coordinator::new(
-        strategies,
-        Task::Look(look, cache),
-        options,
-    ))
+    let run = Coordinator::new(strategies, Task::Look(look, cache), options);
+    run.spread().await
 }
 
 /// The strategies that a selection names, prepared on the database, in no order.

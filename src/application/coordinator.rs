@@ -30,6 +30,7 @@ use super::ports::{
 use super::preview::{Look, look};
 use super::recheck::Recheck;
 use super::record;
+use super::spread::{self, Avoid};
 use super::stop::StopSignal;
 use crate::domain::entry::{Entry, EntryBatch, KeyError};
 use crate::domain::failure::Failure;
@@ -68,6 +69,10 @@ pub struct Options {
     pub default_ttl: Duration,
     /// 0.0 to 1.0, see [`Ttl::jitter`].
     pub ttl_jitter: f64,
+    /// No second is to see more expiries than this; times to live are spread for it.
+    pub max_refill: Option<u64>,
+    /// When nothing is to expire.
+    pub avoid: Avoid,
     pub mode: Mode,
     /// Keys a strategy.
     pub limit: Option<u64>,
@@ -115,7 +120,7 @@ impl Task {
     async fn deliver(
         &self,
         batch: &EntryBatch,
-        how: WriteOptions,
+        how: &WriteOptions,
         shape: Shape,
         guards: &Guards<'_>,
     ) -> Delivered {
@@ -127,9 +132,9 @@ impl Task {
                     return Err(failure);
                 }
                 let since = Instant::now();
-                let written = cache.write(batch, &how).await;
+                let written = cache.write(batch, how).await;
                 Ok(match &guards.recheck {
-                    Some(recheck) => recheck.settle(batch, &how, since, written).await,
+                    Some(recheck) => recheck.settle(batch, how, since, written).await,
                     None => written,
                 })
             }
@@ -149,6 +154,8 @@ pub type KeyWindows = BoxStream<'static, Result<Vec<String>, Failure>>;
 
 pub struct Coordinator {
     strategies: Vec<Arc<dyn WarmupStrategy>>,
+    /// Of each strategy.
+    ttls: Vec<Ttl>,
     task: Task,
     pace: Pace,
     /// What a gentle run watches, beside the cache.
@@ -166,6 +173,7 @@ impl Coordinator {
             b.priority.cmp(&a.priority).then_with(|| a.id.cmp(&b.id))
         });
         Self {
+            ttls: spread::plain(&strategies, &options),
             strategies,
             task,
             pace: Pace::new(&options.pace),
@@ -180,6 +188,15 @@ impl Coordinator {
     pub fn reading(mut self, sources: Sources) -> Self {
         self.sources = Some(sources);
         self
+    }
+
+    /// Spreads times to live as far as [`Options::max_refill`] wants it.
+    ///
+    /// # Errors
+    /// As [`spread::plan`].
+    pub async fn spread(mut self) -> Result<Self, Failure> {
+        spread::plan(&self.strategies, &self.options, &mut self.ttls).await?;
+        Ok(self)
     }
 
     /// Watches over the servers of a run that writes, until it is dropped.
@@ -203,6 +220,11 @@ impl Coordinator {
     /// In the order of the run.
     pub fn strategies(&self) -> &[Arc<dyn WarmupStrategy>] {
         &self.strategies
+    }
+
+    /// How long the entries of each live, in the same order.
+    pub fn ttls(&self) -> &[Ttl] {
+        &self.ttls
     }
 
     /// The cache that is written or asked, if there is one.
@@ -230,6 +252,7 @@ impl Coordinator {
     pub fn looking(&self, look: Look) -> Self {
         Self {
             strategies: self.strategies.clone(),
+            ttls: self.ttls.clone(),
             task: Task::Look(look, self.cache().cloned()),
             pace: Pace::new(&PaceLimits {
                 rate: self.pace.now().rate,
@@ -458,8 +481,9 @@ impl<'a> Run<'a> {
                 .for_each(|entry| self.planned.insert(entry.key));
         }
         let mut standings: Vec<(Standing, Option<Class>)> = Vec::with_capacity(batch.len());
+        let ttl = &coordinator.ttls[index];
         let fatal = self.tallies[index].count(batch, written, |report, entry, standing| {
-            let (ttl, seen) = (report.ttl, &mut report.seen);
+            let seen = &mut report.seen;
             let class = seen.count(entry, &standing, shape, ttl, look, mode);
             standings.push((standing, class));
         });
@@ -522,12 +546,10 @@ impl<'a> Run<'a> {
         let options = &coordinator.options;
         let how = WriteOptions {
             mode: options.mode,
-            ttl: Ttl {
-                base: self.tallies[index].report.ttl,
-                jitter: options.ttl_jitter,
-            },
+            ttl: coordinator.ttls[index].clone(),
             version_field: coordinator.strategies[index].spec().version_field.clone(),
         };
+        let how = &how;
         let named = matches!(wanted, Wanted::Named(_));
         let task = &coordinator.task;
         let shape = coordinator.strategies[index].spec().value;
@@ -590,7 +612,6 @@ impl<'a> Run<'a> {
                             }
                             flying_bytes += batch.bytes();
                             let grace_over = grace_over.clone();
-                            let how = how.clone();
                             in_flight.push(async move {
                                 let written = tokio::select! {
                                     written = task.deliver(&batch, how, shape, guards) => written,

@@ -9,6 +9,7 @@ use crate::domain::key::{KeyTemplate, printable};
 use crate::domain::report::{Report, Seen, Status, StrategyReport};
 use crate::domain::standing::{Class, Held, Kind, Standing};
 use crate::domain::strategy::Shape;
+use crate::domain::ttl::Ttl;
 
 /// Keys shown of a strategy.
 const SAMPLE: usize = 3;
@@ -141,14 +142,15 @@ impl Seen {
         entry: Entry<'_>,
         standing: &Standing,
         shape: Shape,
-        ttl: Duration,
+        ttl: &Ttl,
         look: &Look,
         mode: Mode,
     ) -> Option<Class> {
         if self.sample.len() < SAMPLE {
             self.sample.push(printable(entry.key));
         }
-        let class = standing.class(&Kind::of(shape), look.expiring_within);
+        let soon = ttl.soon(entry.key, look.expiring_within);
+        let class = standing.class(&Kind::of(shape), soon);
         if let Standing::Unknown(why) = standing {
             self.not_known += 1;
             self.why_not_known.get_or_insert_with(|| why.clone());
@@ -159,10 +161,12 @@ impl Seen {
             if self.present.len() < MEASURED {
                 self.present.push(entry.key.to_vec());
             }
-            if matches!(class, Class::Expiring | Class::Identical) && outlives(held, ttl) {
+            if matches!(class, Class::Expiring | Class::Identical) && outlives(held, ttl.longest())
+            {
                 self.ttl_outside += 1;
             }
-            if class == Class::Expiring && held.ttl.is_some_and(|left| left < ttl / 2) {
+            let half = ttl.soon(entry.key, ttl.base / 2);
+            if class == Class::Expiring && held.ttl.is_some_and(|left| left < half) {
                 self.worn += 1;
             }
         }
@@ -180,7 +184,7 @@ impl Seen {
     }
 }
 
-/// Whether a key lives longer than its definition says. A second for the clocks.
+/// Whether a key lives longer than any that is written now. A second for the clocks.
 fn outlives(held: &Held, ttl: Duration) -> bool {
     held.ttl
         .is_none_or(|left| left > ttl + Duration::from_secs(1))

@@ -23,6 +23,7 @@ use super::ports::{Cache, Mode};
 use super::record::RunRecord;
 use super::run::{self, Begun, Refused, Run};
 use super::selection::Selection;
+use super::spread::Avoid;
 use super::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{Outcome, Percent, Stop};
@@ -99,6 +100,8 @@ pub struct Wishes {
     /// No faster than the servers bear.
     pub gentle: Option<bool>,
     pub mode: Option<Mode>,
+    pub max_refill: Option<u64>,
+    pub avoid: Option<Avoid>,
     pub tags: Option<Vec<String>>,
     pub limit: Option<u64>,
     /// Looks, and writes nothing.

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::application::schedule::parse_zone;
+use crate::application::spread::Window;
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::amount::Amount;
 use crate::domain::report::Percent;
@@ -126,6 +127,39 @@ pub struct ReadFlags {
     pub statement_timeout: Option<Duration>,
 }
 
+/// When entries expire.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Expiry")]
+pub struct TtlFlags {
+    /// Spread times to live over the last part of this size; 0 is off [default: 10%]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "SHOPWARM_TTL_JITTER",
+        hide_env_values = true
+    )]
+    pub ttl_jitter: Option<Percent>,
+    /// Spread times to live so widely that no second sees more expiries than this, such as 500 or 2k
+    #[arg(
+        long,
+        value_name = "KEYS/S",
+        env = "SHOPWARM_MAX_REFILL",
+        hide_env_values = true
+    )]
+    pub max_refill: Option<Amount>,
+    /// Let nothing expire at this time of day, such as 11:00-14:00; can be given several times
+    #[arg(
+        long,
+        value_name = "FROM-TO",
+        env = "SHOPWARM_AVOID",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub avoid: Vec<Window>,
+    #[command(flatten)]
+    pub clock: ScheduleFlags,
+}
+
 /// How a run is done.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "The run")]
@@ -135,14 +169,8 @@ pub struct RunFlags {
     /// What happens to keys that are there already [default: refresh]
     #[arg(long, env = "SHOPWARM_MODE", hide_env_values = true)]
     pub mode: Option<ModeName>,
-    /// Spread times to live over the last part of this size; 0 is off [default: 10%]
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        env = "SHOPWARM_TTL_JITTER",
-        hide_env_values = true
-    )]
-    pub ttl_jitter: Option<Percent>,
+    #[command(flatten)]
+    pub ttl: TtlFlags,
     /// End the run when a strategy fails
     #[arg(long, env = "SHOPWARM_STOP_ON_ERROR", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub stop_on_error: bool,
@@ -209,11 +237,11 @@ pub(super) fn parse_latency(text: &str) -> Result<Duration, String> {
         .ok_or_else(wrong)
 }
 
-/// When jobs run.
+/// What clocks show.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "The schedule")]
 pub struct ScheduleFlags {
-    /// The time zone of jobs that name none, such as Europe/Berlin [default: the system's, else UTC]
+    /// The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system's, else UTC]
     #[arg(long, value_name = "NAME", env = "SHOPWARM_TIMEZONE", hide_env_values = true, value_parser = parse_zone)]
     pub timezone: Option<TimeZone>,
 }

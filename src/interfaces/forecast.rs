@@ -6,9 +6,11 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 
 use super::document::{Document, Row, Tone, number, text};
+use super::expiry;
 use super::looked::{classes_json, lines, looked_json, mark, not_known, run_json};
 use super::report::{keys, seconds, strategy_notes, to_value};
 use crate::application::coordinator::Options;
+use crate::application::expiry::Expiry;
 use crate::application::ports::{Mode, QueryPlan};
 use crate::application::preview::MemoryPlan;
 use crate::application::record::{millis, whole_seconds};
@@ -16,6 +18,7 @@ use crate::domain::key::shortened;
 use crate::domain::report::{Report, StrategyReport};
 use crate::domain::run::RunInfo;
 use crate::domain::standing::Classes;
+use crate::domain::ttl::Ttl;
 
 /// What a dry run knows beside its report.
 pub struct Forecast<'a> {
@@ -30,6 +33,12 @@ pub struct Forecast<'a> {
     pub expiring_within: Duration,
     /// Of the run that is looked ahead to.
     pub options: &'a Options,
+    /// Of each strategy.
+    pub ttls: &'a [Ttl],
+    /// When what it writes would expire.
+    pub expiry: &'a Expiry,
+    /// Columns of the terminal; `None`: it is none.
+    pub width: Option<usize>,
 }
 
 impl Forecast<'_> {
@@ -68,7 +77,8 @@ impl Forecast<'_> {
             .strategies
             .iter()
             .zip(self.plans)
-            .map(|(strategy, plan)| self.strategy_json(strategy, plan.as_ref()))
+            .zip(self.ttls)
+            .map(|((strategy, plan), ttl)| self.strategy_json(strategy, plan.as_ref(), ttl))
             .collect();
         let mut json = run_json(info, report);
         let stats = report.totals();
@@ -87,6 +97,7 @@ impl Forecast<'_> {
         json["memory"] = self
             .memory
             .map_or(Value::Null, |memory| memory_json(memory, report));
+        json["expiry"] = expiry::json(self.expiry, self.options);
         json["strategies"] = strategies.clone().into();
         let mut headings = vec![text("strategy", 0), number("keys", 0)];
         if self.is_compared() {
@@ -136,10 +147,16 @@ impl Forecast<'_> {
         }
     }
 
-    fn strategy_json(&self, strategy: &StrategyReport, plan: Option<&QueryPlan>) -> Value {
+    fn strategy_json(
+        &self,
+        strategy: &StrategyReport,
+        plan: Option<&QueryPlan>,
+        ttl: &Ttl,
+    ) -> Value {
         let mut json = looked_json(strategy, self.is_compared());
         json["keys"] = strategy.stats.planned.into();
         json["bytes"] = strategy.stats.bytes.into();
+        json["spread_seconds"] = whole_seconds(ttl.width()).into();
         json["cost"] = plan.and_then(|plan| plan.cost).into();
         json["sample"] = to_value(&strategy.seen.sample);
         json
@@ -227,6 +244,7 @@ impl Forecast<'_> {
             }
             None => {}
         }
+        lines.extend(expiry::lines(self.expiry, self.options, self.width));
         lines.join("\n") + "\n"
     }
 }

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod exit;
 
 mod document;
+mod expiry;
 mod forecast;
 mod github;
 mod keys;

@@ -8,6 +8,7 @@ mod deploy;
 mod doctor;
 mod documented;
 mod dry_run;
+mod expiry;
 mod exposition;
 mod faults;
 mod guard;

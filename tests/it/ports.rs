@@ -13,10 +13,7 @@ use crate::servers::{Redis, RedisCluster};
 
 /// What lives for exactly so long.
 fn exactly(secs: u64) -> Ttl {
-    Ttl {
-        base: Duration::from_secs(secs),
-        jitter: 0.0,
-    }
+    Ttl::new(Duration::from_secs(secs), 0.0)
 }
 
 /// Runs a promise on every kind of cache.

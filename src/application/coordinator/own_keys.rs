@@ -23,21 +23,14 @@ impl Coordinator {
         let (Task::Warm(cache), Some(info)) = (&self.task, info) else {
             return None;
         };
-        let recorded = |spec: &StrategySpec| Recorded {
+        let recorded = |(spec, ttl): (&StrategySpec, &Ttl)| Recorded {
             strategy: spec.id.to_string(),
-            ttl: self.ttl(spec).longest(),
+            ttl: ttl.longest(),
         };
         let specs = self.strategies.iter().map(|strategy| strategy.spec());
-        let strategies = specs.map(recorded).collect();
+        let strategies = specs.zip(&self.ttls).map(recorded).collect();
         let cache = Arc::clone(cache);
         Some(Recorder::new(cache, &self.options.prefix, info, strategies))
-    }
-
-    fn ttl(&self, spec: &StrategySpec) -> Ttl {
-        Ttl {
-            base: spec.ttl.unwrap_or(self.options.default_ttl),
-            jitter: self.options.ttl_jitter,
-        }
     }
 }
 

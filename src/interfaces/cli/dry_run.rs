@@ -10,10 +10,11 @@ use super::plan::SealedPlan;
 use super::{EXPIRING, Target};
 use crate::application::coordinator::Coordinator;
 use crate::application::event::Reporter;
+use crate::application::expiry::ExpiryWatch;
 use crate::application::ports::QueryPlan;
 use crate::application::preview::{Look, MemoryPlan};
 use crate::application::stop::StopSignal;
-use crate::config::{Config, ModeName, ReadFlags};
+use crate::config::{Config, ModeName, ReadFlags, TtlFlags};
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::Failure;
 use crate::domain::report::Report;
@@ -50,6 +51,8 @@ pub struct DryRunArgs {
     pub(super) mode: Option<ModeName>,
     #[command(flatten)]
     pub(super) read: ReadFlags,
+    #[command(flatten)]
+    pub(super) ttl: TtlFlags,
 }
 
 pub(super) async fn run(
@@ -85,13 +88,19 @@ pub(super) async fn run(
     };
     let compared = viewer.cache().is_some();
     let reporter = progress::reporter(form);
-    let (keys, mut report) = if args.keys {
-        let keys = key_writer(output.format, compared, reporter, &stop);
-        let report = viewer.warm_all(None, &keys, &stop).await;
-        (Some(keys), report)
+    let (keys, expiry, mut report);
+    if args.keys {
+        let writer = key_writer(output.format, compared, reporter, &stop);
+        let watch = ExpiryWatch::new(&viewer, &writer);
+        report = viewer.warm_all(None, &watch, &stop).await;
+        expiry = watch.finish();
+        keys = Some(writer);
     } else {
-        (None, viewer.warm_all(None, reporter.as_ref(), &stop).await)
-    };
+        let watch = ExpiryWatch::new(&viewer, reporter.as_ref());
+        report = viewer.warm_all(None, &watch, &stop).await;
+        expiry = watch.finish();
+        keys = None;
+    }
     // Whoever has stopped it does not want to wait for more.
     let (plans, memory) = tokio::select! {
         biased;
@@ -106,6 +115,9 @@ pub(super) async fn run(
         memory: memory.as_ref(),
         expiring_within: args.expiring_within,
         options: &config.options,
+        ttls: viewer.ttls(),
+        expiry: &expiry,
+        width: output.width(),
     };
     let document = forecast.document(&info, output.verbose);
     match keys {

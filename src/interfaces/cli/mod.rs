@@ -32,7 +32,7 @@ use crate::application::lock::Locking;
 use crate::application::preview::Look;
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
-use crate::config::{Config, ConnectionFlags, ReadFlags, RunFlags, ServeFlags};
+use crate::config::{Config, ConnectionFlags, ReadFlags, RunFlags, ServeFlags, TtlFlags};
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::Requirement;
@@ -469,18 +469,26 @@ fn warn(config: &Config, output: &Output) {
 
 /// The settings of the run that a command is about, if it is about one.
 fn run_flags(command: &Command) -> Option<RunFlags> {
-    let reading = |read: &ReadFlags| RunFlags {
+    let reading = |read: &ReadFlags, ttl: &TtlFlags| RunFlags {
         read: read.clone(),
+        ttl: ttl.clone(),
         ..RunFlags::default()
     };
     match command {
         Command::Warmup(args) => Some(warmup::flags(args).clone()),
-        Command::Keys(KeysCommand::List(args)) => Some(reading(&args.read)),
+        Command::Keys(KeysCommand::List(args)) => Some(reading(&args.read, &args.ttl)),
         Command::DryRun(args) => Some(RunFlags {
             mode: args.mode,
-            ..reading(&args.read)
+            ..reading(&args.read, &args.ttl)
         }),
-        Command::Verify(args) => Some(reading(&args.read)),
+        Command::Verify(args) => Some(reading(&args.read, &args.ttl)),
+        Command::Schedule(what) => Some(RunFlags {
+            ttl: TtlFlags {
+                clock: what.flags().clone(),
+                ..TtlFlags::default()
+            },
+            ..RunFlags::default()
+        }),
         // A run's settings are shown and checked as a run would take them.
         Command::Serve(args)
         | Command::Config(ConfigCommand::Show(args) | ConfigCommand::Check(args)) => {
@@ -493,10 +501,6 @@ fn run_flags(command: &Command) -> Option<RunFlags> {
 /// The settings of a server, of commands that are about one.
 fn serve_flags(command: &Command) -> Option<ServeFlags> {
     match command {
-        Command::Schedule(what) => Some(ServeFlags {
-            schedule: what.flags().clone(),
-            ..ServeFlags::default()
-        }),
         Command::Serve(args)
         | Command::Config(ConfigCommand::Show(args) | ConfigCommand::Check(args)) => {
             Some(args.serve.clone())
