@@ -121,17 +121,19 @@ fn keys_without_a_row_go_and_no_others() {
                 batch.push(shopwarm::domain::entry::Entry {
                     key: key.as_bytes(),
                     value: shopwarm::domain::entry::Value::Text(b"x"),
+                    version: None,
                 });
             }
             async move {
                 let how = shopwarm::application::ports::WriteOptions {
                     mode: shopwarm::application::ports::Mode::Refresh,
-                    ttl: shopwarm::domain::ttl::Ttl {
-                        base: std::time::Duration::from_secs(600),
-                        jitter: 0.0,
-                    },
+                    ttl: shopwarm::domain::ttl::Ttl::new(
+                        std::time::Duration::from_secs(600),
+                        0.0,
+                    ),
+                    version_field: None,
                 };
-                cache.write(&batch, how).await;
+                cache.write(&batch, &how).await;
             }
         });
         let before = site.keys();

@@ -98,6 +98,7 @@ impl Coordinator {
             keys: Wanted::Named(keys.clone()),
             batch_size: self.options.batch_size,
             values: false,
+            from_primary: true,
         });
         // They are named as they are shown: two that look alike are not told apart, and stay.
         let mut alike: HashMap<String, u32> = HashMap::new();
