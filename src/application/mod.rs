@@ -5,6 +5,7 @@ pub mod canary;
 pub mod clock;
 pub mod compose;
 pub mod coordinator;
+pub mod effect;
 pub mod event;
 pub mod expiry;
 mod governor;

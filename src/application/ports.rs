@@ -366,6 +366,12 @@ pub trait Cache: Ledger {
     /// `probes`. Never fails: what cannot be asked is a finding.
     fn checkup<'a>(&'a self, probes: &'a [Probe]) -> BoxFuture<'a, Vec<Finding>>;
 
+    /// When each key was used last, in order, and what it takes. Asking is no use.
+    ///
+    /// # Errors
+    /// It does not tell, or is gone.
+    fn usage<'a>(&'a self, keys: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<Usage>, Failure>>;
+
     /// How long anybody waits for it at the moment, asked on a connection of its own, so that what
     /// waits on ours does not count; `None`: nobody else is there to be disturbed, or it is gone.
     fn latency(&self) -> BoxFuture<'_, Option<Duration>> {
@@ -416,6 +422,25 @@ pub enum CachedValue {
     Hash(Vec<(Vec<u8>, Vec<u8>)>),
     /// Of a type that is never written here, by its name.
     Other(String),
+}
+
+/// How a key is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    pub last: LastUse,
+    /// That it takes with its value.
+    pub bytes: Known<u64>,
+}
+
+/// When a key was read or written last, as far as the cache says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastUse {
+    /// It is not there.
+    Gone,
+    /// So long ago, in whole seconds.
+    Ago(Duration),
+    /// Not when, but about how often: 0 to 255, on a scale that is not even.
+    Frequency(u8),
 }
 
 /// A figure, or why it is not known.

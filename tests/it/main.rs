@@ -9,6 +9,7 @@ mod doctor;
 mod documented;
 mod dry_run;
 mod expiry;
+mod effect;
 mod exposition;
 mod faults;
 mod guard;

@@ -15,6 +15,7 @@ mod questions;
 mod room;
 mod sentinel;
 mod servers;
+mod usage;
 mod vitals;
 mod withdraw;
 
@@ -30,7 +31,7 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value as Reply};
 
 use super::{ConnectOptions, invalid_url};
 use crate::application::ports::{
-    Cache, Cached, Checked, Known, Mode, Probe, Room, Withdrawn, WriteOptions, WriteOutcome,
+    Cache, Cached, Checked, Known, Mode, Probe, Room, Usage, Withdrawn, WriteOptions, WriteOutcome,
     Written,
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
@@ -517,6 +518,10 @@ impl Cache for RedisCache {
 
     fn checkup<'a>(&'a self, probes: &'a [Probe]) -> BoxFuture<'a, Vec<Finding>> {
         self.check(probes).boxed()
+    }
+
+    fn usage<'a>(&'a self, keys: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<Usage>, Failure>> {
+        self.measure_usage(keys).boxed()
     }
 
     fn latency(&self) -> BoxFuture<'_, Option<Duration>> {

@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 
 use super::{Access, invalid_url};
 use crate::application::ports::{
-    Cache, Cached, CachedValue, Checked, Known, Mode, Overhead, Probe, Room, Withdrawn,
+    Cache, Cached, CachedValue, Checked, Known, Mode, Overhead, Probe, Room, Usage, Withdrawn,
     WriteOptions, WriteOutcome, Written,
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
@@ -244,6 +244,16 @@ impl Cache for SqliteCache {
                 policy: Err("the embedded cache has what the disk has".to_owned()),
                 overhead: self.overhead().await,
             }
+        }
+        .boxed()
+    }
+
+    fn usage<'a>(&'a self, _: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<Usage>, Failure>> {
+        async {
+            let what = "the embedded cache does not know which keys are used";
+            let why = "it keeps no time or count of reads";
+            let failure = Failure::new(FailureKind::Config, what, why);
+            Err(failure.hint("a Redis or Valkey keeps them: give its URL with --cache-url"))
         }
         .boxed()
     }

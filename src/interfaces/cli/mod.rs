@@ -3,6 +3,7 @@
 mod config;
 mod doctor;
 mod dry_run;
+mod effect;
 mod keys;
 mod pace;
 pub mod plan;
@@ -41,6 +42,7 @@ use crate::domain::redaction;
 use crate::domain::report::{Percent, Stop};
 use crate::setup::{self, CacheNeed};
 use dry_run::DryRunArgs;
+use effect::EffectArgs;
 use keys::KeysCommand;
 use runs::RunsArgs;
 use schedule::ScheduleCommand;
@@ -62,7 +64,8 @@ use verify::VerifyArgs;
         shopwarm verify --require 99%                 what is really in the cache\n  \
         shopwarm keys get Product:id:42\n  \
         shopwarm serve                                admin API, page and schedule\n  \
-        shopwarm runs                                 what earlier runs did\n\n\
+        shopwarm runs                                 what earlier runs did\n  \
+        shopwarm effect                               what of it was used\n\n\
         Exit codes: 0 done · 2 usage · 3 incomplete or nothing to warm · 4 configuration · 5 database and\n\
         6 cache unreachable · 7 refused · 8 another run holds the lock · 9 deadline · 10 differences found ·\n\
         130 interrupted · 143 terminated · 1 internal error"
@@ -119,6 +122,11 @@ enum Command {
     /// Runs leave their reports in the cache: from the command line, the admin API and the schedule,
     /// the last 200 of them, for 30 days.
     Runs(RunsArgs),
+    /// Say which of the keys that runs have written were used since
+    ///
+    /// Used is read or written by anybody. Asks the server when each key was used last, which is no
+    /// use of it; where it evicts by frequency (LFU) it only knows about how often.
+    Effect(EffectArgs),
     /// What runs by the clock
     #[command(subcommand)]
     Schedule(ScheduleCommand),
@@ -448,6 +456,7 @@ async fn dispatch(
         Command::Config(ConfigCommand::Init { dir }) => config::init(dir, output),
         Command::Serve(_) => serve::run(&config, stop).await,
         Command::Runs(args) => runs::run(args, &config()?, output).await,
+        Command::Effect(args) => effect::run(args, &config()?, output).await,
         Command::Schedule(what) => schedule::run(what, &config()?, output),
         Command::Completions { shell } => Ok(shell::completions(*shell, output)),
         Command::Man { command } => shell::man(command, output),

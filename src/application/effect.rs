@@ -1,0 +1,255 @@
+//! Whether warming helps: which of the keys that runs have written were used since.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use futures_util::TryStreamExt as _;
+
+use super::own_keys::{self, Generation};
+use super::ports::{Cache, Known, LastUse};
+use crate::domain::failure::{Failure, FailureKind};
+
+/// A server counts idle times in whole seconds of a clock that it looks at now and then.
+pub const MARGIN: Duration = Duration::from_secs(2);
+
+/// Keys that are asked about together.
+const WINDOW: usize = 500;
+
+/// How often a key counts as used that is new, where a server counts that.
+const NEW_FREQUENCY: u8 = 5;
+
+/// What became of the keys of one strategy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effect {
+    pub generation: Generation,
+    /// A later run has written some of these keys again, which counts as use.
+    pub overwritten: bool,
+    /// Keys that were asked about, spread evenly over all.
+    pub sampled: u64,
+    /// Of these: used since the run.
+    pub used: u64,
+    /// There, and not used.
+    pub unused: u64,
+    /// Expired, evicted or deleted.
+    pub gone: u64,
+    /// Bytes that the unused ones take.
+    pub unused_bytes: Known<u64>,
+    /// The server tells how often a key is used and not when: an estimate.
+    pub by_frequency: bool,
+}
+
+impl Effect {
+    /// A count of the sample as one of all keys.
+    pub fn scaled(&self, count: u64) -> u64 {
+        if self.sampled == 0 {
+            return 0;
+        }
+        let all = u128::from(count) * u128::from(self.generation.keys);
+        u64::try_from(all / u128::from(self.sampled)).unwrap_or(u64::MAX)
+    }
+
+    /// Whether every key was asked about.
+    pub fn is_exact(&self) -> bool {
+        self.sampled == self.generation.keys
+    }
+}
+
+/// The generations to look at: of a run, or of each strategy the newest complete one, or else the
+/// newest. `all`: newest first.
+///
+/// # Errors
+/// There is none.
+pub fn chosen(all: &[Generation], run: Option<&str>) -> Result<Vec<Generation>, Failure> {
+    let unknown = |what: &str, why: String| {
+        Failure::new(FailureKind::Usage, what, why).hint(
+            "`shopwarm runs` lists the runs; what they have written is known until it expires",
+        )
+    };
+    let Some(run) = run.filter(|run| *run != "last") else {
+        let mut newest: BTreeMap<&str, &Generation> = BTreeMap::new();
+        for generation in all.iter().rev() {
+            let known = newest.get(generation.strategy.as_str());
+            if generation.complete || known.is_none_or(|known| !known.complete) {
+                newest.insert(&generation.strategy, generation);
+            }
+        }
+        if newest.is_empty() {
+            let why = "no run has left any, or they have expired".to_owned();
+            return Err(unknown("it is not known which keys runs have written", why));
+        }
+        return Ok(newest.into_values().cloned().collect());
+    };
+    let mut ids: Vec<&str> = all.iter().map(|g| g.run_id.as_str()).collect();
+    ids.retain(|id| id.contains(run));
+    ids.sort_unstable();
+    ids.dedup();
+    let exact = ids.iter().find(|id| **id == run).copied();
+    let id = match (exact, ids.as_slice()) {
+        (Some(id), _) => id,
+        (None, [id]) => *id,
+        (None, []) => {
+            let what = format!("no run `{run}` is known that has written keys");
+            return Err(unknown(
+                &what,
+                "it has left none, or they have expired".to_owned(),
+            ));
+        }
+        (None, several) => {
+            let what = format!("`{run}` is no run");
+            return Err(unknown(
+                &what,
+                format!("{} have that in their ids", several.len()),
+            ));
+        }
+    };
+    let of_run = all.iter().filter(|generation| generation.run_id == id);
+    let mut of_run: Vec<Generation> = of_run.cloned().collect();
+    of_run.sort_by(|a, b| a.strategy.cmp(&b.strategy));
+    Ok(of_run)
+}
+
+/// Asks about at most `sample` keys of a generation. `all`: every generation that is known.
+///
+/// # Errors
+/// The cache's: it does not tell, or is gone.
+pub async fn of(
+    cache: &dyn Cache,
+    prefix: &str,
+    generation: &Generation,
+    all: &[Generation],
+    sample: u64,
+) -> Result<Effect, Failure> {
+    let is_later = |other: &Generation| {
+        other.strategy == generation.strategy
+            && other.keys > 0
+            && other.ended_at > generation.ended_at
+            && other.run_id != generation.run_id
+    };
+    let mut effect = Effect {
+        generation: generation.clone(),
+        overwritten: all.iter().any(is_later),
+        sampled: 0,
+        used: 0,
+        unused: 0,
+        gone: 0,
+        unused_bytes: Ok(0),
+        by_frequency: false,
+    };
+    let mut keys = own_keys::keys(cache, prefix, generation);
+    let mut window = Vec::new();
+    let mut at = 0;
+    while let Some(some) = keys.try_next().await? {
+        for key in some {
+            if is_picked(at, generation.keys, sample) {
+                window.push(key);
+            }
+            at += 1;
+            if window.len() == WINDOW {
+                effect.ask(cache, &std::mem::take(&mut window)).await?;
+            }
+        }
+    }
+    effect.ask(cache, &window).await?;
+    Ok(effect)
+}
+
+/// Whether the key at a place is one of `sample` that are spread evenly over `all`.
+fn is_picked(at: u64, all: u64, sample: u64) -> bool {
+    if sample >= all {
+        return true;
+    }
+    let before = |at: u64| u128::from(at) * u128::from(sample) / u128::from(all.max(1));
+    before(at + 1) > before(at)
+}
+
+impl Effect {
+    async fn ask(&mut self, cache: &dyn Cache, keys: &[Vec<u8>]) -> Result<(), Failure> {
+        let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+        let usages = cache.usage(&keys).await?;
+        let since = SystemTime::now().duration_since(self.generation.ended_at);
+        let since = since.unwrap_or_default();
+        for usage in usages {
+            self.sampled += 1;
+            let is_used = match usage.last {
+                LastUse::Gone => {
+                    self.gone += 1;
+                    continue;
+                }
+                LastUse::Ago(idle) => idle + MARGIN <= since,
+                LastUse::Frequency(count) => {
+                    self.by_frequency = true;
+                    count > NEW_FREQUENCY
+                }
+            };
+            if is_used {
+                self.used += 1;
+                continue;
+            }
+            self.unused += 1;
+            self.unused_bytes = match (self.unused_bytes.clone(), usage.bytes) {
+                (Ok(sum), Ok(bytes)) => Ok(sum + bytes),
+                (Err(why), _) | (Ok(_), Err(why)) => Err(why),
+            };
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn generation(strategy: &str, run: u64, complete: bool) -> Generation {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(run);
+        Generation {
+            strategy: strategy.to_owned(),
+            run_id: format!("run-{run}"),
+            keys: 10,
+            began_at: at,
+            ended_at: at,
+            expires_at: at,
+            complete,
+        }
+    }
+
+    #[test]
+    fn a_sample_is_spread_evenly_and_no_larger_than_asked_for() {
+        for (all, sample) in [
+            (10, 3),
+            (10_000, 9_999),
+            (7, 7),
+            (7, 100),
+            (1, 1),
+            (999, 10),
+        ] {
+            let picked: Vec<u64> = (0..all).filter(|at| is_picked(*at, all, sample)).collect();
+            assert_eq!(picked.len() as u64, sample.min(all), "{all} {sample}");
+            let longest = picked.windows(2).map(|two| two[1] - two[0]).max();
+            assert!(longest.unwrap_or(1) <= all / sample + 1, "{picked:?}");
+        }
+    }
+
+    #[test]
+    fn the_newest_complete_of_each_is_meant_or_those_of_a_run() {
+        let all = [
+            generation("own/a", 5, false),
+            generation("own/a", 4, true),
+            generation("own/b", 4, false),
+            generation("own/b", 3, false),
+            generation("own/a", 2, true),
+        ];
+        let ids = |run: Option<&str>| -> Vec<(String, String)> {
+            let chosen = chosen(&all, run).expect("some").into_iter();
+            chosen.map(|g| (g.strategy, g.run_id)).collect()
+        };
+        let pair = |strategy: &str, run: &str| (strategy.to_owned(), run.to_owned());
+        let newest = [pair("own/a", "run-4"), pair("own/b", "run-4")];
+        assert_eq!(ids(None), newest);
+        assert_eq!(ids(Some("last")), newest);
+        assert_eq!(ids(Some("5")), [pair("own/a", "run-5")]);
+        assert_eq!(ids(Some("run-2")), [pair("own/a", "run-2")]);
+        assert!(chosen(&all, Some("run-")).is_err());
+        assert!(chosen(&all, Some("nobody")).is_err());
+        assert!(chosen(&[], None).is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! When keys were used last, and what they take. Neither question counts as a use.
+
+use std::time::Duration;
+
+use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
+
+use super::look::number;
+use super::questions::Questions;
+use super::{RedisCache, words};
+use crate::application::ports::{Known, LastUse, Usage};
+use crate::domain::failure::Failure;
+
+impl RedisCache {
+    pub(super) async fn measure_usage(&self, keys: &[&[u8]]) -> Result<Vec<Usage>, Failure> {
+        let mut last = self.object("IDLETIME", keys).await?;
+        // A server that evicts by frequency keeps that in the place of the time.
+        let by_frequency = |reply: &RedisResult<Reply>| match reply {
+            Err(error) => error.detail().is_some_and(|text| text.contains("LFU")),
+            Ok(_) => false,
+        };
+        let is_frequency = last.iter().any(by_frequency);
+        if is_frequency {
+            last = self.object("FREQ", keys).await?;
+        }
+        let bytes = self.bytes(keys).await?;
+        let both = last.into_iter().zip(bytes);
+        let usage = |(last, bytes): (RedisResult<Reply>, Known<u64>)| {
+            let last = match last {
+                Ok(Reply::Int(count)) if is_frequency => {
+                    LastUse::Frequency(u8::try_from(count).unwrap_or(u8::MAX))
+                }
+                Ok(Reply::Int(secs)) => {
+                    LastUse::Ago(Duration::from_secs(u64::try_from(secs).unwrap_or(0)))
+                }
+                Ok(_) => LastUse::Gone,
+                Err(error) => return Err(self.does_not_tell(&error)),
+            };
+            Ok(Usage { last, bytes })
+        };
+        both.map(usage).collect()
+    }
+
+    async fn object(&self, what: &str, keys: &[&[u8]]) -> Result<Vec<RedisResult<Reply>>, Failure> {
+        let add = |pipe: &mut Pipeline, i: usize| {
+            pipe.cmd("OBJECT").arg(what).arg(keys[i]);
+        };
+        let questions = Questions {
+            keys: keys.to_vec(),
+            commands: 1,
+            add,
+        };
+        self.ask(&questions).await
+    }
+
+    async fn bytes(&self, keys: &[&[u8]]) -> Result<Vec<Known<u64>>, Failure> {
+        let add = |pipe: &mut Pipeline, i: usize| {
+            pipe.cmd("MEMORY").arg("USAGE").arg(keys[i]);
+        };
+        let questions = Questions {
+            keys: keys.to_vec(),
+            commands: 1,
+            add,
+        };
+        let replies = self.ask(&questions).await?.into_iter();
+        let bytes = replies.map(|reply| match number(Some(reply)) {
+            // Gone since.
+            Ok(bytes) => Ok(u64::try_from(bytes).unwrap_or(0)),
+            Err(error) => Err(words(&error)),
+        });
+        Ok(bytes.collect())
+    }
+
+    fn does_not_tell(&self, error: &RedisError) -> Failure {
+        let node = self.any_node();
+        let failure = node.refusal(error).unwrap_or_else(|| node.denied(error));
+        failure.hint("it needs +object|idletime, +object|freq and +memory|usage")
+    }
+}
