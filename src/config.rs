@@ -68,6 +68,7 @@ struct FileSettings {
     default_ttl: Option<String>,
     ttl_jitter: Option<String>,
     max_refill: Option<Amount>,
+    skip_identical: Option<bool>,
     avoid: Option<Windows>,
     mode: Option<ModeName>,
     exclude: Option<Vec<String>>,
@@ -358,6 +359,13 @@ impl Config {
             },
         );
         let mode = r.setting("mode", run.mode, file.mode, ModeName::Refresh, value_name);
+        let skip_identical = r.setting(
+            "skip_identical",
+            run.skip_identical.then_some(true),
+            file.skip_identical,
+            false,
+            bool::to_string,
+        );
         let given = (!read.exclude.is_empty()).then_some(read.exclude);
         let exclude = r.setting(
             "exclude",
@@ -502,6 +510,7 @@ impl Config {
                 max_refill: max_refill.map(Amount::get),
                 avoid,
                 mode: mode.into(),
+                skip_identical,
                 limit,
                 verify_writes,
                 stop_on_error,
@@ -766,6 +775,7 @@ fn env_name(name: &str) -> &'static str {
         "default_ttl" => "SHOPWARM_DEFAULT_TTL",
         "ttl_jitter" => "SHOPWARM_TTL_JITTER",
         "max_refill" => "SHOPWARM_MAX_REFILL",
+        "skip_identical" => "SHOPWARM_SKIP_IDENTICAL",
         "avoid" => "SHOPWARM_AVOID",
         "mode" => "SHOPWARM_MODE",
         "exclude" => "SHOPWARM_EXCLUDE",

@@ -21,6 +21,7 @@ use super::canary::{Canary, ShapeGuard};
 use super::event::{Event, Reporter};
 use super::governor::Governor;
 use super::history::LastComplete;
+use super::identical::Identical;
 use super::lookup;
 use super::own_keys::Recorder;
 use super::pace::{Pace, PaceLimits};
@@ -74,6 +75,8 @@ pub struct Options {
     /// When nothing is to expire.
     pub avoid: Avoid,
     pub mode: Mode,
+    /// Values that stand there already are not sent again.
+    pub skip_identical: bool,
     /// Keys a strategy.
     pub limit: Option<u64>,
     /// What is written is read again, and undone where it had become stale.
@@ -132,7 +135,10 @@ impl Task {
                     return Err(failure);
                 }
                 let since = Instant::now();
-                let written = cache.write(batch, how).await;
+                let written = match &guards.identical {
+                    Some(identical) => identical.write(batch, how).await,
+                    None => cache.write(batch, how).await,
+                };
                 Ok(match &guards.recheck {
                     Some(recheck) => recheck.settle(batch, how, since, written).await,
                     None => written,
@@ -146,6 +152,7 @@ impl Task {
 /// What watches over a strategy's batches on their way.
 struct Guards<'a> {
     canary: Option<Canary>,
+    identical: Option<Identical<'a>>,
     recheck: Option<Recheck<'a>>,
 }
 
@@ -417,13 +424,17 @@ impl<'a> Run<'a> {
     ) -> Self {
         let options = &coordinator.options;
         let specs = coordinator.strategies.iter().map(|s| s.spec());
+        let is_asked = options.skip_identical && coordinator.writes();
         let tally = |spec: &StrategySpec| Tally {
             report: StrategyReport {
                 id: spec.id.clone(),
                 priority: spec.priority,
                 ttl: spec.ttl.unwrap_or(coordinator.options.default_ttl),
                 status: Status::Completed,
-                stats: Stats::default(),
+                stats: Stats {
+                    identical: is_asked.then_some(0),
+                    ..Stats::default()
+                },
                 errors: Vec::new(),
                 absent: 0,
                 not_found: Vec::new(),
@@ -564,6 +575,7 @@ impl<'a> Run<'a> {
         });
         let guards = Guards {
             canary: self.canary(index),
+            identical: self.identical(),
             recheck: self.recheck(index),
         };
         let guards = &guards;
@@ -638,10 +650,16 @@ impl<'a> Run<'a> {
         }
         self.tallies[index].report.stats.elapsed = base + started.elapsed();
         self.check_evictions(index).await;
-        if let Some(canary) = &guards.canary {
-            let warning = canary.warning().await;
+        let canary = match &guards.canary {
+            Some(canary) => canary.warning().await,
+            None => None,
+        };
+        let identical = guards.identical.as_ref().and_then(Identical::warning);
+        for warning in [canary, identical].into_iter().flatten() {
             let warnings = &mut self.tallies[index].report.warnings;
-            warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
         }
     }
 
@@ -755,6 +773,9 @@ impl Tally {
             keep(&mut report.errors, || KeyError { key: key(), error });
         }
         let (stats, checked) = (&mut report.stats, written.checked);
+        if let Some(identical) = &mut stats.identical {
+            *identical += checked.identical.len() as u64;
+        }
         stats.repaired += checked.repaired;
         stats.withdrawn += checked.withdrawn;
         stats.unverified += checked.unverified;

@@ -10,6 +10,7 @@ pub mod event;
 pub mod expiry;
 mod governor;
 pub mod history;
+mod identical;
 pub mod live;
 pub mod lock;
 pub mod lookup;

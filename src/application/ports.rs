@@ -302,6 +302,19 @@ pub trait Cache: Ledger {
     /// harmless.
     fn write<'a>(&'a self, batch: &'a EntryBatch, how: &'a WriteOptions) -> BoxFuture<'a, Written>;
 
+    /// Lets those of a batch's texts that stand there byte for byte live for their time from now on
+    /// ([`Ttl::millis_for`]), compared and prolonged in one step each; one answer for each of
+    /// `picks`. Moves no value, where a digest tells enough, and changes none.
+    ///
+    /// # Errors
+    /// The cache is gone, or does not compare.
+    fn keep<'a>(
+        &'a self,
+        batch: &'a EntryBatch,
+        picks: &'a [usize],
+        ttl: &'a Ttl,
+    ) -> BoxFuture<'a, Result<Kept, Failure>>;
+
     /// Lets keys live for their time from now on ([`Ttl::millis_for`]); of each, in order, whether it
     /// is there. Changes no value.
     ///
@@ -382,6 +395,14 @@ pub trait Cache: Ledger {
     fn evicted(&self) -> BoxFuture<'_, Known<u64>> {
         async { Ok(0) }.boxed()
     }
+}
+
+/// Which entries stand there already.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    pub same: Vec<bool>,
+    /// Bytes that asking took, about.
+    pub sent: u64,
 }
 
 /// What became of an entry that is not to be served any more.
@@ -495,9 +516,11 @@ pub struct Written {
     pub checked: Checked,
 }
 
-/// What reading the versions again has found.
+/// What was found beside the outcomes.
 #[derive(Debug, Default)]
 pub struct Checked {
+    /// The places of entries that stood there already: stored, with a new time, and not sent.
+    pub identical: Vec<usize>,
     /// Entries that had become stale and were written again.
     pub repaired: u64,
     /// Entries that had become stale and are left out.

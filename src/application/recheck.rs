@@ -99,6 +99,10 @@ impl<'a> Recheck<'a> {
         if let Err(failure) = self.undo(entries, how, &mut written).await {
             written.checked.failure = Some(failure);
         }
+        written
+            .checked
+            .identical
+            .retain(|place| !stale.contains(place));
         for place in stale {
             match written.outcomes[place] {
                 WriteOutcome::Stored => written.checked.repaired += 1,

@@ -92,6 +92,10 @@ pub struct Totals {
     /// Would be written, by a run that only looks.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub planned: u64,
+    /// Of the warmed those whose values were there already, and were not sent again; only where
+    /// that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identical: Option<u64>,
     /// Of the warmed those that had become stale before they were there, and were written again.
     #[serde(default)]
     pub repaired: u64,
@@ -145,6 +149,10 @@ pub struct StrategyRecord {
     pub skipped: u64,
     pub failed: u64,
     pub unknown: u64,
+    /// Of the warmed those whose values were there already, and were not sent again; only where
+    /// that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identical: Option<u64>,
     /// Of the warmed those that had become stale before they were there, and were written again.
     #[serde(default)]
     pub repaired: u64,
@@ -329,6 +337,7 @@ impl Totals {
             failed: stats.failed,
             unknown: stats.unknown,
             planned: stats.planned,
+            identical: stats.identical,
             repaired: stats.repaired,
             withdrawn: stats.withdrawn,
             unverified: stats.unverified,
@@ -351,6 +360,10 @@ impl Totals {
             failed: sum(|s| s.failed),
             unknown: sum(|s| s.unknown),
             planned: sum(|s| s.found.as_ref().map_or(0, |found| found.planned)),
+            identical: strategies
+                .iter()
+                .filter_map(|s| s.identical)
+                .reduce(|a, b| a + b),
             repaired: sum(|s| s.repaired),
             withdrawn: sum(|s| s.withdrawn),
             unverified: sum(|s| s.unverified),
@@ -382,6 +395,7 @@ impl StrategyRecord {
             skipped: 0,
             failed: 0,
             unknown: 0,
+            identical: None,
             repaired: 0,
             withdrawn: 0,
             unverified: 0,
@@ -409,6 +423,7 @@ impl StrategyRecord {
         self.total = stats.total();
         self.warmed = stats.warmed;
         self.skipped = stats.skipped;
+        self.identical = stats.identical;
         self.repaired = stats.repaired;
         self.withdrawn = stats.withdrawn;
         self.unverified = stats.unverified;
@@ -452,6 +467,7 @@ impl From<&StrategyReport> for StrategyRecord {
             skipped: stats.skipped,
             failed: stats.failed,
             unknown: stats.unknown,
+            identical: stats.identical,
             repaired: stats.repaired,
             withdrawn: stats.withdrawn,
             unverified: stats.unverified,
@@ -496,6 +512,7 @@ impl From<&StrategyRecord> for StrategyReport {
                 failed: record.failed,
                 unknown: record.unknown,
                 planned: 0,
+                identical: record.identical,
                 repaired: record.repaired,
                 withdrawn: record.withdrawn,
                 unverified: record.unverified,

@@ -172,6 +172,8 @@ pub struct Job {
     pub max_refill: Option<u64>,
     /// When nothing is to expire.
     pub avoid: Option<Avoid>,
+    /// Values that stand there already are not sent again.
+    pub skip_identical: Option<bool>,
     pub limit: Option<u64>,
     pub tags: Option<Vec<String>>,
     pub overlap: Overlap,
@@ -221,6 +223,7 @@ impl Job {
                 mode: self.mode,
                 max_refill: self.max_refill,
                 avoid: self.avoid.clone(),
+                skip_identical: self.skip_identical,
                 tags: self.tags.clone(),
                 limit: self.limit,
                 dry_run: false,
@@ -405,6 +408,7 @@ mod tests {
             mode: None,
             max_refill: None,
             avoid: None,
+            skip_identical: None,
             limit: None,
             tags: None,
             overlap: Overlap::Skip,

@@ -102,6 +102,7 @@ pub struct Wishes {
     pub mode: Option<Mode>,
     pub max_refill: Option<u64>,
     pub avoid: Option<Avoid>,
+    pub skip_identical: Option<bool>,
     pub tags: Option<Vec<String>>,
     pub limit: Option<u64>,
     /// Looks, and writes nothing.

@@ -171,6 +171,9 @@ pub struct RunFlags {
     pub mode: Option<ModeName>,
     #[command(flatten)]
     pub ttl: TtlFlags,
+    /// Send no value again that is there already, where comparing digests is cheaper; its time begins anew
+    #[arg(long, env = "SHOPWARM_SKIP_IDENTICAL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub skip_identical: bool,
     /// End the run when a strategy fails
     #[arg(long, env = "SHOPWARM_STOP_ON_ERROR", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub stop_on_error: bool,

@@ -34,6 +34,7 @@ pub(super) struct JobPatch {
     gentle: Option<bool>,
     mode: Option<ModeName>,
     max_refill: Option<Amount>,
+    skip_identical: Option<bool>,
     avoid: Option<Windows>,
     limit: Option<Limit>,
     tags: Option<Vec<String>>,
@@ -60,6 +61,7 @@ impl JobPatch {
             mode: self.mode.or(base.mode),
             max_refill: self.max_refill.or(base.max_refill),
             avoid: self.avoid.or(base.avoid),
+            skip_identical: self.skip_identical.or(base.skip_identical),
             limit: self.limit.or(base.limit),
             tags: self.tags.or(base.tags),
             timezone: self.timezone.or(base.timezone),
@@ -136,6 +138,7 @@ fn complete(
         mode: job.mode.map(Into::into),
         max_refill: job.max_refill.map(Amount::get),
         avoid: avoid.transpose()?,
+        skip_identical: job.skip_identical,
         limit: job.limit.map(|n| n.0),
         tags: job.tags,
         overlap: match job.overlap {

@@ -25,6 +25,9 @@ pub struct Stats {
     pub unknown: u64,
     /// Would be written: nothing else in a run that only looks, nothing in a run that writes.
     pub planned: u64,
+    /// Of the warmed keys those whose values were there already, and got their time again without
+    /// being sent; `None`: nobody asked for that.
+    pub identical: Option<u64>,
     /// Of the warmed keys those that had become stale before they were there, and were written
     /// again.
     pub repaired: u64,
@@ -62,6 +65,8 @@ impl Stats {
         self.failed += other.failed;
         self.unknown += other.unknown;
         self.planned += other.planned;
+        let identical = [self.identical, other.identical];
+        self.identical = identical.into_iter().flatten().reduce(|a, b| a + b);
         self.repaired += other.repaired;
         self.withdrawn += other.withdrawn;
         self.unverified += other.unverified;

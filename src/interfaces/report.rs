@@ -61,25 +61,29 @@ pub fn document(
         object.shift_remove("strategies");
     }
     lines.push(last);
+    let mut headings = vec![
+        text("strategy", 0),
+        number("priority", 2),
+        number("total", 1),
+        number("warmed", 0),
+    ];
+    headings.extend(totals.identical.map(|_| number("identical", 1)));
+    headings.extend([
+        number("skipped", 1),
+        number("failed", 0),
+        number("unknown", 1),
+        number("bytes", 2),
+        number("time", 1),
+        number("keys/s", 2),
+        number("success", 1),
+    ]);
     let mut rows: Vec<Row> = report.strategies.iter().map(strategy_row).collect();
     rows.push(Row {
         cells: cells("total".to_owned(), String::new(), &totals),
         tone: Tone::Total,
     });
     Document {
-        headings: vec![
-            text("strategy", 0),
-            number("priority", 2),
-            number("total", 1),
-            number("warmed", 0),
-            number("skipped", 1),
-            number("failed", 0),
-            number("unknown", 1),
-            number("bytes", 2),
-            number("time", 1),
-            number("keys/s", 2),
-            number("success", 1),
-        ],
+        headings,
         rows,
         footer: footer(report, &totals, verbose) + &verified_footer(verified),
         json,
@@ -121,11 +125,14 @@ fn strategy_row(report: &StrategyReport) -> Row {
 }
 
 fn cells(name: String, priority: String, stats: &Stats) -> Vec<String> {
-    vec![
+    let mut cells = vec![
         name,
         priority,
         HumanCount(stats.total()).to_string(),
         HumanCount(stats.warmed).to_string(),
+    ];
+    cells.extend(stats.identical.map(|n| HumanCount(n).to_string()));
+    cells.extend([
         HumanCount(stats.skipped).to_string(),
         HumanCount(stats.failed).to_string(),
         HumanCount(stats.unknown).to_string(),
@@ -133,7 +140,8 @@ fn cells(name: String, priority: String, stats: &Stats) -> Vec<String> {
         seconds(stats.elapsed),
         HumanCount(stats.keys_per_second() as u64).to_string(),
         rate(stats.success_rate()),
-    ]
+    ]);
+    cells
 }
 
 /// Never rounded up to 100 %.

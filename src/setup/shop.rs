@@ -78,6 +78,7 @@ impl Shop {
         options.pace.rate = wishes.rate.unwrap_or(options.pace.rate);
         options.pace.gentle = wishes.gentle.unwrap_or(options.pace.gentle);
         options.mode = wishes.mode.unwrap_or(options.mode);
+        options.skip_identical = wishes.skip_identical.unwrap_or(options.skip_identical);
         options.max_refill = wishes.max_refill.or(options.max_refill);
         if let Some(avoid) = &wishes.avoid {
             options.avoid.clone_from(avoid);

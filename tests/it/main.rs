@@ -16,6 +16,7 @@ mod guard;
 mod harness;
 mod history;
 mod http;
+mod identical;
 mod keys;
 mod lab;
 mod layers;

@@ -208,6 +208,7 @@ impl Run<'_> {
                 let stats = &mut tally.report.stats;
                 stats.unknown += stats.warmed;
                 stats.warmed = 0;
+                stats.identical = stats.identical.map(|_| 0);
                 stats.bytes = 0;
                 let warning = format!("not known to be there still: {REPLACED}");
                 tally.report.warnings.push(warning);
@@ -245,6 +246,7 @@ impl StrategyReport {
             status: Status::Completed,
             stats: Stats {
                 elapsed: self.stats.elapsed,
+                identical: self.stats.identical.map(|_| 0),
                 ..Stats::default()
             },
             errors: Vec::new(),

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use super::{Entries, Run, Task};
 use crate::application::canary::{Canary, ShapeGuard};
 use crate::application::history;
+use crate::application::identical::Identical;
 use crate::application::ports::{Ask, Mode, Wanted, WarmupStrategy};
 use crate::application::recheck::Recheck;
 use crate::application::sample::sampled;
@@ -66,6 +67,18 @@ impl<'a> Run<'a> {
         let spec = self.coordinator.strategies[index].spec();
         let watches = writes && options.shape != ShapeGuard::Off && options.mode == Mode::Refresh;
         watches.then(|| Canary::new(options.shape, spec.id.to_string(), spec.value))
+    }
+
+    /// What leaves values that are there already, where that is wished for: an entry that is not
+    /// written over is not compared either.
+    pub(super) fn identical(&self) -> Option<Identical<'a>> {
+        let options = &self.coordinator.options;
+        match &self.coordinator.task {
+            Task::Warm(cache) if options.skip_identical && options.mode == Mode::Refresh => {
+                Some(Identical::new(cache.as_ref()))
+            }
+            _ => None,
+        }
     }
 
     /// What reads again what a strategy writes.

@@ -8,6 +8,7 @@
 mod address;
 mod checkup;
 mod cluster;
+mod keep;
 mod ledger;
 mod look;
 mod node;
@@ -31,7 +32,7 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value as Reply};
 
 use super::{ConnectOptions, invalid_url};
 use crate::application::ports::{
-    Cache, Cached, Checked, Known, Mode, Probe, Room, Usage, Withdrawn, WriteOptions, WriteOutcome,
+    Cache, Cached, Checked, Kept, Known, Mode, Probe, Room, Usage, Withdrawn, WriteOptions, WriteOutcome,
     Written,
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
@@ -468,6 +469,15 @@ impl Cache for RedisCache {
         picks: &'a [usize],
     ) -> BoxFuture<'a, Result<Vec<Withdrawn>, Failure>> {
         self.withdraw_entries(batch, picks).boxed()
+    }
+
+    fn keep<'a>(
+        &'a self,
+        batch: &'a EntryBatch,
+        picks: &'a [usize],
+        ttl: &'a Ttl,
+    ) -> BoxFuture<'a, Result<Kept, Failure>> {
+        self.keep_entries(batch, picks, ttl).boxed()
     }
 
     fn touch<'a>(

@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 
 use super::{Access, invalid_url};
 use crate::application::ports::{
-    Cache, Cached, CachedValue, Checked, Known, Mode, Overhead, Probe, Room, Usage, Withdrawn,
+    Cache, Cached, CachedValue, Checked, Kept, Known, Mode, Overhead, Probe, Room, Usage, Withdrawn,
     WriteOptions, WriteOutcome, Written,
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
@@ -156,6 +156,19 @@ impl Cache for SqliteCache {
             let mut connection = self.connection.lock().await;
             let withdrawn = withdraw(&mut connection, batch, picks).await;
             withdrawn.map_err(|error| self.unreadable(&error))
+        }
+        .boxed()
+    }
+
+    fn keep<'a>(
+        &'a self,
+        batch: &'a EntryBatch,
+        picks: &'a [usize],
+        ttl: &'a Ttl,
+    ) -> BoxFuture<'a, Result<Kept, Failure>> {
+        async move {
+            let kept = self.keep_entries(batch, picks, ttl).await;
+            kept.map_err(|error| self.unreadable(&error))
         }
         .boxed()
     }
@@ -354,6 +367,37 @@ impl SqliteCache {
             value,
             expires_at,
         }))
+    }
+
+    /// Nothing is sent: the comparison is made where the values are.
+    async fn keep_entries(
+        &self,
+        batch: &EntryBatch,
+        picks: &[usize],
+        ttl: &Ttl,
+    ) -> Result<Kept, sqlx::Error> {
+        let mut connection = self.connection.lock().await;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let now = now_millis();
+        let mut kept = Kept::default();
+        for entry in picks.iter().filter_map(|i| batch.get(*i)) {
+            let ttl = i64::try_from(ttl.millis_for(entry.key)).unwrap_or(i64::MAX);
+            let (kind, value) = stored_form(entry);
+            let done = sqlx::query(
+                "UPDATE entries SET expires_at = ? \
+                 WHERE key = ? AND expires_at > ? AND type = ? AND value = ?",
+            )
+            .bind(now.saturating_add(ttl))
+            .bind(entry.key)
+            .bind(now)
+            .bind(kind)
+            .bind(value)
+            .execute(&mut *transaction)
+            .await?;
+            kept.same.push(done.rows_affected() > 0);
+        }
+        transaction.commit().await?;
+        Ok(kept)
     }
 
     async fn touch_keys(&self, keys: &[&[u8]], ttl: Ttl) -> Result<Vec<bool>, sqlx::Error> {

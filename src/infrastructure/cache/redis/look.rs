@@ -429,7 +429,7 @@ fn same_fields(cached: &[(Vec<u8>, Vec<u8>)], fields: Fields<'_>) -> bool {
     fields == cached
 }
 
-fn hex_digest(text: &[u8]) -> Vec<u8> {
+pub(super) fn hex_digest(text: &[u8]) -> Vec<u8> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digest = Sha1::digest(text);
     let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);

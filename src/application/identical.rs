@@ -1,0 +1,218 @@
+//! Values that stand in the cache already are not sent again: their digests are, and their time to
+//! live begins anew.
+//!
+//! Asking costs bytes too. Where most values are others, or are hardly longer than what is asked of
+//! them, they are simply written, and only now and then it is looked whether that has changed.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::ports::{Cache, Checked, WriteOptions, WriteOutcome, Written};
+use crate::domain::entry::{Entry, EntryBatch, Value};
+
+/// Shorter values are written: a digest is hardly shorter.
+const SHORTEST: usize = 128;
+
+/// What a written entry takes on its way beside key and value, about, in bytes.
+const BESIDE: u64 = 60;
+
+/// So many entries tell whether asking pays, and after so many they count half.
+const ENOUGH: u64 = 500;
+const OLD: u64 = 20_000;
+
+/// Where it does not pay, so many batches are written before one is asked about again.
+const REST: u32 = 31;
+
+/// Looks after what a strategy writes.
+pub(super) struct Identical<'a> {
+    cache: &'a dyn Cache,
+    balance: Mutex<Balance>,
+}
+
+/// What asking has brought so far.
+#[derive(Debug, Default)]
+struct Balance {
+    /// Entries that were asked about.
+    entries: u64,
+    /// Bytes that asking took, and bytes that were not sent for it.
+    asked: u64,
+    saved: u64,
+    /// Batches that are written before the next is asked about.
+    rest: u32,
+    /// Why nothing is asked any more.
+    refused: Option<String>,
+}
+
+impl Balance {
+    /// Whether the next batch is to be asked about.
+    fn is_asked(&mut self) -> bool {
+        if self.refused.is_some() {
+            return false;
+        }
+        let rests = self.rest > 0;
+        self.rest = self.rest.saturating_sub(1);
+        !rests
+    }
+
+    fn hear(&mut self, entries: u64, asked: u64, saved: u64) {
+        self.entries += entries;
+        self.asked += asked;
+        self.saved += saved;
+        if self.entries < ENOUGH {
+            return;
+        }
+        if self.saved <= self.asked {
+            *self = Self {
+                rest: REST,
+                ..Self::default()
+            };
+        } else if self.entries >= OLD {
+            // What comes now counts more than how it began.
+            for sum in [&mut self.entries, &mut self.asked, &mut self.saved] {
+                *sum /= 2;
+            }
+        }
+    }
+}
+
+impl<'a> Identical<'a> {
+    pub(super) fn new(cache: &'a dyn Cache) -> Self {
+        Self {
+            cache,
+            balance: Mutex::default(),
+        }
+    }
+
+    /// Stores a batch as [`Cache::write`] does, and sends what is not there already.
+    pub(super) async fn write(&self, batch: &EntryBatch, how: &WriteOptions) -> Written {
+        let long: Vec<usize> = long_texts(batch).collect();
+        if long.is_empty() || !self.balance().is_asked() {
+            return self.cache.write(batch, how).await;
+        }
+        let kept = match self.cache.keep(batch, &long, &how.ttl).await {
+            Ok(kept) => kept,
+            Err(failure) => {
+                tracing::warn!(%failure, "values are sent without being asked for");
+                // A cache that is gone says so again.
+                self.balance().refused = Some(failure.why);
+                return self.cache.write(batch, how).await;
+            }
+        };
+        let pairs = long.iter().zip(&kept.same);
+        let same: Vec<usize> = pairs.filter(|(_, same)| **same).map(|(i, _)| *i).collect();
+        let saved = same.iter().filter_map(|i| batch.get(*i));
+        let saved = saved.map(|entry| entry.bytes() + BESIDE).sum();
+        self.balance().hear(long.len() as u64, kept.sent, saved);
+        if same.is_empty() {
+            return self.cache.write(batch, how).await;
+        }
+        self.write_others(batch, same, how).await
+    }
+
+    /// Stores the entries that are not there already.
+    async fn write_others(
+        &self,
+        batch: &EntryBatch,
+        same: Vec<usize>,
+        how: &WriteOptions,
+    ) -> Written {
+        let mut others = EntryBatch::default();
+        let mut places = Vec::with_capacity(batch.len() - same.len());
+        let mut known = same.iter().peekable();
+        for (i, entry) in batch.iter().enumerate() {
+            if known.next_if(|same| **same == i).is_none() {
+                others.push(entry);
+                places.push(i);
+            }
+        }
+        let mut written = Written {
+            outcomes: vec![WriteOutcome::Stored; batch.len()],
+            fatal: None,
+            checked: Checked {
+                identical: same,
+                ..Checked::default()
+            },
+        };
+        if others.is_empty() {
+            return written;
+        }
+        let sent = self.cache.write(&others, how).await;
+        for (place, outcome) in places.into_iter().zip(sent.outcomes) {
+            written.outcomes[place] = outcome;
+        }
+        written.fatal = sent.fatal;
+        written
+    }
+
+    /// What the operator should know of it.
+    pub(super) fn warning(&self) -> Option<String> {
+        let balance = self.balance();
+        let why = balance.refused.as_ref()?;
+        Some(format!("--skip-identical: all values were sent: {why}"))
+    }
+
+    fn balance(&self) -> MutexGuard<'_, Balance> {
+        self.balance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The places of texts that are long enough to be asked about.
+fn long_texts(batch: &EntryBatch) -> impl Iterator<Item = usize> + '_ {
+    let is_long = |entry: &Entry<'_>| match entry.value {
+        Value::Text(text) => text.len() >= SHORTEST,
+        Value::Hash(_) => false,
+    };
+    let long = batch.iter().enumerate();
+    long.filter(move |(_, entry)| is_long(entry))
+        .map(|(i, _)| i)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a thousand batches of so many entries those that were asked about, where so many of an
+    /// entry's bytes are saved for each that is asked.
+    fn asked(batches: impl IntoIterator<Item = (u64, u64)>) -> Vec<bool> {
+        let mut balance = Balance::default();
+        let ask = |(entries, saved)| {
+            let is_asked = balance.is_asked();
+            if is_asked {
+                balance.hear(entries, entries * 100, saved);
+            }
+            is_asked
+        };
+        batches.into_iter().map(ask).collect()
+    }
+
+    #[test]
+    fn where_it_pays_all_are_asked_about() {
+        assert!(asked([(500, 60_000); 200]).iter().all(|asked| *asked));
+    }
+
+    #[test]
+    fn where_it_does_not_pay_few_are() {
+        let asked = asked([(500, 50_000); 1000]);
+        let count = asked.iter().filter(|asked| **asked).count();
+        assert!(asked[0] && (20..50).contains(&count), "{count}");
+    }
+
+    #[test]
+    fn a_few_entries_tell_nothing() {
+        assert_eq!(
+            asked([(100, 0); 7]),
+            [true, true, true, true, true, false, false]
+        );
+    }
+
+    #[test]
+    fn what_has_changed_is_noticed() {
+        // Changed rows come first.
+        let batches = [(500, 0); 40].into_iter().chain([(500, 200_000); 400]);
+        let late = asked(batches).split_off(100);
+        assert!(late.iter().all(|asked| *asked));
+        // And the other way round.
+        let batches = [(500, 200_000); 400].into_iter().chain([(500, 0); 400]);
+        let late = asked(batches).split_off(600);
+        assert!(late.iter().filter(|asked| **asked).count() < 20);
+    }
+}
