@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{SHIPPED, coded, ownership};
+use super::{SHIPPED, changes, coded, ownership};
 use crate::application::selection::nearest;
 use crate::domain::Dialect;
+use crate::domain::changes::Tracking;
 use crate::domain::encode::Hint;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::KeyTemplate;
@@ -465,6 +466,7 @@ fn complete(
     };
     check_sql(&sql, fields.order_by.as_deref(), owns, dialect)?;
     Ok(Definition {
+        tracking: tracking(id, &sql, dialect, &key, value),
         spec: StrategySpec {
             id: id.clone(),
             description: fields.description.unwrap_or_default(),
@@ -481,6 +483,25 @@ fn complete(
         limit: fields.limit,
         sql,
     })
+}
+
+/// How changes of a definition's selection can be told on the connected database.
+fn tracking(
+    id: &StrategyId,
+    sql: &Sql,
+    dialect: Option<Dialect>,
+    key: &KeyTemplate,
+    value: Shape,
+) -> Tracking {
+    let none = |why: &str| Tracking::None(why.to_owned());
+    let text = dialect.and_then(|dialect| Some((sql.for_dialect(dialect)?, dialect)));
+    match (text, value) {
+        _ if coded(id).is_some() => none("its value is made of all its rows"),
+        (_, Shape::List) => none("a `list` is made of several rows"),
+        _ if key.columns().is_empty() => none("it has one key only"),
+        (Some((sql, dialect)), _) => changes::tracking(sql, dialect, &key.columns()),
+        (None, _) => none("no database is configured"),
+    }
 }
 
 /// A duration such as `2h` or `90s` that a cache can keep.

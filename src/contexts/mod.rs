@@ -1,5 +1,6 @@
 //! Policy: what each bounded context warms, a folder each. None sees another.
 
+mod changes;
 pub mod definitions;
 pub mod ownership;
 

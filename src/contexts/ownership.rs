@@ -23,7 +23,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::domain::Dialect;
-use lexer::harmless_text;
+pub(super) use lexer::harmless_text;
 
 /// The longest SQL text that is checked, in bytes. It bounds the depth of the parsed tree.
 pub const MAX_SQL_BYTES: usize = 16 * 1024;
@@ -55,7 +55,7 @@ const REFUSED_PREFIXES: &str = "crosstab cursor_to_xml database_to_xml dblink lo
 /// The `pg_` functions that only look at their argument.
 const HARMLESS_PG_FUNCTIONS: &str = "pg_column_size pg_size_bytes pg_size_pretty pg_typeof";
 
-fn lists(list: &str, name: &str) -> bool {
+pub(super) fn lists(list: &str, name: &str) -> bool {
     list.split_whitespace().any(|word| word == name)
 }
 
@@ -201,7 +201,7 @@ fn order_by_column(item: OrderByExpr, dialect: Dialect) -> Result<String, String
 }
 
 /// Runs `work` on a thread of its own with a stack of [`STACK_BYTES`], used only as far as needed.
-fn on_deep_stack<T: Send>(
+pub(super) fn on_deep_stack<T: Send>(
     work: impl FnOnce() -> Result<T, SqlRefused> + Send,
 ) -> Result<T, SqlRefused> {
     std::thread::scope(|scope| {
@@ -216,7 +216,7 @@ fn on_deep_stack<T: Send>(
 }
 
 /// Parses the whole of a text that [`harmless_text`] made.
-fn parse<T>(
+pub(super) fn parse<T>(
     text: &str,
     dialect: Dialect,
     rule: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
@@ -477,14 +477,14 @@ impl Reader<'_> {
 }
 
 /// The name as the database stores it: PostgreSQL folds what is not quoted.
-fn stored_name(ident: &Ident, dialect: Dialect) -> String {
+pub(super) fn stored_name(ident: &Ident, dialect: Dialect) -> String {
     match (dialect, ident.quote_style) {
         (Dialect::Postgres, None) => ident.value.to_ascii_lowercase(),
         _ => ident.value.clone(),
     }
 }
 
-fn identifiers(name: &ObjectName) -> Option<Vec<&Ident>> {
+pub(super) fn identifiers(name: &ObjectName) -> Option<Vec<&Ident>> {
     let parts = name
         .0
         .iter()

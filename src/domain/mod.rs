@@ -1,6 +1,7 @@
 //! The vocabulary of a warm-up. No I/O, and nothing of the other layers.
 
 pub mod amount;
+pub mod changes;
 pub mod encode;
 pub mod entry;
 pub mod failure;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Dialect;
+use super::changes::Tracking;
 use super::encode::Hint;
 use super::key::KeyTemplate;
 
@@ -104,4 +105,6 @@ pub struct Definition {
     /// Rows, not keys.
     pub limit: Option<u64>,
     pub sql: Sql,
+    /// How changes of what the SQL selects can be told, on the database that it was checked for.
+    pub tracking: Tracking,
 }
