@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use crate::domain::encode::Hint;
 use crate::domain::entry::{EntryBatch, KeyError};
 use crate::domain::key::{BoundKey, printable};
-use crate::domain::row::{Columns, Row};
+use crate::domain::row::{Column, ColumnKind, Columns, Row};
 use crate::domain::strategy::{Definition, Shape, VERSION};
 use crate::domain::version::Version;
 
@@ -157,6 +157,38 @@ impl Layout {
         };
         let says = says.map_err(|e| format!("column {VERSION}: {e}"))?;
         Ok(Some(Version::of(says)))
+    }
+
+    /// The layout of the key's columns and one more, whose text is the value. `None`: the key has no
+    /// column.
+    pub fn keys_and(&self, definition: &Definition, column: &str) -> Option<Self> {
+        let names = definition.spec.key.columns();
+        if names.is_empty() {
+            return None;
+        }
+        let place = |name: &str| self.columns.iter().position(|column| column.name == name);
+        let places: Vec<usize> = names
+            .iter()
+            .map(|name| place(name))
+            .collect::<Option<_>>()?;
+        let mut columns: Vec<Column> = places.iter().map(|at| self.columns[*at].clone()).collect();
+        let mut hints: Vec<Option<Hint>> = places.iter().map(|at| self.hints[*at]).collect();
+        let key = |name: &str| names.iter().position(|known| *known == name);
+        let stored = vec![(columns.len(), column.to_owned(), Vec::new())];
+        columns.push(Column {
+            name: column.to_owned(),
+            kind: ColumnKind::Integer,
+            declared: String::new(),
+        });
+        hints.push(None);
+        Some(Self {
+            columns: columns.into(),
+            shape: Shape::Text,
+            key: definition.spec.key.bind(key).ok()?,
+            stored,
+            hints,
+            version: None,
+        })
     }
 
     /// Appends the row as an object.

@@ -7,6 +7,7 @@
 use super::assemble::version_columns;
 use super::ports::Param;
 use crate::domain::Dialect;
+use crate::domain::changes::{Since, TrackedTable};
 use crate::domain::row::{Column, ColumnKind};
 use crate::domain::strategy::{Definition, Shape};
 
@@ -79,6 +80,75 @@ pub fn count_keys(
     };
     let limit = limited(limit);
     format!("SELECT count(*) AS n FROM (SELECT {what} FROM (\n{sql}\n) q{limit}) c")
+}
+
+/// The query for the keys of the whole selection, each with whether it has changed since a moment.
+/// `changed_at`: the column of that name. `None`: its type is none that tells a moment.
+pub fn select_key_changes(
+    definition: &Definition,
+    dialect: Dialect,
+    sql: &str,
+    changed_at: &Column,
+    since: Since,
+) -> Option<String> {
+    let column = quoted(dialect, &changed_at.name);
+    let changed = changed_since(dialect, &column, &changed_at.declared, since)?;
+    let keys = picked(definition, dialect, Pick::Keys);
+    let order = order(definition, dialect, Pick::Keys);
+    let limit = limited(definition.limit);
+    Some(format!(
+        "SELECT {keys}, CASE WHEN {changed} THEN 1 ELSE 0 END AS is_changed FROM (\n{sql}\n) q\
+         {order}{limit}"
+    ))
+}
+
+/// The query for the keys of all rows of a table that have changed since a moment, in the selection
+/// or not.
+pub fn select_changed_rows(
+    definition: &Definition,
+    dialect: Dialect,
+    table: &TrackedTable,
+    changed_at: &Column,
+    since: Since,
+) -> Option<String> {
+    let column = quoted(dialect, &table.changed_at);
+    let changed = changed_since(dialect, &column, &changed_at.declared, since)?;
+    let names = definition.spec.key.columns();
+    let keys = table.key.iter().zip(names).map(|(column, name)| {
+        let (column, name) = (quoted(dialect, column), quoted(dialect, name));
+        // Without the alias of the table.
+        format!("{column} AS {}", &name[2..])
+    });
+    let keys = keys.collect::<Vec<_>>().join(", ");
+    let name = &table.name;
+    Some(format!(
+        "SELECT {keys}, 1 AS is_changed FROM {name} q WHERE {changed}"
+    ))
+}
+
+/// Whether a moment is at or after another; one that is not known is. Written so that an index on
+/// the column serves, and never too narrow: what is found besides is read once more, not missed.
+fn changed_since(dialect: Dialect, column: &str, declared: &str, since: Since) -> Option<String> {
+    let (utc, local, day) = (since.utc(), since.local(), since.day());
+    let compared = match (dialect, declared) {
+        (Dialect::Postgres, "TIMESTAMPTZ") => format!("{column} >= TIMESTAMPTZ '{utc}+00'"),
+        (Dialect::Postgres, "TIMESTAMP") | (Dialect::Mysql, "DATETIME") => {
+            format!("{column} >= TIMESTAMP '{local}'")
+        }
+        // Sessions run in UTC.
+        (Dialect::Mysql, "TIMESTAMP") => format!("{column} >= TIMESTAMP '{utc}'"),
+        (Dialect::Postgres | Dialect::Mysql, "DATE") => format!("{column} >= DATE '{day}'"),
+        // There a moment is a text, with an offset or without, or a number. All texts of a moment
+        // begin with a date, which sorts as it does; a number sorts before all texts.
+        (Dialect::Sqlite, _) => {
+            return Some(format!(
+                "(({column} >= '{day}' OR {column} < '' OR {column} IS NULL) \
+                 AND coalesce(julianday({column}) >= julianday('{local}'), 1))"
+            ));
+        }
+        _ => return None,
+    };
+    Some(format!("({compared} OR {column} IS NULL)"))
 }
 
 fn limited(limit: Option<u64>) -> String {

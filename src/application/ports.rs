@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use crate::domain::Dialect;
+use crate::domain::changes::{Moment, Since, TrackedTable};
 use crate::domain::encode::Hint;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
@@ -53,6 +54,38 @@ pub trait WarmupStrategy: Send + Sync {
 
     /// How the database means to answer [`Wanted::All`].
     fn plan(&self, limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>>;
+
+    /// Reads only what changed; `Err`: it cannot, and why, for people.
+    fn tracked(&self) -> Result<&dyn Tracked, String> {
+        Err("it is put together in code".to_owned())
+    }
+}
+
+/// A strategy whose changes can be told.
+pub trait Tracked: Send + Sync {
+    /// Another text whenever the same rows would be stored otherwise: then what is in the cache is
+    /// not to be kept.
+    fn fingerprint(&self) -> String;
+
+    /// The way that leads to all changes and reads least; `Err`: why there is none, for people.
+    fn way(&self) -> BoxFuture<'_, Result<Way, String>>;
+
+    /// Keys, and whether each has changed since a moment: its value is `1`, or `0`.
+    fn changes(
+        &self,
+        way: Way,
+        since: Since,
+        batch_size: usize,
+    ) -> BoxStream<'_, Result<EntryBatch, Failure>>;
+}
+
+/// How changes are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The keys of the whole selection, whether they have changed or not.
+    Keys,
+    /// The keys of all rows that have changed, whether they are in the selection or not.
+    Rows,
 }
 
 /// What is asked of a strategy.
@@ -78,6 +111,22 @@ pub enum Wanted {
 /// Where rows come from. One adapter per database hides connection, session and wire format.
 pub trait RowSource: Send + Sync {
     fn dialect(&self) -> Dialect;
+
+    /// Its clock, and since when somebody may have changed what is not to be seen yet. To be asked
+    /// before anything is read: whoever reads later sees all that was changed before.
+    ///
+    /// # Errors
+    /// It cannot be asked, or does not know, as a replica that does not say how far behind it is.
+    fn moment(&self) -> BoxFuture<'_, Result<Moment, Failure>>;
+
+    /// The columns of a table's primary key, in any order; none where its rows are not known by one.
+    ///
+    /// # Errors
+    /// The database's.
+    fn primary_key<'a>(
+        &'a self,
+        table: &'a TrackedTable,
+    ) -> BoxFuture<'a, Result<Vec<String>, Failure>>;
 
     /// Prepares a query and says what it returns. Reads nothing.
     fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Columns, Failure>>;

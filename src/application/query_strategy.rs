@@ -1,7 +1,9 @@
 //! A definition that runs.
 
 use std::collections::{HashSet, VecDeque};
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
@@ -9,10 +11,13 @@ use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 
 use super::assemble::{Assembler, Layout};
 use super::compose::{self, Pick};
-use super::ports::{Ask, Param, Query, QueryPlan, RowSource, Sources, Wanted, WarmupStrategy};
+use super::ports::{
+    Ask, Param, Query, QueryPlan, RowSource, Sources, Tracked, Wanted, WarmupStrategy, Way,
+};
 use super::resume::Order;
 use super::versions::Versions;
 use crate::domain::Dialect;
+use crate::domain::changes::{Since, TrackedTable, Tracking};
 use crate::domain::entry::{EntryBatch, KeyError};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
@@ -81,6 +86,8 @@ pub struct QueryStrategy {
     /// Where its version alone can be read.
     versions: Option<Layout>,
     sources: Sources,
+    /// Keys, and whether each has changed.
+    flags: Option<Layout>,
 }
 
 impl QueryStrategy {
@@ -93,6 +100,7 @@ impl QueryStrategy {
         Ok(Self {
             keys: layout.keys_only(&definition),
             versions: layout.versions(&definition),
+            flags: layout.keys_and(&definition, IS_CHANGED),
             definition,
             sql,
             layout,
@@ -363,6 +371,125 @@ impl WarmupStrategy for QueryStrategy {
             let sql = self.select_all(Pick::All, self.row_limit(limit));
             self.sources.bulk.plan(&sql).await
         }
+        .boxed()
+    }
+
+    fn tracked(&self) -> Result<&dyn Tracked, String> {
+        match &self.definition.tracking {
+            Tracking::None(why) => Err(why.clone()),
+            Tracking::Keys { .. } | Tracking::Rows(_) => Ok(self),
+        }
+    }
+}
+
+/// The column that says when a row changed.
+const CHANGED_AT: &str = "_changed_at";
+
+/// The column of a query for changes that says whether a key has changed.
+const IS_CHANGED: &str = "is_changed";
+
+impl QueryStrategy {
+    fn changed_at(&self) -> Option<&Column> {
+        let mut columns = self.layout.columns.iter();
+        columns.find(|column| column.name == CHANGED_AT)
+    }
+
+    /// The query for changes; `None`: `_changed_at` is of a type that tells no moment.
+    fn select_changes(&self, way: Way, since: Since) -> Option<String> {
+        let dialect = self.sources.bulk.dialect();
+        let (definition, changed_at) = (&self.definition, self.changed_at()?);
+        match (way, &definition.tracking) {
+            (Way::Rows, Tracking::Rows(table)) => {
+                compose::select_changed_rows(definition, dialect, table, changed_at, since)
+            }
+            _ => compose::select_key_changes(definition, dialect, &self.sql, changed_at, since),
+        }
+    }
+
+    /// Whether a key of this strategy is a row of the table, and no other row can ever have it.
+    async fn is_keyed_by(&self, table: &TrackedTable) -> bool {
+        // Where the database does not say, the keys of the whole selection do.
+        let Ok(mut primary) = self.sources.bulk.primary_key(table).await else {
+            return false;
+        };
+        let mut key = table.key.clone();
+        if self.sources.bulk.dialect() != Dialect::Postgres {
+            let all = primary.iter_mut().chain(&mut key);
+            all.for_each(|name| name.make_ascii_lowercase());
+        }
+        primary.sort_unstable();
+        key.sort_unstable();
+        !primary.is_empty() && primary == key
+    }
+}
+
+impl Tracked for QueryStrategy {
+    fn fingerprint(&self) -> String {
+        let definition = &self.definition;
+        // Its keys are the same for whoever asks.
+        let mut hasher = std::hash::DefaultHasher::new();
+        let text = format!(
+            "{} {:?} {:?} {:?} {:?} {:?} {:?} {}",
+            env!("CARGO_PKG_VERSION"),
+            definition.spec.key,
+            definition.spec.value,
+            definition.types,
+            definition.order_by,
+            definition.limit,
+            self.layout.columns,
+            self.sql,
+        );
+        text.hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
+    fn way(&self) -> BoxFuture<'_, Result<Way, String>> {
+        async move {
+            let since = Since::new(0, Duration::ZERO, 0);
+            let changed_at = self
+                .changed_at()
+                .ok_or("it selects no column `_changed_at`")?;
+            if self.select_changes(Way::Keys, since).is_none() {
+                let declared = &changed_at.declared;
+                return Err(format!(
+                    "its _changed_at is of type {declared}, which tells no moment"
+                ));
+            }
+            let is_whole = self.definition.limit.is_none();
+            // Of a text it takes the value to know whether there is one.
+            let is_there = self.definition.spec.value != Shape::Text;
+            match &self.definition.tracking {
+                Tracking::None(why) => Err(why.clone()),
+                Tracking::Rows(table) if is_whole && is_there && self.is_keyed_by(table).await => {
+                    Ok(Way::Rows)
+                }
+                Tracking::Rows(_) | Tracking::Keys { .. } => Ok(Way::Keys),
+            }
+        }
+        .boxed()
+    }
+
+    fn changes(
+        &self,
+        way: Way,
+        since: Since,
+        batch_size: usize,
+    ) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+        let query = self.select_changes(way, since).zip(self.flags.as_ref());
+        let Some((sql, layout)) = query else {
+            let why = "its changes cannot be told";
+            let failure = Failure::new(FailureKind::Internal, "reading changes failed", why);
+            return stream::iter([Err(failure)]).boxed();
+        };
+        let assembly = Assembly {
+            rows: Some(self.rows(sql, Vec::new(), layout)),
+            assembler: Assembler::new(layout, batch_size),
+            limit: None,
+            rest: None,
+        };
+        stream::try_unfold(assembly, |mut assembly| async move {
+            Ok(assembly.next().await?.map(|batch| (batch, assembly)))
+        })
         .boxed()
     }
 }

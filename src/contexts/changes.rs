@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident,
-    JoinOperator, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
-    TableFactor, TableWithJoins, Value, Visit, Visitor, WildcardAdditionalOptions,
+    JoinOperator, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor,
+    TableWithJoins, Value, Visit, Visitor, WildcardAdditionalOptions,
 };
 
 use super::ownership::{self, SqlRefused, identifiers, lists, parse, stored_name};
@@ -108,6 +108,7 @@ fn plain_select(query: &Query) -> Result<&Select, Why> {
 struct Table {
     /// As it is written.
     written: String,
+    parts: Vec<String>,
     /// What its columns are called by.
     alias: String,
     /// Nothing else stands with it.
@@ -166,6 +167,10 @@ fn table(factor: &TableFactor, dialect: Dialect) -> Result<Table, Why> {
         with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty() && !renames;
     Ok(Table {
         written: name.to_string(),
+        parts: names
+            .iter()
+            .map(|name| stored_name(name, dialect))
+            .collect(),
         alias: stored_name(called, dialect),
         is_plain,
     })
@@ -248,6 +253,7 @@ impl<'a> Reading<'a> {
         let key: Option<Vec<String>> = keys.iter().map(column).collect();
         Ok(TrackedTable {
             name: table.written.clone(),
+            parts: table.parts.clone(),
             key: key.ok_or("a column of its key is no plain column of the table")?,
             changed_at,
         })
@@ -416,6 +422,7 @@ mod tests {
     fn a_plain_select_over_one_table_is_told_by_its_rows() {
         let expected = TrackedTable {
             name: "products".into(),
+            parts: vec!["products".into()],
             key: vec!["id".into()],
             changed_at: "updated_at".into(),
         };
@@ -435,6 +442,7 @@ mod tests {
             r#"SELECT "Id" AS id, Updated_At AS _changed_at FROM shop."Products""#,
         );
         assert_eq!(quoted.name, r#"shop."Products""#);
+        assert_eq!(quoted.parts, ["shop", "Products"]);
         assert_eq!(quoted.key, ["Id"]);
         assert_eq!(quoted.changed_at, "updated_at");
     }
@@ -442,17 +450,61 @@ mod tests {
     #[test]
     fn a_selection_that_other_things_decide_is_told_by_its_keys() {
         for (dialect, sql, words) in [
-            (Postgres, "SELECT id, u AS _changed_at FROM t WHERE u > now() - interval '1 hour'", "WHERE"),
-            (Postgres, "SELECT id, u AS _changed_at FROM t WHERE u > 'today'", "WHERE"),
-            (Postgres, "SELECT id, u AS _changed_at FROM t WHERE u > CURRENT_DATE", "WHERE"),
-            (Mysql, "SELECT id, u AS _changed_at FROM t WHERE u > UTC_TIMESTAMP", "WHERE"),
-            (Postgres, "SELECT id, u AS _changed_at FROM t WHERE EXISTS (SELECT 1 FROM s)", "WHERE"),
-            (Postgres, "SELECT id, u AS _changed_at FROM t WHERE u > DATE 'yesterday'", "WHERE"),
-            (Postgres, "SELECT lower(id) AS id, u AS _changed_at FROM t", "key"),
-            (Postgres, "SELECT id, coalesce(u, c) AS _changed_at FROM t", "_changed_at"),
-            (Mysql, "SELECT id, u AS _changed_at FROM t USE INDEX (x)", "hints"),
-            (Postgres, "SELECT a.id, b.n, greatest(a.u, b.u) AS _changed_at FROM a JOIN b ON b.id = a.b", "joins"),
-            (Sqlite, "SELECT a.id, b.n, max(a.u, b.u) AS _changed_at FROM a, b WHERE b.id = a.b", "joins"),
+            (
+                Postgres,
+                "SELECT id, u AS _changed_at FROM t WHERE u > now() - interval '1 hour'",
+                "WHERE",
+            ),
+            (
+                Postgres,
+                "SELECT id, u AS _changed_at FROM t WHERE u > 'today'",
+                "WHERE",
+            ),
+            (
+                Postgres,
+                "SELECT id, u AS _changed_at FROM t WHERE u > CURRENT_DATE",
+                "WHERE",
+            ),
+            (
+                Mysql,
+                "SELECT id, u AS _changed_at FROM t WHERE u > UTC_TIMESTAMP",
+                "WHERE",
+            ),
+            (
+                Postgres,
+                "SELECT id, u AS _changed_at FROM t WHERE EXISTS (SELECT 1 FROM s)",
+                "WHERE",
+            ),
+            (
+                Postgres,
+                "SELECT id, u AS _changed_at FROM t WHERE u > DATE 'yesterday'",
+                "WHERE",
+            ),
+            (
+                Postgres,
+                "SELECT lower(id) AS id, u AS _changed_at FROM t",
+                "key",
+            ),
+            (
+                Postgres,
+                "SELECT id, coalesce(u, c) AS _changed_at FROM t",
+                "_changed_at",
+            ),
+            (
+                Mysql,
+                "SELECT id, u AS _changed_at FROM t USE INDEX (x)",
+                "hints",
+            ),
+            (
+                Postgres,
+                "SELECT a.id, b.n, greatest(a.u, b.u) AS _changed_at FROM a JOIN b ON b.id = a.b",
+                "joins",
+            ),
+            (
+                Sqlite,
+                "SELECT a.id, b.n, max(a.u, b.u) AS _changed_at FROM a, b WHERE b.id = a.b",
+                "joins",
+            ),
         ] {
             match tracking(sql, dialect, &["id"]) {
                 Tracking::Keys { why } => assert!(why.contains(words), "{sql}\n{why}"),
@@ -465,24 +517,96 @@ mod tests {
     fn what_may_change_unseen_is_not_told_at_all() {
         for (dialect, sql, words) in [
             (Postgres, "SELECT id FROM t", "no column `_changed_at`"),
-            (Postgres, "SELECT id, now() AS n, u AS _changed_at FROM t", "function"),
-            (Sqlite, "SELECT id, date('now') AS n, u AS _changed_at FROM t", "function"),
-            (Postgres, "SELECT id, 'now'::timestamp AS n, u AS _changed_at FROM t", "word"),
-            (Postgres, "SELECT id, random() AS n, u AS _changed_at FROM t", "function"),
-            (Postgres, "SELECT id, shop.price(id) AS n, u AS _changed_at FROM t", "function"),
-            (Postgres, "SELECT id, (SELECT 1 FROM s) AS n, u AS _changed_at FROM t", "subquery"),
-            (Postgres, "SELECT id, row_number() OVER (ORDER BY id) AS n, u AS _changed_at FROM t", "function"),
-            (Postgres, "SELECT max(id) AS id, max(u) AS _changed_at FROM t", "function"),
-            (Sqlite, "SELECT max(id) AS id, max(u) AS _changed_at FROM t", "function"),
-            (Postgres, "SELECT id, max(u) AS _changed_at FROM t GROUP BY id", "GROUP BY"),
-            (Postgres, "SELECT DISTINCT id, u AS _changed_at FROM t", "DISTINCT"),
-            (Postgres, "SELECT id, u AS _changed_at FROM t UNION ALL SELECT id, u FROM s", "plain SELECT"),
-            (Postgres, "WITH w AS (SELECT * FROM t) SELECT id, u AS _changed_at FROM w", "WITH"),
-            (Postgres, "SELECT id, u AS _changed_at FROM (SELECT * FROM t) q", "subquery"),
-            (Postgres, "SELECT a.id, a.u AS _changed_at FROM a JOIN b ON b.id = a.b", "latest"),
-            (Postgres, "SELECT a.id, least(a.u, b.u) AS _changed_at FROM a JOIN b ON b.id = a.b", "latest"),
-            (Postgres, "SELECT a.id, greatest(a.u, b.u) AS _changed_at FROM a LEFT JOIN b ON b.id = a.b", "outer"),
-            (Postgres, "SELECT a.id, greatest(a.u, b.u) AS _changed_at FROM a JOIN b ON b.d < now()", "may change"),
+            (
+                Postgres,
+                "SELECT id, now() AS n, u AS _changed_at FROM t",
+                "function",
+            ),
+            (
+                Sqlite,
+                "SELECT id, date('now') AS n, u AS _changed_at FROM t",
+                "function",
+            ),
+            (
+                Postgres,
+                "SELECT id, 'now'::timestamp AS n, u AS _changed_at FROM t",
+                "word",
+            ),
+            (
+                Postgres,
+                "SELECT id, random() AS n, u AS _changed_at FROM t",
+                "function",
+            ),
+            (
+                Postgres,
+                "SELECT id, shop.price(id) AS n, u AS _changed_at FROM t",
+                "function",
+            ),
+            (
+                Postgres,
+                "SELECT id, (SELECT 1 FROM s) AS n, u AS _changed_at FROM t",
+                "subquery",
+            ),
+            (
+                Postgres,
+                "SELECT id, row_number() OVER (ORDER BY id) AS n, u AS _changed_at FROM t",
+                "function",
+            ),
+            (
+                Postgres,
+                "SELECT max(id) AS id, max(u) AS _changed_at FROM t",
+                "function",
+            ),
+            (
+                Sqlite,
+                "SELECT max(id) AS id, max(u) AS _changed_at FROM t",
+                "function",
+            ),
+            (
+                Postgres,
+                "SELECT id, max(u) AS _changed_at FROM t GROUP BY id",
+                "GROUP BY",
+            ),
+            (
+                Postgres,
+                "SELECT DISTINCT id, u AS _changed_at FROM t",
+                "DISTINCT",
+            ),
+            (
+                Postgres,
+                "SELECT id, u AS _changed_at FROM t UNION ALL SELECT id, u FROM s",
+                "plain SELECT",
+            ),
+            (
+                Postgres,
+                "WITH w AS (SELECT * FROM t) SELECT id, u AS _changed_at FROM w",
+                "WITH",
+            ),
+            (
+                Postgres,
+                "SELECT id, u AS _changed_at FROM (SELECT * FROM t) q",
+                "subquery",
+            ),
+            (
+                Postgres,
+                "SELECT a.id, a.u AS _changed_at FROM a JOIN b ON b.id = a.b",
+                "latest",
+            ),
+            (
+                Postgres,
+                "SELECT a.id, least(a.u, b.u) AS _changed_at FROM a JOIN b ON b.id = a.b",
+                "latest",
+            ),
+            (
+                Postgres,
+                "SELECT a.id, greatest(a.u, b.u) AS _changed_at FROM a LEFT JOIN b ON b.id = a.b",
+                "outer",
+            ),
+            (
+                Postgres,
+                "SELECT a.id, greatest(a.u, b.u) AS _changed_at FROM a JOIN b ON b.d < now()",
+                "may change",
+            ),
         ] {
             match tracking(sql, dialect, &["id"]) {
                 Tracking::None(why) => assert!(why.contains(words), "{sql}\n{why}"),

@@ -5,7 +5,10 @@ use crate::domain::Dialect;
 
 /// The SQL with comments blanked and with the strings' quotes and backslashes taken out, every
 /// other character in its place. Refuses what two readers might take apart in two ways.
-pub(in crate::contexts) fn harmless_text(sql: &str, dialect: Dialect) -> Result<String, SqlRefused> {
+pub(in crate::contexts) fn harmless_text(
+    sql: &str,
+    dialect: Dialect,
+) -> Result<String, SqlRefused> {
     if sql.len() > MAX_SQL_BYTES {
         return Err(SqlRefused::TooLong);
     }

@@ -25,6 +25,7 @@ use self::reading::{Broken, Rows};
 use self::session::{CONNECT_TIMEOUT, Sessions};
 use crate::application::ports::{Param, Query, QueryPlan, RowSource, SourceVitals};
 use crate::domain::Dialect;
+use crate::domain::changes::{Moment, TrackedTable};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
@@ -164,6 +165,18 @@ trait Driver: Sized + Send + Sync + 'static {
         async { Ok(None) }.boxed()
     }
 
+    /// Its clock and what is open there; `Err` inside: why it cannot say.
+    fn moment<'c>(
+        &'c self,
+        connection: &'c mut Connection<Self>,
+    ) -> BoxFuture<'c, Result<Result<Moment, String>, sqlx::Error>>;
+
+    /// The columns of a table's primary key.
+    fn primary_key<'c>(
+        connection: &'c mut Connection<Self>,
+        table: &'c TrackedTable,
+    ) -> BoxFuture<'c, Result<Vec<String>, sqlx::Error>>;
+
     /// The server's own error, in words.
     fn explain(error: &dyn DatabaseError) -> Explained;
 }
@@ -234,6 +247,38 @@ where
 {
     fn dialect(&self) -> Dialect {
         D::DIALECT
+    }
+
+    fn moment(&self) -> BoxFuture<'_, Result<Moment, Failure>> {
+        async move {
+            let label = "asking for the time";
+            let mut connection = self.0.connection().await?;
+            let asked = self.0.driver.moment(&mut connection);
+            let moment = self.0.wait(label, asked).await?;
+            let moment = moment.map_err(|error| self.0.query_failure(label, "", &error))?;
+            self.0.put_back(connection).await;
+            moment.map_err(|why| {
+                let what = "the database does not say up to when it is complete";
+                Failure::new(FailureKind::Query, what, why)
+            })
+        }
+        .boxed()
+    }
+
+    fn primary_key<'a>(
+        &'a self,
+        table: &'a TrackedTable,
+    ) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        async move {
+            let label = "asking for a primary key";
+            let mut connection = self.0.connection().await?;
+            let asked = D::primary_key(&mut connection, table);
+            let columns = self.0.wait(label, asked).await?;
+            let columns = columns.map_err(|error| self.0.query_failure(label, "", &error))?;
+            self.0.put_back(connection).await;
+            Ok(columns)
+        }
+        .boxed()
     }
 
     fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Columns, Failure>> {

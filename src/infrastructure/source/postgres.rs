@@ -23,6 +23,7 @@ use super::{
 };
 use crate::application::ports::{Param, Query, QueryPlan, Scan, SourceVitals};
 use crate::domain::Dialect;
+use crate::domain::changes::{FARTHEST_ZONE, Moment, TrackedTable};
 use crate::domain::encode::{Date, Hint, Scalar, encode};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::{Column, ColumnKind, RowBatch};
@@ -303,6 +304,67 @@ impl Driver for Postgres {
         .boxed()
     }
 
+    fn moment<'c>(
+        &'c self,
+        connection: &'c mut PgConnection,
+    ) -> BoxFuture<'c, Result<Result<Moment, String>, sqlx::Error>> {
+        async move {
+            let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8,
+                         pg_is_in_recovery()";
+            let (now, is_replica): (i64, bool) =
+                sqlx::query_as(clock).fetch_one(&mut *connection).await?;
+            let lag = match is_replica {
+                true => match lag(connection).await {
+                    Ok(seconds) => (seconds * 1e6) as i64,
+                    Err(why) => {
+                        return Ok(Err(format!("how far behind it is is not known: {why}")));
+                    }
+                },
+                false => 0,
+            };
+            let (oldest_open, hidden): (Option<i64>, i64) =
+                sqlx::query_as(OPEN).fetch_one(&mut *connection).await?;
+            let doubt = match (is_replica, hidden) {
+                (true, _) => {
+                    Some("it is a replica, which does not show what is open at its primary")
+                }
+                (false, 0) => None,
+                (false, _) => Some(
+                    "it does not show this user what others have open (GRANT pg_read_all_stats)",
+                ),
+            };
+            let zone = sqlx::query_scalar(ZONE).fetch_one(&mut *connection).await;
+            Ok(Ok(Moment {
+                origin: origin(connection).await?,
+                now: now - lag,
+                oldest_open,
+                zone: zone.unwrap_or(FARTHEST_ZONE),
+                doubt: doubt.map(str::to_owned),
+            }))
+        }
+        .boxed()
+    }
+
+    /// A table with row security shows whom it likes, and a parent's key does not hold for its
+    /// children: their rows are known by none.
+    fn primary_key<'c>(
+        connection: &'c mut PgConnection,
+        table: &'c TrackedTable,
+    ) -> BoxFuture<'c, Result<Vec<String>, sqlx::Error>> {
+        let sql = "SELECT a.attname::text
+            FROM pg_index i
+            JOIN pg_class c ON c.oid = i.indrelid
+            JOIN pg_attribute a ON a.attrelid = i.indrelid
+                AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+            WHERE i.indrelid = to_regclass($1) AND i.indisprimary AND i.indisvalid
+                AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
+                AND (c.relkind = 'p' OR NOT c.relhassubclass)";
+        sqlx::query_scalar(sql)
+            .bind(&table.name)
+            .fetch_all(connection)
+            .boxed()
+    }
+
     fn explain(error: &dyn DatabaseError) -> Explained {
         let code = error.code().unwrap_or_default();
         let (kind, hint) = match code.as_ref() {
@@ -350,6 +412,41 @@ impl Driver for Postgres {
             hint,
         }
     }
+}
+
+/// When the oldest transaction began that may have changed something here or may yet, and how many
+/// sessions do not show whether they have one. A prepared one is known since it was prepared only.
+const OPEN: &str = "
+    SELECT (extract(epoch FROM least(min(a.xact_start),
+                (SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database())
+            )) * 1000000)::int8,
+        count(*) FILTER (WHERE a.state = 'disabled' OR a.query = '<insufficient privilege>')
+    FROM pg_stat_activity a
+    WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+        AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
+        AND a.backend_type IS DISTINCT FROM 'walsender'";
+
+/// How far behind UTC a session's clock may be that keeps moments without a time zone. The server's
+/// own zone is not shown to a session that has chosen another; the zone of its log is the same
+/// unless somebody has changed one of them.
+const ZONE: &str = "
+    SELECT least(0, min(extract(epoch FROM
+        (now() AT TIME ZONE zone) - (now() AT TIME ZONE 'UTC'))))::int8
+    FROM (SELECT current_setting('log_timezone') AS zone
+          UNION
+          SELECT btrim(split_part(setting, '=', 2), chr(34) || chr(39))
+          FROM pg_db_role_setting, unnest(setconfig) AS setting
+          WHERE lower(setting) LIKE 'timezone=%') zones";
+
+/// Which database it is: of a cluster, on a timeline that goes on from no backup since.
+async fn origin(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+    let name = "SELECT concat_ws('/', current_database(), current_schema())";
+    let name: String = sqlx::query_scalar(name).fetch_one(&mut *connection).await?;
+    let cluster = "SELECT concat_ws('/', s.system_identifier, c.timeline_id)
+                   FROM pg_control_system() s, pg_control_checkpoint() c";
+    let cluster = sqlx::query_scalar(cluster).fetch_one(connection).await;
+    let cluster: String = cluster.unwrap_or_default();
+    Ok(format!("{cluster}/{name}"))
 }
 
 /// Rows of a cursor's first portion, before their size is known, and of any.

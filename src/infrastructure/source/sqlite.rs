@@ -18,6 +18,7 @@ use super::facts::{Facts, Role};
 use super::{Broken, Driver, Explained, Refusal, Rows, SessionOptions, invalid_url, safe};
 use crate::application::ports::{Query, QueryPlan, Scan};
 use crate::domain::Dialect;
+use crate::domain::changes::{Moment, TrackedTable};
 use crate::domain::encode::{Date, Scalar, encode};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::{Column, ColumnKind, RowBatch};
@@ -49,6 +50,22 @@ impl SqliteFile {
             connect,
             options,
         })
+    }
+}
+
+impl SqliteFile {
+    /// The file, and not another that was put in its place.
+    fn origin(&self) -> String {
+        let file = self.file.canonicalize();
+        let file = file.as_deref().unwrap_or(&self.file);
+        #[cfg(unix)]
+        let which = {
+            use std::os::unix::fs::MetadataExt as _;
+            file.metadata().map_or(0, |metadata| metadata.ino())
+        };
+        #[cfg(not(unix))]
+        let which = 0;
+        format!("{}/{which}", file.display())
     }
 }
 
@@ -254,6 +271,48 @@ impl Driver for SqliteFile {
                 role: Role::File,
                 clock: None,
             })
+        }
+        .boxed()
+    }
+
+    /// What another program has open is not to be seen in a file; it is soon closed, as nobody else
+    /// can write until then.
+    fn moment<'c>(
+        &'c self,
+        connection: &'c mut SqliteConnection,
+    ) -> BoxFuture<'c, Result<Result<Moment, String>, sqlx::Error>> {
+        async move {
+            let sql = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER),
+                CAST(round(min(0, julianday('now', 'localtime') - julianday('now')) * 86400)
+                     AS INTEGER)";
+            let (now, zone): (i64, i64) = sqlx::query_as(sql).fetch_one(connection).await?;
+            Ok(Ok(Moment {
+                origin: self.origin(),
+                now,
+                oldest_open: None,
+                zone,
+                doubt: None,
+            }))
+        }
+        .boxed()
+    }
+
+    fn primary_key<'c>(
+        connection: &'c mut SqliteConnection,
+        table: &'c TrackedTable,
+    ) -> BoxFuture<'c, Result<Vec<String>, sqlx::Error>> {
+        async move {
+            let query = match table.parts.as_slice() {
+                [table] => sqlx::query_scalar("SELECT name FROM pragma_table_info(?) WHERE pk > 0")
+                    .bind(table),
+                [schema, table] => {
+                    sqlx::query_scalar("SELECT name FROM pragma_table_info(?, ?) WHERE pk > 0")
+                        .bind(table)
+                        .bind(schema)
+                }
+                _ => return Ok(Vec::new()),
+            };
+            query.fetch_all(connection).await
         }
         .boxed()
     }
