@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::application::canary::ShapeGuard;
-use crate::application::coordinator::{OnEviction, Options};
+use crate::application::coordinator::{ChangedOptions, OnEviction, Options};
 use crate::application::pace::{GentleLimits, PaceLimits};
 use crate::application::ports::Mode;
 use crate::application::schedule::{Schedule, zone_name};
@@ -30,17 +30,23 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Percent;
 use crate::domain::strategy::DEFAULT_TTL;
 
-use flags::parse_latency;
 pub use flags::{
     ConnectionFlags, ModeName, OnEvictionName, ReadFlags, RunFlags, ScheduleFlags, ShapeName,
     TtlFlags,
 };
+use flags::{parse_latency, parse_overlap};
 use schedule::{Jobs, Names, Text, Windows, Zone};
 pub use secret::Secret;
 pub use serve::{ReadyAfter, ServeFlags, Serving};
 
 /// The configuration file that is read where it stands in the working directory.
 pub const DEFAULT_FILE: &str = "shopwarm.toml";
+
+/// What deletes rows without a trace is noticed then.
+const DEFAULT_FULL_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+/// Longer than a transaction of a shop takes.
+const DEFAULT_OVERLAP: Duration = Duration::from_secs(5 * 60);
 
 const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
@@ -71,6 +77,8 @@ struct FileSettings {
     skip_identical: Option<bool>,
     avoid: Option<Windows>,
     mode: Option<ModeName>,
+    full_every: Option<String>,
+    changed_overlap: Option<String>,
     exclude: Option<Vec<String>>,
     stop_on_error: Option<bool>,
     fail_under: Option<String>,
@@ -386,6 +394,24 @@ impl Config {
             tags.join(", ")
         });
         let limit = r.optional("limit", read.limit, None, u64::to_string);
+        let changed = run.changed.then_some(true);
+        let changed = r.setting("changed", changed, None, false, bool::to_string);
+        let full_every = parsed(r, "full_every", file.full_every, parse_ttl)?;
+        let full_every = r.setting(
+            "full_every",
+            run.full_every,
+            full_every,
+            DEFAULT_FULL_EVERY,
+            duration,
+        );
+        let overlap = parsed(r, "changed_overlap", file.changed_overlap, parse_overlap)?;
+        let overlap = r.setting(
+            "changed_overlap",
+            run.changed_overlap,
+            overlap,
+            DEFAULT_OVERLAP,
+            duration,
+        );
         let stop_on_error = run.stop_on_error.then_some(true);
         let stop_on_error = r.setting(
             "stop_on_error",
@@ -521,6 +547,11 @@ impl Config {
                     ShapeName::Warn => ShapeGuard::Warn,
                     ShapeName::Fail => ShapeGuard::Fail,
                     ShapeName::Off => ShapeGuard::Off,
+                },
+                changed: ChangedOptions {
+                    on: changed,
+                    full_every,
+                    overlap,
                 },
                 on_eviction: match on_eviction {
                     OnEvictionName::Stop => OnEviction::Stop,
@@ -786,6 +817,9 @@ fn env_name(name: &str) -> &'static str {
         "allow_empty" => "SHOPWARM_ALLOW_EMPTY",
         "deadline" => "SHOPWARM_DEADLINE",
         "statement_timeout" => "SHOPWARM_STATEMENT_TIMEOUT",
+        "changed" => "SHOPWARM_CHANGED",
+        "full_every" => "SHOPWARM_FULL_EVERY",
+        "changed_overlap" => "SHOPWARM_CHANGED_OVERLAP",
         "max_shrink" => "SHOPWARM_MAX_SHRINK",
         "shape" => "SHOPWARM_SHAPE",
         "on_eviction" => "SHOPWARM_ON_EVICTION",

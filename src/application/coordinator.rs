@@ -2,6 +2,7 @@
 
 mod again;
 mod breaker;
+mod changed;
 mod memory;
 mod orphans;
 mod own_keys;
@@ -91,6 +92,17 @@ pub struct Options {
     pub shape: ShapeGuard,
     pub pace: PaceLimits,
     pub on_eviction: OnEviction,
+    pub changed: ChangedOptions,
+}
+
+/// Whether and how a run reads only what changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangedOptions {
+    pub on: bool,
+    /// Everything is read where that was so long ago.
+    pub full_every: Duration,
+    /// So much earlier than what the last run cannot have seen.
+    pub overlap: Duration,
 }
 
 /// What became of a batch, or why none of it was sent.
@@ -286,6 +298,7 @@ impl Coordinator {
         run.read_last_complete().await;
         run.learn_protection().await;
         run.ask_epoch().await;
+        run.look_back().await;
         while run.goes_on()
             && let Some(index) = run.next_due()
         {
@@ -373,6 +386,9 @@ struct Run<'a> {
     run_id: Option<String>,
     /// Of a run that writes.
     recorder: Option<Recorder>,
+    /// What was known before anything was read, and when that was: seconds since 1970.
+    before: changed::Before,
+    began: i64,
     /// Streams of strategies that come next, opened ahead.
     ahead: BTreeMap<usize, Entries<'a>>,
 }
@@ -441,6 +457,8 @@ impl<'a> Run<'a> {
                 warnings: Vec::new(),
                 protection: None,
                 seen: Seen::default(),
+                changed: None,
+                watermark: None,
             },
             started: false,
             failure: None,
@@ -471,6 +489,8 @@ impl<'a> Run<'a> {
             epoch: None,
             run_id: info.map(|info| info.id.clone()),
             recorder: coordinator.recorder(info),
+            before: changed::Before::default(),
+            began: changed::now(),
             ahead: BTreeMap::new(),
         }
     }

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::coordinator::Coordinator;
 use super::ports::{Cache, CachedValue};
 use super::record::RunRecord;
+use crate::domain::changes::Watermark;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Report;
 
@@ -44,6 +45,10 @@ pub struct LastComplete {
     pub run_id: String,
     /// When that run began; RFC 3339, in UTC.
     pub at: String,
+    /// Since when a later run must read what changed, where it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub watermark: Option<Watermark>,
 }
 
 impl LastComplete {
@@ -54,6 +59,7 @@ impl LastComplete {
             keys,
             run_id: String::new(),
             at: String::new(),
+            watermark: None,
         };
         let number = || text.parse().ok().map(keys_alone);
         number().or_else(|| serde_json::from_str(text).ok())
@@ -121,7 +127,7 @@ pub async fn record(
     let writing = async {
         let whole = whole && options.limit.is_none() && report.stopped.is_none();
         if whole && report.fatal().is_none() {
-            remember(cache.as_ref(), &options.prefix, record).await?;
+            remember(cache.as_ref(), &options.prefix, record, report).await?;
         }
         push(cache.as_ref(), &options.prefix, record).await
     };
@@ -212,14 +218,21 @@ pub fn is_worth_recording(failure: &Failure) -> bool {
 }
 
 /// Records the strategies of a run that were complete.
-async fn remember(cache: &dyn Cache, prefix: &str, record: &RunRecord) -> Result<(), Failure> {
-    let complete = record.strategies.iter().filter(|s| s.is_complete());
+async fn remember(
+    cache: &dyn Cache,
+    prefix: &str,
+    record: &RunRecord,
+    report: &Report,
+) -> Result<(), Failure> {
+    let both = record.strategies.iter().zip(&report.strategies);
+    let complete = both.filter(|(record, _)| record.is_complete());
     let fields: Vec<(String, String)> = complete
-        .map(|strategy| {
+        .map(|(strategy, report)| {
             let last = LastComplete {
                 keys: strategy.total,
                 run_id: record.run_id.clone(),
                 at: record.started_at.clone(),
+                watermark: report.watermark.clone(),
             };
             let text = serde_json::to_string(&last).unwrap_or_default();
             (strategy.id.clone(), text)

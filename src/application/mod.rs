@@ -2,6 +2,7 @@
 
 pub mod assemble;
 pub mod canary;
+pub mod changed;
 pub mod clock;
 pub mod compose;
 pub mod coordinator;

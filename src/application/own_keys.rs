@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -288,7 +288,37 @@ pub struct Recorder {
     writer: JoinSet<Result<(), Failure>>,
 }
 
+/// Hands on keys of one strategy beside its [`Recorder`], many at a time, and waits where they are
+/// too many: none is lost.
+pub struct Adopter {
+    strategy: usize,
+    steps: mpsc::Sender<Step>,
+    /// Leaves room for what the recorder hands on, which does not wait.
+    room: Arc<Semaphore>,
+}
+
+impl Adopter {
+    /// Takes whole chunks with so many keys, which are in the cache already.
+    pub async fn adopt(&self, chunks: Vec<Vec<u8>>, keys: u64) {
+        let room = Arc::clone(&self.room).acquire_owned().await;
+        if let Ok(room) = room
+            && keys > 0
+        {
+            let step = Step::Chunks(self.strategy, chunks, keys, room);
+            // A writer that has ended says why to the recorder.
+            let _ = self.steps.send(step).await;
+        }
+    }
+
+    /// Forgets what the strategy had so far.
+    pub async fn begin_anew(&self) {
+        let _ = self.steps.send(Step::Anew(self.strategy)).await;
+    }
+}
+
 enum Step {
+    /// The same, and room for more when it is done.
+    Chunks(usize, Vec<Vec<u8>>, u64, OwnedSemaphorePermit),
     /// Of a strategy, by its place.
     Keys(usize, Vec<u8>, u64),
     /// What was written before is gone.
@@ -321,6 +351,15 @@ impl Recorder {
             steps,
             overrun: false,
             writer: writing,
+        }
+    }
+
+    /// For a strategy, by its place.
+    pub fn adopter(&self, strategy: usize) -> Adopter {
+        Adopter {
+            strategy,
+            steps: self.steps.clone(),
+            room: Arc::new(Semaphore::new(WAITING_CHUNKS / 4)),
         }
     }
 
@@ -406,7 +445,8 @@ impl Writer {
     async fn write(mut self, mut steps: mpsc::Receiver<Step>) -> Result<(), Failure> {
         while let Some(step) = steps.recv().await {
             match step {
-                Step::Keys(at, chunk, keys) => self.append(at, chunk, keys).await?,
+                Step::Keys(at, chunk, keys) => self.append(at, &[chunk], keys).await?,
+                Step::Chunks(at, chunks, keys, _room) => self.append(at, &chunks, keys).await?,
                 Step::Anew(at) => {
                     if let Some(generation) = self.strategies[at].1.take() {
                         forget(self.cache.as_ref(), &self.prefix, &generation).await?;
@@ -421,11 +461,11 @@ impl Writer {
         }
     }
 
-    async fn append(&mut self, at: usize, chunk: Vec<u8>, keys: u64) -> Result<(), Failure> {
+    async fn append(&mut self, at: usize, chunks: &[Vec<u8>], keys: u64) -> Result<(), Failure> {
         let ttl = self.strategies[at].0.ttl;
         let mut generation = self.generation(at);
         let list = generation.key(&self.prefix);
-        self.cache.append(list.as_bytes(), &[chunk], ttl).await?;
+        self.cache.append(list.as_bytes(), chunks, ttl).await?;
         generation.keys += keys;
         generation.ended_at = SystemTime::now();
         generation.expires_at = later(generation.ended_at, ttl);

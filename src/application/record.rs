@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::changes::{ChangedReport, ReadHow};
 use crate::domain::entry::KeyError;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{
@@ -182,6 +183,20 @@ pub struct StrategyRecord {
     #[schema(required = true)]
     pub success_rate: Option<f64>,
     pub elapsed_ms: u64,
+    /// How it was read, where the run was to read only what changed: `changed` (the changed rows),
+    /// `keys` (all keys, and the changed rows) or `full`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "changed")]
+    pub read: Option<ReadHow>,
+    /// Why everything was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_why: Option<String>,
+    /// Of the warmed keys those that had not changed and were given their time again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unchanged: Option<u64>,
+    /// Keys that were removed, as their rows have left the selection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<u64>,
     /// Where the run only looks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<Found>,
@@ -406,6 +421,10 @@ impl StrategyRecord {
             bytes: 0,
             success_rate: None,
             elapsed_ms: 0,
+            read: None,
+            read_why: None,
+            unchanged: None,
+            removed: None,
             found: None,
             error: None,
             errors: Vec::new(),
@@ -454,6 +473,7 @@ impl Found {
 impl From<&StrategyReport> for StrategyRecord {
     fn from(report: &StrategyReport) -> Self {
         let stats = &report.stats;
+        let changed = report.changed.as_ref();
         Self {
             id: report.id.to_string(),
             context: report.id.context.clone(),
@@ -481,6 +501,10 @@ impl From<&StrategyReport> for StrategyRecord {
             bytes: stats.bytes,
             success_rate: stats.success_rate(),
             elapsed_ms: millis(stats.elapsed),
+            read: changed.map(|changed| changed.read),
+            read_why: changed.and_then(|changed| changed.why.clone()),
+            unchanged: changed.map(|changed| changed.unchanged),
+            removed: changed.map(|changed| changed.removed),
             found: Found::of(report),
             error: match &report.status {
                 Status::Failed(failure) => Some(failure.to_string()),
@@ -531,6 +555,13 @@ impl From<&StrategyRecord> for StrategyReport {
                 _ => None,
             },
             seen: Seen::default(),
+            changed: record.read.map(|read| ChangedReport {
+                read,
+                why: record.read_why.clone(),
+                unchanged: record.unchanged.unwrap_or(0),
+                removed: record.removed.unwrap_or(0),
+            }),
+            watermark: None,
         }
     }
 }

@@ -174,6 +174,8 @@ pub struct Job {
     pub avoid: Option<Avoid>,
     /// Values that stand there already are not sent again.
     pub skip_identical: Option<bool>,
+    /// Only what changed.
+    pub changed: Option<bool>,
     pub limit: Option<u64>,
     pub tags: Option<Vec<String>>,
     pub overlap: Overlap,
@@ -224,6 +226,7 @@ impl Job {
                 max_refill: self.max_refill,
                 avoid: self.avoid.clone(),
                 skip_identical: self.skip_identical,
+                changed: self.changed,
                 tags: self.tags.clone(),
                 limit: self.limit,
                 dry_run: false,
@@ -409,6 +412,7 @@ mod tests {
             max_refill: None,
             avoid: None,
             skip_identical: None,
+            changed: None,
             limit: None,
             tags: None,
             overlap: Overlap::Skip,

@@ -103,6 +103,8 @@ pub struct Wishes {
     pub max_refill: Option<u64>,
     pub avoid: Option<Avoid>,
     pub skip_identical: Option<bool>,
+    /// Reads only what changed.
+    pub changed: Option<bool>,
     pub tags: Option<Vec<String>>,
     pub limit: Option<u64>,
     /// Looks, and writes nothing.

@@ -174,6 +174,15 @@ pub struct RunFlags {
     /// Send no value again that is there already, where comparing digests is cheaper; its time begins anew
     #[arg(long, env = "SHOPWARM_SKIP_IDENTICAL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub skip_identical: bool,
+    /// Read only what changed since the last complete run, and keep alive what has not
+    #[arg(long, env = "SHOPWARM_CHANGED", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub changed: bool,
+    /// With --changed: read everything where that was so long ago [default: 24h]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_FULL_EVERY", hide_env_values = true, value_parser = parse_ttl)]
+    pub full_every: Option<Duration>,
+    /// With --changed: read again what changed so long before the last run [default: 5m]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_CHANGED_OVERLAP", hide_env_values = true, value_parser = parse_overlap)]
+    pub changed_overlap: Option<Duration>,
     /// End the run when a strategy fails
     #[arg(long, env = "SHOPWARM_STOP_ON_ERROR", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub stop_on_error: bool,
@@ -227,6 +236,14 @@ pub struct RunFlags {
     /// What to do when readers of the cache would see other fields or types [default: warn]
     #[arg(long, env = "SHOPWARM_SHAPE", hide_env_values = true)]
     pub shape: Option<ShapeName>,
+}
+
+/// A duration that may be none.
+pub(super) fn parse_overlap(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(overlap) if overlap.is_zero() => Ok(overlap),
+        _ => parse_ttl(text),
+    }
 }
 
 /// How long somebody may wait.

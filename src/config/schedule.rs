@@ -36,6 +36,7 @@ pub(super) struct JobPatch {
     max_refill: Option<Amount>,
     skip_identical: Option<bool>,
     avoid: Option<Windows>,
+    changed: Option<bool>,
     limit: Option<Limit>,
     tags: Option<Vec<String>>,
     timezone: Option<Text<Zone>>,
@@ -62,6 +63,7 @@ impl JobPatch {
             max_refill: self.max_refill.or(base.max_refill),
             avoid: self.avoid.or(base.avoid),
             skip_identical: self.skip_identical.or(base.skip_identical),
+            changed: self.changed.or(base.changed),
             limit: self.limit.or(base.limit),
             tags: self.tags.or(base.tags),
             timezone: self.timezone.or(base.timezone),
@@ -139,6 +141,7 @@ fn complete(
         max_refill: job.max_refill.map(Amount::get),
         avoid: avoid.transpose()?,
         skip_identical: job.skip_identical,
+        changed: job.changed,
         limit: job.limit.map(|n| n.0),
         tags: job.tags,
         overlap: match job.overlap {

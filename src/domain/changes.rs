@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::encode::Date;
 
 /// What a definition's SQL says of it.
@@ -56,6 +58,58 @@ impl Moment {
     pub fn unseen_from(&self) -> i64 {
         self.oldest_open.unwrap_or(self.now).min(self.now)
     }
+}
+
+/// What a complete run leaves, so that a later one can read what changed since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watermark {
+    /// Changes from this moment on may not have been seen; microseconds since 1970, by the
+    /// database's clock.
+    pub unseen_from: i64,
+    /// [`Moment::origin`] and [`Moment::zone`] of then.
+    pub origin: String,
+    pub zone: i64,
+    /// Of the cache that was written, where it says.
+    pub cache: Option<u64>,
+    /// Of the definition and the form of its values.
+    pub fingerprint: String,
+    /// When the run began that read the whole selection last; seconds since 1970, by the tool's own
+    /// clock.
+    pub full_at: i64,
+}
+
+/// How a run has read a strategy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadHow {
+    /// The changed rows alone.
+    Changed,
+    /// The keys of the whole selection, and the changed rows.
+    Keys,
+    /// Everything.
+    Full,
+}
+
+impl ReadHow {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Keys => "keys",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// What a run that was to read only what changed did with a strategy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedReport {
+    pub read: ReadHow,
+    /// Why everything was read.
+    pub why: Option<String>,
+    /// Of the warmed keys those that were there, had not changed, and were given their time again.
+    pub unchanged: u64,
+    /// Keys whose rows have left the selection, which were removed from the cache.
+    pub removed: u64,
 }
 
 /// Seconds that a moment without a time zone lies behind UTC at most, anywhere.

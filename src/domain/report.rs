@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::changes::{ChangedReport, Watermark};
 use super::entry::KeyError;
 use super::failure::Failure;
 use super::standing::Classes;
@@ -115,6 +116,10 @@ pub struct StrategyReport {
     pub protection: Option<Protection>,
     /// What a run that only looks found.
     pub seen: Seen,
+    /// Of a run that was to read only what changed.
+    pub changed: Option<ChangedReport>,
+    /// What a later run needs to read only what changed since; of a run that may leave one.
+    pub watermark: Option<Watermark>,
 }
 
 /// Whether a strategy's entries are protected against changes that overtake them.
@@ -471,6 +476,8 @@ mod tests {
                 warnings: Vec::new(),
                 protection: None,
                 seen: Seen::default(),
+                changed: None,
+                watermark: None,
             }],
             elapsed: Duration::ZERO,
             stopped: None,

@@ -83,6 +83,7 @@ impl Shop {
         if let Some(avoid) = &wishes.avoid {
             options.avoid.clone_from(avoid);
         }
+        options.changed.on = wishes.changed.unwrap_or(options.changed.on);
         options.limit = wishes.limit.or(options.limit);
         if let Some(tags) = &wishes.tags {
             config.filter.tags.clone_from(tags);

@@ -1,5 +1,6 @@
 mod browser;
 mod cache_faults;
+mod changed;
 mod chaos;
 mod clock;
 mod cluster;
@@ -34,8 +35,8 @@ mod patience;
 mod ports;
 mod properties;
 mod proxy;
-mod race;
 mod prune;
+mod race;
 mod runs;
 mod schedule;
 mod secrets;

@@ -384,6 +384,8 @@ fn strategy_report(name: &str, warmed: u64, failed: u64, millis: u64) -> Strateg
         warnings: Vec::new(),
         protection: None,
         seen: Seen::default(),
+        changed: None,
+        watermark: None,
     }
 }
 
@@ -578,6 +580,7 @@ fn a_success_outlives_a_restart_and_a_part_is_none() {
         keys: 1,
         run_id: run_id.to_owned(),
         at: at.to_owned(),
+        watermark: None,
     };
     let known = BTreeMap::from([
         ("catalog/a".to_owned(), last(&whole.id, night)),

@@ -10,6 +10,7 @@ use tracing::Instrument as _;
 use super::{Run, Tally};
 use crate::application::event::Event;
 use crate::application::ports::{Mode, Wanted};
+use crate::domain::changes::ReadHow;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{Seen, Stats, Status, StrategyReport};
 
@@ -96,7 +97,9 @@ impl Run<'_> {
         self.begin(index, expected);
         async {
             if self.check_shrink(index).await {
+                self.begin_changes(index).await;
                 self.warm(index, Wanted::All { limit }).await;
+                self.end_changes(index);
                 if self.broke_off(index) {
                     self.read_again(index).await;
                 }
@@ -104,6 +107,7 @@ impl Run<'_> {
                 self.check_min_keys(index);
             }
             self.end(index);
+            self.leave_watermark(index);
             self.close_keys(index);
         }
         .instrument(span)
@@ -161,6 +165,11 @@ impl Run<'_> {
         let tally = &mut self.tallies[index];
         tally.failure = None;
         tally.report = tally.report.anew();
+        if let Some(changed) = &mut tally.report.changed {
+            changed.read = ReadHow::Full;
+            changed.why = Some(why.to_owned());
+            changed.unchanged = 0;
+        }
         let mut warning = format!("sent again: {why}");
         if only_missing {
             warning.push_str("; keys that it had stored before count as skipped");
@@ -178,7 +187,7 @@ impl Run<'_> {
     pub(super) fn open_ahead(&mut self, index: usize) {
         let options = &self.coordinator.options;
         let more = options.db_concurrency - 1;
-        if more == 0 || !self.goes_on() {
+        if more == 0 || !self.goes_on() || self.reads_changes() {
             return;
         }
         let next = (index + 1..self.tallies.len()).filter(|i| self.tallies[*i].passes == 0);
@@ -255,6 +264,8 @@ impl StrategyReport {
             warnings: self.warnings.clone(),
             protection: self.protection,
             seen: Seen::default(),
+            changed: self.changed.clone(),
+            watermark: self.watermark.clone(),
         }
     }
 }

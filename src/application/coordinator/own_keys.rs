@@ -42,7 +42,11 @@ impl Run<'_> {
         };
         let prunes = self.coordinator.prune.is_some();
         let both = batch.iter().zip(&written.outcomes);
-        for (entry, _) in both.filter(|(_, outcome)| **outcome == WriteOutcome::Stored) {
+        // One that was taken back is of the selection all the same: a later run looks for it.
+        let is_ours = |outcome: &WriteOutcome| {
+            matches!(outcome, WriteOutcome::Stored | WriteOutcome::Withdrawn)
+        };
+        for (entry, _) in both.filter(|(_, outcome)| is_ours(outcome)) {
             recorder.push(index, entry.key);
             if prunes {
                 self.planned.insert(entry.key);
@@ -104,6 +108,8 @@ impl Run<'_> {
             let warning = format!("later runs do not know which keys this one has written: {why}");
             tracing::warn!("{warning}");
             self.warnings.push(warning);
+        } else {
+            self.forget_superseded(&whole).await;
         }
     }
 }

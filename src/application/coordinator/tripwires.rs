@@ -43,7 +43,7 @@ impl<'a> Run<'a> {
 
     /// The entries at the run's pace, as long as the cache has room. What leaves slowly is looked at
     /// when it leaves: the room may be gone by then.
-    fn guarded(
+    pub(super) fn guarded(
         &self,
         strategy: &'a dyn WarmupStrategy,
         all: Option<Option<u64>>,

@@ -98,6 +98,9 @@ struct JobLine {
     /// No faster than the servers bear; null: as the configuration says.
     #[schema(required = true)]
     gentle: Option<bool>,
+    /// It reads only what changed; null: as the configuration says.
+    #[schema(required = true)]
+    changed: Option<bool>,
     /// `skip` or `queue`.
     overlap: &'static str,
     /// The coming times, in the job's zone.
@@ -132,6 +135,7 @@ fn job_line(PlannedJob { job, strategies }: &PlannedJob) -> JobLine {
         concurrency: job.concurrency,
         rate: job.rate,
         gentle: job.gentle,
+        changed: job.changed,
         overlap: match job.overlap {
             Overlap::Skip => "skip",
             Overlap::Queue => "queue",
