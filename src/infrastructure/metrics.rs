@@ -58,6 +58,7 @@ pub struct Metrics {
     runs: IntCounterVec,
     run_durations: HistogramVec,
     keys: IntCounterVec,
+    overtaken: IntCounterVec,
     written_bytes: IntCounterVec,
     strategy_durations: HistogramVec,
     last_success: LastSuccess,
@@ -91,6 +92,13 @@ impl Metrics {
                 "shopwarm_keys_total",
                 "Keys by what became of them: warmed, skipped (no data, or there already), failed, \
                  unknown (sent, and no answer came).",
+                &["context", "strategy", "outcome"],
+            ),
+            overtaken: counters(
+                &registry,
+                "shopwarm_overtaken_keys_total",
+                "Keys whose rows changed while they were written: repaired (written again, and \
+                 warmed), withdrawn (left out, and skipped); unverified: nobody could say.",
                 &["context", "strategy", "outcome"],
             ),
             written_bytes: counters(
@@ -140,6 +148,9 @@ impl Metrics {
             for (outcome, _) in KEY_OUTCOMES {
                 self.keys.with_label_values(&[context, name, outcome]);
             }
+            for (outcome, _) in OVERTAKEN {
+                self.overtaken.with_label_values(&[context, name, outcome]);
+            }
             self.written_bytes.with_label_values(&[context, name]);
             self.lock_held.with_label_values(&[context]);
         }
@@ -185,6 +196,12 @@ impl Metrics {
             for (outcome, count) in KEY_OUTCOMES {
                 let counter = self
                     .keys
+                    .with_label_values(&[labels[0], labels[1], outcome]);
+                counter.inc_by(count(strategy));
+            }
+            for (outcome, count) in OVERTAKEN {
+                let counter = self
+                    .overtaken
                     .with_label_values(&[labels[0], labels[1], outcome]);
                 counter.inc_by(count(strategy));
             }
@@ -313,6 +330,13 @@ const KEY_OUTCOMES: [(&str, Count); 4] = [
     ("skipped", |s| s.skipped),
     ("failed", |s| s.failed),
     ("unknown", |s| s.unknown),
+];
+
+/// What became of keys that changed while they were written.
+const OVERTAKEN: [(&str, Count); 3] = [
+    ("repaired", |s| s.repaired),
+    ("withdrawn", |s| s.withdrawn),
+    ("unverified", |s| s.unverified),
 ];
 
 /// How a run ended, in the words of [`OUTCOMES`]; `None`: there was nothing to run.

@@ -127,10 +127,7 @@ fn keys_without_a_row_go_and_no_others() {
             async move {
                 let how = shopwarm::application::ports::WriteOptions {
                     mode: shopwarm::application::ports::Mode::Refresh,
-                    ttl: shopwarm::domain::ttl::Ttl::new(
-                        std::time::Duration::from_secs(600),
-                        0.0,
-                    ),
+                    ttl: shopwarm::domain::ttl::Ttl::new(std::time::Duration::from_secs(600), 0.0),
                     version_field: None,
                 };
                 cache.write(&batch, &how).await;

@@ -32,8 +32,8 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value as Reply};
 
 use super::{ConnectOptions, invalid_url};
 use crate::application::ports::{
-    Cache, Cached, Checked, Kept, Known, Mode, Probe, Room, Usage, Withdrawn, WriteOptions, WriteOutcome,
-    Written,
+    Cache, Cached, Checked, Kept, Known, Mode, Probe, Room, Usage, Withdrawn, WriteOptions,
+    WriteOutcome, Written,
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};

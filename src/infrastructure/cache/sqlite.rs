@@ -18,8 +18,8 @@ use tokio::sync::Mutex;
 
 use super::{Access, invalid_url};
 use crate::application::ports::{
-    Cache, Cached, CachedValue, Checked, Kept, Known, Mode, Overhead, Probe, Room, Usage, Withdrawn,
-    WriteOptions, WriteOutcome, Written,
+    Cache, Cached, CachedValue, Checked, Kept, Known, Mode, Overhead, Probe, Room, Usage,
+    Withdrawn, WriteOptions, WriteOutcome, Written,
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
