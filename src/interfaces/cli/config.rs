@@ -111,6 +111,7 @@ mod tests {
             "ttl_jitter = \"10%\"",
             "mode = \"refresh\"",
             "stop_on_error = false",
+            "skip_identical = false",
             "allow_empty = false",
             "statement_timeout = \"5m\"",
         ] {
