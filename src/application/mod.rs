@@ -19,6 +19,7 @@ pub mod own_keys;
 pub mod pace;
 pub mod ports;
 pub mod preview;
+pub mod probe;
 pub mod query_strategy;
 mod recheck;
 pub mod record;

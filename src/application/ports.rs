@@ -434,6 +434,12 @@ pub trait Cache: Ledger {
     /// It does not tell, or is gone.
     fn usage<'a>(&'a self, keys: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<Usage>, Failure>>;
 
+    /// Listens to keys that are asked for in vain; `set_events`: the server may be told to tell.
+    ///
+    /// # Errors
+    /// It does not tell, or is gone. Nothing of it is changed then.
+    fn misses(&self, set_events: bool) -> BoxFuture<'_, Result<Misses, Failure>>;
+
     /// How long anybody waits for it at the moment, asked on a connection of its own, so that what
     /// waits on ours does not count; `None`: nobody else is there to be disturbed, or it is gone.
     fn latency(&self) -> BoxFuture<'_, Option<Duration>> {
@@ -492,6 +498,28 @@ pub enum CachedValue {
     Hash(Vec<(Vec<u8>, Vec<u8>)>),
     /// Of a type that is never written here, by its name.
     Other(String),
+}
+
+/// Keys that somebody asks the cache for in vain, from now on. To be ended, whatever happens.
+pub struct Misses {
+    /// Ends with an error when nothing more can be heard.
+    pub keys: BoxStream<'static, Result<Vec<u8>, Failure>>,
+    /// What was changed at the servers to hear them, in a sentence each.
+    pub changed: Vec<String>,
+    /// Why it is not known whether the servers tell at all.
+    pub doubt: Option<String>,
+    /// Puts back what was changed.
+    pub restore: BoxFuture<'static, Result<(), Failure>>,
+}
+
+impl Misses {
+    /// Hears no more, and puts back what was changed.
+    ///
+    /// # Errors
+    /// It could not be put back.
+    pub async fn end(self) -> Result<(), Failure> {
+        self.restore.await
+    }
 }
 
 /// How a key is used.

@@ -33,6 +33,7 @@ mod pace;
 mod page;
 mod patience;
 mod ports;
+mod probe;
 mod properties;
 mod proxy;
 mod prune;

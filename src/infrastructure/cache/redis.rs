@@ -11,6 +11,7 @@ mod cluster;
 mod keep;
 mod ledger;
 mod look;
+mod misses;
 mod node;
 mod questions;
 mod room;
@@ -32,7 +33,7 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value as Reply};
 
 use super::{ConnectOptions, invalid_url};
 use crate::application::ports::{
-    Cache, Cached, Checked, Kept, Known, Mode, Probe, Room, Usage, Withdrawn, WriteOptions,
+    Cache, Cached, Checked, Kept, Known, Misses, Mode, Probe, Room, Usage, Withdrawn, WriteOptions,
     WriteOutcome, Written,
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
@@ -532,6 +533,10 @@ impl Cache for RedisCache {
 
     fn usage<'a>(&'a self, keys: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<Usage>, Failure>> {
         self.measure_usage(keys).boxed()
+    }
+
+    fn misses(&self, set_events: bool) -> BoxFuture<'_, Result<Misses, Failure>> {
+        self.hear_misses(set_events).boxed()
     }
 
     fn latency(&self) -> BoxFuture<'_, Option<Duration>> {

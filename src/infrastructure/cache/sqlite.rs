@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 
 use super::{Access, invalid_url};
 use crate::application::ports::{
-    Cache, Cached, CachedValue, Checked, Kept, Known, Mode, Overhead, Probe, Room, Usage,
+    Cache, Cached, CachedValue, Checked, Kept, Known, Misses, Mode, Overhead, Probe, Room, Usage,
     Withdrawn, WriteOptions, WriteOutcome, Written,
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
@@ -267,6 +267,15 @@ impl Cache for SqliteCache {
             let why = "it keeps no time or count of reads";
             let failure = Failure::new(FailureKind::Config, what, why);
             Err(failure.hint("a Redis or Valkey keeps them: give its URL with --cache-url"))
+        }
+        .boxed()
+    }
+
+    fn misses(&self, _: bool) -> BoxFuture<'_, Result<Misses, Failure>> {
+        async {
+            let what = "the embedded cache does not tell of misses";
+            let failure = Failure::new(FailureKind::Config, what, "nobody hears who asks it");
+            Err(failure.hint("give the shop's own log with --access-log"))
         }
         .boxed()
     }

@@ -7,6 +7,7 @@ mod effect;
 mod keys;
 mod pace;
 pub mod plan;
+mod probe;
 mod prune;
 mod runs;
 mod schedule;
@@ -44,6 +45,7 @@ use crate::setup::{self, CacheNeed};
 use dry_run::DryRunArgs;
 use effect::EffectArgs;
 use keys::KeysCommand;
+use probe::ProbeArgs;
 use runs::RunsArgs;
 use schedule::ScheduleCommand;
 use verify::VerifyArgs;
@@ -65,7 +67,8 @@ use verify::VerifyArgs;
         shopwarm keys get Product:id:42\n  \
         shopwarm serve                                admin API, page and schedule\n  \
         shopwarm runs                                 what earlier runs did\n  \
-        shopwarm effect                               what of it was used\n\n\
+        shopwarm effect                               what of it was used\n  \
+        shopwarm probe --for 30s                      what the shop misses\n\n\
         Exit codes: 0 done · 2 usage · 3 incomplete or nothing to warm · 4 configuration · 5 database and\n\
         6 cache unreachable · 7 refused · 8 another run holds the lock · 9 deadline · 10 differences found ·\n\
         130 interrupted · 143 terminated · 1 internal error"
@@ -127,6 +130,11 @@ enum Command {
     /// Used is read or written by anybody. Asks the server when each key was used last, which is no
     /// use of it; where it evicts by frequency (LFU) it only knows about how often.
     Effect(EffectArgs),
+    /// Listen to what the shop misses, and say which strategy would have had it
+    ///
+    /// To the server's own events, where notify-keyspace-events has E and m, or to an access log. Of
+    /// keys that no strategy makes the patterns are shown, the most frequent first.
+    Probe(ProbeArgs),
     /// What runs by the clock
     #[command(subcommand)]
     Schedule(ScheduleCommand),
@@ -457,6 +465,7 @@ async fn dispatch(
         Command::Serve(_) => serve::run(&config, stop).await,
         Command::Runs(args) => runs::run(args, &config()?, output).await,
         Command::Effect(args) => effect::run(args, &config()?, output).await,
+        Command::Probe(args) => probe::run(args, &config()?, output, &stop).await,
         Command::Schedule(what) => schedule::run(what, &config()?, output),
         Command::Completions { shell } => Ok(shell::completions(*shell, output)),
         Command::Man { command } => shell::man(command, output),

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use redis::aio::MultiplexedConnection;
+use redis::aio::{MultiplexedConnection, PubSubStream};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult,
-    Value as Reply,
+    AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, Pipeline, ProtocolVersion,
+    RedisError, RedisResult, Value as Reply,
 };
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
@@ -186,6 +186,23 @@ impl Node {
         no_touch.cmd("CLIENT").arg("NO-TOUCH").arg("ON");
         let _: Replies = no_touch.query_async(&mut connection).await?;
         Ok(connection)
+    }
+
+    /// Hears what is published on a channel, on a connection of its own.
+    pub(super) async fn subscribe(&self, channel: &str) -> RedisResult<PubSubStream> {
+        // Such connections know the older protocol only.
+        let settings = self.info().redis_settings().clone();
+        let settings = settings.set_protocol(ProtocolVersion::RESP2);
+        let client = Client::open(self.info().clone().set_redis_settings(settings))?;
+        let listening = async {
+            let mut connection = client.get_async_pubsub().await?;
+            connection.subscribe(channel).await?;
+            Ok(connection.into_on_message())
+        };
+        match timeout(CONNECT_TIMEOUT, listening).await {
+            Ok(heard) => heard,
+            Err(_) => Err(no_answer_in_time()),
+        }
     }
 
     /// Where it is, for people.

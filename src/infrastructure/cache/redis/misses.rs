@@ -1,0 +1,182 @@
+//! Keys that somebody asks for in vain: the server's own events, where they are on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt as _, StreamExt as _};
+use redis::Value as Reply;
+
+use super::node::Node;
+use super::{RedisCache, pipe, words};
+use crate::application::ports::{Known, Misses};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::{printable, shortened};
+
+/// The setting that says which events there are, and what it must have: `E` for events by their
+/// name, `m` for misses, which `A` (all) does not mean.
+const SETTING: &str = "notify-keyspace-events";
+const NEEDED: [char; 2] = ['E', 'm'];
+
+/// A setting that was changed.
+struct Changed {
+    node: Arc<Node>,
+    was: String,
+    is: String,
+}
+
+impl RedisCache {
+    /// Listens at every primary: no node tells of another's keys.
+    pub(super) async fn hear_misses(&self, set_events: bool) -> Result<Misses, Failure> {
+        let nodes = self.servers.primaries();
+        let mut heard = Vec::new();
+        for node in &nodes {
+            heard.push(events(node).await?);
+        }
+        let mut doubt = None;
+        let mut changed: Vec<Changed> = Vec::new();
+        for node in nodes {
+            let place = node.place();
+            let done = match setting(&node).await? {
+                Ok(was) => match missing(&was) {
+                    missing if missing.is_empty() => Ok(None),
+                    missing if set_events => change(node, was, &missing).await.map(Some),
+                    missing => Err(off(&place, &was, &missing)),
+                },
+                Err(why) if set_events => Err(not_set(&place, &why)),
+                Err(why) => {
+                    doubt = Some(format!("{place} does not say what {SETTING} is: {why}"));
+                    Ok(None)
+                }
+            };
+            match done {
+                Ok(some) => changed.extend(some),
+                Err(failure) => {
+                    // What was changed at others before it. That they cannot be told is worse.
+                    restore(changed).await?;
+                    return Err(failure);
+                }
+            }
+        }
+        let told = changed.iter().map(|changed| {
+            let (place, was, is) = (changed.node.place(), &changed.was, &changed.is);
+            format!("{place}: {SETTING} is \"{is}\" meanwhile; it was \"{was}\"")
+        });
+        Ok(Misses {
+            changed: told.collect(),
+            doubt,
+            keys: stream::select_all(heard).boxed(),
+            restore: restore(changed).boxed(),
+        })
+    }
+}
+
+/// The misses of one server, until it is gone: that is an error.
+async fn events(node: &Arc<Node>) -> Result<BoxStream<'static, Result<Vec<u8>, Failure>>, Failure> {
+    let channel = format!("__keyevent@{}__:keymiss", node.info().redis_settings().db());
+    let heard = node.subscribe(&channel).await.map_err(|error| {
+        let failure = node.connect_failure(&error);
+        match error.code() {
+            Some("NOPERM") => {
+                let hint = format!("it needs +subscribe and the channel: &{channel}");
+                node.denied(&error).hint(hint)
+            }
+            _ => failure,
+        }
+    })?;
+    let gone = node.no_answer("it was lost while its misses were listened to");
+    let keys = heard.map(|message| Ok(message.get_payload_bytes().to_vec()));
+    Ok(keys.chain(stream::once(async { Err(gone) })).boxed())
+}
+
+/// What the setting is, or why it is not told.
+async fn setting(node: &Node) -> Result<Known<String>, Failure> {
+    let mut question = pipe();
+    question.cmd("CONFIG").arg("GET").arg(SETTING);
+    let reply = node.ask(&question).await?.pop();
+    Ok(match reply {
+        Some(Ok(reply)) => {
+            // A list in the older protocol, a map in the newer one.
+            let settings = redis::from_redis_value::<HashMap<String, String>>(reply);
+            let value = settings.unwrap_or_default().remove(SETTING);
+            value.ok_or_else(|| "it does not know the setting".to_owned())
+        }
+        Some(Err(error)) => Err(words(&error)),
+        None => Err("no answer".to_owned()),
+    })
+}
+
+fn missing(setting: &str) -> String {
+    NEEDED
+        .iter()
+        .filter(|flag| !setting.contains(**flag))
+        .collect()
+}
+
+async fn set(node: &Node, value: &str) -> Result<Known<()>, Failure> {
+    let mut order = pipe();
+    order.cmd("CONFIG").arg("SET").arg(SETTING).arg(value);
+    let reply = node.ask(&order).await?.pop();
+    Ok(match reply {
+        Some(Ok(Reply::Okay)) => Ok(()),
+        Some(Ok(_)) => Err("another answer than OK".to_owned()),
+        Some(Err(error)) => Err(words(&error)),
+        None => Err("no answer".to_owned()),
+    })
+}
+
+async fn change(node: Arc<Node>, was: String, missing: &str) -> Result<Changed, Failure> {
+    let is = format!("{was}{missing}");
+    match set(&node, &is).await? {
+        Ok(()) => Ok(Changed { node, was, is }),
+        Err(why) => Err(not_set(&node.place(), &why)),
+    }
+}
+
+/// Puts back what was there, unless somebody has set something else since.
+async fn restore(changed: Vec<Changed>) -> Result<(), Failure> {
+    let mut failed = None;
+    for Changed { node, was, is } in changed {
+        let restored = match setting(&node).await {
+            Ok(Ok(now)) if !same(&now, &is) => Ok(Ok(())),
+            Ok(_) => set(&node, &was).await,
+            Err(failure) => Err(failure),
+        };
+        let why = match restored {
+            Ok(Ok(())) => continue,
+            Ok(Err(why)) => why,
+            Err(failure) => failure.to_string(),
+        };
+        let what = format!("{SETTING} of {} could not be put back", node.place());
+        let failure = Failure::new(FailureKind::CacheRefused, what, why);
+        failed.get_or_insert(failure.hint(format!("CONFIG SET {SETTING} \"{was}\"")));
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Whether two settings have the same flags: the server writes them in an order of its own.
+fn same(a: &str, b: &str) -> bool {
+    let flags = |setting: &str| {
+        let mut flags: Vec<char> = setting.chars().collect();
+        flags.sort_unstable();
+        flags
+    };
+    flags(a) == flags(b)
+}
+
+fn off(place: &str, was: &str, missing: &str) -> Failure {
+    let was_shown = shortened(&printable(was.as_bytes()), 40);
+    let what = format!("the cache at {place} does not tell of misses");
+    let why = format!("{SETTING} is \"{was_shown}\", and has no {missing}");
+    Failure::new(FailureKind::Config, what, why).hint(format!(
+        "--set-events turns them on and puts the old setting back afterwards; or yourself: CONFIG SET \
+         {SETTING} \"{was_shown}{missing}\", later \"{was_shown}\"; or give an --access-log"
+    ))
+}
+
+fn not_set(place: &str, why: &str) -> Failure {
+    let what = format!("the cache at {place} does not let its events be turned on");
+    Failure::new(FailureKind::CacheDenied, what, why).hint(
+        "it needs +config|get and +config|set; or have them turned on, or give an --access-log",
+    )
+}

@@ -1,0 +1,265 @@
+//! `shopwarm probe`.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use futures_util::StreamExt as _;
+use indicatif::HumanCount;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::application::ports::Misses;
+use crate::application::probe::Probe;
+use crate::application::stop::StopSignal;
+use crate::config::Config;
+use crate::contexts::definitions::parse_ttl;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::interfaces::document::{Document, Row, Tone, number, text};
+use crate::interfaces::exit::Exit;
+use crate::interfaces::output::Output;
+use crate::interfaces::report::rate;
+use crate::setup::{self, Access};
+
+/// Patterns that are shown.
+const SHOWN: usize = 20;
+
+/// Nothing is on its way any more after this time; and where something always is, so long is enough.
+const SILENCE: Duration = Duration::from_millis(200);
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Lines of an access log that are counted together.
+const LINES: usize = 1000;
+
+#[derive(Args, Debug)]
+pub(super) struct ProbeArgs {
+    /// Listen for so long
+    #[arg(long = "for", value_name = "DURATION", env = "SHOPWARM_FOR", hide_env_values = true, default_value = "30s", value_parser = parse_ttl)]
+    time: Duration,
+    /// Turn on the server's events of misses for this time, and put its setting back afterwards
+    #[arg(long, env = "SHOPWARM_SET_EVENTS", hide_env_values = true, conflicts_with = "access_log", value_parser = clap::builder::FalseyValueParser::new())]
+    set_events: bool,
+    /// Read missed keys from here instead, one a line, or JSON lines with `key` and perhaps `hit`; `-` is stdin
+    #[arg(long, value_name = "FILE", env = "SHOPWARM_ACCESS_LOG", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
+    access_log: Option<PathBuf>,
+}
+
+pub(super) async fn run(
+    args: &ProbeArgs,
+    config: &Config,
+    output: &Output,
+    stop: &StopSignal,
+) -> Result<Exit, Failure> {
+    let definitions = setup::all_definitions(config)?.into_iter();
+    let templates = definitions.map(|definition| {
+        let key = definition.spec.key.with_prefix(&config.prefix);
+        (definition.spec.id.to_string(), key)
+    });
+    let mut probe = Probe::new(&config.prefix, templates.collect());
+    let since = Instant::now();
+    let (source, doubt) = match &args.access_log {
+        Some(path) => {
+            read(path, &mut probe, stop).await?;
+            ("access log", None)
+        }
+        None => (
+            "events",
+            listen(args, config, &mut probe, output, stop).await?,
+        ),
+    };
+    document(&probe, source, since.elapsed(), doubt.as_deref()).show(output);
+    Ok(stop.reason().map_or(Exit::Success, Exit::from))
+}
+
+/// Listens to the cache; returns why it may have told nothing.
+async fn listen(
+    args: &ProbeArgs,
+    config: &Config,
+    probe: &mut Probe,
+    output: &Output,
+    stop: &StopSignal,
+) -> Result<Option<String>, Failure> {
+    let cache = setup::cache(config, Access::Look).await?;
+    let mut misses = cache.misses(args.set_events).await?;
+    for changed in &misses.changed {
+        output.note(changed);
+    }
+    let time = humantime::format_duration(args.time);
+    output.note(&format!("listening for misses for {time}"));
+    let heard = hear(&mut misses, probe, args.time, stop).await;
+    let doubt = misses.doubt.take();
+    // The setting goes back whatever happened; of two failures that is the one to know.
+    misses.end().await?;
+    heard.map(|()| doubt)
+}
+
+async fn hear(
+    misses: &mut Misses,
+    probe: &mut Probe,
+    time: Duration,
+    stop: &StopSignal,
+) -> Result<(), Failure> {
+    let over = tokio::time::sleep(time);
+    let stopped = stop.stopped();
+    tokio::pin!(over, stopped);
+    loop {
+        tokio::select! {
+            key = misses.keys.next() => match key {
+                Some(key) => probe.miss(&key?),
+                None => return Ok(()),
+            },
+            () = &mut over => break,
+            () = &mut stopped => break,
+        }
+    }
+    // What has been told by now is on its way.
+    let rest = async {
+        while let Ok(Some(key)) = timeout(SILENCE, misses.keys.next()).await {
+            probe.miss(&key?);
+        }
+        Ok(())
+    };
+    timeout(LAST_WORDS, rest).await.unwrap_or(Ok(()))
+}
+
+type Lines = Result<Vec<Vec<u8>>, String>;
+
+/// Counts an access log to its end.
+async fn read(path: &Path, probe: &mut Probe, stop: &StopSignal) -> Result<(), Failure> {
+    let failure = |why: String| {
+        let what = format!("cannot read the access log {}", path.display());
+        Failure::new(FailureKind::Usage, what, why)
+    };
+    let file: Option<File> = match path == Path::new("-") {
+        true => None,
+        false => Some(File::open(path).map_err(|error| failure(error.to_string()))?),
+    };
+    let (sender, mut lines) = mpsc::channel::<Lines>(1);
+    // A thread of its own: reading stdin blocks, and must not keep the process from ending.
+    std::thread::spawn(move || match file {
+        Some(file) => send_lines(BufReader::new(file), &sender),
+        None => send_lines(std::io::stdin().lock(), &sender),
+    });
+    loop {
+        let some = tokio::select! {
+            some = lines.recv() => some,
+            () = stop.stopped() => return Ok(()),
+        };
+        match some {
+            Some(Ok(some)) => some.iter().for_each(|line| probe.line(line)),
+            Some(Err(why)) => return Err(failure(why)),
+            None => break,
+        }
+    }
+    if probe.unreadable > 0 && probe.misses + probe.hits == 0 {
+        let why = "no line of it is a key, or JSON that has one".to_owned();
+        return Err(failure(why).hint("one key a line, or {\"key\": \"...\", \"hit\": false}"));
+    }
+    Ok(())
+}
+
+fn send_lines(from: impl BufRead, sender: &mpsc::Sender<Lines>) {
+    let mut lines = from.split(b'\n').peekable();
+    while lines.peek().is_some() {
+        let some = lines.by_ref().take(LINES).collect::<Result<Vec<_>, _>>();
+        let some = some.map_err(|error| error.to_string());
+        let is_over = some.is_err();
+        if sender.blocking_send(some).is_err() || is_over {
+            return;
+        }
+    }
+}
+
+fn document(probe: &Probe, source: &str, time: Duration, doubt: Option<&str>) -> Document {
+    let covered = probe.by_strategy();
+    let uncovered = probe.uncovered(SHOWN);
+    let line = |kind: &str, name: &str, misses: u64| -> Value {
+        let share = share(misses, probe.misses);
+        json!({ "kind": kind, "name": name, "misses": misses, "share": share })
+    };
+    let mut lines: Vec<Value> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
+    for (kind, counts) in [("strategy", &covered), ("pattern", &uncovered)] {
+        for (name, misses) in counts {
+            lines.push(line(kind, name, *misses));
+            rows.push(row(kind, name, *misses, probe.misses));
+        }
+    }
+    let strategies = covered.iter().map(
+        |(id, misses)| json!({ "id": id, "misses": misses, "share": share(*misses, probe.misses) }),
+    );
+    let patterns = uncovered.iter().map(|(pattern, misses)| {
+        json!({ "pattern": pattern, "misses": misses, "share": share(*misses, probe.misses) })
+    });
+    Document {
+        headings: vec![
+            text("missed", 0),
+            text("covered by", 1),
+            number("misses", 0),
+            number("share", 0),
+        ],
+        rows,
+        footer: footer(probe, time, doubt),
+        json: json!({
+            "schema_version": 1,
+            "source": source,
+            "seconds": time.as_secs_f64(),
+            "misses": probe.misses,
+            "hits": probe.hits,
+            "unreadable": probe.unreadable,
+            "covered": probe.all_covered(),
+            "covered_share": share(probe.all_covered(), probe.misses),
+            "strategies": strategies.collect::<Vec<_>>(),
+            "patterns": patterns.collect::<Vec<_>>(),
+            "doubt": doubt,
+        }),
+        lines,
+        csv: &["kind", "name", "misses", "share"],
+    }
+}
+
+fn row(kind: &str, name: &str, misses: u64, all: u64) -> Row {
+    let (what, by, tone) = match kind {
+        "strategy" => ("", name, Tone::Plain),
+        _ => (name, "–", Tone::Bad),
+    };
+    Row {
+        cells: vec![
+            what.to_owned(),
+            by.to_owned(),
+            HumanCount(misses).to_string(),
+            rate(share(misses, all)),
+        ],
+        tone,
+    }
+}
+
+fn share(part: u64, all: u64) -> Option<f64> {
+    (all > 0).then(|| part as f64 / all as f64)
+}
+
+fn footer(probe: &Probe, time: Duration, doubt: Option<&str>) -> String {
+    let mut lines = Vec::new();
+    if probe.unreadable > 0 {
+        let count = HumanCount(probe.unreadable);
+        lines.push(format!("! {count} lines are no keys"));
+    }
+    if probe.misses == 0
+        && let Some(doubt) = doubt
+    {
+        lines.push(format!("! nothing may have been told: {doubt}"));
+    }
+    let time = humantime::format_duration(Duration::from_secs(time.as_secs()));
+    let covered = rate(share(probe.all_covered(), probe.misses));
+    lines.push(match probe.misses {
+        0 => format!("no misses in {time}"),
+        misses => format!(
+            "{} misses in {time}, {covered} of keys that the definitions make",
+            HumanCount(misses)
+        ),
+    });
+    lines.join("\n") + "\n"
+}
