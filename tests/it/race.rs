@@ -42,13 +42,13 @@ owns = ["items"]
 key = "item:{id}"
 value = "object"
 priority = 3
-sql.any = "SELECT id, price, v, v AS _version FROM items WHERE gone = 0"
+sql.any = "SELECT id, price, v, v AS _version, at AS _changed_at FROM items WHERE gone = 0"
 
 [strategies.fields]
 key = "fields:{id}"
 value = "hash"
 priority = 2
-sql.any = "SELECT id, price, v, v AS _version FROM items WHERE gone = 0"
+sql.any = "SELECT id, price, v, v AS _version, at AS _changed_at FROM items WHERE gone = 0"
 
 [strategies.groups]
 key = "group:{grp}"
@@ -87,6 +87,14 @@ fn races(database: &Database) {
             "stale: {:?}",
             &stale[..stale.len().min(10)]
         );
+        // What is not sent again, or not read, must not have been overtaken either.
+        race.run(&cache, "--skip-identical --changed", CHANGES / 5);
+        let stale = race.stale(&cache);
+        assert!(
+            stale.is_empty(),
+            "stale: {:?}",
+            &stale[..stale.len().min(10)]
+        );
         assert!(
             told.overtaken > 0,
             "nothing was ever overtaken: the race is none"
@@ -118,13 +126,21 @@ impl<'d> Race<'d> {
             // Or no writer gets in while a run reads.
             database.sql("PRAGMA journal_mode = WAL");
         }
-        database.sql(
+        let at = match database.dialect() {
+            Dialect::Postgres => "timestamptz NOT NULL DEFAULT clock_timestamp()",
+            Dialect::MySql => "timestamp(6) NOT NULL DEFAULT current_timestamp(6)",
+            Dialect::Sqlite => "datetime NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))",
+        };
+        database.sql(&format!(
             "CREATE TABLE items (id integer PRIMARY KEY, grp integer NOT NULL, price integer NOT NULL,
-             v integer NOT NULL, gone integer NOT NULL)",
-        );
+             v integer NOT NULL, gone integer NOT NULL, at {at})"
+        ));
         let rows = (0..ROWS).map(|id| format!("({id}, {}, {id}, 1, 0)", id % GROUPS));
         let rows: Vec<String> = rows.collect();
-        database.sql(&format!("INSERT INTO items VALUES {}", rows.join(", ")));
+        database.sql(&format!(
+            "INSERT INTO items (id, grp, price, v, gone) VALUES {}",
+            rows.join(", ")
+        ));
         Self {
             database,
             _definitions: dir,
@@ -417,6 +433,15 @@ impl Session {
         }
     }
 
+    /// Its time, to the fraction.
+    fn clock(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => "clock_timestamp()",
+            Self::MySql(_) => "now(6)",
+            Self::Sqlite(_) => "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+        }
+    }
+
     async fn change(&mut self, sql: String) {
         let sql = sqlx::raw_sql(AssertSqlSafe(sql));
         match self {
@@ -470,8 +495,9 @@ impl Application {
             let (version, is_there) = (version + 1, is_there != (self.rng.u8(0..10) == 0));
             self.rows.insert(id, (version, is_there));
             let (price, gone) = (self.rng.u32(..10_000), u8::from(!is_there));
+            let now = self.session.clock();
             let update = format!(
-                "UPDATE items SET price = {price}, v = {version}, gone = {gone} WHERE id = {id}"
+                "UPDATE items SET price = {price}, v = {version}, gone = {gone}, at = {now} WHERE id = {id}"
             );
             self.runtime.block_on(self.session.change(update));
             let item = format!("item:{id}");
@@ -587,7 +613,7 @@ fn a_version_field_is_a_field_of_the_value() {
 fn behind() -> [Database; 2] {
     let databases = [Postgres::database(), Postgres::database()];
     for (database, v) in databases.iter().zip([1, 2]) {
-        database.sql("CREATE TABLE items (id integer PRIMARY KEY, grp integer, price integer, v integer, gone integer)");
+        database.sql("CREATE TABLE items (id integer PRIMARY KEY, grp integer, price integer, v integer, gone integer, at timestamptz DEFAULT now())");
         database.sql(&format!(
             "INSERT INTO items SELECT g, g % 3, g * 10, {v}, 0 FROM generate_series(1, 1000) g"
         ));
@@ -697,8 +723,8 @@ fn a_primary_that_goes_away_leaves_keys_unverified_and_says_so() {
 fn what_is_not_protected_is_said_everywhere() {
     let database = Sqlite::database();
     database
-        .sql("CREATE TABLE items (id integer PRIMARY KEY, price integer, v integer, gone integer)");
-    database.sql("INSERT INTO items VALUES (1, 10, 9, 0)");
+        .sql("CREATE TABLE items (id integer PRIMARY KEY, price integer, v integer, gone integer, at datetime DEFAULT CURRENT_TIMESTAMP)");
+    database.sql("INSERT INTO items (id, price, v, gone) VALUES (1, 10, 9, 0)");
     let plain = DEFINITIONS
         .replace(", v AS _version", "")
         .replace("grp, id", "id AS grp, id");
