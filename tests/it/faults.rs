@@ -697,16 +697,20 @@ fn a_value_too_large_costs_its_own_key_only() {
     let (_dir, contexts) = odd(sql);
     let database = Sqlite::database();
     let told = Redis::start(&["--proto-max-bulk-len", "1mb"]);
+    let newer = Redis::start(&["--proto-max-bulk-len", "1mb"]);
     let untold = Redis::start(&["--proto-max-bulk-len", "1mb"]);
     // Not told the limit, the run finds out by losing the connection.
     untold.cli(&["ACL", "SETUSER", "default", "-config"]);
-    for redis in [told, untold] {
-        let run = calm(warm(&contexts, database.url(), redis.url()).run()).expect(3);
+    for (redis, protocol) in [(told, "resp2"), (newer, "resp3"), (untold, "resp2")] {
+        let url = format!("{}?protocol={protocol}", redis.url());
+        let run = calm(warm(&contexts, database.url(), url).run()).expect(3);
         is_incomplete(&run);
         let one = run.strategy("odd/one");
         assert_eq!(count(&one, "warmed"), 2999, "{one:#}");
         assert_eq!(count(&one, "failed") + count(&one, "unknown"), 1, "{one:#}");
         assert_eq!(one["errors"][0]["key"], "one:700");
+        let is_told = one["errors"].to_string().contains("proto-max-bulk-len");
+        assert_eq!(is_told, !redis.cli(&["ACL", "LIST"]).contains("-config"));
         assert_eq!(keys(&redis), 2999);
     }
 }

@@ -10,8 +10,8 @@ use futures_util::future::BoxFuture;
 use super::{Coordinator, Run, Task, keep};
 use crate::application::own_keys::chunk::{self, Chunk};
 use crate::application::own_keys::{self, Generation};
-use crate::application::ports::{Ask, Cache, Wanted};
-use crate::domain::failure::Failure;
+use crate::application::ports::{Ask, Cache, Mode, Wanted};
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::report::Status;
 
@@ -127,8 +127,10 @@ impl Coordinator {
         let mut gone: HashSet<String> = found.windows().flatten().collect();
         let prefix = &self.options.prefix;
         let id = found.told.strategy;
+        let mut is_known = false;
         for generation in own_keys::generations(cache, prefix, Some(&id)).await? {
             if generation.run_id == run_id {
+                is_known = generation.complete || self.options.mode == Mode::OnlyMissing;
                 let mut keys = own_keys::keys(cache, prefix, &generation);
                 while let Some(some) = keys.try_next().await? {
                     for key in some {
@@ -138,6 +140,11 @@ impl Coordinator {
                     }
                 }
             }
+        }
+        if !is_known {
+            let what = "which keys this run has written is not known";
+            let why = "what it should have left of them is not there";
+            return Err(Failure::new(FailureKind::CacheRefused, what, why));
         }
         let mut rest = Found::new(found.index, id);
         gone.iter().for_each(|key| rest.push(key));

@@ -12,7 +12,7 @@ use redis::{ConnectionAddr, ConnectionInfo, RedisError, RedisResult, Value as Re
 use tokio::sync::Mutex;
 
 use super::address::neighbour;
-use super::node::{Mode, Node};
+use super::node::{Mode, Node, setting};
 use super::pipe;
 use super::servers::{GIVE_UP, Picks, Wait, other_kind, refused};
 use crate::domain::failure::{Failure, FailureKind};
@@ -129,9 +129,8 @@ impl Cluster {
         let replies = node.glance(&timeout).await;
         let replies = replies.map_err(|error| node.connect_failure(&error))?;
         let settings = replies.into_iter().flatten().next();
-        let settings =
-            settings.and_then(|reply| redis::from_redis_value::<Vec<String>>(reply).ok());
-        let millis = settings.and_then(|settings| settings.get(1)?.parse().ok());
+        let millis = settings.and_then(|reply| setting(reply, "cluster-node-timeout"));
+        let millis = millis.and_then(|millis| millis.parse().ok());
         let timeout = millis.map_or(NODE_TIMEOUT, Duration::from_millis);
         node.be_patient(GIVE_UP + timeout);
         let cluster = Self {

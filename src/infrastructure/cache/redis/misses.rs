@@ -1,13 +1,12 @@
 //! Keys that somebody asks for in vain: the server's own events, where they are on.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _};
 use redis::Value as Reply;
 
-use super::node::Node;
+use super::node::{self, Node};
 use super::{RedisCache, pipe, words};
 use crate::application::ports::{Known, Misses};
 use crate::domain::failure::{Failure, FailureKind};
@@ -96,9 +95,7 @@ async fn setting(node: &Node) -> Result<Known<String>, Failure> {
     let reply = node.ask(&question).await?.pop();
     Ok(match reply {
         Some(Ok(reply)) => {
-            // A list in the older protocol, a map in the newer one.
-            let settings = redis::from_redis_value::<HashMap<String, String>>(reply);
-            let value = settings.unwrap_or_default().remove(SETTING);
+            let value = node::setting(reply, SETTING);
             value.ok_or_else(|| "it does not know the setting".to_owned())
         }
         Some(Err(error)) => Err(words(&error)),

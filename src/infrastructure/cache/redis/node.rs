@@ -162,8 +162,8 @@ impl Node {
         let mut replies = replies.into_iter().skip(1);
         // CONFIG may be denied; then the default stands.
         if let Some(Ok(reply)) = replies.next()
-            && let Ok(settings) = redis::from_redis_value::<Vec<String>>(reply)
-            && let Some(limit) = settings.get(1).and_then(|limit| limit.parse().ok())
+            && let Some(limit) = setting(reply, "proto-max-bulk-len")
+            && let Ok(limit) = limit.parse()
         {
             self.longest_value.store(limit, Ordering::Relaxed);
         }
@@ -617,6 +617,12 @@ impl Node {
         let what = format!("the cache at {} refuses", self.place());
         Failure::new(FailureKind::CacheDenied, what, words(error))
     }
+}
+
+/// What CONFIG GET says of a setting: a list in the older protocol, a map in the newer one.
+pub(super) fn setting(reply: Reply, name: &str) -> Option<String> {
+    let all = redis::from_redis_value::<HashMap<String, String>>(reply);
+    all.ok()?.remove(name)
 }
 
 /// What to do where a certificate is what keeps two servers apart.
