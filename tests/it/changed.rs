@@ -10,6 +10,7 @@ use std::path::Path;
 
 use fastrand::Rng;
 use serde_json::Value;
+use sqlx::Connection as _;
 
 use crate::faults::calm;
 use crate::lab::{SHIPPED, own, strategy};
@@ -518,4 +519,331 @@ fn random_histories_on_postgres() {
 #[test]
 fn random_histories_on_mariadb() {
     random_histories(Dialect::MySql, 1, 10);
+}
+
+/// Warmed once, and ready to be warmed by its changes.
+struct Warm {
+    shop: Shop,
+    store: Store,
+    definitions: std::path::PathBuf,
+    /// Whom the database takes the tool for.
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Warm {
+    fn new(dialect: Dialect) -> Self {
+        let (folder, definitions) = file("own.toml", &definitions(dialect));
+        let shop = Shop::new(dialect, 1);
+        Self {
+            url: shop.database.url(),
+            shop,
+            store: Store::new(dialect),
+            definitions,
+            _folder: folder,
+        }
+    }
+
+    fn run(&self, arguments: &str) -> Finished {
+        let arguments = format!("warmup all --changed-overlap 0s -o json {arguments}");
+        calm(command(&arguments, &self.definitions, &self.url, &self.store.url()).run())
+    }
+
+    /// Why the strategy `rows` was read whole; empty: it was not.
+    #[track_caller]
+    fn why(&self, arguments: &str) -> String {
+        let report = self.run(&format!("--changed {arguments}")).expect(0).json();
+        reasons(&report).remove("rows").unwrap_or_default()
+    }
+
+    /// What a full run into an empty cache leaves is what is there.
+    #[track_caller]
+    fn is_as_after_a_full_run(&self, report: &Value) {
+        let fresh = Embedded::new();
+        let (url, cache) = (self.shop.database.url(), fresh.url());
+        ok(command("warmup all -o json", &self.definitions, &url, &cache).run());
+        compare(&self.store.dump(), &Store::File(fresh).dump(), report);
+    }
+}
+
+#[test]
+fn everything_is_read_where_less_would_not_be_safe_and_the_reason_is_told() {
+    let warm = Warm::new(Dialect::Sqlite);
+    assert_eq!(warm.why(""), "there is no complete run before it");
+    assert_eq!(warm.why(""), "");
+    assert!(warm.why("--limit 3").contains("--limit"));
+    // A run that wrote some of the keys has left the mark as it was.
+    assert_eq!(warm.why(""), "");
+    assert!(warm.why("--mode only-missing").contains("only-missing"));
+    assert!(warm.why("").contains("did not note"), "that one left none");
+    assert!(warm.why("--full-every 1ms").contains("--full-every"));
+
+    let text = std::fs::read_to_string(&warm.definitions).expect("text");
+    let other = text.replace("SELECT id, name, price", "SELECT id, name, price, sales");
+    std::fs::write(&warm.definitions, &other).expect("a file");
+    assert_eq!(warm.why(""), "its definition has changed");
+    assert_eq!(warm.why(""), "");
+    let limited = other.replace("key = \"R:{id}\"", "limit = 1000\nkey = \"R:{id}\"");
+    std::fs::write(&warm.definitions, &limited).expect("a file");
+    assert_eq!(warm.why(""), "its definition has changed");
+    let report = warm.run("--changed").expect(0).json();
+    assert_eq!(
+        of(&report, "rows")["read"],
+        "keys",
+        "with a limit others decide"
+    );
+    std::fs::write(&warm.definitions, &other).expect("a file");
+    warm.why("");
+
+    let Store::File(cache) = &warm.store else {
+        unreachable!("of SQLite")
+    };
+    cache.sql("DELETE FROM entries WHERE CAST(key AS TEXT) = 'shopwarm:keys'");
+    assert!(warm.why("").contains("is not known any more"));
+    cache.sql("DELETE FROM entries WHERE CAST(key AS TEXT) LIKE 'shopwarm:keys:own/rows:%'");
+    assert!(warm.why("").contains("a part of them is gone"));
+    cache.sql("DELETE FROM entries WHERE CAST(key AS TEXT) = 'shopwarm:last-complete'");
+    assert_eq!(warm.why(""), "there is no complete run before it");
+
+    warm.shop
+        .database
+        .sql("UPDATE t SET price = 1, updated_at = datetime('now') WHERE id <= 30");
+    assert!(warm.why("").contains("more keys have changed"));
+
+    let report = warm.run("--changed").expect(0).json();
+    warm.is_as_after_a_full_run(&report);
+}
+
+#[test]
+fn a_run_that_was_not_complete_moves_no_mark() {
+    let warm = Warm::new(Dialect::Sqlite);
+    warm.run("").expect(0);
+    let database = &warm.shop.database;
+    database.sql(
+        "UPDATE t SET name = 'changed', updated_at = datetime('now') WHERE id = 6;
+         UPDATE t SET name = x'00ff', updated_at = datetime('now') WHERE id = 5",
+    );
+    // So that a mark of this run would be later.
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    let report = warm.run("--changed").expect(3).json();
+    assert_eq!(of(&report, "rows")["read"], "changed");
+    assert_eq!(of(&report, "rows")["failed"], 1);
+    // Then it is repaired by somebody who does not say so.
+    database.sql("UPDATE t SET name = 'whole' WHERE id = 5");
+    let report = warm.run("--changed").expect(0).json();
+    warm.is_as_after_a_full_run(&report);
+}
+
+#[test]
+fn keys_that_others_wrote_stay_whatever_happens_to_their_rows() {
+    let warm = Warm::new(Dialect::Sqlite);
+    let database = &warm.shop.database;
+    database.sql("UPDATE t SET active = 0 WHERE id = 9");
+    warm.run("").expect(0);
+    // The application caches what it shows, in the selection or not.
+    warm.store.set("R:9");
+    database.sql("UPDATE t SET name = 'other', updated_at = datetime('now') WHERE id IN (9, 10)");
+    database.sql("UPDATE t SET deleted_at = 'now', updated_at = datetime('now') WHERE id = 11");
+    let report = warm.run("--changed").expect(0).json();
+    let rows = of(&report, "rows");
+    assert_eq!(
+        (&rows["read"], &rows["removed"]),
+        (&"changed".into(), &1.into())
+    );
+    let there = warm.store.dump();
+    assert_eq!(there["R:9"].value, "of the application");
+    assert!(!there.contains_key("R:11"));
+    assert!(
+        there["R:10"]
+            .value
+            .as_str()
+            .expect("text")
+            .contains("other")
+    );
+}
+
+/// A transaction that was open when a run began, and is committed after it, is not missed, however
+/// short the overlap is.
+fn an_open_transaction_is_not_missed(dialect: Dialect) {
+    let mut warm = Warm::new(dialect);
+    let report = warm.run("--changed").expect(0).json();
+    let warning = report["warnings"][0].as_str().expect("a warning");
+    assert!(
+        warning.contains("GRANT"),
+        "the others are not shown: {warning}"
+    );
+    warm.url = warm.shop.database.admin_url();
+    let now = moment(dialect);
+    let statement = format!("UPDATE t SET name = 'late', updated_at = {now} WHERE id = 3");
+    let url = warm.shop.database.admin_url();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let check = |report: &Value| {
+        assert_eq!(of(report, "rows")["read"], "changed", "{report:#}");
+        warm.is_as_after_a_full_run(report);
+    };
+    macro_rules! history {
+        ($connection:ty) => {
+            runtime.block_on(async {
+                let mut writer = <$connection>::connect(&url).await.expect("a session");
+                let mut begun = writer.begin().await.expect("a transaction");
+                let update = sqlx::raw_sql(sqlx::AssertSqlSafe(statement));
+                update.execute(&mut *begun).await.expect("an update");
+                // Far enough for the clock alone to miss it.
+                tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+                warm.run("").expect(0);
+                begun.commit().await.expect("committed");
+                let report = warm.run("--changed").expect(0).json();
+                assert!(report["warnings"].is_null(), "{report:#}");
+                check(&report);
+            })
+        };
+    }
+    match dialect {
+        Dialect::Postgres => history!(sqlx::PgConnection),
+        _ => history!(sqlx::MySqlConnection),
+    }
+}
+
+#[test]
+fn an_open_transaction_is_not_missed_on_postgres() {
+    an_open_transaction_is_not_missed(Dialect::Postgres);
+}
+
+#[test]
+fn an_open_transaction_is_not_missed_on_mariadb() {
+    an_open_transaction_is_not_missed(Dialect::MySql);
+}
+
+/// Rows that PostgreSQL has read of a table, once all sessions have told.
+fn rows_read(database: &Database) -> u64 {
+    let sql = "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_user_tables WHERE relname = 't'";
+    let mut last = None;
+    for _ in 0..50 {
+        let now: u64 = database.query(sql).trim().parse().expect("a number");
+        if last == Some(now) {
+            return now;
+        }
+        last = Some(now);
+        std::thread::sleep(std::time::Duration::from_millis(400));
+    }
+    panic!("the counts do not come to rest");
+}
+
+#[test]
+fn few_changes_cost_few_rows() {
+    let warm = Warm::new(Dialect::Postgres);
+    let database = &warm.shop.database;
+    database.sql(
+        "INSERT INTO t SELECT id, 's' || id, 'name', 20, 1, 'x', 1, 1, 1, NULL, now() - interval '1 hour'
+         FROM generate_series(1000, 20999) id; ANALYZE t",
+    );
+    let warm_rows = |arguments: &str| {
+        let arguments =
+            format!("warmup strategy own/rows --changed-overlap 0s -o json {arguments}");
+        let url = database.url();
+        ok(command(&arguments, &warm.definitions, &url, &warm.store.url()).run())
+    };
+    let before = rows_read(database);
+    warm_rows("");
+    let full = rows_read(database) - before;
+    database.sql("UPDATE t SET name = 'other', updated_at = now() WHERE id BETWEEN 2000 AND 2019");
+    let before = rows_read(database);
+    let report = warm_rows("--changed");
+    let changed = rows_read(database) - before;
+    let rows = of(&report, "rows");
+    assert_eq!(
+        (&rows["read"], &rows["warmed"]),
+        (&"changed".into(), &20_060.into())
+    );
+    assert_eq!(rows["unchanged"], 20_040);
+    assert!(
+        full >= 20_000 && changed * 50 <= full,
+        "{changed} rows beside {full}"
+    );
+}
+
+#[test]
+fn moments_of_every_kind_are_compared_safely() {
+    let (_folder, path) = file(
+        "own.toml",
+        &own(
+            &["m"],
+            &strategy(
+                "m",
+                "object",
+                "M:{id}",
+                "SELECT id, v, at AS _changed_at FROM m",
+            ),
+        ),
+    );
+    for (dialect, kind, moments) in [
+        (
+            Dialect::Postgres,
+            "timestamp",
+            &["now()", "now() AT TIME ZONE 'UTC'"][..],
+        ),
+        (Dialect::Postgres, "date", &["now()"][..]),
+        (Dialect::MySql, "datetime", &["now()", "utc_timestamp()"]),
+        (Dialect::MySql, "date", &["now()"]),
+        (
+            Dialect::Sqlite,
+            "text",
+            &[
+                "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+                "strftime('%Y-%m-%dT%H:%M:%S', 'now', '+9 hours') || '+09:00'",
+                "datetime('now', '-11 hours') || '-11:00'",
+                "NULL",
+            ],
+        ),
+        (
+            Dialect::Sqlite,
+            "timestamp",
+            &["datetime('now')", "julianday('now')", "unixepoch()"],
+        ),
+    ] {
+        let database = match dialect {
+            Dialect::Sqlite => Sqlite::database(),
+            Dialect::Postgres => Postgres::database(),
+            Dialect::MySql => MariaDb::database(),
+        };
+        let long_ago = "'2020-01-01 00:00:00'";
+        let rows: Vec<String> = (1..=40)
+            .map(|id| format!("({id}, 'v', {long_ago})"))
+            .collect();
+        database.sql(&format!(
+            "CREATE TABLE m (id int PRIMARY KEY, v varchar(20), at {kind}); INSERT INTO m VALUES {}",
+            rows.join(",")
+        ));
+        let store = Embedded::new();
+        let (url, cache) = (database.url(), store.url());
+        let run = |arguments: &str| {
+            let arguments = format!("warmup all --changed-overlap 0s -o json {arguments}");
+            ok(command(&arguments, &path, &url, &cache).run())
+        };
+        run("");
+        for (n, moment) in moments.iter().enumerate() {
+            let id = n + 1;
+            database.sql(&format!(
+                "UPDATE m SET v = 'new {id}', at = {moment} WHERE id = {id}"
+            ));
+            let report = run("--changed");
+            assert_eq!(
+                of(&report, "m")["read"],
+                "changed",
+                "{kind} {moment} {report:#}"
+            );
+            let value = store.dump()[&format!("M:{id}")].value.clone();
+            assert!(
+                value.as_str().expect("text").contains("new"),
+                "{kind} {moment}: {value}"
+            );
+            assert!(
+                of(&report, "m")["unchanged"].as_u64() >= Some(35),
+                "{kind} {moment} {report:#}"
+            );
+        }
+    }
 }
