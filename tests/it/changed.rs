@@ -508,7 +508,7 @@ fn random_histories(dialect: Dialect, histories: u64, rounds: u64) {
 
 #[test]
 fn random_histories_on_sqlite() {
-    random_histories(Dialect::Sqlite, 3, 12);
+    random_histories(Dialect::Sqlite, 2, 12);
 }
 
 #[test]
@@ -667,11 +667,11 @@ fn keys_that_others_wrote_stay_whatever_happens_to_their_rows() {
 fn an_open_transaction_is_not_missed(dialect: Dialect) {
     let mut warm = Warm::new(dialect);
     let report = warm.run("--changed").expect(0).json();
-    let warning = report["warnings"][0].as_str().expect("a warning");
-    assert!(
-        warning.contains("GRANT"),
-        "the others are not shown: {warning}"
-    );
+    // PostgreSQL has nothing to hide where nobody else is there.
+    if dialect == Dialect::MySql {
+        let warning = report["warnings"][0].as_str().expect("a warning");
+        assert!(warning.contains("GRANT"), "not all is shown: {warning}");
+    }
     warm.url = warm.shop.database.admin_url();
     let now = moment(dialect);
     let statement = format!("UPDATE t SET name = 'late', updated_at = {now} WHERE id = 3");
