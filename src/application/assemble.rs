@@ -8,7 +8,7 @@ use crate::domain::encode::Hint;
 use crate::domain::entry::{EntryBatch, KeyError};
 use crate::domain::key::{BoundKey, printable};
 use crate::domain::row::{Column, ColumnKind, Columns, Row};
-use crate::domain::strategy::{Definition, Shape, VERSION};
+use crate::domain::strategy::{Definition, PLACE, Shape, VERSION};
 use crate::domain::version::Version;
 
 /// A batch is handed on when it has this many bytes, whatever its number of entries: batches wait
@@ -28,6 +28,7 @@ pub struct Layout {
     /// The stored columns: place, name, and `,"name":` as it stands in an object.
     stored: Vec<(usize, String, Vec<u8>)>,
     version: Option<usize>,
+    place: Option<usize>,
     pub hints: Vec<Option<Hint>>,
 }
 
@@ -88,6 +89,7 @@ impl Layout {
             _ => Ok(Self {
                 shape: definition.spec.value,
                 version: place(VERSION),
+                place: place(PLACE),
                 columns,
                 key,
                 stored,
@@ -131,6 +133,7 @@ impl Layout {
             key: definition.spec.key.bind(column).ok()?,
             stored: Vec::new(),
             version: column(VERSION),
+            place: None,
             hints: places.iter().map(|at| self.hints[*at]).collect(),
         })
     }
@@ -141,6 +144,14 @@ impl Layout {
     /// Names the column that no key can be made of, and why.
     pub fn key(&self, row: Row<'_>, out: &mut Vec<u8>) -> Result<(), String> {
         self.key.render(row, out)
+    }
+
+    /// Where a row lies, as a number.
+    fn place(&self, row: Row<'_>) -> Option<u64> {
+        let text = row.text(self.place?).ok()??;
+        let text = std::str::from_utf8(&text).ok()?;
+        let (block, item) = text.strip_prefix('(')?.strip_suffix(')')?.split_once(',')?;
+        Some(block.parse::<u64>().ok()? << 16 | u64::from(item.parse::<u16>().ok()?))
     }
 
     /// The version of a row; of a list's row, everything in it, its rank too.
@@ -188,6 +199,7 @@ impl Layout {
             stored,
             hints,
             version: None,
+            place: None,
         })
     }
 
@@ -354,7 +366,7 @@ impl<'a> Assembler<'a> {
             }
         }
         if self.batch.len() > entries {
-            self.batch.stamp(version);
+            self.batch.stamp(version, layout.place(row));
         }
         self.keys += 1;
         Ok(())
@@ -401,7 +413,7 @@ impl<'a> Assembler<'a> {
                     Ok::<(), std::convert::Infallible>(())
                 });
                 debug_assert!(push.is_ok());
-                self.batch.stamp(list.version);
+                self.batch.stamp(list.version, None);
                 self.keys += 1;
             }
         }

@@ -194,6 +194,7 @@ impl Reload {
             batch_size: self.batch_size,
             values: true,
             from_primary: false,
+            places: false,
         });
         while let Some(batch) = entries.next().await {
             // Here the kind decides what becomes of the run, as ever.
@@ -243,6 +244,7 @@ impl Reload {
                 batch_size: self.batch_size,
                 values: true,
                 from_primary: false,
+                places: false,
             });
             while let Some(mut batch) = entries.try_next().await.map_err(Stop::Failed)? {
                 for entry in batch.iter() {
@@ -657,6 +659,7 @@ impl<'a> Keys<'a> {
                 batch_size: reload.batch_size,
                 values: false,
                 from_primary: false,
+                places: false,
             });
             let mut rows: HashSet<Vec<u8>> = HashSet::new();
             let mut failed: HashSet<String> = HashSet::new();

@@ -9,7 +9,7 @@ use super::ports::Param;
 use crate::domain::Dialect;
 use crate::domain::changes::{Since, TrackedTable};
 use crate::domain::row::{Column, ColumnKind};
-use crate::domain::strategy::{Definition, Shape};
+use crate::domain::strategy::{Definition, PLACE, Shape};
 
 /// What of each row is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,6 +245,34 @@ fn select_where_only(
         query.push_str(&order(definition, dialect, pick));
     }
     query
+}
+
+/// A plain query over one table that says besides where each row lies, as `expression` has it;
+/// `None`: its text does not begin as such a query does.
+pub fn with_place(sql: &str, expression: &str) -> Option<String> {
+    let start = sql.len() - sql.trim_start().len();
+    let (select, rest) = sql[start..].split_at_checked("SELECT".len())?;
+    let is_plain = select.eq_ignore_ascii_case("SELECT") && rest.starts_with(char::is_whitespace);
+    is_plain.then(|| format!("{select} {expression} AS {PLACE},{rest}"))
+}
+
+/// The versions of the rows that lie where others lay.
+pub fn select_placed(
+    definition: &Definition,
+    sql: &str,
+    places: impl Iterator<Item = u64>,
+) -> (String, Vec<Param>) {
+    let places = places.map(|place| format!("({},{})", place >> 16, place & 0xffff));
+    let place = quoted(Dialect::Postgres, PLACE);
+    let condition = format!("{place} = ANY(CAST($1 AS tid[]))");
+    let query = select_where_only(
+        definition,
+        Dialect::Postgres,
+        sql,
+        Pick::Versions,
+        &condition,
+    );
+    (query, vec![Param::Texts(places.collect())])
 }
 
 /// One array holds all values: PostgreSQL prepares the query once, however many keys there are.

@@ -25,6 +25,7 @@ pub async fn load(strategy: &dyn WarmupStrategy, key: &str) -> Result<EntryBatch
         keys: Wanted::Named(vec![key.to_owned()]),
         batch_size: 1,
         from_primary: false,
+        places: false,
         values: true,
     });
     let mut found = EntryBatch::default();

@@ -10,7 +10,7 @@ use futures_util::stream::BoxStream;
 use crate::domain::Dialect;
 use crate::domain::changes::{Moment, Since, TrackedTable};
 use crate::domain::encode::Hint;
-use crate::domain::entry::EntryBatch;
+use crate::domain::entry::{Entry, EntryBatch};
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 use crate::domain::row::{Columns, RowBatch};
@@ -42,14 +42,14 @@ pub trait WarmupStrategy: Send + Sync {
         false
     }
 
-    /// The versions that entries of these keys would have now, in their order, as the primary says;
+    /// The versions that these entries would have now, in their order, as the primary says;
     /// `None`: there is no row.
     ///
     /// # Errors
     /// The database's.
     fn versions<'a>(
         &'a self,
-        keys: &'a [&'a [u8]],
+        entries: &'a [Entry<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>>;
 
     /// How the database means to answer [`Wanted::All`].
@@ -98,6 +98,8 @@ pub struct Ask {
     pub values: bool,
     /// As the primary has them now, where rows come from a copy of it.
     pub from_primary: bool,
+    /// Their versions will be asked for: where their rows lie makes that cheap.
+    pub places: bool,
 }
 
 #[derive(Clone, Debug)]

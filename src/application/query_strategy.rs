@@ -18,7 +18,7 @@ use super::resume::Order;
 use super::versions::Versions;
 use crate::domain::Dialect;
 use crate::domain::changes::{Since, TrackedTable, Tracking};
-use crate::domain::entry::{EntryBatch, KeyError};
+use crate::domain::entry::{Entry, EntryBatch, KeyError};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
@@ -68,6 +68,48 @@ const OVERLAP: u64 = 64;
 /// parameters.
 const VERSIONS_A_QUERY: usize = 2_000;
 
+/// What is read of each row, how it is laid out, and the definition's text for it.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    pick: Pick,
+    layout: &'a Layout,
+    sql: &'a str,
+}
+
+/// Of a plain query over one table of PostgreSQL's it is known where each row lies. A row that is still
+/// there has not changed: to look there costs an eighth of looking for its key in an index.
+struct Placed {
+    /// The definition's text, with the place as text.
+    sql: String,
+    /// The same with the place as it can be looked for.
+    lookup: String,
+    layout: Layout,
+}
+
+impl Placed {
+    async fn of(definition: &Definition, sql: &str, sources: &Sources) -> Option<Self> {
+        let is_row = definition.spec.value != Shape::List;
+        let is_plain = matches!(definition.tracking, Tracking::Rows(_)) && is_row;
+        let is_postgres = sources.bulk.dialect() == Dialect::Postgres;
+        // Another server may keep its rows elsewhere.
+        if !is_plain || !is_postgres || !Arc::ptr_eq(&sources.bulk, &sources.primary) {
+            return None;
+        }
+        let text = compose::with_place(sql, "CAST(ctid AS text)")?;
+        let lookup = compose::with_place(sql, "ctid")?;
+        let all = compose::select_all(definition, Dialect::Postgres, &text, Pick::All, None);
+        // A view has no places.
+        let columns = sources.bulk.describe(&all).await.ok()?;
+        let layout = Layout::new(definition, columns).ok()?;
+        let sql = text;
+        layout.is_versioned().then_some(Self {
+            sql,
+            lookup,
+            layout,
+        })
+    }
+}
+
 /// How keys asked for by name are read.
 #[derive(Clone, Copy)]
 struct Look {
@@ -85,6 +127,7 @@ pub struct QueryStrategy {
     keys: Option<Layout>,
     /// Where its version alone can be read.
     versions: Option<Layout>,
+    placed: Option<Placed>,
     sources: Sources,
     /// Keys, and whether each has changed.
     flags: Option<Layout>,
@@ -100,6 +143,7 @@ impl QueryStrategy {
         Ok(Self {
             keys: layout.keys_only(&definition),
             versions: layout.versions(&definition),
+            placed: Placed::of(&definition, &sql, &sources).await,
             flags: layout.keys_and(&definition, IS_CHANGED),
             definition,
             sql,
@@ -135,30 +179,56 @@ impl QueryStrategy {
     }
 
     /// What is to be read of each row, and how it is laid out.
-    fn pick(&self, values: bool) -> (Pick, &Layout) {
-        match &self.keys {
-            Some(keys) if !values => (Pick::Keys, keys),
-            _ => (Pick::All, &self.layout),
+    fn pick(&self, values: bool, places: bool) -> Reading<'_> {
+        let (pick, layout, sql) = match (&self.keys, &self.placed) {
+            (Some(keys), _) if !values => (Pick::Keys, keys, &self.sql),
+            (_, Some(placed)) if places => (Pick::All, &placed.layout, &placed.sql),
+            _ => (Pick::All, &self.layout, &self.sql),
+        };
+        Reading { pick, layout, sql }
+    }
+
+    /// The versions of rows that have not moved since they were read.
+    async fn hear_placed(
+        &self,
+        placed: &Placed,
+        entries: &[Entry<'_>],
+        versions: &mut Versions<'_>,
+        layout: &Layout,
+    ) -> Result<(), Failure> {
+        let places = entries.iter().filter_map(|entry| entry.place);
+        let (sql, params) = compose::select_placed(&self.definition, &placed.lookup, places);
+        let mut rows = self.sources.primary.rows(Query {
+            brief: true,
+            ..self.query(sql, params, layout)
+        });
+        while let Some(batch) = rows.try_next().await? {
+            versions.hear(&batch)?;
         }
+        Ok(())
     }
 
     /// The rows of some keys; `None`: no row can have one of them.
     fn rows_of(
         &self,
         keys: &[&str],
-        (pick, layout): (Pick, &Layout),
+        Reading { pick, layout, sql }: Reading<'_>,
         source: &dyn RowSource,
     ) -> Option<BoxStream<'static, Result<RowBatch, Failure>>> {
         let template = &self.definition.spec.key;
         let columns = self.key_columns();
         let dialect = self.dialect();
         let (sql, params) = if columns.is_empty() {
-            (self.select_all(pick, self.definition.limit), Vec::new())
+            let limit = self.definition.limit;
+            (
+                compose::select_all(&self.definition, dialect, sql, pick, limit),
+                Vec::new(),
+            )
         } else {
             let readings: Vec<Vec<String>> =
                 keys.iter().flat_map(|key| template.read(key)).collect();
             let definition = &self.definition;
-            compose::select_keys(definition, dialect, &self.sql, pick, &columns, &readings)?
+            compose::select_keys(definition, dialect, sql, pick, &columns, &readings)?
         };
         Some(source.rows(Query {
             brief: true,
@@ -176,16 +246,16 @@ impl QueryStrategy {
         [self.definition.limit, keys].into_iter().flatten().min()
     }
 
-    fn all(
-        &self,
+    fn all<'a>(
+        &'a self,
         limit: Option<u64>,
         batch_size: usize,
-        values: bool,
-    ) -> BoxStream<'_, Result<EntryBatch, Failure>> {
-        let (pick, layout) = self.pick(values);
+        reading: Reading<'a>,
+    ) -> BoxStream<'a, Result<EntryBatch, Failure>> {
+        let Reading { pick, layout, sql } = reading;
         let row_limit = self.row_limit(limit);
-        let sql = self.select_all(pick, row_limit);
         let dialect = self.dialect();
+        let sql = compose::select_all(&self.definition, dialect, sql, pick, row_limit);
         let is_plain = |at: usize| layout.hints[at].is_none();
         let order = Order::of(&self.definition, dialect, &layout.columns, is_plain);
         let state = Assembly {
@@ -195,7 +265,7 @@ impl QueryStrategy {
             rest: order.map(|order| Rest {
                 strategy: self,
                 order,
-                pick,
+                reading,
                 row_limit,
                 last: None,
                 losses: 0,
@@ -253,19 +323,19 @@ impl QueryStrategy {
 
     /// Asks for keys by the columns that the template reads out of them.
     fn look_up(&self, keys: Vec<String>, how: Look) -> Lookup<'_> {
-        let (pick, layout) = self.pick(how.values);
+        let reading = self.pick(how.values, false);
         let source = match how.from_primary {
             true => &self.sources.primary,
             false => &self.sources.bulk,
         };
         let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let rows = self.rows_of(&texts, (pick, layout), source.as_ref());
+        let rows = self.rows_of(&texts, reading, source.as_ref());
         Lookup {
             missing: keys.iter().map(|key| key.clone().into_bytes()).collect(),
             keys,
             assembly: Assembly {
                 rows,
-                assembler: Assembler::new(layout, how.batch_size),
+                assembler: Assembler::new(reading.layout, how.batch_size),
                 limit: None,
                 rest: None,
             },
@@ -297,7 +367,9 @@ impl WarmupStrategy for QueryStrategy {
 
     fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
         match ask.keys {
-            Wanted::All { limit } => self.all(limit, ask.batch_size, ask.values),
+            Wanted::All { limit } => {
+                self.all(limit, ask.batch_size, self.pick(ask.values, ask.places))
+            }
             Wanted::Named(keys) => {
                 let look = Look {
                     batch_size: ask.batch_size,
@@ -315,18 +387,33 @@ impl WarmupStrategy for QueryStrategy {
 
     fn versions<'a>(
         &'a self,
-        keys: &'a [&'a [u8]],
+        entries: &'a [Entry<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>> {
         async move {
             let Some(layout) = &self.versions else {
-                return Ok(vec![None; keys.len()]);
+                return Ok(vec![None; entries.len()]);
             };
             let primary = self.sources.primary.as_ref();
-            let mut versions = Versions::of(keys, layout);
-            for chunk in keys.chunks(VERSIONS_A_QUERY) {
-                let texts = chunk.iter().filter_map(|key| std::str::from_utf8(key).ok());
+            let mut versions = Versions::of(entries, layout);
+            if let Some(placed) = &self.placed
+                && entries.iter().any(|entry| entry.place.is_some())
+            {
+                self.hear_placed(placed, entries, &mut versions, layout)
+                    .await?;
+            }
+            // A row that lies elsewhere by now has changed, or is gone.
+            let missing: Vec<usize> = versions.missing().collect();
+            let reading = Reading {
+                pick: Pick::Versions,
+                layout,
+                sql: &self.sql,
+            };
+            for chunk in missing.chunks(VERSIONS_A_QUERY) {
+                let texts = chunk
+                    .iter()
+                    .filter_map(|i| std::str::from_utf8(entries[*i].key).ok());
                 let texts: Vec<&str> = texts.collect();
-                let Some(mut rows) = self.rows_of(&texts, (Pick::Versions, layout), primary) else {
+                let Some(mut rows) = self.rows_of(&texts, reading, primary) else {
                     continue;
                 };
                 while let Some(batch) = rows.try_next().await? {
@@ -544,7 +631,7 @@ struct Assembly<'a> {
 struct Rest<'a> {
     strategy: &'a QueryStrategy,
     order: Order,
-    pick: Pick,
+    reading: Reading<'a>,
     row_limit: Option<u64>,
     /// The rows that came last.
     last: Option<RowBatch>,
@@ -563,9 +650,10 @@ impl Rest<'_> {
             return None;
         }
         let strategy = self.strategy;
-        let (_, layout) = strategy.pick(self.pick == Pick::All);
+        let Reading { pick, layout, sql } = self.reading;
+        let (definition, dialect) = (&strategy.definition, strategy.dialect());
         let Some(last) = &self.last else {
-            let sql = strategy.select_all(self.pick, self.row_limit);
+            let sql = compose::select_all(definition, dialect, sql, pick, self.row_limit);
             return Some(strategy.rows(sql, Vec::new(), layout));
         };
         let (condition, params) = self
@@ -573,10 +661,10 @@ impl Rest<'_> {
             .at_or_after(last.row(last.len().checked_sub(1)?))?;
         let left = |limit: u64| limit.saturating_sub(assembler.rows) + OVERLAP;
         let sql = compose::select_rest(
-            &strategy.definition,
-            strategy.dialect(),
-            &strategy.sql,
-            self.pick,
+            definition,
+            dialect,
+            sql,
+            pick,
             &condition,
             self.row_limit.map(left),
         );

@@ -116,22 +116,21 @@ impl<'a> Recheck<'a> {
     /// Those of some entries whose rows are others by now, or gone.
     async fn overtaken(&self, batch: &EntryBatch, places: &[usize]) -> Result<Vec<usize>, Failure> {
         let entries: Vec<Entry<'_>> = places.iter().filter_map(|i| batch.get(*i)).collect();
-        let keys: Vec<&[u8]> = entries.iter().map(|entry| entry.key).collect();
-        if keys.is_empty() {
+        if entries.is_empty() {
             return Ok(Vec::new());
         }
-        let now = self.versions(&keys).await?;
+        let now = self.versions(&entries).await?;
         let pairs = places.iter().zip(&entries).zip(now);
         let moved = pairs.filter(|((_, entry), now)| entry.version != *now);
         Ok(moved.map(|((place, _), _)| *place).collect())
     }
 
-    async fn versions(&self, keys: &[&[u8]]) -> Result<Vec<Option<Version>>, Failure> {
+    async fn versions(&self, entries: &[Entry<'_>]) -> Result<Vec<Option<Version>>, Failure> {
         // Never closed, so never refused.
         let _session = self.sessions.acquire().await;
         let mut attempts = 1;
         loop {
-            match self.strategy.versions(keys).await {
+            match self.strategy.versions(entries).await {
                 Err(failure) if failure.kind == FailureKind::SourceLost && attempts < ATTEMPTS => {
                     tracing::warn!(%failure, "asking again for versions");
                     attempts += 1;
@@ -250,6 +249,7 @@ impl<'a> Recheck<'a> {
             keys: Wanted::Named(keys),
             values: true,
             from_primary: true,
+            places: false,
         });
         let mut all = EntryBatch::default();
         while let Some(batch) = batches.try_next().await? {

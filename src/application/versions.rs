@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::assemble::{Layout, merged};
+use crate::domain::entry::Entry;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::RowBatch;
 use crate::domain::version::Version;
@@ -18,13 +19,20 @@ pub struct Versions<'k> {
 }
 
 impl<'k> Versions<'k> {
-    pub fn of(keys: &'k [&'k [u8]], layout: &'k Layout) -> Self {
+    pub fn of(entries: &'k [Entry<'k>], layout: &'k Layout) -> Self {
+        let keys = entries.iter().enumerate().map(|(i, entry)| (entry.key, i));
         Self {
             layout,
-            places: keys.iter().enumerate().map(|(i, key)| (*key, i)).collect(),
-            found: vec![None; keys.len()],
+            places: keys.collect(),
+            found: vec![None; entries.len()],
             key: Vec::new(),
         }
+    }
+
+    /// Those of which nothing is known yet.
+    pub fn missing(&self) -> impl Iterator<Item = usize> {
+        let missing = self.found.iter().enumerate();
+        missing.filter(|(_, found)| found.is_none()).map(|(i, _)| i)
     }
 
     /// Takes rows, those of keys that nobody asked for too: a collation may find more.

@@ -22,6 +22,7 @@ struct Slot {
     /// Field names and values, alternating; empty for a string.
     fields: Vec<Range<usize>>,
     version: Option<Version>,
+    place: Option<u64>,
 }
 
 /// A key that failed. `key` is shown as is: printable already, or a row number.
@@ -38,6 +39,8 @@ pub struct Entry<'a> {
     pub value: Value<'a>,
     /// That of the rows it was made of, where the query selects one.
     pub version: Option<Version>,
+    /// Where its row lies in the database, as long as it has not changed; where that is known.
+    pub place: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +105,7 @@ impl EntryBatch {
             value: middle..self.buffer.len(),
             fields: Vec::new(),
             version: None,
+            place: None,
         });
         Ok(())
     }
@@ -128,13 +132,15 @@ impl EntryBatch {
             value: 0..0,
             fields: ranges,
             version: None,
+            place: None,
         });
     }
 
-    /// Says which version of its rows the last entry was made of.
-    pub fn stamp(&mut self, version: Option<Version>) {
+    /// Says which version of its rows the last entry was made of, and where its row lies.
+    pub fn stamp(&mut self, version: Option<Version>, place: Option<u64>) {
         if let Some(last) = self.slots.last_mut() {
             last.version = version;
+            last.place = place;
         }
     }
 
@@ -153,7 +159,7 @@ impl EntryBatch {
                 self.push_hash(entry.key, fields);
             }
         }
-        self.stamp(entry.version);
+        self.stamp(entry.version, entry.place);
     }
 
     /// A copy of some entries. What is not to be written goes with the first part that is taken.
@@ -210,6 +216,7 @@ impl EntryBatch {
                 })
             },
             version: slot.version,
+            place: slot.place,
         }
     }
 }

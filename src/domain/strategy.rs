@@ -37,6 +37,9 @@ impl fmt::Display for StrategyId {
 /// The column that changes whenever its row does.
 pub const VERSION: &str = "_version";
 
+/// The column that says where PostgreSQL keeps a row, where the engine asks for it.
+pub const PLACE: &str = "_ctid";
+
 /// Context and strategy names: lower-case letters, digits, `-` and `_`, at most 64.
 pub fn is_name(text: &str) -> bool {
     let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';

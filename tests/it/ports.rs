@@ -49,6 +49,7 @@ async fn store(cache: &dyn Cache, keys: &[Vec<u8>]) {
             key,
             value: Value::Text(&value),
             version: None,
+            place: None,
         });
     }
     let how = WriteOptions {

@@ -610,6 +610,7 @@ mod tests {
                 key: key.as_bytes(),
                 value,
                 version: None,
+                place: None,
             });
         }
         batch

@@ -145,6 +145,7 @@ impl Run<'_> {
                 batch_size: self.coordinator.options.batch_size,
                 values: false,
                 from_primary: false,
+                places: false,
             });
             while let Some(batch) = batches.try_next().await? {
                 if !batch.absent.is_empty() {

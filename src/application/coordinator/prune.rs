@@ -99,6 +99,7 @@ impl Coordinator {
             batch_size: self.options.batch_size,
             values: false,
             from_primary: true,
+            places: false,
         });
         // They are named as they are shown: two that look alike are not told apart, and stay.
         let mut alike: HashMap<String, u32> = HashMap::new();

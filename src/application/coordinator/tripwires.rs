@@ -33,6 +33,7 @@ impl<'a> Run<'a> {
             batch_size: coordinator.options.batch_size,
             values: look.is_none_or(|look| look.values),
             from_primary: false,
+            places: coordinator.writes() && coordinator.options.verify_writes,
         });
         match (look, look.and_then(|look| look.sample)) {
             (_, Some((size, seed))) => sampled(entries, size, seed),

@@ -13,7 +13,7 @@ use crate::application::ports::{
     Ask, Query, QueryPlan, RowSource, Sources, Wanted, WarmupStrategy,
 };
 use crate::application::query_strategy::{count, fit, settled};
-use crate::domain::entry::{EntryBatch, KeyError};
+use crate::domain::entry::{Entry, EntryBatch, KeyError};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::{Row, RowBatch};
 use crate::domain::strategy::{Definition, StrategySpec};
@@ -96,7 +96,7 @@ impl CategoryTree {
                 Ok::<(), std::convert::Infallible>(())
             });
             debug_assert!(push.is_ok());
-            batch.stamp(version);
+            batch.stamp(version, None);
         }
         Ok(batch)
     }
@@ -174,7 +174,7 @@ impl WarmupStrategy for CategoryTree {
 
     fn versions<'a>(
         &'a self,
-        keys: &'a [&'a [u8]],
+        entries: &'a [Entry<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>> {
         async move {
             let mut rows = self.rows(self.sources.primary.as_ref());
@@ -184,7 +184,7 @@ impl WarmupStrategy for CategoryTree {
                     version = merged(version, self.version(rows.row(i))?);
                 }
             }
-            Ok(vec![version; keys.len()])
+            Ok(vec![version; entries.len()])
         }
         .boxed()
     }

@@ -773,6 +773,7 @@ mod tests {
                 key: format!("key:{i}").as_bytes(),
                 value: Value::Text(&value),
                 version: None,
+                place: None,
             });
         }
         batch
