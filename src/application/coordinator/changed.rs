@@ -198,7 +198,9 @@ impl Run<'_> {
         moment: &Moment,
     ) -> Result<(), String> {
         let full_every = self.coordinator.options.changed.full_every;
-        let since_full = Duration::from_secs(now().saturating_sub(mark.full_at).max(0) as u64);
+        // Whole seconds are noted: one that has begun counts.
+        let since_full = now().saturating_sub(mark.full_at).max(0) + 1;
+        let since_full = Duration::from_secs(since_full.unsigned_abs());
         let why = if mark.fingerprint != fingerprint {
             "its definition has changed"
         } else if mark.origin != moment.origin {
