@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +45,9 @@ const WINDOW: usize = 2_000;
 const TOUCHES: usize = 4;
 const GROUP: usize = 4_096;
 
+/// Fewer keys than this are given their time again in any case: it costs nothing.
+const LARGE_GROUP: usize = 1_024;
+
 /// Chunks of keys that are kept in one step.
 const ADOPTED: usize = 16;
 
@@ -59,6 +62,8 @@ pub struct Ground {
     pub generation: Generation,
     /// Others of the same strategy: what is in them may be in the cache still.
     pub others: Vec<Generation>,
+    /// So long ago all keys were given their time, where that is too short a time to matter.
+    pub renewed: Option<Duration>,
 }
 
 /// What is done beside the entries, to be read while it goes on.
@@ -67,6 +72,7 @@ pub struct Told {
     unchanged: AtomicU64,
     removed: AtomicU64,
     full: Mutex<Option<String>>,
+    left_alone: AtomicBool,
 }
 
 impl Told {
@@ -79,8 +85,14 @@ impl Told {
         self.removed.load(Ordering::Relaxed)
     }
 
+    /// Whether some keys were found to live long enough and were not given their time again.
+    pub fn left_alone(&self) -> bool {
+        self.left_alone.load(Ordering::Relaxed)
+    }
+
     fn all_is_read(&self, why: String) {
         self.unchanged.store(0, Ordering::Relaxed);
+        self.left_alone.store(false, Ordering::Relaxed);
         *self.full.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 
@@ -322,11 +334,26 @@ struct Touched {
     chunks: Vec<Vec<u8>>,
     there: u64,
     missing: Vec<Vec<u8>>,
+    left_alone: bool,
 }
 
-async fn touched(cache: &dyn Cache, keys: &[Vec<u8>], ttl: Ttl) -> Result<Touched, Failure> {
+/// Gives keys their time again; many at once that have been given it a moment ago (`renewed`) only
+/// where that is not to be seen.
+async fn touched(
+    cache: &dyn Cache,
+    keys: &[Vec<u8>],
+    ttl: Ttl,
+    renewed: Option<Duration>,
+) -> Result<Touched, Failure> {
     let slices: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-    let is_there = cache.touch(&slices, ttl).await?;
+    let left_alone = match renewed {
+        Some(ago) if keys.len() >= LARGE_GROUP => cache.lives_on(&slices, &ttl, ago).await?,
+        _ => false,
+    };
+    let is_there = match left_alone {
+        true => vec![true; slices.len()],
+        false => cache.touch(&slices, ttl).await?,
+    };
     let (mut chunks, mut chunk) = (Vec::new(), Chunk::default());
     let (mut there, mut missing) = (0, Vec::new());
     for (key, is_there) in slices.into_iter().zip(is_there) {
@@ -347,6 +374,7 @@ async fn touched(cache: &dyn Cache, keys: &[Vec<u8>], ttl: Ttl) -> Result<Touche
         chunks,
         there,
         missing,
+        left_alone,
     })
 }
 
@@ -375,8 +403,9 @@ impl<'a> Touching<'a> {
             tokio::time::sleep(Duration::from_secs_f64(due)).await;
         }
         let (cache, ttl) = (Arc::clone(&self.reload.cache), self.reload.ttl.clone());
+        let renewed = self.reload.ground.renewed;
         self.groups
-            .spawn(async move { touched(cache.as_ref(), &keys, ttl).await });
+            .spawn(async move { touched(cache.as_ref(), &keys, ttl, renewed).await });
         Ok(())
     }
 
@@ -391,6 +420,8 @@ impl<'a> Touching<'a> {
         })??;
         let told = &self.reload.told;
         told.unchanged.fetch_add(group.there, Ordering::Relaxed);
+        told.left_alone
+            .fetch_or(group.left_alone, Ordering::Relaxed);
         self.chunks.extend(group.chunks);
         self.there += group.there;
         if self.chunks.len() >= ADOPTED {

@@ -377,6 +377,21 @@ pub trait Cache: Ledger {
         ttl: Ttl,
     ) -> BoxFuture<'a, Result<Vec<bool>, Failure>>;
 
+    /// Whether all of these keys are there, and those of them that are looked at closely live for no
+    /// less than `short` less than if they were given their time now. `false`: not so, or it cannot
+    /// be told for less than giving it to them would cost.
+    ///
+    /// # Errors
+    /// The cache is gone.
+    fn lives_on<'a>(
+        &'a self,
+        _keys: &'a [&'a [u8]],
+        _ttl: &'a Ttl,
+        _short: Duration,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
+        async { Ok(false) }.boxed()
+    }
+
     /// Deletes keys of any type; of each, in order, whether it was there. Where an answer was lost,
     /// one that was there may count as one that was not.
     ///

@@ -76,6 +76,12 @@ pub struct Watermark {
     /// When the run began that read the whole selection last; seconds since 1970, by the tool's own
     /// clock.
     pub full_at: i64,
+    /// When the run began since which all keys have been given their time, by the same clock; and
+    /// which time that was.
+    #[serde(default)]
+    pub renewed_at: i64,
+    #[serde(default)]
+    pub ttl: String,
 }
 
 /// How a run has read a strategy.

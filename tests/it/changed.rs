@@ -763,6 +763,28 @@ fn few_changes_cost_few_rows() {
         full >= 20_000 && changed * 50 <= full,
         "{changed} rows beside {full}"
     );
+
+    // Many keys are looked at together: one that is missing is found, and times that are short.
+    let rows_there = || {
+        let all = warm.store.dump().into_iter();
+        all.filter(|(key, _)| key.starts_with("R:"))
+            .collect::<Dump>()
+    };
+    warm.store.delete("R:5000");
+    let report = warm_rows("--changed");
+    assert_eq!(of(&report, "rows")["unchanged"], 20_039);
+    assert!(rows_there().contains_key("R:5000"));
+    warm.store.wear();
+    warm_rows("--changed");
+    let times = rows_there();
+    assert_eq!(times.len(), 20_060);
+    for (key, stood) in times {
+        assert!(
+            stood.ttl > TTL_MS * 9 / 10 - 180_000,
+            "{key}: {}",
+            stood.ttl
+        );
+    }
 }
 
 #[test]

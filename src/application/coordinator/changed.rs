@@ -1,6 +1,6 @@
 //! Which strategies of a run are warmed by their changes, and what is left so that the next run can.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +14,7 @@ use crate::application::ports::{Cache, Mode, Way};
 use crate::domain::changes::{ChangedReport, Moment, ReadHow, Since, Watermark};
 use crate::domain::failure::Failure;
 use crate::domain::report::Status;
+use crate::domain::ttl::Ttl;
 
 /// A server that has not said by then what is needed for reading less is read whole.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,6 +32,8 @@ pub(super) struct Before {
     told: BTreeMap<usize, Arc<Told>>,
     /// Generations that those of this run stand for, once it is complete.
     superseded: Vec<(usize, Generation)>,
+    /// Strategies of which some keys were found to live long enough.
+    left_alone: BTreeSet<usize>,
 }
 
 impl Run<'_> {
@@ -186,6 +189,7 @@ impl Run<'_> {
             ),
             generation,
             others,
+            renewed: renewed(mark, &coordinator.ttls[index]),
         })
     }
 
@@ -232,6 +236,9 @@ impl Run<'_> {
         }
         changed.unchanged = told.unchanged();
         changed.removed = told.removed();
+        if told.left_alone() {
+            self.before.left_alone.insert(index);
+        }
         report.stats.warmed += changed.unchanged;
     }
 
@@ -257,6 +264,10 @@ impl Run<'_> {
             (ReadHow::Changed | ReadHow::Keys, Some(last)) => last.full_at,
             _ => self.began,
         };
+        let renewed_at = match last {
+            Some(last) if self.before.left_alone.contains(&index) => last.renewed_at,
+            _ => self.began,
+        };
         tally.report.watermark = Some(Watermark {
             unseen_from: moment.unseen_from(),
             origin: moment.origin.clone(),
@@ -264,6 +275,8 @@ impl Run<'_> {
             cache: tally.epoch,
             fingerprint: tracked.fingerprint(),
             full_at,
+            renewed_at,
+            ttl: lifetime(&self.coordinator.ttls[index]),
         });
     }
 
@@ -285,6 +298,21 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// A key that was given its time less than so much of it ago need not be given it again.
+const NOT_WORN: u32 = 20;
+
+/// How long ago all keys were given their time, where it was this one and that is not to be seen.
+fn renewed(mark: &Watermark, ttl: &Ttl) -> Option<Duration> {
+    // A second for the clock's rounding, and one for the cache's.
+    let ago = Duration::from_secs(u64::try_from(now() - mark.renewed_at).ok()? + 2);
+    let is_same = ttl.pauses.is_none() && mark.ttl == lifetime(ttl);
+    (is_same && ago <= ttl.base / NOT_WORN).then_some(ago)
+}
+
+fn lifetime(ttl: &Ttl) -> String {
+    format!("{:?} {:?} {:?}", ttl.base, ttl.jitter, ttl.spread)
 }
 
 const NOT_KEPT: &str = "which keys the last complete run has written is not known any more";
