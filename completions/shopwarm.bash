@@ -28,11 +28,17 @@ _shopwarm() {
             shopwarm,dry-run)
                 cmd="shopwarm__subcmd__dry__subcmd__run"
                 ;;
+            shopwarm,effect)
+                cmd="shopwarm__subcmd__effect"
+                ;;
             shopwarm,keys)
                 cmd="shopwarm__subcmd__keys"
                 ;;
             shopwarm,man)
                 cmd="shopwarm__subcmd__man"
+                ;;
+            shopwarm,probe)
+                cmd="shopwarm__subcmd__probe"
                 ;;
             shopwarm,runs)
                 cmd="shopwarm__subcmd__runs"
@@ -89,7 +95,7 @@ _shopwarm() {
 
     case "${cmd}" in
         shopwarm)
-            opts="-o -q -v -h -V --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help --version warmup keys dry-run verify strategies doctor config serve runs schedule completions man"
+            opts="-o -q -v -h -V --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help --version warmup keys dry-run verify strategies doctor config serve runs effect probe schedule completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -115,6 +121,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -248,7 +277,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__completions)
-            opts="-o -q -v -h --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help bash elvish fish powershell zsh"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -274,6 +303,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -407,7 +459,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config)
-            opts="-o -q -v -h --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help show check init"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help show check init"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -433,6 +485,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -566,7 +641,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config__subcmd__check)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --max-refill --avoid --timezone --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -617,6 +692,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --ttl-jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-refill)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --avoid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --full-every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --changed-overlap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -687,10 +782,6 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --timezone)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --database-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -711,6 +802,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -844,7 +958,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config__subcmd__init)
-            opts="-o -q -v -h --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -870,6 +984,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1003,7 +1140,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config__subcmd__show)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --max-refill --avoid --timezone --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1054,6 +1191,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --ttl-jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-refill)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --avoid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --full-every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --changed-overlap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1124,10 +1281,6 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --timezone)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --database-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1148,6 +1301,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1281,7 +1457,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__doctor)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --max-refill --avoid --timezone --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1332,6 +1508,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --ttl-jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-refill)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --avoid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --full-every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --changed-overlap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1387,6 +1583,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1520,7 +1739,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__dry__subcmd__run)
-            opts="-o -q -v -h --expiring-within --keys --orphans --exit-code --plan --mode --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --expiring-within --keys --orphans --exit-code --plan --mode --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --ttl-jitter --max-refill --avoid --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1589,6 +1808,22 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ttl-jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-refill)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --avoid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --database-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1609,6 +1844,215 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redis-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --contexts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --demo-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson csv markdown" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson csv markdown" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        shopwarm__subcmd__effect)
+            opts="-o -q -v -h --sample --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sample)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1742,7 +2186,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__keys)
-            opts="-o -q -v -h --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help list get"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help list get"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1768,6 +2212,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1901,7 +2368,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__keys__subcmd__get)
-            opts="-o -q -v -h --raw --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --raw --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1927,6 +2394,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2060,7 +2550,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__keys__subcmd__list)
-            opts="-0 -o -q -v -h --context --strategy --pattern --cached --state --expiring-within --null --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-0 -o -q -v -h --context --strategy --pattern --cached --state --expiring-within --null --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --ttl-jitter --max-refill --avoid --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2126,6 +2616,22 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ttl-jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-refill)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --avoid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --database-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2146,6 +2652,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2279,7 +2808,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__man)
-            opts="-o -q -v -h --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2305,6 +2834,230 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redis-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --cache-key)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --contexts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --demo-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson csv markdown" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson csv markdown" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto bars lines json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        shopwarm__subcmd__probe)
+            opts="-o -q -v -h --for --set-events --access-log --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --access-log)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --database-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2438,7 +3191,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__runs)
-            opts="-o -q -v -h --diff --last-complete --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --diff --last-complete --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2468,6 +3221,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2601,7 +3377,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__schedule)
-            opts="-o -q -v -h --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help list"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2627,6 +3403,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2760,7 +3559,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__schedule__subcmd__list)
-            opts="-o -q -v -h --next --timezone --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --next --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2794,6 +3593,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2927,7 +3749,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__serve)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --max-refill --avoid --timezone --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2978,6 +3800,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --ttl-jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-refill)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --avoid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --full-every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --changed-overlap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3048,10 +3890,6 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --timezone)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --database-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3072,6 +3910,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3205,7 +4066,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__strategies)
-            opts="-o -q -v -h --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3231,6 +4092,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3364,7 +4248,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__verify)
-            opts="-o -q -v -h --sample --seed --require --expiring-within --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --sample --seed --require --expiring-within --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --ttl-jitter --max-refill --avoid --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3426,6 +4310,22 @@ _shopwarm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ttl-jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-refill)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --avoid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --database-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3446,6 +4346,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3579,7 +4502,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help all context strategy keys"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --max-refill --avoid --timezone --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help all context strategy keys"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3630,6 +4553,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --ttl-jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-refill)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --avoid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --full-every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --changed-overlap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3731,6 +4674,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3864,7 +4830,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__all)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --max-refill --avoid --timezone --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3915,6 +4881,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --ttl-jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-refill)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --avoid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --full-every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --changed-overlap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4016,6 +5002,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4149,7 +5158,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__context)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --max-refill --avoid --timezone --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4200,6 +5209,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --ttl-jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-refill)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --avoid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --full-every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --changed-overlap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4301,6 +5330,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4434,7 +5486,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__keys)
-            opts="-0 -o -q -v -h --null --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-0 -o -q -v -h --null --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --max-refill --avoid --timezone --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4485,6 +5537,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --ttl-jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-refill)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --avoid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --full-every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --changed-overlap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4540,6 +5612,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4673,7 +5768,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__strategy)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --stop-on-error --fail-under --max-shrink --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --tag --exclude --limit --allow-empty --deadline --wait --statement-timeout --mode --ttl-jitter --max-refill --avoid --timezone --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4724,6 +5819,26 @@ _shopwarm() {
                     return 0
                     ;;
                 --ttl-jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-refill)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --avoid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --full-every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --changed-overlap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4825,6 +5940,29 @@ _shopwarm() {
                     return 0
                     ;;
                 --database-url-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary-url-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --primary-url-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_shopwarm_global_optspecs
-    string join \n database-url= database-url-file= database-url-command= cache-url= cache-url-file= cache-url-command= cache-ca= cache-cert= cache-key= prefix= contexts= config= demo demo-dir= o/output= progress= q/quiet v/verbose log-format= color= h/help V/version
+    string join \n database-url= database-url-file= database-url-command= primary-url= primary-url-file= primary-url-command= cache-url= cache-url-file= cache-url-command= cache-ca= cache-cert= cache-key= prefix= contexts= config= demo demo-dir= o/output= progress= q/quiet v/verbose log-format= color= h/help V/version
 end
 
 function __fish_shopwarm_needs_command
@@ -27,6 +27,9 @@ end
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -66,6 +69,8 @@ complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "doctor" -d 'Check
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "config" -d 'Show, check or start a configuration'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "serve" -d 'Warm by the clock and over HTTP, until told to end'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "runs" -d 'List earlier runs, show one, or compare two'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "effect" -d 'Say which of the keys that runs have written were used since'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "probe" -d 'Listen to what the shop misses, and say which strategy would have had it'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "schedule" -d 'What runs by the clock'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "completions" -d 'Print completions for a shell'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "man" -d 'Print the manual page, of a command if one is named'
@@ -82,6 +87,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-refill -d 'Spread times to live so widely that no second sees more expiries than this, such as 500 or 2k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l avoid -d 'Let nothing expire at this time of day, such as 11:00-14:00; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l timezone -d 'The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
@@ -103,6 +113,9 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -129,8 +142,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l prune -d 'Remove keys that earlier runs wrote and that have no row any more; asks before it does'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l yes -d 'Remove them without asking'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -153,6 +171,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-refill -d 'Spread times to live so widely that no second sees more expiries than this, such as 500 or 2k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l avoid -d 'Let nothing expire at this time of day, such as 11:00-14:00; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l timezone -d 'The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
@@ -174,6 +197,9 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -200,8 +226,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l prune -d 'Remove keys that earlier runs wrote and that have no row any more; asks before it does'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l yes -d 'Remove them without asking'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -220,6 +251,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-refill -d 'Spread times to live so widely that no second sees more expiries than this, such as 500 or 2k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l avoid -d 'Let nothing expire at this time of day, such as 11:00-14:00; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l timezone -d 'The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
@@ -241,6 +277,9 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -267,8 +306,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l prune -d 'Remove keys that earlier runs wrote and that have no row any more; asks before it does'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l yes -d 'Remove them without asking'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -287,6 +331,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-refill -d 'Spread times to live so widely that no second sees more expiries than this, such as 500 or 2k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l avoid -d 'Let nothing expire at this time of day, such as 11:00-14:00; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l timezone -d 'The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
@@ -308,6 +357,9 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -334,8 +386,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l prune -d 'Remove keys that earlier runs wrote and that have no row any more; asks before it does'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l yes -d 'Remove them without asking'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -354,6 +411,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-refill -d 'Spread times to live so widely that no second sees more expiries than this, such as 500 or 2k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l avoid -d 'Let nothing expire at this time of day, such as 11:00-14:00; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l timezone -d 'The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
@@ -369,6 +431,9 @@ off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -396,7 +461,10 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s 0 -l null -d 'Keys on stdin end with a zero byte, as `keys list -0` writes them'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -405,6 +473,9 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -455,9 +526,16 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l max-refill -d 'Spread times to live so widely that no second sees more expiries than this, such as 500 or 2k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l avoid -d 'Let nothing expire at this time of day, such as 11:00-14:00; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l timezone -d 'The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -493,6 +571,9 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -537,9 +618,16 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l limit -d '
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l max-refill -d 'Spread times to live so widely that no second sees more expiries than this, such as 500 or 2k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l avoid -d 'Let nothing expire at this time of day, such as 11:00-14:00; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l timezone -d 'The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -587,9 +675,16 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l limit -d 'A
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l max-refill -d 'Spread times to live so widely that no second sees more expiries than this, such as 500 or 2k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l avoid -d 'Let nothing expire at this time of day, such as 11:00-14:00; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l timezone -d 'The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -623,6 +718,9 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -s h -l help -
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -665,6 +763,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l statement-t
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-refill -d 'Spread times to live so widely that no second sees more expiries than this, such as 500 or 2k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l avoid -d 'Let nothing expire at this time of day, such as 11:00-14:00; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l timezone -d 'The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
@@ -680,6 +783,9 @@ off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -706,7 +812,10 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l color -d 'W
 always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -715,6 +824,9 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s h -l help -
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -760,6 +872,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-refill -d 'Spread times to live so widely that no second sees more expiries than this, such as 500 or 2k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l avoid -d 'Let nothing expire at this time of day, such as 11:00-14:00; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l timezone -d 'The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
@@ -779,10 +896,12 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 first-run\t'After its first complete run'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l on-start -d 'Warm this when it starts: all, or names of contexts and CONTEXT/NAME' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l grace -d 'How long runs may take to finish when it is told to end [default: 25s]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l timezone -d 'The time zone of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -809,7 +928,10 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -828,6 +950,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-refill -d 'Spread times to live so widely that no second sees more expiries than this, such as 500 or 2k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l avoid -d 'Let nothing expire at this time of day, such as 11:00-14:00; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l timezone -d 'The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
@@ -847,10 +974,12 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 first-run\t'After its first complete run'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l on-start -d 'Warm this when it starts: all, or names of contexts and CONTEXT/NAME' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l grace -d 'How long runs may take to finish when it is told to end [default: 25s]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l timezone -d 'The time zone of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -877,7 +1006,10 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -886,6 +1018,9 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -928,6 +1063,11 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l statement-ti
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-refill -d 'Spread times to live so widely that no second sees more expiries than this, such as 500 or 2k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l avoid -d 'Let nothing expire at this time of day, such as 11:00-14:00; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l timezone -d 'The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
@@ -947,10 +1087,12 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l ready-after 
 first-run\t'After its first complete run'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l on-start -d 'Warm this when it starts: all, or names of contexts and CONTEXT/NAME' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l grace -d 'How long runs may take to finish when it is told to end [default: 25s]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l timezone -d 'The time zone of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -977,7 +1119,10 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l color -d 'Wh
 always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l allow-empty -d 'Nothing to warm is no failure'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l stop-on-error -d 'End the run when a strategy fails'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -987,6 +1132,9 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l diff -d 'Comp
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -1017,9 +1165,86 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l demo -d 'Use 
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l sample -d 'Ask about at most so many keys of each strategy, spread evenly' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l for -d 'Listen for so long' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l access-log -d 'Read missed keys from here instead, one a line, or JSON lines with `key` and perhaps `hit`; `-` is stdin' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l database-url-file -d 'A file that holds the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-url-file -d 'A file that holds the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l prefix -d 'Stands before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l contexts -d 'Definitions of your own, a file or a folder of them; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l config -d 'The configuration file [default: ./shopwarm.toml where it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l demo-dir -d 'Where the sample shop is kept [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -s o -l output -d 'The form of results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l progress -d 'How progress is shown on stderr' -r -f -a "auto\t'Bars on a terminal, else lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, a JSON object a line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l log-format -d 'Log on stderr in this form [default: text while serving, else none]' -r -f -a "text\t'A line each'
+json\t'A JSON object a line'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l color -d 'When to colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l set-events -d 'Turn on the server\'s events of misses for this time, and put its setting back afterwards'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -s v -l verbose -d 'Show more: every kept error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -1051,10 +1276,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fi
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -f -a "list" -d 'List the coming runs, and what each would warm'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l next -d 'So many coming times of each job' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l timezone -d 'The time zone of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l timezone -d 'The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -1087,6 +1315,9 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_s
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
@@ -1119,6 +1350,9 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -s h -l h
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
