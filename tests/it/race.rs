@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, RedisCluster, Sqlite};
 use crate::shopwarm::{Finished, file, finish, shopwarm};
 
-const ROWS: u64 = 3000;
+const ROWS: u64 = 1800;
 const GROUPS: u64 = 30;
 
 /// Applications at the same time; each changes rows of its own, or they would overtake each other.
@@ -512,7 +512,7 @@ impl Application {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
             .is_ok()
         {
-            thread::sleep(Duration::from_micros(self.rng.u64(..3000)));
+            thread::sleep(Duration::from_micros(self.rng.u64(..1500)));
             let id = self.rng.u64(0..ROWS / APPLICATIONS) * APPLICATIONS + self.number;
             let (version, is_there) = self.rows[&id];
             let (version, is_there) = (version + 1, is_there != (self.rng.u8(0..10) == 0));
