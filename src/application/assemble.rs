@@ -154,6 +154,10 @@ impl Layout {
         Some(block.parse::<u64>().ok()? << 16 | u64::from(item.parse::<u16>().ok()?))
     }
 
+    pub fn is_list(&self) -> bool {
+        self.shape == Shape::List
+    }
+
     /// The version of a row; of a list's row, everything in it, its rank too.
     ///
     /// # Errors
@@ -167,6 +171,11 @@ impl Layout {
             Shape::Object | Shape::Text | Shape::Hash => row.json(at),
         };
         let says = says.map_err(|e| format!("column {VERSION}: {e}"))?;
+        if says == b"null" {
+            return Err(format!(
+                "column {VERSION} is NULL: whether the row changes could not be seen"
+            ));
+        }
         Ok(Some(Version::of(says)))
     }
 

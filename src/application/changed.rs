@@ -206,7 +206,7 @@ impl Reload {
             batch_size: self.batch_size,
             values: true,
             from_primary: false,
-            places: false,
+            places: true,
         });
         while let Some(batch) = entries.next().await {
             // Here the kind decides what becomes of the run, as ever.
@@ -255,7 +255,7 @@ impl Reload {
                 keys: Wanted::Named(window.to_vec()),
                 batch_size: self.batch_size,
                 values: true,
-                from_primary: false,
+                from_primary: true,
                 places: false,
             });
             while let Some(mut batch) = entries.try_next().await.map_err(Stop::Failed)? {

@@ -35,7 +35,7 @@ use super::record;
 use super::spread::{self, Avoid};
 use super::stop::StopSignal;
 use crate::domain::entry::{Entry, EntryBatch, KeyError};
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::report::{KEPT_ERRORS, Percent, Report, Seen, Stats, Status, StrategyReport};
 use crate::domain::run::RunInfo;
@@ -705,6 +705,7 @@ impl<'a> Run<'a> {
         tally.report.status = match tally.failure.take() {
             Some(failure) => Status::Failed(failure),
             None if stopped => Status::Cancelled,
+            None if tally.report.stats.unverified > 0 => Status::Failed(unverified(&tally.report)),
             None => Status::Completed,
         };
         let report = &tally.report;
@@ -822,6 +823,13 @@ fn log_strategy(report: &StrategyReport) {
             "strategy ended"
         ),
     }
+}
+
+/// The failure of a strategy of which some keys may be stale, although it went on.
+fn unverified(report: &StrategyReport) -> Failure {
+    let what = format!("{}: not all that was written could be verified", report.id);
+    let why = format!("{} keys may be stale", report.stats.unverified);
+    Failure::new(FailureKind::Query, what, why).hint("run again")
 }
 
 /// Keeps the first [`KEPT_ERRORS`].

@@ -671,7 +671,7 @@ mod tests {
                 latency: Duration::from_millis(latency),
                 active,
                 lag,
-                is_replica: false,
+                is_replica: None,
             })
         };
         let worst = |evictions, vitals| {

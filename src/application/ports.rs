@@ -149,9 +149,9 @@ pub trait RowSource: Send + Sync {
     /// finding.
     fn checkup(&self) -> BoxFuture<'_, Vec<Finding>>;
 
-    /// Whether it copies another, and may be behind it; `false` where it does not say.
-    fn is_replica(&self) -> BoxFuture<'_, bool> {
-        async { false }.boxed()
+    /// Whether it copies another, and may be behind it; `None` where it does not say.
+    fn is_replica(&self) -> BoxFuture<'_, Option<bool>> {
+        async { Some(false) }.boxed()
     }
 
     /// How it is at the moment, asked on a session of its own; `None`: nobody else is there to be
@@ -189,8 +189,8 @@ pub struct SourceVitals {
     pub active: Option<u64>,
     /// How far a replica is behind.
     pub lag: Option<Duration>,
-    /// It copies another.
-    pub is_replica: bool,
+    /// It copies another, if it says.
+    pub is_replica: Option<bool>,
 }
 
 /// A database's plan for a query, as far as it says.

@@ -68,6 +68,10 @@ const OVERLAP: u64 = 64;
 /// parameters.
 const VERSIONS_A_QUERY: usize = 2_000;
 
+/// The same of keys of several columns: a key can be read in several ways, and SQLite takes a
+/// thousand conditions one in another.
+const NESTED_A_QUERY: usize = 200;
+
 /// What is read of each row, how it is laid out, and the definition's text for it.
 #[derive(Clone, Copy)]
 struct Reading<'a> {
@@ -278,7 +282,7 @@ impl QueryStrategy {
     }
 
     fn named(&self, keys: Vec<String>, how: Look) -> BoxStream<'_, Result<EntryBatch, Failure>> {
-        let chunk = KEYS_A_QUERY.min(how.batch_size).max(1);
+        let chunk = self.keys_a_query(KEYS_A_QUERY).min(how.batch_size).max(1);
         let queue: VecDeque<Vec<String>> = keys.chunks(chunk).map(<[String]>::to_vec).collect();
         let state = (queue, None::<Lookup<'_>>, 0);
         stream::try_unfold(
@@ -354,6 +358,14 @@ impl QueryStrategy {
         names.into_iter().filter_map(column).collect()
     }
 
+    /// Keys of several columns are asked for one by one, in a condition that must not nest too deeply.
+    fn keys_a_query(&self, most: usize) -> usize {
+        match self.key_columns().len() {
+            0 | 1 => most,
+            _ => most.min(NESTED_A_QUERY),
+        }
+    }
+
     fn casts_keys(&self) -> bool {
         let cast = |column: &&Column| matches!(column.kind, ColumnKind::Other(_));
         self.key_columns().iter().any(cast)
@@ -408,7 +420,7 @@ impl WarmupStrategy for QueryStrategy {
                 layout,
                 sql: &self.sql,
             };
-            for chunk in missing.chunks(VERSIONS_A_QUERY) {
+            for chunk in missing.chunks(self.keys_a_query(VERSIONS_A_QUERY)) {
                 let texts = chunk
                     .iter()
                     .filter_map(|i| std::str::from_utf8(entries[*i].key).ok());

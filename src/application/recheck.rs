@@ -29,6 +29,9 @@ const SESSIONS: usize = 2;
 /// How often versions are asked where the database is lost meanwhile.
 const ATTEMPTS: u32 = 3;
 
+/// Rows that do not go all at the same moment: where none is found they cannot be found.
+const TOO_MANY_AT_ONCE: usize = 3;
+
 const MAY_BE_STALE: &str = "it changed while it was written, and could not be deleted";
 
 /// Looks after what a strategy writes.
@@ -120,9 +123,23 @@ impl<'a> Recheck<'a> {
             return Ok(Vec::new());
         }
         let now = self.versions(&entries).await?;
+        if entries.len() >= TOO_MANY_AT_ONCE && now.iter().all(Option::is_none) {
+            return Err(self.not_found());
+        }
         let pairs = places.iter().zip(&entries).zip(now);
         let moved = pairs.filter(|((_, entry), now)| entry.version != *now);
         Ok(moved.map(|((place, _), _)| *place).collect())
+    }
+
+    /// The failure of a strategy none of whose rows can be found by its keys.
+    fn not_found(&self) -> Failure {
+        let id = &self.strategy.spec().id;
+        let what = format!("{id}: what was written cannot be looked up again");
+        let why = "the database has no row for any of the keys that it gave a moment ago";
+        Failure::new(FailureKind::Query, what, why).hint(
+            "a key column that reads otherwise than it is stored (a time, say) needs a CAST to text in the \
+             query; --no-verify-writes runs without",
+        )
     }
 
     async fn versions(&self, entries: &[Entry<'_>]) -> Result<Vec<Option<Version>>, Failure> {

@@ -492,7 +492,9 @@ impl From<&StrategyReport> for StrategyRecord {
             withdrawn: stats.withdrawn,
             unverified: stats.unverified,
             longest_exposure_ms: millis(stats.exposure),
-            protected: report.protection.map(Protection::is_protected),
+            protected: report
+                .protection
+                .map(|p| p.is_protected() && stats.unverified == 0),
             unprotected_because: report
                 .protection
                 .and_then(Protection::why_not)

@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 
 use super::assemble::{Layout, merged};
 use crate::domain::entry::Entry;
-use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::failure::Failure;
 use crate::domain::row::RowBatch;
 use crate::domain::version::Version;
 
@@ -50,12 +50,14 @@ impl<'k> Versions<'k> {
             let Some(place) = self.places.get(self.key.as_slice()) else {
                 continue;
             };
-            let version = self
-                .layout
-                .version(row)
-                .map_err(|why| Failure::new(FailureKind::Query, "a version cannot be read", why))?;
+            // One that says no version any more is another than it was.
+            let version = self.layout.version(row).unwrap_or_default();
             let found = &mut self.found[*place];
-            *found = merged(*found, version);
+            // Under a collation that takes 'a' for 'A' a row may come twice.
+            *found = match self.layout.is_list() {
+                true => merged(*found, version),
+                false => version,
+            };
         }
         Ok(())
     }

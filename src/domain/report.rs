@@ -133,6 +133,8 @@ pub enum Protection {
     NoVersion,
     /// The database is a copy that may be behind.
     Replica,
+    /// Whether it is one could not be learned.
+    NotKnown,
 }
 
 impl Protection {
@@ -142,7 +144,7 @@ impl Protection {
 
     /// The one that is explained so.
     pub fn because(why: &str) -> Option<Self> {
-        let all = [Self::Off, Self::NoVersion, Self::Replica];
+        let all = [Self::Off, Self::NoVersion, Self::Replica, Self::NotKnown];
         all.into_iter().find(|known| known.why_not() == Some(why))
     }
 
@@ -152,6 +154,7 @@ impl Protection {
             Self::Verified => None,
             Self::Off => Some("--no-verify-writes"),
             Self::NoVersion => Some("its query selects no _version"),
+            Self::NotKnown => Some("the database does not say whether it is a replica"),
             Self::Replica => Some("the database is a replica, and no --primary-url is given"),
         }
     }

@@ -9,6 +9,7 @@ use super::document::{Document, Row, Tone, number, text};
 use super::looked::not_known;
 use super::verification::{requirement_lines, requirements_json, verified_json};
 use crate::application::record::{RunRecord, StrategyRecord};
+use crate::domain::changes::ReadHow;
 use crate::domain::gate::Judged;
 use crate::domain::key::shortened;
 use crate::domain::report::{
@@ -202,6 +203,8 @@ fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
     lines.extend(report.warnings.iter().map(|text| format!("! {text}")));
     lines.extend(unprotected_lines(report));
     lines.extend(overtaken_line(totals));
+    lines.extend(unverified_line(totals));
+    lines.extend(read_lines(report));
     lines.extend(report.pace.as_ref().map(pace_line));
     if totals.pruned > 0 {
         lines.push(format!("pruned: {} without a row", keys(totals.pruned)));
@@ -249,6 +252,39 @@ fn unprotected_lines(report: &Report) -> Vec<String> {
         format!("! not protected against changes while they are written: {who} ({why})")
     };
     reasons.into_iter().map(line).collect()
+}
+
+/// What may be stale for all that is known.
+fn unverified_line(totals: &Stats) -> Option<String> {
+    let unverified = totals.unverified;
+    (unverified > 0).then(|| {
+        format!(
+            "✗ {} could not be verified, and may be stale",
+            keys(unverified)
+        )
+    })
+}
+
+/// How strategies were read that were to be read by their changes.
+fn read_lines(report: &Report) -> Vec<String> {
+    let line = |strategy: &StrategyReport| {
+        let changed = strategy.changed.as_ref()?;
+        let id = &strategy.id;
+        Some(match &changed.why {
+            Some(why) => format!("  {id}: read whole, as {why}"),
+            None => format!(
+                "  {id}: read {}, {} unchanged, {} removed",
+                match changed.read {
+                    ReadHow::Changed => "what changed",
+                    ReadHow::Keys => "its keys and what changed",
+                    ReadHow::Full => "whole",
+                },
+                HumanCount(changed.unchanged),
+                HumanCount(changed.removed),
+            ),
+        })
+    };
+    report.strategies.iter().filter_map(line).collect()
 }
 
 /// What changed on its way to the cache.

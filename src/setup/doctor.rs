@@ -268,7 +268,7 @@ async fn protection(config: &Config, sources: &Sources, open: &[String]) -> Vec<
     }
     match &config.primary_url {
         Some(url) => match super::primary(url, config).await {
-            Ok(primary) if primary.is_replica().await => {
+            Ok(primary) if primary.is_replica().await == Some(true) => {
                 let text =
                     "--primary-url names a replica: what it does not have yet cannot be seen";
                 findings.push(Finding::warning(CHECK, text).hint("give the primary's URL"));
@@ -276,9 +276,8 @@ async fn protection(config: &Config, sources: &Sources, open: &[String]) -> Vec<
             Ok(_) => {}
             Err(failure) => findings.push(Finding::of(CHECK, &failure)),
         },
-        None if sources.bulk.is_replica().await => {
-            let text =
-                "the database is a replica: changes that it does not have yet cannot be seen";
+        None if sources.bulk.is_replica().await != Some(false) => {
+            let text = "the database is a replica, or does not say: changes that it does not have yet cannot be seen";
             findings.push(
                 Finding::warning(CHECK, text).hint(
                     "give --primary-url: only the versions of what was written are read there",

@@ -256,6 +256,8 @@ impl StrategyReport {
             stats: Stats {
                 elapsed: self.stats.elapsed,
                 identical: self.stats.identical.map(|_| 0),
+                // What was in doubt then may not be in the selection any more.
+                unverified: self.stats.unverified,
                 ..Stats::default()
             },
             errors: Vec::new(),

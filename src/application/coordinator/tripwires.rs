@@ -99,13 +99,14 @@ impl<'a> Run<'a> {
             Some(sources) if coordinator.options.verify_writes => {
                 sources.primary.is_replica().await
             }
-            _ => false,
+            _ => Some(false),
         };
         for (strategy, tally) in coordinator.strategies.iter().zip(&mut self.tallies) {
             tally.report.protection = Some(match strategy.is_versioned() {
                 _ if !coordinator.options.verify_writes => Protection::Off,
                 false => Protection::NoVersion,
-                true if is_replica => Protection::Replica,
+                true if is_replica.is_none() => Protection::NotKnown,
+                true if is_replica == Some(true) => Protection::Replica,
                 true => Protection::Verified,
             });
         }

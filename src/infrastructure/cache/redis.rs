@@ -70,6 +70,8 @@ const SET_UNLESS_NEWER: &str = "local function says(text) \
      local old = redis.pcall('GET', KEYS[1]) \
      if type(old) == 'string' then \
          local was, is = says(old), says(ARGV[1]) \
+         local a, b = tonumber(was), tonumber(is) \
+         if type(was) == type(is) and a and b then was, is = a, b end \
          local kind = type(is) \
          if type(was) == kind and (kind == 'number' or kind == 'string') and was > is then return 0 end \
      end \
@@ -78,7 +80,7 @@ const SET_HASH_UNLESS_NEWER: &str = "local was, is = redis.pcall('HGET', KEYS[1]
      if type(was) == 'string' then \
          local a, b = tonumber(was), tonumber(is) \
          if a and b then was, is = a, b end \
-         if was > is then return 0 end \
+         if ARGV[3] ~= '' and was > is then return 0 end \
      end \
      redis.call('DEL', KEYS[1]) \
      for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
@@ -102,7 +104,7 @@ impl RedisCache {
     }
 
     async fn write_batch(&self, batch: &EntryBatch, how: &WriteOptions) -> Written {
-        let delivery = Mutex::new(Delivery::new(batch.len()));
+        let delivery = Mutex::new(Delivery::new(batch.len(), how.mode));
         let parts = self.route(batch, Picks::Run(0..batch.len()), 0);
         let parts = parts.into_iter();
         join_all(parts.map(|part| self.deliver(batch, how, &delivery, part))).await;
@@ -599,12 +601,15 @@ struct Delivery {
     /// Entries that were sent and not answered: whatever is said of them when they are sent again,
     /// they may be there.
     doubtful: HashSet<usize>,
+    /// Nothing is written over.
+    nx: bool,
     fatal: Option<Failure>,
 }
 
 impl Delivery {
-    fn new(entries: usize) -> Self {
+    fn new(entries: usize, mode: Mode) -> Self {
         Self {
+            nx: mode == Mode::OnlyMissing,
             outcomes: vec![None; entries],
             doubtful: HashSet::new(),
             fatal: None,
@@ -614,6 +619,10 @@ impl Delivery {
     fn settle(&mut self, i: usize, outcome: WriteOutcome) {
         self.outcomes[i] = Some(match outcome {
             WriteOutcome::Failed(why) if self.doubtful.contains(&i) => WriteOutcome::Unknown(why),
+            // What stands there is likely ours, from the sending that had no answer.
+            WriteOutcome::AlreadyPresent if self.nx && self.doubtful.contains(&i) => {
+                WriteOutcome::Stored
+            }
             outcome => outcome,
         });
     }

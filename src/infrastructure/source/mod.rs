@@ -359,16 +359,13 @@ where
         .boxed()
     }
 
-    fn is_replica(&self) -> BoxFuture<'_, bool> {
+    fn is_replica(&self) -> BoxFuture<'_, Option<bool>> {
         async move {
-            let Ok(mut connection) = self.0.connection().await else {
-                return false;
-            };
-            let Ok(vitals) = D::vitals(&mut connection).await else {
-                return false;
-            };
+            let mut connection = self.0.connection().await.ok()?;
+            let vitals = D::vitals(&mut connection).await.ok()?;
             self.0.put_back(connection).await;
-            vitals.is_some_and(|vitals| vitals.is_replica)
+            // A file is no copy.
+            vitals.map_or(Some(false), |vitals| vitals.is_replica)
         }
         .boxed()
     }

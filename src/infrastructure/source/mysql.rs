@@ -267,7 +267,11 @@ impl Driver for Mysql {
             let running: &[u8] = running.try_get_unchecked(1)?;
             let running = String::from_utf8_lossy(running).parse::<u64>().ok();
             let role = role(connection).await;
-            let is_replica = matches!(role, Role::Replica(_));
+            let is_replica = match role {
+                Role::Primary | Role::File => Some(false),
+                Role::Replica(_) => Some(true),
+                Role::ReadOnly(_) => None,
+            };
             let lag = match role {
                 Role::Replica(Ok(lag)) => Duration::try_from_secs_f64(lag).ok(),
                 _ => None,

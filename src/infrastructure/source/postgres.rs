@@ -298,7 +298,7 @@ impl Driver for Postgres {
                 latency,
                 active: u64::try_from(active).ok(),
                 lag: lag.and_then(|lag| Duration::try_from_secs_f64(lag).ok()),
-                is_replica,
+                is_replica: Some(is_replica),
             }))
         }
         .boxed()

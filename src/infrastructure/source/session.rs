@@ -74,7 +74,7 @@ impl<D: Driver> Sessions<D> {
             latency: LONGEST_LOOK,
             active: None,
             lag: None,
-            is_replica: false,
+            is_replica: None,
         }))
     }
 
