@@ -172,9 +172,9 @@ fn small_buffers_are_enough() {
     let (_dir, contexts) = bulk(&[15_000]);
     let database = Sqlite::database();
     calm(warm(&contexts, database.url(), redis.url()).run()).expect(0);
-    assert_eq!(keys(&redis), ROWS);
     let limit = "normal 262144 0 0";
     redis.cli(&["CONFIG", "SET", "client-output-buffer-limit", limit]);
+    assert_eq!(keys(&redis), ROWS);
     let look = shopwarm("verify context bulk")
         .contexts(&contexts)
         .database(database.url())
