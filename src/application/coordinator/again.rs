@@ -76,7 +76,8 @@ impl Run<'_> {
         if self.epoch.is_none() {
             self.ask_epoch().await;
         }
-        if self.tallies[index].passes > 0 {
+        let former = (self.tallies[index].passes > 0).then(|| self.tallies[index].report.clone());
+        if former.is_some() {
             self.begin_anew(index, REPLACED);
             self.tallies[index].started = false;
             if let Some(recorder) = &mut self.recorder {
@@ -106,6 +107,9 @@ impl Run<'_> {
                 self.heed_failure(index);
                 self.check_min_keys(index);
             }
+            if let Some(former) = &former {
+                self.doubt_former(index, former);
+            }
             self.end(index);
             self.leave_watermark(index);
             self.close_keys(index);
@@ -114,6 +118,23 @@ impl Run<'_> {
         .await;
         // Of one that was not to be written.
         self.ahead.remove(&index);
+    }
+
+    /// What the cache had taken before may be there all the same, where this pass did not get as far
+    /// or was refused: one that was replaced may be back.
+    fn doubt_former(&mut self, index: usize, former: &StrategyReport) {
+        let stopped = self.stop.reason().is_some();
+        let tally = &mut self.tallies[index];
+        let stats = &mut tally.report.stats;
+        if stats.failed + stats.unknown == 0 && tally.failure.is_none() && !stopped {
+            return;
+        }
+        let missing = former.stats.total().saturating_sub(stats.total());
+        stats.unknown += std::mem::take(&mut stats.failed) + missing;
+        let warning = format!("not known to be there still: {REPLACED}");
+        if !tally.report.warnings.contains(&warning) {
+            tally.report.warnings.push(warning);
+        }
     }
 
     /// Whether its stream alone was lost, and the run may read it again.
