@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shopwarm::application::ports::{Cache, CachedValue, Mode, WriteOptions, WriteOutcome};
+use shopwarm::application::ports::{
+    Cache, CachedValue, Mode, Withdrawn, WriteOptions, WriteOutcome,
+};
 use shopwarm::domain::entry::{Entry, EntryBatch, Value};
 use shopwarm::domain::failure::Failure;
 use shopwarm::domain::ttl::Ttl;
@@ -97,6 +99,89 @@ fn a_touch_gives_keys_their_time_again_and_says_which_are_there() {
         }
         let none = cache.touch(&[], exactly(1)).await.expect("nothing");
         assert_eq!(none, Vec::<bool>::new());
+    });
+}
+
+/// A text and a hash, each with a version of its own, three times.
+fn pairs(version: &str) -> EntryBatch {
+    let mut batch = EntryBatch::default();
+    for n in 0..3 {
+        let text = format!("{{\"v\":{version}}}");
+        batch.push(Entry {
+            key: format!("text:{n}").as_bytes(),
+            value: Value::Text(text.as_bytes()),
+            version: None,
+            place: None,
+        });
+        let fields = [("v", version), ("name", "x")];
+        let fields = fields.map(|(name, value)| (name.as_bytes(), value.as_bytes().into()));
+        batch.push_hash(format!("hash:{n}").as_bytes(), fields.into_iter());
+    }
+    batch
+}
+
+#[test]
+fn what_is_withdrawn_goes_only_where_it_is_still_what_was_written() {
+    on_every_cache(|cache| async move {
+        let how = WriteOptions {
+            mode: Mode::Refresh,
+            ttl: exactly(60),
+            version_field: None,
+        };
+        let ours = pairs("1");
+        cache.write(&ours, &how).await;
+        // Somebody writes over the second of each kind, and the third is gone.
+        let theirs = pairs("2");
+        let mut second = EntryBatch::default();
+        for i in [2, 3] {
+            second.push(theirs.get(i).expect("an entry"));
+        }
+        cache.write(&second, &how).await;
+        let gone = cache.remove(&[b"text:2", b"hash:2"]).await;
+        assert_eq!(gone.expect("removed"), [true, true]);
+
+        let withdrawn = cache.withdraw(&ours, &[0, 1, 2, 3, 4, 5]).await;
+        let each = [Withdrawn::Deleted, Withdrawn::NotOurs, Withdrawn::Gone];
+        let expected: Vec<Withdrawn> = each.into_iter().flat_map(|w| [w, w]).collect();
+        assert_eq!(withdrawn.expect("withdrawn"), expected);
+        for key in [&b"text:0"[..], b"hash:0", b"text:2", b"hash:2"] {
+            assert_eq!(cache.read(key).await.expect("an answer"), None);
+        }
+        for key in [&b"text:1"[..], b"hash:1"] {
+            assert!(
+                cache.read(key).await.expect("an answer").is_some(),
+                "theirs stays"
+            );
+        }
+        assert_eq!(cache.withdraw(&ours, &[]).await.expect("nothing"), []);
+    });
+}
+
+#[test]
+fn a_version_is_compared_in_the_same_way_by_every_cache() {
+    on_every_cache(|cache| async move {
+        let how = WriteOptions {
+            mode: Mode::Refresh,
+            ttl: exactly(60),
+            version_field: Some("v".into()),
+        };
+        // What stands there, what comes, and whether it is written.
+        for (old, new, is_written) in [
+            ("9", "10", true),
+            ("10", "9", false),
+            ("\"9\"", "\"10\"", true),
+            ("\"10\"", "\"9\"", false),
+            ("\"2026-01-02\"", "\"2026-01-01\"", false),
+            ("null", "1", true),
+            ("1", "null", true),
+        ] {
+            let gone = cache.remove(&[b"text:0", b"hash:0"]).await;
+            gone.expect("removed");
+            cache.write(&pairs(old), &how).await;
+            let written = cache.write(&pairs(new), &how).await;
+            let stored = written.outcomes[0] == WriteOutcome::Stored;
+            assert_eq!(stored, is_written, "{old} {new}");
+        }
     });
 }
 

@@ -21,6 +21,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::faults::{keys, proxied, until};
 use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, RedisCluster, Sqlite};
 use crate::shopwarm::{Finished, file, finish, shopwarm};
 
@@ -680,6 +681,38 @@ fn what_a_replica_does_not_have_yet_is_read_from_its_primary() {
             connection.get("group:0").unwrap()[0],
             json!({"grp": 0, "id": 3, "price": 30, "v": 1})
         );
+    }
+}
+
+/// Under `only-missing` a key that was stored and not answered for looks like somebody else's when it
+/// is sent again.
+#[test]
+fn what_was_stored_without_an_answer_is_looked_at_too() {
+    let [replica, primary] = behind();
+    let (_dir, contexts) = file("race.toml", DEFINITIONS);
+    let redis = Redis::start(&[]);
+    let (proxy, url) = proxied(&redis);
+    let run = shopwarm("warmup strategy race/items --mode only-missing --batch-size 20 --rate 400");
+    let run = run.args("-o json --primary-url").arg(primary.url());
+    let run = run.contexts(&contexts).database(replica.url()).cache(url);
+    let mut child = run.start();
+    until("the run is under way", || keys(&redis) > 20);
+    while child.try_wait().unwrap().is_none() {
+        proxy.cut_after_to_client(3);
+        thread::sleep(Duration::from_millis(150));
+    }
+    finish(child).expect(0);
+    let mut connection = Connected::to_redis(redis.port());
+    for id in 1..=1000 {
+        let v = connection
+            .get(&format!("item:{id}"))
+            .map(|item| item["v"].clone());
+        let now = match id {
+            7 => None,
+            1..=5 => Some(json!(1)),
+            _ => Some(json!(2)),
+        };
+        assert_eq!(v, now, "item:{id}");
     }
 }
 
