@@ -17,6 +17,7 @@ mod questions;
 mod room;
 mod sentinel;
 mod servers;
+mod store;
 mod usage;
 mod vitals;
 mod withdraw;
@@ -29,14 +30,14 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::BoxStream;
-use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value as Reply};
+use redis::{Cmd, ErrorKind, Pipeline, RedisError};
 
 use super::{ConnectOptions, invalid_url};
 use crate::application::ports::{
     Cache, Cached, Checked, Kept, Known, Misses, Mode, Probe, Room, Usage, Withdrawn, WriteOptions,
     WriteOutcome, Written,
 };
-use crate::domain::entry::{Entry, EntryBatch, Value};
+use crate::domain::entry::{Entry, EntryBatch};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
@@ -45,46 +46,13 @@ use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
 use node::{Lost, Node, Replies};
 use servers::{Part, Picks, Servers, Wait};
+use store::{Judged, cost, judge, longest_part, stores};
 
 /// Bytes that a server is sent together, at most, unless a single entry is larger.
 const PIPELINE_BYTES: usize = 4 * 1024 * 1024;
 
-/// What a command costs beside key and value, and a field of a hash beside itself; at most.
-const COMMAND_BYTES: usize = 160;
-const FIELD_BYTES: usize = 24;
-
 /// Keys of many whose time is looked at closely.
 const LOOKED_AT: usize = 16;
-
-/// Sets a hash only where nothing is. A transaction cannot: its commands do not see each other's
-/// answers.
-const SET_MISSING_HASH: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end \
-     for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
-     redis.call('PEXPIRE', KEYS[1], ARGV[1]) return 1";
-
-/// Sets a value, or a hash, unless one that is newer stands there: ours and the other's say so in a
-/// field. What says nothing is written over.
-const SET_UNLESS_NEWER: &str = "local function says(text) \
-         local ok, value = pcall(cjson.decode, text) \
-         return ok and type(value) == 'table' and value[ARGV[3]] or nil end \
-     local old = redis.pcall('GET', KEYS[1]) \
-     if type(old) == 'string' then \
-         local was, is = says(old), says(ARGV[1]) \
-         local a, b = tonumber(was), tonumber(is) \
-         if type(was) == type(is) and a and b then was, is = a, b end \
-         local kind = type(is) \
-         if type(was) == kind and (kind == 'number' or kind == 'string') and was > is then return 0 end \
-     end \
-     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
-const SET_HASH_UNLESS_NEWER: &str = "local was, is = redis.pcall('HGET', KEYS[1], ARGV[2]), ARGV[3] \
-     if type(was) == 'string' then \
-         local a, b = tonumber(was), tonumber(is) \
-         if a and b then was, is = a, b end \
-         if ARGV[3] ~= '' and was > is then return 0 end \
-     end \
-     redis.call('DEL', KEYS[1]) \
-     for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
-     redis.call('PEXPIRE', KEYS[1], ARGV[1]) return 1";
 
 pub(super) struct RedisCache {
     servers: Servers,
@@ -430,15 +398,6 @@ fn too_many(batch: &EntryBatch, picks: &Picks) -> Option<usize> {
     (n < picks.len()).then_some(n)
 }
 
-/// About what an entry takes on its way.
-fn cost(entry: Entry<'_>) -> usize {
-    let fields = match entry.value {
-        Value::Text(_) => 0,
-        Value::Hash(fields) => fields.iter().count() * 2 * FIELD_BYTES + SET_MISSING_HASH.len(),
-    };
-    entry.bytes() as usize + COMMAND_BYTES + fields
-}
-
 /// Takes out entries that the server would break the connection over.
 fn refuse_too_long(delivery: &mut Delivery, batch: &EntryBatch, part: &mut Part) {
     let longest = part.node.longest_value();
@@ -590,11 +549,6 @@ impl Cache for RedisCache {
     }
 }
 
-enum Judged {
-    Done(WriteOutcome),
-    Refused(RedisError),
-}
-
 /// The outcomes of a batch as they come in.
 struct Delivery {
     outcomes: Vec<Option<WriteOutcome>>,
@@ -658,119 +612,11 @@ impl Delivery {
     }
 }
 
-/// The commands that store a part's entries.
-fn stores(batch: &EntryBatch, part: &Part, how: &WriteOptions) -> Pipeline {
-    let mut pipe = Pipeline::with_capacity(part.picks.len());
-    pipe.ignore_errors();
-    for entry in part.picks.iter().filter_map(|i| batch.get(i)) {
-        if part.asking {
-            pipe.cmd("ASKING");
-        }
-        add(&mut pipe, entry, how);
-    }
-    pipe
-}
-
 /// A pipeline whose commands fail one by one.
 fn pipe() -> Pipeline {
     let mut pipe = redis::pipe();
     pipe.ignore_errors();
     pipe
-}
-
-/// Adds the commands that store an entry.
-fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
-    let ttl = how.ttl.millis_for(entry.key);
-    match (entry.value, how.mode) {
-        (Value::Text(text), Mode::Refresh) if how.version_field.is_some() => {
-            pipe.cmd("EVAL").arg(SET_UNLESS_NEWER).arg(1).arg(entry.key);
-            pipe.arg(text).arg(ttl).arg(how.version_field.as_deref());
-        }
-        (Value::Hash(fields), Mode::Refresh) if how.version_field.is_some() => {
-            let name = how.version_field.as_deref().unwrap_or_default();
-            let ours = fields.iter().find(|(field, _)| *field == name.as_bytes());
-            pipe.cmd("EVAL")
-                .arg(SET_HASH_UNLESS_NEWER)
-                .arg(1)
-                .arg(entry.key);
-            pipe.arg(ttl)
-                .arg(name)
-                .arg(ours.map_or(&b""[..], |(_, value)| value));
-            for (field, value) in fields.iter() {
-                pipe.arg(field).arg(value);
-            }
-        }
-        (Value::Text(text), mode) => {
-            // Sized at once: growing a buffer for each key is what a pipeline costs most.
-            let mut set = Cmd::with_capacity(6, entry.key.len() + text.len() + 32);
-            set.arg("SET").arg(entry.key).arg(text).arg("PX").arg(ttl);
-            if mode == Mode::OnlyMissing {
-                set.arg("NX");
-            }
-            pipe.add_command(set);
-        }
-        (Value::Hash(fields), Mode::Refresh) => {
-            pipe.cmd("MULTI")
-                .cmd("DEL")
-                .arg(entry.key)
-                .cmd("HSET")
-                .arg(entry.key);
-            for (field, value) in fields.iter() {
-                pipe.arg(field).arg(value);
-            }
-            pipe.cmd("PEXPIRE").arg(entry.key).arg(ttl).cmd("EXEC");
-        }
-        (Value::Hash(fields), Mode::OnlyMissing) => {
-            pipe.cmd("EVAL")
-                .arg(SET_MISSING_HASH)
-                .arg(1)
-                .arg(entry.key)
-                .arg(ttl);
-            for (field, value) in fields.iter() {
-                pipe.arg(field).arg(value);
-            }
-        }
-    }
-}
-
-/// Takes the replies of an entry's commands and says what they mean.
-fn judge(
-    replies: &mut impl Iterator<Item = RedisResult<Reply>>,
-    entry: Entry<'_>,
-    how: &WriteOptions,
-) -> Judged {
-    let commands = match (entry.value, how.mode) {
-        (Value::Hash(_), Mode::Refresh) if how.version_field.is_none() => 5,
-        _ => 1,
-    };
-    let mut last = None;
-    for answered in 1..=commands {
-        match replies.next() {
-            Some(Ok(reply)) => last = Some(reply),
-            // Later errors say only that there was one before.
-            Some(Err(error)) => {
-                replies.by_ref().take(commands - answered).for_each(drop);
-                return Judged::Refused(error);
-            }
-            None => break,
-        }
-    }
-    match last {
-        None => Judged::Done(WriteOutcome::Unknown("a reply is missing".to_owned())),
-        Some(Reply::Nil | Reply::Int(0)) => Judged::Done(WriteOutcome::AlreadyPresent),
-        Some(Reply::Array(results)) => {
-            let refused = results.into_iter().find_map(|result| match result {
-                Reply::ServerError(error) => Some(RedisError::from(error)),
-                _ => None,
-            });
-            refused.map_or(Judged::Done(WriteOutcome::Stored), Judged::Refused)
-        }
-        // What a transaction that nobody ends has queued is not stored.
-        Some(Reply::SimpleString(word)) if word == "QUEUED" => Judged::Done(WriteOutcome::Unknown(
-            "the server only queued it".to_owned(),
-        )),
-        Some(_) => Judged::Done(WriteOutcome::Stored),
-    }
 }
 
 /// The server asks to come back later.
@@ -779,18 +625,6 @@ fn is_transient(error: &RedisError) -> bool {
         error.code(),
         Some("LOADING" | "BUSY" | "TRYAGAIN" | "MASTERDOWN" | "CLUSTERDOWN" | "NOREPLICAS")
     )
-}
-
-fn longest_part(entry: Entry<'_>) -> usize {
-    let value = match entry.value {
-        Value::Text(text) => text.len(),
-        Value::Hash(fields) => fields
-            .iter()
-            .map(|(f, v)| f.len().max(v.len()))
-            .max()
-            .unwrap_or(0),
-    };
-    value.max(entry.key.len())
 }
 
 /// An error in one short line: the server's code and sentence, or what broke.
@@ -813,6 +647,7 @@ fn words(error: &RedisError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::entry::Value;
 
     fn batch(sizes: &[usize]) -> EntryBatch {
         let mut batch = EntryBatch::default();
