@@ -1,11 +1,12 @@
 //! The only file that prints. Results go to stdout, everything else to stderr.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
 use clap::{Args, ValueEnum};
 
 use super::log::LogFormat;
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Output")]
@@ -180,12 +181,13 @@ impl Output {
         )
     }
 
-    /// A result. A reader that has seen enough (`| head`) is no error.
+    /// Prints a result. [`delivered`] says whether it arrived.
     pub fn result(&self, text: &str) {
         let mut stdout = anstream::stdout().lock();
-        let _ = stdout
+        let written = stdout
             .write_all(text.as_bytes())
             .and_then(|()| stdout.flush());
+        note_loss(written);
     }
 
     /// Results that come bit by bit.
@@ -221,14 +223,43 @@ pub fn can_ask() -> bool {
 pub struct Stream(io::BufWriter<io::Stdout>);
 
 impl Stream {
-    /// Whether there still is a reader.
+    /// Whether what follows can still arrive.
     pub fn write(&mut self, bytes: &[u8]) -> bool {
-        self.0.write_all(bytes).is_ok()
+        note_loss(self.0.write_all(bytes))
     }
 
-    /// Hands on what is buffered. A reader that has gone wants nothing more.
+    /// Hands on what is buffered.
     pub fn flush(&mut self) {
-        let _ = self.0.flush();
+        note_loss(self.0.flush());
+    }
+}
+
+/// Why results were lost on their way to stdout: the first reason.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Remembers an error of stdout; says whether there was none. A reader that has seen enough
+/// (`| head`) loses nothing that it wants.
+pub fn note_loss(written: io::Result<()>) -> bool {
+    if let Err(error) = &written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(error.to_string());
+    }
+    written.is_ok()
+}
+
+/// Whether all results have arrived at stdout.
+///
+/// # Errors
+/// The disk is full, say: what was printed is not complete.
+pub fn delivered() -> Result<(), Failure> {
+    match LOST.get() {
+        None => Ok(()),
+        Some(why) => {
+            let what = "cannot write the results to stdout";
+            Err(Failure::new(FailureKind::Internal, what, why)
+                .hint("they are not complete; write them to another place"))
+        }
     }
 }
 

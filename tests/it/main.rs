@@ -5,6 +5,7 @@ mod chaos;
 mod clock;
 mod cluster;
 mod definitions;
+mod delivery;
 mod deploy;
 mod doctor;
 mod documented;

@@ -75,10 +75,15 @@ impl Shopwarm {
     }
 
     /// Starts it and leaves it running, all three streams piped.
-    pub fn start(mut self) -> Child {
+    pub fn start(self) -> Child {
+        self.start_onto(Stdio::piped())
+    }
+
+    /// The same with a stdout of one's own.
+    pub fn start_onto(mut self, stdout: impl Into<Stdio>) -> Child {
         self.0
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped());
         self.0.spawn().expect("shopwarm starts")
     }

@@ -28,7 +28,7 @@ use clap_complete::Shell;
 use super::exit::Exit;
 use super::github;
 use super::log::{self, LogFormat};
-use super::output::{Output, OutputFlags, note};
+use super::output::{self, Output, OutputFlags, note};
 use crate::application::coordinator::Coordinator;
 use crate::application::lock::Locking;
 use crate::application::preview::Look;
@@ -401,9 +401,14 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 pub fn parse() -> Result<ArgMatches, Exit> {
     command().try_get_matches().map_err(|error| {
         if !error.use_stderr() {
-            // A reader that has seen enough is no error.
-            let _ = error.print();
-            return Exit::Success;
+            output::note_loss(error.print());
+            return match output::delivered() {
+                Ok(()) => Exit::Success,
+                Err(failure) => {
+                    note(&format!("error: {failure}\n"));
+                    Exit::from(&failure)
+                }
+            };
         }
         // What is wrong is repeated, and may be a URL that stands where none should.
         note(&redaction::text(&error.render().ansi().to_string()));
@@ -425,11 +430,16 @@ pub async fn run(matches: &ArgMatches, stop: StopSignal) -> anyhow::Result<Exit>
     let log = log::start(output.log_format, &output);
     let done = dispatch(&cli, matches, &output, stop).await;
     log.end();
-    Ok(done.unwrap_or_else(|failure| {
+    let failed = |failure: Failure| {
         output.failure(&failure);
         github::failure(&failure);
         Exit::from(&failure)
-    }))
+    };
+    let exit = done.unwrap_or_else(failed);
+    Ok(match output::delivered().map_err(failed) {
+        Err(lost) if exit == Exit::Success => lost,
+        _ => exit,
+    })
 }
 
 async fn dispatch(
