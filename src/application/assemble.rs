@@ -4,6 +4,7 @@ use std::hash::BuildHasher as _;
 
 use foldhash::fast::RandomState;
 
+use super::key_query::KeyColumn;
 use crate::domain::encode::Hint;
 use crate::domain::entry::{EntryBatch, KeyError};
 use crate::domain::key::{BoundKey, printable};
@@ -116,6 +117,17 @@ impl Layout {
             return Some(self.clone());
         }
         self.only(definition, &version_columns(definition))
+    }
+
+    /// The columns that the key's template names, in its order.
+    pub(super) fn key_columns<'a>(&'a self, definition: &'a Definition) -> Vec<KeyColumn<'a>> {
+        let names = definition.spec.key.columns().into_iter();
+        let column = |name: &str| {
+            let at = self.columns.iter().position(|column| column.name == name)?;
+            let (column, hint) = (&self.columns[at], self.hints[at]);
+            Some(KeyColumn { column, hint })
+        };
+        names.filter_map(column).collect()
     }
 
     /// Whether the query says which version of its row each entry is made of.
@@ -265,6 +277,8 @@ pub(super) struct Assembler<'a> {
     batch_size: usize,
     batch: EntryBatch,
     key: Vec<u8>,
+    /// Where in it each column ends; empty: its text alone tells.
+    ends: Vec<u32>,
     list: Option<List>,
     seen: Vec<u64>,
     hasher: RandomState,
@@ -281,6 +295,7 @@ pub(super) struct Assembler<'a> {
 /// The list being put together.
 struct List {
     key: Vec<u8>,
+    ends: Vec<u32>,
     value: Vec<u8>,
     version: Option<Version>,
     error: Option<String>,
@@ -293,6 +308,7 @@ impl<'a> Assembler<'a> {
             batch_size,
             batch: EntryBatch::default(),
             key: Vec::new(),
+            ends: Vec::new(),
             list: None,
             seen: vec![0; REMEMBERED_KEYS],
             hasher: RandomState::default(),
@@ -305,8 +321,7 @@ impl<'a> Assembler<'a> {
 
     pub(super) fn push(&mut self, row: Row<'_>) {
         self.rows += 1;
-        self.key.clear();
-        if let Err(error) = self.layout.key.render(row, &mut self.key) {
+        if let Err(error) = self.render_key(row) {
             self.fail(format!("row {}", self.rows), error);
             return;
         }
@@ -326,6 +341,18 @@ impl<'a> Assembler<'a> {
             self.fail(printable(&self.key), error);
         }
         self.hand_on_if_full();
+    }
+
+    fn render_key(&mut self, row: Row<'_>) -> Result<(), String> {
+        self.key.clear();
+        self.ends.clear();
+        let template = &self.layout.key;
+        if !template.has_several_columns() {
+            return template.render(row, &mut self.key);
+        }
+        let ends = &mut self.ends;
+        let ended = |end| ends.push(u32::try_from(end).unwrap_or(u32::MAX));
+        template.render_with(row, &mut self.key, ended)
     }
 
     /// Ends the last list and hands on what is left.
@@ -376,6 +403,7 @@ impl<'a> Assembler<'a> {
         }
         if self.batch.len() > entries {
             self.batch.stamp(version, layout.place(row));
+            self.batch.set_ends(&self.ends);
         }
         self.keys += 1;
         Ok(())
@@ -391,6 +419,7 @@ impl<'a> Assembler<'a> {
             });
             self.list = Some(List {
                 key: self.key.clone(),
+                ends: self.ends.clone(),
                 value: Vec::new(),
                 version: None,
                 error,
@@ -423,6 +452,7 @@ impl<'a> Assembler<'a> {
                 });
                 debug_assert!(push.is_ok());
                 self.batch.stamp(list.version, None);
+                self.batch.set_ends(&list.ends);
                 self.keys += 1;
             }
         }

@@ -22,7 +22,7 @@ use super::own_keys::{self, Adopter, Generation};
 use super::pace::Pace;
 use super::ports::{Ask, Cache, Wanted, WarmupStrategy, Way};
 use crate::domain::changes::Since;
-use crate::domain::entry::{Entry, EntryBatch, Value};
+use crate::domain::entry::{Entry, EntryBatch, Name, Value};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::strategy::Shape;
@@ -252,7 +252,7 @@ impl Reload {
             let mut absent: HashSet<u64> = window.iter().map(|key| hash(key.as_bytes())).collect();
             let mut failed: HashSet<String> = HashSet::new();
             let mut entries = self.strategy.entries(Ask {
-                keys: Wanted::Named(window.to_vec()),
+                keys: Wanted::Named(window.iter().cloned().map(Name::from).collect()),
                 batch_size: self.batch_size,
                 values: true,
                 from_primary: true,
@@ -684,7 +684,8 @@ impl<'a> Keys<'a> {
         let reload = self.reload;
         let mut gone: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
         if !was_selected && !keys.is_empty() {
-            let names = keys.iter().map(|key| name(key)).collect::<Result<_, _>>()?;
+            let names = keys.iter().map(|key| Ok(name(key)?.into()));
+            let names = names.collect::<Result<_, Stop>>()?;
             let mut entries = reload.strategy.entries(Ask {
                 keys: Wanted::Named(names),
                 batch_size: reload.batch_size,

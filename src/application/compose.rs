@@ -5,10 +5,11 @@
 //! condition down to an index.
 
 use super::assemble::version_columns;
+use super::key_query::quoted;
 use super::ports::Param;
 use crate::domain::Dialect;
 use crate::domain::changes::{Since, TrackedTable};
-use crate::domain::row::{Column, ColumnKind};
+use crate::domain::row::Column;
 use crate::domain::strategy::{Definition, PLACE, Shape};
 
 /// What of each row is read.
@@ -171,68 +172,8 @@ fn picked(definition: &Definition, dialect: Dialect, pick: Pick) -> String {
     }
 }
 
-/// The query for keys with these column values, each as text and in the order of `columns`; a value
-/// that the column's type cannot hold belongs to no row and is left out. `None`: none is left.
-pub fn select_keys(
-    definition: &Definition,
-    dialect: Dialect,
-    sql: &str,
-    pick: Pick,
-    columns: &[&Column],
-    keys: &[Vec<String>],
-) -> Option<(String, Vec<Param>)> {
-    let mut params = Vec::new();
-    if let [column] = columns
-        && dialect == Dialect::Postgres
-    {
-        let condition = any_of(column, keys, &mut params)?;
-        return Some((
-            select_where_only(definition, dialect, sql, pick, &condition),
-            params,
-        ));
-    }
-    let mut conditions = Vec::new();
-    for values in keys {
-        let readable = |(column, value): (&&Column, &String)| fits(&column.kind, value);
-        if !columns.iter().zip(values).all(readable) {
-            continue;
-        }
-        let equal = columns.iter().zip(values).map(|(column, value)| {
-            let alternatives = bind(dialect, &column.kind, value, &mut params);
-            (quoted(dialect, &column.name), alternatives)
-        });
-        conditions.push(equal.collect::<Vec<_>>());
-    }
-    if conditions.is_empty() {
-        return None;
-    }
-    let condition = match columns {
-        [_] => {
-            let name = &conditions[0][0].0;
-            let all: Vec<&str> = conditions
-                .iter()
-                .flat_map(|c| c[0].1.iter().map(String::as_str))
-                .collect();
-            format!("{name} IN ({})", all.join(", "))
-        }
-        _ => {
-            let all = conditions.iter().map(|columns| {
-                let each = columns
-                    .iter()
-                    .map(|(n, v)| format!("{n} IN ({})", v.join(", ")));
-                format!("({})", each.collect::<Vec<_>>().join(" AND "))
-            });
-            all.collect::<Vec<_>>().join(" OR ")
-        }
-    };
-    Some((
-        select_where_only(definition, dialect, sql, pick, &condition),
-        params,
-    ))
-}
-
 /// The rows that meet a condition, in an order only where it means something.
-fn select_where_only(
+pub fn select_where_only(
     definition: &Definition,
     dialect: Dialect,
     sql: &str,
@@ -275,78 +216,6 @@ pub fn select_placed(
     (query, vec![Param::Texts(places.collect())])
 }
 
-/// One array holds all values: PostgreSQL prepares the query once, however many keys there are.
-fn any_of(column: &Column, keys: &[Vec<String>], params: &mut Vec<Param>) -> Option<String> {
-    let values = keys.iter().map(|values| &values[0]);
-    let values = values.filter(|value| fits(&column.kind, value));
-    let name = quoted(Dialect::Postgres, &column.name);
-    let array = match &column.kind {
-        ColumnKind::Integer => {
-            let integers: Vec<i64> = values.filter_map(|value| integer(value)).collect();
-            (!integers.is_empty()).then(|| params.push(Param::Ints(integers)))?;
-            "$1".to_owned()
-        }
-        kind => {
-            let texts: Vec<String> = values.cloned().collect();
-            (!texts.is_empty()).then(|| params.push(Param::Texts(texts)))?;
-            match kind {
-                ColumnKind::Other(name) => format!("CAST($1 AS {name}[])"),
-                _ => "$1".to_owned(),
-            }
-        }
-    };
-    Some(format!("{name} = ANY({array})"))
-}
-
-/// Whether a column of this kind could hold the value at all.
-fn fits(kind: &ColumnKind, value: &str) -> bool {
-    match kind {
-        ColumnKind::Integer => integer(value).is_some(),
-        _ => true,
-    }
-}
-
-/// The number that a key's text stands for; truth is a number where there is no type for it.
-fn integer(value: &str) -> Option<i64> {
-    match value {
-        "true" => Some(1),
-        "false" => Some(0),
-        value => value.parse().ok(),
-    }
-}
-
-/// Adds the value's parameters and returns their expressions.
-pub(super) fn bind(
-    dialect: Dialect,
-    kind: &ColumnKind,
-    value: &str,
-    params: &mut Vec<Param>,
-) -> Vec<String> {
-    let mut expressions = Vec::new();
-    let mut add = |param| {
-        params.push(param);
-        expressions.push(match dialect {
-            Dialect::Postgres => format!("${}", params.len()),
-            Dialect::Mysql | Dialect::Sqlite => "?".to_owned(),
-        });
-    };
-    match (kind, integer(value)) {
-        (ColumnKind::Integer, Some(integer)) => add(Param::Int(integer)),
-        // A value without a type compares by its own: try both.
-        (ColumnKind::Unknown, Some(integer)) => {
-            add(Param::Int(integer));
-            add(Param::Text(value.to_owned()));
-        }
-        _ => add(Param::Text(value.to_owned())),
-    }
-    if let (Dialect::Postgres, ColumnKind::Other(name)) = (dialect, kind) {
-        for expression in &mut expressions {
-            *expression = format!("CAST({expression} AS {name})");
-        }
-    }
-    expressions
-}
-
 /// ` ORDER BY ...`, or nothing.
 fn order(definition: &Definition, dialect: Dialect, pick: Pick) -> String {
     let mut terms = Vec::new();
@@ -377,12 +246,5 @@ fn bytewise(dialect: Dialect, column: &str) -> String {
         Dialect::Mysql => format!("CAST({column} AS BINARY)"),
         Dialect::Sqlite => format!("{column} COLLATE BINARY"),
         Dialect::Postgres => format!("CAST({column} AS text) COLLATE \"C\""),
-    }
-}
-
-pub(super) fn quoted(dialect: Dialect, column: &str) -> String {
-    match dialect {
-        Dialect::Mysql => format!("q.`{}`", column.replace('`', "``")),
-        Dialect::Postgres | Dialect::Sqlite => format!("q.\"{}\"", column.replace('"', "\"\"")),
     }
 }

@@ -34,7 +34,7 @@ use super::recheck::Recheck;
 use super::record;
 use super::spread::{self, Avoid};
 use super::stop::StopSignal;
-use crate::domain::entry::{Entry, EntryBatch, KeyError};
+use crate::domain::entry::{Entry, EntryBatch, KeyError, Name};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::report::{KEPT_ERRORS, Percent, Report, Seen, Stats, Status, StrategyReport};
@@ -338,7 +338,8 @@ impl Coordinator {
             for (index, keys) in run.route(window) {
                 if run.goes_on() {
                     run.begin(index, None);
-                    run.warm(index, Wanted::Named(keys)).await;
+                    let names = keys.into_iter().map(Name::from).collect();
+                    run.warm(index, Wanted::Named(names)).await;
                     run.heed_failure(index);
                 }
             }

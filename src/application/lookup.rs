@@ -11,7 +11,7 @@ use crate::domain::key::KeyTemplate;
 pub fn maker<'t>(templates: impl Iterator<Item = &'t KeyTemplate>, key: &str) -> Option<usize> {
     let matching = templates
         .enumerate()
-        .filter(|(_, template)| !template.read(key).is_empty());
+        .filter(|(_, template)| template.makes(key));
     let best = matching.max_by_key(|(_, template)| template.literal_len());
     best.map(|(index, _)| index)
 }
@@ -22,7 +22,7 @@ pub fn maker<'t>(templates: impl Iterator<Item = &'t KeyTemplate>, key: &str) ->
 /// The database's.
 pub async fn load(strategy: &dyn WarmupStrategy, key: &str) -> Result<EntryBatch, Failure> {
     let mut batches = strategy.entries(Ask {
-        keys: Wanted::Named(vec![key.to_owned()]),
+        keys: Wanted::Named(vec![key.to_owned().into()]),
         batch_size: 1,
         from_primary: false,
         places: false,

@@ -12,6 +12,7 @@ pub mod expiry;
 mod governor;
 pub mod history;
 mod identical;
+mod key_query;
 pub mod live;
 pub mod lock;
 pub mod lookup;

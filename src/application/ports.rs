@@ -10,7 +10,7 @@ use futures_util::stream::BoxStream;
 use crate::domain::Dialect;
 use crate::domain::changes::{Moment, Since, TrackedTable};
 use crate::domain::encode::Hint;
-use crate::domain::entry::{Entry, EntryBatch};
+use crate::domain::entry::{Entry, EntryBatch, Name};
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 use crate::domain::row::{Columns, RowBatch};
@@ -42,8 +42,13 @@ pub trait WarmupStrategy: Send + Sync {
         false
     }
 
+    /// Why its keys cannot be looked up again, for people; `None`: they can.
+    fn opaque(&self) -> Option<&str> {
+        None
+    }
+
     /// The versions that these entries would have now, in their order, as the primary says;
-    /// `None`: there is no row.
+    /// `None`: there is no row. Only for a strategy that is not [opaque](Self::opaque).
     ///
     /// # Errors
     /// The database's.
@@ -106,8 +111,10 @@ pub struct Ask {
 pub enum Wanted {
     /// The strategy's selection, at most so many keys of it.
     All { limit: Option<u64> },
-    /// These keys, in the selection or not.
-    Named(Vec<String>),
+    /// These keys, in the selection or not. Of each there is an entry, or it comes in
+    /// [`EntryBatch::absent`] where no row has it, or in [`EntryBatch::failed`] where that is not
+    /// known.
+    Named(Vec<Name>),
 }
 
 /// Where rows come from. One adapter per database hides connection, session and wire format.

@@ -11,6 +11,7 @@ use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 
 use super::assemble::{Assembler, Layout};
 use super::compose::{self, Pick};
+use super::key_query::{self, KeyColumn};
 use super::ports::{
     Ask, Param, Query, QueryPlan, RowSource, Sources, Tracked, Wanted, WarmupStrategy, Way,
 };
@@ -18,7 +19,7 @@ use super::resume::Order;
 use super::versions::Versions;
 use crate::domain::Dialect;
 use crate::domain::changes::{Since, TrackedTable, Tracking};
-use crate::domain::entry::{Entry, EntryBatch, KeyError};
+use crate::domain::entry::{Entry, EntryBatch, KeyError, Name};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
@@ -68,9 +69,8 @@ const OVERLAP: u64 = 64;
 /// parameters.
 const VERSIONS_A_QUERY: usize = 2_000;
 
-/// The same of keys of several columns: a key can be read in several ways, and SQLite takes a
-/// thousand conditions one in another.
-const NESTED_A_QUERY: usize = 200;
+/// Readings of keys of several columns in one query, each of which is a condition of its own.
+const READINGS_A_QUERY: usize = 200;
 
 /// What is read of each row, how it is laid out, and the definition's text for it.
 #[derive(Clone, Copy)]
@@ -129,8 +129,10 @@ pub struct QueryStrategy {
     layout: Layout,
     /// Where a key alone can be read: what it is made of.
     keys: Option<Layout>,
-    /// Where its version alone can be read.
+    /// Where its version alone can be read, and its keys can be looked up.
     versions: Option<Layout>,
+    /// Why its keys cannot be looked up.
+    opaque: Option<String>,
     placed: Option<Placed>,
     sources: Sources,
     /// Keys, and whether each has changed.
@@ -144,9 +146,12 @@ impl QueryStrategy {
     /// A [`FailureKind::Config`] failure where they do not, or the database's own.
     pub async fn prepare(definition: Definition, sources: Sources) -> Result<Self, Failure> {
         let (sql, layout) = fit(&definition, sources.bulk.as_ref()).await?;
+        let columns = layout.key_columns(&definition);
+        let opaque = key_query::opaque(sources.bulk.dialect(), &columns);
         Ok(Self {
             keys: layout.keys_only(&definition),
-            versions: layout.versions(&definition),
+            versions: layout.versions(&definition).filter(|_| opaque.is_none()),
+            opaque,
             placed: Placed::of(&definition, &sql, &sources).await,
             flags: layout.keys_and(&definition, IS_CHANGED),
             definition,
@@ -215,29 +220,75 @@ impl QueryStrategy {
     /// The rows of some keys; `None`: no row can have one of them.
     fn rows_of(
         &self,
-        keys: &[&str],
+        keys: &[Asked],
         Reading { pick, layout, sql }: Reading<'_>,
         source: &dyn RowSource,
     ) -> Option<BoxStream<'static, Result<RowBatch, Failure>>> {
-        let template = &self.definition.spec.key;
-        let columns = self.key_columns();
-        let dialect = self.dialect();
-        let (sql, params) = if columns.is_empty() {
-            let limit = self.definition.limit;
-            (
-                compose::select_all(&self.definition, dialect, sql, pick, limit),
-                Vec::new(),
-            )
+        let (definition, dialect) = (&self.definition, self.dialect());
+        let columns = self.layout.key_columns(definition);
+        let mut params = Vec::new();
+        let sql = if columns.is_empty() {
+            compose::select_all(definition, dialect, sql, pick, definition.limit)
         } else {
-            let readings: Vec<Vec<String>> =
-                keys.iter().flat_map(|key| template.read(key)).collect();
-            let definition = &self.definition;
-            compose::select_keys(definition, dialect, sql, pick, &columns, &readings)?
+            let readings: Vec<&Vec<String>> = keys.iter().flat_map(|key| &key.readings).collect();
+            let condition = key_query::condition(dialect, &columns, &readings, &mut params)?;
+            compose::select_where_only(definition, dialect, sql, pick, &condition)
         };
         Some(source.rows(Query {
             brief: true,
             ..self.query(sql, params, layout)
         }))
+    }
+
+    /// What a key may have been made of.
+    fn asked(&self, name: Name) -> Result<Asked, KeyError> {
+        let template = &self.definition.spec.key;
+        let unknown = |why: &str| KeyError {
+            key: printable(name.key.as_bytes()),
+            error: format!("whether it has a row is not known: {why}"),
+        };
+        if let Some(why) = &self.opaque {
+            return Err(unknown(why));
+        }
+        let values = match name.ends.as_slice() {
+            [] => None,
+            ends => template.values(&name.key, ends),
+        };
+        let readings = match values {
+            Some(values) => vec![values],
+            None => {
+                let (dialect, columns) =
+                    (self.dialect(), self.layout.key_columns(&self.definition));
+                let fits = |at: usize, value: &str| {
+                    let column = columns.get(at);
+                    column.is_some_and(|column| key_query::fits(dialect, column.column, value))
+                };
+                let read = template.read(&name.key, &fits);
+                read.map_err(|too_many| unknown(&too_many.to_string()))?
+            }
+        };
+        let key = name.key;
+        Ok(Asked { key, readings })
+    }
+
+    /// Keys in groups that one query can ask for; at most so many together.
+    fn groups(&self, keys: Vec<Asked>, most: usize) -> VecDeque<Vec<Asked>> {
+        let has_many = self.layout.key_columns(&self.definition).len() > 1;
+        let mut groups: VecDeque<Vec<Asked>> = VecDeque::new();
+        let mut readings = 0;
+        for key in keys {
+            readings += key.readings.len();
+            match groups.back_mut() {
+                Some(group) if group.len() < most && !(has_many && readings > READINGS_A_QUERY) => {
+                    group.push(key);
+                }
+                _ => {
+                    readings = key.readings.len();
+                    groups.push_back(vec![key]);
+                }
+            }
+        }
+        groups
     }
 
     fn select_all(&self, pick: Pick, limit: Option<u64>) -> String {
@@ -281,12 +332,18 @@ impl QueryStrategy {
         .boxed()
     }
 
-    fn named(&self, keys: Vec<String>, how: Look) -> BoxStream<'_, Result<EntryBatch, Failure>> {
-        let chunk = self.keys_a_query(KEYS_A_QUERY).min(how.batch_size).max(1);
-        let queue: VecDeque<Vec<String>> = keys.chunks(chunk).map(<[String]>::to_vec).collect();
-        let state = (queue, None::<Lookup<'_>>, 0);
-        stream::try_unfold(
-            state,
+    fn named(&self, names: Vec<Name>, how: Look) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+        let mut unknown = EntryBatch::default();
+        let mut keys = Vec::with_capacity(names.len());
+        for name in names {
+            match self.asked(name) {
+                Ok(key) => keys.push(key),
+                Err(failed) => unknown.failed.push(failed),
+            }
+        }
+        let queue = self.groups(keys, KEYS_A_QUERY.min(how.batch_size).max(1));
+        let found = stream::try_unfold(
+            (queue, None::<Lookup<'_>>, 0),
             move |(mut queue, mut current, mut losses)| async move {
                 loop {
                     let lookup = current.take();
@@ -310,32 +367,36 @@ impl QueryStrategy {
                                 && self.casts_keys()
                                 && lookup.is_fresh() =>
                         {
-                            if let [key] = lookup.keys.as_slice() {
-                                return Ok(Some((failed(key, &failure), (queue, None, 0))));
+                            let mut keys = lookup.keys;
+                            if let [key] = keys.as_slice() {
+                                return Ok(Some((failed(&key.key, &failure), (queue, None, 0))));
                             }
-                            let (left, right) = lookup.keys.split_at(lookup.keys.len() / 2);
-                            queue.push_front(right.to_vec());
-                            queue.push_front(left.to_vec());
+                            let right = keys.split_off(keys.len() / 2);
+                            queue.push_front(right);
+                            queue.push_front(keys);
                         }
                         Err(failure) => return Err(failure),
                     }
                 }
             },
-        )
-        .boxed()
+        );
+        let unknown = (!unknown.is_void()).then_some(Ok(unknown));
+        stream::iter(unknown).chain(found).boxed()
     }
 
-    /// Asks for keys by the columns that the template reads out of them.
-    fn look_up(&self, keys: Vec<String>, how: Look) -> Lookup<'_> {
+    /// Asks for keys by the columns that they were made of.
+    fn look_up(&self, keys: Vec<Asked>, how: Look) -> Lookup<'_> {
         let reading = self.pick(how.values, false);
         let source = match how.from_primary {
             true => &self.sources.primary,
             false => &self.sources.bulk,
         };
-        let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let rows = self.rows_of(&texts, reading, source.as_ref());
+        let rows = self.rows_of(&keys, reading, source.as_ref());
         Lookup {
-            missing: keys.iter().map(|key| key.clone().into_bytes()).collect(),
+            missing: keys
+                .iter()
+                .map(|key| key.key.clone().into_bytes())
+                .collect(),
             keys,
             assembly: Assembly {
                 rows,
@@ -347,28 +408,10 @@ impl QueryStrategy {
         }
     }
 
-    fn key_columns(&self) -> Vec<&Column> {
-        let names = self.definition.spec.key.columns();
-        let column = |name: &str| {
-            self.layout
-                .columns
-                .iter()
-                .find(|column| column.name == name)
-        };
-        names.into_iter().filter_map(column).collect()
-    }
-
-    /// Keys of several columns are asked for one by one, in a condition that must not nest too deeply.
-    fn keys_a_query(&self, most: usize) -> usize {
-        match self.key_columns().len() {
-            0 | 1 => most,
-            _ => most.min(NESTED_A_QUERY),
-        }
-    }
-
     fn casts_keys(&self) -> bool {
-        let cast = |column: &&Column| matches!(column.kind, ColumnKind::Other(_));
-        self.key_columns().iter().any(cast)
+        let columns = self.layout.key_columns(&self.definition);
+        let cast = |column: &KeyColumn<'_>| matches!(column.column.kind, ColumnKind::Other(_));
+        columns.iter().any(cast)
     }
 }
 
@@ -394,7 +437,11 @@ impl WarmupStrategy for QueryStrategy {
     }
 
     fn is_versioned(&self) -> bool {
-        self.versions.is_some()
+        self.layout.is_versioned()
+    }
+
+    fn opaque(&self) -> Option<&str> {
+        self.opaque.as_deref()
     }
 
     fn versions<'a>(
@@ -414,18 +461,26 @@ impl WarmupStrategy for QueryStrategy {
                     .await?;
             }
             // A row that lies elsewhere by now has changed, or is gone.
-            let missing: Vec<usize> = versions.missing().collect();
+            let missing = versions.missing().filter_map(|i| {
+                let entry = &entries[i];
+                let key = std::str::from_utf8(entry.key).ok()?.to_owned();
+                let ends = entry.ends.to_vec();
+                Some(self.asked(Name { key, ends }))
+            });
+            let missing =
+                missing
+                    .collect::<Result<_, _>>()
+                    .map_err(|KeyError { key, error }| {
+                        let what = format!("{key} cannot be looked up again");
+                        Failure::new(FailureKind::Internal, what, error)
+                    })?;
             let reading = Reading {
                 pick: Pick::Versions,
                 layout,
                 sql: &self.sql,
             };
-            for chunk in missing.chunks(self.keys_a_query(VERSIONS_A_QUERY)) {
-                let texts = chunk
-                    .iter()
-                    .filter_map(|i| std::str::from_utf8(entries[*i].key).ok());
-                let texts: Vec<&str> = texts.collect();
-                let Some(mut rows) = self.rows_of(&texts, reading, primary) else {
+            for keys in self.groups(missing, VERSIONS_A_QUERY) {
+                let Some(mut rows) = self.rows_of(&keys, reading, primary) else {
                     continue;
                 };
                 while let Some(batch) = rows.try_next().await? {
@@ -453,7 +508,8 @@ impl WarmupStrategy for QueryStrategy {
         async move {
             if self.definition.spec.value == Shape::List {
                 // The database counts rows, the bar counts keys.
-                return (self.key_columns().is_empty()).then_some(1);
+                let is_one = self.definition.spec.key.columns().is_empty();
+                return is_one.then_some(1);
             }
             let sql = self.select_all(Pick::All, self.row_limit(limit));
             self.sources.bulk.estimate(&sql).await
@@ -474,9 +530,10 @@ impl WarmupStrategy for QueryStrategy {
     }
 
     fn tracked(&self) -> Result<&dyn Tracked, String> {
-        match &self.definition.tracking {
-            Tracking::None(why) => Err(why.clone()),
-            Tracking::Keys { .. } | Tracking::Rows(_) => Ok(self),
+        match (&self.definition.tracking, &self.opaque) {
+            (Tracking::None(why), _) => Err(why.clone()),
+            (_, Some(why)) => Err(format!("its keys cannot be looked up: {why}")),
+            (Tracking::Keys { .. } | Tracking::Rows(_), None) => Ok(self),
         }
     }
 }
@@ -746,9 +803,15 @@ impl Assembly<'_> {
     }
 }
 
+/// A key that is asked for, and all that it may have been made of.
+struct Asked {
+    key: String,
+    readings: Vec<Vec<String>>,
+}
+
 /// Keys asked for by name, in one query.
 struct Lookup<'a> {
-    keys: Vec<String>,
+    keys: Vec<Asked>,
     missing: HashSet<Vec<u8>>,
     assembly: Assembly<'a>,
     ended: bool,
@@ -773,10 +836,10 @@ impl Lookup<'_> {
     }
 
     /// The keys that no entry has come for.
-    fn left(self) -> Vec<String> {
+    fn left(self) -> Vec<Asked> {
         let missing = self.missing;
         let mut keys = self.keys;
-        keys.retain(|key| missing.contains(key.as_bytes()));
+        keys.retain(|key| missing.contains(key.key.as_bytes()));
         keys
     }
 

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use super::ports::{
     Ask, Cache, Wanted, WarmupStrategy, Withdrawn, WriteOptions, WriteOutcome, Written,
 };
-use crate::domain::entry::{Entry, EntryBatch};
+use crate::domain::entry::{Entry, EntryBatch, Name};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::version::Version;
@@ -28,9 +28,6 @@ const SESSIONS: usize = 2;
 
 /// How often versions are asked where the database is lost meanwhile.
 const ATTEMPTS: u32 = 3;
-
-/// Rows that do not go all at the same moment: where none is found they cannot be found.
-const TOO_MANY_AT_ONCE: usize = 3;
 
 const MAY_BE_STALE: &str = "it changed while it was written, and could not be deleted";
 
@@ -123,23 +120,9 @@ impl<'a> Recheck<'a> {
             return Ok(Vec::new());
         }
         let now = self.versions(&entries).await?;
-        if entries.len() >= TOO_MANY_AT_ONCE && now.iter().all(Option::is_none) {
-            return Err(self.not_found());
-        }
         let pairs = places.iter().zip(&entries).zip(now);
         let moved = pairs.filter(|((_, entry), now)| entry.version != *now);
         Ok(moved.map(|((place, _), _)| *place).collect())
-    }
-
-    /// The failure of a strategy none of whose rows can be found by its keys.
-    fn not_found(&self) -> Failure {
-        let id = &self.strategy.spec().id;
-        let what = format!("{id}: what was written cannot be looked up again");
-        let why = "the database has no row for any of the keys that it gave a moment ago";
-        Failure::new(FailureKind::Query, what, why).hint(
-            "a key column that reads otherwise than it is stored (a time, say) needs a CAST to text in the \
-             query; --no-verify-writes runs without",
-        )
     }
 
     async fn versions(&self, entries: &[Entry<'_>]) -> Result<Vec<Option<Version>>, Failure> {
@@ -218,7 +201,8 @@ impl<'a> Recheck<'a> {
             .iter()
             .filter_map(|i| Some((stale.entries.get(*i)?.key, stale.places[*i])));
         let places: HashMap<&[u8], usize> = keys.collect();
-        let fresh = self.load(places.keys().copied()).await?;
+        let names = missing.iter().filter_map(|i| stale.entries.get(*i));
+        let fresh = self.load(names.map(name).collect()).await?;
         for failed in &fresh.failed {
             let place = places.iter().find(|(key, _)| printable(key) == failed.key);
             if let Some((_, place)) = place {
@@ -257,10 +241,7 @@ impl<'a> Recheck<'a> {
     }
 
     /// The entries of some keys as the primary has them now.
-    async fn load(&self, keys: impl Iterator<Item = &[u8]>) -> Result<EntryBatch, Failure> {
-        let keys: Vec<String> = keys
-            .map(|key| String::from_utf8_lossy(key).into_owned())
-            .collect();
+    async fn load(&self, keys: Vec<Name>) -> Result<EntryBatch, Failure> {
         let mut batches = self.strategy.entries(Ask {
             batch_size: keys.len(),
             keys: Wanted::Named(keys),
@@ -274,6 +255,14 @@ impl<'a> Recheck<'a> {
             all.failed.extend(batch.failed);
         }
         Ok(all)
+    }
+}
+
+/// An entry's key, as its row made it.
+fn name(entry: Entry<'_>) -> Name {
+    Name {
+        key: String::from_utf8_lossy(entry.key).into_owned(),
+        ends: entry.ends.to_vec(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where a stream of rows that broke off can go on: at its last row, by the definition's order.
 
-use super::compose::{self, quoted};
+use super::key_query::{self, quoted};
 use super::ports::Param;
 use crate::domain::Dialect;
 use crate::domain::row::{Column, ColumnKind, Columns, Row};
@@ -69,8 +69,8 @@ impl Order {
             let value = comparable(self.dialect, &term.column, value)?;
             let mut bound = || {
                 let kind = &term.column.kind;
-                let bound = compose::bind(self.dialect, kind, &value, &mut params);
-                cast(self.dialect, &term.column, bound.into_iter().next()?)
+                let bound = key_query::bind(self.dialect, kind, &value, &mut params);
+                cast(self.dialect, &term.column, bound)
             };
             let sign = if term.descending { '<' } else { '>' };
             let or_null = match term.nulls_first {

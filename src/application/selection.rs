@@ -114,7 +114,7 @@ pub fn select(
             Selection::Names(names) => {
                 names.contains(&spec.id.context) || names.contains(&spec.id.to_string())
             }
-            Selection::Keys(keys) => keys.iter().any(|key| !spec.key.read(key).is_empty()),
+            Selection::Keys(keys) => keys.iter().any(|key| spec.key.makes(key)),
         };
         let tagged =
             filter.tags.is_empty() || spec.tags.iter().any(|tag| filter.tags.contains(tag));

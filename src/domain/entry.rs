@@ -9,6 +9,8 @@ use super::version::Version;
 pub struct EntryBatch {
     buffer: Vec<u8>,
     slots: Vec<Slot>,
+    /// [`Entry::ends`] of all entries, one after the other.
+    ends: Vec<u32>,
     /// Keys that will not be written, and why.
     pub failed: Vec<KeyError>,
     /// Keys with nothing to store: a `text` that is NULL, a key asked for that has no row.
@@ -23,6 +25,7 @@ struct Slot {
     fields: Vec<Range<usize>>,
     version: Option<Version>,
     place: Option<u64>,
+    ends: Range<usize>,
 }
 
 /// A key that failed. `key` is shown as is: printable already, or a row number.
@@ -41,6 +44,23 @@ pub struct Entry<'a> {
     pub version: Option<Version>,
     /// Where its row lies in the database, as long as it has not changed; where that is known.
     pub place: Option<u64>,
+    /// Where in its key each column ends; empty: its text alone tells.
+    pub ends: &'a [u32],
+}
+
+/// A key that is asked for, and what is known of how it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    pub key: String,
+    /// As [`Entry::ends`].
+    pub ends: Vec<u32>,
+}
+
+impl From<String> for Name {
+    fn from(key: String) -> Self {
+        let ends = Vec::new();
+        Self { key, ends }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +126,7 @@ impl EntryBatch {
             fields: Vec::new(),
             version: None,
             place: None,
+            ends: 0..0,
         });
         Ok(())
     }
@@ -133,6 +154,7 @@ impl EntryBatch {
             fields: ranges,
             version: None,
             place: None,
+            ends: 0..0,
         });
     }
 
@@ -141,6 +163,15 @@ impl EntryBatch {
         if let Some(last) = self.slots.last_mut() {
             last.version = version;
             last.place = place;
+        }
+    }
+
+    /// Says where in its key each column of the last entry ends.
+    pub fn set_ends(&mut self, ends: &[u32]) {
+        if let Some(last) = self.slots.last_mut() {
+            let start = self.ends.len();
+            self.ends.extend_from_slice(ends);
+            last.ends = start..self.ends.len();
         }
     }
 
@@ -160,6 +191,7 @@ impl EntryBatch {
             }
         }
         self.stamp(entry.version, entry.place);
+        self.set_ends(entry.ends);
     }
 
     /// A copy of some entries. What is not to be written goes with the first part that is taken.
@@ -217,6 +249,7 @@ impl EntryBatch {
             },
             version: slot.version,
             place: slot.place,
+            ends: &self.ends[slot.ends.clone()],
         }
     }
 }

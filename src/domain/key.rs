@@ -1,12 +1,11 @@
 //! Cache keys and the templates that make them.
 
+pub mod reading;
+
 use std::fmt;
 use std::str::FromStr;
 
 use super::row::Row;
-
-/// More ways than this to read a key are not tried; the first ones have the shortest columns.
-const MAX_READINGS: usize = 16;
 
 /// `Product:id:{id}`: literals and columns, nothing else. `{{` and `}}` stand for braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,69 +184,6 @@ impl KeyTemplate {
         }
         Ok(BoundKey { parts })
     }
-
-    /// The values that the columns (in [`Self::columns`]' order) have if `key` is one of this
-    /// template's; several readings where the literals leave room. Empty: not of this template.
-    pub fn read(&self, key: &str) -> Vec<Vec<String>> {
-        let mut readings = Vec::new();
-        self.read_from(0, key, &mut Vec::new(), &mut readings);
-        readings
-    }
-
-    fn read_from<'k>(
-        &self,
-        part: usize,
-        rest: &'k str,
-        values: &mut Vec<&'k str>,
-        readings: &mut Vec<Vec<String>>,
-    ) {
-        if readings.len() == MAX_READINGS {
-            return;
-        }
-        match self.parts.get(part) {
-            None if rest.is_empty() => readings.extend(self.reading(values)),
-            None => {}
-            Some(Part::Literal(text)) => {
-                if let Some(rest) = rest.strip_prefix(text.as_str()) {
-                    self.read_from(part + 1, rest, values, readings);
-                }
-            }
-            Some(Part::Column(_)) => {
-                let last = part + 1 == self.parts.len();
-                let ends = rest
-                    .char_indices()
-                    .map(|(at, _)| at)
-                    .filter(|at| !last && *at > 0);
-                for end in ends.chain([rest.len()]).filter(|end| *end > 0) {
-                    values.push(&rest[..end]);
-                    self.read_from(part + 1, &rest[end..], values, readings);
-                    values.pop();
-                }
-            }
-        }
-    }
-
-    /// A value for each of [`Self::columns`], from a value for each column part; `None` where a
-    /// column that stands twice would have two values.
-    fn reading(&self, values: &[&str]) -> Option<Vec<String>> {
-        let mut read: Vec<(&str, &str)> = Vec::new();
-        let names = self.parts.iter().filter_map(|part| match part {
-            Part::Column(name) => Some(name.as_str()),
-            Part::Literal(_) => None,
-        });
-        for (name, value) in names.zip(values) {
-            match read.iter().find(|(earlier, _)| *earlier == name) {
-                Some((_, earlier)) if earlier != value => return None,
-                Some(_) => {}
-                None => read.push((name, value)),
-            }
-        }
-        Some(
-            read.into_iter()
-                .map(|(_, value)| value.to_owned())
-                .collect(),
-        )
-    }
 }
 
 /// A [`KeyTemplate`] whose columns are places in a row.
@@ -268,18 +204,41 @@ impl BoundKey {
     /// # Errors
     /// Names the column that is NULL, empty or could not be encoded; `out` may hold a part.
     pub fn render(&self, row: Row<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+        self.render_with(row, out, |_| {})
+    }
+
+    /// The same, and `ended` is told where in the key each column ends.
+    ///
+    /// # Errors
+    /// As of [`Self::render`].
+    pub fn render_with(
+        &self,
+        row: Row<'_>,
+        out: &mut Vec<u8>,
+        mut ended: impl FnMut(usize),
+    ) -> Result<(), String> {
+        let start = out.len();
         for part in &self.parts {
             match part {
                 BoundPart::Literal(text) => out.extend_from_slice(text),
-                BoundPart::Column { at, name } => match row.text(*at) {
-                    Ok(Some(text)) if !text.is_empty() => out.extend_from_slice(&text),
-                    Ok(Some(_)) => return Err(format!("key column {name} is empty")),
-                    Ok(None) => return Err(format!("key column {name} is NULL")),
-                    Err(error) => return Err(format!("key column {name}: {error}")),
-                },
+                BoundPart::Column { at, name } => {
+                    match row.text(*at) {
+                        Ok(Some(text)) if !text.is_empty() => out.extend_from_slice(&text),
+                        Ok(Some(_)) => return Err(format!("key column {name} is empty")),
+                        Ok(None) => return Err(format!("key column {name} is NULL")),
+                        Err(error) => return Err(format!("key column {name}: {error}")),
+                    }
+                    ended(out.len() - start);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether several columns make it, so that its text alone may not tell them apart.
+    pub fn has_several_columns(&self) -> bool {
+        let is_column = |part: &&BoundPart| matches!(part, BoundPart::Column { .. });
+        self.parts.iter().filter(is_column).nth(1).is_some()
     }
 }
 
@@ -335,31 +294,6 @@ mod tests {
             let refused = text.parse::<KeyTemplate>().expect_err(text).to_string();
             assert!(refused.contains(error), "{text}: {refused}");
         }
-    }
-
-    #[test]
-    fn a_key_is_read_back_into_columns() {
-        assert_eq!(
-            template("Product:id:{id}").read("Product:id:p:1"),
-            [["p:1"]]
-        );
-        assert!(template("Product:id:{id}").read("Product:id:").is_empty());
-        assert!(template("Product:id:{id}").read("Category:id:1").is_empty());
-        assert_eq!(
-            template("f:{a}-{b}").read("f:x-y-z"),
-            [["x", "y-z"], ["x-y", "z"]]
-        );
-        assert_eq!(template("{a}/{a}").read("x/x"), [["x"]]);
-        assert!(template("{a}/{a}").read("x/y").is_empty());
-        assert_eq!(
-            template("Category:list:all")
-                .read("Category:list:all")
-                .len(),
-            1
-        );
-        assert_eq!(template("人:{名}").read("人:李"), [["李"]]);
-        let ambiguous = template("{a}{b}").read(&"x".repeat(1000));
-        assert_eq!(ambiguous.len(), MAX_READINGS);
     }
 
     #[test]

@@ -131,6 +131,8 @@ pub enum Protection {
     Off,
     /// Its query says no version.
     NoVersion,
+    /// Its keys cannot be looked up again.
+    Opaque,
     /// The database is a copy that may be behind.
     Replica,
     /// Whether it is one could not be learned.
@@ -144,7 +146,8 @@ impl Protection {
 
     /// The one that is explained so.
     pub fn because(why: &str) -> Option<Self> {
-        let all = [Self::Off, Self::NoVersion, Self::Replica, Self::NotKnown];
+        use Protection::{NoVersion, NotKnown, Off, Opaque, Replica};
+        let all = [Off, NoVersion, Opaque, Replica, NotKnown];
         all.into_iter().find(|known| known.why_not() == Some(why))
     }
 
@@ -154,6 +157,7 @@ impl Protection {
             Self::Verified => None,
             Self::Off => Some("--no-verify-writes"),
             Self::NoVersion => Some("its query selects no _version"),
+            Self::Opaque => Some("its keys cannot be looked up again"),
             Self::NotKnown => Some("the database does not say whether it is a replica"),
             Self::Replica => Some("the database is a replica, and no --primary-url is given"),
         }

@@ -317,6 +317,13 @@ async fn check_strategy(
     };
     let wanted = [wanted, plan.rows].into_iter().flatten().min();
     let wasteful = plan.scans.iter().find(|scan| is_wasteful(scan, wanted));
+    if let Some(why) = strategy.opaque() {
+        let text = format!("{what}; its keys cannot be looked up again: {why}");
+        let finding = Finding::warning(id, text).hint(
+            "until then nothing it writes is read again, removed as stale, or read by its changes",
+        );
+        return (finding, is_versioned);
+    }
     let Some(scan) = wasteful else {
         let finding = Finding::ok(id, format!("{what}; {}", reading(&plan, owns)));
         return (finding, is_versioned);

@@ -24,6 +24,7 @@ mod lab;
 mod layers;
 mod life;
 mod lock;
+mod looked_up;
 mod looking;
 mod memory;
 mod metrics;

@@ -52,6 +52,7 @@ async fn store(cache: &dyn Cache, keys: &[Vec<u8>]) {
             value: Value::Text(&value),
             version: None,
             place: None,
+            ends: &[],
         });
     }
     let how = WriteOptions {
@@ -112,6 +113,7 @@ fn pairs(version: &str) -> EntryBatch {
             value: Value::Text(text.as_bytes()),
             version: None,
             place: None,
+            ends: &[],
         });
         let fields = [("v", version), ("name", "x")];
         let fields = fields.map(|(name, value)| (name.as_bytes(), value.as_bytes().into()));

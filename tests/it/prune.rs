@@ -123,6 +123,7 @@ fn keys_without_a_row_go_and_no_others() {
                     value: shopwarm::domain::entry::Value::Text(b"x"),
                     version: None,
                     place: None,
+                    ends: &[],
                 });
             }
             async move {

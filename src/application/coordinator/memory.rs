@@ -611,6 +611,7 @@ mod tests {
                 value,
                 version: None,
                 place: None,
+                ends: &[],
             });
         }
         batch

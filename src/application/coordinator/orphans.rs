@@ -11,6 +11,7 @@ use crate::application::event::Event;
 use crate::application::history::OWN;
 use crate::application::lookup;
 use crate::application::ports::{Ask, Wanted};
+use crate::domain::entry::KeyError;
 use crate::domain::failure::Failure;
 use crate::domain::key::{KeyTemplate, printable};
 
@@ -141,7 +142,7 @@ impl Run<'_> {
         for group in keys.chunk_by(|a, b| a.0 == b.0) {
             let index = group[0].0;
             let mut batches = self.coordinator.strategies[index].entries(Ask {
-                keys: Wanted::Named(group.iter().map(|(_, key)| key.clone()).collect()),
+                keys: Wanted::Named(group.iter().map(|(_, key)| key.clone().into()).collect()),
                 batch_size: self.coordinator.options.batch_size,
                 values: false,
                 from_primary: false,
@@ -151,9 +152,26 @@ impl Run<'_> {
                 if !batch.absent.is_empty() {
                     self.report_orphans(index, &batch.absent);
                 }
+                self.warn_of_unknown(index, &batch.failed);
             }
         }
         Ok(())
+    }
+
+    /// Says once of a strategy that some of its keys may be orphans or not.
+    fn warn_of_unknown(&mut self, index: usize, keys: &[KeyError]) {
+        let Some(KeyError { key, error }) = keys.first() else {
+            return;
+        };
+        let report = &mut self.tallies[index].report;
+        let start = format!("the orphans of {} are not all known: ", report.id);
+        if !report
+            .warnings
+            .iter()
+            .any(|known| known.starts_with(&start))
+        {
+            report.warnings.push(format!("{start}{key}: {error}"));
+        }
     }
 
     fn orphans_unknown(&mut self, failure: Option<&Failure>) {

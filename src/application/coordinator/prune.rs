@@ -11,6 +11,7 @@ use super::{Coordinator, Run, Task, keep};
 use crate::application::own_keys::chunk::{self, Chunk};
 use crate::application::own_keys::{self, Generation};
 use crate::application::ports::{Ask, Cache, Mode, Wanted};
+use crate::domain::entry::Name;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::report::Status;
@@ -95,7 +96,7 @@ impl Coordinator {
             return Ok(Vec::new());
         }
         let mut batches = self.strategies[index].entries(Ask {
-            keys: Wanted::Named(keys.clone()),
+            keys: Wanted::Named(keys.iter().cloned().map(Name::from).collect()),
             batch_size: self.options.batch_size,
             values: false,
             from_primary: true,
@@ -224,7 +225,7 @@ impl Run<'_> {
                     // be asked for.
                     let is_new = !self.planned.contains(&key);
                     if let (true, Ok(key)) = (is_new, String::from_utf8(key))
-                        && !spec.key.read(&key).is_empty()
+                        && spec.key.makes(&key)
                     {
                         self.planned.insert(key.as_bytes());
                         window.push(key);

@@ -88,7 +88,9 @@ impl<'a> Run<'a> {
             return None;
         };
         let strategy = self.coordinator.strategies[index].as_ref();
-        let wanted = self.coordinator.options.verify_writes && strategy.is_versioned();
+        let wanted = self.coordinator.options.verify_writes
+            && strategy.is_versioned()
+            && strategy.opaque().is_none();
         wanted.then(|| Recheck::new(strategy, cache.as_ref()))
     }
 
@@ -102,9 +104,15 @@ impl<'a> Run<'a> {
             _ => Some(false),
         };
         for (strategy, tally) in coordinator.strategies.iter().zip(&mut self.tallies) {
+            if let Some(why) = strategy.opaque() {
+                let id = &tally.report.id;
+                let warning = format!("keys of {id} cannot be looked up again: {why}");
+                tally.report.warnings.push(warning);
+            }
             tally.report.protection = Some(match strategy.is_versioned() {
                 _ if !coordinator.options.verify_writes => Protection::Off,
                 false => Protection::NoVersion,
+                true if strategy.opaque().is_some() => Protection::Opaque,
                 true if is_replica.is_none() => Protection::NotKnown,
                 true if is_replica == Some(true) => Protection::Replica,
                 true => Protection::Verified,

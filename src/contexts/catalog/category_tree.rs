@@ -153,7 +153,9 @@ impl WarmupStrategy for CategoryTree {
             false => &self.sources.bulk,
         };
         match ask.keys {
-            Wanted::Named(keys) if !keys.contains(&key) => stream::empty().boxed(),
+            Wanted::Named(names) if names.iter().all(|name| name.key != key) => {
+                stream::empty().boxed()
+            }
             Wanted::Named(_) => stream::once(async move {
                 let mut batch = self.load(&key, source.as_ref()).await?;
                 if batch.is_void() {

@@ -658,6 +658,7 @@ mod tests {
                 value: Value::Text(&value),
                 version: None,
                 place: None,
+                ends: &[],
             });
         }
         batch
