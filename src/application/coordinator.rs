@@ -6,6 +6,7 @@ mod changed;
 mod memory;
 mod orphans;
 mod own_keys;
+mod passes;
 mod prune;
 mod tripwires;
 

@@ -12,7 +12,7 @@ use crate::application::event::Event;
 use crate::application::ports::{Mode, Wanted};
 use crate::domain::changes::ReadHow;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::report::{Seen, Stats, Status, StrategyReport};
+use crate::domain::report::{Status, StrategyReport};
 
 /// How often a strategy is warmed from its start in one run.
 const MAX_PASSES: u32 = 3;
@@ -146,7 +146,7 @@ impl Run<'_> {
     }
 
     /// Warms a strategy whose stream was lost from its start, if there is one again. What was stored
-    /// before stays in the cache, so a pass that does not get as far does not count.
+    /// before stays in the cache, also where this pass is not completed.
     async fn read_again(&mut self, index: usize) {
         let limit = self.coordinator.options.limit;
         let stop = self.stop;
@@ -166,17 +166,8 @@ impl Run<'_> {
         self.ahead.insert(index, entries);
         self.warm(index, Wanted::All { limit }).await;
         let tally = &mut self.tallies[index];
-        let is_less = former.stats.total() > tally.report.stats.total();
-        if is_less && (tally.failure.is_some() || stop.reason().is_some()) {
-            // What failed then may have been stored since.
-            tally.report.stats = Stats {
-                elapsed: tally.report.stats.elapsed,
-                failed: 0,
-                unknown: former.stats.failed + former.stats.unknown,
-                ..former.stats
-            };
-            tally.report.errors = former.errors;
-            tally.report.absent = former.absent;
+        if tally.failure.is_some() || stop.reason().is_some() {
+            tally.report.join_incomplete(former);
         }
     }
 
@@ -262,33 +253,6 @@ impl Run<'_> {
         // They share the database.
         if let Some(strategy) = self.coordinator.strategies.first() {
             strategy.settled().await;
-        }
-    }
-}
-
-impl StrategyReport {
-    /// The report of a strategy that begins anew: only its time and its warnings stay.
-    fn anew(&self) -> Self {
-        Self {
-            id: self.id.clone(),
-            priority: self.priority,
-            ttl: self.ttl,
-            status: Status::Completed,
-            stats: Stats {
-                elapsed: self.stats.elapsed,
-                identical: self.stats.identical.map(|_| 0),
-                // What was in doubt then may not be in the selection any more.
-                unverified: self.stats.unverified,
-                ..Stats::default()
-            },
-            errors: Vec::new(),
-            absent: 0,
-            not_found: Vec::new(),
-            warnings: self.warnings.clone(),
-            protection: self.protection,
-            seen: Seen::default(),
-            changed: self.changed.clone(),
-            watermark: self.watermark.clone(),
         }
     }
 }
