@@ -11,6 +11,7 @@ mod doctor;
 mod documented;
 mod dry_run;
 mod effect;
+mod epoch;
 mod expiry;
 mod exposition;
 mod faults;

@@ -4,19 +4,21 @@
 //! SELECT value FROM entries WHERE key = CAST('Product:id:1' AS BLOB) AND expires_at > unixepoch() * 1000
 //! ```
 
+mod file;
 mod ledger;
 
+use std::path::Path;
 use std::str::FromStr as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{Connection as _, Executor as _};
 use tokio::sync::Mutex;
 
-use super::{Access, invalid_url};
+use super::Access;
 use crate::application::ports::{
     Cache, Cached, CachedValue, Checked, Kept, Known, Misses, Mode, Overhead, Probe, Room, Usage,
     Withdrawn, WriteOptions, WriteOutcome, Written,
@@ -29,19 +31,8 @@ use crate::domain::standing::{Held, Kind, Standing};
 use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
 use crate::domain::version::is_newer;
+use file::CacheFile;
 use ledger::{ITEM, item_key};
-
-/// Keys are bytes, as Redis' are. `expires_at` is in milliseconds since 1970; an entry past it
-/// does not exist. A hash is stored as a JSON object of its fields.
-const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
-    key        BLOB PRIMARY KEY,
-    type       TEXT NOT NULL,
-    value      BLOB NOT NULL,
-    expires_at INTEGER NOT NULL
-) WITHOUT ROWID";
-
-/// "show" as a number: how SQLite files say whose they are.
-const APPLICATION_ID: i64 = 1_936_225_392;
 
 const STORE: &str = "INSERT INTO entries (key, type, value, expires_at) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (key) DO UPDATE
@@ -51,7 +42,7 @@ const STORE: &str = "INSERT INTO entries (key, type, value, expires_at) VALUES (
 pub struct SqliteCache {
     /// SQLite has one writer; so have we.
     connection: Mutex<SqliteConnection>,
-    file: String,
+    file: CacheFile,
 }
 
 impl SqliteCache {
@@ -60,59 +51,7 @@ impl SqliteCache {
     /// # Errors
     /// When the file cannot be used as a cache.
     pub async fn open(url: &str, access: Access) -> Result<Self, Failure> {
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(|_| invalid_url("it cannot be parsed"))?
-            .create_if_missing(true)
-            // A cache that a power cut empties is a cold cache, no loss.
-            .synchronous(SqliteSynchronous::Off)
-            .busy_timeout(Duration::from_secs(5))
-            .disable_statement_logging();
-        let file = options.get_filename().display().to_string();
-        let failure = |error: &sqlx::Error| {
-            Failure::new(
-                FailureKind::CacheUnreachable,
-                format!("cannot use the cache file {file}"),
-                words(error),
-            )
-            .hint("check the path, its permissions, and that the file is a cache of shopwarm's")
-        };
-        let options = match access {
-            Access::Write => options,
-            Access::Look => only_looking(options),
-        };
-        let mut connection = options.connect().await.map_err(|e| failure(&e))?;
-        let owner = owner(&mut connection).await.map_err(|e| failure(&e))?;
-        if owner == Owner::Other {
-            let what = format!("{file} is no cache of shopwarm's");
-            let why = "it is a SQLite database of something else, and is left as it is";
-            return Err(Failure::new(FailureKind::Config, what, why)
-                .hint("name another file in the cache URL"));
-        }
-        if access == Access::Look {
-            if owner == Owner::Nobody {
-                connection = nothing().await.map_err(|e| failure(&e))?;
-            }
-            return Ok(Self {
-                connection: Mutex::new(connection),
-                file,
-            });
-        }
-        // The number of APPLICATION_ID; a PRAGMA takes no parameters.
-        connection
-            .execute("PRAGMA application_id = 1936225392")
-            .await
-            .map_err(|e| failure(&e))?;
-        // Readers go on while it is written. Only now: it changes the file.
-        connection
-            .execute("PRAGMA journal_mode = WAL")
-            .await
-            .map_err(|e| failure(&e))?;
-        connection.execute(SCHEMA).await.map_err(|e| failure(&e))?;
-        sqlx::query("DELETE FROM entries WHERE expires_at <= ?")
-            .bind(now_millis())
-            .execute(&mut connection)
-            .await
-            .map_err(|e| failure(&e))?;
+        let (file, connection) = CacheFile::open(url, access).await?;
         Ok(Self {
             connection: Mutex::new(connection),
             file,
@@ -121,23 +60,26 @@ impl SqliteCache {
 
     async fn write_batch(&self, batch: &EntryBatch, how: &WriteOptions) -> Written {
         let mut connection = self.connection.lock().await;
-        match store(&mut connection, batch, how).await {
+        let stored = match self.file.follow(&mut connection).await {
+            Ok(()) => store(&mut connection, batch, how).await.map_err(|error| {
+                let what = format!("cannot write to the cache file {}", self.file);
+                Failure::new(FailureKind::CacheRefused, what, words(&error))
+                    .hint("check the disk's free space and the file's permissions")
+            }),
+            Err(failure) => Err(failure),
+        };
+        match stored {
             Ok(outcomes) => Written {
                 outcomes,
                 fatal: None,
                 checked: Checked::default(),
             },
             // The transaction is rolled back: none of it is stored.
-            Err(error) => {
-                let what = format!("cannot write to the cache file {}", self.file);
-                let failure = Failure::new(FailureKind::CacheRefused, what, words(&error))
-                    .hint("check the disk's free space and the file's permissions");
-                Written {
-                    outcomes: vec![WriteOutcome::Failed(failure.why.clone()); batch.len()],
-                    fatal: Some(failure),
-                    checked: Checked::default(),
-                }
-            }
+            Err(failure) => Written {
+                outcomes: vec![WriteOutcome::Failed(failure.why.clone()); batch.len()],
+                fatal: Some(failure),
+                checked: Checked::default(),
+            },
         }
     }
 }
@@ -193,9 +135,14 @@ impl Cache for SqliteCache {
         .boxed()
     }
 
-    /// What a transaction wrote to a file stays there.
+    // What a transaction wrote to a file stays there. The file may go.
     fn epoch(&self) -> BoxFuture<'_, Result<u64, Failure>> {
-        async { Ok(0) }.boxed()
+        async {
+            let mut connection = self.connection.lock().await;
+            self.file.follow(&mut connection).await?;
+            Ok(self.file.epoch())
+        }
+        .boxed()
     }
 
     fn inspect<'a>(
@@ -243,16 +190,16 @@ impl Cache for SqliteCache {
 
     fn room<'a>(&'a self, _: &'a [Vec<u8>]) -> BoxFuture<'a, Room> {
         async {
-            let size = |file: &str| match std::fs::metadata(file) {
+            let size = |file: &Path| match std::fs::metadata(file) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
                 size => size
                     .map(|file| file.len())
                     .map_err(|error| error.to_string()),
             };
             // What was written last stands beside the file.
-            let beside = size(&format!("{}-wal", self.file));
+            let beside = size(&self.file.log());
             Room {
-                used: size(&self.file).and_then(|file| Ok(file + beside?)),
+                used: size(self.file.path()).and_then(|file| Ok(file + beside?)),
                 max: Ok(None),
                 policy: Err("the embedded cache has what the disk has".to_owned()),
                 overhead: self.overhead().await,
@@ -298,7 +245,7 @@ impl Cache for SqliteCache {
             if let Err(error) = connection.execute("BEGIN IMMEDIATE; ROLLBACK").await {
                 findings.push(Finding::of("cache writes", &self.unreadable(&error)));
             }
-            let size = std::fs::metadata(&self.file).map_or(0, |file| file.len() / 1024);
+            let size = std::fs::metadata(self.file.path()).map_or(0, |file| file.len() / 1024);
             let text = format!("{keys} keys, {size} KiB; it may have what the disk has");
             findings.push(Finding::ok("cache memory", text));
             findings
@@ -508,58 +455,6 @@ fn fields(value: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         .into_iter()
         .map(|(name, value)| (name.into_bytes(), text(value).into_bytes()))
         .collect()
-}
-
-/// Whose file it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    Ours,
-    /// There is nothing in it.
-    Nobody,
-    Other,
-}
-
-async fn owner(connection: &mut SqliteConnection) -> Result<Owner, sqlx::Error> {
-    let id: i64 = sqlx::query_scalar("PRAGMA application_id")
-        .fetch_one(&mut *connection)
-        .await?;
-    let things: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
-        .fetch_one(&mut *connection)
-        .await?;
-    Ok(match (id, things) {
-        (0, 0) => Owner::Nobody,
-        (APPLICATION_ID, 1..) => Owner::Ours,
-        (APPLICATION_ID, _) => Owner::Nobody,
-        _ => Owner::Other,
-    })
-}
-
-/// The same file, opened so that nothing of it changes; of a file that is not there, nothing.
-fn only_looking(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    let file = options.get_filename().to_owned();
-    if !file.exists() {
-        return options.filename(":memory:").in_memory(true);
-    }
-    // Whoever writes it has such a file beside it. Without one even a folder that nobody may write
-    // to can be read from.
-    let mut writing = file.into_os_string();
-    writing.push("-wal");
-    let is_quiet = !std::path::Path::new(&writing).exists();
-    options
-        .create_if_missing(false)
-        .read_only(true)
-        .immutable(is_quiet)
-}
-
-/// A cache that holds nothing.
-async fn nothing() -> Result<SqliteConnection, sqlx::Error> {
-    let mut connection = SqliteConnectOptions::new()
-        .in_memory(true)
-        .disable_statement_logging()
-        .connect()
-        .await?;
-    connection.execute(SCHEMA).await?;
-    Ok(connection)
 }
 
 async fn store(

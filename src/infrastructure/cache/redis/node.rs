@@ -591,8 +591,8 @@ impl Node {
         answered.map_err(|error| self.connect_failure(&error))
     }
 
-    /// A number that is another one when the server was restarted, or has been told by another what
-    /// it holds. Where the server does not say, of its address alone.
+    /// A number that is another one when the server may have lost what it acknowledged: it was
+    /// restarted, or it is or was a replica. Where the server does not say, of its address alone.
     pub(super) async fn incarnation(&self) -> RedisResult<u64> {
         let mut info = pipe();
         info.cmd("INFO")
@@ -603,11 +603,7 @@ impl Node {
         self.place().hash(&mut hasher);
         for reply in self.glance(&info).await?.into_iter().flatten() {
             let text: String = redis::from_redis_value(reply).unwrap_or_default();
-            let says =
-                |line: &&str| line.starts_with("run_id:") || line.starts_with("master_replid:");
-            text.lines()
-                .filter(says)
-                .for_each(|line| line.hash(&mut hasher));
+            life(&text).for_each(|line| line.hash(&mut hasher));
         }
         Ok(hasher.finish())
     }
@@ -617,6 +613,21 @@ impl Node {
         let what = format!("the cache at {} refuses", self.place());
         Failure::new(FailureKind::CacheDenied, what, words(error))
     }
+}
+
+/// The lines of INFO that are others when a server may have lost keys.
+///
+/// The `master_replid` of a primary is none of them. It changes, and nothing is lost, when a first
+/// replica or a backup connects, and when the backlog of the last one is freed. A primary that was a
+/// replica names the history that it had then in `master_replid2`.
+fn life(info: &str) -> impl Iterator<Item = &str> {
+    let history = match info.lines().any(|line| line == "role:slave") {
+        true => "master_replid:",
+        false => "master_replid2:",
+    };
+    let names = ["run_id:", "role:", history];
+    let says = move |line: &&str| names.iter().any(|name| line.starts_with(name));
+    info.lines().filter(says)
 }
 
 /// What CONFIG GET says of a setting: a list in the older protocol, a map in the newer one.

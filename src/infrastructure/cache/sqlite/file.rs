@@ -1,0 +1,237 @@
+//! The file behind an embedded cache: whose it is, how it is opened, and whether it is still there.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+
+use super::{now_millis, words};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::infrastructure::cache::{Access, invalid_url};
+
+/// Keys are bytes, as Redis' are. `expires_at` is in milliseconds since 1970; an entry past it
+/// does not exist. A hash is stored as a JSON object of its fields.
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
+    key        BLOB PRIMARY KEY,
+    type       TEXT NOT NULL,
+    value      BLOB NOT NULL,
+    expires_at INTEGER NOT NULL
+) WITHOUT ROWID";
+
+/// "show" as a number: how SQLite files say whose they are.
+const APPLICATION_ID: i64 = 1_936_225_392;
+
+pub(super) struct CacheFile {
+    path: PathBuf,
+    options: SqliteConnectOptions,
+    access: Access,
+    opened: Mutex<Opened>,
+}
+
+/// Which file was opened at the path.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct Opened {
+    /// Device and inode; `None` of a cache that is only in memory.
+    identity: Option<(u64, u64)>,
+    /// How often the file was opened again: a new file may get the inode of a deleted one.
+    times: u32,
+}
+
+impl CacheFile {
+    /// Opens the file, or makes it, and drops what has expired.
+    ///
+    /// # Errors
+    /// It cannot be used as a cache.
+    pub(super) async fn open(
+        url: &str,
+        access: Access,
+    ) -> Result<(Self, SqliteConnection), Failure> {
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(|_| invalid_url("it cannot be parsed"))?
+            .create_if_missing(true)
+            // A cache that a power cut empties is a cold cache, no loss.
+            .synchronous(SqliteSynchronous::Off)
+            .busy_timeout(Duration::from_secs(5))
+            .disable_statement_logging();
+        let file = Self {
+            path: options.get_filename().to_owned(),
+            options,
+            access,
+            opened: Mutex::default(),
+        };
+        let connection = file.connect().await?;
+        file.note(0);
+        Ok((file, connection))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where SQLite keeps what was written last.
+    pub(super) fn log(&self) -> PathBuf {
+        let mut log = OsString::from(&self.path);
+        log.push("-wal");
+        log.into()
+    }
+
+    /// Another number when the file that was opened is not the one that is open now.
+    pub(super) fn epoch(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.opened().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Opens the file at the path where it is not the one that is open: who deletes, moves or replaces
+    /// the file in the middle of a run would otherwise see none of what is written from then on.
+    ///
+    /// # Errors
+    /// It cannot be used as a cache. Then the cache is empty, until it can.
+    pub(super) async fn follow(&self, connection: &mut SqliteConnection) -> Result<(), Failure> {
+        let opened = self.opened();
+        if self.access == Access::Look || opened.identity == self.identity() {
+            return Ok(());
+        }
+        tracing::warn!(file = %self, "the cache file was deleted, moved or replaced");
+        self.open_again(connection)
+            .await
+            .map_err(|failure| Failure {
+                kind: FailureKind::CacheRefused,
+                what: format!("lost the cache file {self} in the middle of the run"),
+                ..failure
+            })?;
+        self.note(opened.times + 1);
+        Ok(())
+    }
+
+    async fn open_again(&self, connection: &mut SqliteConnection) -> Result<(), Failure> {
+        let empty = nothing().await.map_err(|error| self.unusable(&error))?;
+        let former = std::mem::replace(connection, empty);
+        // It deletes its log at the path, so it has to be closed before the next one makes its own.
+        let closed = former.close().await;
+        closed.map_err(|error| self.unusable(&error))?;
+        *connection = self.connect().await?;
+        Ok(())
+    }
+
+    async fn connect(&self) -> Result<SqliteConnection, Failure> {
+        let connected = match self.access {
+            Access::Write => self.connect_to_write().await,
+            Access::Look => self.connect_to_look().await,
+        };
+        let connection = connected.map_err(|error| self.unusable(&error))?;
+        connection.ok_or_else(|| {
+            let what = format!("{self} is no cache of shopwarm's");
+            let why = "it is a SQLite database of something else, and is left as it is";
+            Failure::new(FailureKind::Config, what, why).hint("name another file in the cache URL")
+        })
+    }
+
+    /// `None`: the file is somebody else's.
+    async fn connect_to_write(&self) -> Result<Option<SqliteConnection>, sqlx::Error> {
+        let mut connection = self.options.connect().await?;
+        if owner(&mut connection).await? == Owner::Other {
+            return Ok(None);
+        }
+        // The number of APPLICATION_ID; a PRAGMA takes no parameters.
+        connection
+            .execute("PRAGMA application_id = 1936225392")
+            .await?;
+        // Readers go on while it is written. Only now: it changes the file.
+        connection.execute("PRAGMA journal_mode = WAL").await?;
+        connection.execute(SCHEMA).await?;
+        sqlx::query("DELETE FROM entries WHERE expires_at <= ?")
+            .bind(now_millis())
+            .execute(&mut connection)
+            .await?;
+        Ok(Some(connection))
+    }
+
+    /// The same, opened so that nothing of the file changes; of a file that is not there, nothing.
+    async fn connect_to_look(&self) -> Result<Option<SqliteConnection>, sqlx::Error> {
+        if !self.path.exists() {
+            return nothing().await.map(Some);
+        }
+        // Whoever writes it has a log beside it. Without one even a folder that nobody may write to can
+        // be read from.
+        let options = self.options.clone().create_if_missing(false);
+        let options = options.read_only(true).immutable(!self.log().exists());
+        let mut connection = options.connect().await?;
+        match owner(&mut connection).await? {
+            Owner::Ours => Ok(Some(connection)),
+            Owner::Nobody => nothing().await.map(Some),
+            Owner::Other => Ok(None),
+        }
+    }
+
+    fn identity(&self) -> Option<(u64, u64)> {
+        let file = std::fs::metadata(&self.path).ok()?;
+        Some((file.dev(), file.ino()))
+    }
+
+    fn opened(&self) -> Opened {
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, times: u32) {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        *opened = Opened {
+            identity: self.identity(),
+            times,
+        };
+    }
+
+    fn unusable(&self, error: &sqlx::Error) -> Failure {
+        let what = format!("cannot use the cache file {self}");
+        Failure::new(FailureKind::CacheUnreachable, what, words(error))
+            .hint("check the path, its permissions, and that the file is a cache of shopwarm's")
+    }
+}
+
+impl fmt::Display for CacheFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.display().fmt(f)
+    }
+}
+
+/// Whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Ours,
+    /// There is nothing in it.
+    Nobody,
+    Other,
+}
+
+async fn owner(connection: &mut SqliteConnection) -> Result<Owner, sqlx::Error> {
+    let id: i64 = sqlx::query_scalar("PRAGMA application_id")
+        .fetch_one(&mut *connection)
+        .await?;
+    let things: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut *connection)
+        .await?;
+    Ok(match (id, things) {
+        (0, 0) => Owner::Nobody,
+        (APPLICATION_ID, 1..) => Owner::Ours,
+        (APPLICATION_ID, _) => Owner::Nobody,
+        _ => Owner::Other,
+    })
+}
+
+/// A cache that holds nothing.
+async fn nothing() -> Result<SqliteConnection, sqlx::Error> {
+    let mut connection = SqliteConnectOptions::new()
+        .in_memory(true)
+        .disable_statement_logging()
+        .connect()
+        .await?;
+    connection.execute(SCHEMA).await?;
+    Ok(connection)
+}
