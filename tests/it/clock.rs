@@ -246,7 +246,9 @@ fn each_time_is_run_once_by_one_of_three_servers() {
     assert_eq!(answer["report"]["trigger"], "api");
 
     servers.iter_mut().for_each(Server::end);
-    let runs = site.runs_of("tick");
+    let mut runs = site.runs_of("tick");
+    // A time that came just when its server was ended.
+    runs.retain(|run| run["outcome"] != "interrupted" || run["totals"]["total"] != 0);
     for (i, run) in runs.iter().rev().enumerate() {
         assert_eq!(run["outcome"], "complete");
         assert_eq!(run["command"], "warmup context tick");

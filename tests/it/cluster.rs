@@ -79,7 +79,8 @@ fn true_counts(run: &Finished, cluster: &RedisCluster, alive: &[usize]) -> Value
 
 /// A run into a cluster that is in the middle of it.
 fn under_way(run: Shopwarm, cluster: &RedisCluster) -> Child {
-    let child = run.start();
+    // So that it is still under way when that is seen, on a busy machine too.
+    let child = run.args("--rate 10k").start();
     until("the run is under way", || {
         let keys: u64 = cluster.cli(0, &["DBSIZE"]).parse().unwrap();
         keys > 500

@@ -70,7 +70,7 @@ fn a_run_that_takes_longer_than_the_grace_is_stopped() {
             told.elapsed()
         );
         assert!(
-            told.elapsed() < Duration::from_secs(15),
+            told.elapsed() < Duration::from_secs(60),
             "{:?}",
             told.elapsed()
         );
@@ -105,7 +105,7 @@ fn with_nothing_to_do_it_ends_at_once() {
         server.signal(signal);
         server.end().expect(0);
         assert!(
-            told.elapsed() < Duration::from_secs(8),
+            told.elapsed() < Duration::from_secs(30),
             "{:?}",
             told.elapsed()
         );
@@ -124,7 +124,7 @@ fn told_twice_it_ends_at_once() {
     server.signal("TERM");
     server.end().expect(143);
     assert!(
-        told.elapsed() < Duration::from_secs(5),
+        told.elapsed() < Duration::from_secs(40),
         "{:?}",
         told.elapsed()
     );

@@ -335,7 +335,7 @@ fn one_that_waits_says_so_and_runs_afterwards_or_gives_up() {
     let asked = Instant::now();
     send(&child, "INT");
     let run = calm(finish(child)).expect(130);
-    assert!(asked.elapsed() < Duration::from_secs(4));
+    assert!(asked.elapsed() < Duration::from_secs(40));
     assert_eq!(run.json()["outcome"], "interrupted");
     assert_eq!(locks(&lab), ["shopwarm:lock:catalog"]);
 

@@ -35,7 +35,10 @@ struct State {
 }
 
 #[derive(Default)]
-struct Budget(Mutex<Option<usize>>);
+struct Budget {
+    until_cut: Mutex<Option<usize>>,
+    until_stall: Mutex<Option<usize>>,
+}
 
 impl FaultProxy {
     /// A proxy before `port` of 127.0.0.1.
@@ -91,6 +94,16 @@ impl FaultProxy {
         self.state.stalled.store(true, SeqCst);
     }
 
+    /// Does the same by itself, once, when about `bytes` more have gone to the server. Whoever watches
+    /// for that moment from outside may come too late on a busy machine.
+    pub fn stall_after_to_server(&self, bytes: usize) {
+        *self.state.to_server.until_stall.lock().unwrap() = Some(bytes);
+    }
+
+    pub fn is_stalled(&self) -> bool {
+        self.state.stalled.load(SeqCst)
+    }
+
     /// Closes new connections at once.
     pub fn refuse(&self) {
         self.state.refusing.store(true, SeqCst);
@@ -106,7 +119,8 @@ impl FaultProxy {
     pub fn heal(&self) {
         self.flow();
         for budget in [&self.state.to_server, &self.state.to_client] {
-            *budget.0.lock().unwrap() = None;
+            *budget.until_cut.lock().unwrap() = None;
+            *budget.until_stall.lock().unwrap() = None;
         }
     }
 }
@@ -171,6 +185,9 @@ impl State {
             }
             let (pass, cut) = budget.take(read);
             let written = !over() && to.write_all(&buffer[..pass]).is_ok();
+            if budget.stalls_after(pass) {
+                self.stalled.store(true, SeqCst);
+            }
             if cut || !written {
                 let _ = from.shutdown(Shutdown::Both);
                 let _ = to.shutdown(Shutdown::Both);
@@ -183,12 +200,19 @@ impl State {
 
 impl Budget {
     fn set(&self, bytes: usize) {
-        *self.0.lock().unwrap() = Some(bytes);
+        *self.until_cut.lock().unwrap() = Some(bytes);
+    }
+
+    /// Whether the stall that was asked for is due after these bytes.
+    fn stalls_after(&self, bytes: usize) -> bool {
+        let mut left = self.until_stall.lock().unwrap();
+        *left = left.map(|left| left.saturating_sub(bytes));
+        left.take_if(|left| *left == 0).is_some()
     }
 
     /// How many of `bytes` may pass, and whether the cut is due after them.
     fn take(&self, bytes: usize) -> (usize, bool) {
-        let mut left = self.0.lock().unwrap();
+        let mut left = self.until_cut.lock().unwrap();
         match *left {
             None => (bytes, false),
             Some(limit) if limit > bytes => {

@@ -8,7 +8,8 @@ use crate::shopwarm::{Shopwarm, finish, shopwarm};
 
 /// A run that is in the middle of it.
 fn under_way(run: Shopwarm, redis: &Redis) -> Child {
-    let child = run.start();
+    // So that it is still under way when that is seen, on a busy machine too.
+    let child = run.args("--rate 10k").start();
     until("the run is under way", || keys(redis) > 1000);
     child
 }

@@ -747,6 +747,7 @@ fn concurrency_belongs_to_the_run_that_wishes_it() {
     let (proxy, url) = proxied(&site.lab.redis);
     let server = Server::start(site.serving("--batch-size 10").contexts(&bulk).cache(url));
     let in_flight = |body: Value| {
+        proxy.stall_after_to_server(200_000);
         let answer = server
             .ask("POST", "/admin/warmup/bulk?wait=false")
             .json(&body)
@@ -754,10 +755,9 @@ fn concurrency_belongs_to_the_run_that_wishes_it() {
             .expect(202)
             .json();
         let run = text(&answer, "run_id").to_owned();
-        until("the run is under way", || {
-            crate::faults::keys(&site.lab.redis) > 200
-        });
+        until("the run is held", || proxy.is_stalled());
         site.lab.redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
+        proxy.flow();
         until("batches wait", || {
             site.lab.redis.cli(&["CLIENT", "LIST"]).contains("flags=b")
         });

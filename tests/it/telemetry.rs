@@ -277,7 +277,7 @@ fn a_collector_that_is_gone_costs_a_warning() {
             run.stderr
         );
         assert!(!run.stderr.contains("secret"), "{}", run.stderr);
-        assert!(asked.elapsed() < Duration::from_secs(10));
+        assert!(asked.elapsed() < Duration::from_secs(40));
     };
     let gone = format!("http://me:secret@127.0.0.1:{}", free_port());
     run("OTEL_EXPORTER_OTLP_ENDPOINT", gone);

@@ -242,6 +242,8 @@ impl Address {
         };
         let mut client = bounded([find(program)]);
         client.args(self.fill_in(&words(args))).arg(database);
+        // Limits that a test sets for the server's clients are not meant for its administrator.
+        client.env("PGOPTIONS", "-c statement_timeout=0");
         output(client, &[patience, sql].concat())
     }
 
