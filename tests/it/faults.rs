@@ -646,6 +646,63 @@ fn a_cache_that_takes_no_writes_ends_the_run() {
     assert!(run.stdout.lines().count() < 24, "{}", run.stdout);
 }
 
+/// A user `warm` who may run these commands and no others.
+fn user(redis: &Redis, commands: &str) -> String {
+    let rule = format!("ACL SETUSER warm reset on >hunter2 ~* +ping {commands}");
+    redis.cli(&rule.split_whitespace().collect::<Vec<_>>());
+    redis.url().replace("//", "//warm:hunter2@")
+}
+
+/// Written in pieces, a hash can be seen half-written, and stays for ever where the TTL is missing.
+#[test]
+fn hashes_are_written_in_one_step_or_not_at_all() {
+    let strategy = |extra: &str| {
+        let sql = "SELECT g AS id, g AS version FROM generate_series(1, 3000) g";
+        let text = format!(
+            "[context]\nname = \"odd\"\nowns = [\"t\"]\n[strategies.one]\n\
+             key = \"one:{{id}}\"\nvalue = \"hash\"\nsql.any = \"{sql}\"\n{extra}"
+        );
+        file("odd.toml", &text)
+    };
+    let (_dir, plain) = strategy("");
+    let (_dir2, versioned) = strategy("version_field = \"version\"\n");
+    let (redis, database) = (Redis::start(&[]), Postgres::database());
+    let run = |contexts, url: String, flags| {
+        let run = warm(contexts, database.url(), url).args("--no-lock");
+        calm(run.args(flags).run())
+    };
+    let refused = |run: Finished, says| {
+        let totals = &run.json()["totals"];
+        let there = count(totals, "warmed") + count(totals, "unknown");
+        assert_eq!(there, 0, "{totals}");
+        assert!(run.stderr.contains(says), "no {says:?} in\n{}", run.stderr);
+        run.expect(7);
+    };
+    for (contexts, flags, commands, missing) in [
+        (&plain, "", "+exec +del +hset", "+multi"),
+        (&plain, "", "+exec +del +hset +pexpire", "+multi"),
+        (&plain, "", "+multi +discard +del +hset +pexpire", "+exec"),
+        (&plain, "", "+multi +exec +del +hset", "+pexpire"),
+        (
+            &plain,
+            "--mode only-missing",
+            "+eval +exists +hset",
+            "+pexpire",
+        ),
+        (&versioned, "", "+eval +hget +hset +del", "+pexpire"),
+    ] {
+        refused(run(contexts, user(&redis, commands), flags), missing);
+        assert_eq!(keys(&redis), 0, "with {commands}");
+    }
+    let without_multi = Redis::start(&["--rename-command", "MULTI", ""]);
+    refused(run(&plain, without_multi.url(), ""), "MULTI");
+    assert_eq!(keys(&without_multi), 0);
+    // With the rights that are named it works.
+    let user = user(&redis, "+multi +exec +del +hset +pexpire");
+    run(&plain, user, "").expect(0);
+    assert_eq!(keys(&redis), 3000);
+}
+
 #[test]
 fn a_cache_without_connections_left_is_named() {
     let (_dir, contexts) = bulk(&[1]);

@@ -46,7 +46,7 @@ use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
 use node::{Lost, Node, Replies};
 use servers::{Part, Picks, Servers, Wait};
-use store::{Judged, cost, judge, longest_part, stores};
+use store::{Judged, cost, judge, longest_part, needs_transaction, stores};
 
 /// Bytes that a server is sent together, at most, unless a single entry is larger.
 const PIPELINE_BYTES: usize = 4 * 1024 * 1024;
@@ -125,8 +125,7 @@ impl RedisCache {
             }
             let node = Arc::clone(&part.node);
             let asked = Instant::now();
-            let pipe = stores(batch, &part, how);
-            match node.send(&pipe, part.losses > 0).await {
+            match send(batch, &part, how).await {
                 Ok(replies) => {
                     let rest = settle(delivery, batch, &part, replies, how, &self.servers);
                     if rest.settled > 0 {
@@ -141,6 +140,9 @@ impl RedisCache {
                 Err(Lost::Server { failure, sent }) => {
                     if sent {
                         lock(delivery).doubt(&part.picks);
+                    } else if failure.kind == FailureKind::CacheDenied {
+                        let outcome = WriteOutcome::Failed(failure.why.clone());
+                        lock(delivery).settle_open(&part.picks, &outcome);
                     }
                     let elsewhere = self.give_up(batch, delivery, part, failure).await;
                     if !elsewhere.is_empty() {
@@ -266,6 +268,15 @@ impl RedisCache {
         }
         elsewhere
     }
+}
+
+/// Sends a part to its server, unless that would leave hashes half-written.
+async fn send(batch: &EntryBatch, part: &Part, how: &WriteOptions) -> Result<Replies, Lost> {
+    if needs_transaction(batch, part, how) {
+        part.node.need_transactions().await?;
+    }
+    let pipe = stores(batch, part, how);
+    part.node.send(&pipe, part.losses > 0).await
 }
 
 /// What the answers leave open.

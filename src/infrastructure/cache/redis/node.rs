@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,10 @@ pub(super) const ATTEMPTS: usize = 4;
 /// Nobody waits longer for a server's view of the others.
 const GLANCE: Duration = Duration::from_secs(2);
 
+/// What a user of the cache needs.
+const RIGHTS: &str = "a run needs +set and +ping, and +select for a database index; hashes +multi +exec +del +hset \
+     +pexpire; --mode only-missing with hashes +eval +exists +hset +pexpire; a version_field +eval +get +hget and these";
+
 /// The longest value that a server takes where it does not say.
 const LONGEST_VALUE: usize = 512 * 1024 * 1024;
 
@@ -49,6 +53,8 @@ pub(super) struct Node {
     /// The longest value the server takes (`proto-max-bulk-len`). A longer one makes it close the
     /// connection, and the whole batch would be lost with it.
     longest_value: AtomicUsize,
+    /// It runs commands as one, and has said so.
+    has_transactions: AtomicBool,
     /// For looking after the server while a run writes: nothing else waits on it.
     pub(super) watch: Mutex<Option<MultiplexedConnection>>,
 }
@@ -134,6 +140,7 @@ impl Node {
             health: StdMutex::default(),
             patience,
             longest_value: AtomicUsize::new(LONGEST_VALUE),
+            has_transactions: AtomicBool::new(false),
             watch: Mutex::default(),
         })
     }
@@ -335,8 +342,21 @@ impl Node {
             "NOPERM" if !error.detail().unwrap_or_default().contains("to access") => failure(
                 FailureKind::CacheDenied,
                 "the cache refuses this user a command",
-                "a run needs +set and +ping, and +select for a database index; hashes +multi +exec +del +hset +pexpire, with --mode only-missing +eval",
+                RIGHTS,
             ),
+            // Before 7.2 a script that is refused a command has no code for it.
+            "ERR"
+                if error
+                    .detail()
+                    .unwrap_or_default()
+                    .contains("user executing the script") =>
+            {
+                failure(
+                    FailureKind::CacheDenied,
+                    "the cache refuses this user a command of a script",
+                    RIGHTS,
+                )
+            }
             "OOM" => failure(
                 FailureKind::CacheRefused,
                 "the cache is full",
@@ -439,6 +459,34 @@ impl Node {
                 })
             }
         }
+    }
+
+    /// Asks, until it has said so, whether the server runs commands as one. Where MULTI is refused
+    /// (ACL, `rename-command`, a proxy), the commands after it would be run one by one.
+    pub(super) async fn need_transactions(&self) -> Result<(), Lost> {
+        if self.has_transactions.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut empty = pipe();
+        // DISCARD ends what EXEC has not; after EXEC it is an error that says nothing.
+        empty.cmd("MULTI").cmd("EXEC").cmd("DISCARD");
+        let replies = self.send(&empty, false).await?;
+        if let Some(error) = replies.into_iter().take(2).find_map(Result::err) {
+            let what = format!(
+                "the cache at {} cannot write hashes in one step",
+                self.place()
+            );
+            let failure = Failure::new(FailureKind::CacheDenied, what, words(&error)).hint(
+                "allow MULTI and EXEC (ACL: +multi +exec); where a proxy does not know them, \
+                 give the server's own URL, or store the strategy as value = \"object\"",
+            );
+            return Err(Lost::Server {
+                failure,
+                sent: false,
+            });
+        }
+        self.has_transactions.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The line's connection, opened again when it broke.

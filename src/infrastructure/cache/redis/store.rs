@@ -12,7 +12,11 @@ const FIELD_BYTES: usize = 24;
 
 /// Sets a hash only where nothing is. A transaction cannot: its commands do not see each other's
 /// answers.
+///
+/// A script that is refused a command is not undone. So scripts set the TTL first, where it changes
+/// nothing: who may not do that has written nothing, and leaves no hash without a TTL.
 const SET_MISSING_HASH: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end \
+     redis.call('PEXPIRE', KEYS[1], ARGV[1]) \
      for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
      redis.call('PEXPIRE', KEYS[1], ARGV[1]) return 1";
 
@@ -36,6 +40,7 @@ const SET_HASH_UNLESS_NEWER: &str = "local was, is = redis.pcall('HGET', KEYS[1]
          if a and b then was, is = a, b end \
          if ARGV[3] ~= '' and was > is then return 0 end \
      end \
+     redis.call('PEXPIRE', KEYS[1], ARGV[1]) \
      redis.call('DEL', KEYS[1]) \
      for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
      redis.call('PEXPIRE', KEYS[1], ARGV[1]) return 1";
@@ -52,6 +57,20 @@ pub(super) fn cost(entry: Entry<'_>) -> usize {
 pub(super) enum Judged {
     Done(WriteOutcome),
     Refused(RedisError),
+}
+
+/// Whether an entry of a part takes several commands, which have to be run as one.
+pub(super) fn needs_transaction(batch: &EntryBatch, part: &Part, how: &WriteOptions) -> bool {
+    let mut entries = part.picks.iter().filter_map(|i| batch.get(i));
+    entries.any(|entry| commands(entry, how) > 1)
+}
+
+/// How many commands store an entry.
+fn commands(entry: Entry<'_>, how: &WriteOptions) -> usize {
+    match (entry.value, how.mode) {
+        (Value::Hash(_), Mode::Refresh) if how.version_field.is_none() => 5,
+        _ => 1,
+    }
 }
 
 /// The commands that store a part's entries.
@@ -128,10 +147,7 @@ pub(super) fn judge(
     entry: Entry<'_>,
     how: &WriteOptions,
 ) -> Judged {
-    let commands = match (entry.value, how.mode) {
-        (Value::Hash(_), Mode::Refresh) if how.version_field.is_none() => 5,
-        _ => 1,
-    };
+    let commands = commands(entry, how);
     let mut last = None;
     for answered in 1..=commands {
         match replies.next() {
