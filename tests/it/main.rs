@@ -35,6 +35,7 @@ mod own_keys;
 mod pace;
 mod page;
 mod patience;
+mod pooler;
 mod ports;
 mod probe;
 mod properties;

@@ -10,6 +10,7 @@
 //! stops it when its owner has gone.
 #![allow(dead_code, reason = "a toolbox: not every test run uses every tool")]
 
+mod pooler;
 mod process;
 mod run;
 mod server;
@@ -23,6 +24,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
+pub use pooler::PgBouncer;
 pub use process::{PATIENCE, bounded, find, supervise, temp_dir};
 use process::{succeed, words};
 pub use server::Server;

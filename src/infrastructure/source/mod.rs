@@ -88,6 +88,9 @@ trait Driver: Sized + Send + Sync + 'static {
     /// Stands before a query that is read.
     const PREFIX: &str;
 
+    /// Stand before and after a query that is described.
+    const DESCRIBED: [&str; 2] = ["", ""];
+
     /// How much longer than the statement timeout we wait: where the server keeps that too, its
     /// own words say more.
     const GRACE: Duration;
@@ -142,12 +145,14 @@ trait Driver: Sized + Send + Sync + 'static {
     );
 
     fn estimate<'c>(
+        &'c self,
         connection: &'c mut Connection<Self>,
         sql: &'c str,
     ) -> BoxFuture<'c, Option<u64>>;
 
     /// The plan for a query; reads no row.
     fn plan<'c>(
+        &'c self,
         connection: &'c mut Connection<Self>,
         sql: &'c str,
     ) -> BoxFuture<'c, Result<QueryPlan, sqlx::Error>>;
@@ -160,6 +165,7 @@ trait Driver: Sized + Send + Sync + 'static {
 
     /// How the server is at the moment; `None`: there is none.
     fn vitals<'c>(
+        &'c self,
         _connection: &'c mut Connection<Self>,
     ) -> BoxFuture<'c, Result<Option<SourceVitals>, sqlx::Error>> {
         async { Ok(None) }.boxed()
@@ -173,6 +179,7 @@ trait Driver: Sized + Send + Sync + 'static {
 
     /// The columns of a table's primary key.
     fn primary_key<'c>(
+        &'c self,
         connection: &'c mut Connection<Self>,
         table: &'c TrackedTable,
     ) -> BoxFuture<'c, Result<Vec<String>, sqlx::Error>>;
@@ -272,7 +279,7 @@ where
         async move {
             let label = "asking for a primary key";
             let mut connection = self.0.connection().await?;
-            let asked = D::primary_key(&mut connection, table);
+            let asked = self.0.driver.primary_key(&mut connection, table);
             let columns = self.0.wait(label, asked).await?;
             let columns = columns.map_err(|error| self.0.query_failure(label, "", &error))?;
             self.0.put_back(connection).await;
@@ -284,6 +291,7 @@ where
     fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Columns, Failure>> {
         async move {
             let session = &self.0;
+            let sql = &D::DESCRIBED.join(sql);
             let mut connection = session.connection().await?;
             let described = session.driver.describe(&mut connection, sql);
             match session.wait("preparing", described).await? {
@@ -329,7 +337,7 @@ where
             let mut connection = self.0.connection().await?;
             let plan = self
                 .0
-                .wait("planning", D::plan(&mut connection, sql))
+                .wait("planning", self.0.driver.plan(&mut connection, sql))
                 .await?;
             self.0.put_back(connection).await;
             plan.map_err(|error| self.0.query_failure("planning", sql, &error))
@@ -362,7 +370,7 @@ where
     fn is_replica(&self) -> BoxFuture<'_, Option<bool>> {
         async move {
             let mut connection = self.0.connection().await.ok()?;
-            let vitals = D::vitals(&mut connection).await.ok()?;
+            let vitals = self.0.driver.vitals(&mut connection).await.ok()?;
             self.0.put_back(connection).await;
             // A file is no copy.
             vitals.map_or(Some(false), |vitals| vitals.is_replica)
@@ -377,9 +385,12 @@ where
     fn estimate<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Option<u64>> {
         async move {
             let mut connection = self.0.connection().await.ok()?;
-            let rows = timeout(CONNECT_TIMEOUT, D::estimate(&mut connection, sql))
-                .await
-                .ok()?;
+            let rows = timeout(
+                CONNECT_TIMEOUT,
+                self.0.driver.estimate(&mut connection, sql),
+            )
+            .await
+            .ok()?;
             self.0.put_back(connection).await;
             rows
         }

@@ -142,12 +142,17 @@ impl Driver for Mysql {
     }
 
     /// Nothing cheap is near the truth: only the operator's own limit is known.
-    fn estimate<'c>(_: &'c mut MySqlConnection, sql: &'c str) -> BoxFuture<'c, Option<u64>> {
+    fn estimate<'c>(
+        &'c self,
+        _: &'c mut MySqlConnection,
+        sql: &'c str,
+    ) -> BoxFuture<'c, Option<u64>> {
         let limit = sql.rsplit_once(" LIMIT ").and_then(|(_, n)| n.parse().ok());
         async move { limit }.boxed()
     }
 
     fn plan<'c>(
+        &'c self,
         connection: &'c mut MySqlConnection,
         sql: &'c str,
     ) -> BoxFuture<'c, Result<QueryPlan, sqlx::Error>> {
@@ -188,6 +193,7 @@ impl Driver for Mysql {
     }
 
     fn vitals<'c>(
+        &'c self,
         connection: &'c mut MySqlConnection,
     ) -> BoxFuture<'c, Result<Option<SourceVitals>, sqlx::Error>> {
         async move {
@@ -227,6 +233,7 @@ impl Driver for Mysql {
     }
 
     fn primary_key<'c>(
+        &'c self,
         connection: &'c mut MySqlConnection,
         table: &'c TrackedTable,
     ) -> BoxFuture<'c, Result<Vec<String>, sqlx::Error>> {

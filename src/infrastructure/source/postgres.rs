@@ -1,5 +1,7 @@
 //! PostgreSQL: the binary wire format of its types, straight to JSON.
 
+mod transaction;
+
 use std::str::FromStr as _;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,15 +14,13 @@ use sqlx::postgres::{
     PgTypeInfo, PgTypeKind,
 };
 use sqlx::{
-    Arguments as _, Column as _, ConnectOptions as _, Executor as _, Row as _, TypeInfo as _,
-    ValueRef as _,
+    Arguments as _, Column as _, ConnectOptions as _, Row as _, TypeInfo as _, ValueRef as _,
 };
 
+use self::transaction::{Settings, Statement, Transaction, is_forgotten, unnamed};
 use super::facts::{Clock, Facts, Lag, Role};
 use super::session::CONNECT_TIMEOUT;
-use super::{
-    Broken, Driver, Explained, Refusal, Rows, SessionOptions, invalid_url, prepared, safe,
-};
+use super::{Broken, Driver, Explained, Refusal, Rows, SessionOptions, invalid_url, safe};
 use crate::application::ports::{Param, Query, QueryPlan, Scan, SourceVitals};
 use crate::domain::Dialect;
 use crate::domain::changes::{FARTHEST_ZONE, Moment, TrackedTable};
@@ -35,6 +35,8 @@ const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400_000_000;
 pub(super) struct Postgres {
     connect: PgConnectOptions,
     options: SessionOptions,
+    /// Begins every transaction.
+    begin: String,
 }
 
 impl Postgres {
@@ -44,30 +46,46 @@ impl Postgres {
         Ok(Self {
             connect: connect
                 .application_name("shopwarm")
+                // The driver's own start-up parameter, which poolers refuse.
+                .extra_float_digits(None)
+                // A named statement would stay behind at a pooler's session.
+                .statement_cache_capacity(0)
                 .disable_statement_logging(),
             options,
+            begin: settings(options).begin(),
         })
+    }
+
+    async fn describe_once(
+        &self,
+        connection: &mut PgConnection,
+        sql: &str,
+    ) -> Result<Vec<Column>, Refusal> {
+        let mut transaction = self.begin(connection).await?;
+        let row = unnamed(sql, PgArguments::default());
+        let row = row.fetch_one(transaction.connection()).await;
+        let columns = row.map_err(Refusal::Sql).and_then(|row| columns(&row));
+        transaction.end(columns).await
+    }
+
+    async fn begin<'c>(
+        &self,
+        connection: &'c mut PgConnection,
+    ) -> Result<Transaction<'c>, sqlx::Error> {
+        Transaction::begin(connection, self.begin.clone()).await
     }
 }
 
-impl Postgres {
-    /// How a session is set up, or (with `SET LOCAL`) a transaction.
-    fn settings(&self, set: &str) -> String {
-        let millis = self.options.statement_timeout.as_millis();
-        let settings = [
-            ("default_transaction_read_only", "on".to_owned()),
-            ("statement_timeout", millis.to_string()),
-            ("lock_timeout", millis.to_string()),
-            // A slow cache may keep us from asking for the next rows.
-            ("idle_in_transaction_session_timeout", "0".to_owned()),
-            // All rows of a cursor are read, not the first few.
-            ("cursor_tuple_fraction", "1".to_owned()),
-            ("TimeZone", "'UTC'".to_owned()),
-            ("standard_conforming_strings", "on".to_owned()),
-        ];
-        let settings = settings.map(|(name, value)| format!("{set} {name} = {value}; "));
-        settings.concat()
-    }
+fn settings(options: SessionOptions) -> Settings {
+    let limit = options.statement_timeout.as_millis();
+    Settings::new()
+        .with("statement_timeout", limit)
+        .with("lock_timeout", limit)
+        // A slow cache may keep us from asking for the next rows.
+        .with("idle_in_transaction_session_timeout", 0)
+        .with("transaction_timeout", 0)
+        // From version 14 on, a query whose client has gone ends by itself.
+        .with("client_connection_check_interval", 1000)
 }
 
 impl Driver for Postgres {
@@ -76,6 +94,11 @@ impl Driver for Postgres {
     type Handle = ();
 
     const DIALECT: Dialect = Dialect::Postgres;
+    /// One row of NULLs, for which nothing is read. Preparing alone would leave a named statement.
+    const DESCRIBED: [&str; 2] = [
+        "SELECT d.* FROM (SELECT 1) AS one LEFT JOIN (",
+        ") AS d ON false",
+    ];
     const PREFIX: &str = "DECLARE shopwarm BINARY NO SCROLL CURSOR FOR ";
     const GRACE: Duration = CONNECT_TIMEOUT;
 
@@ -90,15 +113,13 @@ impl Driver for Postgres {
         self.options
     }
 
+    /// With a first transaction, which shows whether the server or its pooler lets us work.
     async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let mut connection = self.connect.connect().await?;
-        // Statements, not start-up options: connection poolers refuse options they do not know.
-        let settings = self.settings("SET");
-        connection.execute(sqlx::raw_sql(safe(&settings))).await?;
-        // From version 14 on, a query whose client has gone ends by itself.
-        let _ = connection
-            .execute("SET client_connection_check_interval = 1000")
-            .await;
+        self.begin(&mut connection)
+            .await?
+            .end(Ok::<_, sqlx::Error>(()))
+            .await?;
         Ok(connection)
     }
 
@@ -107,17 +128,14 @@ impl Driver for Postgres {
         connection: &'c mut PgConnection,
         sql: &'c str,
     ) -> BoxFuture<'c, Result<Vec<Column>, Refusal>> {
-        prepared::<Self>(connection, sql, |described| {
-            let info = described.type_info();
-            if let Codec::Unknown = Codec::of(info) {
-                return Err(info.name().to_ascii_lowercase());
+        async move {
+            match self.describe_once(connection, sql).await {
+                Err(Refusal::Sql(error)) if is_forgotten(&error) => {
+                    self.describe_once(connection, sql).await
+                }
+                described => described,
             }
-            Ok(Column {
-                name: described.name().to_owned(),
-                kind: kind(info),
-                declared: info.name().to_ascii_uppercase(),
-            })
-        })
+        }
         .boxed()
     }
 
@@ -138,36 +156,13 @@ impl Driver for Postgres {
         arguments: PgArguments,
         rows: &'c mut Rows<'_, Self>,
     ) -> BoxFuture<'c, Result<(), Broken>> {
-        if rows.is_brief() {
-            let query = sqlx::query_with(safe(sql), arguments);
-            return async move { rows.stream(query.fetch(connection)).await }.boxed();
-        }
         async move {
-            // A pooler may give each transaction another session of its own.
-            let begin = rows.driver().settings("SET LOCAL");
-            let begin = format!("BEGIN READ ONLY; {begin}");
-            let begin = sqlx::raw_sql(safe(&begin));
-            rows.wait(begin.execute(&mut *connection)).await?;
-            let declare = sqlx::query_with(safe(sql), arguments).persistent(false);
-            rows.wait(declare.execute(&mut *connection)).await?;
-            let mut size = FIRST_PORTION;
-            // The first is prepared, which tells the columns' types.
-            let first = rows.labelled(&fetch(size));
-            let first = sqlx::query(safe(&first)).persistent(false);
-            let mut taken = rows.portion(first.fetch(&mut *connection)).await?;
-            while taken == size {
-                size = next_portion(size, rows.rows_a_portion());
-                rows.hand_on().await?;
-                let steps = vec![fetch(size / STEPS); STEPS];
-                let next = rows.labelled(&steps.join(";"));
-                let next = sqlx::raw_sql(safe(&next));
-                taken = rows.portion(next.fetch(&mut *connection)).await?;
+            match read_once(connection, sql, arguments.clone(), rows).await {
+                Err(Broken::Sql(error)) if is_forgotten(&error) => {
+                    read_once(connection, sql, arguments, rows).await
+                }
+                read => read,
             }
-            rows.hand_on().await?;
-            let commit = rows.labelled("COMMIT");
-            let commit = sqlx::raw_sql(safe(&commit));
-            rows.wait(commit.execute(&mut *connection)).await?;
-            Ok(())
         }
         .boxed()
     }
@@ -202,30 +197,23 @@ impl Driver for Postgres {
     }
 
     /// The planner's estimate; reads no row.
-    fn estimate<'c>(connection: &'c mut PgConnection, sql: &'c str) -> BoxFuture<'c, Option<u64>> {
-        async move { Self::plan(connection, sql).await.ok()?.rows }.boxed()
+    fn estimate<'c>(
+        &'c self,
+        connection: &'c mut PgConnection,
+        sql: &'c str,
+    ) -> BoxFuture<'c, Option<u64>> {
+        async move { self.plan(connection, sql).await.ok()?.rows }.boxed()
     }
 
     fn plan<'c>(
+        &'c self,
         connection: &'c mut PgConnection,
         sql: &'c str,
     ) -> BoxFuture<'c, Result<QueryPlan, sqlx::Error>> {
         async move {
-            let explain = format!("EXPLAIN (FORMAT JSON) {sql}");
-            let row = connection.fetch_one(sqlx::query(safe(&explain))).await?;
-            let text = row
-                .try_get_raw(0)?
-                .as_bytes()
-                .map_err(sqlx::Error::Decode)?;
-            let plan: Json = serde_json::from_slice(text).unwrap_or_default();
-            let top = &plan[0]["Plan"];
-            let mut scans = Vec::new();
-            find_scans(connection, top, &mut scans).await;
-            Ok(QueryPlan {
-                cost: top["Total Cost"].as_f64(),
-                rows: top["Plan Rows"].as_u64(),
-                scans,
-            })
+            let mut transaction = self.begin(connection).await?;
+            let plan = plan(&mut transaction, sql).await;
+            transaction.end(plan).await
         }
         .boxed()
     }
@@ -235,71 +223,21 @@ impl Driver for Postgres {
         connection: &'c mut PgConnection,
     ) -> BoxFuture<'c, Result<Facts, sqlx::Error>> {
         async move {
-            let before = SystemTime::now();
-            let seconds = "SELECT extract(epoch FROM clock_timestamp())::float8";
-            let seconds: f64 = sqlx::query_scalar(seconds)
-                .fetch_one(&mut *connection)
-                .await?;
-            let after = SystemTime::now();
-            let (version, user, is_superuser, read_only, statement_timeout, is_replica) =
-                sqlx::query_as::<_, (String, String, bool, String, String, bool)>(
-                    "SELECT split_part(version(), ' on ', 1), current_user::text,
-                     current_setting('is_superuser') = 'on',
-                     current_setting('transaction_read_only'),
-                     current_setting('statement_timeout'), pg_is_in_recovery()",
-                )
-                .fetch_one(&mut *connection)
-                .await?;
-            Ok(Facts {
-                version,
-                user: Some(user),
-                read_only: read_only == "on",
-                writing: if is_superuser {
-                    " (the user is a superuser; one that may only SELECT is enough)"
-                } else {
-                    ""
-                },
-                statement_timeout,
-                role: match is_replica {
-                    true => Role::Replica(lag(connection).await),
-                    false => Role::Primary,
-                },
-                clock: Some(Clock {
-                    theirs: Some(seconds),
-                    before,
-                    after,
-                }),
-            })
+            let mut transaction = self.begin(connection).await?;
+            let facts = facts(&mut transaction).await;
+            transaction.end(facts).await
         }
         .boxed()
     }
 
     fn vitals<'c>(
+        &'c self,
         connection: &'c mut PgConnection,
     ) -> BoxFuture<'c, Result<Option<SourceVitals>, sqlx::Error>> {
         async move {
-            let asked = Instant::now();
-            let is_replica: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()")
-                .fetch_one(&mut *connection)
-                .await?;
-            let latency = asked.elapsed();
-            // Who may not see the others' sessions sees that they are there, not what they do.
-            let active: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM pg_stat_activity
-                 WHERE state = 'active' AND pid <> pg_backend_pid()",
-            )
-            .fetch_one(&mut *connection)
-            .await?;
-            let lag = match is_replica {
-                true => lag(connection).await.ok(),
-                false => None,
-            };
-            Ok(Some(SourceVitals {
-                latency,
-                active: u64::try_from(active).ok(),
-                lag: lag.and_then(|lag| Duration::try_from_secs_f64(lag).ok()),
-                is_replica: Some(is_replica),
-            }))
+            let mut transaction = self.begin(connection).await?;
+            let vitals = vitals(&mut transaction).await;
+            transaction.end(vitals.map(Some)).await
         }
         .boxed()
     }
@@ -309,38 +247,9 @@ impl Driver for Postgres {
         connection: &'c mut PgConnection,
     ) -> BoxFuture<'c, Result<Result<Moment, String>, sqlx::Error>> {
         async move {
-            let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8,
-                         pg_is_in_recovery()";
-            let (now, is_replica): (i64, bool) =
-                sqlx::query_as(clock).fetch_one(&mut *connection).await?;
-            let lag = match is_replica {
-                true => match lag(connection).await {
-                    Ok(seconds) => (seconds * 1e6) as i64,
-                    Err(why) => {
-                        return Ok(Err(format!("how far behind it is is not known: {why}")));
-                    }
-                },
-                false => 0,
-            };
-            let (oldest_open, hidden): (Option<i64>, i64) =
-                sqlx::query_as(OPEN).fetch_one(&mut *connection).await?;
-            let doubt = match (is_replica, hidden) {
-                (true, _) => {
-                    Some("it is a replica, which does not show what is open at its primary")
-                }
-                (false, 0) => None,
-                (false, _) => Some(
-                    "it does not show this user what others have open (GRANT pg_read_all_stats)",
-                ),
-            };
-            let zone = sqlx::query_scalar(ZONE).fetch_one(&mut *connection).await;
-            Ok(Ok(Moment {
-                origin: origin(connection).await?,
-                now: now - lag,
-                oldest_open,
-                zone: zone.unwrap_or(FARTHEST_ZONE),
-                doubt: doubt.map(str::to_owned),
-            }))
+            let mut transaction = self.begin(connection).await?;
+            let moment = moment(&mut transaction).await;
+            transaction.end(moment).await
         }
         .boxed()
     }
@@ -348,6 +257,7 @@ impl Driver for Postgres {
     /// A table with row security shows whom it likes, and a parent's key does not hold for its
     /// children: their rows are known by none.
     fn primary_key<'c>(
+        &'c self,
         connection: &'c mut PgConnection,
         table: &'c TrackedTable,
     ) -> BoxFuture<'c, Result<Vec<String>, sqlx::Error>> {
@@ -359,10 +269,14 @@ impl Driver for Postgres {
             WHERE i.indrelid = to_regclass($1) AND i.indisprimary AND i.indisvalid
                 AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
                 AND (c.relkind = 'p' OR NOT c.relhassubclass)";
-        sqlx::query_scalar(sql)
-            .bind(&table.name)
-            .fetch_all(connection)
-            .boxed()
+        async move {
+            let mut transaction = self.begin(connection).await?;
+            let columns = unnamed(sql, PgArguments::default()).bind(&table.name);
+            let columns = columns.fetch_all(transaction.connection()).await;
+            let names = columns.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect());
+            transaction.end(names).await
+        }
+        .boxed()
     }
 
     fn explain(error: &dyn DatabaseError) -> Explained {
@@ -414,6 +328,135 @@ impl Driver for Postgres {
     }
 }
 
+/// The columns of a row.
+fn columns(row: &PgRow) -> Result<Vec<Column>, Refusal> {
+    let column = |described: &PgColumn| {
+        let info = described.type_info();
+        if let Codec::Unknown = Codec::of(info) {
+            return Err(Refusal::Type {
+                column: described.name().to_owned(),
+                name: info.name().to_ascii_lowercase(),
+            });
+        }
+        Ok(Column {
+            name: described.name().to_owned(),
+            kind: kind(info),
+            declared: info.name().to_ascii_uppercase(),
+        })
+    };
+    row.columns().iter().map(column).collect()
+}
+
+async fn plan(transaction: &mut Transaction<'_>, sql: &str) -> Result<QueryPlan, sqlx::Error> {
+    let explain = format!("EXPLAIN (FORMAT JSON) {sql}");
+    let explain = unnamed(&explain, PgArguments::default());
+    let row = explain.fetch_one(transaction.connection()).await?;
+    let text = row
+        .try_get_raw(0)?
+        .as_bytes()
+        .map_err(sqlx::Error::Decode)?;
+    let plan: Json = serde_json::from_slice(text).unwrap_or_default();
+    let top = &plan[0]["Plan"];
+    Ok(QueryPlan {
+        cost: top["Total Cost"].as_f64(),
+        rows: top["Plan Rows"].as_u64(),
+        scans: find_scans(transaction, top).await?,
+    })
+}
+
+async fn facts(transaction: &mut Transaction<'_>) -> Result<Facts, sqlx::Error> {
+    let before = SystemTime::now();
+    let seconds = "SELECT extract(epoch FROM clock_timestamp())::float8";
+    let (seconds,): (f64,) = transaction.ask(seconds).await?;
+    let after = SystemTime::now();
+    let (version, user, is_superuser, read_only, statement_timeout, is_replica): (
+        String,
+        String,
+        bool,
+        String,
+        String,
+        bool,
+    ) = transaction
+        .ask(
+            "SELECT split_part(version(), ' on ', 1), current_user::text,
+             current_setting('is_superuser') = 'on',
+             current_setting('transaction_read_only'),
+             current_setting('statement_timeout'), pg_is_in_recovery()",
+        )
+        .await?;
+    Ok(Facts {
+        version,
+        user: Some(user),
+        read_only: read_only == "on",
+        writing: if is_superuser {
+            " (the user is a superuser; one that may only SELECT is enough)"
+        } else {
+            ""
+        },
+        statement_timeout,
+        role: match is_replica {
+            true => Role::Replica(lag(transaction).await),
+            false => Role::Primary,
+        },
+        clock: Some(Clock {
+            theirs: Some(seconds),
+            before,
+            after,
+        }),
+    })
+}
+
+async fn vitals(transaction: &mut Transaction<'_>) -> Result<SourceVitals, sqlx::Error> {
+    let asked = Instant::now();
+    let (is_replica,): (bool,) = transaction.ask("SELECT pg_is_in_recovery()").await?;
+    let latency = asked.elapsed();
+    // Who may not see the others' sessions sees that they are there, not what they do.
+    let active = "SELECT count(*) FROM pg_stat_activity
+                  WHERE state = 'active' AND pid <> pg_backend_pid()";
+    let (active,): (i64,) = transaction.ask(active).await?;
+    let lag = match is_replica {
+        true => lag(transaction).await.ok(),
+        false => None,
+    };
+    Ok(SourceVitals {
+        latency,
+        active: u64::try_from(active).ok(),
+        lag: lag.and_then(|lag| Duration::try_from_secs_f64(lag).ok()),
+        is_replica: Some(is_replica),
+    })
+}
+
+async fn moment(transaction: &mut Transaction<'_>) -> Result<Result<Moment, String>, sqlx::Error> {
+    let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8,
+                 pg_is_in_recovery()";
+    let (now, is_replica): (i64, bool) = transaction.ask(clock).await?;
+    let lag = match is_replica {
+        true => match lag(transaction).await {
+            Ok(seconds) => (seconds * 1e6) as i64,
+            Err(why) => {
+                return Ok(Err(format!("how far behind it is is not known: {why}")));
+            }
+        },
+        false => 0,
+    };
+    let (oldest_open, hidden): (Option<i64>, i64) = transaction.ask(OPEN).await?;
+    let doubt = match (is_replica, hidden) {
+        (true, _) => Some("it is a replica, which does not show what is open at its primary"),
+        (false, 0) => None,
+        (false, _) => {
+            Some("it does not show this user what others have open (GRANT pg_read_all_stats)")
+        }
+    };
+    let zone = transaction.try_ask(ZONE).await;
+    Ok(Ok(Moment {
+        origin: origin(transaction).await?,
+        now: now - lag,
+        oldest_open,
+        zone: zone.map_or(FARTHEST_ZONE, |(zone,)| zone),
+        doubt: doubt.map(str::to_owned),
+    }))
+}
+
 /// When the oldest transaction began that may have changed something here or may yet, and how many
 /// sessions do not show whether they have one. A prepared one is known since it was prepared only.
 const OPEN: &str = "
@@ -439,14 +482,61 @@ const ZONE: &str = "
           WHERE lower(setting) LIKE 'timezone=%') zones";
 
 /// Which database it is: of a cluster, on a timeline that goes on from no backup since.
-async fn origin(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+async fn origin(transaction: &mut Transaction<'_>) -> Result<String, sqlx::Error> {
     let name = "SELECT concat_ws('/', current_database(), current_schema())";
-    let name: String = sqlx::query_scalar(name).fetch_one(&mut *connection).await?;
+    let (name,): (String,) = transaction.ask(name).await?;
     let cluster = "SELECT concat_ws('/', s.system_identifier, c.timeline_id)
                    FROM pg_control_system() s, pg_control_checkpoint() c";
-    let cluster = sqlx::query_scalar(cluster).fetch_one(connection).await;
-    let cluster: String = cluster.unwrap_or_default();
+    let cluster = transaction.try_ask(cluster).await;
+    let cluster = cluster.map_or_else(|_| String::new(), |(cluster,)| cluster);
     Ok(format!("{cluster}/{name}"))
+}
+
+/// Reads a query in a transaction of its own.
+async fn read_once(
+    connection: &mut PgConnection,
+    sql: &str,
+    arguments: PgArguments,
+    rows: &mut Rows<'_, Postgres>,
+) -> Result<(), Broken> {
+    let begin = rows.labelled(&rows.driver().begin);
+    let begun = Transaction::begin(connection, begin);
+    let mut transaction = rows.wait(begun).await?;
+    let query = unnamed(sql, arguments);
+    let read = match rows.is_brief() {
+        true => rows.stream(query.fetch(transaction.connection())).await,
+        false => read_cursor(transaction.connection(), query, rows).await,
+    };
+    match read {
+        Ok(()) | Err(Broken::Sql(_)) => {
+            let ended = rows.wait(transaction.end(Ok(()))).await;
+            read.and(ended)
+        }
+        // The server may still be at work on it.
+        Err(_) => read,
+    }
+}
+
+/// Declares a cursor and reads it in portions.
+async fn read_cursor(
+    connection: &mut PgConnection,
+    declare: Statement,
+    rows: &mut Rows<'_, Postgres>,
+) -> Result<(), Broken> {
+    rows.wait(declare.execute(&mut *connection)).await?;
+    let mut size = FIRST_PORTION;
+    // The first is prepared, which tells the columns' types.
+    let first = unnamed(&rows.labelled(&fetch(size)), PgArguments::default());
+    let mut taken = rows.portion(first.fetch(&mut *connection)).await?;
+    while taken == size {
+        size = next_portion(size, rows.rows_a_portion());
+        rows.hand_on().await?;
+        let steps = vec![fetch(size / STEPS); STEPS];
+        let next = rows.labelled(&steps.join(";"));
+        let next = sqlx::raw_sql(safe(&next));
+        taken = rows.portion(next.fetch(&mut *connection)).await?;
+    }
+    rows.hand_on().await
 }
 
 /// Rows of a cursor's first portion, before their size is known, and of any.
@@ -470,46 +560,41 @@ fn next_portion(last: usize, rows_a_portion: usize) -> usize {
 
 /// How far a replica is behind. One that has replayed all that it receives is not, however long ago
 /// the last change was.
-async fn lag(connection: &mut PgConnection) -> Lag {
-    let seconds = sqlx::query_scalar::<_, Option<f64>>(
-        "SELECT CASE WHEN EXISTS (SELECT FROM pg_stat_wal_receiver)
-                AND pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-         ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END::float8",
-    )
-    .fetch_one(connection)
-    .await;
-    match seconds {
-        Ok(Some(seconds)) => Ok(seconds),
-        Ok(None) => Err("it has replayed nothing yet".to_owned()),
+async fn lag(transaction: &mut Transaction<'_>) -> Lag {
+    let seconds = "SELECT CASE WHEN EXISTS (SELECT FROM pg_stat_wal_receiver)
+            AND pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+        ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END::float8";
+    match transaction.try_ask(seconds).await {
+        Ok((Some(seconds),)) => Ok(seconds),
+        Ok((None,)) => Err("it has replayed nothing yet".to_owned()),
         Err(_) => Err("the server does not say".to_owned()),
     }
 }
 
 /// The tables that a plan reads from end to end, each with about how many rows it has.
-async fn find_scans(connection: &mut PgConnection, top: &Json, found: &mut Vec<Scan>) {
+async fn find_scans(
+    transaction: &mut Transaction<'_>,
+    top: &Json,
+) -> Result<Vec<Scan>, sqlx::Error> {
+    let mut found = Vec::new();
     let mut nodes = vec![top];
     while let Some(node) = nodes.pop() {
         if node["Node Type"] == "Seq Scan"
             && let Some(table) = node["Relation Name"].as_str()
         {
             // What the node returns is after its filter; the table's own count is before.
-            let rows = sqlx::query_scalar::<_, f32>(
-                "SELECT reltuples FROM pg_class WHERE oid = to_regclass(quote_ident($1))",
-            )
-            .bind(table)
-            .fetch_optional(&mut *connection)
-            .await;
+            let rows = "SELECT reltuples FROM pg_class WHERE oid = to_regclass(quote_ident($1))";
+            let rows = unnamed(rows, PgArguments::default()).bind(table);
+            let rows = rows.fetch_optional(transaction.connection()).await?;
+            let rows: Option<f32> = rows.and_then(|row| row.try_get(0).ok());
             found.push(Scan {
                 table: table.to_owned(),
-                rows: rows
-                    .ok()
-                    .flatten()
-                    .filter(|rows| *rows >= 0.0)
-                    .map(|rows| rows as u64),
+                rows: rows.filter(|rows| *rows >= 0.0).map(|rows| rows as u64),
             });
         }
         nodes.extend(node["Plans"].as_array().into_iter().flatten());
     }
+    Ok(found)
 }
 
 fn kind(info: &PgTypeInfo) -> ColumnKind {

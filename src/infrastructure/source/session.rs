@@ -84,7 +84,7 @@ impl<D: Driver> Sessions<D> {
             Some(connection) => connection,
             None => self.connect().await.ok()?,
         };
-        let vitals = D::vitals(&mut connection).await.ok()?;
+        let vitals = self.driver.vitals(&mut connection).await.ok()?;
         *watch = Some(connection);
         vitals
     }

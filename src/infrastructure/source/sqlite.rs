@@ -200,6 +200,7 @@ impl Driver for SqliteFile {
 
     /// Counting is the only way; what cannot be counted at once is not counted.
     fn estimate<'c>(
+        &'c self,
         connection: &'c mut SqliteConnection,
         sql: &'c str,
     ) -> BoxFuture<'c, Option<u64>> {
@@ -219,6 +220,7 @@ impl Driver for SqliteFile {
     }
 
     fn plan<'c>(
+        &'c self,
         connection: &'c mut SqliteConnection,
         sql: &'c str,
     ) -> BoxFuture<'c, Result<QueryPlan, sqlx::Error>> {
@@ -298,6 +300,7 @@ impl Driver for SqliteFile {
     }
 
     fn primary_key<'c>(
+        &'c self,
         connection: &'c mut SqliteConnection,
         table: &'c TrackedTable,
     ) -> BoxFuture<'c, Result<Vec<String>, sqlx::Error>> {

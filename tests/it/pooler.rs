@@ -1,0 +1,137 @@
+//! PgBouncer in front of the database, with the defaults of its package: runs work, and the shop,
+//! which shares the pooler's sessions, never notices them.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use tempfile::TempDir;
+
+use crate::faults::{calm, count, warm};
+use crate::servers::{Database, PgBouncer, Postgres, Redis};
+use crate::shopwarm::{Finished, file, finish};
+
+const ROWS: u64 = 6_000;
+
+/// Rows with a version, an enumeration and an array of it, which the driver asks the server about.
+fn products() -> (Database, TempDir, PathBuf) {
+    let database = Postgres::database();
+    database.sql(&format!(
+        "CREATE TYPE colour AS ENUM ('red', 'green');
+         CREATE TABLE products (id int PRIMARY KEY, name text NOT NULL, colour colour NOT NULL,
+             colours colour[] NOT NULL, updated_at timestamptz(6) NOT NULL);
+         INSERT INTO products SELECT g, 'name ' || g, 'red', '{{green,red}}', now()
+             FROM generate_series(1, {ROWS}) g;
+         GRANT ALL ON products TO shop"
+    ));
+    let (dir, contexts) = file(
+        "pooled.toml",
+        "[context]
+         name = \"pooled\"
+         owns = [\"products\"]
+         [strategies.products]
+         key = \"product:{id}\"
+         value = \"object\"
+         sql.any = \"SELECT id, name, colour, colours, updated_at AS _version FROM products\"",
+    );
+    (database, dir, contexts)
+}
+
+/// A run through the pooler whose keys are all in the cache.
+#[track_caller]
+fn is_whole(run: Finished) {
+    let run = calm(run).expect(0);
+    let report = run.json();
+    assert_eq!(report["outcome"], "complete", "{report:#}");
+    let totals = &report["totals"];
+    let known = count(totals, "warmed") + count(totals, "skipped");
+    assert_eq!(known, ROWS, "{report:#}");
+}
+
+/// What the shop finds on the pooler's only session: its own settings, nothing prepared, and rights
+/// to write.
+#[track_caller]
+fn nothing_is_left(pooler: &PgBouncer, database: &Database, fresh: &str) {
+    assert_eq!(settings(pooler, database), fresh);
+    let prepared = "SELECT name, statement FROM pg_prepared_statements";
+    assert_eq!(pooler.shop(database, prepared).unwrap(), "");
+    let insert = "INSERT INTO products VALUES (0, 'new', 'red', '{}', now());
+                  DELETE FROM products WHERE id = 0";
+    pooler.shop(database, insert).unwrap();
+}
+
+/// Every setting of the shop's session; its client names only a few of them itself.
+fn settings(pooler: &PgBouncer, database: &Database) -> String {
+    let all = "SELECT name, setting FROM pg_settings ORDER BY name";
+    pooler.shop(database, all).unwrap()
+}
+
+fn through(pooler: &PgBouncer, database: &Database, contexts: &Path, redis: &Redis) -> Finished {
+    let run = warm(contexts, database.url_via(pooler.port()), redis.url());
+    run.run()
+}
+
+#[test]
+fn runs_through_a_pooler_leave_nothing_behind() {
+    let (database, _dir, contexts) = products();
+    for (mode, size) in [("transaction", 2), ("session", 4)] {
+        let settings_of = format!("pool_mode = {mode}\ndefault_pool_size = {size}");
+        let pooler = PgBouncer::start(&database, &settings_of);
+        let fresh = settings(&pooler, &database);
+        let redis = Redis::start(&[]);
+        for _ in 0..2 {
+            is_whole(through(&pooler, &database, &contexts, &redis));
+            nothing_is_left(&pooler, &database, &fresh);
+        }
+    }
+}
+
+#[test]
+fn two_runs_share_a_pooler() {
+    let (database, _dir, contexts) = products();
+    for mode in ["transaction", "session"] {
+        let settings = format!("pool_mode = {mode}\ndefault_pool_size = 8");
+        let pooler = PgBouncer::start(&database, &settings);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let redis = Redis::start(&[]);
+                    is_whole(through(&pooler, &database, &contexts, &redis));
+                });
+            }
+        });
+    }
+}
+
+/// A run that is killed in the middle of its transaction, and one that fails.
+#[test]
+fn a_run_that_breaks_off_leaves_nothing_behind() {
+    let (database, _dir, contexts) = products();
+    let settings_of = "pool_mode = transaction\ndefault_pool_size = 2";
+    let pooler = PgBouncer::start(&database, settings_of);
+    let fresh = settings(&pooler, &database);
+    let (_odd_dir, odd) = file(
+        "odd.toml",
+        "[context]
+         name = \"odd\"
+         owns = [\"products\"]
+         [strategies.fails]
+         key = \"odd:{id}\"
+         value = \"object\"
+         sql.any = \"SELECT id, 1 / (id - 5000) AS n FROM products\"",
+    );
+    let redis = Redis::start(&[]);
+    calm(through(&pooler, &database, &odd, &redis)).expect(3);
+    nothing_is_left(&pooler, &database, &fresh);
+
+    redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
+    let run = warm(&contexts, database.url_via(pooler.port()), redis.url());
+    let mut child = run.start();
+    crate::faults::until("it reads", || {
+        let reads = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'
+                     AND datname = current_database()";
+        database.query(reads) == "1"
+    });
+    child.kill().unwrap();
+    finish(child);
+    nothing_is_left(&pooler, &database, &fresh);
+}
