@@ -300,9 +300,10 @@ async fn prepare_one(
     prefix: &str,
 ) -> Result<Arc<dyn WarmupStrategy>, Failure> {
     definition.spec.key = definition.spec.key.with_prefix(prefix);
+    let sources = sources.with(definition.row_security);
     match coded(&definition.spec.id) {
-        Some(build) => build(definition, sources.clone()).await,
-        None => QueryStrategy::prepare(definition, sources.clone())
+        Some(build) => build(definition, sources).await,
+        None => QueryStrategy::prepare(definition, sources)
             .await
             .map(|strategy| Arc::new(strategy) as Arc<dyn WarmupStrategy>),
     }

@@ -15,7 +15,7 @@ use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 use crate::domain::row::{Columns, RowBatch};
 use crate::domain::standing::{Kind, Standing};
-use crate::domain::strategy::{Shape, StrategySpec};
+use crate::domain::strategy::{RowSecurity, Shape, StrategySpec};
 use crate::domain::ttl::Ttl;
 use crate::domain::version::Version;
 
@@ -121,6 +121,12 @@ pub enum Wanted {
 pub trait RowSource: Send + Sync {
     fn dialect(&self) -> Dialect;
 
+    /// The same database, where a table with row-level security gives the rows that its policies
+    /// show, and not an error; `None`: it has no such thing.
+    fn filtered(&self) -> Option<Arc<dyn RowSource>> {
+        None
+    }
+
     /// Its clock, and since when somebody may have changed what is not to be seen yet. To be asked
     /// before anything is read: whoever reads later sees all that was changed before.
     ///
@@ -183,6 +189,19 @@ impl Sources {
         Self {
             bulk: Arc::clone(&source),
             primary: source,
+        }
+    }
+
+    /// Where a definition's rows come from.
+    #[must_use]
+    pub fn with(&self, row_security: RowSecurity) -> Self {
+        let with = |source: &Arc<dyn RowSource>| match row_security {
+            RowSecurity::Refuse => Arc::clone(source),
+            RowSecurity::Apply => source.filtered().unwrap_or_else(|| Arc::clone(source)),
+        };
+        Self {
+            bulk: with(&self.bulk),
+            primary: with(&self.primary),
         }
     }
 }

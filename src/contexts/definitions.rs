@@ -13,7 +13,9 @@ use crate::domain::changes::Tracking;
 use crate::domain::encode::Hint;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::KeyTemplate;
-use crate::domain::strategy::{Definition, Shape, Sql, StrategyId, StrategySpec, VERSION, is_name};
+use crate::domain::strategy::{
+    Definition, RowSecurity, Shape, Sql, StrategyId, StrategySpec, VERSION, is_name,
+};
 
 /// The longest time to live, about a hundred years: beyond it servers' clocks overflow.
 const MAX_TTL: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
@@ -86,6 +88,7 @@ struct StrategyPatch {
     order_by: Option<String>,
     limit: Option<u64>,
     version_field: Option<String>,
+    row_security: Option<RowSecurity>,
     sql: Option<SqlPatch>,
 }
 
@@ -120,7 +123,8 @@ impl Merged {
             types,
             order_by,
             limit,
-            version_field
+            version_field,
+            row_security
         );
         let Some(new) = patch.sql else { return };
         let sql = self.fields.sql.get_or_insert_default();
@@ -204,6 +208,11 @@ impl Merged {
             ("order_by", text(&f.order_by)),
             ("limit", f.limit.map(Into::into)),
             ("version_field", text(&f.version_field)),
+            (
+                "row_security",
+                f.row_security
+                    .map(|v| format!("{v:?}").to_lowercase().into()),
+            ),
             ("sql.any", text(&sql.any)),
             ("sql.postgres", text(&sql.postgres)),
             ("sql.mysql", text(&sql.mysql)),
@@ -482,6 +491,7 @@ fn complete(
         order_by: fields.order_by,
         limit: fields.limit,
         sql,
+        row_security: fields.row_security.unwrap_or_default(),
     })
 }
 

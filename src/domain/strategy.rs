@@ -78,6 +78,17 @@ pub enum Shape {
     Hash,
 }
 
+/// What a table of PostgreSQL's does whose row-level security hides rows from the user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RowSecurity {
+    /// Reading it is an error.
+    #[default]
+    Refuse,
+    /// It gives the rows that its policies show.
+    Apply,
+}
+
 /// The SQL of a definition: one text for all databases, or one for each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sql {
@@ -108,6 +119,7 @@ pub struct Definition {
     /// Rows, not keys.
     pub limit: Option<u64>,
     pub sql: Sql,
+    pub row_security: RowSecurity,
     /// How changes of what the SQL selects can be told, on the database that it was checked for.
     pub tracking: Tracking,
 }

@@ -48,6 +48,7 @@ mod secrets;
 mod sentinel;
 mod serve;
 mod servers;
+mod settings;
 mod shells;
 mod shop;
 mod shopwarm;

@@ -6,7 +6,7 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use crate::faults::{calm, count, warm};
+use crate::faults::{calm, count, some_cache, warm};
 use crate::servers::{Database, PgBouncer, Postgres, Redis};
 use crate::shopwarm::{Finished, file, finish};
 
@@ -134,4 +134,46 @@ fn a_run_that_breaks_off_leaves_nothing_behind() {
     child.kill().unwrap();
     finish(child);
     nothing_is_left(&pooler, &database, &fresh);
+}
+
+#[test]
+fn a_pooler_in_statement_mode_is_refused_at_once() {
+    let (database, _dir, contexts) = products();
+    let pooler = PgBouncer::start(&database, "pool_mode = statement");
+    let (_cache_dir, cache) = some_cache();
+    let run = warm(&contexts, database.url_via(pooler.port()), cache);
+    let run = calm(run.args("--wait 10m").run()).expect(4);
+    for word in [
+        "statement pooling mode",
+        "pool_mode = transaction or session",
+    ] {
+        assert!(run.stderr.contains(word), "no {word:?} in\n{}", run.stderr);
+    }
+}
+
+/// Only PGOPTIONS makes the driver send a parameter that PgBouncer does not know.
+#[test]
+fn a_parameter_that_the_pooler_refuses_is_named() {
+    let (database, _dir, contexts) = products();
+    let run = |pooler: &PgBouncer, cache: &str| {
+        let run = warm(&contexts, database.url_via(pooler.port()), cache);
+        let run = run.env("PGOPTIONS", "-c search_path=public");
+        calm(run.args("--wait 10m").run())
+    };
+    let (_cache_dir, cache) = some_cache();
+    let pooler = PgBouncer::start(&database, "pool_mode = transaction");
+    let refused = run(&pooler, &cache).expect(4);
+    for word in [
+        "unsupported startup parameter: options",
+        "ignore_startup_parameters = options",
+    ] {
+        assert!(
+            refused.stderr.contains(word),
+            "no {word:?} in\n{}",
+            refused.stderr
+        );
+    }
+    let ignoring = "pool_mode = transaction\nignore_startup_parameters = options";
+    let pooler = PgBouncer::start(&database, ignoring);
+    is_whole(run(&pooler, &cache));
 }

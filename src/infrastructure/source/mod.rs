@@ -8,7 +8,7 @@ mod reading;
 mod session;
 mod sqlite;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -71,7 +71,7 @@ where
     let sessions = Sessions::new(driver);
     let connection = sessions.connect().await?;
     sessions.put_back(connection).await;
-    Ok(Arc::new(SqlSource(Arc::new(sessions))))
+    Ok(Arc::new(SqlSource(Arc::new(sessions), OnceLock::new())))
 }
 
 type Connection<D> = <<D as Driver>::Db as Database>::Connection;
@@ -99,6 +99,11 @@ trait Driver: Sized + Send + Sync + 'static {
     fn place(&self) -> String;
 
     fn options(&self) -> SessionOptions;
+
+    /// The same, where row-level security hides rows; `None`: the database has no such thing.
+    fn filtered(&self) -> Option<Self> {
+        None
+    }
 
     /// Opens a session: read-only, named, with a statement timeout.
     fn connect(&self) -> impl Future<Output = Result<Connection<Self>, sqlx::Error>> + Send;
@@ -243,8 +248,8 @@ fn safe(sql: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(sql.to_owned())
 }
 
-/// A [`RowSource`] over a [`Driver`].
-struct SqlSource<D: Driver>(Arc<Sessions<D>>);
+/// A [`RowSource`] over a [`Driver`], and the same where row-level security hides rows.
+struct SqlSource<D: Driver>(Arc<Sessions<D>>, OnceLock<Arc<dyn RowSource>>);
 
 impl<D: Driver> RowSource for SqlSource<D>
 where
@@ -254,6 +259,14 @@ where
 {
     fn dialect(&self) -> Dialect {
         D::DIALECT
+    }
+
+    fn filtered(&self) -> Option<Arc<dyn RowSource>> {
+        let driver = self.0.driver.filtered()?;
+        let filtered = self
+            .1
+            .get_or_init(|| Arc::new(SqlSource(Arc::new(Sessions::new(driver)), OnceLock::new())));
+        Some(Arc::clone(filtered))
     }
 
     fn moment(&self) -> BoxFuture<'_, Result<Moment, Failure>> {

@@ -1,8 +1,9 @@
 //! PostgreSQL: the binary wire format of its types, straight to JSON.
 
+mod parameters;
+mod pooler;
 mod transaction;
 
-use std::str::FromStr as _;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt as _;
@@ -17,10 +18,11 @@ use sqlx::{
     Arguments as _, Column as _, ConnectOptions as _, Row as _, TypeInfo as _, ValueRef as _,
 };
 
+use self::parameters::Parameters;
 use self::transaction::{Settings, Statement, Transaction, is_forgotten, unnamed};
 use super::facts::{Clock, Facts, Lag, Role};
 use super::session::CONNECT_TIMEOUT;
-use super::{Broken, Driver, Explained, Refusal, Rows, SessionOptions, invalid_url, safe};
+use super::{Broken, Driver, Explained, Refusal, Rows, SessionOptions, safe};
 use crate::application::ports::{Param, Query, QueryPlan, Scan, SourceVitals};
 use crate::domain::Dialect;
 use crate::domain::changes::{FARTHEST_ZONE, Moment, TrackedTable};
@@ -32,17 +34,23 @@ use crate::domain::row::{Column, ColumnKind, RowBatch};
 const EPOCH_DAYS: i64 = 10_957;
 const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400_000_000;
 
+#[derive(Clone)]
 pub(super) struct Postgres {
     connect: PgConnectOptions,
     options: SessionOptions,
     /// Begins every transaction.
     begin: String,
+    /// Begins a transaction in which row-level security hides rows.
+    begin_filtered: String,
 }
 
 impl Postgres {
     pub(super) fn new(url: &str, options: SessionOptions) -> Result<Self, Failure> {
-        let connect =
-            PgConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))?;
+        let Parameters { connect, settings } = Parameters::read(url)?;
+        let begin = |row_security| {
+            let settings = Settings::new(settings.clone()).with("row_security", row_security);
+            with_timeouts(settings, options.statement_timeout).begin()
+        };
         Ok(Self {
             connect: connect
                 .application_name("shopwarm")
@@ -52,7 +60,8 @@ impl Postgres {
                 .statement_cache_capacity(0)
                 .disable_statement_logging(),
             options,
-            begin: settings(options).begin(),
+            begin: begin("off"),
+            begin_filtered: begin("on"),
         })
     }
 
@@ -76,11 +85,10 @@ impl Postgres {
     }
 }
 
-fn settings(options: SessionOptions) -> Settings {
-    let limit = options.statement_timeout.as_millis();
-    Settings::new()
-        .with("statement_timeout", limit)
-        .with("lock_timeout", limit)
+fn with_timeouts(settings: Settings, longest: Duration) -> Settings {
+    settings
+        .with("statement_timeout", longest.as_millis())
+        .with("lock_timeout", longest.as_millis())
         // A slow cache may keep us from asking for the next rows.
         .with("idle_in_transaction_session_timeout", 0)
         .with("transaction_timeout", 0)
@@ -111,6 +119,12 @@ impl Driver for Postgres {
 
     fn options(&self) -> SessionOptions {
         self.options
+    }
+
+    fn filtered(&self) -> Option<Self> {
+        let mut filtered = self.clone();
+        filtered.begin.clone_from(&self.begin_filtered);
+        Some(filtered)
     }
 
     /// With a first transaction, which shows whether the server or its pooler lets us work.
@@ -281,7 +295,23 @@ impl Driver for Postgres {
 
     fn explain(error: &dyn DatabaseError) -> Explained {
         let code = error.code().unwrap_or_default();
+        let pg = error.try_downcast_ref::<PgDatabaseError>();
         let (kind, hint) = match code.as_ref() {
+            _ if pg.is_some_and(pooler::is_statement_mode) => {
+                (FailureKind::Config, Some(pooler::STATEMENT_MODE))
+            }
+            _ if pg.is_some_and(pooler::refuses_parameter) => {
+                (FailureKind::Config, Some(pooler::REFUSED_PARAMETER))
+            }
+            "42501" if pg.and_then(PgDatabaseError::routine) == Some("check_enable_rls") => (
+                FailureKind::SourceDenied,
+                Some(
+                    "read as the table's owner or a role with BYPASSRLS; row_security = \"apply\" in the \
+                     definition warms only the rows that its policies show",
+                ),
+            ),
+            // A setting of the operator's that the server does not take.
+            "42704" | "22023" | "55P02" => (FailureKind::Config, None),
             "28P01" | "28000" => (
                 FailureKind::SourceDenied,
                 Some("check user and password in the database URL"),
@@ -314,17 +344,25 @@ impl Driver for Postgres {
             "57014" => (FailureKind::Query, Some(super::TIMEOUT_HINT)),
             _ => (FailureKind::Query, None),
         };
-        let error = error.try_downcast_ref::<PgDatabaseError>();
-        let position = error.and_then(PgDatabaseError::position);
+        let position = pg.and_then(PgDatabaseError::position);
         Explained {
             kind,
-            message: error.map_or_else(|| "refused".to_owned(), |e| super::tidy(e.message())),
+            message: pg.map_or_else(|| "refused".to_owned(), message),
             position: match position {
                 Some(PgErrorPosition::Original(at)) => Some(at),
                 _ => None,
             },
             hint,
         }
+    }
+}
+
+/// The server's own words, or the pooler's.
+fn message(error: &PgDatabaseError) -> String {
+    let message = super::tidy(error.message());
+    match pooler::refused_parameter(&message) {
+        Some(name) => format!("{message} (ignore_startup_parameters = {name})"),
+        None => message,
     }
 }
 

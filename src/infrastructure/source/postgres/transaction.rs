@@ -5,9 +5,14 @@ use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Executor as _, FromRow};
 
-/// Settings of the server that hold for a transaction, each an SQL expression. They are the same
-/// whatever role, database, server and URL say; one that the server does not know is left out.
-pub(super) struct Settings(Vec<(&'static str, String)>);
+/// Settings of the server that hold for a transaction. Ours are the same whatever role, database,
+/// server and URL say; one that the server does not know is left out.
+pub(super) struct Settings {
+    /// Each value is an SQL expression.
+    ours: Vec<(&'static str, String)>,
+    /// What the operator sets.
+    given: Vec<(String, String)>,
+}
 
 /// Text forms, and what literals in a definition mean: PostgreSQL's own defaults.
 const FORMATS: [(&str, &str); 15] = [
@@ -31,39 +36,76 @@ const FORMATS: [(&str, &str); 15] = [
     ("cursor_tuple_fraction", "1"),
 ];
 
+/// Set by [`Settings`] elsewhere, or by BEGIN.
+const OTHERS: [&str; 13] = [
+    "client_connection_check_interval",
+    "client_encoding",
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "idle_in_transaction_session_timeout",
+    "lock_timeout",
+    "row_security",
+    "statement_timeout",
+    "transaction_deferrable",
+    "transaction_isolation",
+    "transaction_read_only",
+    "transaction_timeout",
+];
+
+/// Whether a setting, in lower case, is not the operator's to choose.
+pub(super) fn is_ours(name: &str) -> bool {
+    let is_format = |(ours, _): &(&str, &str)| ours.eq_ignore_ascii_case(name);
+    OTHERS.contains(&name) || FORMATS.iter().any(is_format)
+}
+
 /// Bytes in no known encoding come as they are: a row whose text is not UTF-8 costs its key, not
 /// the query.
 const ENCODING: &str = "CASE pg_catalog.current_setting('server_encoding')
     WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END";
 
 impl Settings {
-    /// Those that have the same value in all transactions.
-    pub(super) fn new() -> Self {
+    /// Those that have the same value in all transactions, and what the operator sets.
+    pub(super) fn new(given: Vec<(String, String)>) -> Self {
         let formats = FORMATS.map(|(name, value)| (name, format!("'{value}'")));
-        let mut settings = Self(formats.into());
-        settings.0.push(("client_encoding", ENCODING.to_owned()));
-        settings
+        let mut ours = Vec::from(formats);
+        ours.push(("client_encoding", ENCODING.to_owned()));
+        Self { ours, given }
     }
 
     /// Adds a setting whose value is a number or a word.
     pub(super) fn with(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
-        self.0.push((name, format!("'{value}'")));
+        self.ours.push((name, format!("'{value}'")));
         self
     }
 
     /// The statements that begin a transaction with these settings, for one message.
     pub(super) fn begin(&self) -> String {
-        let pairs = self.0.iter();
-        let pairs: Vec<String> = pairs
+        let ours = self.ours.iter();
+        let ours: Vec<_> = ours
             .map(|(name, value)| format!("('{name}', {value})"))
             .collect();
+        let given = self.given.iter();
+        let given = given.map(|(name, value)| {
+            format!(
+                "; SELECT pg_catalog.set_config({}, {}, true)",
+                quoted(name),
+                quoted(value)
+            )
+        });
         format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY; \
              SELECT pg_catalog.set_config(name, value, true) FROM (VALUES {}) s (name, value) \
-             WHERE pg_catalog.current_setting(name, true) IS NOT NULL",
-            pairs.join(", ")
+             WHERE pg_catalog.current_setting(name, true) IS NOT NULL{}",
+            ours.join(", "),
+            given.collect::<String>()
         )
     }
+}
+
+/// A text as a literal, whatever standard_conforming_strings is.
+fn quoted(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
 /// A transaction that is open. Whoever drops it without [`Transaction::end`] must close the

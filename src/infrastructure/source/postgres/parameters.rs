@@ -1,0 +1,205 @@
+//! What the URL's parameters and PGOPTIONS ask for. The driver would drop what it does not know, and
+//! send the rest when a session starts, which poolers refuse: so each is known here or refused.
+
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnectOptions;
+use url::Url;
+
+use super::transaction;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::infrastructure::source::invalid_url;
+
+/// How to connect, and what the operator sets in each transaction.
+pub(super) struct Parameters {
+    pub(super) connect: PgConnectOptions,
+    pub(super) settings: Vec<(String, String)>,
+}
+
+/// Of the driver: where the server is, who we are, TLS.
+const TAKEN: [&str; 15] = [
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+];
+
+/// Of other clients: their names, pools, caches and timeouts. They change neither what is read nor
+/// from whom.
+const WITHOUT_EFFECT: [&str; 20] = [
+    "application_name",
+    "client_encoding",
+    "connect_timeout",
+    "connection_limit",
+    "fallback_application_name",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "pgbouncer",
+    "pool",
+    "pool_max_conns",
+    "pool_size",
+    "pool_timeout",
+    "prepared_statements",
+    "socket_timeout",
+    "sslsni",
+    "statement-cache-capacity",
+    "statement_cache_size",
+    "tcp_user_timeout",
+];
+
+/// Parameters of which one value asks for nothing that we do not do anyway.
+const HARMLESS: [(&str, &[&str]); 4] = [
+    ("channel_binding", &["disable", "prefer"]),
+    ("gssencmode", &["disable", "prefer"]),
+    ("target_session_attrs", &["any"]),
+    ("uselibpqcompat", &["true", "false"]),
+];
+
+impl Parameters {
+    /// # Errors
+    /// Names the parameter that is refused, never its value.
+    pub(super) fn read(url: &str) -> Result<Self, Failure> {
+        let unreadable = || invalid_url("it cannot be parsed");
+        let mut parsed = Url::parse(url).map_err(|_| unreadable())?;
+        let pairs = parsed.query_pairs().into_owned();
+        let (taken, others): (Vec<_>, Vec<_>) =
+            pairs.partition(|(name, _)| TAKEN.contains(&name.as_str()));
+        parsed.set_query(None);
+        if !taken.is_empty() {
+            parsed.query_pairs_mut().extend_pairs(&taken);
+        }
+        let connect = PgConnectOptions::from_url(&parsed).map_err(|_| unreadable())?;
+        // What the URL had is taken away: this is the environment's.
+        let mut settings = match connect.get_options() {
+            Some(options) => read_options(options, "PGOPTIONS")?,
+            None => Vec::new(),
+        };
+        for (name, value) in others {
+            settings.extend(settings_of(&name, &value)?);
+        }
+        Ok(Self { connect, settings })
+    }
+}
+
+/// What a parameter sets that the driver does not take.
+fn settings_of(name: &str, value: &str) -> Result<Vec<(String, String)>, Failure> {
+    if WITHOUT_EFFECT.contains(&name) {
+        return Ok(Vec::new());
+    }
+    if HARMLESS
+        .iter()
+        .any(|(known, values)| *known == name && values.contains(&value))
+    {
+        return Ok(Vec::new());
+    }
+    if name == "options" {
+        return read_options(value, "`options` in the database URL");
+    }
+    if let Some(setting) = name
+        .strip_prefix("options[")
+        .and_then(|n| n.strip_suffix(']'))
+    {
+        return Ok(vec![checked(
+            setting,
+            value,
+            "`options` in the database URL",
+        )?]);
+    }
+    Err(unknown(name))
+}
+
+fn unknown(name: &str) -> Failure {
+    // Part of a password may stand where a name should.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let shown = name.len() <= 40 && name.chars().all(is_plain);
+    let why = match shown {
+        true => format!("shopwarm does not know the parameter `{name}`, and does not guess"),
+        false => "it has a parameter that shopwarm does not know".to_owned(),
+    };
+    let hint = match name {
+        "schema" | "currentSchema" | "search_path" => {
+            "write options=-csearch_path%3DNAME instead, or ALTER ROLE ... SET search_path"
+        }
+        "channel_binding" => {
+            "remove it: channel binding is not supported; sslmode=verify-full checks the server"
+        }
+        "target_session_attrs" => "remove it, and give the address of the server that is meant",
+        _ => "remove it; docs/database.md lists the parameters that are known",
+    };
+    invalid_url(why).hint(hint)
+}
+
+/// `-c name=value`, `-cname=value` or `--name=value`, blanks between them; a backslash before a blank
+/// keeps it.
+fn read_options(options: &str, place: &str) -> Result<Vec<(String, String)>, Failure> {
+    let words = words(options);
+    let mut words = words.iter().map(String::as_str);
+    let mut settings = Vec::new();
+    while let Some(word) = words.next() {
+        let setting = match word.strip_prefix("-c").or_else(|| word.strip_prefix("--")) {
+            Some("") => words.next(),
+            setting => setting,
+        };
+        let Some((name, value)) = setting.and_then(|setting| setting.split_once('=')) else {
+            let why = "only settings can be given there, such as -csearch_path=NAME";
+            return Err(Failure::new(
+                FailureKind::Config,
+                format!("{place} is not valid"),
+                why,
+            ));
+        };
+        settings.push(checked(name, value, place)?);
+    }
+    Ok(settings)
+}
+
+fn checked(name: &str, value: &str, place: &str) -> Result<(String, String), Failure> {
+    let name = name.replace('-', "_").to_ascii_lowercase();
+    let is_name = !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_.".contains(c));
+    let what = format!("{place} is not valid");
+    if !is_name {
+        let why = "it names a setting that cannot be one";
+        return Err(Failure::new(FailureKind::Config, what, why));
+    }
+    if transaction::is_ours(&name) {
+        let why = format!("it sets {name}, which shopwarm sets itself");
+        let hint = match name.as_str() {
+            "statement_timeout" | "lock_timeout" => {
+                "remove it; --statement-timeout says how long we wait for the database"
+            }
+            _ => "remove it: what is stored never depends on it",
+        };
+        return Err(Failure::new(FailureKind::Config, what, why).hint(hint));
+    }
+    Ok((name, value.to_owned()))
+}
+
+fn words(text: &str) -> Vec<String> {
+    let (mut words, mut word) = (Vec::new(), String::new());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => word.extend(chars.next()),
+            c if c.is_ascii_whitespace() => words.push(std::mem::take(&mut word)),
+            c => word.push(c),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
