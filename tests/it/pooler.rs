@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::faults::{calm, count, some_cache, warm};
 use crate::servers::{Database, PgBouncer, Postgres, Redis};
-use crate::shopwarm::{Finished, file, finish};
+use crate::shopwarm::{Finished, file, finish, shopwarm};
 
 const ROWS: u64 = 6_000;
 
@@ -176,4 +176,31 @@ fn a_parameter_that_the_pooler_refuses_is_named() {
     let ignoring = "pool_mode = transaction\nignore_startup_parameters = options";
     let pooler = PgBouncer::start(&database, ignoring);
     is_whole(run(&pooler, &cache));
+}
+
+#[test]
+fn doctor_names_a_pooler() {
+    let (database, _dir, contexts) = products();
+    let (_cache_dir, cache) = some_cache();
+    let said = |url: String| {
+        let doctor = shopwarm("doctor -o json").contexts(&contexts).database(url);
+        doctor.cache(&cache).run().stdout
+    };
+    assert!(!said(database.url()).contains("pooler"));
+    for (settings, mode) in [
+        ("pool_mode = transaction", "in transaction mode"),
+        ("pool_mode = session", "in session mode"),
+        (
+            "pool_mode = transaction\nignore_startup_parameters = options",
+            "in transaction mode",
+        ),
+    ] {
+        let pooler = PgBouncer::start(&database, settings);
+        let said = said(database.url_via(pooler.port()));
+        assert!(
+            said.contains("a pooler such as PgBouncer"),
+            "{settings}: {said}"
+        );
+        assert!(said.contains(mode), "{settings}: {said}");
+    }
 }

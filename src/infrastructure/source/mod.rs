@@ -168,6 +168,14 @@ trait Driver: Sized + Send + Sync + 'static {
         connection: &'c mut Connection<Self>,
     ) -> BoxFuture<'c, Result<Facts, sqlx::Error>>;
 
+    /// What there is to say of a pooler in front of the server.
+    fn pooler<'c>(
+        &'c self,
+        _connection: &'c mut Connection<Self>,
+    ) -> BoxFuture<'c, Result<Option<Finding>, sqlx::Error>> {
+        async { Ok(None) }.boxed()
+    }
+
     /// How the server is at the moment; `None`: there is none.
     fn vitals<'c>(
         &'c self,
@@ -365,8 +373,14 @@ where
                     let facts = self.0.driver.checkup(&mut connection).await;
                     match facts {
                         Ok(facts) => {
-                            self.0.put_back(connection).await;
-                            facts.findings(&self.0.driver.place())
+                            let mut findings = facts.findings(&self.0.driver.place());
+                            let pooler = self.0.driver.pooler(&mut connection);
+                            // Where it cannot be told, nothing is said of it.
+                            if let Ok(Ok(pooler)) = timeout(CONNECT_TIMEOUT, pooler).await {
+                                findings.extend(pooler);
+                                self.0.put_back(connection).await;
+                            }
+                            findings
                         }
                         Err(error) => {
                             let failure = self.0.query_failure("checking", "", &error);

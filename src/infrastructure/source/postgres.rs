@@ -28,6 +28,7 @@ use crate::domain::Dialect;
 use crate::domain::changes::{FARTHEST_ZONE, Moment, TrackedTable};
 use crate::domain::encode::{Date, Hint, Scalar, encode};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::Finding;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 
 /// Days and microseconds from 1970-01-01, which everybody counts from, to PostgreSQL's 2000-01-01.
@@ -242,6 +243,13 @@ impl Driver for Postgres {
             transaction.end(facts).await
         }
         .boxed()
+    }
+
+    fn pooler<'c>(
+        &'c self,
+        connection: &'c mut PgConnection,
+    ) -> BoxFuture<'c, Result<Option<Finding>, sqlx::Error>> {
+        pooler::finding(&self.connect, &self.begin, connection).boxed()
     }
 
     fn vitals<'c>(

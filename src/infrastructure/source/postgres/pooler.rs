@@ -1,6 +1,10 @@
 //! What stands between us and the server: PgBouncer and its like.
 
-use sqlx::postgres::PgDatabaseError;
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError};
+
+use super::transaction::Transaction;
+use crate::domain::finding::Finding;
 
 pub(super) const STATEMENT_MODE: &str = "a pooler in statement mode has no transactions, and shopwarm reads \
      in read-only ones; use a pool with pool_mode = transaction or session, or the server itself";
@@ -25,4 +29,61 @@ pub(super) fn refuses_parameter(error: &PgDatabaseError) -> bool {
 pub(super) fn refused_parameter(message: &str) -> Option<&str> {
     let (_, name) = message.strip_prefix(UNSUPPORTED)?.rsplit_once(": ")?;
     Some(name)
+}
+
+/// Tries for two sessions to meet on one of the server's.
+const MEETINGS: usize = 3;
+
+/// What there is to say of a pooler: nothing where there is none.
+///
+/// # Errors
+/// The server's, or the pooler's.
+pub(super) async fn finding(
+    connect: &PgConnectOptions,
+    begin: &str,
+    connection: &mut PgConnection,
+) -> Result<Option<Finding>, sqlx::Error> {
+    if !is_between(connect).await? {
+        return Ok(None);
+    }
+    let mut other = connect.connect().await?;
+    let first = server_session(connection, begin).await?;
+    let mut is_shared = false;
+    for _ in 0..MEETINGS {
+        // An idle session of the server's goes to whoever asks next.
+        let (theirs, ours) = (
+            server_session(&mut other, begin).await?,
+            server_session(connection, begin).await?,
+        );
+        is_shared |= theirs == ours || ours != first;
+    }
+    let text = match is_shared {
+        true => "a pooler such as PgBouncer, in transaction mode; nothing is left on its sessions",
+        false => "a pooler such as PgBouncer, in session mode as far as can be seen",
+    };
+    Ok(Some(Finding::ok("database pooler", text)))
+}
+
+/// A server takes any setting with a dot in its name when a session starts; a pooler refuses it, or
+/// does not pass it on.
+async fn is_between(connect: &PgConnectOptions) -> Result<bool, sqlx::Error> {
+    let marked = connect.clone().options([("shopwarm.probe", "1")]);
+    let mut session = match marked.connect().await {
+        Err(sqlx::Error::Database(error)) => {
+            let refused = error.try_downcast_ref::<PgDatabaseError>();
+            return Ok(refused.is_some_and(refuses_parameter));
+        }
+        connected => connected?,
+    };
+    let arrived = "SELECT pg_catalog.current_setting('shopwarm.probe', true)";
+    let arrived = sqlx::raw_sql(arrived).fetch_one(&mut session).await?;
+    let arrived: Option<String> = sqlx::Row::try_get(&arrived, 0)?;
+    Ok(arrived.is_none())
+}
+
+/// The server's session that a transaction of ours runs on.
+async fn server_session(connection: &mut PgConnection, begin: &str) -> Result<i32, sqlx::Error> {
+    let mut transaction = Transaction::begin(connection, begin.to_owned()).await?;
+    let pid = transaction.ask("SELECT pg_backend_pid()").await;
+    transaction.end(pid.map(|(pid,)| pid)).await
 }
