@@ -9,7 +9,7 @@ use crate::shopwarm::shopwarm;
 const COLUMNS: &str = r#"
     id, moment, local, span::text AS span_text, moment::text AS moment_text,
     day::text AS day_text, amount::text AS amount_text, json_build_object('f', amount)::text AS json,
-    bytes::text AS bytes_text, query_to_xml('SELECT bytes FROM forms LIMIT 1', false, false, '')::text AS xml_text,
+    bytes::text AS bytes_text, xmlforest(bytes)::text AS xml_text,
     ('{NULL}'::text[])[1] IS NULL AS null_element, (id = NULL) IS NULL AS null_compared,
     length('\101') AS escaped, '01/02/2020'::date - '2020-01-01'::date AS days,
     quote_ident('plain') AS identifier, '2020-01-01 10:00 EST'::timestamptz AS zoned,
