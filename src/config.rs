@@ -27,7 +27,7 @@ use crate::application::spread::{Avoid, Window};
 use crate::contexts::definitions::{parse_toml, parse_ttl};
 use crate::domain::amount::Amount;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::report::Percent;
+use crate::domain::report::{Gates, Percent};
 use crate::domain::strategy::DEFAULT_TTL;
 
 pub use flags::{
@@ -201,7 +201,6 @@ pub struct Config {
     pub demo: Option<PathBuf>,
     pub options: Options,
     pub filter: Filter,
-    pub fail_under: Option<Percent>,
     pub deadline: Option<Duration>,
     /// How long servers that do not answer yet are waited for.
     pub wait: Option<Duration>,
@@ -540,8 +539,10 @@ impl Config {
                 limit,
                 verify_writes,
                 stop_on_error,
-                allow_empty,
-                estimate: false,
+                gates: Gates {
+                    fail_under,
+                    allow_empty,
+                },
                 max_shrink,
                 shape: match shape {
                     ShapeName::Warn => ShapeGuard::Warn,
@@ -573,7 +574,6 @@ impl Config {
                 exclude,
                 exclude_kind,
             },
-            fail_under,
             deadline,
             wait,
             statement_timeout: timeout,

@@ -23,6 +23,7 @@ use crate::contexts::coded;
 use crate::contexts::definitions::Definitions;
 use crate::domain::Dialect;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::report::Outcome;
 use crate::domain::run::RunInfo;
 use crate::domain::strategy::{Definition, StrategyId};
 pub use crate::infrastructure::cache::Access;
@@ -286,7 +287,7 @@ pub async fn record_failure(config: &Config, info: &RunInfo, failure: &Failure) 
         history::push(
             cache.as_ref(),
             &config.prefix,
-            &RunRecord::not_begun(info, failure),
+            &RunRecord::not_begun(info, Outcome::Incomplete, failure.to_string()),
         )
         .await
     };

@@ -13,7 +13,6 @@ use super::run::Refused;
 use super::schedule::{Job, Occurrence, Overlap, widest_first};
 use super::service::{Order, Service};
 use crate::domain::failure::FailureKind;
-use crate::domain::report::Percent;
 use crate::domain::run::Trigger;
 
 /// The longest sleep: clocks are set, and machines wake up again.
@@ -41,8 +40,6 @@ pub struct Timetable {
     pub jobs: Vec<Job>,
     /// A run that takes longer is ended.
     pub deadline: Option<Duration>,
-    /// See [`Order::fail_under`].
-    pub fail_under: Option<Percent>,
 }
 
 /// Keeps time for the jobs of a timetable, from now on until it is dropped.
@@ -116,7 +113,6 @@ impl<T: Fn() -> Timetable> Clock<T> {
         let mut order = job.order(Trigger::Schedule);
         order.occurrence = Some(time.at);
         order.deadline = times.deadline;
-        order.fail_under = times.fail_under;
         match self.service.start(order.clone()).await {
             Ok(_) | Err(Refused::RunBefore | Refused::Stopped(_)) => {}
             Err(Refused::Busy(holder)) => match job.overlap {

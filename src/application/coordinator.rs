@@ -3,6 +3,7 @@
 mod again;
 mod breaker;
 mod changed;
+mod expected;
 mod memory;
 mod orphans;
 mod own_keys;
@@ -36,9 +37,12 @@ use super::record;
 use super::spread::{self, Avoid};
 use super::stop::StopSignal;
 use crate::domain::entry::{Entry, EntryBatch, KeyError, Name};
+use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
-use crate::domain::report::{KEPT_ERRORS, Percent, Report, Seen, Stats, Status, StrategyReport};
+use crate::domain::report::{
+    Gates, KEPT_ERRORS, Percent, Report, Seen, Stats, Status, StrategyReport,
+};
 use crate::domain::run::RunInfo;
 use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{Shape, StrategySpec};
@@ -84,10 +88,8 @@ pub struct Options {
     /// What is written is read again, and undone where it had become stale.
     pub verify_writes: bool,
     pub stop_on_error: bool,
-    /// Nothing to warm is no failure.
-    pub allow_empty: bool,
-    /// Ask each strategy how long it is; somebody watches.
-    pub estimate: bool,
+    /// What may be missing from a run that counts as good.
+    pub gates: Gates,
     /// A strategy that has shrunk by more than this since its last complete run fails.
     pub max_shrink: Option<Percent>,
     pub shape: ShapeGuard,
@@ -297,6 +299,7 @@ impl Coordinator {
         let _governing = self.governed();
         let mut run = Run::start(self, info, reporter, stop);
         run.read_last_complete().await;
+        run.learn_expected().await;
         run.learn_protection().await;
         run.ask_epoch().await;
         run.look_back().await;
@@ -338,7 +341,7 @@ impl Coordinator {
             let Some(window) = window else { break };
             for (index, keys) in run.route(window) {
                 if run.goes_on() {
-                    run.begin(index, None);
+                    run.begin(index);
                     let names = keys.into_iter().map(Name::from).collect();
                     run.warm(index, Wanted::Named(names)).await;
                     run.heed_failure(index);
@@ -359,6 +362,8 @@ struct Tally {
     report: StrategyReport,
     started: bool,
     failure: Option<Failure>,
+    /// All its entries were read.
+    is_whole: bool,
     /// How many times it was warmed from the start.
     passes: u32,
     /// The cache's epoch when the last of them began.
@@ -449,6 +454,7 @@ impl<'a> Run<'a> {
                 priority: spec.priority,
                 ttl: spec.ttl.unwrap_or(coordinator.options.default_ttl),
                 status: Status::Completed,
+                expected: None,
                 stats: Stats {
                     identical: is_asked.then_some(0),
                     ..Stats::default()
@@ -464,6 +470,7 @@ impl<'a> Run<'a> {
             },
             started: false,
             failure: None,
+            is_whole: false,
             passes: 0,
             epoch: None,
             evictions: Evictions::default(),
@@ -563,10 +570,10 @@ impl<'a> Run<'a> {
         )
     }
 
-    fn begin(&mut self, index: usize, expected: Option<u64>) {
+    fn begin(&mut self, index: usize) {
         let tally = &mut self.tallies[index];
         if !std::mem::replace(&mut tally.started, true) {
-            let id = &tally.report.id;
+            let (id, expected) = (&tally.report.id, tally.report.expected);
             self.reporter
                 .report(&Event::StrategyStarted { id, expected });
         }
@@ -608,6 +615,7 @@ impl<'a> Run<'a> {
         let grace_over = async { stop.stopped().then(|()| sleep(GRACE)).await };
         let grace_over = grace_over.boxed().shared();
         let base = self.tallies[index].report.stats.elapsed;
+        let mut is_whole = false;
 
         while entries.is_some() || in_flight.len() > 0 {
             if let Some(memory) = &self.memory {
@@ -660,7 +668,10 @@ impl<'a> Run<'a> {
                             self.tallies[index].failure.get_or_insert(failure);
                             entries = None;
                         }
-                        None => entries = None,
+                        None => {
+                            entries = None;
+                            is_whole = !named;
+                        }
                     }
                 }
             }
@@ -671,6 +682,7 @@ impl<'a> Run<'a> {
             self.reporter.report(&Event::Progress { id, stats, pace });
         }
         self.tallies[index].report.stats.elapsed = base + started.elapsed();
+        self.tallies[index].is_whole = is_whole;
         self.check_evictions(index).await;
         let canary = match &guards.canary {
             Some(canary) => canary.warning().await,
@@ -704,6 +716,10 @@ impl<'a> Run<'a> {
         let stopped = self.stop.reason().is_some();
         let tally = &mut self.tallies[index];
         tally.tell_evictions();
+        if tally.is_whole {
+            let total = tally.report.stats.total();
+            tally.report.expected = Some(Expected::exactly(total));
+        }
         tally.report.status = match tally.failure.take() {
             Some(failure) => Status::Failed(failure),
             None if stopped => Status::Cancelled,
@@ -733,6 +749,7 @@ impl<'a> Run<'a> {
             unmatched_total: self.unmatched_total,
             warnings: self.warnings,
             pace: self.coordinator.pace.report(),
+            gates: self.coordinator.options.gates,
         };
         let event = Event::RunFinished { report: &report };
         self.reporter.report(&event);

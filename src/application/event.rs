@@ -9,6 +9,7 @@ use super::lock::Holder;
 use super::pace::{Change, PaceNow};
 use super::record::StrategyRecord;
 use crate::domain::entry::EntryBatch;
+use crate::domain::expected::Expected;
 use crate::domain::report::{Report, Stats, StrategyReport};
 use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{StrategyId, StrategySpec};
@@ -23,8 +24,8 @@ pub enum Event<'a> {
     },
     StrategyStarted {
         id: &'a StrategyId,
-        /// About how many keys, where the database could say it cheaply.
-        expected: Option<u64>,
+        /// How many keys it has, as far as known.
+        expected: Option<Expected>,
     },
     /// After each batch; absolute numbers.
     Progress {
@@ -94,9 +95,10 @@ impl Event<'_> {
                 let ids: Vec<String> = strategies.iter().map(|spec| spec.id.to_string()).collect();
                 json!({ "event": event, "strategies": ids })
             }
-            Self::StrategyStarted { id, expected } => {
-                json!({ "event": event, "id": id.to_string(), "expected": expected })
-            }
+            Self::StrategyStarted { id, expected } => json!({
+                "event": event, "id": id.to_string(), "expected": expected.map(|e| e.keys),
+                "expected_is_exact": expected.is_some_and(|e| e.is_exact),
+            }),
             Self::Progress { id, stats, pace } => json!({
                 "event": event, "id": id.to_string(), "total": stats.total(),
                 "warmed": stats.warmed, "planned": stats.planned, "skipped": stats.skipped,

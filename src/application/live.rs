@@ -196,7 +196,7 @@ impl Reporter for LiveRun {
             }
             Event::StrategyStarted { id, expected } => strategy(&id.to_string(), &|s| {
                 s.status = "running".to_owned();
-                s.expected = *expected;
+                s.expect(*expected);
             }),
             Event::Progress { id, stats, .. } => strategy(&id.to_string(), &|s| s.count(stats)),
             Event::StrategyFinished { report } => {

@@ -26,6 +26,7 @@ mod recheck;
 pub mod record;
 mod resume;
 pub mod run;
+pub mod run_line;
 mod sample;
 pub mod schedule;
 pub mod selection;

@@ -11,6 +11,7 @@ use crate::domain::Dialect;
 use crate::domain::changes::{Moment, Since, TrackedTable};
 use crate::domain::encode::Hint;
 use crate::domain::entry::{Entry, EntryBatch, Name};
+use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 use crate::domain::row::{Columns, RowBatch};
@@ -30,9 +31,8 @@ pub trait WarmupStrategy: Send + Sync {
     /// How many keys [`Wanted::All`] gives, counted by the database.
     fn count(&self, limit: Option<u64>) -> BoxFuture<'_, Result<u64, Failure>>;
 
-    /// About how many keys [`Wanted::All`] gives, if that is cheap to know: the length of a progress
-    /// bar, nothing else.
-    fn estimate(&self, limit: Option<u64>) -> BoxFuture<'_, Option<u64>>;
+    /// How many keys [`Wanted::All`] gives, if that is cheap to know.
+    fn estimate(&self, limit: Option<u64>) -> BoxFuture<'_, Option<Expected>>;
 
     /// Waits until what was left in the middle has ended at the database.
     fn settled(&self) -> BoxFuture<'_, ()>;
@@ -152,8 +152,8 @@ pub trait RowSource: Send + Sync {
     /// Waits until queries whose streams were dropped have ended at the database, for a few seconds.
     fn settled(&self) -> BoxFuture<'_, ()>;
 
-    /// About how many rows a query returns, where the database can say it cheaply.
-    fn estimate<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Option<u64>>;
+    /// How many rows a query returns, where the database can say it cheaply.
+    fn estimate<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Option<Expected>>;
 
     /// The plan that the database makes for a query. Reads no row.
     fn plan<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<QueryPlan, Failure>>;

@@ -20,6 +20,7 @@ use super::versions::Versions;
 use crate::domain::Dialect;
 use crate::domain::changes::{Since, TrackedTable, Tracking};
 use crate::domain::entry::{Entry, EntryBatch, KeyError, Name};
+use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
@@ -504,12 +505,12 @@ impl WarmupStrategy for QueryStrategy {
         .boxed()
     }
 
-    fn estimate(&self, limit: Option<u64>) -> BoxFuture<'_, Option<u64>> {
+    fn estimate(&self, limit: Option<u64>) -> BoxFuture<'_, Option<Expected>> {
         async move {
             if self.definition.spec.value == Shape::List {
-                // The database counts rows, the bar counts keys.
+                // The database counts rows, and here a key has many.
                 let is_one = self.definition.spec.key.columns().is_empty();
-                return is_one.then_some(1);
+                return is_one.then_some(Expected::exactly(1));
             }
             let sql = self.select_all(Pick::All, self.row_limit(limit));
             self.sources.bulk.estimate(&sql).await

@@ -8,12 +8,15 @@ use utoipa::ToSchema;
 
 use crate::domain::changes::{ChangedReport, ReadHow};
 use crate::domain::entry::KeyError;
+use crate::domain::expected::{Expected, success_rate};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{
-    Limiter, Outcome, PaceReport, Protection, Report, Seen, Stats, Status, Stop, StrategyReport,
+    Gates, Limiter, Outcome, PaceReport, Protection, Report, Seen, Stats, Status, Stop,
+    StrategyReport,
 };
 use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::strategy::{DEFAULT_TTL, StrategyId, StrategySpec};
+use crate::domain::verdict::Verdict;
 
 /// A run.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -37,6 +40,14 @@ pub struct RunRecord {
     /// Null while it runs.
     #[schema(value_type = Option<String>, required = true, example = "complete")]
     pub outcome: Option<Outcome>,
+    /// Whether every gate was met; null while it runs.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub passed: Option<bool>,
+    /// How it ended, in a sentence: what failed, and what to do next; null while it runs.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub verdict: Option<String>,
     /// Why it could not begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -85,6 +96,16 @@ pub struct LimitedBy {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
     pub strategies: usize,
+    #[serde(default)]
+    pub strategies_failed: usize,
+    /// How many keys all strategies have; null where that is not known of one of them.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub expected: Option<u64>,
+    /// Whether `expected` was counted; else it is an estimate.
+    #[serde(default)]
+    pub expected_is_exact: bool,
+    /// Keys that were read.
     pub total: u64,
     pub warmed: u64,
     pub skipped: u64,
@@ -114,7 +135,7 @@ pub struct Totals {
     pub pruned: u64,
     /// Of keys and values that were stored.
     pub bytes: u64,
-    /// `warmed / total`; null of nothing.
+    /// `warmed / expected`; null of nothing, and where `expected` is not known.
     #[schema(required = true)]
     pub success_rate: Option<f64>,
 }
@@ -142,9 +163,15 @@ pub struct StrategyRecord {
     pub ttl_seconds: serde_json::Number,
     /// `completed`, `failed` or `cancelled`; `waiting` or `running` while the run runs.
     pub status: String,
-    /// About how many keys it has, while the run runs and where the database could say it cheaply.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How many keys it has; null where that is not known. Of a strategy that was read to its end it
+    /// is the total, of another one it is never less than what was read.
+    #[serde(default)]
+    #[schema(required = true)]
     pub expected: Option<u64>,
+    /// Whether `expected` was counted; else it is an estimate.
+    #[serde(default)]
+    pub expected_is_exact: bool,
+    /// Keys that were read.
     pub total: u64,
     pub warmed: u64,
     pub skipped: u64,
@@ -179,7 +206,8 @@ pub struct StrategyRecord {
     pub pruned: u64,
     /// Of keys and values that were stored.
     pub bytes: u64,
-    /// `warmed / total`; null of nothing.
+    /// `warmed / expected`; null of nothing, of a strategy that failed, and where `expected` is not
+    /// known.
     #[schema(required = true)]
     pub success_rate: Option<f64>,
     pub elapsed_ms: u64,
@@ -223,11 +251,15 @@ fn is_zero(n: &u64) -> bool {
 
 impl RunRecord {
     pub fn new(info: &RunInfo, report: &Report) -> Self {
+        let strategies: Vec<_> = report.strategies.iter().map(StrategyRecord::from).collect();
+        let verdict = Verdict::of_run(report, &info.command);
         Self {
             outcome: Some(report.outcome()),
+            passed: Some(verdict.is_good()),
+            verdict: Some(verdict.text),
             elapsed_ms: millis(report.elapsed),
-            totals: Totals::new(report.strategies.len(), &report.totals()),
-            strategies: report.strategies.iter().map(StrategyRecord::from).collect(),
+            totals: Totals::sum(&strategies),
+            strategies,
             unmatched: report.unmatched.clone(),
             unmatched_total: report.unmatched_total,
             warnings: report.warnings.clone(),
@@ -248,6 +280,8 @@ impl RunRecord {
             started_at: humantime::format_rfc3339_seconds(info.started).to_string(),
             elapsed_ms: 0,
             outcome: None,
+            passed: None,
+            verdict: None,
             error: None,
             totals: Totals::default(),
             strategies: Vec::new(),
@@ -259,10 +293,12 @@ impl RunRecord {
     }
 
     /// Of a run that could not begin.
-    pub fn not_begun(info: &RunInfo, failure: &Failure) -> Self {
+    pub fn not_begun(info: &RunInfo, outcome: Outcome, why: String) -> Self {
         Self {
-            outcome: Some(Outcome::Incomplete),
-            error: Some(failure.to_string()),
+            outcome: Some(outcome),
+            passed: Some(false),
+            verdict: Some(format!("not begun: {why}")),
+            error: Some(why),
             ..Self::started(info)
         }
     }
@@ -301,6 +337,7 @@ impl RunRecord {
             unmatched_total: self.unmatched_total,
             warnings: self.warnings.clone(),
             pace: self.pace.as_ref().map(PaceReport::from),
+            gates: Gates::default(),
         }
     }
 
@@ -343,33 +380,25 @@ impl From<&PaceRecord> for PaceReport {
 }
 
 impl Totals {
-    pub fn new(strategies: usize, stats: &Stats) -> Self {
-        Self {
-            strategies,
-            total: stats.total(),
-            warmed: stats.warmed,
-            skipped: stats.skipped,
-            failed: stats.failed,
-            unknown: stats.unknown,
-            planned: stats.planned,
-            identical: stats.identical,
-            repaired: stats.repaired,
-            withdrawn: stats.withdrawn,
-            unverified: stats.unverified,
-            longest_exposure_ms: millis(stats.exposure),
-            pruned: stats.pruned,
-            bytes: stats.bytes,
-            success_rate: stats.success_rate(),
-        }
+    /// How many keys all strategies have, as far as known.
+    pub fn expectation(&self) -> Option<Expected> {
+        let keys = self.expected?;
+        let is_exact = self.expected_is_exact;
+        Some(Expected { keys, is_exact })
     }
 
     /// The sum of some strategies.
     pub fn sum(strategies: &[StrategyRecord]) -> Self {
         let sum = |count: fn(&StrategyRecord) -> u64| strategies.iter().map(count).sum::<u64>();
-        let (total, warmed) = (sum(|s| s.total), sum(|s| s.warmed));
+        let warmed = sum(|s| s.warmed);
+        let failed = |s: &&StrategyRecord| s.status == FAILED;
+        let expected = Expected::sum(strategies.iter().map(StrategyRecord::expectation));
         Self {
             strategies: strategies.len(),
-            total,
+            strategies_failed: strategies.iter().filter(failed).count(),
+            expected: expected.map(|expected| expected.keys),
+            expected_is_exact: expected.is_some_and(|expected| expected.is_exact),
+            total: sum(|s| s.total),
             warmed,
             skipped: sum(|s| s.skipped),
             failed: sum(|s| s.failed),
@@ -389,10 +418,13 @@ impl Totals {
                 .unwrap_or(0),
             pruned: sum(|s| s.pruned),
             bytes: sum(|s| s.bytes),
-            success_rate: (total > 0).then(|| warmed as f64 / total as f64),
+            success_rate: success_rate(warmed, expected),
         }
     }
 }
+
+/// The status of a strategy that failed.
+const FAILED: &str = "failed";
 
 impl StrategyRecord {
     /// Of a strategy whose turn has not come.
@@ -405,6 +437,7 @@ impl StrategyRecord {
             ttl_seconds: whole_seconds(spec.ttl.unwrap_or(DEFAULT_TTL)),
             status: "waiting".to_owned(),
             expected: None,
+            expected_is_exact: false,
             total: 0,
             warmed: 0,
             skipped: 0,
@@ -438,7 +471,21 @@ impl StrategyRecord {
         self.status == Status::Completed.name() && self.failed + self.unknown == 0
     }
 
+    /// How many keys it has, as far as known.
+    fn expectation(&self) -> Option<Expected> {
+        let keys = self.expected?;
+        let is_exact = self.expected_is_exact;
+        Some(Expected { keys, is_exact })
+    }
+
+    /// Says how many keys it has, while it runs.
+    pub fn expect(&mut self, expected: Option<Expected>) {
+        self.expected = expected.map(|expected| expected.keys);
+        self.expected_is_exact = expected.is_some_and(|expected| expected.is_exact);
+    }
+
     pub fn count(&mut self, stats: &Stats) {
+        self.expect(self.expectation().and_then(|e| e.beyond(stats.total())));
         self.total = stats.total();
         self.warmed = stats.warmed;
         self.skipped = stats.skipped;
@@ -451,7 +498,7 @@ impl StrategyRecord {
         self.unknown = stats.unknown;
         self.pruned = stats.pruned;
         self.bytes = stats.bytes;
-        self.success_rate = stats.success_rate();
+        self.success_rate = success_rate(stats.warmed, self.expectation());
         self.elapsed_ms = millis(stats.elapsed);
     }
 }
@@ -474,6 +521,7 @@ impl From<&StrategyReport> for StrategyRecord {
     fn from(report: &StrategyReport) -> Self {
         let stats = &report.stats;
         let changed = report.changed.as_ref();
+        let expected = report.expected();
         Self {
             id: report.id.to_string(),
             context: report.id.context.clone(),
@@ -481,7 +529,8 @@ impl From<&StrategyReport> for StrategyRecord {
             priority: report.priority,
             ttl_seconds: whole_seconds(report.ttl),
             status: report.status.name().to_owned(),
-            expected: None,
+            expected: expected.map(|expected| expected.keys),
+            expected_is_exact: expected.is_some_and(|expected| expected.is_exact),
             total: stats.total(),
             warmed: stats.warmed,
             skipped: stats.skipped,
@@ -501,7 +550,7 @@ impl From<&StrategyReport> for StrategyRecord {
                 .map(str::to_owned),
             pruned: stats.pruned,
             bytes: stats.bytes,
-            success_rate: stats.success_rate(),
+            success_rate: report.success_rate(),
             elapsed_ms: millis(stats.elapsed),
             read: changed.map(|changed| changed.read),
             read_why: changed.and_then(|changed| changed.why.clone()),
@@ -532,6 +581,7 @@ impl From<&StrategyRecord> for StrategyReport {
             priority: record.priority,
             ttl: Duration::from_secs_f64(record.ttl_seconds.as_f64().unwrap_or(0.0).max(0.0)),
             status,
+            expected: record.expectation(),
             stats: Stats {
                 warmed: record.warmed,
                 skipped: record.skipped,
@@ -564,55 +614,6 @@ impl From<&StrategyRecord> for StrategyReport {
                 removed: record.removed.unwrap_or(0),
             }),
             watermark: None,
-        }
-    }
-}
-
-/// A run in a line.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct RunLine {
-    pub run_id: String,
-    pub command: String,
-    /// `cli`, `api`, `schedule` or `start`.
-    pub trigger: &'static str,
-    #[schema(required = true)]
-    pub job: Option<String>,
-    pub host: String,
-    pub started_at: String,
-    pub elapsed_ms: u64,
-    /// `running`, or how it ended: `complete`, `incomplete`, `empty`, `interrupted`, `deadline`.
-    pub status: &'static str,
-    /// Why it could not begin.
-    #[schema(required = true)]
-    pub error: Option<String>,
-    pub total: u64,
-    pub warmed: u64,
-    pub skipped: u64,
-    pub failed: u64,
-    pub unknown: u64,
-    #[schema(required = true)]
-    pub success_rate: Option<f64>,
-}
-
-impl From<&RunRecord> for RunLine {
-    fn from(record: &RunRecord) -> Self {
-        let totals = &record.totals;
-        Self {
-            run_id: record.run_id.clone(),
-            command: record.command.clone(),
-            trigger: record.trigger.name(),
-            job: record.job.clone(),
-            host: record.host.clone(),
-            started_at: record.started_at.clone(),
-            elapsed_ms: record.elapsed_ms,
-            status: record.status(),
-            error: record.error.clone(),
-            total: totals.total,
-            warmed: totals.warmed,
-            skipped: totals.skipped,
-            failed: totals.failed,
-            unknown: totals.unknown,
-            success_rate: totals.success_rate,
         }
     }
 }

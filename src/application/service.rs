@@ -26,7 +26,7 @@ use super::selection::Selection;
 use super::spread::Avoid;
 use super::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::report::{Outcome, Percent, Stop};
+use crate::domain::report::{Outcome, Stop};
 use crate::domain::run::{RunInfo, Trigger};
 
 /// Ended runs that can still be watched without asking the cache.
@@ -68,8 +68,6 @@ pub struct Order {
     pub locking: Locking,
     /// It is ended after this time.
     pub deadline: Option<Duration>,
-    /// What share of the keys must not have failed for the cache to count as warm.
-    pub fail_under: Option<Percent>,
     pub wishes: Wishes,
 }
 
@@ -85,7 +83,6 @@ impl Order {
             unless: None,
             locking: Locking::GiveWay,
             deadline: None,
-            fail_under: None,
             wishes: Wishes::default(),
         }
     }
@@ -383,8 +380,7 @@ impl Service {
         let _ = begun.send(());
         let whole = ready.begun().whole && order.wishes.tags.is_none();
         let report = ready.warm_all(run, &run.stop).await;
-        let allow_empty = coordinator.options().allow_empty;
-        if whole && !order.wishes.dry_run && report.passes(order.fail_under, allow_empty) {
+        if whole && !order.wishes.dry_run && report.passes() {
             self.warmed.store(true, Ordering::Relaxed);
             run.set_passed();
         }
@@ -418,13 +414,11 @@ impl Service {
     async fn record_refusal(&self, info: &RunInfo, refused: &Refused) {
         let record = match refused {
             Refused::Failed(failure) if self.is_news(info, failure) => {
-                RunRecord::not_begun(info, failure)
+                RunRecord::not_begun(info, Outcome::Incomplete, failure.to_string())
             }
-            Refused::Stopped(_) => RunRecord {
-                outcome: Some(Outcome::Interrupted),
-                error: Some(refused.to_string()),
-                ..RunRecord::started(info)
-            },
+            Refused::Stopped(_) => {
+                RunRecord::not_begun(info, Outcome::Interrupted, refused.to_string())
+            }
             _ => return,
         };
         let recording = async {

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::expected::Expected;
 use super::report::{Percent, Report, StrategyReport};
 
 /// Shares of the planned keys that must be present and equal: of all, of a context, of a strategy.
@@ -21,8 +22,13 @@ pub struct Gate {
 #[derive(Clone, Debug)]
 pub struct Judged<'a> {
     pub gate: &'a Gate,
+    /// Keys that were looked at.
     pub planned: u64,
     pub equal: u64,
+    /// How many keys there are, as far as known: those that were not read count too.
+    pub expected: Option<Expected>,
+    /// Strategies that were not read to their end. No share of an unknown whole meets a gate.
+    pub unfinished: usize,
     pub met: bool,
 }
 
@@ -73,21 +79,28 @@ impl Requirement {
     /// Each gate against a report, in whole numbers.
     pub fn judge<'a>(&'a self, report: &Report) -> Vec<Judged<'a>> {
         let judge = |gate: &'a Gate| {
-            let covered = report.strategies.iter().filter(|s| gate.covers(s));
-            let (mut planned, mut equal) = (0, 0);
-            for strategy in covered {
-                planned += strategy.planned();
-                equal += strategy.seen.classes.equal();
-            }
-            let met = gate.share.reached_by(equal, planned);
+            let covered = || report.strategies.iter().filter(|s| gate.covers(s));
+            let planned = covered().map(StrategyReport::planned).sum();
+            let equal = covered().map(|s| s.seen.classes.equal()).sum();
+            let unfinished = covered().filter(|s| s.is_unfinished()).count();
             Judged {
                 gate,
                 planned,
                 equal,
-                met,
+                expected: Expected::sum(covered().map(whole)),
+                unfinished,
+                met: unfinished == 0 && gate.share.reached_by(equal, planned),
             }
         };
         self.gates.iter().map(judge).collect()
+    }
+}
+
+/// How many keys of a strategy must be there.
+fn whole(strategy: &StrategyReport) -> Option<Expected> {
+    match strategy.is_unfinished() {
+        true => strategy.expected(),
+        false => Some(Expected::exactly(strategy.planned())),
     }
 }
 

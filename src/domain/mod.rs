@@ -2,8 +2,10 @@
 
 pub mod amount;
 pub mod changes;
+pub mod completeness;
 pub mod encode;
 pub mod entry;
+pub mod expected;
 pub mod failure;
 pub mod finding;
 pub mod gate;
@@ -13,10 +15,14 @@ pub mod redaction;
 pub mod report;
 pub mod row;
 pub mod run;
+#[cfg(test)]
+pub mod samples;
 pub mod standing;
 pub mod strategy;
 pub mod ttl;
+pub mod verdict;
 pub mod version;
+pub mod wording;
 
 /// The database families a definition's SQL can be written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::changes::{ChangedReport, Watermark};
 use super::entry::KeyError;
+use super::expected::Expected;
 use super::failure::Failure;
 use super::standing::Classes;
 use super::strategy::StrategyId;
@@ -48,12 +49,6 @@ pub struct Stats {
 impl Stats {
     pub fn total(&self) -> u64 {
         self.warmed + self.skipped + self.failed + self.unknown + self.planned
-    }
-
-    /// `warmed / total`; of nothing there is no rate.
-    pub fn success_rate(&self) -> Option<f64> {
-        let total = self.total();
-        (total > 0).then(|| self.warmed as f64 / total as f64)
     }
 
     pub fn keys_per_second(&self) -> f64 {
@@ -102,6 +97,9 @@ pub struct StrategyReport {
     pub priority: i32,
     pub ttl: Duration,
     pub status: Status,
+    /// How many keys it has, as far as that was known before it was read to its end; what is known
+    /// now says [`StrategyReport::expected`].
+    pub expected: Option<Expected>,
     pub stats: Stats,
     /// The first [`KEPT_ERRORS`] keys that failed or are unknown.
     pub errors: Vec<KeyError>,
@@ -246,6 +244,16 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// How it was held back; `None`: nobody asked for it.
     pub pace: Option<PaceReport>,
+    pub gates: Gates,
+}
+
+/// What may be missing from a run that counts as good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gates {
+    /// Keys may fail as long as this share did not; `None`: no key may.
+    pub fail_under: Option<Percent>,
+    /// Nothing to warm is no failure.
+    pub allow_empty: bool,
 }
 
 /// How a run was held back.
@@ -333,6 +341,7 @@ impl Report {
             unmatched_total: 0,
             warnings: Vec::new(),
             pace: None,
+            gates: Gates::default(),
         }
     }
 
@@ -364,22 +373,6 @@ impl Report {
         }
     }
 
-    /// Whether its gates are met: it was complete, or what is missing is allowed to be. A failed
-    /// strategy never is.
-    pub fn passes(&self, fail_under: Option<Percent>, allow_empty: bool) -> bool {
-        let completed = |strategy: &StrategyReport| strategy.status == Status::Completed;
-        match self.outcome() {
-            _ if self.stopped.is_some() || self.fatal().is_some() => false,
-            Outcome::Complete => true,
-            Outcome::Empty => allow_empty,
-            Outcome::Incomplete => {
-                self.strategies.iter().all(completed)
-                    && fail_under.is_some_and(|percent| self.reaches(percent))
-            }
-            Outcome::Interrupted | Outcome::Deadline => false,
-        }
-    }
-
     /// The failure that ended the run early, if one did.
     pub fn fatal(&self) -> Option<&Failure> {
         self.strategies.iter().find_map(|s| match &s.status {
@@ -394,14 +387,6 @@ impl Report {
             Status::Failed(failure) => Some(failure),
             _ => None,
         })
-    }
-
-    /// Whether at least `percent` of the keys did not fail; compared in whole numbers, so that no
-    /// rounding opens the gate.
-    pub fn reaches(&self, percent: Percent) -> bool {
-        let totals = self.totals();
-        let total = totals.total() + self.unmatched_total;
-        percent.reached_by(totals.warmed + totals.skipped, total)
     }
 }
 
@@ -464,55 +449,16 @@ impl std::str::FromStr for Percent {
 mod tests {
     use super::*;
 
-    fn report(warmed: u64, failed: u64) -> Report {
-        let id = StrategyId::new("catalog", "x");
-        Report {
-            strategies: vec![StrategyReport {
-                id,
-                priority: 1,
-                ttl: Duration::from_secs(1),
-                status: Status::Completed,
-                stats: Stats {
-                    warmed,
-                    failed,
-                    ..Stats::default()
-                },
-                errors: Vec::new(),
-                absent: 0,
-                not_found: Vec::new(),
-                warnings: Vec::new(),
-                protection: None,
-                seen: Seen::default(),
-                changed: None,
-                watermark: None,
-            }],
-            elapsed: Duration::ZERO,
-            stopped: None,
-            unmatched: Vec::new(),
-            unmatched_total: 0,
-            warnings: Vec::new(),
-            pace: None,
-        }
-    }
-
     #[test]
-    fn a_gate_counts_in_whole_numbers() {
+    fn a_percentage_is_exact() {
         let percent = |text: &str| text.parse::<Percent>().expect("a percentage");
-        assert!(report(999, 1).reaches(percent("99.9%")));
-        assert!(!report(998, 2).reaches(percent("99.9")));
-        assert!(report(2, 1).reaches(percent("66.666666")));
-        assert!(!report(2, 1).reaches(percent("66.666667")));
-        assert!(report(0, 0).reaches(percent("100")));
+        assert!(percent("99.9%").reached_by(999, 1000));
+        assert!(!percent("99.9").reached_by(998, 1000));
+        assert!(percent("66.666666").reached_by(2, 3));
+        assert!(!percent("66.666667").reached_by(2, 3));
+        assert!(percent("100").reached_by(0, 0));
         for wrong in ["", "101", "-1", "1e1", "99.9999999", "x", "100.000001", "%"] {
             assert!(wrong.parse::<Percent>().is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn nothing_is_empty_and_a_failed_key_is_incomplete() {
-        assert_eq!(report(0, 0).outcome(), Outcome::Empty);
-        assert_eq!(report(1, 0).outcome(), Outcome::Complete);
-        assert_eq!(report(1, 1).outcome(), Outcome::Incomplete);
-        assert_eq!(report(0, 0).totals().success_rate(), None);
     }
 }

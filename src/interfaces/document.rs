@@ -5,8 +5,9 @@ use comfy_table::{
 };
 use serde_json::Value;
 
-use super::output::{Format, Output};
+use super::output::{Format, Output, note};
 use crate::domain::failure::Failure;
+use crate::domain::verdict::{Mark, Verdict};
 
 /// A line under the headings and nothing else: readable, and easy to cut with other tools.
 const STYLE: TableStyle =
@@ -19,6 +20,8 @@ pub struct Document {
     pub rows: Vec<Row>,
     /// Stands under the table and the markdown.
     pub footer: String,
+    /// The last line, of a document about a run.
+    pub verdict: Option<Verdict>,
     /// The whole as one JSON document.
     pub json: Value,
     /// The same a line each.
@@ -74,27 +77,43 @@ impl Document {
         }
     }
 
-    /// Says what failed where no table does: a person beside a machine's reader would not know what
-    /// to do next.
+    /// Says what failed, and the verdict, where no table does: a person beside a machine's reader
+    /// would not know what to do next.
     pub fn tell(&self, output: &Output, failure: Option<&Failure>) {
-        if (output.quiet || output.format != Format::Table)
-            && let Some(failure) = failure
-        {
+        if !output.quiet && output.format == Format::Table {
+            return;
+        }
+        if let Some(failure) = failure {
             output.failure(failure);
         }
+        let is_shown = !output.quiet && output.format == Format::Markdown;
+        if let Some(verdict) = self.verdict.as_ref().filter(|v| !v.is_good() && !is_shown) {
+            note(&format!("{}\n", coloured(verdict)));
+        }
+    }
+
+    /// What stands under the table: notes, and the verdict as the last line.
+    pub fn notes(&self) -> String {
+        let verdict = self.verdict.as_ref();
+        let last = verdict.map_or_else(String::new, |verdict| format!("{verdict}\n"));
+        self.footer.clone() + &last
     }
 
     /// The whole in one form. `width`: the terminal's, if it is one.
     pub fn render(&self, format: Format, width: Option<usize>) -> String {
         match format {
-            Format::Table => format!("{}\n{}", self.table(width), self.footer),
+            Format::Table => {
+                let last = self.verdict.as_ref().map(coloured);
+                let last = last.map_or_else(String::new, |line| line + "\n");
+                format!("{}\n{}{last}", self.table(width), self.footer)
+            }
             Format::Json => pretty(&self.json),
             Format::Ndjson => {
                 let lines = self.lines.iter();
                 lines.map(|line| inert(&format!("{line}\n"))).collect()
             }
             Format::Csv => self.csv(),
-            Format::Markdown => format!("{}\n{}", self.markdown(), self.footer),
+            Format::Markdown => format!("{}\n{}", self.markdown(), self.notes()),
         }
     }
 
@@ -221,6 +240,17 @@ pub fn plain(value: &Value) -> String {
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
+}
+
+/// The verdict for a terminal.
+fn coloured(verdict: &Verdict) -> String {
+    let colour = match verdict.mark {
+        Mark::Good => anstyle::AnsiColor::Green,
+        Mark::Bad => anstyle::AnsiColor::Red,
+        Mark::Notice => anstyle::AnsiColor::Yellow,
+    };
+    let style = colour.on_default().bold();
+    format!("{style}{}{style:#} {}", verdict.mark, verdict.text)
 }
 
 fn aligned(content: &str, heading: &Heading) -> Cell {

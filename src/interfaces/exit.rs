@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
+use crate::domain::completeness::Ending;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::report::{Percent, Report, Stop};
+use crate::domain::report::{Report, Stop};
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,15 +73,55 @@ impl From<Stop> for Exit {
 }
 
 /// What a finished run means for the process.
-pub fn of_run(report: &Report, fail_under: Option<Percent>, allow_empty: bool) -> Exit {
-    if let Some(stop) = report.stopped {
-        return stop.into();
+pub fn of_run(report: &Report) -> Exit {
+    match report.ending() {
+        Ending::Good => Exit::Success,
+        Ending::Stopped(stop) => stop.into(),
+        Ending::Fatal(failure) => failure.into(),
+        Ending::Bad => Exit::Incomplete,
     }
-    if let Some(failure) = report.fatal() {
-        return failure.into();
-    }
-    match report.passes(fail_under, allow_empty) {
-        true => Exit::Success,
-        false => Exit::Incomplete,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::report::StrategyReport;
+    use crate::domain::samples::{cancelled, failed, gated, report, stopped, strategy};
+    use crate::domain::verdict::{Mark, Verdict};
+
+    #[test]
+    fn the_verdict_agrees_with_the_exit_code() {
+        let strategies: [fn() -> Vec<StrategyReport>; 6] = [
+            Vec::new,
+            || vec![strategy("a", 0, 0)],
+            || vec![strategy("a", 10, 0)],
+            || vec![strategy("a", 10, 1)],
+            || vec![strategy("a", 10, 0), failed("b", 5, None)],
+            || vec![strategy("a", 10, 0), cancelled("b", 5, None)],
+        ];
+        let stops = [
+            Stop::Interrupted,
+            Stop::Terminated,
+            Stop::Deadline,
+            Stop::LockLost,
+            Stop::Enough,
+        ];
+        for strategies in strategies {
+            let mut reports = vec![report(strategies()), gated("50%", strategies())];
+            reports.extend(stops.map(|stop| stopped(stop, strategies())));
+            for report in reports {
+                let (exit, verdict) = (of_run(&report), Verdict::of_run(&report, "warmup all"));
+                let is_good = verdict.mark == Mark::Good;
+                assert_eq!(is_good, exit == Exit::Success, "{exit:?}: {verdict}");
+                let is_stopped = report
+                    .stopped
+                    .is_some_and(|stop| !matches!(stop, Stop::LockLost | Stop::Enough));
+                assert_eq!(
+                    verdict.mark == Mark::Notice,
+                    is_stopped,
+                    "{exit:?}: {verdict}"
+                );
+            }
+        }
     }
 }

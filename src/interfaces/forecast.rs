@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::document::{Document, Row, Tone, number, text};
 use super::expiry;
-use super::looked::{classes_json, lines, looked_json, mark, not_known, run_json};
-use super::report::{keys, seconds, strategy_notes, to_value};
+use super::looked::{lines, looked_json, run_json, totals_json};
+use super::notes::{expectation, mark, not_known, strategy_notes};
+use super::report::to_value;
 use crate::application::coordinator::Options;
 use crate::application::expiry::Expiry;
 use crate::application::ports::{Mode, QueryPlan};
@@ -19,6 +20,8 @@ use crate::domain::report::{Report, StrategyReport};
 use crate::domain::run::RunInfo;
 use crate::domain::standing::Classes;
 use crate::domain::ttl::Ttl;
+use crate::domain::verdict::Verdict;
+use crate::domain::wording::{grouped, keys, seconds};
 
 /// What a dry run knows beside its report.
 pub struct Forecast<'a> {
@@ -39,6 +42,8 @@ pub struct Forecast<'a> {
     pub expiry: &'a Expiry,
     /// Columns of the terminal; `None`: it is none.
     pub width: Option<usize>,
+    /// It was asked to fail where something would change.
+    pub exit_code: bool,
 }
 
 impl Forecast<'_> {
@@ -80,12 +85,12 @@ impl Forecast<'_> {
             .zip(self.ttls)
             .map(|((strategy, plan), ttl)| self.strategy_json(strategy, plan.as_ref(), ttl))
             .collect();
-        let mut json = run_json(info, report);
+        let verdict = self.verdict(&info.command);
+        let mut json = run_json(info, report, &verdict);
         let stats = report.totals();
         json["compared"] = self.is_compared().into();
         json["expiring_within_seconds"] = whole_seconds(self.expiring_within).into();
-        json["totals"] = classes_json(&report.classes(), self.is_compared());
-        json["totals"]["strategies"] = report.strategies.len().into();
+        json["totals"] = totals_json(report, self.is_compared());
         json["totals"]["keys"] = stats.planned.into();
         json["totals"]["bytes"] = stats.bytes.into();
         json["totals"]["skipped"] = stats.skipped.into();
@@ -99,7 +104,10 @@ impl Forecast<'_> {
             .map_or(Value::Null, |memory| memory_json(memory, report));
         json["expiry"] = expiry::json(self.expiry, self.options);
         json["strategies"] = strategies.clone().into();
-        let mut headings = vec![text("strategy", 0), number("keys", 0)];
+        let partly = report.strategies.iter().any(StrategyReport::is_unfinished);
+        let mut headings = vec![text("strategy", 0)];
+        headings.extend(partly.then(|| number("expected", 1)));
+        headings.push(number("keys", 0));
         if self.is_compared() {
             headings.extend([
                 number("missing", 0),
@@ -117,13 +125,14 @@ impl Forecast<'_> {
             .strategies
             .iter()
             .zip(self.plans)
-            .map(|(strategy, plan)| self.row(strategy, plan.as_ref(), orphans))
+            .map(|(strategy, plan)| self.row(strategy, plan.as_ref(), orphans, partly))
             .collect();
-        rows.push(self.total_row(orphans));
+        rows.push(self.total_row(orphans, partly));
         Document {
             headings,
             rows,
             footer: self.footer(verbose),
+            verdict: Some(verdict),
             lines: lines(strategies, &json),
             json,
             csv: &[
@@ -133,6 +142,8 @@ impl Forecast<'_> {
                 "priority",
                 "ttl_seconds",
                 "status",
+                "expected",
+                "expected_is_exact",
                 "keys",
                 "missing",
                 "different",
@@ -162,12 +173,17 @@ impl Forecast<'_> {
         json
     }
 
-    fn row(&self, strategy: &StrategyReport, plan: Option<&QueryPlan>, orphans: bool) -> Row {
+    fn row(
+        &self,
+        strategy: &StrategyReport,
+        plan: Option<&QueryPlan>,
+        orphans: bool,
+        partly: bool,
+    ) -> Row {
         let (mark, tone) = mark(strategy);
-        let mut cells = vec![
-            format!("{mark} {}", strategy.id),
-            HumanCount(strategy.stats.planned).to_string(),
-        ];
+        let mut cells = vec![format!("{mark} {}", strategy.id)];
+        cells.extend(partly.then(|| expectation(strategy.expected())));
+        cells.push(grouped(strategy.stats.planned));
         if self.is_compared() {
             cells.extend(class_cells(&strategy.seen.classes));
         }
@@ -178,17 +194,16 @@ impl Forecast<'_> {
         cells.extend([
             HumanBytes(strategy.stats.bytes).to_string(),
             humantime::format_duration(strategy.ttl).to_string(),
-            cost.map_or_else(
-                || "–".to_owned(),
-                |cost| HumanCount(cost as u64).to_string(),
-            ),
+            cost.map_or_else(|| "–".to_owned(), |cost| grouped(cost as u64)),
         ]);
         Row { cells, tone }
     }
 
-    fn total_row(&self, orphans: bool) -> Row {
+    fn total_row(&self, orphans: bool, partly: bool) -> Row {
         let totals = self.report.totals();
-        let mut cells = vec!["total".to_owned(), HumanCount(totals.planned).to_string()];
+        let mut cells = vec!["total".to_owned()];
+        cells.extend(partly.then(|| expectation(self.report.expected())));
+        cells.push(grouped(totals.planned));
         if self.is_compared() {
             cells.extend(class_cells(&self.report.classes()));
         }
@@ -220,23 +235,6 @@ impl Forecast<'_> {
             lines.extend(not_known(strategy).filter(|_| self.is_compared()));
         }
         lines.extend(self.report.warnings.iter().map(|text| format!("! {text}")));
-        let totals = self.report.totals();
-        let mut verdict = format!(
-            "a run would write {}, {}",
-            keys(totals.planned),
-            HumanBytes(totals.bytes)
-        );
-        if self.is_compared() {
-            let changed = keys(self.changed());
-            verdict += &match self.not_known() {
-                0 => format!(", {changed} would change"),
-                n => format!(", up to {changed} would change ({n} not known)"),
-            };
-        }
-        let took = seconds(self.estimated());
-        lines.push(format!(
-            "{verdict}; looking took {took}, and a run takes about that"
-        ));
         match self.memory {
             Some(memory) => lines.extend(memory_lines(memory, self.report)),
             None if !self.compared => {
@@ -245,7 +243,31 @@ impl Forecast<'_> {
             None => {}
         }
         lines.extend(expiry::lines(self.expiry, self.options, self.width));
-        lines.join("\n") + "\n"
+        lines.into_iter().map(|line| line + "\n").collect()
+    }
+
+    fn verdict(&self, command: &str) -> Verdict {
+        let totals = self.report.totals();
+        let mut done = format!(
+            "a run would write {}, {}",
+            keys(totals.planned),
+            HumanBytes(totals.bytes)
+        );
+        if self.is_compared() {
+            let changed = keys(self.changed());
+            done += &match self.not_known() {
+                0 => format!(", {changed} would change"),
+                n => format!(", up to {changed} would change ({n} not known)"),
+            };
+        }
+        let took = seconds(self.estimated());
+        done += &format!("; looking took {took}, and a run takes about that");
+        Verdict::of_dry_run(self.report, &done, command, self.is_failed_by_changes())
+    }
+
+    /// Whether it was asked to fail where something would change, and something would.
+    pub fn is_failed_by_changes(&self) -> bool {
+        self.exit_code && self.changed() > 0
     }
 }
 
@@ -257,11 +279,11 @@ fn class_cells(classes: &Classes) -> impl Iterator<Item = String> {
         classes.wrong_type,
         classes.identical,
     ];
-    counts.into_iter().map(|n| HumanCount(n).to_string())
+    counts.into_iter().map(grouped)
 }
 
 fn optional(count: Option<u64>) -> String {
-    count.map_or_else(|| "–".to_owned(), |count| HumanCount(count).to_string())
+    count.map_or_else(|| "–".to_owned(), grouped)
 }
 
 fn memory_lines(memory: &MemoryPlan, report: &Report) -> Vec<String> {

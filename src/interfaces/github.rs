@@ -25,7 +25,7 @@ pub fn report(report: &Report, document: &Document) {
     }
     for strategy in &report.strategies {
         let (id, stats) = (strategy.id.to_string(), &strategy.stats);
-        let wrong = stats.failed + stats.unknown;
+        let wrong = strategy.wrong();
         match &strategy.status {
             Status::Failed(failure) => note(&annotation("error", &id, &failure.to_string())),
             _ if wrong > 0 => {
@@ -39,7 +39,7 @@ pub fn report(report: &Report, document: &Document) {
         let mut text = format!(
             "### shopwarm\n\n{}\n```\n{}```\n",
             document.markdown(),
-            document.footer
+            document.notes()
         );
         text.truncate(text.floor_char_boundary(SUMMARY_BYTES));
         let written = OpenOptions::new()

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::document::Tone;
-use super::report::{keys, to_value};
+use super::report::to_value;
 use crate::application::record::{millis, whole_seconds};
 use crate::domain::report::{Report, Status, StrategyReport};
 use crate::domain::run::RunInfo;
 use crate::domain::standing::Classes;
+use crate::domain::verdict::Verdict;
 
-pub(super) fn run_json(info: &RunInfo, report: &Report) -> Value {
+pub(super) fn run_json(info: &RunInfo, report: &Report, verdict: &Verdict) -> Value {
     json!({
         "schema_version": 1,
         "run_id": info.id,
@@ -17,12 +17,15 @@ pub(super) fn run_json(info: &RunInfo, report: &Report) -> Value {
         "started_at": humantime::format_rfc3339_seconds(info.started).to_string(),
         "elapsed_ms": millis(report.elapsed),
         "outcome": report.outcome(),
+        "passed": verdict.is_good(),
+        "verdict": verdict.text,
         "warnings": report.warnings,
     })
 }
 
 /// What both commands say of a strategy.
 pub(super) fn looked_json(strategy: &StrategyReport, compared: bool) -> Value {
+    let expected = strategy.expected();
     let mut json = json!({
         "id": strategy.id.to_string(),
         "context": strategy.id.context,
@@ -30,6 +33,8 @@ pub(super) fn looked_json(strategy: &StrategyReport, compared: bool) -> Value {
         "priority": strategy.priority,
         "ttl_seconds": whole_seconds(strategy.ttl),
         "status": strategy.status.name(),
+        "expected": expected.map(|expected| expected.keys),
+        "expected_is_exact": expected.is_some_and(|expected| expected.is_exact),
         "skipped": strategy.stats.skipped,
         "failed": strategy.stats.failed + strategy.stats.unknown,
     });
@@ -43,6 +48,17 @@ pub(super) fn looked_json(strategy: &StrategyReport, compared: bool) -> Value {
         _ => Value::Null,
     };
     json["errors"] = to_value(&strategy.errors);
+    json
+}
+
+/// The members that the totals of both commands have.
+pub(super) fn totals_json(report: &Report, compared: bool) -> Value {
+    let expected = report.expected();
+    let mut json = classes_json(&report.classes(), compared);
+    json["strategies"] = report.strategies.len().into();
+    json["strategies_failed"] = report.failed_strategies().into();
+    json["expected"] = expected.map(|expected| expected.keys).into();
+    json["expected_is_exact"] = expected.is_some_and(|expected| expected.is_exact).into();
     json
 }
 
@@ -78,29 +94,4 @@ pub(super) fn lines(strategies: Vec<Value>, json: &Value) -> Vec<Value> {
         .collect();
     lines.push(typed(json.clone(), "run"));
     lines
-}
-
-pub(super) fn mark(strategy: &StrategyReport) -> (&'static str, Tone) {
-    match strategy.status {
-        Status::Completed if strategy.stats.failed + strategy.stats.unknown == 0 => {
-            ("✓", Tone::Good)
-        }
-        Status::Cancelled => ("–", Tone::Plain),
-        _ => ("✗", Tone::Bad),
-    }
-}
-
-/// That the cache would not say what stands at some keys, and why.
-pub(super) fn not_known(strategy: &StrategyReport) -> Option<String> {
-    let seen = &strategy.seen;
-    (seen.not_known > 0).then(|| {
-        format!(
-            "! {}: not known of {}: {}",
-            strategy.id,
-            keys(seen.not_known),
-            seen.why_not_known
-                .as_deref()
-                .unwrap_or("the cache did not say")
-        )
-    })
 }

@@ -11,6 +11,7 @@ mod github;
 mod keys;
 mod log;
 mod looked;
+mod notes;
 mod output;
 mod progress;
 mod report;

@@ -4,15 +4,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::document::Tone;
+use super::notes::{expectation, mark};
 use super::output::{ProgressForm, note};
-use super::report::{keys, seconds};
 use crate::application::event::{Event, Reporter, Sieve};
 use crate::application::lock::Holder;
 use crate::application::pace::{Change, PaceNow};
-use crate::domain::report::{Stats, Status, StrategyReport};
+use crate::domain::expected::Expected;
+use crate::domain::report::{Stats, StrategyReport};
 use crate::domain::strategy::StrategyId;
+use crate::domain::wording::{grouped, keys, seconds};
 
 /// Between two lines of a strategy that takes long.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -68,13 +71,14 @@ impl Bars {
         style.progress_chars("━╸─").with_key(
             "per_sec",
             |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
-                let _ = write!(out, "{} keys/s", HumanCount(state.per_sec() as u64));
+                let _ = write!(out, "{} keys/s", grouped(state.per_sec() as u64));
             },
         )
     }
 
-    fn start(&self, id: &StrategyId, expected: Option<u64>) {
-        let bar = self.all.add(ProgressBar::new(expected.unwrap_or(0)));
+    fn start(&self, id: &StrategyId, expected: Option<Expected>) {
+        let length = expected.map_or(0, |expected| expected.keys);
+        let bar = self.all.add(ProgressBar::new(length));
         bar.set_style(self.style(expected.is_some()));
         bar.set_prefix(id.to_string());
         bar.enable_steady_tick(Duration::from_millis(120));
@@ -86,13 +90,11 @@ impl Bars {
         let Some(bar) = lock(&self.bars).remove(&report.id) else {
             return;
         };
-        let green = console::Style::new().for_stderr().green();
-        let red = console::Style::new().for_stderr().red();
-        let mark = match report.status {
-            Status::Completed if report.stats.failed + report.stats.unknown == 0 => {
-                green.apply_to("✓")
-            }
-            _ => red.apply_to("✗"),
+        let style = console::Style::new().for_stderr();
+        let mark = match mark(report) {
+            (mark, Tone::Good) => style.green().apply_to(mark),
+            (mark, Tone::Bad) => style.red().apply_to(mark),
+            (mark, Tone::Plain | Tone::Total) => style.apply_to(mark),
         };
         let stats = &report.stats;
         // A line like any other from now on: a finished bar would be drawn over by what is printed
@@ -102,7 +104,7 @@ impl Bars {
         let _ = self.all.println(format!(
             "{mark} {:name$} {} in {} {}",
             report.id.to_string(),
-            keys(stats.total()),
+            read(report),
             seconds(stats.elapsed),
             wrong(stats),
         ));
@@ -153,10 +155,22 @@ impl Reporter for Bars {
     }
 }
 
+/// `20,000 keys`, of a strategy that was not read to its end `9,000 of ~20,000 keys`.
+fn read(report: &StrategyReport) -> String {
+    match report.expected().filter(|_| report.is_unfinished()) {
+        None => keys(report.stats.total()),
+        whole => format!(
+            "{} of {} keys",
+            grouped(report.stats.total()),
+            expectation(whole)
+        ),
+    }
+}
+
 /// `3 failed, 2 unknown` in red, or nothing.
 fn wrong(stats: &Stats) -> String {
     let red = console::Style::new().for_stderr().red();
-    let count = |n: u64, name: &str| (n > 0).then(|| format!("{} {name}", HumanCount(n)));
+    let count = |n: u64, name: &str| (n > 0).then(|| format!("{} {name}", grouped(n)));
     let parts = [
         count(stats.failed, "failed"),
         count(stats.unknown, "unknown"),
@@ -185,11 +199,7 @@ fn changed(change: Change, pace: &PaceNow) -> String {
     match (change, pace.rate) {
         (Change::Gentle(true), _) => "pace: gentle from now on".to_owned(),
         (Change::Gentle(false), _) => "pace: not gentle any more".to_owned(),
-        (_, Some(rate)) => format!(
-            "pace {}: at most {} keys/s",
-            change.name(),
-            HumanCount(rate)
-        ),
+        (_, Some(rate)) => format!("pace {}: at most {} keys/s", change.name(), grouped(rate)),
         (_, None) => format!("pace {}: no limit", change.name()),
     }
 }
@@ -242,11 +252,11 @@ fn progress_line(stats: &Stats, elapsed: Duration) -> String {
         "{} in {}, {} keys/s",
         keys(stats.total()),
         seconds(elapsed),
-        HumanCount(stats.keys_per_second() as u64)
+        grouped(stats.keys_per_second() as u64)
     );
     for (n, name) in [(stats.failed, "failed"), (stats.unknown, "unknown")] {
         if n > 0 {
-            line.push_str(&format!(", {} {name}", HumanCount(n)));
+            line.push_str(&format!(", {} {name}", grouped(n)));
         }
     }
     line
@@ -277,11 +287,15 @@ impl Reporter for Lines {
             Event::StrategyFinished { report } => {
                 *lock(&self.state) = None;
                 let line = progress_line(&report.stats, report.stats.elapsed);
-                note(&format!(
-                    "{}: {}, {line}\n",
-                    report.id,
-                    report.status.name()
-                ));
+                let (id, status) = (&report.id, report.status.name());
+                note(
+                    &match report.expected().filter(|_| report.is_unfinished()) {
+                        None => format!("{id}: {status}, {line}\n"),
+                        whole => {
+                            format!("{id}: {status}, {line}, {} expected\n", expectation(whole))
+                        }
+                    },
+                );
             }
             Event::Stopping => {
                 note("stopping: finishing what is in flight (again to end at once)\n")

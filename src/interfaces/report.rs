@@ -1,27 +1,19 @@
 //! The report of a run, for people and machines.
 
-use std::time::Duration;
-
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::document::{Document, Row, Tone, number, text};
-use super::looked::not_known;
+use super::notes::{expectation, listed, mark, not_known, strategy_notes};
 use super::verification::{requirement_lines, requirements_json, verified_json};
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::changes::ReadHow;
+use crate::domain::expected::Expected;
 use crate::domain::gate::Judged;
-use crate::domain::key::shortened;
-use crate::domain::report::{
-    Outcome, PaceReport, Protection, Report, Stats, Status, StrategyReport,
-};
+use crate::domain::report::{PaceReport, Protection, Report, Stats, StrategyReport};
 use crate::domain::run::RunInfo;
-
-/// Errors shown under the table of one strategy without `-v`.
-const SHOWN_ERRORS: usize = 5;
-
-/// Longer keys are cut where people read them.
-const SHOWN_KEY: usize = 120;
+use crate::domain::verdict::Verdict;
+use crate::domain::wording::{grouped, keys, rate, seconds};
 
 /// The strategy's line of NDJSON output and of the events.
 pub fn strategy_json(report: &StrategyReport) -> serde_json::Value {
@@ -39,6 +31,20 @@ fn with_type(mut value: serde_json::Value, name: &str) -> serde_json::Value {
     value
 }
 
+/// Columns that only some reports have.
+#[derive(Clone, Copy)]
+struct Columns {
+    /// A strategy was not read to its end: how many keys it has is not its total.
+    expected: bool,
+}
+
+impl Columns {
+    fn of(report: &Report) -> Self {
+        let expected = report.strategies.iter().any(StrategyReport::is_unfinished);
+        Self { expected }
+    }
+}
+
 /// The report as a document.
 pub fn document(
     info: &RunInfo,
@@ -48,6 +54,12 @@ pub fn document(
 ) -> Document {
     let totals = report.totals();
     let mut json = to_value(&RunRecord::new(info, report));
+    let verdict = match verified {
+        Some((found, judged)) => Verdict::of_verified_run(report, found, judged, &info.command),
+        None => Verdict::of_run(report, &info.command),
+    };
+    json["passed"] = verdict.is_good().into();
+    json["verdict"] = verdict.text.clone().into();
     if let Some((found, judged)) = verified {
         json["verified"] = verified_json(&found.strategies);
         json["requirements"] = requirements_json(judged);
@@ -62,12 +74,10 @@ pub fn document(
         object.shift_remove("strategies");
     }
     lines.push(last);
-    let mut headings = vec![
-        text("strategy", 0),
-        number("priority", 2),
-        number("total", 1),
-        number("warmed", 0),
-    ];
+    let columns = Columns::of(report);
+    let mut headings = vec![text("strategy", 0), number("priority", 2)];
+    headings.extend(columns.expected.then(|| number("expected", 1)));
+    headings.extend([number("total", 1), number("warmed", 0)]);
     headings.extend(totals.identical.map(|_| number("identical", 1)));
     headings.extend([
         number("skipped", 1),
@@ -78,15 +88,18 @@ pub fn document(
         number("keys/s", 2),
         number("success", 1),
     ]);
-    let mut rows: Vec<Row> = report.strategies.iter().map(strategy_row).collect();
+    let row = |strategy| strategy_row(strategy, columns);
+    let mut rows: Vec<Row> = report.strategies.iter().map(row).collect();
+    let size = (report.expected(), report.success_rate());
     rows.push(Row {
-        cells: cells("total".to_owned(), String::new(), &totals),
+        cells: cells("total".to_owned(), String::new(), &totals, size, columns),
         tone: Tone::Total,
     });
     Document {
         headings,
         rows,
-        footer: footer(report, &totals, verbose) + &verified_footer(verified),
+        footer: footer(report, &totals, verbose) + &verified_footer(report, verified),
+        verdict: Some(verdict),
         json,
         lines,
         csv: &[
@@ -96,6 +109,8 @@ pub fn document(
             "priority",
             "ttl_seconds",
             "status",
+            "expected",
+            "expected_is_exact",
             "total",
             "warmed",
             "skipped",
@@ -109,91 +124,42 @@ pub fn document(
     }
 }
 
-fn strategy_row(report: &StrategyReport) -> Row {
-    let (mark, tone) = match report.status {
-        Status::Completed if report.stats.failed + report.stats.unknown == 0 => ("✓", Tone::Good),
-        Status::Cancelled => ("–", Tone::Plain),
-        _ => ("✗", Tone::Bad),
-    };
+fn strategy_row(report: &StrategyReport, columns: Columns) -> Row {
+    let (mark, tone) = mark(report);
+    let (name, priority) = (format!("{mark} {}", report.id), report.priority.to_string());
+    let size = (report.expected(), report.success_rate());
     Row {
-        cells: cells(
-            format!("{mark} {}", report.id),
-            report.priority.to_string(),
-            &report.stats,
-        ),
+        cells: cells(name, priority, &report.stats, size, columns),
         tone,
     }
 }
 
-fn cells(name: String, priority: String, stats: &Stats) -> Vec<String> {
-    let mut cells = vec![
-        name,
-        priority,
-        HumanCount(stats.total()).to_string(),
-        HumanCount(stats.warmed).to_string(),
-    ];
-    cells.extend(stats.identical.map(|n| HumanCount(n).to_string()));
+fn cells(
+    name: String,
+    priority: String,
+    stats: &Stats,
+    (expected, success): (Option<Expected>, Option<f64>),
+    columns: Columns,
+) -> Vec<String> {
+    let mut cells = vec![name, priority];
+    if columns.expected {
+        cells.push(expectation(expected));
+    }
+    cells.extend([grouped(stats.total()), grouped(stats.warmed)]);
+    cells.extend(stats.identical.map(grouped));
     cells.extend([
-        HumanCount(stats.skipped).to_string(),
-        HumanCount(stats.failed).to_string(),
-        HumanCount(stats.unknown).to_string(),
+        grouped(stats.skipped),
+        grouped(stats.failed),
+        grouped(stats.unknown),
         HumanBytes(stats.bytes).to_string(),
         seconds(stats.elapsed),
-        HumanCount(stats.keys_per_second() as u64).to_string(),
-        rate(stats.success_rate()),
+        grouped(stats.keys_per_second() as u64),
+        rate(success),
     ]);
     cells
 }
 
-/// Never rounded up to 100 %.
-pub fn rate(rate: Option<f64>) -> String {
-    rate.map_or_else(
-        || "–".to_owned(),
-        |rate| format!("{:.1}%", (rate * 1000.0).floor() / 10.0),
-    )
-}
-
-pub fn seconds(duration: Duration) -> String {
-    match duration.as_secs() {
-        0 => format!("{} ms", duration.as_millis()),
-        s @ 1..60 => format!("{}.{} s", s, duration.subsec_millis() / 100),
-        s => format!("{}m {:02}s", s / 60, s % 60),
-    }
-}
-
-/// What went wrong with a strategy, key by key.
-pub fn strategy_notes(strategy: &StrategyReport, verbose: bool) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Status::Failed(failure) = &strategy.status {
-        let id = strategy.id.to_string();
-        lines.push(format!("✗ {id}: {}", failure.about(&id)));
-        lines.extend(failure.hint.iter().map(|hint| format!("    hint: {hint}")));
-    }
-    let wrong = strategy.stats.failed + strategy.stats.unknown;
-    if wrong > 0 {
-        lines.push(format!("✗ {}: {} not warmed:", strategy.id, keys(wrong)));
-        let shown = if verbose { usize::MAX } else { SHOWN_ERRORS };
-        for error in strategy.errors.iter().take(shown) {
-            lines.push(format!(
-                "    {}  {}",
-                shortened(&error.key, SHOWN_KEY),
-                error.error
-            ));
-        }
-        let listed = strategy.errors.len().min(shown) as u64;
-        if wrong > listed && listed > 0 {
-            lines.push(format!("    and {} more", HumanCount(wrong - listed)));
-        }
-    }
-    if !strategy.not_found.is_empty() {
-        let list = listed(&strategy.not_found, strategy.absent);
-        lines.push(format!("  {}: no row for {list}", strategy.id));
-    }
-    lines.extend(strategy.warnings.iter().map(|text| format!("! {text}")));
-    lines
-}
-
-/// Under the table: what went wrong, and the outcome in one sentence.
+/// Under the table: what went wrong, and what else is to be known.
 fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
     let mut lines: Vec<String> = report
         .strategies
@@ -214,20 +180,12 @@ fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
         let total = keys(report.unmatched_total);
         lines.push(format!("✗ {total} of no strategy: {list}"));
     }
-    lines.push(format!(
-        "{}: {} of {} warmed in {}",
-        match report.outcome() {
-            Outcome::Complete => "complete",
-            Outcome::Incomplete => "incomplete",
-            Outcome::Empty => "nothing to warm",
-            Outcome::Interrupted => "interrupted",
-            Outcome::Deadline => "deadline hit",
-        },
-        HumanCount(totals.warmed),
-        keys(totals.total()),
-        seconds(report.elapsed),
-    ));
-    lines.join("\n") + "\n"
+    joined(lines)
+}
+
+/// Each on a line of its own.
+fn joined(lines: Vec<String>) -> String {
+    lines.into_iter().map(|line| line + "\n").collect()
 }
 
 /// Which strategies may have left stale values, and why.
@@ -279,8 +237,8 @@ fn read_lines(report: &Report) -> Vec<String> {
                     ReadHow::Keys => "its keys and what changed",
                     ReadHow::Full => "whole",
                 },
-                HumanCount(changed.unchanged),
-                HumanCount(changed.removed),
+                grouped(changed.unchanged),
+                grouped(changed.removed),
             ),
         })
     };
@@ -294,8 +252,8 @@ fn overtaken_line(totals: &Stats) -> Option<String> {
         format!(
             "{} changed while they were written: {} written again, {} left out; none was stale for longer than {}",
             keys(repaired + withdrawn),
-            HumanCount(repaired),
-            HumanCount(withdrawn),
+            grouped(repaired),
+            grouped(withdrawn),
             seconds(totals.exposure),
         )
     })
@@ -312,43 +270,45 @@ fn pace_line(pace: &PaceReport) -> String {
         parts.push("nothing".to_owned());
     }
     let lowest = pace.lowest_rate.map_or_else(String::new, |rate| {
-        format!(", never below {} keys/s", HumanCount(rate))
+        format!(", never below {} keys/s", grouped(rate))
     });
     format!("pace: limited by {}{lowest}", parts.join(", by "))
 }
 
 /// What was found in the cache after the run.
-fn verified_footer(verified: Option<(&Report, &[Judged<'_>])>) -> String {
+fn verified_footer(run: &Report, verified: Option<(&Report, &[Judged<'_>])>) -> String {
     let Some((report, judged)) = verified else {
         return String::new();
     };
-    let classes = report.classes();
-    let planned = report.strategies.iter().map(StrategyReport::planned);
-    let mut lines = vec![format!(
-        "verified: of {} {} present, {} equal, {} missing, {} stale",
-        keys(planned.sum()),
-        HumanCount(classes.present()),
-        HumanCount(classes.equal()),
-        HumanCount(classes.missing),
-        HumanCount(classes.stale()),
-    )];
+    let mut lines = vec![format!("verified: {}", found(report))];
     lines.extend(report.strategies.iter().filter_map(not_known));
-    lines.extend(requirement_lines(judged));
-    lines.join("\n") + "\n"
+    // The verdict says the only one.
+    if judged.len() > 1 || !run.passes() {
+        lines.extend(requirement_lines(judged));
+    }
+    joined(lines)
 }
 
-/// The kept ones of `total` keys.
-fn listed(kept: &[String], total: u64) -> String {
-    let shown: Vec<_> = kept.iter().map(|key| shortened(key, SHOWN_KEY)).collect();
-    let rest = total.saturating_sub(shown.len() as u64);
-    let more = if rest > 0 {
-        format!(" and {} more", HumanCount(rest))
-    } else {
-        String::new()
-    };
-    format!("{}{more}", shown.join(", "))
-}
-
-pub fn keys(n: u64) -> String {
-    format!("{} key{}", HumanCount(n), if n == 1 { "" } else { "s" })
+/// The classes of the keys that were looked at; they add up.
+fn found(report: &Report) -> String {
+    let classes = report.classes();
+    let planned: u64 = report.strategies.iter().map(StrategyReport::planned).sum();
+    let not_present: u64 = report
+        .strategies
+        .iter()
+        .map(StrategyReport::not_present)
+        .sum();
+    let mut text = format!(
+        "of {} {} present, {} equal, {} missing, {} stale",
+        keys(planned),
+        grouped(classes.present()),
+        grouped(classes.equal()),
+        grouped(classes.missing),
+        grouped(classes.stale()),
+    );
+    let not_known = not_present.saturating_sub(classes.missing);
+    if not_known > 0 {
+        text += &format!(", {} not known", grouped(not_known));
+    }
+    text
 }

@@ -1,15 +1,16 @@
 //! What is really in the cache, for people and machines.
 
-use indicatif::HumanCount;
 use serde_json::{Value, json};
 
 use super::document::{Document, Row, Tone, number, text};
-use super::looked::{classes_json, lines, looked_json, mark, merge, not_known, run_json};
-use super::report::{keys, rate, strategy_notes};
+use super::looked::{lines, looked_json, merge, run_json, totals_json};
+use super::notes::{expectation, mark, not_known, strategy_notes};
 use crate::domain::gate::Judged;
 use crate::domain::report::{Report, StrategyReport};
 use crate::domain::run::RunInfo;
 use crate::domain::standing::Classes;
+use crate::domain::verdict::Verdict;
+use crate::domain::wording::{grouped, keys, rate};
 
 /// A verification and what came of it.
 pub struct Verification<'a> {
@@ -31,35 +32,44 @@ impl Verification<'_> {
                 json
             })
             .collect();
-        let mut json = run_json(info, report);
-        json["totals"] = classes_json(&report.classes(), true);
+        let verdict = Verdict::of_verification(report, self.judged, &info.command);
+        let mut json = run_json(info, report, &verdict);
+        json["totals"] = totals_json(report, true);
         merge(&mut json["totals"], verified_json(&report.strategies));
         json["verified"] = verified_json(&report.strategies);
         json["requirements"] = requirements_json(self.judged);
         json["sample"] = self.sample.map(|(size, _)| size).into();
         json["seed"] = self.sample.map(|(_, seed)| seed).into();
         json["strategies"] = strategies.clone().into();
-        let mut rows: Vec<Row> = report.strategies.iter().map(verify_row).collect();
-        let totals = verify_cells("total".to_owned(), &report.strategies);
+        let partly = report.strategies.iter().any(StrategyReport::is_unfinished);
+        let row = |strategy| verify_row(strategy, partly);
+        let mut rows: Vec<Row> = report.strategies.iter().map(row).collect();
+        let expected = partly.then(|| expectation(report.expected()));
+        let totals = verify_cells("total".to_owned(), expected, &report.strategies);
         rows.push(Row {
             cells: totals,
             tone: Tone::Total,
         });
+        let expected = partly.then(|| number("expected", 1));
         Document {
-            headings: vec![
-                text("strategy", 0),
-                number("planned", 1),
-                number("present", 1),
-                number("equal", 0),
-                number("missing", 0),
-                number("different", 0),
-                number("wrong type", 2),
-                number("expiring", 2),
-                number("ttl too long", 3),
-                number("equal %", 1),
-            ],
+            headings: [text("strategy", 0)]
+                .into_iter()
+                .chain(expected)
+                .chain([
+                    number("planned", 1),
+                    number("present", 1),
+                    number("equal", 0),
+                    number("missing", 0),
+                    number("different", 0),
+                    number("wrong type", 2),
+                    number("expiring", 2),
+                    number("ttl too long", 3),
+                    number("equal %", 1),
+                ])
+                .collect(),
             rows,
             footer: self.footer(verbose),
+            verdict: Some(verdict),
             lines: lines(strategies, &json),
             json,
             csv: &[
@@ -67,6 +77,8 @@ impl Verification<'_> {
                 "context",
                 "name",
                 "status",
+                "expected",
+                "expected_is_exact",
                 "planned",
                 "present",
                 "equal",
@@ -102,25 +114,18 @@ impl Verification<'_> {
                 keys(size as u64)
             ));
         }
-        lines.extend(requirement_lines(self.judged));
-        lines.join("\n") + "\n"
+        // The verdict says the only one.
+        if self.judged.len() > 1 {
+            lines.extend(requirement_lines(self.judged));
+        }
+        lines.into_iter().map(|line| line + "\n").collect()
     }
 }
 
 /// Each gate in a line.
 pub fn requirement_lines(judged: &[Judged<'_>]) -> Vec<String> {
-    let line = |judged: &Judged<'_>| {
-        let mark = if judged.met { "✓" } else { "✗" };
-        let share = (judged.planned > 0).then(|| judged.equal as f64 / judged.planned as f64);
-        format!(
-            "{mark} {}: {} of {} present and equal ({}), {} required",
-            judged.gate.name.as_deref().unwrap_or("all"),
-            HumanCount(judged.equal),
-            keys(judged.planned),
-            rate(share),
-            judged.gate.share,
-        )
-    };
+    let mark = |judged: &Judged<'_>| if judged.met { "✓" } else { "✗" };
+    let line = |judged| format!("{} {judged}", mark(judged));
     judged.iter().map(line).collect()
 }
 
@@ -131,6 +136,9 @@ pub fn requirements_json(judged: &[Judged<'_>]) -> Value {
             "required": judged.gate.share.to_string(),
             "planned": judged.planned,
             "equal": judged.equal,
+            "expected": judged.expected.map(|expected| expected.keys),
+            "expected_is_exact": judged.expected.is_some_and(|expected| expected.is_exact),
+            "strategies_unfinished": judged.unfinished,
             "met": judged.met,
         })
     };
@@ -145,7 +153,7 @@ pub fn verified_json(strategies: &[StrategyReport]) -> Value {
         classes.add(&strategy.seen.classes);
         planned += strategy.planned();
         not_known += strategy.seen.not_known;
-        failed += strategy.stats.failed + strategy.stats.unknown;
+        failed += strategy.wrong();
         ttl_outside += strategy.seen.ttl_outside;
     }
     json!({
@@ -160,7 +168,7 @@ pub fn verified_json(strategies: &[StrategyReport]) -> Value {
     })
 }
 
-fn verify_row(strategy: &StrategyReport) -> Row {
+fn verify_row(strategy: &StrategyReport, partly: bool) -> Row {
     let (mark, tone) = match mark(strategy) {
         (_, Tone::Good) if strategy.seen.classes.equal() < strategy.planned() => ("✗", Tone::Bad),
         mark => mark,
@@ -168,13 +176,18 @@ fn verify_row(strategy: &StrategyReport) -> Row {
     Row {
         cells: verify_cells(
             format!("{mark} {}", strategy.id),
+            partly.then(|| expectation(strategy.expected())),
             std::slice::from_ref(strategy),
         ),
         tone,
     }
 }
 
-fn verify_cells(name: String, strategies: &[StrategyReport]) -> Vec<String> {
+fn verify_cells(
+    name: String,
+    expected: Option<String>,
+    strategies: &[StrategyReport],
+) -> Vec<String> {
     let mut classes = Classes::default();
     let (mut planned, mut outside) = (0, 0);
     for strategy in strategies {
@@ -192,10 +205,13 @@ fn verify_cells(name: String, strategies: &[StrategyReport]) -> Vec<String> {
         classes.expiring,
         outside,
     ];
-    let share = (planned > 0).then(|| classes.equal() as f64 / planned as f64);
-    let counts = counts.iter().map(|n| HumanCount(*n).to_string());
+    // Of a strategy that broke off a share would be one of an unknown whole.
+    let is_whole = !strategies.iter().any(StrategyReport::is_unfinished);
+    let share = (planned > 0 && is_whole).then(|| classes.equal() as f64 / planned as f64);
+    let counts = counts.iter().map(|n| grouped(*n));
     [name]
         .into_iter()
+        .chain(expected)
         .chain(counts)
         .chain([rate(share)])
         .collect()

@@ -73,7 +73,6 @@ impl Shop {
     fn config_for(&self, wishes: &Wishes) -> Config {
         let mut config = self.config.clone();
         let options = &mut config.options;
-        options.estimate = true;
         options.concurrency = wishes.concurrency.unwrap_or(options.concurrency);
         options.pace.rate = wishes.rate.unwrap_or(options.pace.rate);
         options.pace.gentle = wishes.gentle.unwrap_or(options.pace.gentle);

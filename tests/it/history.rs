@@ -51,6 +51,9 @@ fn lasting(mut report: Value) -> Value {
     let fields = report.as_object_mut().expect("an object");
     let elapsed = fields.remove("elapsed_ms");
     assert!(elapsed.is_some_and(|ms| ms.is_u64()));
+    // It says how long the run took, too.
+    let verdict = fields.remove("verdict");
+    assert!(verdict.is_some_and(|verdict| verdict.is_string()));
     report
 }
 

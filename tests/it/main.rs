@@ -61,5 +61,6 @@ mod terminal;
 mod tls;
 mod tripwires;
 mod values;
+mod verdict;
 mod verify;
 mod warmup;

@@ -371,6 +371,7 @@ fn strategy_report(name: &str, warmed: u64, failed: u64, millis: u64) -> Strateg
         priority: 0,
         ttl: Duration::from_secs(60),
         status: Status::Completed,
+        expected: None,
         stats: Stats {
             warmed,
             failed,

@@ -90,11 +90,11 @@ fn the_report_has_five_forms_that_agree() {
     let rows: Vec<&str> = csv.lines().collect();
     assert_eq!(
         rows[0],
-        "id,context,name,priority,ttl_seconds,status,total,warmed,skipped,failed,unknown,bytes,elapsed_ms,success_rate,error"
+        "id,context,name,priority,ttl_seconds,status,expected,expected_is_exact,total,warmed,skipped,failed,unknown,bytes,elapsed_ms,success_rate,error"
     );
     assert!(
         rows[1].starts_with(&format!(
-            "extra/mixed,extra,mixed,1,3600,completed,{total},{},0,1,0,",
+            "extra/mixed,extra,mixed,1,3600,completed,{total},true,{total},{},0,1,0,",
             total - 1
         )),
         "{csv}"

@@ -120,6 +120,58 @@ fn a_run_of_somebody_else_is_seen_and_stopped() {
 }
 
 #[test]
+fn a_run_that_was_not_whole_says_so() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    let rows: Vec<String> = (1..=2000).map(|id| format!("({id}, '{{}}')")).collect();
+    let rows = rows.join(", ");
+    lab.database.sql(&format!(
+        "CREATE TABLE t (id int, v text); INSERT INTO t VALUES {rows};
+         UPDATE t SET v = 'x' WHERE id = 900"
+    ));
+    let sql = "SELECT id, json(v) AS v FROM t";
+    let broken = strategy("broken", "object", "B:{id}", sql);
+    let slow = strategy("slow", "object", "K:{id}", "SELECT id, v FROM t");
+    let definitions = own(&["t"], &(broken + &slow));
+    let serve = lab.with(&definitions, "serve --rate 200 --batch-size 20");
+    let server = Serve::start(serve.env("SHOPWARM_EXCLUDE", SHIPPED.join(",")));
+    let page = server.page();
+    page.sees("#running-note", "Nothing is running.");
+
+    page.click("[data-key='strategy own/slow']");
+    page.sees(".bars li", "/ 2,000");
+    page.click(&format!("{RUN} button"));
+    page.sees(&format!("{RUN}[data-outcome]"), "interrupted");
+    page.sees(&format!("{RUN} .verdict"), "of 2,000 keys warmed (");
+    let counts = page.text(&format!("{RUN} .counts"));
+    assert!(counts.starts_with("0 of 1 strategy, "), "{counts}");
+    assert!(counts.contains(" of 2,000 keys, "), "{counts}");
+    page.sees("#past tbody tr", "/ 2,000");
+    page.click("#past tbody button");
+    let report = page.sees("#report", "interrupted: ");
+    assert!(!report.contains("100.0%"), "{report}");
+    page.click("#report button");
+
+    page.click("[data-key='strategy own/broken']");
+    page.sees(&format!("{RUN}[data-outcome]"), "incomplete");
+    page.sees(
+        &format!("{RUN} .verdict"),
+        "1 of 1 strategy failed (own/broken)",
+    );
+    let counts = page.text(&format!("{RUN} .counts"));
+    assert!(counts.starts_with("0 of 1 strategy, "), "{counts}");
+    page.sees("#past tbody tr", "1 of 1 strategy failed");
+    let colours = "const colour = (name) => getComputedStyle(document.querySelector(name));
+        return colour('.bar.failed i').backgroundColor === colour('.bars .why').color";
+    assert_eq!(page.script(colours, json!([])), true);
+    page.click("#past tbody button");
+    page.sees(
+        "#report",
+        "incomplete: 1 of 1 strategy failed (own/broken); ",
+    );
+    nothing_odd(&page);
+}
+
+#[test]
 fn the_token_is_asked_for_and_kept_in_the_tab() {
     let lab = Lab::shop(Dialect::Sqlite);
     let token = "a-token-of-more-than-thirty-two-characters";
@@ -219,6 +271,9 @@ fn a_server_that_goes_and_comes_is_said_in_words() {
     });
     drop(server);
     page.sees("#state", "no answer");
+    page.sees("#running-note", "The server does not answer.");
+    page.click(&format!("{RUN} button:last-child"));
+    page.sees("#running-note", "Not known: the server does not answer.");
     nothing_odd(&page);
 }
 

@@ -72,7 +72,7 @@ impl Run<'_> {
     /// Warms a strategy from its start to its end.
     pub(super) async fn pass(&mut self, index: usize) {
         let coordinator = self.coordinator;
-        let (stop, limit) = (self.stop, coordinator.options.limit);
+        let limit = coordinator.options.limit;
         if self.epoch.is_none() {
             self.ask_epoch().await;
         }
@@ -88,14 +88,7 @@ impl Run<'_> {
         tally.passes += 1;
         tally.epoch = self.epoch;
         let span = tracing::info_span!("strategy", id = %tally.report.id);
-        let expected = match coordinator.options.estimate {
-            true => tokio::select! {
-                expected = coordinator.strategies[index].estimate(limit) => expected,
-                () = stop.stopped() => None,
-            },
-            false => None,
-        };
-        self.begin(index, expected);
+        self.begin(index);
         async {
             if self.check_shrink(index).await {
                 self.begin_changes(index).await;

@@ -278,7 +278,7 @@ impl Memory {
         };
         let one = budget.cost(batch) / batch.len() as f64;
         // What the planner thinks is enough where it is far from the limit.
-        let about = strategy.estimate(limit).await;
+        let about = strategy.estimate(limit).await.map(|about| about.keys);
         if about.is_some_and(|keys| keys as f64 * one < budget.left / 4.0) {
             return Ok(());
         }

@@ -10,6 +10,7 @@ impl StrategyReport {
             priority: self.priority,
             ttl: self.ttl,
             status: Status::Completed,
+            expected: self.expected,
             stats: Stats {
                 elapsed: self.stats.elapsed,
                 identical: self.stats.identical.map(|_| 0),
@@ -85,6 +86,7 @@ mod tests {
             priority: 0,
             ttl: Duration::from_secs(60),
             status: Status::Completed,
+            expected: None,
             stats: Stats {
                 warmed,
                 failed,

@@ -157,10 +157,8 @@ impl<'a> Run<'a> {
     pub(super) async fn check_shrink(&mut self, index: usize) -> bool {
         let coordinator = self.coordinator;
         let strategy = &coordinator.strategies[index];
-        if !self
-            .last_complete
-            .contains_key(&strategy.spec().id.to_string())
-        {
+        let id = strategy.spec().id.to_string();
+        if coordinator.options.max_shrink.is_none() || !self.last_complete.contains_key(&id) {
             return true;
         }
         let counted = tokio::select! {
@@ -209,7 +207,7 @@ impl<'a> Run<'a> {
             .min_keys
             .min(options.limit.unwrap_or(u64::MAX))
             .min(sample.map_or(u64::MAX, |(size, _)| size as u64));
-        let allowed = total == 0 && options.allow_empty;
+        let allowed = total == 0 && options.gates.allow_empty;
         if total < least && !allowed && tally.failure.is_none() && self.stop.reason().is_none() {
             let failure = Failure::new(
                 FailureKind::Query,

@@ -14,6 +14,7 @@ use crate::application::ports::{
 };
 use crate::application::query_strategy::{count, fit, settled};
 use crate::domain::entry::{Entry, EntryBatch, KeyError};
+use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::{Row, RowBatch};
 use crate::domain::strategy::{Definition, StrategySpec};
@@ -204,8 +205,8 @@ impl WarmupStrategy for CategoryTree {
         self.sources.bulk.plan(&self.sql)
     }
 
-    fn estimate(&self, _: Option<u64>) -> BoxFuture<'_, Option<u64>> {
-        async { Some(1) }.boxed()
+    fn estimate(&self, _: Option<u64>) -> BoxFuture<'_, Option<Expected>> {
+        async { Some(Expected::exactly(1)) }.boxed()
     }
 }
 

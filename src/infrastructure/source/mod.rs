@@ -26,6 +26,7 @@ use self::session::{CONNECT_TIMEOUT, Sessions};
 use crate::application::ports::{Param, Query, QueryPlan, RowSource, SourceVitals};
 use crate::domain::Dialect;
 use crate::domain::changes::{Moment, TrackedTable};
+use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
@@ -153,7 +154,7 @@ trait Driver: Sized + Send + Sync + 'static {
         &'c self,
         connection: &'c mut Connection<Self>,
         sql: &'c str,
-    ) -> BoxFuture<'c, Option<u64>>;
+    ) -> BoxFuture<'c, Option<Expected>>;
 
     /// The plan for a query; reads no row.
     fn plan<'c>(
@@ -409,7 +410,7 @@ where
         self.0.look().boxed()
     }
 
-    fn estimate<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Option<u64>> {
+    fn estimate<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Option<Expected>> {
         async move {
             let mut connection = self.0.connection().await.ok()?;
             let rows = timeout(

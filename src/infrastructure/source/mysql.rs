@@ -28,6 +28,7 @@ use crate::application::ports::{Query, QueryPlan, SourceVitals};
 use crate::domain::Dialect;
 use crate::domain::changes::{Moment, TrackedTable};
 use crate::domain::encode::{Scalar, encode};
+use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 
@@ -146,9 +147,9 @@ impl Driver for Mysql {
         &'c self,
         _: &'c mut MySqlConnection,
         sql: &'c str,
-    ) -> BoxFuture<'c, Option<u64>> {
+    ) -> BoxFuture<'c, Option<Expected>> {
         let limit = sql.rsplit_once(" LIMIT ").and_then(|(_, n)| n.parse().ok());
-        async move { limit }.boxed()
+        async move { limit.map(Expected::about) }.boxed()
     }
 
     fn plan<'c>(

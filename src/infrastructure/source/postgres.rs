@@ -27,6 +27,7 @@ use crate::application::ports::{Param, Query, QueryPlan, Scan, SourceVitals};
 use crate::domain::Dialect;
 use crate::domain::changes::{FARTHEST_ZONE, Moment, TrackedTable};
 use crate::domain::encode::{Date, Hint, Scalar, encode};
+use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
@@ -216,8 +217,12 @@ impl Driver for Postgres {
         &'c self,
         connection: &'c mut PgConnection,
         sql: &'c str,
-    ) -> BoxFuture<'c, Option<u64>> {
-        async move { self.plan(connection, sql).await.ok()?.rows }.boxed()
+    ) -> BoxFuture<'c, Option<Expected>> {
+        async move {
+            let rows = self.plan(connection, sql).await.ok()?.rows;
+            rows.map(Expected::about)
+        }
+        .boxed()
     }
 
     fn plan<'c>(

@@ -20,6 +20,7 @@ use crate::application::ports::{Query, QueryPlan, Scan};
 use crate::domain::Dialect;
 use crate::domain::changes::{Moment, TrackedTable};
 use crate::domain::encode::{Date, Scalar, encode};
+use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 
@@ -203,7 +204,7 @@ impl Driver for SqliteFile {
         &'c self,
         connection: &'c mut SqliteConnection,
         sql: &'c str,
-    ) -> BoxFuture<'c, Option<u64>> {
+    ) -> BoxFuture<'c, Option<Expected>> {
         async move {
             let deadline = Instant::now() + ESTIMATE_TIMEOUT;
             let mut handle = connection.lock_handle().await.ok()?;
@@ -214,7 +215,7 @@ impl Driver for SqliteFile {
                 .fetch_one(connection)
                 .await
                 .ok()?;
-            u64::try_from(count).ok()
+            u64::try_from(count).ok().map(Expected::exactly)
         }
         .boxed()
     }

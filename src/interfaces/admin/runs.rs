@@ -19,7 +19,8 @@ use super::warmup::read_body;
 use super::{Admin, RunId};
 use crate::application::live::{LiveRun, ToldEvent};
 use crate::application::pace::Change;
-use crate::application::record::{RunLine, RunRecord};
+use crate::application::record::RunRecord;
+use crate::application::run_line::RunLine;
 use crate::domain::report::Stop;
 
 /// Silence on a stream of events is broken this often: a client knows that we are there, and we

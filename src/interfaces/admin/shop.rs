@@ -173,7 +173,6 @@ pub(super) async fn run_job(
     let planned = planned.ok_or_else(|| Problem::unknown("job", &name, names().collect()))?;
     let mut order = planned.job.order(Trigger::Api);
     order.deadline = shop.config.deadline;
-    order.fail_under = shop.config.fail_under;
     wish.apply(&mut order.wishes);
     let run = warmup::start(&admin, &headers, order).await?;
     warmup::answer(run, wait, |record| WarmedAll::of(record).into()).await

@@ -323,7 +323,6 @@ async fn warm(
     let wish = read_wish(headers, body).await?;
     let config = &admin.shop.get().config;
     let mut order = Order {
-        fail_under: config.fail_under,
         deadline: config.deadline,
         ..Order::new(selection, Trigger::Api)
     };

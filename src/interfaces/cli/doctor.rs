@@ -165,6 +165,7 @@ fn document(findings: &[Finding]) -> Document {
         ],
         rows: findings.iter().map(row).collect(),
         footer: summary(findings),
+        verdict: None,
         json: json!({ "schema_version": 1, "worst": worst, "checks": lines }),
         lines,
         csv: &["check", "level", "text", "hint"],

@@ -13,6 +13,7 @@ use crate::application::event::Reporter;
 use crate::application::expiry::ExpiryWatch;
 use crate::application::ports::QueryPlan;
 use crate::application::preview::{Look, MemoryPlan};
+use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, ModeName, ReadFlags, TtlFlags};
 use crate::contexts::definitions::parse_ttl;
@@ -80,9 +81,7 @@ pub(super) async fn run(
         true => CacheNeed::Required,
         false => CacheNeed::IfGiven,
     };
-    let mut config = config.clone();
-    config.options.estimate = matches!(form, ProgressForm::Bars | ProgressForm::Json);
-    let viewer = match super::connect(&config, &selection, look, need, output, &stop).await? {
+    let viewer = match super::connect(config, &selection, look, need, output, &stop).await? {
         Ok(viewer) => viewer,
         Err(stopped) => return Ok(stopped),
     };
@@ -105,7 +104,7 @@ pub(super) async fn run(
     let (plans, memory) = tokio::select! {
         biased;
         () = stop.stopped() => (vec![None; report.strategies.len()], None),
-        both = async { (plans(&viewer, &config).await, memory(&viewer, &report).await) } => both,
+        both = async { (plans(&viewer, config).await, memory(&viewer, &report).await) } => both,
     };
     report.elapsed = started.elapsed();
     let forecast = Forecast {
@@ -118,7 +117,14 @@ pub(super) async fn run(
         ttls: viewer.ttls(),
         expiry: &expiry,
         width: output.width(),
+        exit_code: args.exit_code,
     };
+    let exit = match exit::of_run(&report) {
+        Exit::Success if forecast.is_failed_by_changes() => Exit::Differences,
+        exit => exit,
+    };
+    // Before the report: its verdict is the last line.
+    let sealed = seal(args, config, &selection, &report, output);
     let document = forecast.document(&info, output.verbose);
     match keys {
         Some(keys) => finish(&keys, &document, output),
@@ -126,23 +132,31 @@ pub(super) async fn run(
     }
     document.tell(output, report.failure());
     github::report(&report, &document);
-    let exit = exit::of_run(&report, config.fail_under, config.options.allow_empty);
-    match &args.plan {
-        Some(file) if exit == Exit::Success => {
-            let words = args.target.words();
-            SealedPlan::seal(&words, &config, &selection, &report)?.write(file)?;
-            output.note(&format!(
-                "sealed into {0}; shopwarm warmup --plan {0} runs it",
-                file.display()
-            ));
-        }
-        Some(_) => output.note("the plan is not sealed: not all of it can be run"),
-        None => {}
+    sealed.map(|()| exit)
+}
+
+/// Writes the plan into a file, where that was asked for and all of it can be run.
+fn seal(
+    args: &DryRunArgs,
+    config: &Config,
+    selection: &Selection,
+    report: &Report,
+    output: &Output,
+) -> Result<(), Failure> {
+    let Some(file) = &args.plan else {
+        return Ok(());
+    };
+    if !report.passes() {
+        output.note("the plan is not sealed: not all of it can be run");
+        return Ok(());
     }
-    Ok(match exit {
-        Exit::Success if args.exit_code && forecast.changed() > 0 => Exit::Differences,
-        exit => exit,
-    })
+    let words = args.target.words();
+    SealedPlan::seal(&words, config, selection, report)?.write(file)?;
+    let file = file.display();
+    output.note(&format!(
+        "sealed into {file}; shopwarm warmup --plan {file} runs it"
+    ));
+    Ok(())
 }
 
 fn key_writer(

@@ -8,10 +8,10 @@ use crate::application::effect::{self, Effect};
 use crate::application::own_keys;
 use crate::config::Config;
 use crate::domain::failure::Failure;
+use crate::domain::wording::{keys, rate};
 use crate::interfaces::document::{Document, Row, Tone, number, text};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
-use crate::interfaces::report::{keys, rate};
 use crate::setup::{self, Access};
 
 #[derive(Args, Debug)]
@@ -107,6 +107,7 @@ fn document(effects: &[Effect]) -> Document {
         ],
         rows,
         footer: footer(effects, &total),
+        verdict: None,
         json: json!({
             "schema_version": 1,
             "totals": {

@@ -323,7 +323,7 @@ async fn connect(
     let viewer = || setup::viewer(config, selection, look.clone(), need);
     tokio::select! {
         viewer = setup::patiently(config.wait, waiting(config, output), viewer) => viewer.map(Ok),
-        () = stop.stopped() => Ok(Err(stopped_before(output, stop))),
+        () = stop.stopped() => Ok(Err(stopped_before(stop))),
     }
 }
 
@@ -333,14 +333,14 @@ fn waiting(config: &Config, output: &Output) -> impl FnMut(&Failure) {
     move |why| output.note(&format!("waiting up to {wait}: {why}"))
 }
 
-fn stopped_before(output: &Output, stop: &StopSignal) -> Exit {
+fn stopped_before(stop: &StopSignal) -> Exit {
     let reason = stop.reason().unwrap_or(Stop::Interrupted);
     let why = match reason {
         Stop::Deadline => "the deadline was hit",
         _ => "it was stopped",
     };
-    output.note(&format!(
-        "{why} before anything was looked at: no answer from the servers yet"
+    note(&format!(
+        "! {why} before anything was looked at: no answer from the servers yet\n"
     ));
     reason.into()
 }

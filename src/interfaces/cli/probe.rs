@@ -18,10 +18,10 @@ use crate::application::stop::StopSignal;
 use crate::config::Config;
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::wording::rate;
 use crate::interfaces::document::{Document, Row, Tone, number, text};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
-use crate::interfaces::report::rate;
 use crate::setup::{self, Access};
 
 /// Patterns that are shown.
@@ -203,6 +203,7 @@ fn document(probe: &Probe, source: &str, time: Duration, doubt: Option<&str>) ->
         ],
         rows,
         footer: footer(probe, time, doubt),
+        verdict: None,
         json: json!({
             "schema_version": 1,
             "source": source,

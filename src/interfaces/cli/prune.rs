@@ -9,8 +9,8 @@ use super::RunChecks;
 use crate::application::coordinator::{Consent, Prunable};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::shortened;
+use crate::domain::wording::keys;
 use crate::interfaces::output::{can_ask, note};
-use crate::interfaces::report::keys;
 
 /// Keys that are shown of each strategy.
 const SHOWN: usize = 3;

@@ -4,17 +4,22 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use crate::application::history::{self, LastComplete};
-use crate::application::record::{RunLine, RunRecord, StrategyRecord};
+use crate::application::record::{RunRecord, StrategyRecord};
+use crate::application::run_line::RunLine;
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::report::Outcome;
+use crate::domain::verdict::{Mark, Verdict};
+use crate::domain::wording::{grouped, seconds};
 use crate::interfaces::document::{Document, Row, Tone, number, text};
 use crate::interfaces::exit::Exit;
+use crate::interfaces::notes::expectation;
 use crate::interfaces::output::Output;
-use crate::interfaces::report::{document, seconds, to_value};
+use crate::interfaces::report::{document, to_value};
 use crate::setup::{self, Access};
 
 #[derive(Args, Debug)]
@@ -98,6 +103,7 @@ fn list(runs: &[RunRecord]) -> Document {
         ],
         rows: runs.iter().map(row).collect(),
         footer,
+        verdict: None,
         json: json!({ "schema_version": 1, "runs": lines }),
         lines,
         csv: &[
@@ -109,6 +115,10 @@ fn list(runs: &[RunRecord]) -> Document {
             "started_at",
             "elapsed_ms",
             "status",
+            "strategies",
+            "strategies_failed",
+            "expected",
+            "expected_is_exact",
             "total",
             "warmed",
             "skipped",
@@ -122,7 +132,13 @@ fn list(runs: &[RunRecord]) -> Document {
 
 fn row(run: &RunRecord) -> Row {
     let totals = &run.totals;
-    let (mark, tone) = mark(run);
+    let mark = mark(run);
+    let tone = match mark {
+        Some(Mark::Good) => Tone::Good,
+        Some(Mark::Bad | Mark::Notice) => Tone::Bad,
+        None => Tone::Plain,
+    };
+    let mark = mark.map_or_else(|| "…".to_owned(), |mark| mark.to_string());
     Row {
         cells: vec![
             run.started_at.replace('T', " ").replace('Z', ""),
@@ -130,21 +146,31 @@ fn row(run: &RunRecord) -> Row {
             run.command.clone(),
             by(run),
             run.host.clone(),
-            format!("{mark} {}", outcome(run)),
-            HumanCount(totals.warmed).to_string(),
-            HumanCount(totals.total).to_string(),
-            HumanCount(totals.failed + totals.unknown).to_string(),
+            format!("{mark} {}{}", outcome(run), failed_strategies(run)),
+            grouped(totals.warmed),
+            expectation(totals.expectation()),
+            grouped(totals.failed + totals.unknown),
             seconds(Duration::from_millis(run.elapsed_ms)),
         ],
         tone,
     }
 }
 
-fn mark(run: &RunRecord) -> (&'static str, Tone) {
-    match run.status() {
-        "complete" => ("✓", Tone::Good),
-        "running" => ("…", Tone::Plain),
-        _ => ("✗", Tone::Bad),
+/// How it ended; `None`: it has not.
+fn mark(run: &RunRecord) -> Option<Mark> {
+    let outcome = run.outcome?;
+    // Earlier versions did not keep whether its gates were met.
+    Some(match run.passed.unwrap_or(outcome == Outcome::Complete) {
+        true => Mark::Good,
+        false => Mark::Bad,
+    })
+}
+
+fn failed_strategies(run: &RunRecord) -> String {
+    match run.totals.strategies_failed {
+        0 => String::new(),
+        1 => ", 1 strategy failed".to_owned(),
+        n => format!(", {n} strategies failed"),
     }
 }
 
@@ -175,11 +201,18 @@ fn whole(run: &RunRecord, verbose: bool) -> Document {
     );
     if let Some(error) = &run.error {
         shown = Document {
-            footer: format!("✗ not begun: {error}\n"),
+            verdict: Some(Verdict {
+                mark: Mark::Bad,
+                text: format!("not begun: {error}"),
+            }),
             ..Document::default()
         };
     }
     shown.footer.insert_str(0, &on);
+    // As it was said then: what its gates were is not kept.
+    if let (Some(mark), Some(text)) = (mark(run), run.verdict.clone()) {
+        shown.verdict = Some(Verdict { mark, text });
+    }
     shown.json = to_value(run);
     shown
 }
@@ -222,6 +255,7 @@ fn difference(before: &RunRecord, after: &RunRecord) -> Document {
         ],
         rows,
         footer: format!("from {} to {}\n", named(before), named(after)),
+        verdict: None,
         json: json!({
             "schema_version": 1,
             "before": to_value(&RunLine::from(before)),
@@ -289,11 +323,11 @@ fn pair_json(id: &str, [before, after]: [Option<&StrategyRecord>; 2]) -> Value {
 }
 
 fn change(before: u64, after: u64) -> String {
-    let (old, new) = (HumanCount(before), HumanCount(after));
+    let (old, new) = (grouped(before), grouped(after));
     match after.cmp(&before) {
-        std::cmp::Ordering::Equal => new.to_string(),
-        std::cmp::Ordering::Greater => format!("{old} → {new} (+{})", HumanCount(after - before)),
-        std::cmp::Ordering::Less => format!("{old} → {new} (-{})", HumanCount(before - after)),
+        std::cmp::Ordering::Equal => new,
+        std::cmp::Ordering::Greater => format!("{old} → {new} (+{})", grouped(after - before)),
+        std::cmp::Ordering::Less => format!("{old} → {new} (-{})", grouped(before - after)),
     }
 }
 
@@ -317,7 +351,7 @@ fn last_complete(last: &BTreeMap<String, LastComplete>) -> Document {
     let row = |(id, last): (&String, &LastComplete)| Row {
         cells: vec![
             id.clone(),
-            HumanCount(last.keys).to_string(),
+            grouped(last.keys),
             last.at.replace('T', " ").replace('Z', ""),
             age(&last.at),
             last.run_id.clone(),
@@ -337,6 +371,7 @@ fn last_complete(last: &BTreeMap<String, LastComplete>) -> Document {
             0 => "no complete run is known\n".to_owned(),
             _ => String::new(),
         },
+        verdict: None,
         json: json!({ "schema_version": 1, "strategies": lines }),
         lines,
         csv: &["id", "keys", "at", "run_id"],

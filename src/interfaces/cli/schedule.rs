@@ -85,6 +85,7 @@ fn list(jobs: &[PlannedJob], next: usize, config: &Config, now: Timestamp) -> Do
         ],
         rows: all.iter().map(Coming::row).collect(),
         footer,
+        verdict: None,
         json: json!({ "schema_version": 1, "timezone": zone, "runs": lines }),
         lines,
         csv: &[

@@ -62,7 +62,6 @@ pub(super) async fn run(
             Timetable {
                 jobs: shop.jobs.iter().map(|plan| plan.job.clone()).collect(),
                 deadline: shop.config.deadline,
-                fail_under: shop.config.fail_under,
             }
         }
     };
@@ -117,7 +116,6 @@ async fn learn(service: Arc<Service>, shop: Arc<CurrentShop>, metrics: Arc<setup
 /// The order to warm what is to be warmed first.
 fn at_start(shop: &Shop, selection: Selection) -> Order {
     Order {
-        fail_under: shop.config.fail_under,
         deadline: shop.config.deadline,
         ..Order::new(selection, Trigger::Start)
     }

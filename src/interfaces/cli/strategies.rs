@@ -42,6 +42,7 @@ pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
             .map(|(id, merged)| row(id, merged, dialect))
             .collect(),
         footer: details,
+        verdict: None,
         json: json!({ "schema_version": 1, "strategies": lines }),
         lines,
         csv: &[

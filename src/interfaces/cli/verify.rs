@@ -15,7 +15,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::{Judged, Requirement};
 use crate::domain::run::{RunInfo, Trigger};
 use crate::interfaces::exit::{self, Exit};
-use crate::interfaces::output::{Output, ProgressForm};
+use crate::interfaces::output::Output;
 use crate::interfaces::verification::Verification;
 use crate::interfaces::{github, progress};
 use crate::setup::CacheNeed;
@@ -68,17 +68,13 @@ pub(super) async fn run(
     );
     let look = look(args.expiring_within, args.sample, args.seed);
     let sample = look.sample;
-    let form = output.progress();
-    let mut config = config.clone();
-    config.options.estimate =
-        sample.is_none() && matches!(form, ProgressForm::Bars | ProgressForm::Json);
     let need = CacheNeed::Required;
-    let viewer = match super::connect(&config, &selection, look, need, output, &stop).await? {
+    let viewer = match super::connect(config, &selection, look, need, output, &stop).await? {
         Ok(viewer) => viewer,
         Err(stopped) => return Ok(stopped),
     };
     check_names(&args.require, &viewer)?;
-    let reporter = progress::reporter(form);
+    let reporter = progress::reporter(output.progress());
     let mut report = viewer.warm_all(None, reporter.as_ref(), &stop).await;
     report.elapsed = started.elapsed();
     let judged = args.require.judge(&report);
@@ -92,8 +88,7 @@ pub(super) async fn run(
     document.tell(output, report.failure());
     github::report(&report, &document);
     github::requirements(&judged);
-    let exit = exit::of_run(&report, config.fail_under, config.options.allow_empty);
-    Ok(judge(exit, &judged))
+    Ok(judge(exit::of_run(&report), &judged))
 }
 
 /// How a verification looks; without a seed any sample will do, and its seed is shown.

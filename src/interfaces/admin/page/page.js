@@ -48,6 +48,19 @@ const keys = (n) => plural(n, "key", "keys");
 const manyStrategies = (n) => plural(n, "strategy", "strategies");
 const list = (value) => (Array.isArray(value) ? value : []);
 
+/** `100 of 400 keys`, `100 of about 400 keys`; `100 keys` where nobody knows how many there are. */
+function ofWhole(n, { expected, expected_is_exact: exact }) {
+  if (!isNumber(expected)) return keys(n);
+  return `${count(n)} of ${exact ? "" : "about "}${keys(expected)}`;
+}
+
+/** The same in a column. */
+function overWhole(n, { expected, expected_is_exact: exact }) {
+  return `${count(n)} / ${exact || !isNumber(expected) ? "" : "~"}${count(expected)}`;
+}
+
+const failedStrategies = (failed, all) => (failed > 0 ? `${count(failed)} of ${manyStrategies(all)} failed` : "");
+
 /** Never rounded up to 100 %. */
 const percent = (share) => (isNumber(share) ? `${(Math.floor(share * 1000) / 10).toFixed(1)}%` : NONE);
 
@@ -154,6 +167,12 @@ function mark(status) {
   return make("span", { class: `mark ${tone}`, text });
 }
 
+/** Keys that were to be warmed and are not known to be. */
+const lost = (counts) => (counts.failed ?? 0) + (counts.unknown ?? 0);
+
+/** The mark of a strategy: one that lost keys is not well, although it came to its end. */
+const strategyMark = (strategy) => mark(strategy.status === "completed" && lost(strategy) > 0 ? "incomplete" : strategy.status);
+
 const TRIGGERS = { cli: "command line", api: "admin API", start: "server start", schedule: "schedule" };
 
 /** What started a run: a job's name says more than that it was the schedule. */
@@ -185,7 +204,8 @@ async function request(path, { method = "GET", body, headers = {}, signal } = {}
     response = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store", credentials: "omit" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refusal(0, { title: "The server does not answer.", hint: "Is shopwarm serve still running? This page tries again by itself." });
+    const asked = method === "GET" ? "This page tries again by itself." : "This page does not ask again by itself: when the server answers, look whether it has begun.";
+    throw new Refusal(0, { title: "The server does not answer.", hint: `Is shopwarm serve still running? ${asked}` });
   }
   setClock(response.headers.get("Date"));
   if (response.ok) return response;
@@ -468,12 +488,12 @@ function pastRow(run) {
   const wrong = (n, label) => cell(n > 0 ? "number bad" : "number dim zero", count(n), label);
   const row = make("tr", { role: "row", class: "opens" },
     cell("first", mark(run.status)),
-    cell("whole command", run.error ? [open, make("span", { class: "about bad" }, prose(run.error))] : open),
+    cell("whole command", [open, ...[run.error, failedStrategies(run.strategies_failed, run.strategies)].filter(Boolean).map((text) => make("span", { class: "about bad" }, prose(text)))]),
     cell("dim minor", data(origin(run)), "by"),
     cell("dim minor", data(run.host), "on"),
     cell("when last", [ago(run.started_at), make("span", { class: "quiet exact", text: moment(run.started_at) })]),
     cell("number", took(run.elapsed_ms), "took"),
-    cell("number", `${count(run.warmed)} / ${count(run.total)}`, "warmed"),
+    cell("number", overWhole(run.warmed, run), "warmed"),
     wrong(run.failed, "failed"),
     wrong(run.unknown, "unknown"));
   row.addEventListener("click", () => {
@@ -482,7 +502,13 @@ function pastRow(run) {
   return row;
 }
 
-const loadRuns = () => load("past", "admin/runs", showRuns);
+/** Whether it is known which runs there are; `undefined`: nobody has asked. */
+let runsAreKnown;
+
+async function loadRuns() {
+  runsAreKnown = await load("past", "admin/runs", showRuns);
+  showRunning();
+}
 
 // ---------------------------------------------------------------------------------- a report
 
@@ -506,7 +532,7 @@ function reportOf(report) {
   const totals = report.totals ?? {};
   const facts = [
     ["outcome", mark(report.outcome ?? "running")],
-    ["warmed", `${count(totals.warmed)} of ${keys(totals.total)}${isNumber(totals.success_rate) ? ` (${percent(totals.success_rate)})` : ""}`],
+    ["warmed", `${ofWhole(totals.warmed, totals)}${isNumber(totals.success_rate) ? ` (${percent(totals.success_rate)})` : ""}`],
     ["took", took(report.elapsed_ms)],
     ["when", [ago(report.started_at), ` (${moment(report.started_at)})`]],
     ["started by", data(origin(report))],
@@ -515,7 +541,7 @@ function reportOf(report) {
   ];
   const strategies = list(report.strategies);
   const content = [make("dl", { class: "facts" }, ...facts.map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", {}, ...[value].flat()))))];
-  if (report.error) content.push(make("p", { class: "bad trouble" }, prose(report.error)));
+  if (report.verdict) content.push(make("p", { class: `verdict data ${report.passed ? "" : "bad"}`, text: report.verdict }));
   if (strategies.length === 0) content.push(make("p", { class: "quiet trouble", text: "No strategy ran." }));
   else content.push(reportTable(strategies));
   content.push(...list(report.warnings).map((text) => make("p", { class: "warn data trouble", text })));
@@ -530,8 +556,8 @@ function reportTable(strategies) {
   const wrong = (n, label) => cell(n > 0 ? "number bad" : "number zero", count(n), label);
   const rows = strategies.map((s) => make("tr", { role: "row" },
     cell("whole data", words(s.id)),
-    cell("", mark(s.status)),
-    cell("number", count(s.total), "total"),
+    cell("", strategyMark(s)),
+    cell("number", s.status === "completed" ? count(s.total) : overWhole(s.total, s), "total"),
     ...(looked ? [cell("number", count(planned(s)), "would write")] : []),
     cell("number", count(s.warmed), "warmed"),
     cell(s.skipped > 0 ? "number" : "number zero", count(s.skipped), "skipped"),
@@ -548,10 +574,10 @@ function troubles(strategy) {
   const head = () => make("h3", { class: "data", text: words(strategy.id) });
   if (strategy.error) found.push(make("div", { class: "trouble" }, head(), make("p", { class: "bad" }, prose(strategy.error))));
   const errors = list(strategy.errors);
-  const lost = (strategy.failed ?? 0) + (strategy.unknown ?? 0);
+  const wrong = lost(strategy);
   if (errors.length > 0) {
     const lines = errors.map(({ key, error }) => [make("code", { class: "data", text: words(key) }), " ", data(error)]);
-    found.push(make("div", { class: "trouble" }, make("h3", {}, data(strategy.id), `: ${keys(Math.max(lost, errors.length))} not warmed`), items(lines, lost)));
+    found.push(make("div", { class: "trouble" }, make("h3", {}, data(strategy.id), `: ${keys(Math.max(wrong, errors.length))} not warmed`), items(lines, wrong)));
   }
   if (list(strategy.not_found).length > 0) found.push(trouble(`${words(strategy.id)}: no row for`, strategy.not_found, strategy.not_found.length));
   found.push(...list(strategy.warnings).map((text) => make("div", { class: "trouble" }, head(), make("p", { class: "warn data", text }))));
@@ -590,7 +616,9 @@ function drop(id) {
 }
 
 function showRunning() {
-  note("running", cards.size === 0 ? "Nothing is running." : "");
+  const unknown = cards.size === 0 ? "Not known: the server does not answer." : "The server does not answer. This is what it said last.";
+  const known = cards.size === 0 ? "Nothing is running." : "";
+  note("running", runsAreKnown === undefined ? "Loading." : runsAreKnown ? known : unknown);
   const running = [...cards.values()].filter((card) => !card.ended).length;
   document.title = running > 0 ? "running: shopwarm" : "shopwarm";
 }
@@ -608,9 +636,10 @@ class Card {
     this.head = make("h3", { class: "data" });
     this.facts = make("p", { class: "quiet" });
     this.counts = make("p", { class: "counts" });
+    this.said = make("p", { class: "verdict data" });
     this.list = make("ul", { class: "bars", "aria-label": "Strategies of this run" });
     this.root = make("article", { class: "run", "aria-label": `Run ${words(run.command)}` },
-      make("div", { class: "line" }, make("div", {}, this.head, this.facts), this.state, this.stop), this.counts, this.list);
+      make("div", { class: "line" }, make("div", {}, this.head, this.facts), this.state, this.stop), this.counts, this.said, this.list);
     this.root.dataset.run = this.id;
     this.hear(run);
   }
@@ -633,15 +662,15 @@ class Card {
   }
 
   showCounts(counts) {
-    const { total = 0, warmed = 0, skipped = 0, failed = 0, unknown = 0, strategies, done } = counts;
+    const { total = 0, warmed = 0, skipped = 0, failed = 0, unknown = 0, strategies, done, broken } = counts;
     const looked = planned(counts);
     const said = [
-      strategies ? `${count(done)} of ${manyStrategies(strategies)}` : "",
-      keys(total),
+      isNumber(done) ? `${count(done)} of ${manyStrategies(strategies)}` : "",
+      counts.expected > total ? ofWhole(total, counts) : keys(total),
       looked > 0 ? `${count(looked)} would be written` : `${count(warmed)} warmed`,
       skipped > 0 ? `${count(skipped)} skipped` : "",
     ];
-    const wrong = [failed > 0 ? `${count(failed)} failed` : "", unknown > 0 ? `${count(unknown)} unknown` : ""].filter(Boolean).join(", ");
+    const wrong = [broken > 0 ? `${count(broken)} failed` : "", failed > 0 ? `${keys(failed)} failed` : "", unknown > 0 ? `${keys(unknown)} unknown` : ""].filter(Boolean).join(", ");
     this.counts.replaceChildren(said.filter(Boolean).join(", "), wrong ? ", " : "", make("span", { class: "bad", text: wrong }));
   }
 
@@ -676,6 +705,7 @@ class Card {
   }
 
   take(event) {
+    if (this.ended) return;
     switch (event.event) {
       case "waiting":
         this.counts.replaceChildren("Waits for another run. ", ...told(event.holder ?? {}));
@@ -684,7 +714,7 @@ class Card {
         for (const id of list(event.strategies)) this.bar(id);
         break;
       case "strategy_started":
-        this.bar(event.id).begin(event.expected);
+        this.bar(event.id).begin(event);
         break;
       case "progress":
         this.bar(event.id).progress(event);
@@ -714,10 +744,14 @@ class Card {
   }
 
   sum() {
-    const sums = { total: 0, warmed: 0, skipped: 0, failed: 0, unknown: 0, strategies: this.bars.size, done: 0 };
-    for (const { counts, ended } of this.bars.values()) {
+    const sums = { total: 0, warmed: 0, skipped: 0, failed: 0, unknown: 0, strategies: this.bars.size, done: 0, broken: 0, expected: 0, expected_is_exact: true };
+    for (const { counts, ended, expected, expected_is_exact: exact } of this.bars.values()) {
       for (const name of ["total", "warmed", "skipped", "failed", "unknown"]) sums[name] += counts[name] ?? 0;
-      sums.done += ended && counts.status !== "cancelled" ? 1 : 0;
+      sums.done += ended && counts.status === "completed" ? 1 : 0;
+      sums.broken += counts.status === "failed" ? 1 : 0;
+      // Of an unknown part no whole is known.
+      sums.expected += isNumber(expected) ? expected : NaN;
+      sums.expected_is_exact &&= exact === true;
     }
     this.showCounts(sums);
   }
@@ -747,13 +781,14 @@ class Card {
     this.sum();
     this.state.replaceChildren(mark(ending ?? "ended"));
     this.root.dataset.outcome = words(ending);
-    if (report?.error) this.counts.append(make("span", { class: "bad about" }, prose(report.error)));
+    this.said.textContent = report?.verdict ? inert(report.verdict) : "";
+    this.said.classList.toggle("bad", report?.passed === false);
     const open = make("button", { type: "button", text: "Report", on: { click: () => { location.hash = `run/${part(this.id)}`; } } });
     const close = make("button", { type: "button", text: "Close", "aria-label": "Close this run", on: { click: () => drop(this.id) } });
     const hadFocus = document.activeElement === this.stop;
     this.stop.replaceWith(open, close);
     if (hadFocus) open.focus({ preventScroll: true });
-    say(`Run ${this.head.textContent} has ended: ${(OUTCOMES[ending] ?? [words(ending)])[0]}. ${this.counts.textContent}.`);
+    say(`Run ${this.head.textContent} has ended: ${report?.verdict ?? (OUTCOMES[ending] ?? [words(ending)])[0]}.`);
     await Promise.all([loadRuns(), loadStrategies()]);
   }
 
@@ -784,11 +819,17 @@ class Bar {
     this.root.dataset.strategy = words(id);
   }
 
-  begin(expected) {
+  begin(size) {
     if (this.ended) return;
-    this.expected = isNumber(expected) ? expected : undefined;
+    this.expect(size);
     this.state.replaceChildren(mark("running"));
     this.show();
+  }
+
+  /** How many keys it has, as far as known. */
+  expect({ expected, expected_is_exact: exact }) {
+    this.expected = isNumber(expected) ? expected : undefined;
+    this.expected_is_exact = exact === true;
   }
 
   progress(counts) {
@@ -800,8 +841,9 @@ class Bar {
   finish(report) {
     if (["waiting", "running"].includes(report.status)) return;
     this.counts = report;
+    this.expect(report);
     this.ended = true;
-    this.state.replaceChildren(mark(report.status));
+    this.state.replaceChildren(strategyMark(report));
     this.track.className = `bar ${report.status}`;
     this.why.replaceChildren(...(report.error ? [prose(report.error)] : []));
     this.show();
@@ -809,23 +851,24 @@ class Bar {
 
   show() {
     const { total = 0, failed = 0, unknown = 0, elapsed_ms: ms } = this.counts;
-    // The expected number is an estimate, and may be too low; what was found is the truth.
     const complete = this.ended && this.counts.status === "completed";
-    const whole = complete ? total : Math.max(this.expected ?? 0, total);
-    const measured = this.ended || this.expected !== undefined;
+    // An estimate that was reached is not the whole.
+    const known = complete || (this.expected !== undefined && (this.expected > total || (this.expected_is_exact && this.expected === total)));
+    const whole = complete ? total : known ? this.expected : 0;
+    const measured = this.ended || known;
     const share = (n) => (whole > 0 ? `${(100 * n) / whole}%` : "0");
     const wrong = failed + unknown;
     this.track.classList.toggle("unmeasured", !measured);
     this.done.style.width = measured ? (complete && whole === 0 ? "100%" : share(total - wrong)) : "";
     this.lost.style.width = measured ? share(wrong) : "0";
     const begun = total > 0 || !this.ended || complete;
-    this.keys.textContent = !begun ? "" : !this.ended && this.expected > 0 ? `${count(total)} / ${count(Math.max(this.expected, total))}` : keys(total);
+    this.keys.textContent = !begun ? "" : known && !complete ? overWhole(total, this) : keys(total);
     const pace = this.ended ? (ms > 0 ? (total * 1000) / ms : undefined) : this.counts.keys_per_second;
     this.pace.textContent = isNumber(pace) && total > 0 ? `${count(pace)} keys/s` : "";
     if (!this.ended || this.counts.failed > 0 || this.counts.unknown > 0) this.tellWrong(failed, unknown);
     if (measured) {
       this.track.setAttribute("aria-valuemax", Math.max(whole, 1));
-      this.track.setAttribute("aria-valuenow", complete && whole === 0 ? 1 : total);
+      this.track.setAttribute("aria-valuenow", complete && whole === 0 ? 1 : Math.min(total, whole));
     }
     this.track.setAttribute("aria-valuetext", `${this.state.textContent}, ${this.keys.textContent}`);
   }
@@ -876,6 +919,7 @@ function parsed(lines) {
 function lock() {
   if (locked) return;
   locked = true;
+  runsAreKnown = undefined;
   for (const card of cards.values()) card.close();
   for (const id of [...cards.keys()]) drop(id);
   for (const section of ["strategies", "schedule", "past"]) {
@@ -1046,7 +1090,12 @@ setInterval(() => {
 }, 1000);
 every(RUNS_EVERY, async () => {
   const there = await loadState();
-  if (!there || locked) return;
+  if (locked) return;
+  if (!there) {
+    runsAreKnown = false;
+    showRunning();
+    return;
+  }
   await loadRuns();
   for (const card of cards.values()) card.listen();
 });

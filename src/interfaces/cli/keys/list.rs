@@ -15,12 +15,12 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::shortened;
 use crate::domain::report::Status;
 use crate::domain::standing::Class;
+use crate::domain::wording::keys as count_of;
 use crate::interfaces::cli::{EXPIRING, connect};
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::keys::{Form, KeyWriter, Wanted};
 use crate::interfaces::output::{Output, ProgressForm};
 use crate::interfaces::progress;
-use crate::interfaces::report::keys as count_of;
 use crate::setup::CacheNeed;
 
 #[derive(Args, Debug)]
@@ -168,7 +168,7 @@ pub(super) async fn list(
             output.note(&format!("{}: {key}: {}", strategy.id, error.error));
         }
     }
-    let exit = exit::of_run(&report, config.fail_under, config.options.allow_empty);
+    let exit = exit::of_run(&report);
     let not_known: u64 = report.strategies.iter().map(|s| s.seen.not_known).sum();
     if exit == Exit::Success && not_known > 0 && !args.state.is_empty() {
         let what = format!("the state of {} is not known", count_of(not_known));

@@ -1,0 +1,108 @@
+//! Whether a run did all that it was to do: what shares, gates, exit codes and verdicts are made
+//! from.
+
+use super::expected::{self, Expected};
+use super::failure::Failure;
+use super::report::{Outcome, Percent, Report, Status, Stop, StrategyReport};
+
+impl StrategyReport {
+    /// How many keys the strategy has, as far as known. A strategy that was read to its end has what
+    /// it had; of one that was not, whatever it has read is never taken for the whole.
+    pub fn expected(&self) -> Option<Expected> {
+        let total = self.stats.total();
+        match self.status {
+            Status::Completed => Some(Expected::exactly(total)),
+            Status::Cancelled => self.expected?.beyond(total),
+            Status::Failed(_) => self.expected.filter(|expected| expected.keys > total),
+        }
+    }
+
+    /// The share of its keys that are warm; a strategy that failed has none.
+    pub fn success_rate(&self) -> Option<f64> {
+        match self.status {
+            Status::Failed(_) => None,
+            _ => expected::success_rate(self.stats.warmed, self.expected()),
+        }
+    }
+
+    pub fn is_failed(&self) -> bool {
+        matches!(self.status, Status::Failed(_))
+    }
+
+    /// Whether it was not read and written to its end.
+    pub fn is_unfinished(&self) -> bool {
+        self.status != Status::Completed
+    }
+
+    /// Keys that were to be warmed and are not known to be.
+    pub fn wrong(&self) -> u64 {
+        self.stats.failed + self.stats.unknown
+    }
+}
+
+/// How a run ended, for those who relied on it.
+#[derive(Clone, Copy, Debug)]
+pub enum Ending<'a> {
+    /// Every gate is met.
+    Good,
+    Stopped(Stop),
+    /// A failure ended the run before its time.
+    Fatal(&'a Failure),
+    /// Keys or strategies failed, or there was nothing to warm.
+    Bad,
+}
+
+impl Report {
+    /// How many keys all strategies have together, as far as known.
+    pub fn expected(&self) -> Option<Expected> {
+        Expected::sum(self.strategies.iter().map(StrategyReport::expected))
+    }
+
+    /// The share of the expected keys that are warm.
+    pub fn success_rate(&self) -> Option<f64> {
+        expected::success_rate(self.totals().warmed, self.expected())
+    }
+
+    /// How many strategies failed.
+    pub fn failed_strategies(&self) -> usize {
+        self.strategies.iter().filter(|s| s.is_failed()).count()
+    }
+
+    pub fn ending(&self) -> Ending<'_> {
+        match (self.stopped, self.fatal()) {
+            (Some(stop), _) => Ending::Stopped(stop),
+            (None, Some(failure)) => Ending::Fatal(failure),
+            (None, None) if self.meets_gates() => Ending::Good,
+            (None, None) => Ending::Bad,
+        }
+    }
+
+    /// Whether it did all that it was to do, or what is missing is allowed to be.
+    pub fn passes(&self) -> bool {
+        matches!(self.ending(), Ending::Good)
+    }
+
+    fn meets_gates(&self) -> bool {
+        match self.outcome() {
+            Outcome::Complete => true,
+            Outcome::Empty => self.gates.allow_empty,
+            // Of a strategy that broke off nobody knows which keys are missing: no share allows it.
+            Outcome::Incomplete => {
+                !self.strategies.iter().any(StrategyReport::is_unfinished)
+                    && self
+                        .gates
+                        .fail_under
+                        .is_some_and(|least| self.reaches(least))
+            }
+            Outcome::Interrupted | Outcome::Deadline => false,
+        }
+    }
+
+    /// Whether at least `percent` of the keys did not fail; compared in whole numbers, so that no
+    /// rounding opens the gate.
+    fn reaches(&self, percent: Percent) -> bool {
+        let totals = self.totals();
+        let total = totals.total() + self.unmatched_total;
+        percent.reached_by(totals.warmed + totals.skipped, total)
+    }
+}

@@ -1,0 +1,95 @@
+//! How many keys a selection has, as far as known.
+
+/// The size of a selection: counted, or estimated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    pub keys: u64,
+    pub is_exact: bool,
+}
+
+impl Expected {
+    /// Counted.
+    pub const fn exactly(keys: u64) -> Self {
+        let is_exact = true;
+        Self { keys, is_exact }
+    }
+
+    /// Estimated.
+    pub const fn about(keys: u64) -> Self {
+        let is_exact = false;
+        Self { keys, is_exact }
+    }
+
+    /// At most `limit` keys of the selection are wanted.
+    #[must_use]
+    pub fn limited(self, limit: Option<u64>) -> Self {
+        let keys = self.keys.min(limit.unwrap_or(u64::MAX));
+        Self { keys, ..self }
+    }
+
+    /// What is still known once `read` keys have been read and more may come. An estimate that has
+    /// been reached says nothing about the rest.
+    pub fn beyond(self, read: u64) -> Option<Self> {
+        let is_whole = match self.is_exact {
+            true => self.keys >= read,
+            false => self.keys > read,
+        };
+        is_whole.then_some(self)
+    }
+
+    /// All of them together; `None` where one of them is not known.
+    pub fn sum(all: impl Iterator<Item = Option<Self>>) -> Option<Self> {
+        let none = Some(Self::exactly(0));
+        all.fold(none, |sum, next| {
+            let (sum, next) = (sum?, next?);
+            Some(Self {
+                keys: sum.keys.saturating_add(next.keys),
+                is_exact: sum.is_exact && next.is_exact,
+            })
+        })
+    }
+}
+
+/// The share of the expected keys that are warm, from 0.0 to 1.0. There is none of nothing, nor of a
+/// selection whose size is not known.
+pub fn success_rate(warmed: u64, expected: Option<Expected>) -> Option<f64> {
+    let whole = expected.filter(|expected| expected.keys > 0)?;
+    Some(warmed as f64 / whole.keys as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_that_was_reached_is_no_whole() {
+        assert_eq!(Expected::about(10).beyond(9), Some(Expected::about(10)));
+        assert_eq!(Expected::about(10).beyond(10), None);
+        assert_eq!(
+            Expected::exactly(10).beyond(10),
+            Some(Expected::exactly(10))
+        );
+        assert_eq!(Expected::exactly(10).beyond(11), None);
+    }
+
+    #[test]
+    fn a_sum_knows_no_more_than_its_parts() {
+        let (ten, about) = (Some(Expected::exactly(10)), Some(Expected::about(5)));
+        assert_eq!(
+            Expected::sum([ten, ten].into_iter()),
+            Some(Expected::exactly(20))
+        );
+        assert_eq!(
+            Expected::sum([ten, about].into_iter()),
+            Some(Expected::about(15))
+        );
+        assert_eq!(Expected::sum([ten, None].into_iter()), None);
+    }
+
+    #[test]
+    fn a_share_of_nothing_or_of_an_unknown_whole_is_none() {
+        assert_eq!(success_rate(5, Some(Expected::about(20))), Some(0.25));
+        assert_eq!(success_rate(0, Some(Expected::exactly(0))), None);
+        assert_eq!(success_rate(5, None), None);
+    }
+}

@@ -1,0 +1,82 @@
+//! Reports for tests.
+
+use std::time::Duration;
+
+use super::expected::Expected;
+use super::failure::{Failure, FailureKind};
+use super::report::{Gates, Report, Seen, Stats, Status, Stop, StrategyReport};
+use super::strategy::StrategyId;
+
+/// A strategy that completed, of which some keys were warmed and some failed.
+pub fn strategy(name: &str, warmed: u64, failed: u64) -> StrategyReport {
+    StrategyReport {
+        id: StrategyId::new("catalog", name),
+        priority: 1,
+        ttl: Duration::from_secs(1),
+        status: Status::Completed,
+        expected: None,
+        stats: Stats {
+            warmed,
+            failed,
+            ..Stats::default()
+        },
+        errors: Vec::new(),
+        absent: 0,
+        not_found: Vec::new(),
+        warnings: Vec::new(),
+        protection: None,
+        seen: Seen::default(),
+        changed: None,
+        watermark: None,
+    }
+}
+
+/// One that broke off.
+pub fn failed(name: &str, warmed: u64, expected: Option<Expected>) -> StrategyReport {
+    let failure = Failure::new(FailureKind::Query, "the query failed", "an error in it");
+    StrategyReport {
+        status: Status::Failed(failure),
+        expected,
+        ..strategy(name, warmed, 0)
+    }
+}
+
+/// One that was stopped.
+pub fn cancelled(name: &str, warmed: u64, expected: Option<Expected>) -> StrategyReport {
+    StrategyReport {
+        status: Status::Cancelled,
+        expected,
+        ..strategy(name, warmed, 0)
+    }
+}
+
+pub fn report(strategies: Vec<StrategyReport>) -> Report {
+    Report {
+        strategies,
+        elapsed: Duration::from_millis(250),
+        stopped: None,
+        unmatched: Vec::new(),
+        unmatched_total: 0,
+        warnings: Vec::new(),
+        pace: None,
+        gates: Gates::default(),
+    }
+}
+
+pub fn stopped(stop: Stop, strategies: Vec<StrategyReport>) -> Report {
+    Report {
+        stopped: Some(stop),
+        ..report(strategies)
+    }
+}
+
+/// With a gate for the share of keys that must not fail.
+pub fn gated(fail_under: &str, strategies: Vec<StrategyReport>) -> Report {
+    Report {
+        gates: Gates {
+            fail_under: fail_under.parse().ok(),
+            allow_empty: false,
+        },
+        ..report(strategies)
+    }
+}

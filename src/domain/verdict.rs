@@ -1,0 +1,277 @@
+//! The last sentence about a run: how it ended, what failed, what to do next. Every output says it in
+//! the same words, and its mark agrees with the exit code.
+
+use std::fmt;
+
+use super::completeness::Ending;
+use super::expected::Expected;
+use super::gate::Judged;
+use super::report::{Outcome, Report, Stop, StrategyReport};
+use super::wording::{grouped, keys, rate, seconds};
+
+/// More names than this would hide the sentence.
+const NAMED: usize = 3;
+
+/// How a run ended, in a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub mark: Mark,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Every gate is met: exit 0.
+    Good,
+    Bad,
+    /// Somebody ended it, or only found out what would change.
+    Notice,
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Good => "✓",
+            Self::Bad => "✗",
+            Self::Notice => "!",
+        })
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.mark, self.text)
+    }
+}
+
+impl Verdict {
+    /// Of a warm-up. `command`: as it is spelled on the command line, without the program's name.
+    pub fn of_run(report: &Report, command: &str) -> Self {
+        let next = next(report, command);
+        Self {
+            mark: mark(report),
+            text: with_next(sentence(report, &warmed(report)), next),
+        }
+    }
+
+    /// Of a warm-up that was read back: what was `found` is judged where the run itself was good.
+    pub fn of_verified_run(
+        report: &Report,
+        found: &Report,
+        judged: &[Judged<'_>],
+        command: &str,
+    ) -> Self {
+        if !report.passes() {
+            return Self::of_run(report, command);
+        }
+        let Self { mark, text } = Self::of_verification(found, judged, command);
+        let text = match mark {
+            Mark::Good => format!("complete and verified: {}; {text}", warmed(report)),
+            Mark::Bad | Mark::Notice => format!("warmed, but not verified: {text}"),
+        };
+        Self { mark, text }
+    }
+
+    /// Of a verification.
+    pub fn of_verification(found: &Report, judged: &[Judged<'_>], command: &str) -> Self {
+        let unmet: Vec<_> = judged.iter().filter(|judged| !judged.met).collect();
+        let done = match (judged, unmet.first()) {
+            ([only], _) => only.to_string(),
+            (_, Some(first)) => format!(
+                "{} of {} requirements not met: {first}",
+                unmet.len(),
+                judged.len()
+            ),
+            (_, None) => format!("all {} requirements met", judged.len()),
+        };
+        if !found.passes() {
+            let text = with_next(sentence(found, &done), next(found, command));
+            return Self {
+                mark: mark(found),
+                text,
+            };
+        }
+        match unmet.is_empty() {
+            true => Self {
+                mark: Mark::Good,
+                text: done,
+            },
+            false => Self {
+                mark: Mark::Bad,
+                text: with_next(done, warm_again(command)),
+            },
+        }
+    }
+
+    /// Of a dry run, which has `done` this. `is_notable`: something would change, and the caller wanted
+    /// to hear of that.
+    pub fn of_dry_run(report: &Report, done: &str, command: &str, is_notable: bool) -> Self {
+        let mark = match mark(report) {
+            Mark::Good if is_notable => Mark::Notice,
+            mark => mark,
+        };
+        let text = match report.passes() {
+            true => done.to_owned(),
+            false => with_next(sentence(report, done), next(report, command)),
+        };
+        Self { mark, text }
+    }
+
+    /// Whether the process ends with 0.
+    pub fn is_good(&self) -> bool {
+        self.mark == Mark::Good
+    }
+}
+
+impl fmt::Display for Judged<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.gate.name.as_deref().unwrap_or("all");
+        match self.expected {
+            Some(whole) => {
+                let share = (whole.keys > 0).then(|| self.equal as f64 / whole.keys as f64);
+                let equal = of_whole(self.equal, whole);
+                write!(f, "{name}: {equal} present and equal ({})", rate(share))?;
+            }
+            None => write!(f, "{name}: {} present and equal", keys(self.equal))?,
+        }
+        write!(f, ", {} required", self.gate.share)?;
+        match self.unfinished {
+            0 => Ok(()),
+            n => write!(f, ", but {} not read to the end", strategies(n)),
+        }
+    }
+}
+
+fn mark(report: &Report) -> Mark {
+    match report.ending() {
+        // Whoever read the output has seen enough.
+        Ending::Good | Ending::Stopped(Stop::Enough) => Mark::Good,
+        Ending::Stopped(Stop::LockLost) | Ending::Fatal(_) | Ending::Bad => Mark::Bad,
+        Ending::Stopped(_) => Mark::Notice,
+    }
+}
+
+/// How it ended, what failed, what was done.
+fn sentence(report: &Report, done: &str) -> String {
+    let word = match report.outcome() {
+        Outcome::Incomplete if report.passes() => "enough",
+        Outcome::Complete => "complete",
+        Outcome::Incomplete => "incomplete",
+        Outcome::Empty => "nothing to warm",
+        Outcome::Interrupted => "interrupted",
+        Outcome::Deadline => "deadline hit",
+    };
+    match troubles(report).join(", ").as_str() {
+        "" => format!("{word}: {done}"),
+        troubles => format!("{word}: {troubles}; {done}"),
+    }
+}
+
+/// Strategies first, then keys.
+fn troubles(report: &Report) -> Vec<String> {
+    let all = report.strategies.len();
+    let failed: Vec<_> = report.strategies.iter().filter(|s| s.is_failed()).collect();
+    let unfinished = report.strategies.iter().filter(|s| s.is_unfinished());
+    let cancelled = unfinished.count() - failed.len();
+    let totals = report.totals();
+    let count = |n: u64, what: &str| (n > 0).then(|| format!("{} {what}", keys(n)));
+    [
+        (report.stopped == Some(Stop::LockLost)).then(|| "another run took the lock".to_owned()),
+        (!failed.is_empty()).then(|| {
+            let names = names(&failed).map_or_else(String::new, |names| format!(" ({names})"));
+            format!("{} of {} failed{names}", failed.len(), strategies(all))
+        }),
+        (cancelled > 0 && all > 1)
+            .then(|| format!("{cancelled} of {} not finished", strategies(all))),
+        count(totals.failed, "failed"),
+        count(totals.unknown, "unknown"),
+        count(report.unmatched_total, "of no strategy"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// `247,500 of about 990,018 keys warmed (24.9%) in 4.9 s`.
+fn warmed(report: &Report) -> String {
+    let totals = report.totals();
+    let (done, what) = match totals.planned {
+        0 => (totals.warmed, "warmed"),
+        planned => (planned, "would be written"),
+    };
+    let mut text = match report.expected() {
+        None => format!("{} {what}", keys(done)),
+        Some(whole) => format!("{} {what}", of_whole(done, whole)),
+    };
+    let is_partial = report.strategies.iter().any(StrategyReport::is_unfinished);
+    if let (Some(share), true) = (report.success_rate(), is_partial && totals.planned == 0) {
+        text += &format!(" ({})", rate(Some(share)));
+    }
+    if let (Some(least), Outcome::Incomplete) = (report.gates.fail_under, report.outcome()) {
+        text += &format!(", {least} required,");
+    }
+    format!("{text} in {}", seconds(report.elapsed))
+}
+
+fn of_whole(part: u64, whole: Expected) -> String {
+    let about = if whole.is_exact { "" } else { "about " };
+    format!("{} of {about}{}", grouped(part), keys(whole.keys))
+}
+
+fn strategies(n: usize) -> String {
+    format!("{n} strateg{}", if n == 1 { "y" } else { "ies" })
+}
+
+/// Their ids, unless there are many.
+fn names(strategies: &[&StrategyReport]) -> Option<String> {
+    let names = || strategies.iter().map(|strategy| strategy.id.to_string());
+    (1..=NAMED)
+        .contains(&strategies.len())
+        .then(|| names().collect::<Vec<_>>().join(", "))
+}
+
+fn with_next(sentence: String, next: Option<String>) -> String {
+    match next {
+        Some(next) => format!("{sentence}; next: {next}"),
+        None => sentence,
+    }
+}
+
+/// What to do about a run that was not good.
+fn next(report: &Report, command: &str) -> Option<String> {
+    // Keys that came on stdin cannot be told again.
+    let again = (command != "warmup keys").then(|| format!("shopwarm {command}"));
+    let warms = command.starts_with("warmup");
+    match report.ending() {
+        Ending::Good | Ending::Stopped(Stop::Enough) => None,
+        Ending::Stopped(Stop::LockLost) => Some(format!("{} --lock-wait 5m", again?)),
+        Ending::Stopped(_) if warms => Some(format!("{} --mode only-missing", again?)),
+        Ending::Stopped(_) => again,
+        Ending::Fatal(_) => Some("shopwarm doctor".to_owned()),
+        Ending::Bad if report.outcome() == Outcome::Empty => {
+            Some("look at the queries, or --allow-empty".to_owned())
+        }
+        Ending::Bad if warms => Some(warm_wrong(report).unwrap_or(again?)),
+        Ending::Bad => again,
+    }
+}
+
+/// The command that warms what failed, where that is less than everything.
+fn warm_wrong(report: &Report) -> Option<String> {
+    let is_wrong = |s: &&StrategyReport| s.is_unfinished() || s.wrong() > 0;
+    let wrong: Vec<_> = report.strategies.iter().filter(is_wrong).collect();
+    let ids = names(&wrong).filter(|_| wrong.len() < report.strategies.len())?;
+    Some(format!(
+        "shopwarm warmup strategy {}",
+        ids.replace(", ", " ")
+    ))
+}
+
+/// The command that warms what was looked at.
+fn warm_again(command: &str) -> Option<String> {
+    let (_, selection) = command.split_once(' ')?;
+    Some(format!("shopwarm warmup {selection}"))
+}
+
+#[cfg(test)]
+mod tests;

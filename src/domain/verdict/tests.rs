@@ -1,0 +1,177 @@
+use super::*;
+use crate::domain::gate::Requirement;
+use crate::domain::samples::{cancelled, failed, gated, report, stopped, strategy};
+
+const ALL: &str = "warmup all";
+
+#[track_caller]
+fn says(report: &Report, sentence: &str) {
+    assert_eq!(Verdict::of_run(report, ALL).to_string(), sentence);
+}
+
+#[test]
+fn a_good_run_is_short() {
+    says(
+        &report(vec![strategy("a", 4624, 0)]),
+        "✓ complete: 4,624 of 4,624 keys warmed in 250 ms",
+    );
+}
+
+#[test]
+fn an_interrupted_run_says_of_how_many() {
+    let one = |whole| stopped(Stop::Interrupted, vec![cancelled("a", 247_500, whole)]);
+    says(
+        &one(Some(Expected::exactly(990_018))),
+        "! interrupted: 247,500 of 990,018 keys warmed (24.9%) in 250 ms; \
+         next: shopwarm warmup all --mode only-missing",
+    );
+    says(
+        &one(Some(Expected::about(990_018))),
+        "! interrupted: 247,500 of about 990,018 keys warmed (24.9%) in 250 ms; \
+         next: shopwarm warmup all --mode only-missing",
+    );
+    // Nothing is said of a whole that is not known, or that was passed.
+    for unknown in [
+        None,
+        Some(Expected::about(247_500)),
+        Some(Expected::about(9)),
+    ] {
+        says(
+            &one(unknown),
+            "! interrupted: 247,500 keys warmed in 250 ms; \
+             next: shopwarm warmup all --mode only-missing",
+        );
+    }
+}
+
+#[test]
+fn of_several_strategies_those_that_were_not_reached_count() {
+    let about = Some(Expected::about(50));
+    let run = vec![
+        strategy("a", 10, 0),
+        cancelled("b", 5, about),
+        cancelled("c", 0, about),
+    ];
+    says(
+        &stopped(Stop::Deadline, run),
+        "! deadline hit: 2 of 3 strategies not finished; 15 of about 110 keys warmed (13.6%) in 250 ms; \
+         next: shopwarm warmup all --mode only-missing",
+    );
+}
+
+#[test]
+fn strategies_that_failed_come_before_keys() {
+    let broke_off = failed("b", 9000, Some(Expected::about(20_000)));
+    says(
+        &report(vec![
+            strategy("a", 952, 48),
+            broke_off.clone(),
+            strategy("c", 1, 0),
+        ]),
+        "✗ incomplete: 1 of 3 strategies failed (catalog/b), 48 keys failed; \
+         9,953 of about 21,001 keys warmed (47.3%) in 250 ms; \
+         next: shopwarm warmup strategy catalog/a catalog/b",
+    );
+    says(
+        &report(vec![failed("b", 9000, None)]),
+        "✗ incomplete: 1 of 1 strategy failed (catalog/b); 9,000 keys warmed in 250 ms; \
+         next: shopwarm warmup all",
+    );
+    // No share of keys lets a strategy fail.
+    let run = gated("1%", vec![strategy("a", 990, 10), broke_off]);
+    assert!(!run.passes());
+}
+
+#[test]
+fn a_gate_lets_keys_fail() {
+    says(
+        &gated("99%", vec![strategy("a", 999, 1)]),
+        "✓ enough: 1 key failed; 999 of 1,000 keys warmed, 99% required, in 250 ms",
+    );
+    says(
+        &gated("99.95%", vec![strategy("a", 999, 1)]),
+        "✗ incomplete: 1 key failed; 999 of 1,000 keys warmed, 99.95% required, in 250 ms; \
+         next: shopwarm warmup all",
+    );
+}
+
+#[test]
+fn nothing_to_warm_is_a_failure_unless_it_is_allowed() {
+    let mut nothing = report(vec![strategy("a", 0, 0)]);
+    says(
+        &nothing,
+        "✗ nothing to warm: 0 of 0 keys warmed in 250 ms; next: look at the queries, or --allow-empty",
+    );
+    nothing.gates.allow_empty = true;
+    says(&nothing, "✓ nothing to warm: 0 of 0 keys warmed in 250 ms");
+}
+
+#[test]
+fn a_success_rate_is_never_one_of_a_smaller_whole() {
+    let rate = |strategy: StrategyReport| strategy.success_rate();
+    assert_eq!(rate(strategy("a", 3, 1)), Some(0.75));
+    assert_eq!(rate(strategy("a", 0, 0)), None);
+    assert_eq!(
+        rate(cancelled("a", 5, Some(Expected::about(20)))),
+        Some(0.25)
+    );
+    assert_eq!(rate(cancelled("a", 5, Some(Expected::about(5)))), None);
+    assert_eq!(rate(cancelled("a", 5, None)), None);
+    assert_eq!(rate(failed("a", 9000, Some(Expected::about(20_000)))), None);
+    let both = |broken| report(vec![strategy("a", 10, 0), broken]).success_rate();
+    assert_eq!(
+        both(failed("b", 5, Some(Expected::about(30)))),
+        Some(15.0 / 40.0)
+    );
+    // What a strategy that failed has read is not known to be all of it, whatever was counted.
+    assert_eq!(both(failed("b", 5, Some(Expected::exactly(5)))), None);
+    assert_eq!(both(failed("b", 5, None)), None);
+}
+
+/// What a look finds where every planned key is equal.
+fn looked(mut strategy: StrategyReport) -> StrategyReport {
+    strategy.stats.planned = std::mem::take(&mut strategy.stats.warmed);
+    strategy.seen.classes.identical = strategy.stats.planned;
+    strategy
+}
+
+#[track_caller]
+fn verified(found: &Report, require: &str, sentence: &str) {
+    let require: Requirement = require.parse().expect("a requirement");
+    let verdict = Verdict::of_verification(found, &require.judge(found), "verify all");
+    assert_eq!(verdict.to_string(), sentence);
+}
+
+#[test]
+fn a_gate_counts_the_rows_that_were_not_read() {
+    let whole = looked(strategy("a", 1000, 0));
+    verified(
+        &report(vec![whole.clone()]),
+        "99%",
+        "✓ all: 1,000 of 1,000 keys present and equal (100.0%), 99% required",
+    );
+    verified(
+        &report(vec![
+            whole.clone(),
+            looked(failed("b", 9000, Some(Expected::about(20_000)))),
+        ]),
+        "1%",
+        "✗ incomplete: 1 of 2 strategies failed (catalog/b); all: 10,000 of about 21,000 keys present \
+         and equal (47.6%), 1% required, but 1 strategy not read to the end; next: shopwarm verify all",
+    );
+    verified(
+        &stopped(Stop::Interrupted, vec![looked(cancelled("b", 9000, None))]),
+        "1%",
+        "! interrupted: all: 9,000 keys present and equal, 1% required, but 1 strategy not read to the \
+         end; next: shopwarm verify all",
+    );
+    let mut lost = whole.clone();
+    lost.seen.classes.identical -= 2;
+    lost.seen.classes.missing = 2;
+    verified(
+        &report(vec![lost]),
+        "catalog=100%,a=1%",
+        "✗ 1 of 2 requirements not met: catalog: 998 of 1,000 keys present and equal (99.8%), 100% \
+         required; next: shopwarm warmup all",
+    );
+}

@@ -1,0 +1,63 @@
+//! Numbers as every output writes them.
+
+use std::time::Duration;
+
+/// With commas: `1,234,567`.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 key`, `1,234 keys`.
+pub fn keys(n: u64) -> String {
+    format!("{} key{}", grouped(n), if n == 1 { "" } else { "s" })
+}
+
+/// Rounded down, so that only all of it is 100.0%; `–`: there is no such share.
+pub fn rate(rate: Option<f64>) -> String {
+    rate.map_or_else(
+        || "–".to_owned(),
+        |rate| format!("{:.1}%", (rate * 1000.0).floor() / 10.0),
+    )
+}
+
+/// `20 ms`, `4.9 s`, `2m 05s`.
+pub fn seconds(duration: Duration) -> String {
+    match duration.as_secs() {
+        0 => format!("{} ms", duration.as_millis()),
+        s @ 1..60 => format!("{}.{} s", s, duration.subsec_millis() / 100),
+        s => format!("{}m {:02}s", s / 60, s % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (n, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (990_018, "990,018"),
+            (u64::MAX, "18,446,744,073,709,551,615"),
+        ] {
+            assert_eq!(grouped(n), text);
+        }
+    }
+
+    #[test]
+    fn nothing_is_rounded_up_to_all() {
+        assert_eq!(rate(Some(0.999_99)), "99.9%");
+        assert_eq!(rate(Some(1.0)), "100.0%");
+        assert_eq!(rate(None), "–");
+    }
+}
