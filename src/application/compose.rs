@@ -139,12 +139,17 @@ fn changed_since(dialect: Dialect, column: &str, declared: &str, since: Since) -
         // Sessions run in UTC.
         (Dialect::Mysql, "TIMESTAMP") => format!("{column} >= TIMESTAMP '{utc}'"),
         (Dialect::Postgres | Dialect::Mysql, "DATE") => format!("{column} >= DATE '{day}'"),
-        // There a moment is a text, with an offset or without, or a number. All texts of a moment
-        // begin with a date, which sorts as it does; a number sorts before all texts.
+        // There a moment is a text that begins with a date, or a Julian day. Anything else (seconds
+        // since 1970, a date written otherwise) cannot be compared, and has changed.
         (Dialect::Sqlite, _) => {
+            let date = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*";
             return Some(format!(
-                "(({column} >= '{day}' OR {column} < '' OR {column} IS NULL) \
-                 AND coalesce(julianday({column}) >= julianday('{local}'), 1))"
+                "CASE WHEN (typeof({column}) = 'text' AND {column} GLOB '{date}') \
+                 OR (typeof({column}) IN ('integer', 'real') \
+                     AND {column} BETWEEN 2400000 AND 5373484) \
+                 THEN coalesce(julianday({column}) >= julianday( \
+                     CASE WHEN length({column}) < 19 AND typeof({column}) = 'text' \
+                     THEN '{day}' ELSE '{local}' END), 1) ELSE 1 END = 1"
             ));
         }
         _ => return None,

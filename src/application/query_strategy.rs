@@ -602,7 +602,7 @@ impl Tracked for QueryStrategy {
 
     fn way(&self) -> BoxFuture<'_, Result<Way, String>> {
         async move {
-            let since = Since::new(0, Duration::ZERO, 0);
+            let since = Since::new(0, Duration::ZERO);
             let changed_at = self
                 .changed_at()
                 .ok_or("it selects no column `_changed_at`")?;

@@ -41,13 +41,13 @@ pub struct TrackedTable {
 pub struct Moment {
     /// Which database it is: another text where it was replaced or restored by another.
     pub origin: String,
-    /// Its clock, in microseconds since 1970. Of a replica: of the last change that it has.
+    /// Its clock, in microseconds since 1970.
+    pub clock: i64,
+    /// The same; of a replica, when the last change was made that it has.
     pub now: i64,
     /// When the oldest transaction that is open began: what it has changed is not to be seen yet,
     /// and will say that it was changed then.
     pub oldest_open: Option<i64>,
-    /// Seconds that a moment without a time zone may lie behind UTC there, 0 or less.
-    pub zone: i64,
     /// What it does not tell, where something may be missed for it.
     pub doubt: Option<String>,
 }
@@ -66,9 +66,14 @@ pub struct Watermark {
     /// Changes from this moment on may not have been seen; microseconds since 1970, by the
     /// database's clock.
     pub unseen_from: i64,
-    /// [`Moment::origin`] and [`Moment::zone`] of then.
+    /// [`Moment::origin`] of then.
     pub origin: String,
-    pub zone: i64,
+    /// [`Moment::clock`] of then, and what the tool's own clock said at that time, in seconds since
+    /// 1970.
+    #[serde(default)]
+    pub clock: i64,
+    #[serde(default)]
+    pub noted_at: i64,
     /// Of the cache that was written, where it says.
     pub cache: Option<u64>,
     /// Of the definition and the form of its values.
@@ -82,6 +87,21 @@ pub struct Watermark {
     pub renewed_at: i64,
     #[serde(default)]
     pub ttl: String,
+}
+
+/// Seconds by which two clocks may seem to differ for the time that asking takes.
+const ASKING: i64 = 2;
+
+impl Watermark {
+    /// Whether the database's clock was set back since by more than the overlap covers, as far as the
+    /// tool's own clock tells (`noted_at` is what that says now): then changes may say that they were
+    /// made before this mark.
+    pub fn clock_was_set_back(&self, moment: &Moment, noted_at: i64, overlap: Duration) -> bool {
+        let theirs = (moment.clock - self.clock).div_euclid(1_000_000);
+        let ours = noted_at - self.noted_at;
+        let overlap = i64::try_from(overlap.as_secs()).unwrap_or(i64::MAX);
+        moment.now < self.unseen_from || ours - theirs > overlap.saturating_add(ASKING)
+    }
 }
 
 /// How a run has read a strategy.
@@ -118,21 +138,21 @@ pub struct ChangedReport {
     pub removed: u64,
 }
 
-/// Seconds that a moment without a time zone lies behind UTC at most, anywhere.
-pub const FARTHEST_ZONE: i64 = -12 * 3600;
+/// Seconds that a moment without a time zone may lie behind UTC. Whoever writes one chooses the zone,
+/// and no server says which one its clients have chosen.
+const FARTHEST_ZONE: i64 = -12 * 3600;
 
 /// A moment to compare `_changed_at` with, in whole seconds since 1970: columns keep fewer digits
 /// than clocks have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Since {
     utc: i64,
-    local: i64,
 }
 
 impl Since {
     /// What changed at `micros` (since 1970) or later; `overlap` earlier for the sake of what was
-    /// under way then. `zone`: seconds that a moment without a time zone lies behind UTC, 0 or less.
-    pub fn new(micros: i64, overlap: Duration, zone: i64) -> Self {
+    /// under way then.
+    pub fn new(micros: i64, overlap: Duration) -> Self {
         let overlap = i64::try_from(overlap.as_secs()).unwrap_or(i64::MAX);
         // One more: clocks of two of the database's processes may differ by their rounding.
         let utc = micros
@@ -140,10 +160,7 @@ impl Since {
             .saturating_sub(1)
             .saturating_sub(overlap)
             .max(0);
-        Self {
-            utc,
-            local: utc.saturating_add(zone.min(0)),
-        }
+        Self { utc }
     }
 
     /// In UTC, as `2026-01-31 12:30:00`.
@@ -153,7 +170,7 @@ impl Since {
 
     /// In whatever time zone, so early that no moment without one is later.
     pub fn local(self) -> String {
-        text(self.local)
+        text(self.utc.saturating_add(FARTHEST_ZONE))
     }
 
     /// The day before: as early as in any time zone.
@@ -181,16 +198,13 @@ mod tests {
     fn a_moment_is_rounded_down_and_never_too_late_in_any_zone() {
         // 2026-01-31 12:30:00.999999
         let micros = 1_769_862_600_999_999;
-        let since = Since::new(micros, Duration::ZERO, 0);
+        let since = Since::new(micros, Duration::ZERO);
         assert_eq!(since.utc(), "2026-01-31 12:29:59");
-        assert_eq!(since.local(), since.utc());
-        let since = Since::new(micros, Duration::from_secs(300), -5 * 3600);
-        assert_eq!(since.utc(), "2026-01-31 12:24:59");
-        assert_eq!(since.local(), "2026-01-31 07:24:59");
+        assert_eq!(since.local(), "2026-01-31 00:29:59");
         assert_eq!(since.day(), "2026-01-30");
-        let ahead = Since::new(micros, Duration::ZERO, 3600);
-        assert_eq!(ahead.local(), ahead.utc(), "nobody knows who wrote it");
-        let first = Since::new(0, Duration::MAX, 0);
+        let since = Since::new(micros, Duration::from_secs(300));
+        assert_eq!(since.utc(), "2026-01-31 12:24:59");
+        let first = Since::new(0, Duration::MAX);
         assert_eq!(first.utc(), "1970-01-01 00:00:00");
     }
 
@@ -198,9 +212,9 @@ mod tests {
     fn what_is_open_is_not_seen_yet() {
         let mut moment = Moment {
             origin: String::new(),
+            clock: 100,
             now: 100,
             oldest_open: None,
-            zone: 0,
             doubt: None,
         };
         assert_eq!(moment.unseen_from(), 100);
@@ -208,5 +222,37 @@ mod tests {
         assert_eq!(moment.unseen_from(), 70);
         moment.oldest_open = Some(170);
         assert_eq!(moment.unseen_from(), 100);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_is_noticed() {
+        let second = 1_000_000;
+        let mark = Watermark {
+            unseen_from: 990 * second,
+            origin: String::new(),
+            clock: 1000 * second,
+            noted_at: 5000,
+            cache: None,
+            fingerprint: String::new(),
+            full_at: 0,
+            renewed_at: 0,
+            ttl: String::new(),
+        };
+        let set_back = |clock: i64, noted_at, overlap| {
+            let moment = Moment {
+                origin: String::new(),
+                clock: clock * second,
+                now: clock * second,
+                oldest_open: None,
+                doubt: None,
+            };
+            mark.clock_was_set_back(&moment, noted_at, Duration::from_secs(overlap))
+        };
+        assert!(!set_back(4600, 8600, 0), "an hour later");
+        assert!(!set_back(4598, 8600, 0), "asking takes its time");
+        assert!(set_back(4500, 8600, 0), "later than the mark, and set back");
+        assert!(!set_back(4500, 8600, 300), "the overlap covers it");
+        assert!(!set_back(9999, 8600, 0), "set forward");
+        assert!(set_back(980, 5001, 300), "before the mark");
     }
 }

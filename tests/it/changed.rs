@@ -108,17 +108,12 @@ fn moment(dialect: Dialect) -> &'static str {
     }
 }
 
-/// How it writes a moment an hour before another.
-fn an_hour_before(dialect: Dialect, moment: &str) -> String {
+/// How it writes a moment a day before another: a moment without a zone counts as half a day later.
+fn a_day_before(dialect: Dialect, moment: &str) -> String {
     match dialect {
-        Dialect::Sqlite => format!("strftime('%Y-%m-%d %H:%M:%f', {moment}, '-1 hour')"),
-        Dialect::Postgres | Dialect::MySql => format!(
-            "{moment} - interval {}",
-            match dialect {
-                Dialect::Postgres => "'1 hour'",
-                _ => "1 hour",
-            }
-        ),
+        Dialect::Sqlite => format!("strftime('%Y-%m-%d %H:%M:%f', {moment}, '-1 day')"),
+        Dialect::Postgres => format!("{moment} - interval '1 day'"),
+        Dialect::MySql => format!("{moment} - interval 1 day"),
     }
 }
 
@@ -209,9 +204,9 @@ impl Shop {
         format!("UPDATE t SET {set}, version = version + 1, updated_at = {now} WHERE id = {id};")
     }
 
-    /// Lets an hour pass for everything that has happened.
+    /// Lets a day pass for everything that has happened.
     fn age(&self) {
-        let earlier = an_hour_before(self.dialect, "updated_at");
+        let earlier = a_day_before(self.dialect, "updated_at");
         self.database.sql(&format!(
             "UPDATE t SET updated_at = {earlier}; UPDATE g SET updated_at = {earlier}"
         ));
@@ -632,12 +627,12 @@ fn a_backup_of_the_cache_is_no_reason_to_read_everything() {
 
 #[test]
 fn a_run_that_was_not_complete_moves_no_mark() {
-    let warm = Warm::new(Dialect::Sqlite);
+    let warm = Warm::new(Dialect::Postgres);
     warm.run("").expect(0);
     let database = &warm.shop.database;
     database.sql(
-        "UPDATE t SET name = 'changed', updated_at = datetime('now') WHERE id = 6;
-         UPDATE t SET name = x'00ff', updated_at = datetime('now') WHERE id = 5",
+        "UPDATE t SET name = 'changed', updated_at = now() WHERE id = 6;
+         UPDATE t SET price = 'NaN', updated_at = now() WHERE id = 5",
     );
     // So that a mark of this run would be later.
     std::thread::sleep(std::time::Duration::from_secs(4));
@@ -645,7 +640,7 @@ fn a_run_that_was_not_complete_moves_no_mark() {
     assert_eq!(of(&report, "rows")["read"], "changed");
     assert_eq!(of(&report, "rows")["failed"], 1);
     // Then it is repaired by somebody who does not say so.
-    database.sql("UPDATE t SET name = 'whole' WHERE id = 5");
+    database.sql("UPDATE t SET price = 12 WHERE id = 5");
     let report = warm.run("--changed").expect(0).json();
     warm.is_as_after_a_full_run(&report);
 }
@@ -821,10 +816,23 @@ fn moments_of_every_kind_are_compared_safely() {
         (
             Dialect::Postgres,
             "timestamp",
-            &["now()", "now() AT TIME ZONE 'UTC'"][..],
+            &[
+                "now()",
+                "now() AT TIME ZONE 'UTC'",
+                "now() AT TIME ZONE 'America/Los_Angeles'",
+                "now() AT TIME ZONE 'Etc/GMT+12'",
+            ][..],
         ),
         (Dialect::Postgres, "date", &["now()"][..]),
-        (Dialect::MySql, "datetime", &["now()", "utc_timestamp()"]),
+        (
+            Dialect::MySql,
+            "datetime",
+            &[
+                "now()",
+                "utc_timestamp()",
+                "convert_tz(utc_timestamp(), '+00:00', '-08:00')",
+            ],
+        ),
         (Dialect::MySql, "date", &["now()"]),
         (
             Dialect::Sqlite,
@@ -838,8 +846,24 @@ fn moments_of_every_kind_are_compared_safely() {
         ),
         (
             Dialect::Sqlite,
+            "text",
+            &[
+                "strftime('%s', 'now')",
+                "strftime('%s', 'now') || '123'",
+                "strftime('%d.%m.%Y', 'now')",
+                "date('now')",
+            ],
+        ),
+        (
+            Dialect::Sqlite,
             "timestamp",
             &["datetime('now')", "julianday('now')", "unixepoch()"],
+        ),
+        (
+            Dialect::Sqlite,
+            "integer",
+            // Days since 1970, and a number that is no time.
+            &["unixepoch()", "unixepoch() / 86400", "7"],
         ),
     ] {
         let database = match dialect {

@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Before {
     /// `None`: the run leaves nothing that later ones could go by.
     moment: Option<Result<Moment, String>>,
+    /// What our own clock said when the database was asked for its own.
+    asked_at: i64,
     last: BTreeMap<String, LastComplete>,
     generations: Vec<Generation>,
     /// Why nothing is known of earlier runs.
@@ -51,6 +53,7 @@ impl Run<'_> {
             return;
         };
         let stop = self.stop;
+        self.before.asked_at = now();
         let asked = tokio::select! {
             asked = timeout(PATIENCE, sources.bulk.moment()) => asked,
             () = stop.stopped() => return,
@@ -182,11 +185,7 @@ impl Run<'_> {
         let generation = mine.into_iter().next().ok_or(NOT_KEPT)?;
         Ok(Ground {
             way: tracked.way().await?,
-            since: Since::new(
-                mark.unseen_from,
-                options.changed.overlap,
-                mark.zone.min(moment.zone),
-            ),
+            since: Since::new(mark.unseen_from, options.changed.overlap),
             generation,
             others,
             renewed: renewed(mark, &coordinator.ttls[index]),
@@ -201,7 +200,8 @@ impl Run<'_> {
         fingerprint: &str,
         moment: &Moment,
     ) -> Result<(), String> {
-        let full_every = self.coordinator.options.changed.full_every;
+        let changed = &self.coordinator.options.changed;
+        let (full_every, overlap) = (changed.full_every, changed.overlap);
         // Whole seconds are noted: one that has begun counts.
         let since_full = now().saturating_sub(mark.full_at).max(0) + 1;
         let since_full = Duration::from_secs(since_full.unsigned_abs());
@@ -209,7 +209,7 @@ impl Run<'_> {
             "its definition has changed"
         } else if mark.origin != moment.origin {
             "the database is another one, or was restored"
-        } else if mark.unseen_from > moment.now {
+        } else if mark.clock_was_set_back(moment, self.before.asked_at, overlap) {
             "the database's clock was set back"
         } else if mark.cache != self.tallies[index].epoch {
             "the cache was restarted or replaced"
@@ -271,7 +271,8 @@ impl Run<'_> {
         tally.report.watermark = Some(Watermark {
             unseen_from: moment.unseen_from(),
             origin: moment.origin.clone(),
-            zone: moment.zone,
+            clock: moment.clock,
+            noted_at: self.before.asked_at,
             cache: tally.epoch,
             fingerprint: tracked.fingerprint(),
             full_at,

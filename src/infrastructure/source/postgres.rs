@@ -25,7 +25,7 @@ use super::session::CONNECT_TIMEOUT;
 use super::{Broken, Driver, Explained, Refusal, Rows, SessionOptions, safe};
 use crate::application::ports::{Param, Query, QueryPlan, Scan, SourceVitals};
 use crate::domain::Dialect;
-use crate::domain::changes::{FARTHEST_ZONE, Moment, TrackedTable};
+use crate::domain::changes::{Moment, TrackedTable};
 use crate::domain::encode::{Date, Hint, Scalar, encode};
 use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
@@ -498,12 +498,11 @@ async fn moment(transaction: &mut Transaction<'_>) -> Result<Result<Moment, Stri
             Some("it does not show this user what others have open (GRANT pg_read_all_stats)")
         }
     };
-    let zone = transaction.try_ask(ZONE).await;
     Ok(Ok(Moment {
         origin: origin(transaction).await?,
+        clock: now,
         now: now - lag,
         oldest_open,
-        zone: zone.map_or(FARTHEST_ZONE, |(zone,)| zone),
         doubt: doubt.map(str::to_owned),
     }))
 }
@@ -519,18 +518,6 @@ const OPEN: &str = "
     WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
         AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
         AND a.backend_type IS DISTINCT FROM 'walsender'";
-
-/// How far behind UTC a session's clock may be that keeps moments without a time zone. The server's
-/// own zone is not shown to a session that has chosen another; the zone of its log is the same
-/// unless somebody has changed one of them.
-const ZONE: &str = "
-    SELECT least(0, min(extract(epoch FROM
-        (now() AT TIME ZONE zone) - (now() AT TIME ZONE 'UTC'))))::int8
-    FROM (SELECT current_setting('log_timezone') AS zone
-          UNION
-          SELECT btrim(split_part(setting, '=', 2), chr(34) || chr(39))
-          FROM pg_db_role_setting, unnest(setconfig) AS setting
-          WHERE lower(setting) LIKE 'timezone=%') zones";
 
 /// Which database it is: of a cluster, on a timeline that goes on from no backup since.
 async fn origin(transaction: &mut Transaction<'_>) -> Result<String, sqlx::Error> {

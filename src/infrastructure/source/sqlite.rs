@@ -285,15 +285,13 @@ impl Driver for SqliteFile {
         connection: &'c mut SqliteConnection,
     ) -> BoxFuture<'c, Result<Result<Moment, String>, sqlx::Error>> {
         async move {
-            let sql = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER),
-                CAST(round(min(0, julianday('now', 'localtime') - julianday('now')) * 86400)
-                     AS INTEGER)";
-            let (now, zone): (i64, i64) = sqlx::query_as(sql).fetch_one(connection).await?;
+            let sql = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)";
+            let now: i64 = sqlx::query_scalar(sql).fetch_one(connection).await?;
             Ok(Ok(Moment {
                 origin: self.origin(),
+                clock: now,
                 now,
                 oldest_open: None,
-                zone,
                 doubt: None,
             }))
         }

@@ -6,7 +6,7 @@ use super::super::facts::Role;
 use super::ask::text;
 use super::role::role;
 use super::session::SERVER;
-use crate::domain::changes::{FARTHEST_ZONE, Moment};
+use crate::domain::changes::Moment;
 
 /// Up to when what is read now is complete; `Err` inside: why the server cannot say.
 pub(super) async fn moment(
@@ -32,17 +32,13 @@ pub(super) async fn moment(
     if open.is_err() {
         doubt.get_or_insert("it does not show this user what others have open (GRANT PROCESS)");
     }
-    let zone = text(connection, ZONE).await;
     let server = text(connection, SERVER).await?;
     let schema = text(connection, "SELECT COALESCE(DATABASE(), '')").await?;
     Ok(Ok(Moment {
         origin: format!("{server}/{schema}"),
+        clock: now,
         now: now - lag,
         oldest_open: open.ok().as_deref().and_then(micros),
-        zone: zone
-            .ok()
-            .and_then(|zone| zone.parse().ok())
-            .unwrap_or(FARTHEST_ZONE),
         doubt: doubt.map(str::to_owned),
     }))
 }
@@ -51,11 +47,6 @@ pub(super) async fn moment(
 const OPEN: &str = "
     SELECT COALESCE(CAST(UNIX_TIMESTAMP(CONVERT_TZ(MIN(trx_started), 'SYSTEM', '+00:00')) AS CHAR), '')
     FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> CONNECTION_ID()";
-
-/// How far behind UTC a session's clock is that has chosen no time zone.
-const ZONE: &str = "
-    SELECT CAST(LEAST(0, TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(),
-        CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone))) AS CHAR)";
 
 /// A number of seconds, with or without a fraction, in microseconds.
 fn micros(seconds: &str) -> Option<i64> {
