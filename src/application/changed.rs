@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use foldhash::quality::FixedState;
 use futures_util::stream::{self, BoxStream};
@@ -17,11 +17,14 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::own_keys::chunk::Chunk;
+use super::own_keys::chunk::{Chunk, Kept};
+use super::own_keys::pile::Pile;
 use super::own_keys::{self, Adopter, Generation};
 use super::pace::Pace;
 use super::ports::{Ask, Cache, Wanted, WarmupStrategy, Way};
+use super::removal::Removal;
 use crate::domain::changes::Since;
+use crate::domain::digest::Digest;
 use crate::domain::entry::{Entry, EntryBatch, Name, Value};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
@@ -35,7 +38,7 @@ const WORTH_IT: u64 = 5;
 /// many they are.
 const MOST_NAMES: usize = 200_000;
 
-/// Generations are compared key by key up to this size, at about 8 bytes a key.
+/// Generations are compared key by key up to this size, at about 24 bytes a key.
 const MOST_COMPARED: u64 = 4_000_000;
 
 /// Keys that are loaded by name together.
@@ -71,7 +74,9 @@ pub struct Ground {
 pub struct Told {
     unchanged: AtomicU64,
     removed: AtomicU64,
+    not_removed: AtomicU64,
     full: Mutex<Option<String>>,
+    reads_keys: AtomicBool,
     left_alone: AtomicBool,
 }
 
@@ -85,14 +90,29 @@ impl Told {
         self.removed.load(Ordering::Relaxed)
     }
 
+    /// Keys that have left the selection and stay: somebody else has written them since, or makes
+    /// them too.
+    pub fn not_removed(&self) -> u64 {
+        self.not_removed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the keys of the whole selection were read although changed rows were to be enough.
+    pub fn reads_keys(&self) -> bool {
+        self.reads_keys.load(Ordering::Relaxed)
+    }
+
     /// Whether some keys were found to live long enough and were not given their time again.
     pub fn left_alone(&self) -> bool {
         self.left_alone.load(Ordering::Relaxed)
     }
 
-    fn all_is_read(&self, why: String) {
+    fn begin_anew(&self) {
         self.unchanged.store(0, Ordering::Relaxed);
         self.left_alone.store(false, Ordering::Relaxed);
+    }
+
+    fn all_is_read(&self, why: String) {
+        self.begin_anew();
         *self.full.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 
@@ -106,6 +126,8 @@ impl Told {
 /// A strategy that is warmed by its changes.
 pub struct Reload {
     pub strategy: Arc<dyn WarmupStrategy>,
+    /// The other strategies of the run.
+    pub others: Vec<Arc<dyn WarmupStrategy>>,
     pub cache: Arc<dyn Cache>,
     pub prefix: String,
     pub ttl: Ttl,
@@ -119,8 +141,11 @@ pub struct Reload {
 
 /// Why changes are not read to their end.
 enum Stop {
-    /// Everything is to be read instead.
+    /// Everything is to be read instead. Never once entries have been handed on: they would count
+    /// twice.
     Full(String),
+    /// Rows have gone that no changed row tells of: the keys of the selection are to be read.
+    Deleted,
     Failed(Failure),
     /// Nobody listens any more.
     Unwanted,
@@ -183,6 +208,15 @@ impl Reload {
             Way::Keys => Keys::new(self).read(out).await,
         };
         let done = match done {
+            Err(Stop::Deleted) => {
+                self.told.begin_anew();
+                self.told.reads_keys.store(true, Ordering::Relaxed);
+                self.adopter.begin_anew().await;
+                Keys::new(self).read(out).await
+            }
+            done => done,
+        };
+        let done = match done {
             Err(Stop::Full(why)) => self.read_all(why, out).await,
             done => done,
         };
@@ -192,6 +226,11 @@ impl Reload {
             Err(Stop::Full(why)) => {
                 let what = "reading everything failed";
                 Err(Failure::new(FailureKind::Query, what, why))
+            }
+            Err(Stop::Deleted) => {
+                let what = "reading changes failed";
+                let why = "rows go while their keys are read";
+                Err(Failure::new(FailureKind::Internal, what, why))
             }
         }
     }
@@ -233,24 +272,47 @@ impl Reload {
         }
     }
 
-    fn keys(&self, generation: &Generation) -> BoxStream<'_, Result<Vec<Vec<u8>>, Failure>> {
-        own_keys::keys(self.cache.as_ref(), &self.prefix, generation)
+    fn keys(&self, generation: &Generation) -> BoxStream<'_, Result<Vec<Kept>, Failure>> {
+        own_keys::kept(self.cache.as_ref(), &self.prefix, generation)
+    }
+
+    /// Hands the keys of a generation to `take`, some at a time. A list that is gone is forgotten, so
+    /// that it is in the way of this run only.
+    async fn each_key(
+        &self,
+        generation: &Generation,
+        mut take: impl FnMut(Vec<Kept>) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let mut keys = self.keys(generation);
+        loop {
+            match keys.try_next().await {
+                Ok(Some(group)) => take(group)?,
+                Ok(None) => return Ok(()),
+                Err(failure) => return Err(self.unreadable(generation, failure).await),
+            }
+        }
+    }
+
+    async fn unreadable(&self, generation: &Generation, failure: Failure) -> Stop {
+        if failure.kind == FailureKind::CacheRefused {
+            self.forget(generation).await;
+        }
+        failure.into()
     }
 
     /// Loads keys and hands them on. Those that have no row, or nothing to store, are removed where
-    /// `is_ours` says (of a key's hash) that this tool wrote them; their hashes are returned.
+    /// this tool wrote them: `ours` gives the digest of the value that it wrote, of a key's hash.
     async fn load(
         &self,
         names: &[String],
-        is_ours: impl Fn(u64) -> bool,
+        ours: impl Fn(u64) -> Option<Digest>,
         out: &Sender,
-    ) -> Result<HashSet<u64>, Stop> {
-        let mut nowhere = HashSet::new();
+    ) -> Result<(), Stop> {
         // Of a text a row may be there with nothing to store: such a key counts as ever.
         let tells_absent = self.strategy.spec().value == Shape::Text;
         for window in names.chunks(WINDOW) {
-            let mut absent: HashSet<u64> = window.iter().map(|key| hash(key.as_bytes())).collect();
-            let mut failed: HashSet<String> = HashSet::new();
+            let mut found: HashSet<u64> = HashSet::new();
+            let mut absent: HashSet<String> = HashSet::new();
             let mut entries = self.strategy.entries(Ask {
                 keys: Wanted::Named(window.iter().cloned().map(Name::from).collect()),
                 batch_size: self.batch_size,
@@ -259,33 +321,36 @@ impl Reload {
                 places: false,
             });
             while let Some(mut batch) = entries.try_next().await.map_err(Stop::Failed)? {
-                for entry in batch.iter() {
-                    absent.remove(&hash(entry.key));
-                }
-                failed.extend(batch.failed.iter().map(|failure| failure.key.clone()));
+                found.extend(batch.iter().map(|entry| hash(entry.key)));
+                absent.extend(batch.absent.iter().cloned());
                 if !tells_absent {
                     batch.absent.clear();
                 }
                 send(out, batch).await?;
             }
-            let mut gone: Vec<&[u8]> = window.iter().map(String::as_bytes).collect();
-            gone.retain(|key| absent.contains(&hash(key)) && !failed.contains(&printable(key)));
-            nowhere.extend(gone.iter().map(|key| hash(key)));
-            gone.retain(|key| is_ours(hash(key)));
-            self.remove(&gone).await?;
+            let gone = window
+                .iter()
+                .map(String::as_bytes)
+                .filter(|key| !found.contains(&hash(key)) && absent.contains(&printable(key)));
+            let gone = gone.filter_map(|key| {
+                let (key, digest) = (key.to_vec(), ours(hash(key))?);
+                Some(Kept { key, digest })
+            });
+            self.remove(gone.collect()).await?;
         }
-        Ok(nowhere)
+        Ok(())
     }
 
     /// Removes keys whose rows have left the selection.
-    async fn remove(&self, keys: &[&[u8]]) -> Result<(), Stop> {
-        for keys in keys.chunks(self.batch_size.max(1)) {
-            let removed = self.cache.remove(keys).await.map_err(Stop::Failed)?;
-            let removed = removed.into_iter().filter(|was_there| *was_there).count();
-            self.told
-                .removed
-                .fetch_add(removed as u64, Ordering::Relaxed);
-        }
+    async fn remove(&self, keys: Vec<Kept>) -> Result<(), Stop> {
+        let removal = Removal {
+            cache: self.cache.as_ref(),
+            others: &self.others,
+        };
+        let removed = removal.remove(keys).await.map_err(Stop::Failed)?;
+        let told = &self.told;
+        told.removed.fetch_add(removed.removed, Ordering::Relaxed);
+        told.not_removed.fetch_add(removed.left, Ordering::Relaxed);
         Ok(())
     }
 
@@ -293,10 +358,14 @@ impl Reload {
     /// generation that this run leaves.
     async fn forget_others(&self) {
         for generation in self.ground.others.iter().filter(|other| other.complete) {
-            let forgotten = own_keys::forget(self.cache.as_ref(), &self.prefix, generation).await;
-            if let Err(failure) = forgotten {
-                tracing::debug!(%failure, "an old list of keys stays until it ends");
-            }
+            self.forget(generation).await;
+        }
+    }
+
+    async fn forget(&self, generation: &Generation) {
+        let forgotten = own_keys::forget(self.cache.as_ref(), &self.prefix, generation).await;
+        if let Err(failure) = forgotten {
+            tracing::debug!(%failure, "an old list of keys stays until it ends");
         }
     }
 }
@@ -341,11 +410,11 @@ struct Touched {
 /// where that is not to be seen.
 async fn touched(
     cache: &dyn Cache,
-    keys: &[Vec<u8>],
+    keys: &[Kept],
     ttl: Ttl,
     renewed: Option<Duration>,
 ) -> Result<Touched, Failure> {
-    let slices: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+    let slices: Vec<&[u8]> = keys.iter().map(|kept| kept.key.as_slice()).collect();
     let left_alone = match renewed {
         Some(ago) if keys.len() >= LARGE_GROUP => cache.lives_on(&slices, &ttl, ago).await?,
         _ => false,
@@ -356,13 +425,13 @@ async fn touched(
     };
     let (mut chunks, mut chunk) = (Vec::new(), Chunk::default());
     let (mut there, mut missing) = (0, Vec::new());
-    for (key, is_there) in slices.into_iter().zip(is_there) {
+    for (kept, is_there) in keys.iter().zip(is_there) {
         if !is_there {
-            missing.push(key.to_vec());
+            missing.push(kept.key.clone());
             continue;
         }
         there += 1;
-        chunk.push(key);
+        chunk.push(&kept.key, kept.digest);
         if chunk.is_full() {
             chunks.push(chunk.take());
         }
@@ -389,7 +458,7 @@ impl<'a> Touching<'a> {
         }
     }
 
-    async fn touch(&mut self, keys: Vec<Vec<u8>>) -> Result<(), Stop> {
+    async fn touch(&mut self, keys: Vec<Kept>) -> Result<(), Stop> {
         if keys.is_empty() {
             return Ok(());
         }
@@ -447,13 +516,22 @@ impl<'a> Touching<'a> {
     }
 }
 
+/// What this tool wrote last at a key, of all the generations that have it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Wrote {
+    at: SystemTime,
+    digest: Digest,
+}
+
 /// By the rows that have changed.
 struct Rows<'a> {
     reload: &'a Reload,
     /// To be loaded: the keys of rows that have changed, in the selection or not.
     names: Vec<String>,
-    /// Their hashes, and whether this tool wrote them.
-    changed: HashMap<u64, bool>,
+    /// Their hashes, and what this tool wrote there, if it did.
+    changed: HashMap<u64, Option<Wrote>>,
+    /// Keys of the generation whose rows have not changed.
+    unchanged: u64,
 }
 
 impl<'a> Rows<'a> {
@@ -462,6 +540,7 @@ impl<'a> Rows<'a> {
             reload,
             names: Vec::new(),
             changed: HashMap::new(),
+            unchanged: 0,
         }
     }
 
@@ -471,10 +550,12 @@ impl<'a> Rows<'a> {
         self.look_at_others(&known).await?;
         let reload = self.reload;
         reload.check_names(self.names.len() + missing.len())?;
-        let is_ours = |hash| self.changed.get(&hash) == Some(&true);
-        reload.load(&self.names, is_ours, out).await?;
+        self.check_deleted().await?;
+        let ours = |hash| self.changed.get(&hash).copied().flatten();
+        let ours = |hash| ours(hash).map(|wrote| wrote.digest);
+        reload.load(&self.names, ours, out).await?;
         // What has no row any more is not there either.
-        reload.load(&missing, |_| false, out).await?;
+        reload.load(&missing, |_| None, out).await?;
         reload.forget_others().await;
         Ok(())
     }
@@ -488,7 +569,7 @@ impl<'a> Rows<'a> {
                 return Err(Stop::Full(format!("{}: {}", failure.key, failure.error)));
             }
             for entry in batch.iter() {
-                if self.changed.insert(hash(entry.key), false).is_none() {
+                if self.changed.insert(hash(entry.key), None).is_none() {
                     self.names.push(name(entry.key)?);
                 }
             }
@@ -505,26 +586,40 @@ impl<'a> Rows<'a> {
         let compares = !reload.ground.others.is_empty();
         let mut known = Vec::new();
         let mut touching = Touching::new(reload);
-        let mut keys = reload.keys(&reload.ground.generation);
-        while let Some(mut group) = keys.try_next().await? {
-            group.retain(|key| {
-                let hash = hash(key);
+        let generation = &reload.ground.generation;
+        let mut keys = reload.keys(generation);
+        loop {
+            let group = match keys.try_next().await {
+                Ok(Some(group)) => group,
+                Ok(None) => break,
+                Err(failure) => return Err(reload.unreadable(generation, failure).await),
+            };
+            let mut rest = Vec::with_capacity(group.len());
+            for kept in group {
+                let hash = hash(&kept.key);
                 if compares {
                     known.push(hash);
                 }
-                match self.changed.get_mut(&hash) {
-                    Some(is_ours) => {
-                        *is_ours = true;
-                        false
-                    }
-                    None => true,
+                if !self.note(hash, generation, kept.digest) {
+                    rest.push(kept);
                 }
-            });
-            touching.touch(group).await?;
+            }
+            self.unchanged += rest.len() as u64;
+            touching.touch(rest).await?;
             reload.check_names(self.names.len() + touching.missing.len())?;
         }
         known.sort_unstable();
         Ok((touching.finish().await?, known))
+    }
+
+    /// Notes what a generation wrote at a key that is to be loaded; `false`: it is not.
+    fn note(&mut self, hash: u64, generation: &Generation, digest: Digest) -> bool {
+        let Some(wrote) = self.changed.get_mut(&hash) else {
+            return false;
+        };
+        let at = generation.began_at;
+        *wrote = (*wrote).max(Some(Wrote { at, digest }));
+        true
     }
 
     /// What other generations have besides is asked for too: the database says whether it is to be
@@ -532,36 +627,62 @@ impl<'a> Rows<'a> {
     async fn look_at_others(&mut self, known: &[u64]) -> Result<(), Stop> {
         let reload = self.reload;
         for other in &reload.ground.others {
-            let mut keys = reload.keys(other);
-            while let Some(group) = keys.try_next().await? {
-                for key in group {
-                    let hash = hash(&key);
-                    if known.binary_search(&hash).is_err()
-                        && self.changed.insert(hash, true).is_none()
-                    {
-                        self.names.push(name(&key)?);
+            let take = |group: Vec<Kept>| {
+                for kept in group {
+                    let hash = hash(&kept.key);
+                    if known.binary_search(&hash).is_err() && !self.changed.contains_key(&hash) {
+                        self.changed.insert(hash, None);
+                        self.names.push(name(&kept.key)?);
                     }
+                    self.note(hash, other, kept.digest);
                 }
-                reload.check_names(self.names.len())?;
-            }
+                reload.check_names(self.names.len())
+            };
+            reload.each_key(other, take).await?;
         }
         Ok(())
     }
+
+    /// A row that was deleted has no `_changed_at`: there are fewer rows then than keys that were
+    /// kept.
+    async fn check_deleted(&self) -> Result<(), Stop> {
+        let tracked = self.reload.strategy.tracked().map_err(Stop::Full)?;
+        let there = tracked.unchanged(self.reload.ground.since).await?;
+        match there < self.unchanged {
+            true => Err(Stop::Deleted),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A key that some generation has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Known {
+    hash: u64,
+    wrote: Wrote,
+    /// Of the selection of the last complete run.
+    was_selected: bool,
 }
 
 /// By the keys of the whole selection.
 struct Keys<'a> {
     reload: &'a Reload,
-    /// The hashes of the keys of the generation, sorted; and of each whether it is in the selection
-    /// still.
-    known: Vec<u64>,
+    /// The keys of all generations, sorted; and of each whether it is in the selection still.
+    known: Vec<Known>,
     seen: Vec<bool>,
-    /// Of the whole selection, sorted; where there are other generations.
-    selection: Vec<u64>,
     /// To be loaded: keys that have changed, and new ones.
     names: Vec<String>,
-    /// Of the selection, and nothing to store.
-    nowhere: HashSet<u64>,
+    /// Rows of which no key can be made.
+    failed: EntryBatch,
+}
+
+/// Keys that are not in the selection any more.
+#[derive(Default)]
+struct Left {
+    /// To be removed.
+    gone: Pile,
+    /// The same, unless there is a row.
+    unless_there: Pile,
 }
 
 impl<'a> Keys<'a> {
@@ -570,141 +691,178 @@ impl<'a> Keys<'a> {
             reload,
             known: Vec::new(),
             seen: Vec::new(),
-            selection: Vec::new(),
             names: Vec::new(),
-            nowhere: HashSet::new(),
+            failed: EntryBatch::default(),
         }
     }
 
     async fn read(mut self, out: &Sender) -> Result<(), Stop> {
         let reload = self.reload;
         self.read_known().await?;
-        let missing = self.read_selection(out).await?;
+        let missing = self.read_selection().await?;
         reload.check_names(self.names.len() + missing.len())?;
+        let left = self.what_left().await?;
+        send(out, std::mem::take(&mut self.failed)).await?;
         // A row may have left the selection a moment ago.
-        let is_ours = |hash: u64| self.known.binary_search(&hash).is_ok();
-        let nowhere = reload.load(&self.names, is_ours, out).await?;
-        self.nowhere = nowhere;
-        reload.load(&missing, |_| false, out).await?;
-        self.remove_what_left(out).await?;
+        let ours = |hash| self.wrote(hash).map(|wrote| wrote.digest);
+        reload.load(&self.names, ours, out).await?;
+        reload.load(&missing, |_| None, out).await?;
+        self.remove(left, out).await?;
         reload.forget_others().await;
         Ok(())
     }
 
     async fn read_known(&mut self) -> Result<(), Stop> {
         let reload = self.reload;
-        if reload.ground.generation.keys > MOST_COMPARED {
-            return Err(Stop::Full(
-                "it has too many keys to compare them all".to_owned(),
-            ));
+        let ground = &reload.ground;
+        let generations: Vec<&Generation> =
+            ground.others.iter().chain([&ground.generation]).collect();
+        let keys = generations.iter().map(|generation| generation.keys);
+        if keys.sum::<u64>() > MOST_COMPARED {
+            let why = "it has too many keys to compare them all";
+            return Err(Stop::Full(why.to_owned()));
         }
-        let mut keys = reload.keys(&reload.ground.generation);
-        while let Some(group) = keys.try_next().await? {
-            self.known.extend(group.iter().map(|key| hash(key)));
+        for generation in generations {
+            let was_selected = generation.run_id == ground.generation.run_id;
+            let at = generation.began_at;
+            let take = |group: Vec<Kept>| {
+                self.known.extend(group.iter().map(|kept| Known {
+                    hash: hash(&kept.key),
+                    wrote: Wrote {
+                        at,
+                        digest: kept.digest,
+                    },
+                    was_selected,
+                }));
+                Ok(())
+            };
+            reload.each_key(generation, take).await?;
         }
         self.known.sort_unstable();
-        self.known.dedup();
         self.seen = vec![false; self.known.len()];
         Ok(())
     }
 
+    /// The places of a key among those that are known.
+    fn places(&self, hash: u64) -> std::ops::Range<usize> {
+        let start = self.known.partition_point(|known| known.hash < hash);
+        let same = self.known[start..].iter();
+        start..start + same.take_while(|known| known.hash == hash).count()
+    }
+
+    /// What this tool wrote last at a key; `None`: nothing that is known.
+    fn wrote(&self, hash: u64) -> Option<Wrote> {
+        let known = &self.known[self.places(hash)];
+        known.iter().map(|known| known.wrote).max()
+    }
+
     /// Gives the keys of the selection that have not changed their time again. Returns those that
     /// were not there.
-    async fn read_selection(&mut self, out: &Sender) -> Result<Vec<String>, Stop> {
+    async fn read_selection(&mut self) -> Result<Vec<String>, Stop> {
         let reload = self.reload;
-        let compares = !reload.ground.others.is_empty();
         let tracked = reload.strategy.tracked().map_err(Stop::Full)?;
         let mut changes = tracked.changes(Way::Keys, reload.ground.since, reload.batch_size);
         let mut touching = Touching::new(reload);
-        let mut group: Vec<Vec<u8>> = Vec::new();
+        let mut group: Vec<Kept> = Vec::new();
         while let Some(mut batch) = changes.try_next().await? {
             for entry in batch.iter() {
-                let hash = hash(entry.key);
-                if compares {
-                    self.selection.push(hash);
-                }
-                let known = self.known.binary_search(&hash);
-                if let Ok(at) = known {
-                    self.seen[at] = true;
-                }
-                if has_changed(&entry) || known.is_err() {
-                    self.names.push(name(entry.key)?);
-                } else {
-                    group.push(entry.key.to_vec());
+                let key = name(entry.key)?;
+                let places = self.places(hash(entry.key));
+                self.seen[places.clone()].fill(true);
+                let known = &self.known[places];
+                let was_selected = known.iter().any(|known| known.was_selected);
+                let wrote = known.iter().map(|known| known.wrote).max();
+                // Of a key that can be read in several ways another row may be meant by now.
+                let stays = !has_changed(&entry) && was_selected && tracked.has_one_reading(&key);
+                match wrote.filter(|_| stays) {
+                    Some(Wrote { digest, .. }) => group.push(Kept {
+                        key: key.into_bytes(),
+                        digest,
+                    }),
+                    None => self.names.push(key),
                 }
             }
             if group.len() >= GROUP {
                 touching.touch(std::mem::take(&mut group)).await?;
             }
-            reload.check_names(self.names.len() + touching.missing.len())?;
-            // A key that cannot be made fails as ever.
-            let mut failed = EntryBatch::default();
-            failed.failed.append(&mut batch.failed);
-            send(out, failed).await?;
+            self.failed.failed.append(&mut batch.failed);
+            let known = self.names.len() + touching.missing.len() + self.failed.failed.len();
+            reload.check_names(known)?;
         }
         touching.touch(group).await?;
-        self.selection.sort_unstable();
         touching.finish().await
     }
 
-    /// Removes the keys that are not in the selection any more.
-    async fn remove_what_left(&self, out: &Sender) -> Result<(), Stop> {
-        let reload = self.reload;
-        let mut keys = reload.keys(&reload.ground.generation);
-        while let Some(group) = keys.try_next().await? {
-            let left = group.iter().map(Vec::as_slice).filter(|key| {
-                let at = self.known.binary_search(&hash(key));
-                at.is_ok_and(|at| !self.seen[at])
-            });
-            reload.remove(&left.collect::<Vec<_>>()).await?;
+    /// The keys that are not in the selection any more. What a complete run has written has left it
+    /// since. What others have may have been asked for by name and be there on purpose: as long as it
+    /// has a row it stays until it ends.
+    async fn what_left(&self) -> Result<Left, Stop> {
+        let (reload, mut left) = (self.reload, Left::default());
+        let ground = &reload.ground;
+        let generations: Vec<&Generation> = [&ground.generation]
+            .into_iter()
+            .chain(&ground.others)
+            .collect();
+        for generation in generations {
+            let is_first = generation.run_id == ground.generation.run_id;
+            let take = |group: Vec<Kept>| {
+                for kept in group {
+                    let places = self.places(hash(&kept.key));
+                    let known = &self.known[places.clone()];
+                    let was_selected = known.iter().any(|known| known.was_selected);
+                    let is_seen = self.seen[places].iter().any(|seen| *seen);
+                    if is_seen || (was_selected && !is_first) {
+                        continue;
+                    }
+                    let digest = known.iter().map(|known| known.wrote).max();
+                    let digest = digest.map_or(kept.digest, |wrote| wrote.digest);
+                    let kept = Kept { digest, ..kept };
+                    match generation.complete {
+                        true => left.gone.push(&kept),
+                        false => left.unless_there.push(&kept),
+                    }
+                }
+                Ok(())
+            };
+            reload.each_key(generation, take).await?;
         }
-        for other in &reload.ground.others {
-            let mut keys = reload.keys(other);
-            while let Some(mut group) = keys.try_next().await? {
-                group.retain(|key| {
-                    let hash = hash(key);
-                    let is_selected = self.selection.binary_search(&hash).is_ok()
-                        && !self.nowhere.contains(&hash);
-                    self.known.binary_search(&hash).is_err() && !is_selected
-                });
-                self.remove_others(&group, other.complete, out).await?;
+        Ok(left)
+    }
+
+    async fn remove(&self, left: Left, out: &Sender) -> Result<(), Stop> {
+        for keys in left.gone.windows() {
+            self.remove_some(keys, out).await?;
+        }
+        for keys in left.unless_there.windows() {
+            let names = keys.iter().cloned();
+            let names = names.filter_map(|kept| String::from_utf8(kept.key).ok());
+            let mut entries = self.reload.strategy.entries(Ask {
+                keys: Wanted::Named(names.map(Name::from).collect()),
+                batch_size: self.reload.batch_size,
+                values: false,
+                from_primary: true,
+                places: false,
+            });
+            let mut found: HashSet<u64> = HashSet::new();
+            let mut absent: HashSet<String> = HashSet::new();
+            while let Some(batch) = entries.try_next().await.map_err(Stop::Failed)? {
+                found.extend(batch.iter().map(|entry| hash(entry.key)));
+                absent.extend(batch.absent);
             }
+            let is_gone = |kept: &Kept| {
+                !found.contains(&hash(&kept.key)) && absent.contains(&printable(&kept.key))
+            };
+            let gone = keys.into_iter().filter(is_gone);
+            self.remove_some(gone.collect(), out).await?;
         }
         Ok(())
     }
 
-    /// What a complete run has written has left the selection since. What others have may have been
-    /// asked for by name and be there on purpose: as long as it has a row it stays until it ends.
-    async fn remove_others(
-        &self,
-        keys: &[Vec<u8>],
-        was_selected: bool,
-        out: &Sender,
-    ) -> Result<(), Stop> {
-        let reload = self.reload;
-        let mut gone: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-        if !was_selected && !keys.is_empty() {
-            let names = keys.iter().map(|key| Ok(name(key)?.into()));
-            let names = names.collect::<Result<_, Stop>>()?;
-            let mut entries = reload.strategy.entries(Ask {
-                keys: Wanted::Named(names),
-                batch_size: reload.batch_size,
-                values: false,
-                from_primary: false,
-                places: false,
-            });
-            let mut rows: HashSet<Vec<u8>> = HashSet::new();
-            let mut failed: HashSet<String> = HashSet::new();
-            while let Some(batch) = entries.try_next().await.map_err(Stop::Failed)? {
-                rows.extend(batch.iter().map(|entry| entry.key.to_vec()));
-                failed.extend(batch.failed.into_iter().map(|failure| failure.key));
-            }
-            gone.retain(|key| !rows.contains(*key) && !failed.contains(&printable(key)));
-        }
+    async fn remove_some(&self, keys: Vec<Kept>, out: &Sender) -> Result<(), Stop> {
         // Nobody may be left to hear of it.
-        if out.is_closed() {
-            return Err(Stop::Unwanted);
+        match out.is_closed() {
+            true => Err(Stop::Unwanted),
+            false => self.reload.remove(keys).await,
         }
-        reload.remove(&gone).await
     }
 }

@@ -83,6 +83,24 @@ pub fn count_keys(
     format!("SELECT count(*) AS n FROM (SELECT {what} FROM (\n{sql}\n) q{limit}) c")
 }
 
+/// The query that counts the rows of the whole selection that have not changed since a moment.
+pub fn count_unchanged(
+    definition: &Definition,
+    dialect: Dialect,
+    sql: &str,
+    changed_at: &Column,
+    since: Since,
+) -> Option<String> {
+    let column = quoted(dialect, &changed_at.name);
+    let changed = changed_since(dialect, &column, &changed_at.declared, since)?;
+    let keys = definition.spec.key.columns().into_iter();
+    let keys = keys.map(|key| format!(" AND {} IS NOT NULL", quoted(dialect, key)));
+    let keys: String = keys.collect();
+    Some(format!(
+        "SELECT count(*) AS n FROM (\n{sql}\n) q WHERE CASE WHEN {changed} THEN 1 ELSE 0 END = 0{keys}"
+    ))
+}
+
 /// The query for the keys of the whole selection, each with whether it has changed since a moment.
 /// `changed_at`: the column of that name. `None`: its type is none that tells a moment.
 pub fn select_key_changes(
@@ -121,7 +139,7 @@ pub fn select_changed_rows(
         format!("{column} AS {}", &name[2..])
     });
     let keys = keys.collect::<Vec<_>>().join(", ");
-    let name = &table.name;
+    let name = &table.table.name;
     Some(format!(
         "SELECT {keys}, 1 AS is_changed FROM {name} q WHERE {changed}"
     ))

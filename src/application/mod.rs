@@ -24,6 +24,7 @@ pub mod probe;
 pub mod query_strategy;
 mod recheck;
 pub mod record;
+mod removal;
 mod resume;
 pub mod run;
 pub mod run_line;

@@ -7,6 +7,7 @@
 //! beside the entries. A run that dies leaves what it had.
 
 pub mod chunk;
+pub mod pile;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,9 +22,10 @@ use tokio::time::timeout;
 
 use super::history::OWN;
 use super::ports::{Cache, CachedValue};
+use crate::domain::digest::Digest;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::run::RunInfo;
-use chunk::Chunk;
+use chunk::{Chunk, Kept};
 
 /// Chunks that wait to be written. A cache that takes the entries takes these much sooner.
 const WAITING_CHUNKS: usize = 32;
@@ -179,6 +181,20 @@ pub fn keys<'a>(
     prefix: &str,
     generation: &Generation,
 ) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {
+    let kept = kept(cache, prefix, generation);
+    let keys = kept.map_ok(|kept| kept.into_iter().map(|kept| kept.key).collect());
+    keys.boxed()
+}
+
+/// The same, with what was written at each key.
+///
+/// # Errors
+/// As of [`keys`].
+pub fn kept<'a>(
+    cache: &'a dyn Cache,
+    prefix: &str,
+    generation: &Generation,
+) -> BoxStream<'a, Result<Vec<Kept>, Failure>> {
     let list = generation.key(prefix);
     let (id, expected) = (generation.field(), generation.keys);
     let chunks = stream::try_unfold((0, 0, false), move |(first, found, ended)| {
@@ -363,10 +379,10 @@ impl Recorder {
         }
     }
 
-    /// Takes a key that the cache has acknowledged, or that was kept alive.
-    pub fn push(&mut self, strategy: usize, key: &[u8]) {
+    /// Takes a key that the cache has acknowledged, with what was written there.
+    pub fn push(&mut self, strategy: usize, key: &[u8], digest: Digest) {
         let chunk = &mut self.open[strategy];
-        chunk.push(key);
+        chunk.push(key, digest);
         if chunk.is_full() {
             self.close(strategy);
         }

@@ -8,12 +8,14 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use crate::domain::Dialect;
-use crate::domain::changes::{Moment, Since, TrackedTable};
+use crate::domain::changes::{Moment, Since};
+use crate::domain::digest::Digest;
 use crate::domain::encode::Hint;
 use crate::domain::entry::{Entry, EntryBatch, Name};
 use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
+use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::{Columns, RowBatch};
 use crate::domain::standing::{Kind, Standing};
 use crate::domain::strategy::{RowSecurity, Shape, StrategySpec};
@@ -75,6 +77,12 @@ pub trait Tracked: Send + Sync {
     /// The way that leads to all changes and reads least; `Err`: why there is none, for people.
     fn way(&self) -> BoxFuture<'_, Result<Way, String>>;
 
+    /// How many rows of the selection have not changed since a moment, and have a key.
+    fn unchanged(&self, since: Since) -> BoxFuture<'_, Result<u64, Failure>>;
+
+    /// Whether a key's text alone tells what its columns are.
+    fn has_one_reading(&self, key: &str) -> bool;
+
     /// Keys, and whether each has changed since a moment: its value is `1`, or `0`.
     fn changes(
         &self,
@@ -134,14 +142,14 @@ pub trait RowSource: Send + Sync {
     /// It cannot be asked, or does not know, as a replica that does not say how far behind it is.
     fn moment(&self) -> BoxFuture<'_, Result<Moment, Failure>>;
 
-    /// The columns of a table's primary key, in any order; none where its rows are not known by one.
+    /// The keys by which a table's rows are known.
     ///
     /// # Errors
     /// The database's.
-    fn primary_key<'a>(
+    fn unique_keys<'a>(
         &'a self,
-        table: &'a TrackedTable,
-    ) -> BoxFuture<'a, Result<Vec<String>, Failure>>;
+        table: &'a TableName,
+    ) -> BoxFuture<'a, Result<UniqueKeys, Failure>>;
 
     /// Prepares a query and says what it returns. Reads nothing.
     fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Columns, Failure>>;
@@ -643,6 +651,8 @@ pub struct Checked {
     pub identical: Vec<usize>,
     /// Entries that had become stale and were written again.
     pub repaired: u64,
+    /// The places of entries that were written again, and what was written then.
+    pub rewritten: Vec<(usize, Digest)>,
     /// Entries that had become stale and are left out.
     pub withdrawn: u64,
     /// Entries of which nobody could say whether they are stale.

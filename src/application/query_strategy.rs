@@ -23,6 +23,7 @@ use crate::domain::entry::{Entry, EntryBatch, KeyError, Name};
 use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
+use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 use crate::domain::strategy::{Definition, Shape, StrategySpec};
 use crate::domain::version::Version;
@@ -94,7 +95,7 @@ struct Placed {
 impl Placed {
     async fn of(definition: &Definition, sql: &str, sources: &Sources) -> Option<Self> {
         let is_row = definition.spec.value != Shape::List;
-        let is_plain = matches!(definition.tracking, Tracking::Rows(_)) && is_row;
+        let is_plain = matches!(definition.tracking, Tracking::Rows(..)) && is_row;
         let is_postgres = sources.bulk.dialect() == Dialect::Postgres;
         // Another server may keep its rows elsewhere.
         if !is_plain || !is_postgres || !Arc::ptr_eq(&sources.bulk, &sources.primary) {
@@ -534,7 +535,7 @@ impl WarmupStrategy for QueryStrategy {
         match (&self.definition.tracking, &self.opaque) {
             (Tracking::None(why), _) => Err(why.clone()),
             (_, Some(why)) => Err(format!("its keys cannot be looked up: {why}")),
-            (Tracking::Keys { .. } | Tracking::Rows(_), None) => Ok(self),
+            (Tracking::Keys(_) | Tracking::Rows(..), None) => Ok(self),
         }
     }
 }
@@ -556,26 +557,32 @@ impl QueryStrategy {
         let dialect = self.sources.bulk.dialect();
         let (definition, changed_at) = (&self.definition, self.changed_at()?);
         match (way, &definition.tracking) {
-            (Way::Rows, Tracking::Rows(table)) => {
+            (Way::Rows, Tracking::Rows(table, _)) => {
                 compose::select_changed_rows(definition, dialect, table, changed_at, since)
             }
             _ => compose::select_key_changes(definition, dialect, &self.sql, changed_at, since),
         }
     }
 
-    /// Whether a key of this strategy is a row of the table, and no other row can ever have it.
-    async fn is_keyed_by(&self, table: &TrackedTable) -> bool {
-        // Where the database does not say, the keys of the whole selection do.
-        let Ok(mut primary) = self.sources.bulk.primary_key(table).await else {
-            return false;
-        };
-        let mut key = table.key.clone();
-        if self.sources.bulk.dialect() != Dialect::Postgres {
-            let all = primary.iter_mut().chain(&mut key);
-            all.for_each(|name| name.make_ascii_lowercase());
+    /// The keys of a table, with names as [`KeyRows`] has them.
+    async fn unique_keys(&self, table: &TableName) -> Result<UniqueKeys, String> {
+        let keys = self.sources.bulk.unique_keys(table).await;
+        let mut keys = keys.map_err(|failure| failure.to_string())?;
+        if self.dialect() != Dialect::Postgres {
+            let all = keys.others.iter_mut().chain([&mut keys.primary]);
+            all.flatten().for_each(|name| name.make_ascii_lowercase());
         }
-        primary.sort_unstable();
+        Ok(keys)
+    }
+
+    /// Whether the key's columns are the primary key of the table: no other row can ever have it.
+    fn is_primary(&self, table: &TrackedTable, unique: &UniqueKeys) -> bool {
+        let (mut key, mut primary) = (table.key.clone(), unique.primary.clone());
+        if self.dialect() != Dialect::Postgres {
+            key.iter_mut().for_each(|name| name.make_ascii_lowercase());
+        }
         key.sort_unstable();
+        primary.sort_unstable();
         !primary.is_empty() && primary == key
     }
 }
@@ -612,18 +619,55 @@ impl Tracked for QueryStrategy {
                     "its _changed_at is of type {declared}, which tells no moment"
                 ));
             }
+            let (rows, identity) = match &self.definition.tracking {
+                Tracking::None(why) => return Err(why.clone()),
+                Tracking::Rows(table, identity) => (Some(table), identity),
+                Tracking::Keys(identity) => (None, identity),
+            };
+            let mut unique = Vec::with_capacity(identity.tables.len());
+            for table in &identity.tables {
+                unique.push(self.unique_keys(table).await?);
+            }
             let is_whole = self.definition.limit.is_none();
             // Of a text it takes the value to know whether there is one.
             let is_there = self.definition.spec.value != Shape::Text;
-            match &self.definition.tracking {
-                Tracking::None(why) => Err(why.clone()),
-                Tracking::Rows(table) if is_whole && is_there && self.is_keyed_by(table).await => {
-                    Ok(Way::Rows)
-                }
-                Tracking::Rows(_) | Tracking::Keys { .. } => Ok(Way::Keys),
+            if let (Some(table), [unique]) = (rows, unique.as_slice())
+                && is_whole
+                && is_there
+                && self.is_primary(table, unique)
+            {
+                return Ok(Way::Rows);
+            }
+            match identity.untold(&unique) {
+                None => Ok(Way::Keys),
+                Some(table) => Err(format!(
+                    "its key does not tell one row of {}, by a primary or unique key of the table: \
+                     another row may take its place without having changed",
+                    table.name
+                )),
             }
         }
         .boxed()
+    }
+
+    fn unchanged(&self, since: Since) -> BoxFuture<'_, Result<u64, Failure>> {
+        let (definition, dialect) = (&self.definition, self.dialect());
+        let sql = self.changed_at().and_then(|changed_at| {
+            compose::count_unchanged(definition, dialect, &self.sql, changed_at, since)
+        });
+        async move {
+            let id = self.definition.spec.id.to_string();
+            match sql {
+                Some(sql) => count(self.sources.bulk.as_ref(), id, sql).await,
+                None => Ok(0),
+            }
+        }
+        .boxed()
+    }
+
+    fn has_one_reading(&self, key: &str) -> bool {
+        let asked = self.asked(Name::from(key.to_owned()));
+        asked.is_ok_and(|asked| asked.readings.len() == 1)
     }
 
     fn changes(

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use super::ports::{
     Ask, Cache, Wanted, WarmupStrategy, Withdrawn, WriteOptions, WriteOutcome, Written,
 };
+use crate::domain::digest::Digest;
 use crate::domain::entry::{Entry, EntryBatch, Name};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
@@ -219,7 +220,9 @@ impl<'a> Recheck<'a> {
         let again = self.cache.write(&fresh, how).await;
         let there = may_be_there(&fresh, &again.outcomes);
         for (i, outcome) in again.outcomes.into_iter().enumerate() {
-            if let Some(place) = place(i) {
+            if let (Some(place), Some(entry)) = (place(i), fresh.get(i)) {
+                let digest = Digest::of(entry.value);
+                written.checked.rewritten.push((place, digest));
                 written.outcomes[place] = outcome;
             }
         }

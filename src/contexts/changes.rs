@@ -5,6 +5,8 @@
 //! is always right. Only what stands in the text can be seen; of a view, a trigger or a server's own
 //! function nothing is known, and `_changed_at` is taken at its word.
 
+mod key_rows;
+
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
@@ -13,9 +15,12 @@ use sqlparser::ast::{
     TableWithJoins, Value, Visit, Visitor, WildcardAdditionalOptions,
 };
 
+use key_rows::{is_varying_text, key_rows, may_be_text};
+
 use super::ownership::{self, SqlRefused, identifiers, lists, parse, stored_name};
 use crate::domain::Dialect;
 use crate::domain::changes::{TrackedTable, Tracking};
+use crate::domain::key_rows::TableName;
 
 /// The column that says when a row changed.
 const CHANGED_AT: &str = "_changed_at";
@@ -35,9 +40,6 @@ const PURE_OF_SEVERAL: &str = "max min";
 const VARYING_WORDS: &str = "current_catalog current_date current_role current_schema current_time \
     current_timestamp current_user localtime localtimestamp session_user sysdate system_user user \
     utc_date utc_time utc_timestamp";
-
-/// Texts that some databases read as a moment when they are used as one; beginnings are enough.
-const VARYING_TEXTS: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
 
 /// How changes of what a checked query selects can be told. `keys`: the columns of the key's
 /// template.
@@ -68,15 +70,18 @@ fn of_query(query: &Query, dialect: Dialect, keys: &[&str]) -> Result<Tracking, 
     for item in &select.projection {
         reading.check_item(item)?;
     }
+    let named: Vec<_> = keys.iter().map(|key| (*key, reading.column(key))).collect();
+    let tables = reading.tables.iter();
+    let tables = tables.map(|table| (table.name(), table.alias.clone()));
+    let rows = key_rows(dialect, select, tables.collect(), &named);
     match reading.tables.as_slice() {
         [table] => Ok(match reading.rows(table, changed_at, keys) {
-            Ok(rows) => Tracking::Rows(rows),
-            Err(why) => Tracking::Keys { why: why.into() },
+            Ok(table) => Tracking::Rows(table, rows),
+            Err(_) => Tracking::Keys(rows),
         }),
         _ => {
             reading.check_joins(changed_at)?;
-            let why = "it joins tables".into();
-            Ok(Tracking::Keys { why })
+            Ok(Tracking::Keys(rows))
         }
     }
 }
@@ -113,6 +118,15 @@ struct Table {
     alias: String,
     /// Nothing else stands with it.
     is_plain: bool,
+}
+
+impl Table {
+    fn name(&self) -> TableName {
+        TableName {
+            name: self.written.clone(),
+            parts: self.parts.clone(),
+        }
+    }
 }
 
 /// The tables whose rows are put together; of any other kind of FROM, why it is none.
@@ -207,9 +221,7 @@ impl<'a> Reading<'a> {
             _ => return None,
         };
         let stored = stored_name(column, self.dialect);
-        let is_string = column.quote_style == Some('\'')
-            || (self.dialect != Dialect::Postgres && column.quote_style == Some('"'));
-        (!is_string && !varies(column)).then_some(stored)
+        (!may_be_text(column, self.dialect) && !varies(column)).then_some(stored)
     }
 
     /// Whether a stored column depends on nothing but its rows.
@@ -252,8 +264,7 @@ impl<'a> Reading<'a> {
         };
         let key: Option<Vec<String>> = keys.iter().map(column).collect();
         Ok(TrackedTable {
-            name: table.written.clone(),
-            parts: table.parts.clone(),
+            table: table.name(),
             key: key.ok_or("a column of its key is no plain column of the table")?,
             changed_at,
         })
@@ -399,13 +410,6 @@ fn varies(word: &Ident) -> bool {
     word.quote_style.is_none() && lists(VARYING_WORDS, &word.value.to_ascii_lowercase())
 }
 
-fn is_varying_text(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    let (_, inner) = text.split_once('\'').unwrap_or(("", &text));
-    let inner = inner.trim_start();
-    VARYING_TEXTS.iter().any(|word| inner.starts_with(word))
-}
-
 #[cfg(test)]
 mod tests {
     use super::Dialect::{Mysql, Postgres, Sqlite};
@@ -413,7 +417,7 @@ mod tests {
 
     fn rows(dialect: Dialect, sql: &str) -> TrackedTable {
         match tracking(sql, dialect, &["id"]) {
-            Tracking::Rows(rows) => rows,
+            Tracking::Rows(rows, _) => rows,
             other => panic!("{sql}\n{other:?}"),
         }
     }
@@ -421,8 +425,10 @@ mod tests {
     #[test]
     fn a_plain_select_over_one_table_is_told_by_its_rows() {
         let expected = TrackedTable {
-            name: "products".into(),
-            parts: vec!["products".into()],
+            table: TableName {
+                name: "products".into(),
+                parts: vec!["products".into()],
+            },
             key: vec!["id".into()],
             changed_at: "updated_at".into(),
         };
@@ -441,75 +447,99 @@ mod tests {
             Postgres,
             r#"SELECT "Id" AS id, Updated_At AS _changed_at FROM shop."Products""#,
         );
-        assert_eq!(quoted.name, r#"shop."Products""#);
-        assert_eq!(quoted.parts, ["shop", "Products"]);
+        assert_eq!(quoted.table.name, r#"shop."Products""#);
+        assert_eq!(quoted.table.parts, ["shop", "Products"]);
         assert_eq!(quoted.key, ["Id"]);
         assert_eq!(quoted.changed_at, "updated_at");
     }
 
     #[test]
     fn a_selection_that_other_things_decide_is_told_by_its_keys() {
-        for (dialect, sql, words) in [
+        for (dialect, sql) in [
             (
                 Postgres,
                 "SELECT id, u AS _changed_at FROM t WHERE u > now() - interval '1 hour'",
-                "WHERE",
             ),
             (
                 Postgres,
                 "SELECT id, u AS _changed_at FROM t WHERE u > 'today'",
-                "WHERE",
             ),
             (
                 Postgres,
                 "SELECT id, u AS _changed_at FROM t WHERE u > CURRENT_DATE",
-                "WHERE",
             ),
             (
                 Mysql,
                 "SELECT id, u AS _changed_at FROM t WHERE u > UTC_TIMESTAMP",
-                "WHERE",
             ),
             (
                 Postgres,
                 "SELECT id, u AS _changed_at FROM t WHERE EXISTS (SELECT 1 FROM s)",
-                "WHERE",
             ),
             (
                 Postgres,
                 "SELECT id, u AS _changed_at FROM t WHERE u > DATE 'yesterday'",
-                "WHERE",
             ),
-            (
-                Postgres,
-                "SELECT lower(id) AS id, u AS _changed_at FROM t",
-                "key",
-            ),
-            (
-                Postgres,
-                "SELECT id, coalesce(u, c) AS _changed_at FROM t",
-                "_changed_at",
-            ),
-            (
-                Mysql,
-                "SELECT id, u AS _changed_at FROM t USE INDEX (x)",
-                "hints",
-            ),
+            (Postgres, "SELECT lower(id) AS id, u AS _changed_at FROM t"),
+            (Postgres, "SELECT id, coalesce(u, c) AS _changed_at FROM t"),
+            (Mysql, "SELECT id, u AS _changed_at FROM t USE INDEX (x)"),
             (
                 Postgres,
                 "SELECT a.id, b.n, greatest(a.u, b.u) AS _changed_at FROM a JOIN b ON b.id = a.b",
-                "joins",
             ),
             (
                 Sqlite,
                 "SELECT a.id, b.n, max(a.u, b.u) AS _changed_at FROM a, b WHERE b.id = a.b",
-                "joins",
             ),
         ] {
             match tracking(sql, dialect, &["id"]) {
-                Tracking::Keys { why } => assert!(why.contains(words), "{sql}\n{why}"),
+                Tracking::Keys(_) => {}
                 other => panic!("{sql}\n{other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn what_a_key_tells_is_read_off_the_text() {
+        let identity = |dialect, sql, keys: &[&str]| match tracking(sql, dialect, keys) {
+            Tracking::Keys(identity) => identity,
+            other => panic!("{sql}\n{other:?}"),
+        };
+        let of = |at: usize, name: &str| (at, name.to_owned());
+        let price = identity(
+            Postgres,
+            "SELECT product_id, price, u AS _changed_at FROM prices WHERE valid_from <= now()",
+            &["product_id"],
+        );
+        assert_eq!(price.tables[0].name, "prices");
+        assert_eq!(
+            (price.told, price.equal),
+            (vec![of(0, "product_id")], vec![])
+        );
+        let joined = identity(
+            Mysql,
+            "SELECT p.*, t.title, greatest(p.u, t.u) AS _changed_at FROM product p
+             JOIN texts AS t ON (t.Product_Id = p.id AND t.language = 1)",
+            &["id"],
+        );
+        assert_eq!(joined.told, [of(0, "id"), of(1, "language")]);
+        assert_eq!(joined.equal, [(of(1, "product_id"), of(0, "id"))]);
+        let now = "SELECT id, u AS _changed_at FROM t WHERE kind = 'now' AND a = 'x'";
+        assert_eq!(
+            identity(Postgres, now, &["id"]).told,
+            [of(0, "id"), of(0, "a")]
+        );
+        let using = identity(
+            Sqlite,
+            "SELECT a.id, max(a.u, b.u) AS _changed_at FROM a JOIN b USING (id)",
+            &["id"],
+        );
+        assert_eq!(using.equal, [(of(0, "id"), of(1, "id"))]);
+        for sql in [
+            "SELECT lower(slug) AS slug, u AS _changed_at FROM t WHERE slug = 'a' OR id = 1",
+            "SELECT slug || 'x' AS slug, u AS _changed_at FROM t WHERE id > 1 AND NOT (id = 7)",
+        ] {
+            assert_eq!(identity(Postgres, sql, &["slug"]).told, []);
         }
     }
 

@@ -5,30 +5,25 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::encode::Date;
+use super::key_rows::{KeyRows, TableName};
 
 /// What a definition's SQL says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tracking {
     /// A value may change although no `_changed_at` says so; why, for people.
     None(String),
-    /// A value changes with its own `_changed_at` only: the keys of the selection and whether each
-    /// has changed say everything.
-    Keys {
-        /// Why changed rows alone do not.
-        why: String,
-    },
+    /// A value changes with its own `_changed_at` only, as long as a key tells its rows: the keys of
+    /// the selection and whether each has changed say everything.
+    Keys(KeyRows),
     /// Besides, whether a row is in the selection depends on nothing but itself: the changed rows
     /// of its table say everything.
-    Rows(TrackedTable),
+    Rows(TrackedTable, KeyRows),
 }
 
 /// The one table that a definition reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackedTable {
-    /// As the SQL names it, quotes and schema too.
-    pub name: String,
-    /// Its name as the database stores it, its schema before it where the SQL names one.
-    pub parts: Vec<String>,
+    pub table: TableName,
     /// The table's columns that the columns of the key's template are, in the template's order;
     /// names as the database stores them.
     pub key: Vec<String>,

@@ -3,6 +3,7 @@
 pub mod amount;
 pub mod changes;
 pub mod completeness;
+pub mod digest;
 pub mod encode;
 pub mod entry;
 pub mod expected;
@@ -10,6 +11,7 @@ pub mod failure;
 pub mod finding;
 pub mod gate;
 pub mod key;
+pub mod key_rows;
 pub mod meaning;
 pub mod redaction;
 pub mod report;

@@ -167,6 +167,62 @@ fn keys_without_a_row_go_and_no_others() {
 }
 
 #[test]
+fn what_an_application_wrote_itself_is_never_pruned() {
+    let redis = Redis::start(&[]);
+    let cluster = RedisCluster::start(3, 0);
+    for (dialect, cache) in [
+        (Dialect::Postgres, redis.url()),
+        (Dialect::Sqlite, cluster.url()),
+    ] {
+        let mut site = Site::new(dialect, cache.clone());
+        let hash = strategy(
+            "fields",
+            "hash",
+            "H:{id}",
+            "SELECT id, name FROM t WHERE hidden = 0",
+        );
+        let (_dir, path) = file("own.toml", &(definitions() + &hash));
+        site.definitions = path;
+        site.warm("all", 0);
+        // Written by the application since: a text, a hash with the very fields but one, and a text
+        // where a hash was.
+        let fields: [(&[u8], std::borrow::Cow<'_, [u8]>); 2] = [
+            (b"id", (&b"4"[..]).into()),
+            (b"name", (&b"of the application"[..]).into()),
+        ];
+        ports::on(&cache, |cache| {
+            let mut batch = shopwarm::domain::entry::EntryBatch::default();
+            for key in [key(3), "H:5".to_owned()] {
+                let text = batch.push_text(key.as_bytes(), |out| {
+                    out.extend_from_slice(b"of the application");
+                    Ok::<(), String>(())
+                });
+                text.expect("a text");
+            }
+            batch.push_hash(b"H:4", fields.into_iter());
+            async move {
+                let how = shopwarm::application::ports::WriteOptions {
+                    mode: shopwarm::application::ports::Mode::Refresh,
+                    ttl: shopwarm::domain::ttl::Ttl::new(std::time::Duration::from_secs(600), 0.0),
+                    version_field: None,
+                };
+                cache.write(&batch, &how).await;
+            }
+        });
+        let mut expected = site.keys();
+        site.database.sql("DELETE FROM t WHERE id IN (3, 4, 5)");
+        let run = site.warm("all --prune --yes", 0);
+        let gone = [key(4), key(5), "H:3".to_owned()];
+        gone.iter().for_each(|key| assert!(expected.remove(key)));
+        assert_eq!(site.keys(), expected, "{dialect:?}");
+        let (shown, hashes) = (run.strategy("own/shown"), run.strategy("own/fields"));
+        assert_eq!((pruned(&shown), pruned(&hashes)), (2, 1));
+        let warning = hashes["warnings"][0].as_str().expect("a warning");
+        assert!(warning.contains("2 keys without a row"), "{warning}");
+    }
+}
+
+#[test]
 fn nothing_goes_where_the_run_was_not_complete() {
     let redis = Redis::start(&[]);
     let site = Site::new(Dialect::Sqlite, redis.url());

@@ -133,6 +133,7 @@ impl Run<'_> {
         let strategy = &coordinator.strategies[index];
         let reload = Reload {
             strategy: Arc::clone(strategy),
+            others: coordinator.all_but(index),
             cache: Arc::clone(cache),
             prefix: coordinator.options.prefix.clone(),
             ttl: coordinator.ttls[index].clone(),
@@ -234,8 +235,13 @@ impl Run<'_> {
             changed.read = ReadHow::Full;
             changed.why = Some(why);
         }
+        if told.reads_keys() && changed.read == ReadHow::Changed {
+            changed.read = ReadHow::Keys;
+        }
         changed.unchanged = told.unchanged();
         changed.removed = told.removed();
+        let left = not_removed(told.not_removed());
+        report.warnings.extend(left);
         if told.left_alone() {
             self.before.left_alone.insert(index);
         }
@@ -299,6 +305,16 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// What is to be said of keys that have no row any more and were not removed.
+pub(super) fn not_removed(keys: u64) -> Option<String> {
+    (keys > 0).then(|| {
+        format!(
+            "{keys} keys without a row were not removed: somebody else has written them since, or \
+             another strategy makes them"
+        )
+    })
 }
 
 /// A key that was given its time less than so much of it ago need not be given it again.

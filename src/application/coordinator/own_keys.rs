@@ -1,11 +1,13 @@
 //! What a run leaves of the keys that it has written.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Coordinator, Run, Task};
 use crate::application::own_keys::{Recorded, Recorder};
 use crate::application::ports::{Mode, WriteOutcome, Written};
+use crate::domain::digest::Digest;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{Status, StrategyReport};
@@ -46,8 +48,15 @@ impl Run<'_> {
         let is_ours = |outcome: &WriteOutcome| {
             matches!(outcome, WriteOutcome::Stored | WriteOutcome::Withdrawn)
         };
-        for (entry, _) in both.filter(|(_, outcome)| is_ours(outcome)) {
-            recorder.push(index, entry.key);
+        // What was repaired is another value by now.
+        let repaired: HashMap<usize, Digest> = written.checked.rewritten.iter().copied().collect();
+        for (place, (entry, _)) in both
+            .enumerate()
+            .filter(|(_, (_, outcome))| is_ours(outcome))
+        {
+            let digest = repaired.get(&place).copied();
+            let digest = digest.unwrap_or_else(|| Digest::of(entry.value));
+            recorder.push(index, entry.key, digest);
             if prunes {
                 self.planned.insert(entry.key);
             }

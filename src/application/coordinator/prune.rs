@@ -7,10 +7,14 @@ use std::sync::Arc;
 use futures_util::TryStreamExt as _;
 use futures_util::future::BoxFuture;
 
+use super::changed::not_removed;
 use super::{Coordinator, Run, Task, keep};
-use crate::application::own_keys::chunk::{self, Chunk};
+use crate::application::own_keys::chunk::Kept;
+use crate::application::own_keys::pile::Pile;
 use crate::application::own_keys::{self, Generation};
-use crate::application::ports::{Ask, Cache, Mode, Wanted};
+use crate::application::ports::{Ask, Cache, Mode, Wanted, WarmupStrategy};
+use crate::application::removal::Removal;
+use crate::domain::digest::Digest;
 use crate::domain::entry::Name;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
@@ -39,10 +43,11 @@ pub struct Prunable {
 struct Found {
     index: usize,
     told: Prunable,
-    /// The keys, made short: they may be many.
-    chunks: Vec<Vec<u8>>,
-    open: Chunk,
+    keys: Pile,
 }
+
+/// A key that an earlier run wrote, and what it wrote there.
+type Written = (String, Digest);
 
 impl Found {
     fn new(index: usize, strategy: String) -> Self {
@@ -53,32 +58,23 @@ impl Found {
                 keys: 0,
                 first: Vec::new(),
             },
-            chunks: Vec::new(),
-            open: Chunk::default(),
+            keys: Pile::default(),
         }
     }
 
-    fn push(&mut self, key: &str) {
+    fn push(&mut self, (key, digest): Written) {
         self.told.keys += 1;
         keep(&mut self.told.first, || printable(key.as_bytes()));
-        self.open.push(key.as_bytes());
-        if self.open.is_full() {
-            self.chunks.push(self.open.take());
-        }
+        let key = key.into_bytes();
+        self.keys.push(&Kept { key, digest });
     }
+}
 
-    /// The keys, some at a time.
-    fn windows(&mut self) -> impl Iterator<Item = Vec<String>> {
-        if self.open.keys() > 0 {
-            self.chunks.push(self.open.take());
-        }
-        let chunks = std::mem::take(&mut self.chunks).into_iter();
-        chunks.map(|bytes| {
-            // What was written here a moment ago.
-            let keys = chunk::read(&bytes).unwrap_or_default().into_iter();
-            keys.filter_map(|key| String::from_utf8(key).ok()).collect()
-        })
-    }
+/// The keys of a pile, as text.
+fn windows(keys: Pile) -> impl Iterator<Item = Vec<Written>> {
+    let text = |kept: Kept| Some((String::from_utf8(kept.key).ok()?, kept.digest));
+    keys.windows()
+        .map(move |window| window.into_iter().filter_map(text).collect())
 }
 
 impl Coordinator {
@@ -90,13 +86,21 @@ impl Coordinator {
         self
     }
 
+    /// The strategies of the run but one.
+    pub(super) fn all_but(&self, index: usize) -> Vec<Arc<dyn WarmupStrategy>> {
+        let others = self.strategies.iter().enumerate();
+        let others = others.filter(|(at, _)| *at != index);
+        others.map(|(_, strategy)| Arc::clone(strategy)).collect()
+    }
+
     /// Those of some keys that no row has now.
-    async fn gone(&self, index: usize, keys: Vec<String>) -> Result<Vec<String>, Failure> {
+    async fn gone(&self, index: usize, keys: Vec<Written>) -> Result<Vec<Written>, Failure> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
+        let names = keys.iter().map(|(key, _)| Name::from(key.clone()));
         let mut batches = self.strategies[index].entries(Ask {
-            keys: Wanted::Named(keys.iter().cloned().map(Name::from).collect()),
+            keys: Wanted::Named(names.collect()),
             batch_size: self.options.batch_size,
             values: false,
             from_primary: true,
@@ -104,14 +108,14 @@ impl Coordinator {
         });
         // They are named as they are shown: two that look alike are not told apart, and stay.
         let mut alike: HashMap<String, u32> = HashMap::new();
-        for key in &keys {
+        for (key, _) in &keys {
             *alike.entry(printable(key.as_bytes())).or_default() += 1;
         }
         let mut absent: HashSet<String> = HashSet::new();
         while let Some(batch) = batches.try_next().await? {
             absent.extend(batch.absent);
         }
-        let is_gone = |key: &String| {
+        let is_gone = |(key, _): &Written| {
             let shown = printable(key.as_bytes());
             absent.contains(&shown) && alike.get(&shown) == Some(&1)
         };
@@ -122,11 +126,11 @@ impl Coordinator {
     /// remembered.
     async fn without_own(
         &self,
-        mut found: Found,
+        found: Found,
         cache: &dyn Cache,
         run_id: &str,
     ) -> Result<Found, Failure> {
-        let mut gone: HashSet<String> = found.windows().flatten().collect();
+        let mut gone: HashMap<String, Digest> = windows(found.keys).flatten().collect();
         let prefix = &self.options.prefix;
         let id = found.told.strategy;
         let mut is_known = false;
@@ -149,7 +153,7 @@ impl Coordinator {
             return Err(Failure::new(FailureKind::CacheRefused, what, why));
         }
         let mut rest = Found::new(found.index, id);
-        gone.iter().for_each(|key| rest.push(key));
+        gone.into_iter().for_each(|key| rest.push(key));
         Ok(rest)
     }
 }
@@ -218,9 +222,9 @@ impl Run<'_> {
             if generation.run_id == run_id {
                 continue;
             }
-            let mut keys = own_keys::keys(cache, prefix, &generation);
+            let mut keys = own_keys::kept(cache, prefix, &generation);
             while let Some(some) = self.next_keys(index, &mut keys, &generation).await {
-                for key in some {
+                for Kept { key, digest } in some {
                     // A key that is no text, or that the definition does not make any more, cannot
                     // be asked for.
                     let is_new = !self.planned.contains(&key);
@@ -228,11 +232,11 @@ impl Run<'_> {
                         && spec.key.makes(&key)
                     {
                         self.planned.insert(key.as_bytes());
-                        window.push(key);
+                        window.push((key, digest));
                     }
                     if window.len() == WINDOW {
                         let gone = coordinator.gone(index, std::mem::take(&mut window)).await?;
-                        gone.iter().for_each(|key| found.push(key));
+                        gone.into_iter().for_each(|key| found.push(key));
                     }
                 }
                 if self.stop.reason().is_some() {
@@ -241,7 +245,7 @@ impl Run<'_> {
             }
         }
         let gone = coordinator.gone(index, window).await?;
-        gone.iter().for_each(|key| found.push(key));
+        gone.into_iter().for_each(|key| found.push(key));
         match self.planned.is_full() {
             true => coordinator.without_own(found, cache, &run_id).await,
             false => Ok(found),
@@ -252,9 +256,9 @@ impl Run<'_> {
     async fn next_keys(
         &mut self,
         index: usize,
-        keys: &mut futures_util::stream::BoxStream<'_, Result<Vec<Vec<u8>>, Failure>>,
+        keys: &mut futures_util::stream::BoxStream<'_, Result<Vec<Kept>, Failure>>,
         generation: &Generation,
-    ) -> Option<Vec<Vec<u8>>> {
+    ) -> Option<Vec<Kept>> {
         match keys.try_next().await {
             Ok(some) => some,
             Err(failure) => {
@@ -267,20 +271,33 @@ impl Run<'_> {
     }
 
     /// Removes keys. Time has passed: those that have a row again stay.
-    async fn remove(&mut self, mut found: Found, cache: &dyn Cache) -> Result<(), Failure> {
+    async fn remove(&mut self, found: Found, cache: &dyn Cache) -> Result<(), Failure> {
         let (coordinator, index) = (self.coordinator, found.index);
-        for window in found.windows() {
+        let others = coordinator.all_but(index);
+        let removal = Removal {
+            cache,
+            others: &others,
+        };
+        let mut left = 0;
+        for window in windows(found.keys) {
             for keys in window.chunks(WINDOW) {
                 if self.stop.reason().is_some() {
                     return Ok(());
                 }
-                let gone = coordinator.gone(index, keys.to_vec()).await?;
-                let gone: Vec<&[u8]> = gone.iter().map(String::as_bytes).collect();
-                let removed = cache.remove(&gone).await?;
-                let removed = removed.into_iter().filter(|removed| *removed).count();
-                self.tallies[index].report.stats.pruned += removed as u64;
+                let gone = coordinator.gone(index, keys.to_vec()).await?.into_iter();
+                let gone = gone.map(|(key, digest)| Kept {
+                    key: key.into_bytes(),
+                    digest,
+                });
+                let removed = removal.remove(gone.collect()).await?;
+                left += removed.left;
+                self.tallies[index].report.stats.pruned += removed.removed;
             }
         }
+        self.tallies[index]
+            .report
+            .warnings
+            .extend(not_removed(left));
         Ok(())
     }
 }

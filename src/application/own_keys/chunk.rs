@@ -1,15 +1,26 @@
-//! Keys, many together in few bytes: each as what it shares with the one before it, and its rest.
+//! Keys, many together in few bytes: each as what it shares with the one before it, its rest, and
+//! the digest of the value that was written there.
 
 use std::fmt;
 
-/// The form that is written, and the only one so far that is read.
-const VERSION: u8 = 1;
+use crate::domain::digest::{DIGEST_BYTES, Digest};
+
+/// The form that is written. The first one had no digests and is read too.
+const VERSION: u8 = 2;
+const WITHOUT_DIGESTS: u8 = 1;
 
 /// Keys that a chunk holds at most.
 pub const CHUNK_KEYS: usize = 4096;
 
 /// Bytes that the keys of a chunk have together, about; a single key may have more.
 const CHUNK_BYTES: usize = 256 * 1024;
+
+/// A key that was written, and what was written there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub key: Vec<u8>,
+    pub digest: Digest,
+}
 
 /// A chunk that is written.
 #[derive(Debug, Default)]
@@ -22,7 +33,7 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    pub fn push(&mut self, key: &[u8]) {
+    pub fn push(&mut self, key: &[u8], digest: Digest) {
         if self.keys == 0 {
             self.bytes.push(VERSION);
         }
@@ -32,6 +43,7 @@ impl Chunk {
         put_number(&mut self.bytes, shared);
         put_number(&mut self.bytes, rest.len());
         self.bytes.extend_from_slice(rest);
+        self.bytes.extend_from_slice(&digest.bytes());
         self.last.truncate(shared);
         self.last.extend_from_slice(rest);
         self.keys += 1;
@@ -74,12 +86,14 @@ impl fmt::Display for NoChunk {
 ///
 /// # Errors
 /// The bytes are none that [`Chunk::take`] gave.
-pub fn read(bytes: &[u8]) -> Result<Vec<Vec<u8>>, NoChunk> {
+pub fn read(bytes: &[u8]) -> Result<Vec<Kept>, NoChunk> {
     let (version, mut rest) = bytes.split_first().ok_or(NoChunk::Broken)?;
-    if *version != VERSION {
-        return Err(NoChunk::Version(*version));
-    }
-    let mut keys: Vec<Vec<u8>> = Vec::new();
+    let has_digests = match *version {
+        VERSION => true,
+        WITHOUT_DIGESTS => false,
+        other => return Err(NoChunk::Version(other)),
+    };
+    let mut keys: Vec<Kept> = Vec::new();
     let mut raw = 0;
     while !rest.is_empty() {
         // No more is read than was ever written: memory is bounded whatever the bytes are.
@@ -88,15 +102,25 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Vec<u8>>, NoChunk> {
         }
         let shared = take_number(&mut rest).ok_or(NoChunk::Broken)?;
         let own = take_number(&mut rest).ok_or(NoChunk::Broken)?;
-        let before = keys.last().map_or(&[][..], Vec::as_slice);
+        let before = keys.last().map_or(&[][..], |kept| &kept.key);
         let begin = before.get(..shared).ok_or(NoChunk::Broken)?;
         let (own, after) = rest.split_at_checked(own).ok_or(NoChunk::Broken)?;
         rest = after;
         let key = [begin, own].concat();
+        let digest = match has_digests {
+            true => take_digest(&mut rest).ok_or(NoChunk::Broken)?,
+            false => Digest::default(),
+        };
         raw += key.len();
-        keys.push(key);
+        keys.push(Kept { key, digest });
     }
     Ok(keys)
+}
+
+fn take_digest(bytes: &mut &[u8]) -> Option<Digest> {
+    let (digest, rest) = bytes.split_first_chunk::<DIGEST_BYTES>()?;
+    *bytes = rest;
+    Some(Digest::from(*digest))
 }
 
 /// Seven bits a byte, the lowest first; the highest bit says that more follow.
@@ -135,7 +159,7 @@ mod tests {
         let mut chunk = Chunk::default();
         let mut chunks = Vec::new();
         for key in keys {
-            chunk.push(key);
+            chunk.push(key, Digest::of_text(key));
             if chunk.is_full() {
                 chunks.push(chunk.take());
             }
@@ -147,8 +171,14 @@ mod tests {
     }
 
     fn read_all(chunks: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        let keys = chunks.iter().map(|chunk| read(chunk).expect("a chunk"));
-        keys.flatten().collect()
+        let keys = chunks
+            .iter()
+            .flat_map(|chunk| read(chunk).expect("a chunk"));
+        let key = |kept: Kept| {
+            assert_eq!(kept.digest, Digest::of_text(&kept.key));
+            kept.key
+        };
+        keys.map(key).collect()
     }
 
     #[test]
@@ -173,7 +203,7 @@ mod tests {
         let keys: Vec<Vec<u8>> = (0..10_000).map(key).collect();
         let chunks = written(&keys);
         let bytes: usize = chunks.iter().map(Vec::len).sum();
-        assert!(bytes < 5 * keys.len(), "{bytes}");
+        assert!(bytes < 11 * keys.len(), "{bytes}");
         let counts: Vec<usize> = chunks
             .iter()
             .map(|c| read(c).expect("keys").len())
@@ -217,7 +247,12 @@ mod tests {
     #[test]
     fn what_is_no_chunk_is_refused() {
         assert_eq!(read(&[]), Err(NoChunk::Broken));
-        assert_eq!(read(&[2, 0, 0]), Err(NoChunk::Version(2)));
+        assert_eq!(read(&[3, 0, 0]), Err(NoChunk::Version(3)));
+        let old = read(&[1, 0, 1, b'a', 1, 1, b'b']).expect("without digests");
+        let keys: Vec<&[u8]> = old.iter().map(|kept| &kept.key[..]).collect();
+        assert_eq!(keys, [&b"a"[..], b"ab"]);
+        assert!(old.iter().all(|kept| kept.digest.is_unknown()));
+        assert_eq!(read(&[2, 0, 1, b'a', 1, 2, 3]), Err(NoChunk::Broken));
         // More shared than there was, more to follow than there is, a number without end.
         for wrong in [&[1, 1, 0][..], &[1, 0, 9, b'a'], &[1, 0]] {
             assert_eq!(read(wrong), Err(NoChunk::Broken), "{wrong:?}");

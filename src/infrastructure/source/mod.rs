@@ -25,11 +25,12 @@ use self::reading::{Broken, Rows};
 use self::session::{CONNECT_TIMEOUT, Sessions};
 use crate::application::ports::{Param, Query, QueryPlan, RowSource, SourceVitals};
 use crate::domain::Dialect;
-use crate::domain::changes::{Moment, TrackedTable};
+use crate::domain::changes::Moment;
 use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
+use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::{Column, Columns, RowBatch};
 
 const TIMEOUT_HINT: &str = "--statement-timeout sets how long we wait for the database";
@@ -191,12 +192,12 @@ trait Driver: Sized + Send + Sync + 'static {
         connection: &'c mut Connection<Self>,
     ) -> BoxFuture<'c, Result<Result<Moment, String>, sqlx::Error>>;
 
-    /// The columns of a table's primary key.
-    fn primary_key<'c>(
+    /// The keys by which a table's rows are known.
+    fn unique_keys<'c>(
         &'c self,
         connection: &'c mut Connection<Self>,
-        table: &'c TrackedTable,
-    ) -> BoxFuture<'c, Result<Vec<String>, sqlx::Error>>;
+        table: &'c TableName,
+    ) -> BoxFuture<'c, Result<UniqueKeys, sqlx::Error>>;
 
     /// The server's own error, in words.
     fn explain(error: &dyn DatabaseError) -> Explained;
@@ -294,14 +295,14 @@ where
         .boxed()
     }
 
-    fn primary_key<'a>(
+    fn unique_keys<'a>(
         &'a self,
-        table: &'a TrackedTable,
-    ) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        table: &'a TableName,
+    ) -> BoxFuture<'a, Result<UniqueKeys, Failure>> {
         async move {
-            let label = "asking for a primary key";
+            let label = "asking for a table's keys";
             let mut connection = self.0.connection().await?;
-            let asked = self.0.driver.primary_key(&mut connection, table);
+            let asked = self.0.driver.unique_keys(&mut connection, table);
             let columns = self.0.wait(label, asked).await?;
             let columns = columns.map_err(|error| self.0.query_failure(label, "", &error))?;
             self.0.put_back(connection).await;

@@ -26,10 +26,11 @@ use super::{
 };
 use crate::application::ports::{Query, QueryPlan, SourceVitals};
 use crate::domain::Dialect;
-use crate::domain::changes::{Moment, TrackedTable};
+use crate::domain::changes::Moment;
 use crate::domain::encode::{Scalar, encode};
 use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
+use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 
 pub(super) struct Mysql {
@@ -233,19 +234,27 @@ impl Driver for Mysql {
         clock::moment(connection).boxed()
     }
 
-    fn primary_key<'c>(
+    fn unique_keys<'c>(
         &'c self,
         connection: &'c mut MySqlConnection,
-        table: &'c TrackedTable,
-    ) -> BoxFuture<'c, Result<Vec<String>, sqlx::Error>> {
+        table: &'c TableName,
+    ) -> BoxFuture<'c, Result<UniqueKeys, sqlx::Error>> {
         async move {
-            let sql = format!("SHOW KEYS FROM {} WHERE Key_name = 'PRIMARY'", table.name);
+            let sql = format!("SHOW KEYS FROM {} WHERE Non_unique = 0", table.name);
             let rows = connection.fetch_all(sqlx::query(safe(&sql))).await?;
-            let column = |row: &MySqlRow| {
-                let name: &[u8] = row.try_get_unchecked("Column_name")?;
-                Ok(String::from_utf8_lossy(name).into_owned())
+            let key = |row: &MySqlRow| {
+                let name: &[u8] = row.try_get_unchecked("Key_name")?;
+                let name = String::from_utf8_lossy(name).into_owned();
+                let column: Option<&[u8]> = row.try_get_unchecked("Column_name")?;
+                let column = column.map(|column| String::from_utf8_lossy(column).into_owned());
+                let is_primary = name == "PRIMARY";
+                Ok((name, is_primary, column))
             };
-            rows.iter().map(column).collect()
+            let rows = rows
+                .iter()
+                .map(key)
+                .collect::<Result<Vec<_>, sqlx::Error>>();
+            Ok(UniqueKeys::of(rows?))
         }
         .boxed()
     }

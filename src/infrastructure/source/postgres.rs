@@ -25,11 +25,12 @@ use super::session::CONNECT_TIMEOUT;
 use super::{Broken, Driver, Explained, Refusal, Rows, SessionOptions, safe};
 use crate::application::ports::{Param, Query, QueryPlan, Scan, SourceVitals};
 use crate::domain::Dialect;
-use crate::domain::changes::{Moment, TrackedTable};
+use crate::domain::changes::Moment;
 use crate::domain::encode::{Date, Hint, Scalar, encode};
 use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
+use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 
 /// Days and microseconds from 1970-01-01, which everybody counts from, to PostgreSQL's 2000-01-01.
@@ -283,25 +284,27 @@ impl Driver for Postgres {
 
     /// A table with row security shows whom it likes, and a parent's key does not hold for its
     /// children: their rows are known by none.
-    fn primary_key<'c>(
+    fn unique_keys<'c>(
         &'c self,
         connection: &'c mut PgConnection,
-        table: &'c TrackedTable,
-    ) -> BoxFuture<'c, Result<Vec<String>, sqlx::Error>> {
-        let sql = "SELECT a.attname::text
+        table: &'c TableName,
+    ) -> BoxFuture<'c, Result<UniqueKeys, sqlx::Error>> {
+        let sql = "SELECT i.indexrelid::text, i.indisprimary, a.attname::text
             FROM pg_index i
             JOIN pg_class c ON c.oid = i.indrelid
-            JOIN pg_attribute a ON a.attrelid = i.indrelid
-                AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
-            WHERE i.indrelid = to_regclass($1) AND i.indisprimary AND i.indisvalid
-                AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
+            CROSS JOIN unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k (attnum)
+            LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+                AND k.attnum > 0
+            WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid
+                AND i.indpred IS NULL AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
                 AND (c.relkind = 'p' OR NOT c.relhassubclass)";
         async move {
             let mut transaction = self.begin(connection).await?;
-            let columns = unnamed(sql, PgArguments::default()).bind(&table.name);
-            let columns = columns.fetch_all(transaction.connection()).await;
-            let names = columns.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect());
-            transaction.end(names).await
+            let keys = unnamed(sql, PgArguments::default()).bind(&table.name);
+            let keys = keys.fetch_all(transaction.connection()).await;
+            let key = |row: &PgRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+            let keys = keys.and_then(|rows| rows.iter().map(key).collect::<Result<Vec<_>, _>>());
+            Ok(UniqueKeys::of(transaction.end(keys).await?))
         }
         .boxed()
     }

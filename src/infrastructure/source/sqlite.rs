@@ -18,10 +18,11 @@ use super::facts::{Facts, Role};
 use super::{Broken, Driver, Explained, Refusal, Rows, SessionOptions, invalid_url, safe};
 use crate::application::ports::{Query, QueryPlan, Scan};
 use crate::domain::Dialect;
-use crate::domain::changes::{Moment, TrackedTable};
+use crate::domain::changes::Moment;
 use crate::domain::encode::{Date, Scalar, encode};
 use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 
 /// Virtual-machine steps between two looks at the clock.
@@ -298,23 +299,27 @@ impl Driver for SqliteFile {
         .boxed()
     }
 
-    fn primary_key<'c>(
+    fn unique_keys<'c>(
         &'c self,
         connection: &'c mut SqliteConnection,
-        table: &'c TrackedTable,
-    ) -> BoxFuture<'c, Result<Vec<String>, sqlx::Error>> {
+        table: &'c TableName,
+    ) -> BoxFuture<'c, Result<UniqueKeys, sqlx::Error>> {
         async move {
-            let query = match table.parts.as_slice() {
-                [table] => sqlx::query_scalar("SELECT name FROM pragma_table_info(?) WHERE pk > 0")
-                    .bind(table),
-                [schema, table] => {
-                    sqlx::query_scalar("SELECT name FROM pragma_table_info(?, ?) WHERE pk > 0")
-                        .bind(table)
-                        .bind(schema)
-                }
-                _ => return Ok(Vec::new()),
+            let (schema, table) = match table.parts.as_slice() {
+                [table] => ("main", table),
+                [schema, table] => (schema.as_str(), table),
+                _ => return Ok(UniqueKeys::default()),
             };
-            query.fetch_all(connection).await
+            let sql = "SELECT 'primary', 1, name FROM pragma_table_info(?1, ?2) WHERE pk > 0
+                UNION ALL
+                SELECT i.name, 0, c.name FROM pragma_index_list(?1, ?2) i, pragma_index_info(i.name, ?2) c
+                WHERE i.\"unique\" = 1 AND i.partial = 0";
+            let rows: Vec<(String, bool, Option<String>)> = sqlx::query_as(sql)
+                .bind(table)
+                .bind(schema)
+                .fetch_all(connection)
+                .await?;
+            Ok(UniqueKeys::of(rows))
         }
         .boxed()
     }

@@ -1,0 +1,35 @@
+//! Keys that wait in memory, made short: they may be many.
+
+use super::chunk::{self, Chunk, Kept};
+
+/// Keys in the order in which they were pushed.
+#[derive(Debug, Default)]
+pub struct Pile {
+    chunks: Vec<Vec<u8>>,
+    open: Chunk,
+    keys: u64,
+}
+
+impl Pile {
+    pub fn push(&mut self, key: &Kept) {
+        self.keys += 1;
+        self.open.push(&key.key, key.digest);
+        if self.open.is_full() {
+            self.chunks.push(self.open.take());
+        }
+    }
+
+    pub fn keys(&self) -> u64 {
+        self.keys
+    }
+
+    /// All of them, some at a time.
+    pub fn windows(mut self) -> impl Iterator<Item = Vec<Kept>> {
+        if self.open.keys() > 0 {
+            self.chunks.push(self.open.take());
+        }
+        // What was written here a moment ago.
+        let chunks = self.chunks.into_iter();
+        chunks.map(|bytes| chunk::read(&bytes).unwrap_or_default())
+    }
+}

@@ -1,0 +1,139 @@
+//! Removes keys that this tool wrote and that nothing stands for any more.
+//!
+//! A key goes only where its value is still one that this tool wrote: what an application has put
+//! there since is its own. And a key that another strategy makes too is that one's.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures_util::TryStreamExt as _;
+use futures_util::future::try_join_all;
+
+use super::own_keys::chunk::Kept;
+use super::ports::{Ask, Cache, CachedValue, Wanted, WarmupStrategy, Withdrawn};
+use crate::domain::digest::Digest;
+use crate::domain::entry::{EntryBatch, Name};
+use crate::domain::failure::Failure;
+use crate::domain::key::printable;
+
+/// Keys whose values are in memory together, and those that are read at a time.
+const WINDOW: usize = 256;
+const READS: usize = 32;
+
+/// What became of keys that were to be removed; those that were not there are in neither.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    pub removed: u64,
+    /// They stay: somebody else has written them, or makes them too.
+    pub left: u64,
+}
+
+/// Removes keys of one strategy.
+pub struct Removal<'a> {
+    pub cache: &'a dyn Cache,
+    /// The other strategies of the run.
+    pub others: &'a [Arc<dyn WarmupStrategy>],
+}
+
+impl Removal<'_> {
+    /// Removes keys whose values have the digests that they were kept with.
+    ///
+    /// # Errors
+    /// The cache's, or the database's where it is asked for other strategies' rows.
+    pub async fn remove(&self, keys: Vec<Kept>) -> Result<Removed, Failure> {
+        let mut all = Removed::default();
+        let made = self.made_by_others(&keys).await?;
+        let (theirs, ours): (Vec<Kept>, Vec<Kept>) =
+            keys.into_iter().partition(|kept| made.contains(&kept.key));
+        all.left += theirs.len() as u64;
+        for window in ours.chunks(WINDOW) {
+            let removed = self.remove_ours(window).await?;
+            all.removed += removed.removed;
+            all.left += removed.left;
+        }
+        Ok(all)
+    }
+
+    /// Deletes what still has the value that was read, and that value the digest that was kept.
+    async fn remove_ours(&self, keys: &[Kept]) -> Result<Removed, Failure> {
+        let mut values = Vec::with_capacity(keys.len());
+        for some in keys.chunks(READS) {
+            let reads = some.iter().map(|kept| self.cache.read(&kept.key));
+            values.extend(try_join_all(reads.collect::<Vec<_>>()).await?);
+        }
+        let (mut batch, mut all) = (EntryBatch::default(), Removed::default());
+        for (kept, cached) in keys.iter().zip(values) {
+            let Some(cached) = cached else { continue };
+            match take(&mut batch, kept, &cached.value) {
+                true => {}
+                false => all.left += 1,
+            }
+        }
+        let picks: Vec<usize> = (0..batch.len()).collect();
+        if picks.is_empty() {
+            return Ok(all);
+        }
+        for withdrawn in self.cache.withdraw(&batch, &picks).await? {
+            match withdrawn {
+                Withdrawn::Deleted => all.removed += 1,
+                Withdrawn::NotOurs => all.left += 1,
+                Withdrawn::Gone => {}
+            }
+        }
+        Ok(all)
+    }
+
+    /// Those of some keys that have a row of another strategy, or may have one.
+    async fn made_by_others(&self, keys: &[Kept]) -> Result<HashSet<Vec<u8>>, Failure> {
+        let mut made = HashSet::new();
+        for other in self.others {
+            let template = &other.spec().key;
+            let texts = keys.iter().filter_map(|k| std::str::from_utf8(&k.key).ok());
+            let names: Vec<Name> = texts
+                .filter(|key| template.makes(key))
+                .map(|key| Name::from(key.to_owned()))
+                .collect();
+            if names.is_empty() {
+                continue;
+            }
+            let mut unknown: HashSet<String> = HashSet::new();
+            let mut batches = other.entries(Ask {
+                keys: Wanted::Named(names.clone()),
+                batch_size: WINDOW,
+                values: false,
+                from_primary: true,
+                places: false,
+            });
+            while let Some(batch) = batches.try_next().await? {
+                made.extend(batch.iter().map(|entry| entry.key.to_vec()));
+                unknown.extend(batch.failed.into_iter().map(|failed| failed.key));
+            }
+            let names = names.into_iter().map(|name| name.key.into_bytes());
+            made.extend(names.filter(|key| unknown.contains(&printable(key))));
+        }
+        Ok(made)
+    }
+}
+
+/// Takes a key with its value, where that is the one that was kept.
+fn take(batch: &mut EntryBatch, kept: &Kept, value: &CachedValue) -> bool {
+    let is_ours = |digest: Digest| !kept.digest.is_unknown() && digest == kept.digest;
+    match value {
+        CachedValue::Text(text) if is_ours(Digest::of_text(text)) => batch
+            .push_text(&kept.key, |out| {
+                out.extend_from_slice(text);
+                Ok::<(), std::convert::Infallible>(())
+            })
+            .is_ok(),
+        CachedValue::Hash(fields) => {
+            let pairs = || fields.iter().map(|(name, value)| (&name[..], &value[..]));
+            let ours = is_ours(Digest::of_fields(pairs()));
+            if ours {
+                let pairs = pairs().map(|(name, value)| (name, value.into()));
+                batch.push_hash(&kept.key, pairs);
+            }
+            ours
+        }
+        _ => false,
+    }
+}

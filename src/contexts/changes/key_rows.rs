@@ -1,0 +1,186 @@
+//! Reads off a SELECT which rows are behind each of its keys.
+
+use sqlparser::ast::{
+    BinaryOperator, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, Value,
+};
+
+use crate::contexts::ownership::{identifiers, stored_name};
+use crate::domain::Dialect;
+use crate::domain::key_rows::{ColumnOf, KeyRows, TableName};
+
+/// Texts that some databases read as a moment when they are used as one; beginnings are enough.
+const VARYING_TEXTS: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
+
+/// Whether a text constant may mean something that changes by itself.
+pub(super) fn is_varying_text(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let (_, inner) = text.split_once('\'').unwrap_or(("", &text));
+    let inner = inner.trim_start();
+    VARYING_TEXTS.iter().any(|word| inner.starts_with(word))
+}
+
+/// Whether an identifier is a text constant to some databases.
+pub(super) fn may_be_text(name: &Ident, dialect: Dialect) -> bool {
+    let quote = name.quote_style;
+    quote == Some('\'') || (dialect != Dialect::Postgres && quote == Some('"'))
+}
+
+/// What is known of the rows behind a key. `tables`: what the SELECT reads, with its aliases;
+/// `keys`: the key's columns and what each is, where the text says it.
+pub(super) fn key_rows(
+    dialect: Dialect,
+    select: &Select,
+    tables: Vec<(TableName, String)>,
+    keys: &[(&str, Option<&Expr>)],
+) -> KeyRows {
+    let (names, aliases) = tables.into_iter().unzip();
+    let mut reading = Reading {
+        dialect,
+        aliases,
+        rows: KeyRows {
+            tables: names,
+            told: Vec::new(),
+            equal: Vec::new(),
+        },
+    };
+    for (name, expr) in keys {
+        let column = match expr {
+            Some(expr) => reading.column(expr),
+            None => reading.of_wildcard(select, name),
+        };
+        reading.rows.told.extend(column);
+    }
+    if let Some(selection) = &select.selection {
+        reading.condition(selection);
+    }
+    // In the order of the tables, where each FROM begins a new one.
+    let mut table = 0;
+    for from in &select.from {
+        for join in &from.joins {
+            table += 1;
+            match constraint(&join.join_operator) {
+                Some(JoinConstraint::On(condition)) => reading.condition(condition),
+                Some(JoinConstraint::Using(columns)) => reading.using(table, columns),
+                _ => {}
+            }
+        }
+        table += 1;
+    }
+    reading.rows
+}
+
+fn constraint(join: &JoinOperator) -> Option<&JoinConstraint> {
+    match join {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::CrossJoin(constraint)
+        | JoinOperator::StraightJoin(constraint) => Some(constraint),
+        _ => None,
+    }
+}
+
+struct Reading {
+    dialect: Dialect,
+    aliases: Vec<String>,
+    rows: KeyRows,
+}
+
+impl Reading {
+    /// A column's name, alike however it is written.
+    fn named(&self, name: &str) -> String {
+        match self.dialect {
+            Dialect::Postgres => name.to_owned(),
+            Dialect::Mysql | Dialect::Sqlite => name.to_ascii_lowercase(),
+        }
+    }
+
+    /// The column of a table that an expression is.
+    fn column(&self, expr: &Expr) -> Option<ColumnOf> {
+        let (table, column) = match expr {
+            Expr::Nested(inner) => return self.column(inner),
+            Expr::Identifier(column) => ((self.aliases.len() == 1).then_some(0)?, column),
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [table, column] => (self.table(table)?, column),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let name = stored_name(column, self.dialect);
+        (!may_be_text(column, self.dialect)).then(|| (table, self.named(&name)))
+    }
+
+    fn table(&self, alias: &Ident) -> Option<usize> {
+        let alias = stored_name(alias, self.dialect);
+        self.aliases.iter().position(|known| *known == alias)
+    }
+
+    /// A column that no item of the SELECT names, where one `*` alone can give it.
+    fn of_wildcard(&self, select: &Select, name: &str) -> Option<ColumnOf> {
+        let mut wildcards = select.projection.iter().filter_map(|item| match item {
+            SelectItem::Wildcard(_) => Some((self.aliases.len() == 1).then_some(0)),
+            SelectItem::QualifiedWildcard(
+                SelectItemQualifiedWildcardKind::ObjectName(table),
+                _,
+            ) => Some(match identifiers(table)?.as_slice() {
+                [table] => self.table(table),
+                _ => None,
+            }),
+            _ => None,
+        });
+        let only = wildcards.next()??;
+        wildcards.next().is_none().then(|| (only, self.named(name)))
+    }
+
+    /// Takes what a condition says of every row.
+    fn condition(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Nested(inner) => self.condition(inner),
+            Expr::BinaryOp {
+                left,
+                op: BinaryOperator::And,
+                right,
+            } => {
+                self.condition(left);
+                self.condition(right);
+            }
+            Expr::BinaryOp {
+                left,
+                op: BinaryOperator::Eq,
+                right,
+            } => match (self.column(left), self.column(right)) {
+                (Some(left), Some(right)) => self.rows.equal.push((left, right)),
+                (Some(column), None) if is_constant(right) => self.rows.told.push(column),
+                (None, Some(column)) if is_constant(left) => self.rows.told.push(column),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// `USING (a, b)`: the columns of that name, in this table and in those before it.
+    fn using(&mut self, table: usize, columns: &[ObjectName]) {
+        for column in columns {
+            let names = identifiers(column).unwrap_or_default();
+            let [column] = names.as_slice() else {
+                continue;
+            };
+            let name = self.named(&stored_name(column, self.dialect));
+            for before in 0..table {
+                let pair = ((before, name.clone()), (table, name.clone()));
+                self.rows.equal.push(pair);
+            }
+        }
+    }
+}
+
+fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(..) | Value::Boolean(_) => true,
+            Value::SingleQuotedString(text) => !is_varying_text(text),
+            _ => false,
+        },
+        _ => false,
+    }
+}

@@ -1,0 +1,177 @@
+//! Whether a key tells which rows its value is made of.
+//!
+//! Where it does, a value changes only when one of these rows does. Where it does not (prices by
+//! date, say), another row may take a key's place, and none of them has changed.
+
+/// A table as a query names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableName {
+    /// As the SQL has it, quotes and schema too.
+    pub name: String,
+    /// Its name as the database stores it, its schema before it where the SQL names one.
+    pub parts: Vec<String>,
+}
+
+/// A column of one of a query's tables, by the table's place.
+pub type ColumnOf = (usize, String);
+
+/// What a query says of the rows behind each of its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRows {
+    pub tables: Vec<TableName>,
+    /// Columns whose values are told by the key or are constant.
+    pub told: Vec<ColumnOf>,
+    /// Pairs of columns that are equal in every row.
+    pub equal: Vec<(ColumnOf, ColumnOf)>,
+}
+
+/// The sets of columns that no two rows of a table have the same values in. A view, or a table whose
+/// rows are not the same for everybody, has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UniqueKeys {
+    pub primary: Vec<String>,
+    pub others: Vec<Vec<String>>,
+}
+
+impl UniqueKeys {
+    /// Puts together what a database says in rows: which key, whether it is the primary one, and a
+    /// column of it; `None`: an expression, which makes the key none.
+    pub fn of(rows: impl IntoIterator<Item = (String, bool, Option<String>)>) -> Self {
+        let mut keys: Vec<(String, bool, Option<Vec<String>>)> = Vec::new();
+        for (name, is_primary, column) in rows {
+            let same = keys
+                .iter()
+                .position(|(known, is, _)| *known == name && *is == is_primary);
+            let at = same.unwrap_or_else(|| {
+                keys.push((name, is_primary, Some(Vec::new())));
+                keys.len() - 1
+            });
+            let columns = &mut keys[at].2;
+            match column {
+                Some(column) => columns.iter_mut().for_each(|all| all.push(column.clone())),
+                None => *columns = None,
+            }
+        }
+        let mut unique = Self::default();
+        for (_, is_primary, columns) in keys {
+            match columns {
+                Some(columns) if is_primary => unique.primary = columns,
+                Some(columns) => unique.others.push(columns),
+                None => {}
+            }
+        }
+        unique
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Vec<String>> {
+        let keys = self.others.iter().chain([&self.primary]);
+        keys.filter(|key| !key.is_empty())
+    }
+}
+
+impl KeyRows {
+    /// The first table of which a key does not tell one row. `unique`: the keys of each table.
+    pub fn untold(&self, unique: &[UniqueKeys]) -> Option<&TableName> {
+        let mut told = self.told.clone();
+        let mut rows = vec![false; self.tables.len()];
+        loop {
+            let before = (told.len(), rows.iter().filter(|row| **row).count());
+            for (at, keys) in unique.iter().enumerate() {
+                let knows = |column: &String| told.iter().any(|(of, c)| *of == at && c == column);
+                rows[at] |= keys.all().any(|key| key.iter().all(knows));
+            }
+            for (a, b) in &self.equal {
+                for (from, to) in [(a, b), (b, a)] {
+                    if (rows[from.0] || told.contains(from)) && !told.contains(to) {
+                        told.push(to.clone());
+                    }
+                }
+            }
+            if before == (told.len(), rows.iter().filter(|row| **row).count()) {
+                break;
+            }
+        }
+        let at = rows.iter().position(|row| !row)?;
+        self.tables.get(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(name: &str) -> TableName {
+        TableName {
+            name: name.to_owned(),
+            parts: vec![name.to_owned()],
+        }
+    }
+
+    fn primary(columns: &[&str]) -> UniqueKeys {
+        UniqueKeys {
+            primary: columns.iter().map(|c| (*c).to_owned()).collect(),
+            others: Vec::new(),
+        }
+    }
+
+    fn of(at: usize, name: &str) -> ColumnOf {
+        (at, name.to_owned())
+    }
+
+    #[test]
+    fn a_unique_column_tells_the_row() {
+        let mut prices = KeyRows {
+            tables: vec![table("prices")],
+            told: vec![of(0, "product_id")],
+            equal: Vec::new(),
+        };
+        let mut unique = primary(&["id"]);
+        assert_eq!(
+            prices.untold(std::slice::from_ref(&unique)),
+            Some(&table("prices"))
+        );
+        unique.others.push(vec!["product_id".to_owned()]);
+        assert_eq!(prices.untold(&[unique]), None);
+        assert!(prices.untold(&[UniqueKeys::default()]).is_some(), "a view");
+        prices.told.push(of(0, "id"));
+        assert_eq!(prices.untold(&[primary(&["id"])]), None);
+        assert!(prices.untold(&[primary(&["id", "shop"])]).is_some());
+    }
+
+    #[test]
+    fn a_row_tells_those_that_it_is_joined_with_by_their_keys() {
+        // product p JOIN texts t ON t.product = p.id AND t.language = 1 JOIN brand b ON b.id = p.brand
+        let query = KeyRows {
+            tables: vec![table("product"), table("texts"), table("brand")],
+            told: vec![of(0, "id"), of(1, "language")],
+            equal: vec![
+                (of(1, "product"), of(0, "id")),
+                (of(2, "id"), of(0, "brand")),
+            ],
+        };
+        let keys = [
+            primary(&["id"]),
+            primary(&["product", "language"]),
+            primary(&["id"]),
+        ];
+        assert_eq!(query.untold(&keys), None);
+        let many = [primary(&["id"]), primary(&["id"]), primary(&["id"])];
+        assert_eq!(query.untold(&many), Some(&table("texts")));
+    }
+
+    #[test]
+    fn keys_are_put_together_from_rows() {
+        let row = |name: &str, is_primary, column: Option<&str>| {
+            (name.to_owned(), is_primary, column.map(str::to_owned))
+        };
+        let unique = UniqueKeys::of([
+            row("pk", true, Some("a")),
+            row("pk", true, Some("b")),
+            row("u", false, Some("c")),
+            row("lower", false, Some("a")),
+            row("lower", false, None),
+        ]);
+        assert_eq!(unique.primary, ["a", "b"]);
+        assert_eq!(unique.others, [["c"]]);
+    }
+}
