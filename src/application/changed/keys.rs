@@ -1,0 +1,237 @@
+//! By the keys of the whole selection.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use futures_util::TryStreamExt as _;
+
+use super::reload::{Reload, Sender, Stop, Wrote, hash, name, send};
+use super::touching::Touching;
+use crate::application::own_keys::Generation;
+use crate::application::own_keys::chunk::Kept;
+use crate::application::own_keys::pile::Pile;
+use crate::application::ports::{Ask, Wanted, Way};
+use crate::domain::entry::{Entry, EntryBatch, Name, Value};
+use crate::domain::key::printable;
+
+/// Generations are compared key by key up to this size, at about 24 bytes a key.
+const MOST_COMPARED: u64 = 4_000_000;
+
+/// Keys of a group that are given their time at once.
+const GROUP: usize = 4_096;
+
+fn has_changed(entry: &Entry<'_>) -> bool {
+    entry.value != Value::Text(b"0")
+}
+
+/// A key that some generation has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Known {
+    hash: u64,
+    wrote: Wrote,
+    /// Of the selection of the last complete run.
+    was_selected: bool,
+}
+
+/// By the keys of the whole selection.
+pub(super) struct Keys<'a> {
+    reload: &'a Reload,
+    /// The keys of all generations, sorted; and of each whether it is in the selection still.
+    known: Vec<Known>,
+    seen: Vec<bool>,
+    /// To be loaded: keys that have changed, and new ones.
+    names: Vec<String>,
+    /// Rows of which no key can be made.
+    failed: EntryBatch,
+}
+
+/// Keys that are not in the selection any more.
+#[derive(Default)]
+struct Left {
+    /// To be removed.
+    gone: Pile,
+    /// The same, unless there is a row.
+    unless_there: Pile,
+}
+
+impl<'a> Keys<'a> {
+    pub(super) fn new(reload: &'a Reload) -> Self {
+        Self {
+            reload,
+            known: Vec::new(),
+            seen: Vec::new(),
+            names: Vec::new(),
+            failed: EntryBatch::default(),
+        }
+    }
+
+    pub(super) async fn read(mut self, out: &Sender) -> Result<(), Stop> {
+        let reload = self.reload;
+        self.read_known().await?;
+        let missing = self.read_selection().await?;
+        reload.check_names(self.names.len() + missing.len())?;
+        let left = self.what_left().await?;
+        send(out, std::mem::take(&mut self.failed)).await?;
+        // A row may have left the selection a moment ago.
+        let ours = |hash| self.wrote(hash).map(|wrote| wrote.digest);
+        reload.load(&self.names, ours, out).await?;
+        reload.load(&missing, |_| None, out).await?;
+        self.remove(left, out).await?;
+        reload.forget_others().await;
+        Ok(())
+    }
+
+    async fn read_known(&mut self) -> Result<(), Stop> {
+        let reload = self.reload;
+        let ground = &reload.ground;
+        let generations: Vec<&Generation> =
+            ground.others.iter().chain([&ground.generation]).collect();
+        let keys = generations.iter().map(|generation| generation.keys);
+        if keys.sum::<u64>() > MOST_COMPARED {
+            let why = "it has too many keys to compare them all";
+            return Err(Stop::Full(why.to_owned()));
+        }
+        for generation in generations {
+            let was_selected = generation.run_id == ground.generation.run_id;
+            let at = generation.began_at;
+            let take = |group: Vec<Kept>| {
+                self.known.extend(group.iter().map(|kept| Known {
+                    hash: hash(&kept.key),
+                    wrote: Wrote {
+                        at,
+                        digest: kept.digest,
+                    },
+                    was_selected,
+                }));
+                Ok(())
+            };
+            reload.each_key(generation, take).await?;
+        }
+        self.known.sort_unstable();
+        self.seen = vec![false; self.known.len()];
+        Ok(())
+    }
+
+    /// The places of a key among those that are known.
+    fn places(&self, hash: u64) -> Range<usize> {
+        let start = self.known.partition_point(|known| known.hash < hash);
+        let same = self.known[start..].iter();
+        start..start + same.take_while(|known| known.hash == hash).count()
+    }
+
+    /// What this tool wrote last at a key; `None`: nothing that is known.
+    fn wrote(&self, hash: u64) -> Option<Wrote> {
+        let known = &self.known[self.places(hash)];
+        known.iter().map(|known| known.wrote).max()
+    }
+
+    /// Gives the keys of the selection that have not changed their time again. Returns those that
+    /// were not there.
+    async fn read_selection(&mut self) -> Result<Vec<String>, Stop> {
+        let reload = self.reload;
+        let tracked = reload.strategy.tracked().map_err(Stop::Full)?;
+        let mut changes = tracked.changes(Way::Keys, reload.ground.since, reload.batch_size);
+        let mut touching = Touching::new(reload);
+        let mut group: Vec<Kept> = Vec::new();
+        while let Some(mut batch) = changes.try_next().await? {
+            for entry in batch.iter() {
+                let key = name(entry.key)?;
+                let places = self.places(hash(entry.key));
+                self.seen[places.clone()].fill(true);
+                let known = &self.known[places];
+                let was_selected = known.iter().any(|known| known.was_selected);
+                let wrote = known.iter().map(|known| known.wrote).max();
+                // Of a key that can be read in several ways another row may be meant by now.
+                let stays = !has_changed(&entry) && was_selected && tracked.has_one_reading(&key);
+                match wrote.filter(|_| stays) {
+                    Some(Wrote { digest, .. }) => group.push(Kept {
+                        key: key.into_bytes(),
+                        digest,
+                    }),
+                    None => self.names.push(key),
+                }
+            }
+            if group.len() >= GROUP {
+                touching.touch(std::mem::take(&mut group)).await?;
+            }
+            self.failed.failed.append(&mut batch.failed);
+            let known = self.names.len() + touching.missing.len() + self.failed.failed.len();
+            reload.check_names(known)?;
+        }
+        touching.touch(group).await?;
+        touching.finish().await
+    }
+
+    /// The keys that are not in the selection any more. What a complete run has written has left it
+    /// since. What others have may have been asked for by name and be there on purpose: as long as it
+    /// has a row it stays until it ends.
+    async fn what_left(&self) -> Result<Left, Stop> {
+        let (reload, mut left) = (self.reload, Left::default());
+        let ground = &reload.ground;
+        let generations: Vec<&Generation> = [&ground.generation]
+            .into_iter()
+            .chain(&ground.others)
+            .collect();
+        for generation in generations {
+            let is_first = generation.run_id == ground.generation.run_id;
+            let take = |group: Vec<Kept>| {
+                for kept in group {
+                    let places = self.places(hash(&kept.key));
+                    let known = &self.known[places.clone()];
+                    let was_selected = known.iter().any(|known| known.was_selected);
+                    let is_seen = self.seen[places].iter().any(|seen| *seen);
+                    if is_seen || (was_selected && !is_first) {
+                        continue;
+                    }
+                    let digest = known.iter().map(|known| known.wrote).max();
+                    let digest = digest.map_or(kept.digest, |wrote| wrote.digest);
+                    let kept = Kept { digest, ..kept };
+                    match generation.complete {
+                        true => left.gone.push(&kept),
+                        false => left.unless_there.push(&kept),
+                    }
+                }
+                Ok(())
+            };
+            reload.each_key(generation, take).await?;
+        }
+        Ok(left)
+    }
+
+    async fn remove(&self, left: Left, out: &Sender) -> Result<(), Stop> {
+        for keys in left.gone.windows() {
+            self.remove_some(keys, out).await?;
+        }
+        for keys in left.unless_there.windows() {
+            let names = keys.iter().cloned();
+            let names = names.filter_map(|kept| String::from_utf8(kept.key).ok());
+            let mut entries = self.reload.strategy.entries(Ask {
+                keys: Wanted::Named(names.map(Name::from).collect()),
+                batch_size: self.reload.batch_size,
+                values: false,
+                from_primary: true,
+                places: false,
+            });
+            let mut found: HashSet<u64> = HashSet::new();
+            let mut absent: HashSet<String> = HashSet::new();
+            while let Some(batch) = entries.try_next().await.map_err(Stop::Failed)? {
+                found.extend(batch.iter().map(|entry| hash(entry.key)));
+                absent.extend(batch.absent);
+            }
+            let is_gone = |kept: &Kept| {
+                !found.contains(&hash(&kept.key)) && absent.contains(&printable(&kept.key))
+            };
+            let gone = keys.into_iter().filter(is_gone);
+            self.remove_some(gone.collect(), out).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove_some(&self, keys: Vec<Kept>, out: &Sender) -> Result<(), Stop> {
+        // Nobody may be left to hear of it.
+        match out.is_closed() {
+            true => Err(Stop::Unwanted),
+            false => self.reload.remove(keys).await,
+        }
+    }
+}

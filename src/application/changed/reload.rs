@@ -1,0 +1,298 @@
+//! What reading changes needs, whichever way it goes.
+
+use std::collections::HashSet;
+use std::hash::BuildHasher as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use foldhash::quality::FixedState;
+use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
+use tokio::sync::mpsc;
+
+use crate::application::own_keys::chunk::Kept;
+use crate::application::own_keys::{self, Adopter, Generation};
+use crate::application::pace::Pace;
+use crate::application::ports::{Ask, Cache, Wanted, WarmupStrategy, Way};
+use crate::application::removal::Removal;
+use crate::domain::changes::Since;
+use crate::domain::digest::Digest;
+use crate::domain::entry::{EntryBatch, Name};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::printable;
+use crate::domain::strategy::Shape;
+use crate::domain::ttl::Ttl;
+
+/// Where more than one key in so many is to be loaded by name, everything is read instead.
+const WORTH_IT: u64 = 5;
+
+/// More keys than this are not loaded by name either: they are held in memory until it is known how
+/// many they are.
+const MOST_NAMES: usize = 200_000;
+
+/// Keys that are loaded by name together.
+const WINDOW: usize = 2_000;
+
+/// What an earlier complete run has left, and how to go on from there.
+pub struct Ground {
+    pub way: Way,
+    pub since: Since,
+    /// All keys of the selection of then.
+    pub generation: Generation,
+    /// Others of the same strategy: what is in them may be in the cache still.
+    pub others: Vec<Generation>,
+    /// So long ago all keys were given their time, where that is too short a time to matter.
+    pub renewed: Option<Duration>,
+}
+
+/// What is done beside the entries, to be read while it goes on.
+#[derive(Default)]
+pub struct Told {
+    unchanged: AtomicU64,
+    removed: AtomicU64,
+    not_removed: AtomicU64,
+    full: Mutex<Option<String>>,
+    reads_keys: AtomicBool,
+    left_alone: AtomicBool,
+}
+
+impl Told {
+    /// Keys that were there and were given their time again.
+    pub fn unchanged(&self) -> u64 {
+        self.unchanged.load(Ordering::Relaxed)
+    }
+
+    pub fn removed(&self) -> u64 {
+        self.removed.load(Ordering::Relaxed)
+    }
+
+    /// Keys that have left the selection and stay: somebody else has written them since, or makes
+    /// them too.
+    pub fn not_removed(&self) -> u64 {
+        self.not_removed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the keys of the whole selection were read although changed rows were to be enough.
+    pub fn reads_keys(&self) -> bool {
+        self.reads_keys.load(Ordering::Relaxed)
+    }
+
+    /// Whether some keys were found to live long enough and were not given their time again.
+    pub fn left_alone(&self) -> bool {
+        self.left_alone.load(Ordering::Relaxed)
+    }
+
+    fn begin_anew(&self) {
+        self.unchanged.store(0, Ordering::Relaxed);
+        self.left_alone.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn keys_are_read(&self) {
+        self.begin_anew();
+        self.reads_keys.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_unchanged(&self, keys: u64, left_alone: bool) {
+        self.unchanged.fetch_add(keys, Ordering::Relaxed);
+        self.left_alone.fetch_or(left_alone, Ordering::Relaxed);
+    }
+
+    pub(super) fn all_is_read(&self, why: String) {
+        self.begin_anew();
+        *self.full.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+
+    /// Why everything was read after all.
+    pub fn full(&self) -> Option<String> {
+        let full = self.full.lock();
+        full.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A strategy that is warmed by its changes.
+pub struct Reload {
+    pub strategy: Arc<dyn WarmupStrategy>,
+    /// The other strategies of the run.
+    pub others: Vec<Arc<dyn WarmupStrategy>>,
+    pub cache: Arc<dyn Cache>,
+    pub prefix: String,
+    pub ttl: Ttl,
+    pub batch_size: usize,
+    pub ground: Ground,
+    /// Takes the keys that stay.
+    pub adopter: Adopter,
+    pub pace: Pace,
+    pub told: Arc<Told>,
+}
+
+/// Why changes are not read to their end.
+pub(super) enum Stop {
+    /// Everything is to be read instead. Never once entries have been handed on: they would count
+    /// twice.
+    Full(String),
+    /// Rows have gone that no changed row tells of: the keys of the selection are to be read.
+    Deleted,
+    Failed(Failure),
+    /// Nobody listens any more.
+    Unwanted,
+}
+
+impl From<Failure> for Stop {
+    /// A server that is gone is no better asked for everything; what it refuses may be.
+    fn from(failure: Failure) -> Self {
+        match failure.kind {
+            FailureKind::Query | FailureKind::CacheRefused | FailureKind::CacheDenied => {
+                Self::Full(failure.to_string())
+            }
+            _ => Self::Failed(failure),
+        }
+    }
+}
+
+pub(super) type Sender = mpsc::Sender<Result<EntryBatch, Failure>>;
+
+pub(super) async fn send(out: &Sender, batch: EntryBatch) -> Result<(), Stop> {
+    match batch.is_void() {
+        true => Ok(()),
+        false => out.send(Ok(batch)).await.map_err(|_| Stop::Unwanted),
+    }
+}
+
+impl Reload {
+    /// So many keys may be loaded by name.
+    pub(super) fn most_names(&self) -> usize {
+        let share = self.ground.generation.keys / WORTH_IT;
+        usize::try_from(share).map_or(MOST_NAMES, |share| share.min(MOST_NAMES))
+    }
+
+    pub(super) fn check_names(&self, names: usize) -> Result<(), Stop> {
+        match names > self.most_names() {
+            true => Err(Stop::Full(format!(
+                "more keys have changed or are missing than are worth asking for one by one ({} of {})",
+                self.most_names(),
+                self.ground.generation.keys,
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn keys(
+        &self,
+        generation: &Generation,
+    ) -> BoxStream<'_, Result<Vec<Kept>, Failure>> {
+        own_keys::kept(self.cache.as_ref(), &self.prefix, generation)
+    }
+
+    /// Hands the keys of a generation to `take`, some at a time. A list that is gone is forgotten, so
+    /// that it is in the way of this run only.
+    pub(super) async fn each_key(
+        &self,
+        generation: &Generation,
+        mut take: impl FnMut(Vec<Kept>) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let mut keys = self.keys(generation);
+        loop {
+            match keys.try_next().await {
+                Ok(Some(group)) => take(group)?,
+                Ok(None) => return Ok(()),
+                Err(failure) => return Err(self.unreadable(generation, failure).await),
+            }
+        }
+    }
+
+    pub(super) async fn unreadable(&self, generation: &Generation, failure: Failure) -> Stop {
+        if failure.kind == FailureKind::CacheRefused {
+            self.forget(generation).await;
+        }
+        failure.into()
+    }
+
+    /// Loads keys and hands them on. Those that have no row, or nothing to store, are removed where
+    /// this tool wrote them: `ours` gives the digest of the value that it wrote, of a key's hash.
+    pub(super) async fn load(
+        &self,
+        names: &[String],
+        ours: impl Fn(u64) -> Option<Digest>,
+        out: &Sender,
+    ) -> Result<(), Stop> {
+        // Of a text a row may be there with nothing to store: such a key counts as ever.
+        let tells_absent = self.strategy.spec().value == Shape::Text;
+        for window in names.chunks(WINDOW) {
+            let mut found: HashSet<u64> = HashSet::new();
+            let mut absent: HashSet<String> = HashSet::new();
+            let mut entries = self.strategy.entries(Ask {
+                keys: Wanted::Named(window.iter().cloned().map(Name::from).collect()),
+                batch_size: self.batch_size,
+                values: true,
+                from_primary: true,
+                places: false,
+            });
+            while let Some(mut batch) = entries.try_next().await.map_err(Stop::Failed)? {
+                found.extend(batch.iter().map(|entry| hash(entry.key)));
+                absent.extend(batch.absent.iter().cloned());
+                if !tells_absent {
+                    batch.absent.clear();
+                }
+                send(out, batch).await?;
+            }
+            let gone = window
+                .iter()
+                .map(String::as_bytes)
+                .filter(|key| !found.contains(&hash(key)) && absent.contains(&printable(key)));
+            let gone = gone.filter_map(|key| {
+                let (key, digest) = (key.to_vec(), ours(hash(key))?);
+                Some(Kept { key, digest })
+            });
+            self.remove(gone.collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes keys whose rows have left the selection.
+    pub(super) async fn remove(&self, keys: Vec<Kept>) -> Result<(), Stop> {
+        let removal = Removal {
+            cache: self.cache.as_ref(),
+            others: &self.others,
+        };
+        let removed = removal.remove(keys).await.map_err(Stop::Failed)?;
+        let told = &self.told;
+        told.removed.fetch_add(removed.removed, Ordering::Relaxed);
+        told.not_removed.fetch_add(removed.left, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Forgets what needs no looking at any more: all of it has been removed, or is in the
+    /// generation that this run leaves.
+    pub(super) async fn forget_others(&self) {
+        for generation in self.ground.others.iter().filter(|other| other.complete) {
+            self.forget(generation).await;
+        }
+    }
+
+    pub(super) async fn forget(&self, generation: &Generation) {
+        let forgotten = own_keys::forget(self.cache.as_ref(), &self.prefix, generation).await;
+        if let Err(failure) = forgotten {
+            tracing::debug!(%failure, "an old list of keys stays until it ends");
+        }
+    }
+}
+
+pub(super) fn hash(key: &[u8]) -> u64 {
+    FixedState::default().hash_one(key)
+}
+
+/// A key that is to be asked for. All come of texts that a database gave.
+pub(super) fn name(key: &[u8]) -> Result<String, Stop> {
+    match std::str::from_utf8(key) {
+        Ok(key) => Ok(key.to_owned()),
+        Err(_) => Err(Stop::Full(format!("{} is no text", printable(key)))),
+    }
+}
+
+/// What this tool wrote last at a key, of all the generations that have it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Wrote {
+    pub(super) at: SystemTime,
+    pub(super) digest: Digest,
+}

@@ -1,0 +1,144 @@
+//! By the rows that have changed.
+
+use std::collections::HashMap;
+
+use futures_util::TryStreamExt as _;
+
+use super::reload::{Reload, Sender, Stop, Wrote, hash, name};
+use super::touching::Touching;
+use crate::application::own_keys::Generation;
+use crate::application::own_keys::chunk::Kept;
+use crate::application::ports::Way;
+use crate::domain::digest::Digest;
+
+/// By the rows that have changed.
+pub(super) struct Rows<'a> {
+    reload: &'a Reload,
+    /// To be loaded: the keys of rows that have changed, in the selection or not.
+    names: Vec<String>,
+    /// Their hashes, and what this tool wrote there, if it did.
+    changed: HashMap<u64, Option<Wrote>>,
+    /// Keys of the generation whose rows have not changed.
+    unchanged: u64,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn new(reload: &'a Reload) -> Self {
+        Self {
+            reload,
+            names: Vec::new(),
+            changed: HashMap::new(),
+            unchanged: 0,
+        }
+    }
+
+    pub(super) async fn read(mut self, out: &Sender) -> Result<(), Stop> {
+        self.find_changed().await?;
+        let (missing, known) = self.keep_the_rest().await?;
+        self.look_at_others(&known).await?;
+        let reload = self.reload;
+        reload.check_names(self.names.len() + missing.len())?;
+        self.check_deleted().await?;
+        let ours = |hash| self.changed.get(&hash).copied().flatten();
+        let ours = |hash| ours(hash).map(|wrote| wrote.digest);
+        reload.load(&self.names, ours, out).await?;
+        // What has no row any more is not there either.
+        reload.load(&missing, |_| None, out).await?;
+        reload.forget_others().await;
+        Ok(())
+    }
+
+    async fn find_changed(&mut self) -> Result<(), Stop> {
+        let reload = self.reload;
+        let tracked = reload.strategy.tracked().map_err(Stop::Full)?;
+        let mut changes = tracked.changes(Way::Rows, reload.ground.since, reload.batch_size);
+        while let Some(batch) = changes.try_next().await? {
+            if let Some(failure) = batch.failed.first() {
+                return Err(Stop::Full(format!("{}: {}", failure.key, failure.error)));
+            }
+            for entry in batch.iter() {
+                if self.changed.insert(hash(entry.key), None).is_none() {
+                    self.names.push(name(entry.key)?);
+                }
+            }
+            reload.check_names(self.names.len())?;
+        }
+        Ok(())
+    }
+
+    /// Gives the keys of the generation that have not changed their time again. Returns those that
+    /// were not there; and, where there are others to be compared with it, the hashes of all keys,
+    /// sorted.
+    async fn keep_the_rest(&mut self) -> Result<(Vec<String>, Vec<u64>), Stop> {
+        let reload = self.reload;
+        let compares = !reload.ground.others.is_empty();
+        let mut known = Vec::new();
+        let mut touching = Touching::new(reload);
+        let generation = &reload.ground.generation;
+        let mut keys = reload.keys(generation);
+        loop {
+            let group = match keys.try_next().await {
+                Ok(Some(group)) => group,
+                Ok(None) => break,
+                Err(failure) => return Err(reload.unreadable(generation, failure).await),
+            };
+            let mut rest = Vec::with_capacity(group.len());
+            for kept in group {
+                let hash = hash(&kept.key);
+                if compares {
+                    known.push(hash);
+                }
+                if !self.note(hash, generation, kept.digest) {
+                    rest.push(kept);
+                }
+            }
+            self.unchanged += rest.len() as u64;
+            touching.touch(rest).await?;
+            reload.check_names(self.names.len() + touching.missing.len())?;
+        }
+        known.sort_unstable();
+        Ok((touching.finish().await?, known))
+    }
+
+    /// Notes what a generation wrote at a key that is to be loaded; `false`: it is not.
+    fn note(&mut self, hash: u64, generation: &Generation, digest: Digest) -> bool {
+        let Some(wrote) = self.changed.get_mut(&hash) else {
+            return false;
+        };
+        let at = generation.began_at;
+        *wrote = (*wrote).max(Some(Wrote { at, digest }));
+        true
+    }
+
+    /// What other generations have besides is asked for too: the database says whether it is to be
+    /// written or to be removed.
+    async fn look_at_others(&mut self, known: &[u64]) -> Result<(), Stop> {
+        let reload = self.reload;
+        for other in &reload.ground.others {
+            let take = |group: Vec<Kept>| {
+                for kept in group {
+                    let hash = hash(&kept.key);
+                    if known.binary_search(&hash).is_err() && !self.changed.contains_key(&hash) {
+                        self.changed.insert(hash, None);
+                        self.names.push(name(&kept.key)?);
+                    }
+                    self.note(hash, other, kept.digest);
+                }
+                reload.check_names(self.names.len())
+            };
+            reload.each_key(other, take).await?;
+        }
+        Ok(())
+    }
+
+    /// A row that was deleted has no `_changed_at`: there are fewer rows then than keys that were
+    /// kept.
+    async fn check_deleted(&self) -> Result<(), Stop> {
+        let tracked = self.reload.strategy.tracked().map_err(Stop::Full)?;
+        let there = tracked.unchanged(self.reload.ground.since).await?;
+        match there < self.unchanged {
+            true => Err(Stop::Deleted),
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Keys that have not changed and get their TTL refreshed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::reload::{Reload, Stop, name};
+use crate::application::own_keys::chunk::{Chunk, Kept};
+use crate::application::ports::Cache;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::ttl::Ttl;
+
+/// Groups of keys that are given their time at once.
+const TOUCHES: usize = 4;
+
+/// Fewer keys than this are given their time again in any case: it costs nothing.
+const LARGE_GROUP: usize = 1_024;
+
+/// Chunks of keys that are kept in one step.
+const ADOPTED: usize = 16;
+
+/// Keys that are given their time again, a few groups at a time.
+pub(super) struct Touching<'a> {
+    reload: &'a Reload,
+    groups: JoinSet<Result<Touched, Failure>>,
+    /// Keys that were not there.
+    pub(super) missing: Vec<String>,
+    /// Those that were, as they are kept, until they are worth handing on.
+    chunks: Vec<Vec<u8>>,
+    there: u64,
+}
+
+/// A group of keys that was.
+struct Touched {
+    /// Those that are there, as they are kept.
+    chunks: Vec<Vec<u8>>,
+    there: u64,
+    missing: Vec<Vec<u8>>,
+    left_alone: bool,
+}
+
+/// Gives keys their time again; many at once that have been given it a moment ago (`renewed`) only
+/// where that is not to be seen.
+async fn touched(
+    cache: &dyn Cache,
+    keys: &[Kept],
+    ttl: Ttl,
+    renewed: Option<Duration>,
+) -> Result<Touched, Failure> {
+    let slices: Vec<&[u8]> = keys.iter().map(|kept| kept.key.as_slice()).collect();
+    let left_alone = match renewed {
+        Some(ago) if keys.len() >= LARGE_GROUP => cache.lives_on(&slices, &ttl, ago).await?,
+        _ => false,
+    };
+    let is_there = match left_alone {
+        true => vec![true; slices.len()],
+        false => cache.touch(&slices, ttl).await?,
+    };
+    let (mut chunks, mut chunk) = (Vec::new(), Chunk::default());
+    let (mut there, mut missing) = (0, Vec::new());
+    for (kept, is_there) in keys.iter().zip(is_there) {
+        if !is_there {
+            missing.push(kept.key.clone());
+            continue;
+        }
+        there += 1;
+        chunk.push(&kept.key, kept.digest);
+        if chunk.is_full() {
+            chunks.push(chunk.take());
+        }
+    }
+    if chunk.keys() > 0 {
+        chunks.push(chunk.take());
+    }
+    Ok(Touched {
+        chunks,
+        there,
+        missing,
+        left_alone,
+    })
+}
+
+impl<'a> Touching<'a> {
+    pub(super) fn new(reload: &'a Reload) -> Self {
+        Self {
+            reload,
+            groups: JoinSet::new(),
+            missing: Vec::new(),
+            chunks: Vec::new(),
+            there: 0,
+        }
+    }
+
+    pub(super) async fn touch(&mut self, keys: Vec<Kept>) -> Result<(), Stop> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let paced = self.reload.pace.now().rate;
+        let most = if paced.is_some() { 1 } else { TOUCHES };
+        while self.groups.len() >= most {
+            self.heed().await?;
+        }
+        if let Some(rate) = paced {
+            let due = keys.len() as f64 / rate.max(1) as f64;
+            tokio::time::sleep(Duration::from_secs_f64(due)).await;
+        }
+        let (cache, ttl) = (Arc::clone(&self.reload.cache), self.reload.ttl.clone());
+        let renewed = self.reload.ground.renewed;
+        self.groups
+            .spawn(async move { touched(cache.as_ref(), &keys, ttl, renewed).await });
+        Ok(())
+    }
+
+    /// Waits for a group; `false`: none is under way.
+    async fn heed(&mut self) -> Result<bool, Stop> {
+        let Some(group) = self.groups.join_next().await else {
+            return Ok(false);
+        };
+        let group = group.map_err(|error| {
+            let what = "giving keys their time again failed";
+            Stop::Failed(Failure::new(FailureKind::Internal, what, error.to_string()))
+        })??;
+        self.reload
+            .told
+            .count_unchanged(group.there, group.left_alone);
+        self.chunks.extend(group.chunks);
+        self.there += group.there;
+        if self.chunks.len() >= ADOPTED {
+            self.hand_on().await;
+        }
+        for key in &group.missing {
+            self.missing.push(name(key)?);
+        }
+        Ok(true)
+    }
+
+    async fn hand_on(&mut self) {
+        let (chunks, there) = (std::mem::take(&mut self.chunks), self.there);
+        self.there = 0;
+        self.reload.adopter.adopt(chunks, there).await;
+    }
+
+    /// The keys that were not there.
+    pub(super) async fn finish(mut self) -> Result<Vec<String>, Stop> {
+        while self.heed().await? {}
+        self.hand_on().await;
+        Ok(self.missing)
+    }
+}
