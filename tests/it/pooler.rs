@@ -82,6 +82,26 @@ fn runs_through_a_pooler_leave_nothing_behind() {
             is_whole(through(&pooler, &database, &contexts, &redis));
             nothing_is_left(&pooler, &database, &fresh);
         }
+        // What else asks the database something.
+        for command in [
+            "verify context pooled",
+            "dry-run context pooled",
+            "warmup context pooled --changed",
+            "warmup keys product:1 product:2",
+            "keys list",
+            "keys get product:1",
+            "strategies",
+            "doctor",
+        ] {
+            let run = shopwarm(command).contexts(&contexts).cache(redis.url());
+            let run = run.database(database.url_via(pooler.port())).run();
+            assert!(
+                !run.stderr.contains("panicked"),
+                "{command}: {}",
+                run.stderr
+            );
+            nothing_is_left(&pooler, &database, &fresh);
+        }
     }
 }
 

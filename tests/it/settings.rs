@@ -234,6 +234,9 @@ fn rows_that_a_policy_hides_are_an_error_unless_the_definition_says_so() {
         );
     }
     assert!(lab.keys().is_empty());
+    let doctor = lab.with(&definition("id"), "doctor -o json").run();
+    let named = "row-level security policy for table";
+    assert!(doctor.stdout.contains(named), "{}", doctor.stdout);
 
     let applied = format!("{}row_security = \"apply\"\n", definition("id"));
     lab.warm(&applied).expect(0);
