@@ -1,5 +1,8 @@
 //! Parse, run, exit code: the only place where the process ends.
 
+// The whole program is one future, and the compiler lays out the futures in it one in another.
+#![recursion_limit = "256"]
+
 use std::process::ExitCode;
 
 use shopwarm::application::stop::StopSignal;

@@ -99,6 +99,7 @@ impl Reload {
             values: true,
             from_primary: false,
             places: true,
+            in_order: false,
         });
         while let Some(batch) = entries.next().await {
             // Here the kind decides what becomes of the run, as ever.

@@ -14,8 +14,12 @@ use crate::domain::strategy::{Definition, PLACE, Shape};
 
 /// What of each row is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pick {
+pub enum Pick<'a> {
+    /// Whatever columns the definition selects; only to learn which they are.
     All,
+    /// The columns that it was found to select, by name: a migration in the middle of a run may add
+    /// others or change their places.
+    Columns(&'a [Column]),
     /// The columns that the key's template names; there must be one.
     Keys,
     /// Those, and what tells the version.
@@ -27,7 +31,7 @@ pub fn select_all(
     definition: &Definition,
     dialect: Dialect,
     sql: &str,
-    pick: Pick,
+    pick: Pick<'_>,
     limit: Option<u64>,
 ) -> String {
     select_where(definition, dialect, sql, pick, "", limit)
@@ -38,7 +42,7 @@ pub fn select_rest(
     definition: &Definition,
     dialect: Dialect,
     sql: &str,
-    pick: Pick,
+    pick: Pick<'_>,
     condition: &str,
     limit: Option<u64>,
 ) -> String {
@@ -50,7 +54,7 @@ fn select_where(
     definition: &Definition,
     dialect: Dialect,
     sql: &str,
-    pick: Pick,
+    pick: Pick<'_>,
     condition: &str,
     limit: Option<u64>,
 ) -> String {
@@ -179,20 +183,15 @@ fn limited(limit: Option<u64>) -> String {
     limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"))
 }
 
-fn picked(definition: &Definition, dialect: Dialect, pick: Pick) -> String {
-    match pick {
-        Pick::All => "*".to_owned(),
-        // Of a list every row counts, with all that is in it.
-        Pick::Versions if definition.spec.value == Shape::List => "*".to_owned(),
-        Pick::Keys | Pick::Versions => {
-            let columns = match pick {
-                Pick::Versions => version_columns(definition),
-                _ => definition.spec.key.columns(),
-            };
-            let columns = columns.iter().map(|column| quoted(dialect, column));
-            columns.collect::<Vec<_>>().join(", ")
-        }
-    }
+fn picked(definition: &Definition, dialect: Dialect, pick: Pick<'_>) -> String {
+    let names: Vec<&str> = match pick {
+        Pick::All => return "*".to_owned(),
+        Pick::Columns(columns) => columns.iter().map(|column| column.name.as_str()).collect(),
+        Pick::Keys => definition.spec.key.columns(),
+        Pick::Versions => version_columns(definition),
+    };
+    let columns = names.iter().map(|column| quoted(dialect, column));
+    columns.collect::<Vec<_>>().join(", ")
 }
 
 /// The rows that meet a condition, in an order only where it means something.
@@ -200,12 +199,12 @@ pub fn select_where_only(
     definition: &Definition,
     dialect: Dialect,
     sql: &str,
-    pick: Pick,
+    pick: Pick<'_>,
     condition: &str,
 ) -> String {
     let picked = picked(definition, dialect, pick);
     let mut query = format!("SELECT {picked} FROM (\n{sql}\n) q WHERE {condition}");
-    if definition.spec.value == Shape::List && pick != Pick::Versions {
+    if definition.spec.value == Shape::List {
         query.push_str(&order(definition, dialect, pick));
     }
     query
@@ -240,7 +239,7 @@ pub fn select_placed(
 }
 
 /// ` ORDER BY ...`, or nothing.
-fn order(definition: &Definition, dialect: Dialect, pick: Pick) -> String {
+fn order(definition: &Definition, dialect: Dialect, pick: Pick<'_>) -> String {
     let mut terms = Vec::new();
     if definition.spec.value == Shape::List {
         for column in definition.spec.key.columns() {
@@ -252,7 +251,7 @@ fn order(definition: &Definition, dialect: Dialect, pick: Pick) -> String {
         }
     }
     // The rows of one key are all the same where only keys are read.
-    if pick == Pick::All || definition.spec.value != Shape::List {
+    if pick != Pick::Keys || definition.spec.value != Shape::List {
         terms.extend(definition.order_by.clone());
     }
     if terms.is_empty() {

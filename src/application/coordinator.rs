@@ -690,10 +690,7 @@ impl<'a> Run<'a> {
         };
         let identical = guards.identical.as_ref().and_then(Identical::warning);
         for warning in [canary, identical].into_iter().flatten() {
-            let warnings = &mut self.tallies[index].report.warnings;
-            if !warnings.contains(&warning) {
-                warnings.push(warning);
-            }
+            self.tallies[index].report.warn(warning);
         }
     }
 
@@ -769,6 +766,9 @@ impl Tally {
         }
         for error in batch.failed.drain(..) {
             keep(&mut report.errors, || error);
+        }
+        for warning in batch.warnings.drain(..) {
+            report.warn(warning);
         }
     }
 

@@ -27,6 +27,7 @@ pub async fn load(strategy: &dyn WarmupStrategy, key: &str) -> Result<EntryBatch
         from_primary: false,
         places: false,
         values: true,
+        in_order: false,
     });
     let mut found = EntryBatch::default();
     while let Some(mut batch) = batches.try_next().await? {

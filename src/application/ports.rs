@@ -113,6 +113,9 @@ pub struct Ask {
     pub from_primary: bool,
     /// Their versions will be asked for: where their rows lie makes that cheap.
     pub places: bool,
+    /// Of a whole selection: in an order in which it can go on where it is interrupted, if there is
+    /// one.
+    pub in_order: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -156,6 +159,12 @@ pub trait RowSource: Send + Sync {
 
     /// Streams the rows of a query. Dropping the stream ends the query at the database.
     fn rows(&self, query: Query) -> BoxStream<'static, Result<RowBatch, Failure>>;
+
+    /// Whether it cannot be seen who waits for a query, so that one that is read slowly ends from time
+    /// to time: a query should have an order in which it can go on.
+    fn is_blind(&self) -> bool {
+        false
+    }
 
     /// Waits until queries whose streams were dropped have ended at the database, for a few seconds.
     fn settled(&self) -> BoxFuture<'_, ()>;
@@ -260,6 +269,8 @@ pub struct Query {
     /// Its rows are few and come at once: it need not be read in portions, and is likely to come
     /// again with other parameters.
     pub brief: bool,
+    /// Whoever reads it can go on at the last row with another query, so that it may end at any row.
+    pub resumable: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

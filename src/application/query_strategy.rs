@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use tokio::time::sleep;
 
 use super::assemble::{Assembler, Layout};
 use super::compose::{self, Pick};
@@ -15,7 +16,7 @@ use super::key_query::{self, KeyColumn};
 use super::ports::{
     Ask, Param, Query, QueryPlan, RowSource, Sources, Tracked, Wanted, WarmupStrategy, Way,
 };
-use super::resume::Order;
+use super::resume::{self, Order};
 use super::versions::Versions;
 use crate::domain::Dialect;
 use crate::domain::changes::{Since, TrackedTable, Tracking};
@@ -64,6 +65,9 @@ pub async fn fit(
 /// A stream that broke off so many times without a row in between does not go on.
 const MAX_LOSSES: u32 = 3;
 
+/// How long a stream that gave way stays away: whoever waited for it may have more to do.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// Rows that are asked for beyond those that a limit leaves, as the last ones come again.
 const OVERLAP: u64 = 64;
 
@@ -77,7 +81,7 @@ const READINGS_A_QUERY: usize = 200;
 /// What is read of each row, how it is laid out, and the definition's text for it.
 #[derive(Clone, Copy)]
 struct Reading<'a> {
-    pick: Pick,
+    pick: Pick<'a>,
     layout: &'a Layout,
     sql: &'a str,
 }
@@ -139,6 +143,8 @@ pub struct QueryStrategy {
     sources: Sources,
     /// Keys, and whether each has changed.
     flags: Option<Layout>,
+    /// The same definition in the order of its keys, where it has no order of its own.
+    by_key: Option<Definition>,
 }
 
 impl QueryStrategy {
@@ -156,6 +162,7 @@ impl QueryStrategy {
             opaque,
             placed: Placed::of(&definition, &sql, &sources).await,
             flags: layout.keys_and(&definition, IS_CHANGED),
+            by_key: resume::in_key_order(&definition, sources.bulk.dialect()),
             definition,
             sql,
             layout,
@@ -169,9 +176,12 @@ impl QueryStrategy {
         sql: String,
         params: Vec<Param>,
         layout: &Layout,
+        resumable: bool,
     ) -> BoxStream<'static, Result<RowBatch, Failure>> {
-        let query = self.query(sql, params, layout);
-        self.sources.bulk.rows(query)
+        self.sources.bulk.rows(Query {
+            resumable,
+            ..self.query(sql, params, layout)
+        })
     }
 
     fn query(&self, sql: String, params: Vec<Param>, layout: &Layout) -> Query {
@@ -182,6 +192,7 @@ impl QueryStrategy {
             columns: layout.columns.clone(),
             hints: layout.hints.clone(),
             brief: false,
+            resumable: false,
         }
     }
 
@@ -191,10 +202,14 @@ impl QueryStrategy {
 
     /// What is to be read of each row, and how it is laid out.
     fn pick(&self, values: bool, places: bool) -> Reading<'_> {
-        let (pick, layout, sql) = match (&self.keys, &self.placed) {
-            (Some(keys), _) if !values => (Pick::Keys, keys, &self.sql),
-            (_, Some(placed)) if places => (Pick::All, &placed.layout, &placed.sql),
-            _ => (Pick::All, &self.layout, &self.sql),
+        let (layout, sql) = match (&self.keys, &self.placed) {
+            (Some(keys), _) if !values => (keys, &self.sql),
+            (_, Some(placed)) if places => (&placed.layout, &placed.sql),
+            _ => (&self.layout, &self.sql),
+        };
+        let pick = match values {
+            false if self.keys.is_some() => Pick::Keys,
+            _ => Pick::Columns(&layout.columns),
         };
         Reading { pick, layout, sql }
     }
@@ -293,7 +308,7 @@ impl QueryStrategy {
         groups
     }
 
-    fn select_all(&self, pick: Pick, limit: Option<u64>) -> String {
+    fn select_all(&self, pick: Pick<'_>, limit: Option<u64>) -> String {
         compose::select_all(&self.definition, self.dialect(), &self.sql, pick, limit)
     }
 
@@ -308,19 +323,28 @@ impl QueryStrategy {
         limit: Option<u64>,
         batch_size: usize,
         reading: Reading<'a>,
+        in_order: bool,
     ) -> BoxStream<'a, Result<EntryBatch, Failure>> {
         let Reading { pick, layout, sql } = reading;
         let row_limit = self.row_limit(limit);
         let dialect = self.dialect();
-        let sql = compose::select_all(&self.definition, dialect, sql, pick, row_limit);
         let is_plain = |at: usize| layout.hints[at].is_none();
-        let order = Order::of(&self.definition, dialect, &layout.columns, is_plain);
+        let order = |definition| Order::of(definition, dialect, &layout.columns, is_plain);
+        // A limit would leave other rows.
+        let is_whole = row_limit.is_none();
+        let by_key = self.by_key.as_ref().filter(|_| in_order && is_whole);
+        let by_key = by_key.and_then(|definition| Some((definition, Some(order(definition)?))));
+        let (definition, order) =
+            by_key.unwrap_or_else(|| (&self.definition, order(&self.definition)));
+        let sql = compose::select_all(definition, dialect, sql, pick, row_limit);
         let state = Assembly {
-            rows: Some(self.rows(sql, Vec::new(), layout)),
+            rows: Some(self.rows(sql, Vec::new(), layout, order.is_some())),
             assembler: Assembler::new(layout, batch_size),
+            warnings: Vec::new(),
             limit,
             rest: order.map(|order| Rest {
                 strategy: self,
+                definition,
                 order,
                 reading,
                 row_limit,
@@ -356,9 +380,7 @@ impl QueryStrategy {
                     match lookup.next().await {
                         Ok(Some(batch)) => return Ok(Some((batch, (queue, Some(lookup), 0)))),
                         Ok(None) => {}
-                        Err(failure)
-                            if failure.kind == FailureKind::SourceLost && losses < MAX_LOSSES =>
-                        {
+                        Err(failure) if failure.is_interruption() && losses < MAX_LOSSES => {
                             tracing::warn!(%failure, "asking again for the keys that are left");
                             losses += 1;
                             queue.push_front(lookup.left());
@@ -403,6 +425,7 @@ impl QueryStrategy {
             assembly: Assembly {
                 rows,
                 assembler: Assembler::new(reading.layout, how.batch_size),
+                warnings: Vec::new(),
                 limit: None,
                 rest: None,
             },
@@ -425,7 +448,9 @@ impl WarmupStrategy for QueryStrategy {
     fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
         match ask.keys {
             Wanted::All { limit } => {
-                self.all(limit, ask.batch_size, self.pick(ask.values, ask.places))
+                let in_order = ask.in_order || self.sources.bulk.is_blind();
+                let reading = self.pick(ask.values, ask.places);
+                self.all(limit, ask.batch_size, reading, in_order)
             }
             Wanted::Named(keys) => {
                 let look = Look {
@@ -477,7 +502,11 @@ impl WarmupStrategy for QueryStrategy {
                         Failure::new(FailureKind::Internal, what, error)
                     })?;
             let reading = Reading {
-                pick: Pick::Versions,
+                // Of a list every row counts, with all that is in it.
+                pick: match layout.is_list() {
+                    true => Pick::Columns(&layout.columns),
+                    false => Pick::Versions,
+                },
                 layout,
                 sql: &self.sql,
             };
@@ -683,8 +712,9 @@ impl Tracked for QueryStrategy {
             return stream::iter([Err(failure)]).boxed();
         };
         let assembly = Assembly {
-            rows: Some(self.rows(sql, Vec::new(), layout)),
+            rows: Some(self.rows(sql, Vec::new(), layout, false)),
             assembler: Assembler::new(layout, batch_size),
+            warnings: Vec::new(),
             limit: None,
             rest: None,
         };
@@ -718,6 +748,7 @@ pub async fn count(source: &dyn RowSource, label: String, sql: String) -> Result
         columns: Arc::new([column]),
         hints: vec![None],
         brief: true,
+        resumable: false,
     });
     let mut counted = None;
     // To the end: a query that is left in the middle costs its connection.
@@ -735,6 +766,8 @@ pub async fn count(source: &dyn RowSource, label: String, sql: String) -> Result
 struct Assembly<'a> {
     rows: Option<BoxStream<'static, Result<RowBatch, Failure>>>,
     assembler: Assembler<'a>,
+    /// For the next batch.
+    warnings: Vec<String>,
     /// Keys, for shapes where the database cannot count them.
     limit: Option<u64>,
     /// How it goes on where it broke off; `None`: it cannot.
@@ -744,6 +777,7 @@ struct Assembly<'a> {
 /// What is left of a selection when its stream breaks off.
 struct Rest<'a> {
     strategy: &'a QueryStrategy,
+    definition: &'a Definition,
     order: Order,
     reading: Reading<'a>,
     row_limit: Option<u64>,
@@ -765,10 +799,10 @@ impl Rest<'_> {
         }
         let strategy = self.strategy;
         let Reading { pick, layout, sql } = self.reading;
-        let (definition, dialect) = (&strategy.definition, strategy.dialect());
+        let (definition, dialect) = (self.definition, strategy.dialect());
         let Some(last) = &self.last else {
             let sql = compose::select_all(definition, dialect, sql, pick, self.row_limit);
-            return Some(strategy.rows(sql, Vec::new(), layout));
+            return Some(strategy.rows(sql, Vec::new(), layout, true));
         };
         let (condition, params) = self
             .order
@@ -783,7 +817,7 @@ impl Rest<'_> {
             self.row_limit.map(left),
         );
         assembler.goes_on = true;
-        Some(strategy.rows(sql, params, layout))
+        Some(strategy.rows(sql, params, layout, true))
     }
 
     /// Whether the limit is reached, which the database counted while the stream was whole.
@@ -796,10 +830,12 @@ impl Assembly<'_> {
     async fn next(&mut self) -> Result<Option<EntryBatch>, Failure> {
         loop {
             if !self.assembler.ready.is_empty() {
-                return Ok(Some(self.assembler.ready.remove(0)));
+                let mut batch = self.assembler.ready.remove(0);
+                batch.warnings.append(&mut self.warnings);
+                return Ok(Some(batch));
             }
             let Some(rows) = &mut self.rows else {
-                return Ok(None);
+                return Ok(self.last_words());
             };
             match rows.try_next().await {
                 Ok(Some(batch)) => self.push(batch),
@@ -807,22 +843,47 @@ impl Assembly<'_> {
                     self.rows = None;
                     self.assembler.finish();
                 }
-                Err(failure) => self.go_on(failure)?,
+                Err(failure) => self.go_on(failure).await?,
             }
         }
     }
 
+    /// The warnings that no batch came for.
+    fn last_words(&mut self) -> Option<EntryBatch> {
+        let mut batch = EntryBatch::default();
+        batch.warnings.append(&mut self.warnings);
+        (!batch.warnings.is_empty()).then_some(batch)
+    }
+
     /// Goes on at the last row, where that is all that was lost and the order allows it.
-    fn go_on(&mut self, failure: Failure) -> Result<(), Failure> {
+    async fn go_on(&mut self, failure: Failure) -> Result<(), Failure> {
+        if self.rest.is_none() || !failure.is_interruption() {
+            return Err(failure);
+        }
+        if failure.kind == FailureKind::GaveWay {
+            sleep(PAUSE).await;
+        }
         let rest = self.rest.as_mut();
-        let rest = rest.filter(|_| failure.kind == FailureKind::SourceLost);
-        let rows = rest.and_then(|rest| rest.rows(&mut self.assembler));
-        let Some(rows) = rows else {
+        let Some(rows) = rest.and_then(|rest| rest.rows(&mut self.assembler)) else {
             return Err(failure);
         };
-        tracing::warn!(%failure, rows = self.assembler.rows, "going on at the last row");
+        self.tell(&failure);
         self.rows = Some(rows);
         Ok(())
+    }
+
+    fn tell(&mut self, failure: &Failure) {
+        let rows = self.assembler.rows;
+        // It says nothing of somebody who may have waited.
+        if failure.why.is_empty() {
+            tracing::debug!(%failure, rows, "going on at the last row");
+            return;
+        }
+        tracing::warn!(%failure, rows, "going on at the last row");
+        if let (FailureKind::GaveWay, Some(rest)) = (failure.kind, &self.rest) {
+            let id = rest.strategy.definition.spec.id.to_string();
+            self.warnings.push(failure.about(&id));
+        }
     }
 
     fn push(&mut self, batch: RowBatch) {

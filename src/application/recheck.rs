@@ -17,7 +17,7 @@ use super::ports::{
 };
 use crate::domain::digest::Digest;
 use crate::domain::entry::{Entry, EntryBatch, Name};
-use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::failure::Failure;
 use crate::domain::key::printable;
 use crate::domain::version::Version;
 
@@ -132,7 +132,7 @@ impl<'a> Recheck<'a> {
         let mut attempts = 1;
         loop {
             match self.strategy.versions(entries).await {
-                Err(failure) if failure.kind == FailureKind::SourceLost && attempts < ATTEMPTS => {
+                Err(failure) if failure.is_interruption() && attempts < ATTEMPTS => {
                     tracing::warn!(%failure, "asking again for versions");
                     attempts += 1;
                 }
@@ -251,6 +251,7 @@ impl<'a> Recheck<'a> {
             values: true,
             from_primary: true,
             places: false,
+            in_order: false,
         });
         let mut all = EntryBatch::default();
         while let Some(batch) = batches.try_next().await? {

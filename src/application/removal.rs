@@ -103,6 +103,7 @@ impl Removal<'_> {
                 values: false,
                 from_primary: true,
                 places: false,
+                in_order: false,
             });
             while let Some(batch) = batches.try_next().await? {
                 made.extend(batch.iter().map(|entry| entry.key.to_vec()));

@@ -20,6 +20,20 @@ struct Term {
     nulls_first: bool,
 }
 
+/// A definition that has no order, in the order of its keys.
+pub(super) fn in_key_order(definition: &Definition, dialect: Dialect) -> Option<Definition> {
+    let keys = definition.spec.key.columns();
+    if definition.order_by.is_some() || keys.is_empty() {
+        return None;
+    }
+    // Without the alias of the table.
+    let terms = keys.iter().map(|key| quoted(dialect, key)[2..].to_owned());
+    Some(Definition {
+        order_by: Some(terms.collect::<Vec<_>>().join(", ")),
+        ..definition.clone()
+    })
+}
+
 impl Order {
     /// `None`: the rows that are left cannot be named by the last one that came.
     pub(super) fn of(
@@ -28,8 +42,7 @@ impl Order {
         columns: &Columns,
         is_plain: impl Fn(usize) -> bool,
     ) -> Option<Self> {
-        // A file is not lost in the middle.
-        if dialect == Dialect::Sqlite || definition.spec.value == Shape::List {
+        if definition.spec.value == Shape::List {
             return None;
         }
         let terms = definition.order_by.as_ref()?.split(',');

@@ -15,6 +15,8 @@ pub struct EntryBatch {
     pub failed: Vec<KeyError>,
     /// Keys with nothing to store: a `text` that is NULL, a key asked for that has no row.
     pub absent: Vec<String>,
+    /// What the report is to say about how these entries were read.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -203,6 +205,7 @@ impl EntryBatch {
         let mut part = Self::with_capacity(bytes.sum::<u64>() as usize, range.len());
         part.failed = std::mem::take(&mut self.failed);
         part.absent = std::mem::take(&mut self.absent);
+        part.warnings = std::mem::take(&mut self.warnings);
         for slot in &self.slots[range] {
             part.push(self.entry(slot));
         }

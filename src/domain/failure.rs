@@ -17,6 +17,9 @@ pub enum FailureKind {
     SourceDenied,
     /// A query broke off for a reason that is not its own: the same may come through now.
     SourceLost,
+    /// We ended a query of ours because another session waited for its locks: the same may come
+    /// through later.
+    GaveWay,
     /// A query failed; the next query may work.
     Query,
     /// The cache does not answer.
@@ -71,6 +74,11 @@ impl Failure {
         }
     }
 
+    /// Whether a query was interrupted: the same query may come through if it is asked again.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self.kind, FailureKind::SourceLost | FailureKind::GaveWay)
+    }
+
     /// Whether the cache itself is what failed: gone, or not able to take anything.
     pub fn ends_run_of_cache(&self) -> bool {
         matches!(
@@ -84,6 +92,7 @@ impl Failure {
         !matches!(
             self.kind,
             FailureKind::SourceLost
+                | FailureKind::GaveWay
                 | FailureKind::Query
                 | FailureKind::Config
                 | FailureKind::NoRoom

@@ -168,6 +168,13 @@ impl StrategyReport {
         self.stats.planned + self.stats.failed + self.stats.unknown
     }
 
+    /// Adds a warning, once.
+    pub fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
     /// Planned keys of which nothing is in the cache, or cannot be known to be.
     pub fn not_present(&self) -> u64 {
         self.planned() - self.seen.classes.present()

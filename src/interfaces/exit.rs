@@ -45,9 +45,10 @@ impl From<FailureKind> for Exit {
             FailureKind::SourceUnreachable | FailureKind::SourceLost => Self::SourceUnreachable,
             FailureKind::CacheUnreachable => Self::CacheUnreachable,
             FailureKind::SourceDenied | FailureKind::CacheDenied => Self::Denied,
-            FailureKind::Query | FailureKind::CacheRefused | FailureKind::NoRoom => {
-                Self::Incomplete
-            }
+            FailureKind::GaveWay
+            | FailureKind::Query
+            | FailureKind::CacheRefused
+            | FailureKind::NoRoom => Self::Incomplete,
             FailureKind::Busy => Self::Busy,
             FailureKind::Internal => Self::Internal,
         }

@@ -992,10 +992,12 @@ pub fn end_session(database: &Database) {
              WHERE datname = '{name}' AND application_name = 'shopwarm'"
         ));
     } else {
-        let id = database.query(&format!(
+        let ids = database.query(&format!(
             "SELECT id FROM information_schema.processlist WHERE db = '{name}' AND user = 'shop'"
         ));
-        database.sql(&format!("KILL {id}"));
+        for id in ids.lines() {
+            database.sql(&format!("KILL {id}"));
+        }
     }
 }
 

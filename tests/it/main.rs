@@ -29,6 +29,7 @@ mod looked_up;
 mod looking;
 mod memory;
 mod metrics;
+mod migration;
 mod music;
 mod output;
 mod own_keys;

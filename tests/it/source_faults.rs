@@ -129,12 +129,13 @@ fn a_query_that_an_administrator_cancels_is_not_asked_again() {
                         database.name()
                     ),
                     _ => {
-                        let id = database.query(&format!(
+                        let ids = database.query(&format!(
                             "SELECT id FROM information_schema.processlist
                              WHERE db = '{}' AND user = 'shop'",
                             database.name()
                         ));
-                        format!("KILL QUERY {id}")
+                        let kills = ids.lines().map(|id| format!("KILL QUERY {id};"));
+                        kills.collect::<String>()
                     }
                 };
                 until("the query is cancelled", || {
@@ -402,9 +403,9 @@ fn what_went_with_a_former_cache_is_unknown_where_the_run_is_stopped() {
 
 // ── sessions ──────────────────────────────────────────────────────────────────────────────────
 
-/// The sessions that the run has, whatever they do.
-fn sessions(database: &Database) -> String {
-    database.query(&match database.dialect() {
+/// How many sessions the run has, whatever they do.
+fn sessions(database: &Database) -> u32 {
+    let count = database.query(&match database.dialect() {
         Dialect::Postgres => format!(
             "SELECT count(*) FROM pg_stat_activity
              WHERE datname = '{}' AND application_name = 'shopwarm'",
@@ -415,24 +416,26 @@ fn sessions(database: &Database) -> String {
              WHERE db = '{}' AND user = 'shop'",
             database.name()
         ),
-    })
+    });
+    count.parse().unwrap()
 }
 
 #[test]
 fn queries_are_opened_ahead_and_never_more_than_asked_for() {
     let (_dir, contexts) = bulk(&[20_000, 20_000, 20_000]);
     for database in [Postgres::database(), MariaDb::database()] {
-        for n in ["1", "2"] {
+        for n in [1, 2] {
             let redis = Redis::start(&[]);
             // Nothing is written, so the first strategy stays at work.
             redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
             let run = warm(&contexts, database.url(), redis.url());
-            let run = run.arg("--no-lock").arg("--db-concurrency").arg(n);
-            let child = run.start();
-            until("they are open", || sessions(&database) == n);
-            for _ in 0..10 {
+            let run = run.arg("--no-lock").arg("--db-concurrency");
+            let child = run.arg(n.to_string()).start();
+            until("they are open", || sessions(&database) >= n);
+            for _ in 0..30 {
                 thread::sleep(Duration::from_millis(50));
-                assert_eq!(sessions(&database), n);
+                // One more looks whether somebody waits for them.
+                assert!((n..=n + 1).contains(&sessions(&database)));
             }
             redis.cli(&["CLIENT", "UNPAUSE"]);
             comes_through(child, &redis, 60_000);

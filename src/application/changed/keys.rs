@@ -211,6 +211,7 @@ impl<'a> Keys<'a> {
                 values: false,
                 from_primary: true,
                 places: false,
+                in_order: false,
             });
             let mut found: HashSet<u64> = HashSet::new();
             let mut absent: HashSet<String> = HashSet::new();

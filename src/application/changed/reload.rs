@@ -227,6 +227,7 @@ impl Reload {
                 values: true,
                 from_primary: true,
                 places: false,
+                in_order: false,
             });
             while let Some(mut batch) = entries.try_next().await.map_err(Stop::Failed)? {
                 found.extend(batch.iter().map(|entry| hash(entry.key)));

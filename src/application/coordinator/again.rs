@@ -17,6 +17,11 @@ use crate::domain::report::{Status, StrategyReport};
 /// How often a strategy is warmed from its start in one run.
 const MAX_PASSES: u32 = 3;
 
+/// How often a strategy that cannot go on where it was gives way to others, and how long it stays
+/// away: each time longer by this.
+const MAX_PAUSES: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// One whose place another is taking does not say which it is before that is over.
 const EPOCH_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -24,6 +29,7 @@ const EPOCH_TIMEOUT: Duration = Duration::from_secs(60);
 const LAST_EPOCH_TIMEOUT: Duration = Duration::from_secs(1);
 
 const BROKE_OFF: &str = "the database's stream broke off";
+const GAVE_WAY: &str = "the database's stream gave way to another session";
 const REPLACED: &str = "the cache was restarted or replaced during the run";
 
 impl Run<'_> {
@@ -94,9 +100,7 @@ impl Run<'_> {
                 self.begin_changes(index).await;
                 self.warm(index, Wanted::All { limit }).await;
                 self.end_changes(index);
-                if self.broke_off(index) {
-                    self.read_again(index).await;
-                }
+                Box::pin(self.read_again_if_interrupted(index)).await;
                 self.heed_failure(index);
                 self.check_min_keys(index);
             }
@@ -125,25 +129,64 @@ impl Run<'_> {
         let missing = former.stats.total().saturating_sub(stats.total());
         stats.unknown += std::mem::take(&mut stats.failed) + missing;
         let warning = format!("not known to be there still: {REPLACED}");
-        if !tally.report.warnings.contains(&warning) {
-            tally.report.warnings.push(warning);
+        tally.report.warn(warning);
+    }
+
+    /// Warms a strategy from its start whose stream alone was interrupted: once where it was lost, a
+    /// few times where it gave way to others.
+    async fn read_again_if_interrupted(&mut self, index: usize) {
+        let (mut lost, mut gave_way) = (0, 0);
+        // What was looked at has been told already.
+        while self.coordinator.writes() && self.stop.reason().is_none() {
+            let failure = self.tallies[index].failure.as_ref();
+            match failure.map(|failure| failure.kind) {
+                Some(FailureKind::SourceLost) if lost < 1 => {
+                    lost += 1;
+                    self.read_again(index, BROKE_OFF).await;
+                }
+                Some(FailureKind::GaveWay) if gave_way < MAX_PAUSES => {
+                    gave_way += 1;
+                    self.tell_pause(index);
+                    // Whoever waited may have more to do.
+                    tokio::select! {
+                        () = sleep(PAUSE * gave_way) => {}
+                        () = self.stop.stopped() => return,
+                    }
+                    self.read_again(index, GAVE_WAY).await;
+                }
+                Some(FailureKind::GaveWay) => return self.give_up(index),
+                _ => return,
+            }
         }
     }
 
-    /// Whether its stream alone was lost, and the run may read it again.
-    fn broke_off(&self, index: usize) -> bool {
-        let failure = self.tallies[index].failure.as_ref();
-        let lost = failure.is_some_and(|failure| failure.kind == FailureKind::SourceLost);
-        // What was looked at has been told already.
-        lost && self.stop.reason().is_none() && self.coordinator.writes()
+    /// Says for whom a strategy was interrupted.
+    fn tell_pause(&mut self, index: usize) {
+        let tally = &mut self.tallies[index];
+        if let Some(failure) = &tally.failure {
+            let id = tally.report.id.to_string();
+            tally.report.warn(failure.about(&id));
+        }
     }
 
-    /// Warms a strategy whose stream was lost from its start, if there is one again. What was stored
-    /// before stays in the cache, also where this pass is not completed.
-    async fn read_again(&mut self, index: usize) {
+    /// Fails a strategy that others interrupt again and again.
+    fn give_up(&mut self, index: usize) {
+        let tally = &mut self.tallies[index];
+        let what = format!("{} was interrupted {MAX_PAUSES} times", tally.report.id);
+        let why = tally.failure.take().map_or_else(String::new, |f| f.why);
+        let hint = "run again when the migration is over; with an order_by that holds all columns \
+                    of the key a run goes on where it was interrupted";
+        tally.failure = Some(Failure::new(FailureKind::Query, what, why).hint(hint));
+    }
+
+    /// Warms a strategy whose stream was interrupted from its start, if there is one again. What was
+    /// stored before stays in the cache, also where this pass is not completed.
+    async fn read_again(&mut self, index: usize, why: &str) {
         let limit = self.coordinator.options.limit;
         let stop = self.stop;
-        let mut entries = self.entries(index, Wanted::All { limit }).fuse();
+        let in_order = why == GAVE_WAY;
+        let entries = self.entries_in(index, Wanted::All { limit }, in_order);
+        let mut entries = entries.fuse();
         let first = tokio::select! {
             first = entries.next() => first,
             () = stop.stopped() => return,
@@ -154,7 +197,7 @@ impl Run<'_> {
             return;
         }
         let former = self.tallies[index].report.clone();
-        self.begin_anew(index, BROKE_OFF);
+        self.begin_anew(index, why);
         let entries = stream::iter(first).chain(entries).boxed();
         self.ahead.insert(index, entries);
         self.warm(index, Wanted::All { limit }).await;
@@ -179,9 +222,7 @@ impl Run<'_> {
         if only_missing {
             warning.push_str("; keys that it had stored before count as skipped");
         }
-        if !tally.report.warnings.contains(&warning) {
-            tally.report.warnings.push(warning);
-        }
+        tally.report.warn(warning);
         let id = &tally.report.id;
         tracing::warn!(%id, why, "beginning anew");
         self.reporter.report(&Event::StrategyRepeated { id, why });

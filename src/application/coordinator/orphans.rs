@@ -147,6 +147,7 @@ impl Run<'_> {
                 values: false,
                 from_primary: false,
                 places: false,
+                in_order: false,
             });
             while let Some(batch) = batches.try_next().await? {
                 if !batch.absent.is_empty() {

@@ -105,6 +105,7 @@ impl Coordinator {
             values: false,
             from_primary: true,
             places: false,
+            in_order: false,
         });
         // They are named as they are shown: two that look alike are not told apart, and stay.
         let mut alike: HashMap<String, u32> = HashMap::new();

@@ -21,6 +21,11 @@ const COUNT_TIMEOUT: Duration = Duration::from_secs(10);
 impl<'a> Run<'a> {
     /// The entries that are wanted, or some of them where a run only looks at some.
     pub(super) fn entries(&self, index: usize, wanted: Wanted) -> Entries<'a> {
+        self.entries_in(index, wanted, false)
+    }
+
+    /// The same, `in_order` that they can go on in where they are interrupted.
+    pub(super) fn entries_in(&self, index: usize, wanted: Wanted, in_order: bool) -> Entries<'a> {
         let coordinator = self.coordinator;
         let look = coordinator.task.look();
         let strategy = coordinator.strategies[index].as_ref();
@@ -34,6 +39,7 @@ impl<'a> Run<'a> {
             values: look.is_none_or(|look| look.values),
             from_primary: false,
             places: coordinator.writes() && coordinator.options.verify_writes,
+            in_order,
         });
         match (look, look.and_then(|look| look.sample)) {
             (_, Some((size, seed))) => sampled(entries, size, seed),

@@ -52,7 +52,8 @@ impl CategoryTree {
         let (sql, layout) = fit(&definition, sources.bulk.as_ref()).await?;
         let dialect = sources.bulk.dialect();
         let counting = compose::count_keys(&definition, dialect, &sql, Some(1));
-        let sql = compose::select_all(&definition, dialect, &sql, Pick::All, None);
+        let columns = Pick::Columns(&layout.columns);
+        let sql = compose::select_all(&definition, dialect, &sql, columns, None);
         if definition.spec.key.literal().is_none() {
             return Err(invalid("a tree has one key: its template takes no column"));
         }
@@ -110,6 +111,7 @@ impl CategoryTree {
             columns: self.layout.columns.clone(),
             hints: self.layout.hints.clone(),
             brief: false,
+            resumable: false,
         })
     }
 

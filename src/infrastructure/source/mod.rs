@@ -6,10 +6,12 @@ mod mysql;
 mod postgres;
 mod reading;
 mod session;
+mod shortage;
 mod sqlite;
+mod waiters;
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -18,11 +20,12 @@ use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::{
     AssertSqlSafe, Column as _, Database, Encode, Executor, SqlSafeStr as _, Statement as _, Type,
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use self::facts::Facts;
 use self::reading::{Broken, Rows};
-use self::session::{CONNECT_TIMEOUT, Sessions};
+use self::session::{CONNECT_TIMEOUT, Session, Sessions};
+use self::waiters::{LOCK_PAUSE, Waiting, Watched};
 use crate::application::ports::{Param, Query, QueryPlan, RowSource, SourceVitals};
 use crate::domain::Dialect;
 use crate::domain::changes::Moment;
@@ -114,6 +117,25 @@ trait Driver: Sized + Send + Sync + 'static {
     fn handle<'c>(
         connection: &'c mut Connection<Self>,
     ) -> BoxFuture<'c, Result<Self::Handle, sqlx::Error>>;
+
+    /// Whether the database tells who waits for a query.
+    fn tells_who_waits(&self) -> bool {
+        true
+    }
+
+    /// Who waits for a lock that a query holds, asked on another session.
+    fn who_waits<'c>(
+        &'c self,
+        connection: &'c mut Connection<Self>,
+        sql: &'c str,
+        watched: &'c Watched,
+    ) -> BoxFuture<'c, Result<Waiting, sqlx::Error>>;
+
+    /// Whether a statement waited for a lock for as long as ours may.
+    fn is_lock_timeout(error: &dyn DatabaseError) -> bool;
+
+    /// Whether the server refused a session because it has none left.
+    fn is_full(error: &dyn DatabaseError) -> bool;
 
     /// Ends the query at the server. A server that cannot be asked is left alone.
     fn end(&self, handle: Self::Handle) -> BoxFuture<'_, ()>;
@@ -261,6 +283,33 @@ fn safe(sql: &str) -> AssertSqlSafe<String> {
 /// A [`RowSource`] over a [`Driver`], and the same where row-level security hides rows.
 struct SqlSource<D: Driver>(Arc<Sessions<D>>, OnceLock<Arc<dyn RowSource>>);
 
+impl<D: Driver> SqlSource<D> {
+    /// Describes a query, again and again while another session holds a lock on its tables.
+    async fn describe_unlocked(
+        &self,
+        sql: &str,
+    ) -> Result<(Session<D>, Result<Vec<Column>, Refusal>), Failure> {
+        let (sessions, began) = (&self.0, Instant::now());
+        loop {
+            let mut session = sessions.connection().await?;
+            let described = sessions.driver.describe(&mut session, sql);
+            let described = sessions.wait("preparing", described).await?;
+            let is_locked = match &described {
+                Err(Refusal::Sql(error)) => Sessions::<D>::is_lock_timeout(error),
+                _ => false,
+            };
+            if !is_locked {
+                return Ok((session, described));
+            }
+            if began.elapsed() >= sessions.driver.options().statement_timeout {
+                return Err(sessions.locked_out("preparing"));
+            }
+            drop(session);
+            sleep(LOCK_PAUSE).await;
+        }
+    }
+}
+
 impl<D: Driver> RowSource for SqlSource<D>
 where
     for<'c> &'c mut Connection<D>: Executor<'c, Database = D::Db>,
@@ -315,9 +364,8 @@ where
         async move {
             let session = &self.0;
             let sql = &D::DESCRIBED.join(sql);
-            let mut connection = session.connection().await?;
-            let described = session.driver.describe(&mut connection, sql);
-            match session.wait("preparing", described).await? {
+            let (connection, described) = self.describe_unlocked(sql).await?;
+            match described {
                 Ok(columns) => {
                     session.put_back(connection).await;
                     Ok(columns.into())
@@ -345,6 +393,10 @@ where
             }
         }
         .boxed()
+    }
+
+    fn is_blind(&self) -> bool {
+        self.0.is_blind()
     }
 
     fn rows(&self, query: Query) -> BoxStream<'static, Result<RowBatch, Failure>> {

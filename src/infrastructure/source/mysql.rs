@@ -14,15 +14,21 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sqlx::error::DatabaseError;
-use sqlx::mysql::{MySqlArguments, MySqlColumn, MySqlConnectOptions, MySqlConnection, MySqlRow};
-use sqlx::{Column as _, ConnectOptions as _, Decode, Executor as _, Row as _, TypeInfo as _};
+use sqlx::mysql::{
+    MySqlArguments, MySqlColumn, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow,
+};
+use sqlx::{
+    Column as _, ConnectOptions as _, Connection as _, Decode, Executor as _, Row as _,
+    SqlSafeStr as _, TypeInfo as _,
+};
 
 use self::ask::{is_on, setting, text};
 use self::codec::Codec;
 use self::role::role;
 use super::facts::{Clock, Facts, Role};
 use super::{
-    Broken, Driver, Explained, Refusal, Rows, SessionOptions, invalid_url, prepared, safe,
+    Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, invalid_url,
+    prepared, safe,
 };
 use crate::application::ports::{Query, QueryPlan, SourceVitals};
 use crate::domain::Dialect;
@@ -96,6 +102,44 @@ impl Driver for Mysql {
             })
         })
         .boxed()
+    }
+
+    /// Its lists show only what other users do where one has rights to see it. So the query is
+    /// prepared once more, which takes the same locks: what keeps us waiting is somebody who waits
+    /// for a lock on one of its tables.
+    fn who_waits<'c>(
+        &'c self,
+        connection: &'c mut MySqlConnection,
+        sql: &'c str,
+        _: &'c Watched,
+    ) -> BoxFuture<'c, Result<Waiting, sqlx::Error>> {
+        async move {
+            // Or nobody would ask the server.
+            connection.clear_cached_statements().await?;
+            let prepared = connection.prepare(safe(sql).into_sql_str()).await;
+            match prepared {
+                Ok(_) => {
+                    connection.clear_cached_statements().await?;
+                    Ok(Waiting::Nobody)
+                }
+                Err(sqlx::Error::Database(error)) if Self::is_lock_timeout(error.as_ref()) => {
+                    let why = "another session waited for a lock on a table that it reads";
+                    Ok(Waiting::Somebody(why.to_owned()))
+                }
+                Err(error) => Err(error),
+            }
+        }
+        .boxed()
+    }
+
+    fn is_full(error: &dyn DatabaseError) -> bool {
+        let error = error.try_downcast_ref::<MySqlDatabaseError>();
+        error.is_some_and(|error| matches!(error.number(), 1040 | 1203 | 1226))
+    }
+
+    fn is_lock_timeout(error: &dyn DatabaseError) -> bool {
+        let error = error.try_downcast_ref::<MySqlDatabaseError>();
+        error.is_some_and(|error| error.number() == 1205)
     }
 
     fn handle(

@@ -22,7 +22,8 @@ use self::parameters::Parameters;
 use self::transaction::{Settings, Statement, Transaction, is_forgotten, unnamed};
 use super::facts::{Clock, Facts, Lag, Role};
 use super::session::CONNECT_TIMEOUT;
-use super::{Broken, Driver, Explained, Refusal, Rows, SessionOptions, safe};
+use super::waiters::LOCK_TIMEOUT;
+use super::{Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, safe};
 use crate::application::ports::{Param, Query, QueryPlan, Scan, SourceVitals};
 use crate::domain::Dialect;
 use crate::domain::changes::Moment;
@@ -89,9 +90,11 @@ impl Postgres {
 }
 
 fn with_timeouts(settings: Settings, longest: Duration) -> Settings {
+    // Half of the statement's, or nobody knows which of the two it was.
+    let for_locks = LOCK_TIMEOUT.min(longest / 2);
     settings
         .with("statement_timeout", longest.as_millis())
-        .with("lock_timeout", longest.as_millis())
+        .with("lock_timeout", for_locks.as_millis())
         // A slow cache may keep us from asking for the next rows.
         .with("idle_in_transaction_session_timeout", 0)
         .with("transaction_timeout", 0)
@@ -154,6 +157,40 @@ impl Driver for Postgres {
             }
         }
         .boxed()
+    }
+
+    fn who_waits<'c>(
+        &'c self,
+        connection: &'c mut PgConnection,
+        _: &'c str,
+        watched: &'c Watched,
+    ) -> BoxFuture<'c, Result<Waiting, sqlx::Error>> {
+        async move {
+            let Some(session) = watched.session() else {
+                return Ok(Waiting::Nobody);
+            };
+            let mut transaction = self.begin(connection).await?;
+            let who = unnamed(WHO_WAITS, PgArguments::default()).bind(session);
+            let who = who.fetch_one(transaction.connection()).await;
+            let who = who.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+            let (waiting, tables): (i64, String) = transaction.end(who).await?;
+            Ok(match (waiting, tables.as_str()) {
+                (0, _) => Waiting::Nobody,
+                (_, "") => Waiting::Somebody("another session waited for its end".to_owned()),
+                (_, tables) => {
+                    Waiting::Somebody(format!("another session waited for a lock on {tables}"))
+                }
+            })
+        }
+        .boxed()
+    }
+
+    fn is_full(error: &dyn DatabaseError) -> bool {
+        error.code().is_some_and(|code| code == "53300")
+    }
+
+    fn is_lock_timeout(error: &dyn DatabaseError) -> bool {
+        error.code().is_some_and(|code| code == "55P03")
     }
 
     fn handle(_: &mut PgConnection) -> BoxFuture<'_, Result<(), sqlx::Error>> {
@@ -522,6 +559,12 @@ const OPEN: &str = "
         AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
         AND a.backend_type IS DISTINCT FROM 'walsender'";
 
+/// The sessions that wait for a lock of a session, and the tables that they wait for.
+const WHO_WAITS: &str = "
+    SELECT count(*), coalesce(string_agg(DISTINCT relation::regclass::text, ', '), '')
+    FROM pg_catalog.pg_locks
+    WHERE NOT granted AND $1 = ANY (pg_catalog.pg_blocking_pids(pid))";
+
 /// Which database it is: of a cluster, on a timeline that goes on from no backup since.
 async fn origin(transaction: &mut Transaction<'_>) -> Result<String, sqlx::Error> {
     let name = "SELECT concat_ws('/', current_database(), current_schema())";
@@ -543,6 +586,11 @@ async fn read_once(
     let begin = rows.labelled(&rows.driver().begin);
     let begun = Transaction::begin(connection, begin);
     let mut transaction = rows.wait(begun).await?;
+    if !rows.is_brief() {
+        let session = transaction.ask("SELECT pg_catalog.pg_backend_pid()");
+        let (session,): (i32,) = rows.wait(session).await?;
+        rows.read_on(session);
+    }
     let query = unnamed(sql, arguments);
     let read = match rows.is_brief() {
         true => rows.stream(query.fetch(transaction.connection())).await,

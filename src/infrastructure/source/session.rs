@@ -2,15 +2,18 @@
 //! lost; and what goes wrong with them, in words.
 
 use std::future::Future;
+use std::ops::{Deref, DerefMut};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use sqlx::Connection as _;
 use tokio::sync::{Mutex, OwnedRwLockReadGuard, RwLock};
 use tokio::time::{sleep, timeout};
 
+use super::shortage::{Lender, Out, Shortage};
 use super::{Connection, Driver, Explained, invalid_url};
 use crate::application::ports::SourceVitals;
 use crate::domain::failure::{Failure, FailureKind};
@@ -38,12 +41,39 @@ pub(super) struct Sessions<D: Driver> {
     /// Connections while nothing runs on them. One whose query was left in the middle is not put
     /// back: it would have to drain the rest first.
     idle: Mutex<Vec<Connection<D>>>,
-    /// Another one, for looking after the server while queries run.
-    watch: Mutex<Option<Connection<D>>>,
+    shortage: Arc<Shortage>,
     /// A query was lost in the middle: the server may be away for a moment.
     lost: AtomicBool,
     /// Read by every query that is under way.
     under_way: Arc<RwLock<()>>,
+}
+
+/// A session in use.
+pub(super) struct Session<D: Driver> {
+    connection: Connection<D>,
+    _out: Out,
+}
+
+impl<D: Driver> Deref for Session<D> {
+    type Target = Connection<D>;
+    fn deref(&self) -> &Connection<D> {
+        &self.connection
+    }
+}
+
+impl<D: Driver> DerefMut for Session<D> {
+    fn deref_mut(&mut self) -> &mut Connection<D> {
+        &mut self.connection
+    }
+}
+
+/// Why there is no session.
+pub(super) enum NoSession {
+    /// The server has none left.
+    Full(Failure),
+    /// It says nothing; so does a pooler that has none left.
+    Silent(Failure),
+    Other(Failure),
 }
 
 impl<D: Driver> Sessions<D> {
@@ -51,19 +81,37 @@ impl<D: Driver> Sessions<D> {
         Self {
             driver,
             idle: Mutex::default(),
-            watch: Mutex::default(),
+            shortage: Arc::default(),
             lost: AtomicBool::new(false),
             under_way: Arc::default(),
         }
     }
 
     /// One plain attempt, so that a dead server is noticed at once and named.
-    pub(super) async fn connect(&self) -> Result<Connection<D>, Failure> {
-        match timeout(CONNECT_TIMEOUT, self.driver.connect()).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(self.unreachable(&error)),
-            Err(_) => Err(self
-                .unreachable_because(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()))),
+    pub(super) async fn connect(&self) -> Result<Session<D>, Failure> {
+        self.try_connect().await.map_err(NoSession::into_failure)
+    }
+
+    async fn try_connect(&self) -> Result<Session<D>, NoSession> {
+        let out = self.shortage.out();
+        match timeout(CONNECT_TIMEOUT, self.driver.connect().boxed()).await {
+            Ok(Ok(connection)) => Ok(Session {
+                connection,
+                _out: out,
+            }),
+            Ok(Err(error)) => {
+                let is_full =
+                    matches!(&error, sqlx::Error::Database(error) if D::is_full(error.as_ref()));
+                let failure = self.unreachable(&error);
+                Err(match is_full {
+                    true => NoSession::Full(failure),
+                    false => NoSession::Other(failure),
+                })
+            }
+            Err(_) => Err(NoSession::Silent(self.unreachable_because(format!(
+                "no answer within {} s",
+                CONNECT_TIMEOUT.as_secs()
+            )))),
         }
     }
 
@@ -79,18 +127,68 @@ impl<D: Driver> Sessions<D> {
     }
 
     async fn vitals(&self) -> Option<SourceVitals> {
-        let mut watch = self.watch.lock().await;
-        let mut connection = match watch.take() {
-            Some(connection) => connection,
-            None => self.connect().await.ok()?,
-        };
+        let mut connection = self.try_session().await.ok()?;
         let vitals = self.driver.vitals(&mut connection).await.ok()?;
-        *watch = Some(connection);
+        self.put_back(connection).await;
         vitals
     }
 
-    /// An idle connection, or a new one.
-    pub(super) async fn connection(&self) -> Result<Connection<D>, Failure> {
+    /// Whether nobody can tell who waits for a query.
+    pub(super) fn is_blind(&self) -> bool {
+        self.shortage.was_noticed() || !self.driver.tells_who_waits()
+    }
+
+    /// Says, until it is dropped, that a query could end for others.
+    pub(super) fn lender(&self) -> Lender {
+        self.shortage.lender()
+    }
+
+    /// Returns when somebody needs the session of a query that could end.
+    pub(super) async fn is_wanted(&self) {
+        self.shortage.is_wanted().await;
+    }
+
+    /// Whether somebody else held a lock that a statement waited for.
+    pub(super) fn is_lock_timeout(error: &sqlx::Error) -> bool {
+        matches!(error, sqlx::Error::Database(error) if D::is_lock_timeout(error.as_ref()))
+    }
+
+    /// An idle session, or a new one. Where the server has none left, one of ours is waited for.
+    pub(super) async fn connection(&self) -> Result<Session<D>, Failure> {
+        match self.try_session().await {
+            // It had one for us before the run began.
+            Err(NoSession::Full(failure) | NoSession::Silent(failure)) => {
+                tracing::debug!(%failure, "waiting for a session");
+                Box::pin(self.next_session()).await
+            }
+            opened => opened.map_err(NoSession::into_failure),
+        }
+    }
+
+    /// The next session of ours that comes back.
+    async fn next_session(&self) -> Result<Session<D>, Failure> {
+        let _turn = self.shortage.turn().await;
+        let since = Instant::now();
+        let mut attempts = 0..;
+        loop {
+            self.shortage.wait(attempts.next().unwrap_or(0)).await;
+            let opened = self.try_session().await;
+            let waited = since.elapsed();
+            let longest = self.driver.options().statement_timeout;
+            match opened {
+                Err(NoSession::Full(_)) if self.shortage.may_end() && waited < longest => {}
+                // One that was closed may still be counted.
+                Err(NoSession::Full(_) | NoSession::Silent(_)) if waited < RECONNECT => {}
+                opened => {
+                    self.shortage.is_over();
+                    return opened.map_err(NoSession::into_failure);
+                }
+            }
+        }
+    }
+
+    /// An idle session, or a new one.
+    pub(super) async fn try_session(&self) -> Result<Session<D>, NoSession> {
         let mut was_closed = false;
         while let Some(mut connection) = self.take_idle().await {
             // The server may have closed it while nothing ran on it.
@@ -99,43 +197,50 @@ impl<D: Driver> Sessions<D> {
             }
             was_closed = true;
         }
-        match was_closed || self.lost.load(Ordering::Relaxed) {
+        self.lost.fetch_or(was_closed, Ordering::Relaxed);
+        match self.lost.load(Ordering::Relaxed) {
             true => self.reconnect().await,
-            false => self.connect().await,
+            false => self.try_connect().await,
         }
     }
 
-    async fn take_idle(&self) -> Option<Connection<D>> {
-        self.idle.lock().await.pop()
+    async fn take_idle(&self) -> Option<Session<D>> {
+        let connection = self.idle.lock().await.pop()?;
+        Some(Session {
+            connection,
+            _out: self.shortage.out(),
+        })
     }
 
     /// Connects to a server that was there a moment ago, and gives it time to come back. A refusal
     /// is never tried again.
-    async fn reconnect(&self) -> Result<Connection<D>, Failure> {
+    async fn reconnect(&self) -> Result<Session<D>, NoSession> {
         let since = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let failure = match self.connect().await {
-                Ok(connection) => {
+            let failure = match self.try_connect().await {
+                Ok(session) => {
                     self.lost.store(false, Ordering::Relaxed);
-                    return Ok(connection);
+                    return Ok(session);
                 }
-                Err(failure) => failure,
+                Err(NoSession::Full(failure)) => return Err(NoSession::Full(failure)),
+                Err(NoSession::Silent(failure) | NoSession::Other(failure)) => failure,
             };
             let retryable = failure.kind == FailureKind::SourceUnreachable;
             if !retryable || since.elapsed() + pause >= RECONNECT {
                 self.lost.store(false, Ordering::Relaxed);
-                return Err(match retryable {
+                return Err(NoSession::Other(match retryable {
                     true => self.stayed_away(failure),
                     false => failure,
-                });
+                }));
             }
             sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    pub(super) async fn put_back(&self, connection: Connection<D>) {
+    pub(super) async fn put_back(&self, session: Session<D>) {
+        let Session { connection, _out } = session;
         self.idle.lock().await.push(connection);
     }
 
@@ -271,6 +376,17 @@ impl<D: Driver> Sessions<D> {
         }
     }
 
+    /// Others kept a lock for longer than we wait for the database.
+    pub(super) fn locked_out(&self, label: &str) -> Failure {
+        let place = self.driver.place();
+        let what = format!("{label}: the database at {place} does not let us read");
+        let waited = self.driver.options().statement_timeout;
+        let waited = humantime::format_duration(waited);
+        let why = format!("another session locked a table of it for more than {waited}");
+        Failure::new(FailureKind::Query, what, why)
+            .hint("run again when it is done; --statement-timeout sets how long we wait")
+    }
+
     fn timed_out(&self, label: &str) -> Failure {
         let what = format!(
             "{label}: the database at {} does not answer",
@@ -279,6 +395,14 @@ impl<D: Driver> Sessions<D> {
         let waited = self.driver.options().statement_timeout;
         let why = format!("no row within {}", humantime::format_duration(waited));
         Failure::new(FailureKind::Query, what, why).hint(super::TIMEOUT_HINT)
+    }
+}
+
+impl NoSession {
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Full(failure) | Self::Silent(failure) | Self::Other(failure) => failure,
+        }
     }
 }
 

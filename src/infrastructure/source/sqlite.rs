@@ -15,7 +15,9 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Decode, Executor as _, Row as _, TypeInfo as _, ValueRef as _};
 
 use super::facts::{Facts, Role};
-use super::{Broken, Driver, Explained, Refusal, Rows, SessionOptions, invalid_url, safe};
+use super::{
+    Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, invalid_url, safe,
+};
 use crate::application::ports::{Query, QueryPlan, Scan};
 use crate::domain::Dialect;
 use crate::domain::changes::Moment;
@@ -35,6 +37,8 @@ pub(super) struct SqliteFile {
     connect: SqliteConnectOptions,
     file: PathBuf,
     options: SessionOptions,
+    /// It has a write-ahead log.
+    has_log: AtomicBool,
 }
 
 impl SqliteFile {
@@ -51,6 +55,7 @@ impl SqliteFile {
             file: connect.get_filename().to_owned(),
             connect,
             options,
+            has_log: AtomicBool::new(true),
         })
     }
 }
@@ -95,7 +100,39 @@ impl Driver for SqliteFile {
         connection
             .execute("SELECT count(*) FROM sqlite_schema")
             .await?;
+        let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+            .fetch_one(&mut connection)
+            .await?;
+        self.has_log
+            .store(mode.eq_ignore_ascii_case("wal"), Ordering::Relaxed);
         Ok(connection)
+    }
+
+    fn who_waits<'c>(
+        &'c self,
+        _: &'c mut SqliteConnection,
+        _: &'c str,
+        _: &'c Watched,
+    ) -> BoxFuture<'c, Result<Waiting, sqlx::Error>> {
+        let waiting = match self.tells_who_waits() {
+            true => Waiting::Nobody,
+            false => Waiting::Unknown,
+        };
+        async { Ok(waiting) }.boxed()
+    }
+
+    /// With a write-ahead log nobody waits. Without one a writer waits until all readers are done,
+    /// and which lock it has is not to be seen from within the process that reads.
+    fn tells_who_waits(&self) -> bool {
+        self.has_log.load(Ordering::Relaxed)
+    }
+
+    fn is_full(_: &dyn DatabaseError) -> bool {
+        false
+    }
+
+    fn is_lock_timeout(_: &dyn DatabaseError) -> bool {
+        false
     }
 
     /// The server that would end a query is this process.

@@ -79,6 +79,7 @@ impl From<Failure> for Problem {
             FailureKind::Usage => StatusCode::UNPROCESSABLE_ENTITY,
             FailureKind::SourceUnreachable
             | FailureKind::SourceLost
+            | FailureKind::GaveWay
             | FailureKind::CacheUnreachable
             | FailureKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
             FailureKind::Config

@@ -19,6 +19,9 @@ pub(super) async fn open(options: &MySqlConnectOptions) -> Result<MySqlConnectio
         // The server gives up on a client that does not read for a minute, else; and a slow
         // cache may keep us from reading.
         "SET SESSION net_write_timeout = 86400",
+        // Others queue behind whoever waits for a lock: the server's own default is a day.
+        "SET SESSION lock_wait_timeout = 1",
+        "SET SESSION innodb_lock_wait_timeout = 1",
     ] {
         connection.execute(setting).await?;
     }

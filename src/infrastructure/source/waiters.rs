@@ -1,0 +1,128 @@
+//! Sessions that wait for a lock that a query of ours holds are let through: a migration that queues
+//! behind a long read would stop everybody who queues behind the migration.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use tokio::time::{sleep, timeout};
+
+use super::Driver;
+use super::session::{CONNECT_TIMEOUT, Sessions};
+use crate::domain::failure::{Failure, FailureKind};
+
+/// No statement of ours waits longer for a lock. It is asked again, and holds no other lock
+/// meanwhile.
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Between two attempts to get a lock.
+pub(super) const LOCK_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often we look for sessions that wait.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Where waiting sessions cannot be seen for so long, a query ends when the cache has held it up for
+/// this long in total.
+const BLIND: Duration = Duration::from_secs(2);
+const HELD_UP: Duration = Duration::from_secs(1);
+
+/// Who waits for a query of ours.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    Nobody,
+    /// Somebody, and what for.
+    Somebody(String),
+    /// The database does not tell.
+    Unknown,
+}
+
+/// A query being read, as those who watch it see it.
+#[derive(Default)]
+pub(super) struct Watched {
+    /// The server's number of the session that reads.
+    session: OnceLock<i32>,
+    held_up_millis: AtomicU64,
+}
+
+impl Watched {
+    /// Says which session reads. The first word counts.
+    pub(super) fn reads_on(&self, session: i32) {
+        let _ = self.session.set(session);
+    }
+
+    pub(super) fn session(&self) -> Option<i32> {
+        self.session.get().copied()
+    }
+
+    /// Adds a time since which the engine has taken no rows.
+    pub(super) fn was_held_up(&self, since: Instant) {
+        let millis = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.held_up_millis.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    fn is_held_up(&self) -> bool {
+        Duration::from_millis(self.held_up_millis.load(Ordering::Relaxed)) >= HELD_UP
+    }
+}
+
+/// Why a query ends before its last row.
+#[derive(Debug)]
+pub(super) enum Reason {
+    /// Somebody waits for a lock, and for which.
+    Waiter(String),
+    /// Somebody may.
+    Blind,
+    /// Its session is needed.
+    Session,
+}
+
+impl Reason {
+    pub(super) fn into_failure(self, label: &str) -> Failure {
+        let (what, why) = match self {
+            Self::Waiter(why) => ("paused for a migration", why),
+            Self::Blind => ("interrupted", String::new()),
+            Self::Session => (
+                "read in parts",
+                "the database gives this user too few sessions (three are enough)".to_owned(),
+            ),
+        };
+        Failure::new(FailureKind::GaveWay, format!("{label}: {what}"), why)
+            .hint("run again when others need the database less")
+    }
+}
+
+/// Who waits for a lock that a query of ours holds, asked on another session.
+async fn who_waits<D: Driver>(sessions: &Sessions<D>, sql: &str, watched: &Watched) -> Waiting {
+    let Ok(mut session) = sessions.try_session().await else {
+        return Waiting::Unknown;
+    };
+    let asked = sessions.driver.who_waits(&mut session, sql, watched);
+    let Ok(Ok(waiting)) = timeout(CONNECT_TIMEOUT, asked).await else {
+        return Waiting::Unknown;
+    };
+    sessions.put_back(session).await;
+    waiting
+}
+
+/// Returns when a query should give way, and why.
+pub(super) async fn wait_for_waiters<D: Driver>(
+    sessions: Arc<Sessions<D>>,
+    sql: String,
+    is_resumable: bool,
+    watched: Arc<Watched>,
+) -> Reason {
+    let mut seen = Instant::now();
+    loop {
+        sleep(LOOK_EVERY).await;
+        match who_waits(&sessions, &sql, &watched).await {
+            Waiting::Somebody(why) => return Reason::Waiter(why),
+            Waiting::Nobody => seen = Instant::now(),
+            Waiting::Unknown => {
+                let is_blind = seen.elapsed() >= BLIND && watched.is_held_up();
+                if is_blind && is_resumable {
+                    return Reason::Blind;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Migrations in the middle of a run: whoever waits for a lock that the run holds gets it, at once
+//! and whatever the cache does, and the run ends complete.
+
+use std::path::PathBuf;
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::faults::{calm, keys, until, warm};
+use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
+use crate::shopwarm::{Finished, file, finish};
+
+const ROWS: u64 = 40_000;
+
+/// Bytes of a name: no buffer on the way holds all rows.
+const NAME: u32 = 600;
+
+/// A table, and a strategy that reads it: in an order that it can go on in, or in none.
+fn products(database: &Database, order: &str) -> (TempDir, PathBuf) {
+    let (series, time) = match database.dialect() {
+        Dialect::Postgres => (format!("generate_series(1, {ROWS}) n"), "timestamptz"),
+        Dialect::MySql => (
+            format!("(SELECT seq AS n FROM seq_1_to_{ROWS}) s"),
+            "timestamp(6)",
+        ),
+        Dialect::Sqlite => (
+            format!("(SELECT value AS n FROM generate_series(1, {ROWS}))"),
+            "text",
+        ),
+    };
+    let name = match database.dialect() {
+        Dialect::Sqlite => format!("printf('%.*c', {NAME}, 'x')"),
+        _ => format!("repeat('x', {NAME})"),
+    };
+    database.sql(&format!(
+        "CREATE TABLE products (id integer PRIMARY KEY, name varchar({NAME}), updated_at {time});
+         INSERT INTO products SELECT n, {name}, '2026-01-01 00:00:00' FROM {series}"
+    ));
+    if database.dialect() == Dialect::Postgres {
+        database.sql("GRANT SELECT ON products TO shop");
+    }
+    file(
+        "shop.toml",
+        &format!(
+            "[context]\nname = \"shop\"\nowns = [\"products\"]\n[strategies.products]
+             key = \"product:{{id}}\"\nvalue = \"object\"\n{order}
+             sql.any = \"SELECT p.*, updated_at AS _version FROM products p\"\n"
+        ),
+    )
+}
+
+const ORDERED: &str = "order_by = \"id\"";
+
+/// What may keep a run from going on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Cache {
+    /// The run is to write slowly.
+    Paced,
+    /// It takes no writes.
+    Paused,
+    /// It answers nothing.
+    Frozen,
+}
+
+/// A session that changes the table, and one that comes after it and only reads: how long they take.
+fn migrate(database: &Database) -> Duration {
+    let began = Instant::now();
+    thread::scope(|scope| {
+        scope.spawn(|| database.sql("ALTER TABLE products ADD COLUMN x integer"));
+        thread::sleep(Duration::from_millis(200));
+        scope.spawn(|| database.query("SELECT name FROM products LIMIT 1"));
+    });
+    began.elapsed()
+}
+
+/// A migration beside a run that is held up by its cache; and then the run comes to its end.
+fn migration_beside_a_run(database: &Database, order: &str, cache: Cache) {
+    let (_dir, contexts) = products(database, order);
+    let redis = Redis::start(&[]);
+    let run = warm(&contexts, database.url(), redis.url());
+    let child = match cache {
+        Cache::Paced => run.args("--rate 8k").start(),
+        _ => run.args("--rate 20k").start(),
+    };
+    hold(cache, &redis);
+    let took = migrate(database);
+    println!("{:?} {order:?} {cache:?}: {took:?}", database.dialect());
+    assert!(took < Duration::from_secs(40), "{took:?}");
+    if cache == Cache::Frozen {
+        redis.resume();
+    }
+    redis.cli(&["CLIENT", "UNPAUSE"]);
+    let run = ends_complete(child, &redis);
+    let warnings = run.strategy("shop/products")["warnings"].to_string();
+    assert!(warnings.contains("paused for a migration"), "{warnings}");
+    assert_eq!(
+        warnings.contains("sent again"),
+        order.is_empty(),
+        "{warnings}"
+    );
+}
+
+fn hold(cache: Cache, redis: &Redis) {
+    until("the run is under way", || keys(redis) > 1000);
+    match cache {
+        Cache::Paced => {}
+        Cache::Paused => {
+            redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
+        }
+        Cache::Frozen => redis.pause(),
+    }
+}
+
+#[track_caller]
+fn ends_complete(child: Child, redis: &Redis) -> Finished {
+    let run = calm(finish(child)).expect(0);
+    assert_eq!(run.json()["outcome"], "complete", "{}", run.stdout);
+    assert_eq!(run.json()["totals"]["warmed"], ROWS, "{}", run.stdout);
+    assert_eq!(keys(redis), ROWS);
+    run
+}
+
+fn each_way(database: fn() -> Database) {
+    for cache in [Cache::Paced, Cache::Paused, Cache::Frozen] {
+        thread::scope(|scope| {
+            for order in ["", ORDERED] {
+                scope.spawn(move || migration_beside_a_run(&database(), order, cache));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_migration_of_a_postgres_gets_through_whatever_the_cache_does() {
+    each_way(Postgres::database);
+}
+
+#[test]
+fn a_migration_of_a_mariadb_gets_through_whatever_the_cache_does() {
+    each_way(MariaDb::database);
+}
+
+/// A session that locks `table` against everybody for some seconds.
+fn lock_for(database: &Database, table: &str, seconds: u32) {
+    database.sql(&match database.dialect() {
+        Dialect::Postgres => format!(
+            "BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT"
+        ),
+        _ => format!("LOCK TABLES {table} WRITE; SELECT SLEEP({seconds}); UNLOCK TABLES"),
+    });
+}
+
+/// A run that needs two tables, one of which is locked: it waits, and holds the other one meanwhile
+/// for moments only.
+#[test]
+fn a_run_that_waits_for_a_lock_keeps_nobody_waiting() {
+    thread::scope(|scope| {
+        for database in [Postgres::database(), MariaDb::database()] {
+            scope.spawn(move || {
+                let (_dir, contexts) = products(&database, "");
+                database
+                    .sql("CREATE TABLE prices AS SELECT id AS product, 1 AS price FROM products");
+                if database.dialect() == Dialect::Postgres {
+                    database.sql("GRANT SELECT ON prices TO shop");
+                }
+                let text = std::fs::read_to_string(&contexts).unwrap();
+                let text = text
+                    .replace("[\"products\"]", "[\"products\", \"prices\"]")
+                    .replace(
+                        "FROM products p",
+                        "FROM products p LEFT JOIN prices q ON q.product < 0",
+                    );
+                std::fs::write(&contexts, text).unwrap();
+                let redis = Redis::start(&[]);
+                thread::scope(|scope| {
+                    scope.spawn(|| lock_for(&database, "prices", 8));
+                    thread::sleep(Duration::from_secs(1));
+                    let child = warm(&contexts, database.url(), redis.url()).start();
+                    thread::sleep(Duration::from_secs(2));
+                    let took = migrate(&database);
+                    println!("{:?} locked: {took:?}", database.dialect());
+                    assert_eq!(keys(&redis), 0, "it did not wait");
+                    ends_complete(child, &redis);
+                });
+            });
+        }
+    });
+}
+
+/// A full cache ends a run; until then and after it nobody waits for it.
+#[test]
+fn a_migration_gets_through_while_the_cache_is_full() {
+    for database in [Postgres::database(), MariaDb::database()] {
+        let (_dir, contexts) = products(&database, "");
+        let redis = Redis::start(&[]);
+        let run = warm(&contexts, database.url(), redis.url());
+        let child = run.args("--rate 8k").start();
+        until("the run is under way", || keys(&redis) > 1000);
+        redis.cli(&["CONFIG", "SET", "maxmemory", "1mb"]);
+        let took = migrate(&database);
+        println!("{:?} full: {took:?}", database.dialect());
+        calm(finish(child)).expect(3);
+    }
+}
+
+/// Without a write-ahead log a writer of a file waits until nobody reads it.
+#[test]
+fn a_writer_of_a_sqlite_file_gets_in_while_the_cache_is_paused() {
+    let database = Sqlite::database();
+    let (_dir, contexts) = products(&database, "");
+    let redis = Redis::start(&[]);
+    let run = warm(&contexts, database.url(), redis.url());
+    let child = run.args("--rate 20k").start();
+    hold(Cache::Paused, &redis);
+    let began = Instant::now();
+    // It waits for ten seconds at most.
+    database.sql("UPDATE products SET name = 'another' WHERE id = 1");
+    println!("{:?}", began.elapsed());
+    redis.cli(&["CLIENT", "UNPAUSE"]);
+    let run = ends_complete(child, &redis);
+    let warnings = run.strategy("shop/products")["warnings"].to_string();
+    assert!(!warnings.contains("sent again"), "{warnings}");
+}
+
+/// A run looks back and reads with as few sessions as it is given.
+#[test]
+fn one_session_or_two_are_enough() {
+    thread::scope(|scope| {
+        for sessions in [1, 2] {
+            for order in ["", ORDERED] {
+                scope.spawn(move || few_sessions(&Postgres::database(), sessions, order));
+                scope.spawn(move || {
+                    let server = MariaDb::private(&[]);
+                    few_sessions(&server.new_database(), sessions, order);
+                });
+            }
+        }
+    });
+}
+
+fn few_sessions(database: &Database, sessions: u32, order: &str) {
+    let (_dir, contexts) = products(database, order);
+    database.sql(&match database.dialect() {
+        Dialect::Postgres => {
+            format!(
+                "ALTER DATABASE {} CONNECTION LIMIT {sessions}",
+                database.name()
+            )
+        }
+        _ => format!("ALTER USER shop WITH MAX_USER_CONNECTIONS {sessions}"),
+    });
+    let redis = Redis::start(&[]);
+    let child = warm(&contexts, database.url(), redis.url()).start();
+    let run = ends_complete(child, &redis);
+    let products = run.strategy("shop/products");
+    assert_eq!(products["protected"], true, "{products:#}");
+}
