@@ -57,7 +57,12 @@ impl Layout {
             .key
             .bind(place)
             .map_err(|name| missing("the key uses", &name))?;
-        let mut hints = vec![None; columns.len()];
+        let is_document = |column: &Column| {
+            let name = column.name.to_ascii_lowercase();
+            definition.documents.contains(&name)
+        };
+        let document = |column| is_document(column).then_some(Hint::Json);
+        let mut hints: Vec<Option<Hint>> = columns.iter().map(document).collect();
         for (name, hint) in &definition.types {
             let at = place(name).ok_or_else(|| missing("`types` names", name))?;
             hints[at] = Some(*hint);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{SHIPPED, changes, coded, ownership};
+use super::{SHIPPED, changes, coded, documents, ownership};
 use crate::application::selection::nearest;
 use crate::domain::Dialect;
 use crate::domain::changes::Tracking;
@@ -474,7 +474,11 @@ fn complete(
         sqlite: sql.sqlite,
     };
     check_sql(&sql, fields.order_by.as_deref(), owns, dialect)?;
+    let documents = dialect
+        .and_then(|dialect| Some(documents::columns(sql.for_dialect(dialect)?, dialect)))
+        .unwrap_or_default();
     Ok(Definition {
+        documents,
         tracking: tracking(id, &sql, dialect, &key, value),
         spec: StrategySpec {
             id: id.clone(),

@@ -2,6 +2,7 @@
 
 mod changes;
 pub mod definitions;
+mod documents;
 pub mod ownership;
 
 mod catalog;

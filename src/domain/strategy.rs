@@ -115,6 +115,9 @@ impl Sql {
 pub struct Definition {
     pub spec: StrategySpec,
     pub types: Vec<(String, Hint)>,
+    /// Columns that the SQL makes of JSON functions, in lower case; on the database that it was
+    /// checked for.
+    pub documents: Vec<String>,
     pub order_by: Option<String>,
     /// Rows, not keys.
     pub limit: Option<u64>,

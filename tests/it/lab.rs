@@ -39,7 +39,7 @@ impl Lab {
         Lab::on(shop::database(dialect))
     }
 
-    fn on(database: Database) -> Lab {
+    pub fn on(database: Database) -> Lab {
         Lab {
             database,
             redis: Redis::start(&[]),

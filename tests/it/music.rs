@@ -134,6 +134,7 @@ sql.any = "SELECT album_no, title, released, added, cover, notes, artist_uuid AS
 key = "Album:{_album}:tracks"
 value = "list"
 order_by = "nr"
+types = { is_explicit = "bool" }
 sql.any = "SELECT album_no AS _album, track_no, nr, title, minutes, is_explicit FROM tracks"
 
 [strategies.titles]

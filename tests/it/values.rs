@@ -462,13 +462,24 @@ fn mariadb_numbers_keep_their_digits() {
                 "boolean",
                 "",
                 &[
-                    ("true", Ok("true")),
-                    ("false", Ok("false")),
+                    ("true", Ok("1")),
+                    ("false", Ok("0")),
                     ("7", Ok("7")),
+                    ("-128", Ok("-128")),
                     ("NULL", Ok("null")),
                 ],
             ),
-            ("tinyint(1)", "number", &[("1", Ok("1")), ("0", Ok("0"))]),
+            (
+                "tinyint(1)",
+                "bool",
+                &[("1", Ok("true")), ("0", Ok("false")), ("2", Err("as bool"))],
+            ),
+            ("tinyint(1)", "string", &[("1", Ok(r#""1""#))]),
+            (
+                "tinyint(1) unsigned",
+                "",
+                &[("200", Ok("200")), ("1", Ok("1")), ("255", Ok("255"))],
+            ),
             ("tinyint", "", &[("-128", Ok("-128")), ("1", Ok("1"))]),
             ("tinyint unsigned", "", &[("255", Ok("255"))]),
             ("smallint", "", &[("-32768", Ok("-32768"))]),
@@ -527,7 +538,13 @@ fn mariadb_numbers_keep_their_digits() {
                     ("1", Ok("1.0")),
                 ],
             ),
-            ("bit(1)", "", &[("1", NO_FORM)]),
+            ("bit(1)", "", &[("1", Ok("1")), ("0", Ok("0"))]),
+            ("bit(1)", "string", &[("1", Ok(r#""1""#))]),
+            (
+                "bit(64)",
+                "",
+                &[("18446744073709551615", Ok("18446744073709551615"))],
+            ),
             (
                 "bit(1)",
                 "bool",
@@ -617,8 +634,10 @@ fn mariadb_texts_and_bytes_come_whole() {
                 &[("'{ \"a\": [1.50] }'", Ok(r#"{"a":[1.50]}"#))],
             ),
             ("longblob", "base64", &[("''", Ok(r#""""#))]),
-            // MariaDB's JSON is a LONGTEXT, so it needs the hint.
-            ("json", "", &[("'{\"a\": 1}'", Ok(r#""{\"a\": 1}""#))]),
+            // MariaDB's JSON is a LONGTEXT, and the server says which one is.
+            ("json", "", &[("'{\"a\": 1}'", Ok(r#"{"a":1}"#))]),
+            ("json", "string", &[("'{\"a\": 1}'", Ok(r#""{\"a\": 1}""#))]),
+            ("longtext", "", &[("'{\"a\": 1}'", Ok(r#""{\"a\": 1}""#))]),
             (
                 "json",
                 "json",
@@ -752,7 +771,7 @@ fn sqlite_values_mean_what_their_column_declares() {
                 &[
                     ("9223372036854775807", Ok("9223372036854775807")),
                     ("'7'", Ok("7")),
-                    ("'seven'", Ok(r#""seven""#)),
+                    ("'seven'", Err("as number")),
                     ("1.5", Ok("1.5")),
                 ],
             ),
@@ -767,7 +786,7 @@ fn sqlite_values_mean_what_their_column_declares() {
                     ("0.125", Ok("0.125")),
                     ("1e20", Ok("100000000000000000000.00")),
                     ("9e999", INFINITE),
-                    ("'n/a'", Ok(r#""n/a""#)),
+                    ("'n/a'", Err("as number")),
                     ("NULL", Ok("null")),
                 ],
             ),
@@ -779,7 +798,8 @@ fn sqlite_values_mean_what_their_column_declares() {
                 &[
                     ("1", Ok("true")),
                     ("false", Ok("false")),
-                    ("2", Ok("2")),
+                    ("2", Err("as bool")),
+                    ("'yes'", Err("as bool")),
                     ("NULL", Ok("null")),
                 ],
             ),
@@ -794,7 +814,7 @@ fn sqlite_values_mean_what_their_column_declares() {
                 &[
                     ("'2024-02-29'", Ok(r#""2024-02-29""#)),
                     ("'2023-02-29'", Ok(r#""2023-02-29""#)),
-                    ("19782", Ok("19782")),
+                    ("19782", Err("as date")),
                 ],
             ),
             ("TIME", "", &[("'03:04'", Ok(r#""03:04:00""#))]),
@@ -807,7 +827,7 @@ fn sqlite_values_mean_what_their_column_declares() {
                         "'2026-01-02T03:04:05.6'",
                         Ok(r#""2026-01-02T03:04:05.600000""#),
                     ),
-                    ("1767323045", Ok("1767323045")),
+                    ("1767323045", Err("as date")),
                     ("'yesterday'", Ok(r#""yesterday""#)),
                 ],
             ),
@@ -1051,7 +1071,9 @@ fn keys_of_every_type_are_made_and_found_again() {
     ];
     let mysql: &[(&str, &str, &str)] = &[
         ("tinyint", "-5", "-5"),
-        ("boolean", "true", "true"),
+        ("boolean", "true", "1"),
+        ("tinyint(1) unsigned", "200", "200"),
+        ("bit(3)", "5", "5"),
         ("smallint unsigned", "65535", "65535"),
         ("int unsigned", "4294967295", "4294967295"),
         ("bigint", "-9223372036854775808", "-9223372036854775808"),
@@ -1250,10 +1272,13 @@ fn a_hash_has_a_field_for_each_column_that_is_not_null() {
         ));
         let hash = |columns: &str| {
             let sql = format!("SELECT id AS _id, {columns} FROM t");
-            own(
-                &["t"],
-                &(strategy("h", "hash", "H:{_id}", &sql) + "ttl = \"100s\""),
-            )
+            // To MariaDB a boolean is a number.
+            let types = match columns.contains("on_sale") {
+                true => "types = { on_sale = \"bool\" }\n",
+                false => "",
+            };
+            let hash = strategy("h", "hash", "H:{_id}", &sql) + types;
+            own(&["t"], &(hash + "ttl = \"100s\""))
         };
         let fields = |key: &str| {
             let pairs = lab.redis.cli(&["HGETALL", key]);

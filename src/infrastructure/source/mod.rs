@@ -17,9 +17,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use sqlx::error::{BoxDynError, DatabaseError};
-use sqlx::{
-    AssertSqlSafe, Column as _, Database, Encode, Executor, SqlSafeStr as _, Statement as _, Type,
-};
+use sqlx::{AssertSqlSafe, Database, Encode, Executor, SqlSafeStr as _, Statement as _, Type};
 use tokio::time::{sleep, timeout};
 
 use self::facts::Facts;
@@ -228,11 +226,8 @@ trait Driver: Sized + Send + Sync + 'static {
 /// Why a query cannot be described.
 enum Refusal {
     Sql(sqlx::Error),
-    /// A column of a type that nobody can encode.
-    Type {
-        column: String,
-        name: String,
-    },
+    /// Columns of types that nobody can encode: their names, and those of the types.
+    Types(Vec<(String, String)>),
 }
 
 impl From<sqlx::Error> for Refusal {
@@ -266,13 +261,45 @@ where
     for<'c> &'c mut Connection<D>: Executor<'c, Database = D::Db>,
 {
     let statement = connection.prepare(safe(sql).into_sql_str()).await?;
-    let column = |described| {
-        column(described).map_err(|name| Refusal::Type {
-            column: described.name().to_owned(),
-            name,
-        })
+    all(statement.columns(), column)
+}
+
+/// All columns, or all that nobody can encode; `column` gives the name of such a type.
+fn all<C: sqlx::Column>(
+    described: &[C],
+    column: impl Fn(&C) -> Result<Column, String>,
+) -> Result<Vec<Column>, Refusal> {
+    let mut refused = Vec::new();
+    let mut columns = Vec::new();
+    for described in described {
+        match column(described) {
+            Ok(column) => columns.push(column),
+            Err(name) => refused.push((described.name().to_owned(), name)),
+        }
+    }
+    match refused.is_empty() {
+        true => Ok(columns),
+        false => Err(Refusal::Types(refused)),
+    }
+}
+
+/// Columns that have to be changed in the query, all in one sentence.
+fn unencodable(refused: &[(String, String)], dialect: Dialect) -> Failure {
+    let each = refused
+        .iter()
+        .map(|(column, name)| format!("column {column} has the type {name}"));
+    let why = format!(
+        "{}, which has no JSON form",
+        each.collect::<Vec<_>>().join(", ")
+    );
+    let text = match dialect {
+        Dialect::Mysql => "CHAR",
+        Dialect::Postgres | Dialect::Sqlite => "text",
     };
-    statement.columns().iter().map(column).collect()
+    let first = refused.first().map_or("", |(column, _)| column.as_str());
+    Failure::new(FailureKind::Query, "preparing", why).hint(format!(
+        "CAST it in the query, for example CAST({first} AS {text})"
+    ))
 }
 
 /// Definitions are the operator's own files, trusted like code; sessions are read-only.
@@ -376,19 +403,9 @@ where
                     }
                     Err(session.query_failure("preparing", sql, &error))
                 }
-                Err(Refusal::Type { column, name }) => {
+                Err(Refusal::Types(refused)) => {
                     session.put_back(connection).await;
-                    let why =
-                        format!("column {column} has the type {name}, which has no JSON form");
-                    let text = match D::DIALECT {
-                        Dialect::Mysql => "CHAR",
-                        Dialect::Postgres | Dialect::Sqlite => "text",
-                    };
-                    Err(
-                        Failure::new(FailureKind::Query, "preparing", why).hint(format!(
-                            "CAST it in the query, for example CAST({column} AS {text})"
-                        )),
-                    )
+                    Err(unencodable(&refused, D::DIALECT))
                 }
             }
         }

@@ -3,12 +3,16 @@
 mod ask;
 mod clock;
 mod codec;
+mod cut;
+mod documents;
 mod errors;
 mod plan;
 mod role;
 mod session;
+mod strange;
+mod url;
+mod variables;
 
-use std::str::FromStr as _;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt as _;
@@ -17,27 +21,23 @@ use sqlx::error::DatabaseError;
 use sqlx::mysql::{
     MySqlArguments, MySqlColumn, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow,
 };
-use sqlx::{
-    Column as _, ConnectOptions as _, Connection as _, Decode, Executor as _, Row as _,
-    SqlSafeStr as _, TypeInfo as _,
-};
+use sqlx::{Column as _, Connection as _, Decode, Executor as _, Row as _, SqlSafeStr as _};
 
 use self::ask::{is_on, setting, text};
 use self::codec::Codec;
 use self::role::role;
 use super::facts::{Clock, Facts, Role};
 use super::{
-    Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, invalid_url,
-    prepared, safe,
+    Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, prepared, safe,
 };
 use crate::application::ports::{Query, QueryPlan, SourceVitals};
 use crate::domain::Dialect;
 use crate::domain::changes::Moment;
-use crate::domain::encode::{Scalar, encode};
+use crate::domain::encode::{Hint, Scalar, encode};
 use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
 use crate::domain::key_rows::{TableName, UniqueKeys};
-use crate::domain::row::{Column, ColumnKind, RowBatch};
+use crate::domain::row::{Column, RowBatch};
 
 pub(super) struct Mysql {
     connect: MySqlConnectOptions,
@@ -46,10 +46,8 @@ pub(super) struct Mysql {
 
 impl Mysql {
     pub(super) fn new(url: &str, options: SessionOptions) -> Result<Self, Failure> {
-        let connect =
-            MySqlConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))?;
         Ok(Self {
-            connect: connect.disable_statement_logging(),
+            connect: url::options(url)?,
             options,
         })
     }
@@ -85,22 +83,21 @@ impl Driver for Mysql {
         connection: &'c mut MySqlConnection,
         sql: &'c str,
     ) -> BoxFuture<'c, Result<Vec<Column>, Refusal>> {
-        prepared::<Self>(connection, sql, |described| {
-            let declared = described.type_info().name().to_owned();
-            let kind = match Codec::of(described.type_info()) {
-                Codec::Unknown => return Err(declared.to_ascii_lowercase()),
-                Codec::Bool | Codec::Int => ColumnKind::Integer,
-                // The other unsigned ones fit into a signed parameter.
-                Codec::Uint if declared != "BIGINT UNSIGNED" => ColumnKind::Integer,
-                Codec::Text => ColumnKind::Text,
-                _ => ColumnKind::Other(declared.clone()),
+        async move {
+            let described = prepared::<Self>(connection, sql, codec::column).await;
+            let mut columns = match described {
+                Ok(columns) => columns,
+                Err(refused) => {
+                    let Some(number) = strange::number(&refused) else {
+                        return Err(refused);
+                    };
+                    *connection = session::open(&self.connect).await?;
+                    return Err(strange::refusal(connection, number).await);
+                }
             };
-            Ok(Column {
-                name: described.name().to_owned(),
-                kind,
-                declared,
-            })
-        })
+            documents::mark(connection, sql, &mut columns).await?;
+            Ok(columns)
+        }
         .boxed()
     }
 
@@ -161,13 +158,18 @@ impl Driver for Mysql {
     ) -> BoxFuture<'c, Result<(), Broken>> {
         async move {
             let query = sqlx::query_with(safe(sql), arguments);
-            rows.stream(query.fetch(connection)).await
+            rows.stream(query.fetch(&mut *connection)).await?;
+            let whole = cut::check(connection, rows.label()).await?;
+            whole.map_err(Broken::Failed)
         }
         .boxed()
     }
 
-    fn codec(_: &Column, described: &MySqlColumn) -> Codec {
-        Codec::of(described.type_info())
+    fn codec(column: &Column, described: &MySqlColumn) -> Codec {
+        match column.declared == documents::JSON {
+            true => Codec::Json,
+            false => Codec::of(described.type_info()),
+        }
     }
 
     fn decode(codecs: &[Codec], query: &Query, row: &MySqlRow, out: &mut RowBatch) {
@@ -180,6 +182,9 @@ impl Driver for Mysql {
                 // Not `is_null`: the driver calls a zero date NULL, and that would hide it.
                 let value = match <&[u8] as Decode<sqlx::MySql>>::decode(value) {
                     Err(_) => Scalar::Null,
+                    Ok(wire) if hint == Some(Hint::Base64) && codec.is_bits() => {
+                        Scalar::Bytes(wire)
+                    }
                     Ok(wire) => codec.decode(wire)?,
                 };
                 encode(value, hint, out)

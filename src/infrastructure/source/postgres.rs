@@ -421,21 +421,17 @@ fn message(error: &PgDatabaseError) -> String {
 
 /// The columns of a row.
 fn columns(row: &PgRow) -> Result<Vec<Column>, Refusal> {
-    let column = |described: &PgColumn| {
+    super::all(row.columns(), |described| {
         let info = described.type_info();
         if let Codec::Unknown = Codec::of(info) {
-            return Err(Refusal::Type {
-                column: described.name().to_owned(),
-                name: info.name().to_ascii_lowercase(),
-            });
+            return Err(info.name().to_ascii_lowercase());
         }
         Ok(Column {
             name: described.name().to_owned(),
             kind: kind(info),
             declared: info.name().to_ascii_uppercase(),
         })
-    };
-    row.columns().iter().map(column).collect()
+    })
 }
 
 async fn plan(transaction: &mut Transaction<'_>, sql: &str) -> Result<QueryPlan, sqlx::Error> {

@@ -265,6 +265,10 @@ impl<'r, D: Driver> Rows<'r, D> {
         }
     }
 
+    pub(super) fn label(&self) -> &'r str {
+        &self.query.label
+    }
+
     pub(super) fn is_brief(&self) -> bool {
         self.query.brief
     }

@@ -232,7 +232,11 @@ impl Driver for SqliteFile {
                         <&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?,
                     ),
                 };
-                encode(codec.read(stored, &mut digits), hint, out)
+                let value = codec.read(stored, &mut digits);
+                if hint.is_none() {
+                    codec.check(&value)?;
+                }
+                encode(value, hint, out)
             });
         }
     }
@@ -424,6 +428,7 @@ fn kind(declared: &str) -> ColumnKind {
 pub(super) enum Codec {
     AsStored,
     Bool,
+    Number,
     /// With this many decimal places.
     Decimal(usize),
     Date,
@@ -451,7 +456,32 @@ impl Codec {
                 zoned: declared.contains("WITH TIME ZONE"),
             },
             "TIMESTAMPTZ" | "TIMESTAMP WITH TIME ZONE" => Self::DateTime { zoned: true },
+            // As the database itself takes names of types for numbers.
+            name if name.contains("INT") => Self::Number,
+            name if ["CHAR", "CLOB", "TEXT"].iter().any(|t| name.contains(t)) => Self::AsStored,
+            name if ["REAL", "FLOA", "DOUB"].iter().any(|t| name.contains(t)) => Self::Number,
             _ => Self::AsStored,
+        }
+    }
+
+    /// A column has one JSON type, whatever its rows hold; the database keeps anything anywhere.
+    fn check(self, value: &Scalar<'_>) -> Result<(), String> {
+        let is_number = matches!(
+            value,
+            Scalar::Int(_) | Scalar::Float64(_) | Scalar::Decimal(_)
+        );
+        let (fits, kind) = match self {
+            Self::Bool => (matches!(value, Scalar::Bool(_)), "bool"),
+            Self::Number | Self::Decimal(_) => (is_number, "number"),
+            Self::Date | Self::Time | Self::DateTime { .. } => (!is_number, "date or a time"),
+            Self::AsStored | Self::Json => return Ok(()),
+        };
+        match fits {
+            true => Ok(()),
+            false => Err(format!(
+                "cannot be read as {kind}, which its column is declared to be; CAST it, or say \
+                 in `types` what the column holds"
+            )),
         }
     }
 

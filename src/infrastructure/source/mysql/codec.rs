@@ -1,14 +1,32 @@
 //! The binary protocol's formats, one for each type.
 
-use sqlx::mysql::MySqlTypeInfo;
-use sqlx::{Type, TypeInfo as _};
+use sqlx::mysql::{MySqlColumn, MySqlTypeInfo};
+use sqlx::{Column as _, Type, TypeInfo as _};
 
 use crate::domain::encode::{Date, Scalar};
+use crate::domain::row::{Column, ColumnKind};
+
+/// A column as the server describes it; `Err`: the name of a type that has no JSON form.
+pub(super) fn column(described: &MySqlColumn) -> Result<Column, String> {
+    let declared = declared(described.type_info()).to_owned();
+    let kind = match Codec::of(described.type_info()) {
+        Codec::Unknown => return Err(declared.to_ascii_lowercase()),
+        Codec::Int | Codec::Bit => ColumnKind::Integer,
+        // The other unsigned ones fit into a signed parameter.
+        Codec::Uint if declared != "BIGINT UNSIGNED" => ColumnKind::Integer,
+        Codec::Text => ColumnKind::Text,
+        _ => ColumnKind::Other(declared.clone()),
+    };
+    Ok(Column {
+        name: described.name().to_owned(),
+        kind,
+        declared,
+    })
+}
 
 /// How to read one type's binary format.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) enum Codec {
-    Bool,
     Int,
     Uint,
     Float,
@@ -16,6 +34,7 @@ pub(in super::super) enum Codec {
     Decimal,
     Text,
     Bytes,
+    Bit,
     Json,
     Date,
     DateTime,
@@ -25,6 +44,16 @@ pub(in super::super) enum Codec {
     Unknown,
 }
 
+/// The name of a type. The driver calls every TINYINT of width 1 a BOOLEAN, also an unsigned one;
+/// to the server it is a number.
+pub(super) fn declared(info: &MySqlTypeInfo) -> &str {
+    match info.name() {
+        "BOOLEAN" if <u8 as Type<sqlx::MySql>>::compatible(info) => "TINYINT UNSIGNED",
+        "BOOLEAN" => "TINYINT",
+        name => name,
+    }
+}
+
 impl Codec {
     pub(super) fn of(info: &MySqlTypeInfo) -> Self {
         // The driver names a text with a `_bin` collation as if it were binary. The server converts
@@ -32,8 +61,7 @@ impl Codec {
         if <str as Type<sqlx::MySql>>::compatible(info) {
             return Self::Text;
         }
-        match info.name() {
-            "BOOLEAN" => Self::Bool,
+        match declared(info) {
             "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => Self::Int,
             "TINYINT UNSIGNED" | "SMALLINT UNSIGNED" | "MEDIUMINT UNSIGNED" | "INT UNSIGNED"
             | "BIGINT UNSIGNED" | "YEAR" => Self::Uint,
@@ -42,9 +70,8 @@ impl Codec {
             "DECIMAL" => Self::Decimal,
             "CHAR" | "VARCHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" | "ENUM"
             | "SET" => Self::Text,
-            "BINARY" | "VARBINARY" | "TINYBLOB" | "BLOB" | "MEDIUMBLOB" | "LONGBLOB" | "BIT" => {
-                Self::Bytes
-            }
+            "BIT" => Self::Bit,
+            "BINARY" | "VARBINARY" | "TINYBLOB" | "BLOB" | "MEDIUMBLOB" | "LONGBLOB" => Self::Bytes,
             "JSON" => Self::Json,
             "DATE" => Self::Date,
             "DATETIME" => Self::DateTime,
@@ -55,14 +82,12 @@ impl Codec {
         }
     }
 
+    pub(super) fn is_bits(self) -> bool {
+        matches!(self, Self::Bit)
+    }
+
     pub(super) fn decode(self, wire: &[u8]) -> Result<Scalar<'_>, String> {
         Ok(match self {
-            // TINYINT(1) is how this database writes BOOLEAN, and also a small number.
-            Self::Bool => match signed(wire)? {
-                0 => Scalar::Bool(false),
-                1 => Scalar::Bool(true),
-                other => Scalar::Int(other),
-            },
             Self::Int => Scalar::Int(signed(wire)?),
             Self::Uint => Scalar::Uint(unsigned(wire)?),
             Self::Float => Scalar::Float32(f32::from_le_bytes(
@@ -74,6 +99,11 @@ impl Codec {
             Self::Decimal => Scalar::Decimal(decimal(wire)?),
             Self::Text => Scalar::Text(wire),
             Self::Bytes => Scalar::Bytes(wire),
+            // A number to the server, the highest byte first.
+            Self::Bit => {
+                let bytes = wire.iter();
+                Scalar::Uint(bytes.fold(0, |value, byte| value << 8 | u64::from(*byte)))
+            }
             Self::Json => Scalar::Json(wire),
             Self::Date => Scalar::Date(date_time(wire)?.0),
             // Sessions run in UTC, so that is what a TIMESTAMP comes in.

@@ -6,36 +6,16 @@ use tokio::time::timeout;
 
 use super::super::safe;
 use super::super::session::CONNECT_TIMEOUT;
+use super::variables;
 
 /// What tells one server from another behind the same address.
 pub(super) const SERVER: &str = "SELECT CONCAT_WS(':', @@hostname, @@port, @@server_id)";
 
+/// Opens a session that only reads, and in which nothing that the server or the URL says changes
+/// what a query returns.
 pub(super) async fn open(options: &MySqlConnectOptions) -> Result<MySqlConnection, sqlx::Error> {
     let mut connection = options.connect().await?;
-    for setting in [
-        "SET SESSION TRANSACTION READ ONLY",
-        // Orders with their items are put together by GROUP_CONCAT, which cuts silently.
-        "SET SESSION group_concat_max_len = 67108864",
-        // The server gives up on a client that does not read for a minute, else; and a slow
-        // cache may keep us from reading.
-        "SET SESSION net_write_timeout = 86400",
-        // Others queue behind whoever waits for a lock: the server's own default is a day.
-        "SET SESSION lock_wait_timeout = 1",
-        "SET SESSION innodb_lock_wait_timeout = 1",
-    ] {
-        connection.execute(setting).await?;
-    }
-    // The server's own limit runs also while it waits for us: we keep it. MariaDB knows the
-    // first, MySQL the second.
-    if connection
-        .execute("SET SESSION max_statement_time = 0")
-        .await
-        .is_err()
-    {
-        connection
-            .execute("SET SESSION max_execution_time = 0")
-            .await?;
-    }
+    variables::set(&mut connection).await?;
     Ok(connection)
 }
 
@@ -56,7 +36,7 @@ pub(super) async fn end(options: &MySqlConnectOptions, server: String, id: u64) 
     );
     let kill = format!("KILL QUERY {id}");
     let killed = async {
-        let mut connection = options.connect().await?;
+        let mut connection = open(options).await?;
         let here: String = sqlx::query_scalar(SERVER)
             .fetch_one(&mut connection)
             .await?;

@@ -1,0 +1,347 @@
+//! Reads off a definition's SQL which of its columns are JSON documents.
+//!
+//! PostgreSQL says it itself. SQLite knows no such type, and MySQL and MariaDB forget it where a
+//! document and a text come together, as in `COALESCE(JSON_ARRAYAGG(id), '[]')`. So a column is a
+//! document where its text is a call of a JSON function, also through subqueries, WITH, COALESCE,
+//! IFNULL, NULLIF, IF and CASE, if all else that it can be is NULL or a literal that is JSON.
+
+use std::collections::BTreeSet;
+
+use sqlparser::ast::{
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Ident, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, Value,
+};
+
+use super::ownership::{self, identifiers, lists, parse};
+use crate::domain::Dialect;
+
+/// Functions of MySQL, MariaDB or SQLite that give a document.
+const DOCUMENTS: &str = "json json_array json_array_append json_array_insert \
+    json_array_intersect json_arrayagg json_compact json_detailed json_group_array \
+    json_group_object json_insert json_keys json_loose json_merge json_merge_patch \
+    json_merge_preserve json_normalize json_object json_object_filter_keys json_object_to_array \
+    json_objectagg json_patch json_pretty json_query json_remove json_replace json_search json_set";
+
+/// What `JSON_EXTRACT` gives in SQLite is a value of its own for one path, and `JSON_QUOTE` in
+/// MySQL is a text.
+const ONLY_MYSQL: &str = "json_extract";
+const ONLY_SQLITE: &str = "json_quote";
+
+/// The result columns of a checked query that are documents.
+pub fn columns(sql: &str, dialect: Dialect) -> Vec<String> {
+    if dialect == Dialect::Postgres {
+        return Vec::new();
+    }
+    let read = ownership::on_deep_stack(|| {
+        let query = parse(sql, dialect, |parser| parser.parse_query())?;
+        let names = Reading { dialect }.of_query(&query, &Tables::default());
+        Ok(names.into_iter().collect())
+    });
+    // A text that only the database can read has the columns that the database says.
+    read.unwrap_or_default()
+}
+
+/// Column names in lower case; of a name that stands there in several cases none is a document.
+type Names = BTreeSet<String>;
+
+/// What is known of derived tables: their names and the documents in them.
+#[derive(Clone, Default)]
+struct Tables(Vec<(String, Names)>);
+
+impl Tables {
+    fn find(&self, name: &Ident) -> Option<&Names> {
+        let all = self.0.iter().rev();
+        let mut found = all.filter(|(known, _)| known.eq_ignore_ascii_case(&name.value));
+        found.next().map(|(_, names)| names)
+    }
+}
+
+/// What an expression can be.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Document,
+    /// NULL, or a literal that is JSON: whatever the others are.
+    Either,
+    Other,
+}
+
+impl Kind {
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Either, kind) | (kind, Self::Either) => kind,
+            (Self::Document, Self::Document) => Self::Document,
+            _ => Self::Other,
+        }
+    }
+}
+
+struct Reading {
+    dialect: Dialect,
+}
+
+impl Reading {
+    fn of_query(&self, query: &Query, outer: &Tables) -> Names {
+        let mut known = outer.clone();
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            let names = match cte.alias.columns.is_empty() {
+                true => self.of_query(&cte.query, &known),
+                false => Names::new(),
+            };
+            known.0.push((cte.alias.name.value.clone(), names));
+        }
+        self.of_body(&query.body, &known)
+    }
+
+    fn of_body(&self, body: &SetExpr, known: &Tables) -> Names {
+        match body {
+            SetExpr::Select(select) => self.of_select(select, known),
+            SetExpr::Query(query) => self.of_query(query, known),
+            // The first one names the columns; a text in another makes a text of all.
+            SetExpr::SetOperation { left, right, .. } => {
+                let (left, right) = (self.of_body(left, known), self.of_body(right, known));
+                left.intersection(&right).cloned().collect()
+            }
+            _ => Names::new(),
+        }
+    }
+
+    fn of_select(&self, select: &Select, known: &Tables) -> Names {
+        let from = self.tables(select, known);
+        let mut names = Names::new();
+        for item in &select.projection {
+            match item {
+                SelectItem::ExprWithAlias { expr, alias } => {
+                    if self.kind(expr, &from, known) == Kind::Document {
+                        names.insert(alias.value.to_ascii_lowercase());
+                    }
+                }
+                SelectItem::UnnamedExpr(expr) => {
+                    let column = match expr {
+                        Expr::Identifier(column) => Some(column),
+                        Expr::CompoundIdentifier(parts) => parts.last(),
+                        _ => None,
+                    };
+                    if let Some(column) = column
+                        && self.kind(expr, &from, known) == Kind::Document
+                    {
+                        names.insert(column.value.to_ascii_lowercase());
+                    }
+                }
+                SelectItem::Wildcard(_) => {
+                    names.extend(from.0.iter().flat_map(|(_, names)| names.iter().cloned()));
+                }
+                SelectItem::QualifiedWildcard(
+                    SelectItemQualifiedWildcardKind::ObjectName(name),
+                    _,
+                ) => {
+                    let table = identifiers(name).and_then(|parts| from.find(parts.last()?));
+                    names.extend(table.into_iter().flatten().cloned());
+                }
+                _ => {}
+            }
+        }
+        names
+    }
+
+    /// The tables in FROM whose columns are known, by the names that they have there.
+    fn tables(&self, select: &Select, known: &Tables) -> Tables {
+        let joined = select.from.iter().flat_map(|item| {
+            let joins = item.joins.iter().map(|join| &join.relation);
+            std::iter::once(&item.relation).chain(joins)
+        });
+        let mut tables = Tables::default();
+        for factor in joined {
+            let (alias, names) = match factor {
+                TableFactor::Derived {
+                    subquery,
+                    alias: Some(alias),
+                    ..
+                } => (alias.name.value.clone(), self.of_query(subquery, known)),
+                TableFactor::Table { name, alias, .. } => {
+                    let Some(table) = identifiers(name).and_then(|parts| parts.last().copied())
+                    else {
+                        continue;
+                    };
+                    let called = alias.as_ref().map_or(table, |alias| &alias.name);
+                    let names = known.find(table).cloned().unwrap_or_default();
+                    (called.value.clone(), names)
+                }
+                _ => continue,
+            };
+            tables.0.push((alias, names));
+        }
+        tables
+    }
+
+    fn kind(&self, expr: &Expr, from: &Tables, known: &Tables) -> Kind {
+        let document = |is_one: bool| if is_one { Kind::Document } else { Kind::Other };
+        match expr {
+            Expr::Nested(inner) => self.kind(inner, from, known),
+            Expr::Function(function) => self.kind_of_call(function, from, known),
+            Expr::Case {
+                conditions,
+                else_result,
+                ..
+            } => {
+                let results = conditions.iter().map(|when| &when.result);
+                self.kind_of_all(results.chain(else_result.as_deref()), from, known)
+            }
+            Expr::Subquery(query) => match &*query.body {
+                SetExpr::Select(select) => match select.projection.as_slice() {
+                    [SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }] => {
+                        self.kind(expr, &self.tables(select, known), known)
+                    }
+                    _ => Kind::Other,
+                },
+                _ => Kind::Other,
+            },
+            Expr::Cast { data_type, .. } => document(matches!(data_type, DataType::JSON)),
+            Expr::BinaryOp { op, .. } => document(*op == BinaryOperator::Arrow),
+            Expr::Identifier(column) => {
+                let name = column.value.to_ascii_lowercase();
+                document(from.0.iter().any(|(_, names)| names.contains(&name)))
+            }
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [.., table, column] => {
+                    let name = column.value.to_ascii_lowercase();
+                    document(from.find(table).is_some_and(|names| names.contains(&name)))
+                }
+                _ => Kind::Other,
+            },
+            Expr::Value(value) => match &value.value {
+                Value::Null => Kind::Either,
+                Value::SingleQuotedString(text) if is_json(text) => Kind::Either,
+                _ => Kind::Other,
+            },
+            _ => Kind::Other,
+        }
+    }
+
+    fn kind_of_all<'e>(
+        &self,
+        all: impl Iterator<Item = &'e Expr>,
+        from: &Tables,
+        known: &Tables,
+    ) -> Kind {
+        all.fold(Kind::Either, |kind, expr| {
+            kind.and(self.kind(expr, from, known))
+        })
+    }
+
+    fn kind_of_call(&self, function: &Function, from: &Tables, known: &Tables) -> Kind {
+        let name = function.name.to_string().to_ascii_lowercase();
+        let name = name.trim_matches(['`', '"']);
+        let arguments: Vec<&Expr> = arguments(function).collect();
+        let only = match self.dialect {
+            Dialect::Mysql => ONLY_MYSQL,
+            _ if name == "json_extract" && arguments.len() > 2 => return Kind::Document,
+            _ => ONLY_SQLITE,
+        };
+        if lists(DOCUMENTS, name) || lists(only, name) {
+            return Kind::Document;
+        }
+        let branches = match (name, arguments.as_slice()) {
+            ("coalesce" | "ifnull", all) => all,
+            ("if" | "iif", [_, branches @ ..]) => branches,
+            ("nullif" | "max" | "min" | "any_value", [first, ..]) => std::slice::from_ref(first),
+            _ => return Kind::Other,
+        };
+        self.kind_of_all(branches.iter().copied(), from, known)
+    }
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+fn arguments(function: &Function) -> impl Iterator<Item = &Expr> {
+    let list = match &function.args {
+        FunctionArguments::List(list) => list.args.as_slice(),
+        _ => &[],
+    };
+    list.iter().filter_map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Dialect::{Mysql, Postgres, Sqlite};
+    use super::*;
+
+    #[test]
+    fn json_functions_make_documents() {
+        for (dialect, sql, expected) in [
+            (Mysql, "SELECT JSON_OBJECT('a', 1) AS d, a FROM t", "d"),
+            (
+                Mysql,
+                "SELECT COALESCE(JSON_ARRAYAGG(a), '[]') AS d FROM t",
+                "d",
+            ),
+            (
+                Mysql,
+                "SELECT COALESCE(JSON_ARRAYAGG(a), '') AS d FROM t",
+                "",
+            ),
+            (Mysql, "SELECT COALESCE(a, '[]') AS d FROM t", ""),
+            (
+                Mysql,
+                "SELECT (SELECT JSON_ARRAYAGG(b.a) FROM b) AS d FROM t",
+                "d",
+            ),
+            (
+                Mysql,
+                "SELECT CASE WHEN a THEN JSON_ARRAY(1) END AS d FROM t",
+                "d",
+            ),
+            (Mysql, "SELECT IF(a, JSON_ARRAY(1), 'none') AS d FROM t", ""),
+            (Mysql, "SELECT CONCAT(JSON_ARRAY(1)) AS d FROM t", ""),
+            (
+                Mysql,
+                "SELECT JSON_UNQUOTE(JSON_EXTRACT(a, '$')) AS d FROM t",
+                "",
+            ),
+            (
+                Mysql,
+                "SELECT JSON_EXTRACT(a, '$') AS d, a->'$.x' AS e FROM t",
+                "d e",
+            ),
+            (
+                Mysql,
+                "SELECT q.*, 1 AS n FROM (SELECT JSON_ARRAY(a) AS D FROM t) q",
+                "d",
+            ),
+            (
+                Mysql,
+                "SELECT IFNULL(q.d, '{}') AS e FROM (SELECT JSON_OBJECT() AS d) q",
+                "e",
+            ),
+            (
+                Mysql,
+                "WITH q AS (SELECT JSON_ARRAY(a) AS d FROM t) SELECT x.d FROM q x",
+                "d",
+            ),
+            (Mysql, "SELECT JSON_ARRAY() AS d UNION SELECT 'x' AS d", ""),
+            (
+                Mysql,
+                "SELECT JSON_ARRAY() AS d UNION SELECT JSON_OBJECT() AS d",
+                "d",
+            ),
+            (
+                Sqlite,
+                "SELECT json_group_array(a) AS d, json_extract(a, '$.x') AS e FROM t",
+                "d",
+            ),
+            (
+                Sqlite,
+                "SELECT json_extract(a, '$.x', '$.y') AS d, a ->> '$' AS e FROM t",
+                "d",
+            ),
+            (Sqlite, "SELECT json_quote(a) AS d FROM t", "d"),
+            (Postgres, "SELECT json_agg(a) AS d FROM t", ""),
+        ] {
+            assert_eq!(columns(sql, dialect).join(" "), expected, "{sql}");
+        }
+    }
+}

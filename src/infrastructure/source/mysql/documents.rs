@@ -1,0 +1,71 @@
+//! Which columns MariaDB itself takes for JSON documents: columns declared JSON, and what its JSON
+//! functions make, also through subqueries and views.
+//!
+//! It tells only clients that speak an extension of the protocol, and its JSON type is a LONGTEXT
+//! to all others. But JSON_ARRAY puts a document in as it is and quotes a text, so it can be asked
+//! in SQL; no row is read for it.
+
+use sqlx::mysql::MySqlConnection;
+use sqlx::{Executor as _, Row as _};
+
+use super::super::safe;
+use crate::domain::row::{Column, ColumnKind};
+
+/// The declared type of a column that holds documents.
+pub(super) const JSON: &str = "JSON";
+
+/// The server has no JSON functions.
+const UNKNOWN_FUNCTION: u16 = 1305;
+
+/// Marks the columns of a query that the server takes for documents.
+pub(super) async fn mark(
+    connection: &mut MySqlConnection,
+    sql: &str,
+    columns: &mut [Column],
+) -> Result<(), sqlx::Error> {
+    let mut texts: Vec<&mut Column> = columns
+        .iter_mut()
+        .filter(|column| column.kind == ColumnKind::Text)
+        .collect();
+    if texts.is_empty() {
+        return Ok(());
+    }
+    let names = texts.iter().map(|column| quoted(&column.name));
+    let question = question(sql, &names.collect::<Vec<_>>());
+    let answer = match connection.fetch_one(sqlx::query(safe(&question))).await {
+        Err(sqlx::Error::Database(error)) if number(error.as_ref()) == UNKNOWN_FUNCTION => {
+            return Ok(());
+        }
+        answer => answer?,
+    };
+    for (at, column) in texts.iter_mut().enumerate() {
+        let text: &[u8] = answer.try_get_unchecked(at)?;
+        if text == b"[[0]]" {
+            JSON.clone_into(&mut column.declared);
+        }
+    }
+    Ok(())
+}
+
+/// A document beside the column in a UNION: the column of both is one only if each is.
+fn question(sql: &str, names: &[String]) -> String {
+    let each = |form: fn(usize, &String) -> String| {
+        let all = names.iter().enumerate().map(|(at, name)| form(at, name));
+        all.collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "SELECT {} FROM ((SELECT {} FROM (\n{sql}\n) p WHERE FALSE) UNION ALL SELECT {}) u",
+        each(|at, _| format!("JSON_ARRAY(u.c{at})")),
+        each(|at, name| format!("{name} AS c{at}")),
+        each(|_, _| "JSON_ARRAY(0)".to_owned()),
+    )
+}
+
+fn quoted(name: &str) -> String {
+    format!("p.`{}`", name.replace('`', "``"))
+}
+
+fn number(error: &dyn sqlx::error::DatabaseError) -> u16 {
+    let error = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>();
+    error.map_or(0, sqlx::mysql::MySqlDatabaseError::number)
+}

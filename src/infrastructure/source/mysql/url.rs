@@ -1,0 +1,135 @@
+//! The database URL's parameters. Frameworks read other ones than the driver does: what would
+//! change a value is set by us, what cannot matter is left out, and anything else is refused, as
+//! the driver would drop it in silence.
+
+use sqlx::ConnectOptions as _;
+use sqlx::mysql::MySqlConnectOptions;
+use url::Url;
+
+use super::super::invalid_url;
+use crate::domain::failure::Failure;
+
+/// The ones that the driver honours.
+const HONOURED: &str = "sslmode ssl-mode sslca ssl-ca sslcert ssl-cert sslkey ssl-key socket \
+    statement-cache-capacity";
+
+/// Character set, collation and time zone: a session is in utf8mb4 and UTC whatever these say.
+const OURS: &str = "charset collation timezone time-zone encoding characterencoding \
+    charactersetresults connectioncollation useunicode \
+    servertimezone connectiontimezone forceconnectiontimezonetosession loc";
+
+/// What frameworks and drivers add that changes nothing here: versions, pools, timeouts, and how
+/// they hand values to their own language.
+const HARMLESS: &str = "adapter allowmultiqueries allownativepasswords allowpublickeyretrieval \
+    autoreconnect bignumberstrings cacheprepstmts checkconnliveness checkout_timeout \
+    clientfoundrows conn_max_age connect_timeout connecttimeout connection_limit connectionlimit \
+    datestrings decimalnumbers defaultfetchsize driver interpolateparams jdbccomplianttruncation \
+    maxallowedpacket multiplestatements multistatements parsetime pool pool_timeout \
+    prepared_statements prepstmtcachesize prepstmtcachesqllimit readtimeout read_timeout reconnect \
+    rewritebatchedstatements serverversion sockettimeout socket_timeout \
+    supportbignumbers tcpkeepalive timeout tinyint1isbit useaffectedrows usecompression \
+    usecursorfetch uselegacydatetimecode uselocalsessionstate useserverprepstmts usessl \
+    waitfortimeout write_timeout writetimeout yearisdatetype zerodatetimebehavior";
+
+/// Words for TLS and sockets, with what the driver calls them.
+const RENAMED: [(&str, &str); 9] = [
+    ("requiressl", "ssl-mode=REQUIRED"),
+    ("ssl", "ssl-mode=REQUIRED or ssl-mode=DISABLED"),
+    ("tls", "ssl-mode=REQUIRED, VERIFY_CA or VERIFY_IDENTITY"),
+    ("sslaccept", "ssl-mode=VERIFY_CA or VERIFY_IDENTITY"),
+    ("ssl_mode", "ssl-mode"),
+    ("verifyservercertificate", "ssl-mode=VERIFY_CA"),
+    ("ssl_ca", "ssl-ca"),
+    ("unix_socket", "socket"),
+    ("unixsocket", "socket"),
+];
+
+fn lists(list: &str, name: &str) -> bool {
+    list.split_whitespace().any(|word| word == name)
+}
+
+/// How to connect to what a URL names.
+///
+/// # Errors
+/// Names a parameter that nobody would honour; never repeats a value.
+pub(super) fn options(text: &str) -> Result<MySqlConnectOptions, Failure> {
+    let mut url: Url = text.parse().map_err(|_| unparsable())?;
+    let mut kept = Vec::new();
+    for (name, value) in url.query_pairs() {
+        let lower = name.to_ascii_lowercase();
+        if lists(HONOURED, &name) {
+            kept.push((name.into_owned(), value.into_owned()));
+        } else if !lists(OURS, &lower) && !lists(HARMLESS, &lower) {
+            return Err(refused(&name, &lower));
+        }
+    }
+    url.query_pairs_mut().clear().extend_pairs(kept);
+    let options = MySqlConnectOptions::from_url(&url).map_err(|_| unparsable())?;
+    Ok(options
+        .charset("utf8mb4")
+        .timezone(Some("+00:00".to_owned()))
+        // What `||` means is the server's to say, as for the shop.
+        .pipes_as_concat(false)
+        .no_engine_substitution(false)
+        .disable_statement_logging())
+}
+
+fn unparsable() -> Failure {
+    invalid_url("it cannot be parsed")
+}
+
+fn refused(name: &str, lower: &str) -> Failure {
+    let name = crate::domain::key::printable(name.as_bytes());
+    let why = format!("shopwarm does not know its parameter `{name}` and would ignore it");
+    let honoured = HONOURED
+        .split_whitespace()
+        .find(|known| known.eq_ignore_ascii_case(lower));
+    let renamed = RENAMED.iter().find(|(known, _)| *known == lower);
+    let instead = honoured.or(renamed.map(|(_, instead)| *instead));
+    invalid_url(why).hint(match instead {
+        Some(instead) => format!("write {instead} instead"),
+        None => "take it out of the URL; docs/database.md lists those that are known".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(parameters: &str) -> Option<(String, String)> {
+        let url = format!("mysql://u:secret@localhost/shop?{parameters}");
+        let failure = options(&url).err()?;
+        Some((failure.why, failure.hint.unwrap_or_default()))
+    }
+
+    #[test]
+    fn what_cannot_matter_is_accepted() {
+        for parameters in [
+            "",
+            "charset=utf8&collation=utf8_bin&timezone=%2B05:00",
+            "serverVersion=8.0.32&charset=utf8mb4",
+            "parseTime=true&loc=Local&useSSL=false",
+            "useUnicode=true&characterEncoding=latin1&serverTimezone=Europe/Berlin",
+            "ssl-mode=DISABLED&socket=/run/mysqld.sock",
+        ] {
+            assert_eq!(refusal(parameters), None, "{parameters}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_would_honour_is_refused_by_name() {
+        for (parameters, hint) in [
+            ("sslMode=VERIFY_CA", "write sslmode instead"),
+            ("unix_socket=/tmp/x", "write socket instead"),
+            ("tls=true", "ssl-mode=REQUIRED"),
+            ("sessionVariables=sql_mode=''", "take it out"),
+            ("init_command=SET%20x", "take it out"),
+        ] {
+            let (why, found) = refusal(parameters).expect(parameters);
+            let name = parameters.split('=').next().unwrap_or_default();
+            assert!(why.contains(&format!("`{name}`")), "{why}");
+            assert!(found.contains(hint), "{found}");
+            assert!(!why.contains("secret"), "{why}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What a session is set to, so that no default of the server's changes what a query returns.
+//!
+//! How the text of the SQL is understood stays the server's business, as the shop's own sessions
+//! have it: `||`, `"x"`, `\`, `NOT`. Everything else that can change a result is ours.
+
+use sqlx::mysql::MySqlConnection;
+use sqlx::{Executor as _, Row as _};
+
+use super::super::safe;
+
+/// Variables and their values, as the server writes them. A server that does not have one of them
+/// cannot be told.
+const FIXED: [(&str, &str); 18] = [
+    // Else the first query opens a transaction that never ends, and every later one sees the past.
+    ("autocommit", "ON"),
+    ("completion_type", "NO_CHAIN"),
+    ("default_regex_flags", ""),
+    ("default_week_format", "0"),
+    ("div_precision_increment", "4"),
+    // GROUP_CONCAT and JSON_ARRAYAGG cut what is longer.
+    ("group_concat_max_len", "67108864"),
+    ("lc_time_names", "en_US"),
+    // Enough to find among them the ones that say that a result is not whole.
+    ("max_error_count", "65535"),
+    // Others queue behind whoever waits for a lock: the server's own default is a day.
+    ("innodb_lock_wait_timeout", "1"),
+    ("lock_wait_timeout", "1"),
+    // The server gives up on a client that does not read for a minute; a slow cache may keep us
+    // from reading.
+    ("net_write_timeout", "86400"),
+    // The shop's own queries are what the cache of queries is for.
+    ("query_cache_type", "OFF"),
+    ("sql_auto_is_null", "OFF"),
+    ("sql_buffer_result", "OFF"),
+    ("standard_compliant_cte", "ON"),
+    ("time_zone", "+00:00"),
+    ("windowing_use_high_precision", "ON"),
+    ("system_versioning_asof", "DEFAULT"),
+];
+
+/// Limits that cut silently below their usual value; an administrator who has raised one knows why.
+const AT_LEAST: [(&str, u64); 2] = [
+    // Texts that begin with so many equal bytes come in any order.
+    ("max_sort_length", 1024),
+    ("max_recursive_iterations", 1000),
+];
+
+/// Modes that change what a stored value is when it is read.
+const WITHOUT: [(&str, &str); 2] = [
+    ("sql_mode", "PAD_CHAR_TO_FULL_LENGTH"),
+    ("old_mode", "ZERO_DATE_TIME_CAST"),
+];
+
+/// Sets whatever is not as it should be.
+pub(super) async fn set(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    // First, since they also cut or refuse the list of variables. What `init_connect` began is
+    // given up.
+    for statement in [
+        "SET SESSION sql_select_limit = 18446744073709551615, \
+         SESSION max_join_size = 18446744073709551615, SESSION sql_big_selects = 1",
+        "ROLLBACK AND NO CHAIN NO RELEASE",
+        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        "SET timestamp = DEFAULT",
+    ] {
+        connection.execute(statement).await?;
+    }
+    // The server's own limit also runs while it waits for us: we keep the time. MariaDB knows the
+    // first, MySQL the second.
+    let limit = connection.execute("SET SESSION max_statement_time = 0");
+    if limit.await.is_err() {
+        let limit = connection.execute("SET SESSION max_execution_time = 0");
+        limit.await?;
+    }
+    let names = FIXED.iter().map(|(name, _)| *name);
+    let names = names.chain(AT_LEAST.iter().map(|(name, _)| *name));
+    let names: Vec<&str> = names.chain(WITHOUT.map(|(name, _)| name)).collect();
+    let sql = format!(
+        "SHOW SESSION VARIABLES WHERE Variable_name IN ('{}')",
+        names.join("', '")
+    );
+    let mut changes = Vec::new();
+    for row in connection.fetch_all(sqlx::raw_sql(safe(&sql))).await? {
+        let text = |at: usize| -> Result<String, sqlx::Error> {
+            let bytes: &[u8] = row.try_get_unchecked(at)?;
+            Ok(String::from_utf8_lossy(bytes).into_owned())
+        };
+        changes.extend(change(&text(0)?, &text(1)?));
+    }
+    if !changes.is_empty() {
+        let set = format!("SET {}", changes.join(", "));
+        connection.execute(sqlx::raw_sql(safe(&set))).await?;
+    }
+    Ok(())
+}
+
+/// The assignment that a variable needs, if any.
+fn change(name: &str, now: &str) -> Option<String> {
+    let fixed = FIXED.iter().find(|(known, _)| *known == name);
+    let least = AT_LEAST.iter().find(|(known, _)| *known == name);
+    let without = WITHOUT.iter().find(|(known, _)| *known == name);
+    let value = match (fixed, least, without) {
+        (Some((_, value)), ..) => (now != *value).then(|| literal(value)),
+        (_, Some((_, least)), _) => now
+            .parse()
+            .is_ok_and(|now: u64| now < *least)
+            .then(|| least.to_string()),
+        (.., Some((_, mode))) => {
+            let kept: Vec<&str> = now.split(',').filter(|set| set != mode).collect();
+            let kept = kept.join(",");
+            (kept != now).then(|| literal(&kept))
+        }
+        _ => None,
+    };
+    value.map(|value| format!("SESSION {name} = {value}"))
+}
+
+fn literal(value: &str) -> String {
+    let is_number = value.parse::<f64>().is_ok_and(|n| n.is_finite()) && !value.starts_with('+');
+    match is_number || value == "DEFAULT" {
+        true => value.to_owned(),
+        false => format!("'{value}'"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_set() {
+        for (name, now, expected) in [
+            ("autocommit", "ON", None),
+            ("autocommit", "OFF", Some("SESSION autocommit = 'ON'")),
+            (
+                "group_concat_max_len",
+                "1048576",
+                Some("SESSION group_concat_max_len = 67108864"),
+            ),
+            (
+                "system_versioning_asof",
+                "2020-01-01 00:00:00.000000",
+                Some("SESSION system_versioning_asof = DEFAULT"),
+            ),
+            ("max_sort_length", "8192", None),
+            (
+                "max_sort_length",
+                "64",
+                Some("SESSION max_sort_length = 1024"),
+            ),
+            ("sql_mode", "ANSI_QUOTES,PIPES_AS_CONCAT", None),
+            (
+                "sql_mode",
+                "PIPES_AS_CONCAT,PAD_CHAR_TO_FULL_LENGTH",
+                Some("SESSION sql_mode = 'PIPES_AS_CONCAT'"),
+            ),
+            ("something_else", "1", None),
+        ] {
+            assert_eq!(change(name, now).as_deref(), expected, "{name} = {now}");
+        }
+    }
+}

@@ -1,0 +1,532 @@
+//! Every column type of the three servers, with its smallest, largest and odd values, as a value, a
+//! text, a hash field and a key, and with every hint, compared with what the server itself says.
+//!
+//! Two rules: what the server says as text is what is stored, in the JSON form of its class; and
+//! what has no such form fails its row and names the column. Nothing is ever silently something
+//! else.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
+
+use crate::lab::{Lab, own, strategy};
+use crate::servers::Dialect;
+
+/// The JSON form of a type, given the server's text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Class {
+    /// The same digits, without zeros in front.
+    Exact,
+    /// The shortest digits that give the same number back.
+    Float,
+    /// At least the declared decimals; SQLite stores none.
+    Decimal,
+    Bool,
+    /// As it is.
+    Text,
+    /// ISO 8601: `T` between date and time, no fraction or six digits, `+00:00` for UTC.
+    Moment,
+    /// Embedded.
+    Json,
+    /// No form without a hint.
+    Bytes,
+}
+use Class::{Bool, Bytes, Decimal, Exact, Float, Json, Moment, Text};
+
+/// A type, its class, and values as SQL; one after `!` has no JSON form.
+type Type = (&'static str, Class, &'static [&'static str]);
+
+#[rustfmt::skip]
+const POSTGRES: &[Type] = &[
+    ("boolean", Bool, &["true", "false"]),
+    ("smallint", Exact, &["-32768", "0", "32767"]),
+    ("integer", Exact, &["-2147483648", "2147483647"]),
+    ("bigint", Exact, &["-9223372036854775808", "9223372036854775807"]),
+    ("oid", Exact, &["0", "4294967295"]),
+    ("real", Float, &["0.1", "16777216", "-0", "1e38", "!'NaN'", "!'Infinity'"]),
+    ("double precision", Float, &["0.1", "1e300", "5e-324", "!'NaN'", "!'-Infinity'"]),
+    ("numeric", Exact, &["0", "1e30", "-0.00000000000000000001", "10000.0001", "!'NaN'"]),
+    ("numeric(10,2)", Exact, &["0", "-0.01", "99999999.99"]),
+    ("text", Text, &["''", "'🍕 \"q\" \\ é'", "'1'", "'true'", "E'\\t\\x01'", "'[1]'", "'007'"]),
+    ("varchar(9)", Text, &["'a  '", "'null'"]),
+    ("char(5)", Text, &["'ab'"]),
+    ("name", Text, &["'n'"]),
+    ("\"char\"", Text, &["'x'", "!'\\377'"]),
+    ("xml", Text, &["'<a b=\"é\"/>'"]),
+    ("uuid", Text, &["'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'"]),
+    ("mood", Text, &["'so so'", "'läuft'"]),
+    ("price", Exact, &["3"]),
+    ("date", Moment, &["'0001-01-01'", "'9999-12-31'", "!'infinity'", "!'0044-03-15 BC'", "!'10000-01-01'"]),
+    ("time", Moment, &["'00:00'", "'23:59:59.999999'", "'24:00'"]),
+    ("timestamp", Moment, &["'2026-01-02 03:04:05'", "'2026-01-02 03:04:05.6'", "!'infinity'"]),
+    ("timestamptz", Moment, &["'2026-01-02 03:04:05.000001+02'", "!'-infinity'"]),
+    ("json", Json, &["'{ \"a\": [1.50, 1e400] }'", "'null'", "'\"x\"'"]),
+    ("jsonb", Json, &["'[]'", "'{\"n\": 12345678901234567890.10}'"]),
+    ("bytea", Bytes, &["''", "'\\x00ff'", "'\\x31'"]),
+];
+
+#[rustfmt::skip]
+const MARIADB: &[Type] = &[
+    ("tinyint(1)", Exact, &["-128", "0", "1", "2", "127"]),
+    ("tinyint(1) unsigned", Exact, &["0", "1", "200", "255"]),
+    ("tinyint", Exact, &["-128", "127"]),
+    ("tinyint unsigned", Exact, &["255"]),
+    ("smallint", Exact, &["-32768", "32767"]),
+    ("smallint unsigned", Exact, &["65535"]),
+    ("mediumint", Exact, &["-8388608", "8388607"]),
+    ("mediumint unsigned", Exact, &["16777215"]),
+    ("int", Exact, &["-2147483648", "2147483647"]),
+    ("int unsigned", Exact, &["4294967295"]),
+    ("int(8) unsigned zerofill", Exact, &["0", "42"]),
+    ("bigint", Exact, &["-9223372036854775808", "9223372036854775807"]),
+    ("bigint unsigned", Exact, &["18446744073709551615"]),
+    ("bit(1)", Exact, &["0", "1"]),
+    ("bit(8)", Exact, &["2", "255"]),
+    ("bit(64)", Exact, &["18446744073709551615"]),
+    ("year", Exact, &["2026", "1901"]),
+    ("decimal(65,30)", Exact, &["0", "-0.000000000000000000000000000001"]),
+    ("decimal(10,2)", Exact, &["0", "-0.01", "99999999.99"]),
+    ("decimal(6,2) zerofill", Exact, &["1.5"]),
+    ("float", Float, &["0.1", "16777216", "-1e30"]),
+    ("double", Float, &["0.1", "1e300", "0.30000000000000004"]),
+    ("char(5)", Text, &["'ab'", "''"]),
+    ("varchar(40)", Text, &["'🍕 \"q\" é'", "'1'", "'true'", "CONCAT('a', CHAR(0, 27 USING utf8mb4))"]),
+    ("varchar(40) COLLATE utf8mb4_bin", Text, &["'Ü'", "'[1]'", "'007'"]),
+    ("varchar(40) CHARACTER SET latin1", Text, &["'é€'"]),
+    ("varchar(40) CHARACTER SET ucs2", Text, &["'日'"]),
+    ("tinytext", Text, &["'x'"]),
+    ("text", Text, &["'x'", "'12.50'"]),
+    ("mediumtext", Text, &["'x'"]),
+    ("longtext", Text, &["'x'", "'{\"a\": 1}'"]),
+    ("enum('so so','läuft')", Text, &["'läuft'"]),
+    ("set('a','b')", Text, &["''", "'a,b'"]),
+    ("uuid", Text, &["'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'"]),
+    ("inet4", Text, &["'10.0.0.1'"]),
+    ("inet6", Text, &["'::1'"]),
+    ("json", Json, &["'{ \"a\": [1.50] }'", "'[]'", "'null'"]),
+    ("date", Moment, &["'1000-01-01'", "'9999-12-31'", "!'0000-00-00'", "!'2024-01-00'"]),
+    ("datetime", Moment, &["'2026-01-02 00:00:00'", "!'0000-00-00 00:00:00'"]),
+    ("datetime(6)", Moment, &["'2026-01-02 03:04:05.6'", "'2026-01-02 00:00:00'"]),
+    ("timestamp(6) NULL", Moment, &["'2026-01-02 03:04:05.000001'"]),
+    ("time", Moment, &["'00:00:00'", "'23:59:59'", "'24:00:00'", "!'-00:00:01'", "!'838:59:59'"]),
+    ("time(6)", Moment, &["'23:59:59.5'"]),
+    ("binary(3)", Bytes, &["'ab'"]),
+    ("varbinary(9)", Bytes, &["''", "X'00FF'", "'1'"]),
+    ("tinyblob", Bytes, &["X'FF'"]),
+    ("blob", Bytes, &["'[1]'"]),
+    ("mediumblob", Bytes, &["X'FF'"]),
+    ("longblob", Bytes, &["X'FF'"]),
+];
+
+#[rustfmt::skip]
+const SQLITE: &[Type] = &[
+    ("INTEGER", Exact, &["-9223372036854775808", "0", "9223372036854775807", "!'seven'", "!x'00'"]),
+    ("TINYINT(1)", Exact, &["1", "2", "-1"]),
+    ("", Exact, &["7", "-7"]),
+    ("REAL", Float, &["0.1", "1e300", "!9e999", "!'n/a'"]),
+    ("NUMERIC(10,2)", Decimal, &["20", "19.9", "-0.01", "!'n/a'"]),
+    ("BOOLEAN", Bool, &["1", "0", "!2", "!'yes'"]),
+    ("TEXT", Text, &["''", "'🍕 \"q\" é'", "'1'", "'a' || char(0)", "'[1]'", "!CAST(x'ff' AS TEXT)"]),
+    ("VARCHAR(9)", Text, &["'true'", "123"]),
+    ("UUID", Text, &["'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'"]),
+    ("DATE", Moment, &["'2024-02-29'", "!19782"]),
+    ("TIME", Moment, &["'03:04:05'", "'03:04:05.5'"]),
+    ("TIMESTAMP", Moment, &["'2026-01-02 03:04:05'", "'2026-01-02 03:04:05.6'", "!1767323045"]),
+    ("JSON", Json, &["'{ \"a\": [1.50] }'", "'null'", "!'{'"]),
+    ("BLOB", Bytes, &["x''", "x'00ff'", "x'31'"]),
+];
+
+#[test]
+fn postgres_says_what_is_stored() {
+    let set_up = "SET TimeZone = 'UTC'; CREATE TYPE mood AS ENUM ('so so', 'läuft');
+                  CREATE DOMAIN price AS numeric(10,2)";
+    Matrix::new(Dialect::Postgres, set_up, POSTGRES).check();
+}
+
+#[test]
+fn mariadb_says_what_is_stored() {
+    let set_up = "SET NAMES utf8mb4; SET sql_mode = ''; SET time_zone = '+00:00'";
+    Matrix::new(Dialect::MySql, set_up, MARIADB).check();
+}
+
+#[test]
+fn sqlite_says_what_is_stored() {
+    Matrix::new(Dialect::Sqlite, "SELECT 1", SQLITE).check();
+}
+
+const HINTS: [&str; 5] = ["bool", "number", "string", "json", "base64"];
+
+struct Matrix {
+    lab: Lab,
+    types: &'static [Type],
+    /// What the server says: its text, or the bytes.
+    said: HashMap<(usize, usize), Vec<u8>>,
+    /// What the run says of each key that failed.
+    errors: HashMap<String, String>,
+    wrong: String,
+}
+
+impl Matrix {
+    /// Fills a table per type, and warms them in every shape and with every hint.
+    fn new(dialect: Dialect, set_up: &str, types: &'static [Type]) -> Self {
+        let lab = Lab::empty(dialect);
+        let (mut script, mut strategies) = (format!("{set_up};\n"), String::new());
+        if dialect == Dialect::MySql {
+            let name = lab.database.name();
+            let _ = writeln!(script, "ALTER DATABASE {name} CHARACTER SET utf8mb4;");
+        }
+        for (t, (declared, _, values)) in types.iter().enumerate() {
+            let _ = writeln!(script, "CREATE TABLE t{t} (k int, v {declared});");
+            for (k, value) in values.iter().enumerate() {
+                let value = value.trim_start_matches('!');
+                let _ = writeln!(script, "INSERT INTO t{t} VALUES ({k}, {value});");
+            }
+            let _ = writeln!(script, "INSERT INTO t{t} VALUES (99, NULL);");
+            let all = format!("SELECT k AS _k, v FROM t{t}");
+            for (name, shape) in [("o", "object"), ("x", "text"), ("h", "hash")] {
+                let (name, key) = (format!("{name}{t}"), format!("{name}{t}:{{_k}}"));
+                strategies += &strategy(&name, shape, &key, &all);
+            }
+            let keys = format!("SELECT k, v FROM t{t}");
+            strategies += &strategy(
+                &format!("k{t}"),
+                "object",
+                &format!("k{t}:{{k}}:{{v}}"),
+                &keys,
+            );
+            for hint in HINTS {
+                let (name, key) = (format!("{hint}{t}"), format!("{hint}{t}:{{_k}}"));
+                strategies += &strategy(&name, "object", &key, &all);
+                let _ = writeln!(strategies, "types = {{ v = \"{hint}\" }}");
+            }
+        }
+        lab.database.sql(&script);
+        let tables: Vec<String> = (0..types.len()).map(|t| format!("t{t}")).collect();
+        let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
+        let run = lab.warm(&own(&tables, &strategies)).expect(3);
+        Self {
+            said: said(&lab, dialect, types),
+            errors: errors(&run.json()),
+            lab,
+            types,
+            wrong: String::new(),
+        }
+    }
+
+    /// `EVAL` on keys: what stands there, or nothing.
+    fn stored(&self, command: &str, keys: &[String]) -> Vec<Option<String>> {
+        let script = format!(
+            "local all = {{}} for i, key in ipairs(KEYS) do local v = {command}
+             all[i] = v and '=' .. v or '-' end return all"
+        );
+        let count = keys.len().to_string();
+        let mut words = vec!["EVAL", &script, &count];
+        words.extend(keys.iter().map(String::as_str));
+        let answer = self.lab.redis.cli(&words);
+        let lines = answer.split('\n');
+        lines
+            .map(|line| line.strip_prefix('=').map(str::to_owned))
+            .collect()
+    }
+
+    fn objects(&self, name: &str, cells: &[(usize, usize)]) -> Vec<Option<String>> {
+        let keys: Vec<String> = cells
+            .iter()
+            .map(|(t, k)| format!("{name}{t}:{k}"))
+            .collect();
+        let cell = |json: String| {
+            json.strip_prefix("{\"v\":")?
+                .strip_suffix('}')
+                .map(str::to_owned)
+        };
+        let all = self.stored("redis.call('GET', key)", &keys);
+        all.into_iter().map(|json| json.and_then(cell)).collect()
+    }
+
+    fn check(mut self) {
+        let cells: Vec<(usize, usize)> = self
+            .types
+            .iter()
+            .enumerate()
+            .flat_map(|(t, (_, _, values))| (0..values.len()).map(move |k| (t, k)))
+            .collect();
+        let plain = self.objects("o", &cells);
+        let keys = |name: &str| -> Vec<String> {
+            cells
+                .iter()
+                .map(|(t, k)| format!("{name}{t}:{k}"))
+                .collect()
+        };
+        let texts = self.stored("redis.call('GET', key)", &keys("x"));
+        let fields = self.stored("redis.call('HGET', key, 'v')", &keys("h"));
+        let all_keys = self.lab.keys();
+        for (at, &(t, k)) in cells.iter().enumerate() {
+            let json = plain[at].as_deref();
+            self.check_plain(t, k, json);
+            // JSON's null is not there as a text, no hash has it, and no key.
+            let is_null = self.types[t].1 == Json && json == Some("null");
+            let form = json.filter(|_| !is_null).and_then(form);
+            self.compare("text", t, k, form.as_deref(), texts[at].as_deref());
+            self.compare("hash field", t, k, form.as_deref(), fields[at].as_deref());
+            if let Some(form) = form.filter(|form| !form.is_empty() && !form.contains('\0')) {
+                let key = format!("k{t}:{k}:{form}");
+                if !all_keys.contains(&key) {
+                    self.complain("key", t, k, &format!("there is no {key:?}"));
+                }
+            }
+        }
+        let nulls: Vec<(usize, usize)> = (0..self.types.len()).map(|t| (t, 99)).collect();
+        for name in HINTS.iter().chain(&["o"]) {
+            let found = self.objects(name, &nulls);
+            let all_null = found.iter().all(|json| json.as_deref() == Some("null"));
+            assert!(all_null, "{name}: {found:?}");
+        }
+        for hint in HINTS {
+            let hinted = self.objects(hint, &cells);
+            for (at, &(t, k)) in cells.iter().enumerate() {
+                self.check_hint(hint, t, k, plain[at].as_deref(), hinted[at].as_deref());
+            }
+        }
+        assert!(self.wrong.is_empty(), "\n{}", self.wrong);
+    }
+
+    fn complain(&mut self, what: &str, t: usize, k: usize, why: &str) {
+        let (declared, _, values) = self.types[t];
+        let said = String::from_utf8_lossy(&self.said[&(t, k)]).into_owned();
+        let _ = writeln!(
+            self.wrong,
+            "{declared} {} ({said:?}): {what}: {why}",
+            values[k]
+        );
+    }
+
+    fn compare(
+        &mut self,
+        what: &str,
+        t: usize,
+        k: usize,
+        right: Option<&str>,
+        found: Option<&str>,
+    ) {
+        if right != found {
+            self.complain(what, t, k, &format!("{found:?} instead of {right:?}"));
+        }
+    }
+
+    /// A value is what the server says, or it failed by name.
+    fn check_plain(&mut self, t: usize, k: usize, json: Option<&str>) {
+        let (_, class, values) = self.types[t];
+        let has_form = !values[k].starts_with('!') && class != Bytes;
+        match json {
+            Some(json) if !has_form => {
+                self.complain("value", t, k, &format!("has none, got {json}"))
+            }
+            Some(json) => {
+                let said = String::from_utf8_lossy(&self.said[&(t, k)]).into_owned();
+                if !class.is(json, &said) {
+                    self.complain("value", t, k, json);
+                }
+            }
+            None if has_form => {
+                let error = self.errors.get(&format!("o{t}:{k}")).cloned();
+                self.complain("value", t, k, &format!("missing: {error:?}"));
+            }
+            None => self.check_error("o", t, k),
+        }
+    }
+
+    fn check_error(&mut self, name: &str, t: usize, k: usize) {
+        let error = self.errors.get(&format!("{name}{t}:{k}")).cloned();
+        if !error
+            .as_deref()
+            .is_some_and(|error| error.starts_with("column v: "))
+        {
+            self.complain(name, t, k, &format!("failed without a name: {error:?}"));
+        }
+    }
+
+    /// With a hint a value is the same in another form, or it failed by name.
+    fn check_hint(
+        &mut self,
+        hint: &str,
+        t: usize,
+        k: usize,
+        plain: Option<&str>,
+        json: Option<&str>,
+    ) {
+        let said = self.said[&(t, k)].clone();
+        let text = String::from_utf8_lossy(&said).into_owned();
+        let Some(json) = json else {
+            return self.check_error(hint, t, k);
+        };
+        let class = self.types[t].1;
+        let is_right = match hint {
+            "bool" if class == Exact && text.starts_with('0') => {
+                json == "false" && without_zeros(&text) == "0"
+            }
+            "bool" => match text.to_ascii_lowercase().as_str() {
+                "1" | "t" | "true" | "y" | "yes" | "\u{1}" => json == "true",
+                "0" | "f" | "false" | "n" | "no" | "\0" => json == "false",
+                _ => false,
+            },
+            "number" if class == Bool && plain.is_some() => {
+                json == if text.starts_with(['t', '1']) {
+                    "1"
+                } else {
+                    "0"
+                }
+            }
+            "number" if class == Float || class == Decimal => class.is(json, &text),
+            "number" => Exact.is(json, &text),
+            // The document's own text.
+            "string" if class == Json => form(json) == Some(text),
+            "string" => match plain {
+                Some(plain) => json.starts_with('"') && form(json) == form(plain),
+                None => form(json) == Some(text),
+            },
+            "json" => match plain {
+                Some(plain) if class != Text => json == plain,
+                // A text that is no document fails; what is no text has its plain form.
+                Some(plain) if !is_json(&text) => json == plain,
+                _ => Json.is(json, &text),
+            },
+            _ => {
+                let bytes = form(json).and_then(|text| BASE64_STANDARD.decode(text).ok());
+                bytes == Some(said) || text.bytes().all(|b| b.is_ascii_digit())
+            }
+        };
+        if !is_right {
+            self.complain(hint, t, k, json);
+        }
+    }
+}
+
+impl Class {
+    /// Whether `json` is this class's form of what the server says.
+    fn is(self, json: &str, said: &str) -> bool {
+        match self {
+            Self::Exact => json == without_zeros(said),
+            Self::Float => {
+                let (a, b) = (json.parse::<f64>(), said.parse::<f64>());
+                // MariaDB prints six digits of a FLOAT.
+                matches!((a, b), (Ok(a), Ok(b)) if a == b || ((a - b) / b).abs() < 5e-6)
+            }
+            Self::Decimal => json.parse::<f64>() == said.parse::<f64>() && json.contains('.'),
+            Self::Bool => {
+                json == if said.starts_with(['t', '1']) {
+                    "true"
+                } else {
+                    "false"
+                }
+            }
+            Self::Text => serde_json::from_str::<String>(json).is_ok_and(|text| text == said),
+            Self::Moment => form(json) == Some(moment(said)),
+            Self::Json => {
+                let parsed = |text| serde_json::from_str::<Value>(text).ok();
+                parsed(json).is_some() && parsed(json) == parsed(said)
+            }
+            Self::Bytes => false,
+        }
+    }
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok()
+}
+
+fn without_zeros(digits: &str) -> String {
+    let (sign, digits) = digits
+        .strip_prefix('-')
+        .map_or(("", digits), |rest| ("-", rest));
+    let shorter = digits.trim_start_matches('0');
+    match shorter.starts_with(|c: char| c.is_ascii_digit()) {
+        true => format!("{sign}{shorter}"),
+        false => format!("{sign}0{shorter}"),
+    }
+}
+
+/// ISO 8601, of a server's text.
+fn moment(said: &str) -> String {
+    let (said, zone) = match said.strip_suffix("+00") {
+        Some(said) => (said, "+00:00"),
+        None => (said, ""),
+    };
+    let said = said.replace(' ', "T");
+    let (whole, fraction) = said.split_once('.').unwrap_or((&said, ""));
+    match fraction.trim_end_matches('0') {
+        "" => format!("{whole}{zone}"),
+        fraction => format!("{whole}.{fraction:0<6}{zone}"),
+    }
+}
+
+/// A JSON value as text: a string without its quotes, anything else as it is.
+fn form(json: &str) -> Option<String> {
+    match json.starts_with('"') {
+        true => serde_json::from_str(json).ok(),
+        false => Some(json.to_owned()),
+    }
+}
+
+/// What the server itself says of each value, in hexadecimal digits.
+fn said(lab: &Lab, dialect: Dialect, types: &[Type]) -> HashMap<(usize, usize), Vec<u8>> {
+    let queries = types.iter().enumerate().map(|(t, (declared, class, _))| {
+        let text = match (dialect, class) {
+            (Dialect::Postgres, Bytes) => "encode(v, 'hex')".to_owned(),
+            (Dialect::Postgres, _) if *declared == "\"char\"" => {
+                "encode(v::text::bytea, 'hex')".to_owned()
+            }
+            // As it is stored and sent, with blanks at its end; a cast to text takes them off.
+            (Dialect::Postgres, _) if declared.starts_with("char(") => {
+                "encode(convert_to(rpad(v::text, 5), 'UTF8'), 'hex')".to_owned()
+            }
+            (Dialect::Postgres, _) => "encode(convert_to(v::text, 'UTF8'), 'hex')".to_owned(),
+            (Dialect::MySql, Bytes) => "HEX(v)".to_owned(),
+            (Dialect::MySql, _) if declared.starts_with("bit") => {
+                "HEX(CAST(v + 0 AS CHAR))".to_owned()
+            }
+            (Dialect::MySql, _) => {
+                let utc = if declared.starts_with("timestamp") {
+                    "'+00'"
+                } else {
+                    "''"
+                };
+                format!("HEX(CONVERT(CONCAT(v, {utc}) USING utf8mb4))")
+            }
+            (Dialect::Sqlite, _) => "hex(CAST(v AS TEXT))".to_owned(),
+        };
+        format!("SELECT {t}, k, {text} FROM t{t} WHERE k < 99")
+    });
+    let sql = queries.collect::<Vec<_>>().join(" UNION ALL ");
+    let set = match dialect {
+        Dialect::MySql => "SET time_zone = '+00:00'; ",
+        Dialect::Postgres => "SET TimeZone = 'UTC'; ",
+        Dialect::Sqlite => "",
+    };
+    let rows = lab.database.query(&format!("{set}{sql}"));
+    let row = |line: &str| {
+        let mut parts = line.split(['\t', '|']);
+        let mut number = || parts.next()?.parse::<usize>().ok();
+        let cell = (number()?, number()?);
+        Some((cell, bytes(parts.next().unwrap_or_default())))
+    };
+    rows.lines().filter_map(row).collect()
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits = hex.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    digits.filter_map(byte).collect()
+}
+
+/// The error of each key.
+fn errors(report: &Value) -> HashMap<String, String> {
+    let strategies = report["strategies"].as_array().expect("a list").iter();
+    let errors = strategies.flat_map(|part| part["errors"].as_array().expect("a list"));
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    errors
+        .map(|e| (text(&e["key"]), text(&e["error"])))
+        .collect()
+}
