@@ -22,6 +22,8 @@ pub enum FailureKind {
     GaveWay,
     /// A query failed; the next query may work.
     Query,
+    /// The database had no time or no room for a query, which is not the query's fault.
+    SourceBusy,
     /// The cache does not answer.
     CacheUnreachable,
     /// The cache refuses: password, user, permission.
@@ -94,6 +96,7 @@ impl Failure {
             FailureKind::SourceLost
                 | FailureKind::GaveWay
                 | FailureKind::Query
+                | FailureKind::SourceBusy
                 | FailureKind::Config
                 | FailureKind::NoRoom
         )

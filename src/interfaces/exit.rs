@@ -42,7 +42,9 @@ impl From<FailureKind> for Exit {
         match kind {
             FailureKind::Usage => Self::Usage,
             FailureKind::Config => Self::Config,
-            FailureKind::SourceUnreachable | FailureKind::SourceLost => Self::SourceUnreachable,
+            FailureKind::SourceUnreachable | FailureKind::SourceLost | FailureKind::SourceBusy => {
+                Self::SourceUnreachable
+            }
             FailureKind::CacheUnreachable => Self::CacheUnreachable,
             FailureKind::SourceDenied | FailureKind::CacheDenied => Self::Denied,
             FailureKind::GaveWay

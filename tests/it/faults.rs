@@ -539,7 +539,7 @@ fn tls_is_spoken_where_it_is_asked_for_and_missed_where_not() {
         let url = format!("{}?{strict}", database.url());
         let trusted = format!("{url}&{root}={}", database.ca_file().display());
         calm(warm(&contexts, trusted, &cache).run()).expect(0);
-        refused(warm(&contexts, url, &cache), 5, &["TLS", "certificate"]);
+        refused(warm(&contexts, url, &cache), 4, &["TLS", "certificate"]);
     }
 }
 

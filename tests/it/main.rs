@@ -47,6 +47,7 @@ mod prune;
 mod race;
 mod runs;
 mod schedule;
+mod refusals;
 mod secrets;
 mod sentinel;
 mod serve;

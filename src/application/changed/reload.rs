@@ -142,9 +142,10 @@ impl From<Failure> for Stop {
     /// A server that is gone is no better asked for everything; what it refuses may be.
     fn from(failure: Failure) -> Self {
         match failure.kind {
-            FailureKind::Query | FailureKind::CacheRefused | FailureKind::CacheDenied => {
-                Self::Full(failure.to_string())
-            }
+            FailureKind::Query
+            | FailureKind::SourceBusy
+            | FailureKind::CacheRefused
+            | FailureKind::CacheDenied => Self::Full(failure.to_string()),
             _ => Self::Failed(failure),
         }
     }

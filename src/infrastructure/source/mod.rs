@@ -80,6 +80,26 @@ where
 type Connection<D> = <<D as Driver>::Db as Database>::Connection;
 
 /// What sets one database apart from the others.
+/// The parameters of a URL that name files for TLS.
+const CERTIFICATES: [&str; 6] = [
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+];
+
+/// The files that a connection's options name for TLS, each with its parameter's name.
+fn certificates(options: &impl sqlx::ConnectOptions) -> Vec<(String, String)> {
+    let url = options.to_url_lossy();
+    let pairs = url.query_pairs().into_owned();
+    let named = pairs.filter(|(name, _)| CERTIFICATES.contains(&name.as_str()));
+    // The driver writes down that it is a file, or the certificate itself.
+    let file = |(name, value): (String, String)| Some((name, value.strip_prefix("file: ")?.into()));
+    named.filter_map(file).collect()
+}
+
 trait Driver: Sized + Send + Sync + 'static {
     type Db: Database;
     /// How to read one column's wire format.
@@ -109,6 +129,11 @@ trait Driver: Sized + Send + Sync + 'static {
     }
 
     /// Opens a session: read-only, named, with a statement timeout.
+    /// The files that the URL names for TLS, each with its parameter's name.
+    fn certificates(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     fn connect(&self) -> impl Future<Output = Result<Connection<Self>, sqlx::Error>> + Send;
 
     /// What it takes to end a query on this session, asked before the query.

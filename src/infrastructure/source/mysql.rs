@@ -28,7 +28,8 @@ use self::codec::Codec;
 use self::role::role;
 use super::facts::{Clock, Facts, Role};
 use super::{
-    Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, prepared, safe,
+    Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, certificates,
+    prepared, safe,
 };
 use crate::application::ports::{Query, QueryPlan, SourceVitals};
 use crate::domain::Dialect;
@@ -75,6 +76,10 @@ impl Driver for Mysql {
     }
 
     async fn connect(&self) -> Result<MySqlConnection, sqlx::Error> {
+    fn certificates(&self) -> Vec<(String, String)> {
+        certificates(&self.connect)
+    }
+
         session::open(&self.connect).await
     }
 

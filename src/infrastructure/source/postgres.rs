@@ -23,7 +23,9 @@ use self::transaction::{Settings, Statement, Transaction, is_forgotten, unnamed}
 use super::facts::{Clock, Facts, Lag, Role};
 use super::session::CONNECT_TIMEOUT;
 use super::waiters::LOCK_TIMEOUT;
-use super::{Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, safe};
+use super::{
+    Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, certificates, safe,
+};
 use crate::application::ports::{Param, Query, QueryPlan, Scan, SourceVitals};
 use crate::domain::Dialect;
 use crate::domain::changes::Moment;
@@ -125,6 +127,10 @@ impl Driver for Postgres {
 
     fn options(&self) -> SessionOptions {
         self.options
+    }
+
+    fn certificates(&self) -> Vec<(String, String)> {
+        certificates(&self.connect)
     }
 
     fn filtered(&self) -> Option<Self> {
@@ -394,7 +400,9 @@ impl Driver for Postgres {
             // Ended for having waited, by a limit that is not ours.
             "25P03" | "25P04" | "57P05" => (FailureKind::SourceLost, None),
             "42P01" | "42703" => (FailureKind::Query, Some(super::SCHEMA_HINT)),
-            "57014" => (FailureKind::Query, Some(super::TIMEOUT_HINT)),
+            "57014" => (FailureKind::SourceBusy, Some(super::TIMEOUT_HINT)),
+            // Its memory, its disk, its locks.
+            code if code.starts_with("53") => (FailureKind::SourceBusy, None),
             _ => (FailureKind::Query, None),
         };
         let position = pg.and_then(PgDatabaseError::position);

@@ -2,6 +2,7 @@
 //! lost; and what goes wrong with them, in words.
 
 use std::future::Future;
+use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use tokio::sync::{Mutex, OwnedRwLockReadGuard, RwLock};
 use tokio::time::{sleep, timeout};
 
 use super::shortage::{Lender, Out, Shortage};
-use super::{Connection, Driver, Explained, invalid_url};
+use super::{Connection, Driver, Explained};
 use crate::application::ports::SourceVitals;
 use crate::domain::failure::{Failure, FailureKind};
 
@@ -30,6 +31,9 @@ const RECONNECT: Duration = Duration::from_secs(10);
 
 /// Who has waited this long for an answer knows that the database is slow.
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
+
+/// How the driver begins to say that it cannot send a password over a connection without TLS.
+const NO_RSA: &str = "RSA auth backend disabled";
 
 /// Between two attempts to reach it: as much as a moment ago twice over, with chance.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -312,7 +316,9 @@ impl<D: Driver> Sessions<D> {
             sqlx::Error::Database(error) => {
                 let explained = D::explain(error.as_ref());
                 let kind = match explained.kind {
-                    FailureKind::Query | FailureKind::SourceLost => FailureKind::SourceUnreachable,
+                    FailureKind::Query | FailureKind::SourceBusy | FailureKind::SourceLost => {
+                        FailureKind::SourceUnreachable
+                    }
                     kind => kind,
                 };
                 let what = match kind {
@@ -325,19 +331,52 @@ impl<D: Driver> Sessions<D> {
                 failure
             }
             // What the TLS library objects to comes as bad data.
-            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                self.tls_failure(error)
+            sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+                self.tls_failure(&error.to_string())
             }
-            sqlx::Error::Io(error) => self.unreachable_because(error.to_string()),
-            sqlx::Error::Tls(error) => self.tls_failure(error),
-            sqlx::Error::Configuration(error) => invalid_url(error.to_string()),
+            sqlx::Error::Io(error) => self
+                .unreadable_certificate(error.kind())
+                .unwrap_or_else(|| self.unreachable_because(error.to_string())),
+            sqlx::Error::Tls(error) => self.tls_failure(&error.to_string()),
+            sqlx::Error::Configuration(error) => self.misconfigured(&error.to_string()),
             _ => self.unreachable_because("it answers, but not as a database does".into()),
         }
     }
 
-    fn tls_failure(&self, error: &dyn std::fmt::Display) -> Failure {
-        self.unreachable_because(format!("TLS: {error}"))
+    /// What the two sides cannot agree on does not pass by waiting.
+    fn tls_failure(&self, error: &str) -> Failure {
+        let what = format!("no TLS with the database at {}", self.driver.place());
+        Failure::new(FailureKind::Config, what, error)
             .hint("check the certificate, and sslmode/ssl-mode and the root certificate in the URL")
+    }
+
+    /// A file of the URL's that cannot be read; the driver tells it as if the server were away.
+    fn unreadable_certificate(&self, kind: ErrorKind) -> Option<Failure> {
+        if !matches!(kind, ErrorKind::NotFound | ErrorKind::PermissionDenied) {
+            return None;
+        }
+        let files = self.driver.certificates().into_iter();
+        let mut failed = files.filter_map(|(parameter, file)| {
+            let error = std::fs::File::open(&file).err()?;
+            let what = format!("{parameter} in the database URL: cannot read {file}");
+            Some(Failure::new(FailureKind::Config, what, error.to_string()))
+        });
+        failed.next()
+    }
+
+    /// What the driver takes for a mistake in the URL.
+    fn misconfigured(&self, error: &str) -> Failure {
+        let place = self.driver.place();
+        if error.starts_with(NO_RSA) {
+            let what = format!("cannot log in to the database at {place}");
+            let why = "its password method (caching_sha2_password or sha256_password) sends the \
+                       password, and the connection is not encrypted";
+            return Failure::new(FailureKind::Config, what, why).hint(
+                "use TLS: turn it on at the server, and say ssl-mode=REQUIRED in the database URL",
+            );
+        }
+        let what = format!("cannot use the database at {place}");
+        Failure::new(FailureKind::Config, what, error).hint("look at the database URL's parameters")
     }
 
     /// A failed statement.
@@ -394,7 +433,7 @@ impl<D: Driver> Sessions<D> {
         );
         let waited = self.driver.options().statement_timeout;
         let why = format!("no row within {}", humantime::format_duration(waited));
-        Failure::new(FailureKind::Query, what, why).hint(super::TIMEOUT_HINT)
+        Failure::new(FailureKind::SourceBusy, what, why).hint(super::TIMEOUT_HINT)
     }
 }
 

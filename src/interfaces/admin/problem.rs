@@ -80,6 +80,7 @@ impl From<Failure> for Problem {
             FailureKind::SourceUnreachable
             | FailureKind::SourceLost
             | FailureKind::GaveWay
+            | FailureKind::SourceBusy
             | FailureKind::CacheUnreachable
             | FailureKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
             FailureKind::Config
