@@ -183,9 +183,10 @@ impl Layout {
         let Some(at) = self.version else {
             return Ok(None);
         };
-        let says = match self.shape {
-            Shape::List => row.whole(),
-            Shape::Object | Shape::Text | Shape::Hash => row.json(at),
+        let is_list = self.is_list();
+        let says = match is_list {
+            true => row.whole(),
+            false => row.json(at),
         };
         let says = says.map_err(|e| format!("column {VERSION}: {e}"))?;
         if says == b"null" {
@@ -193,7 +194,10 @@ impl Layout {
                 "column {VERSION} is NULL: whether the row changes could not be seen"
             ));
         }
-        Ok(Some(Version::of(says)))
+        Ok(Some(match is_list {
+            true => Version::of_row(says),
+            false => Version::of_column(says),
+        }))
     }
 
     /// The layout of the key's columns and one more, whose text is the value. `None`: the key has no

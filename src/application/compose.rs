@@ -194,6 +194,16 @@ fn picked(definition: &Definition, dialect: Dialect, pick: Pick<'_>) -> String {
     columns.collect::<Vec<_>>().join(", ")
 }
 
+/// The query for the versions of some rows, whichever come first.
+pub fn select_versions(definition: &Definition, dialect: Dialect, sql: &str, limit: u64) -> String {
+    let picked = picked(definition, dialect, Pick::Versions);
+    format!("SELECT {picked} FROM (\n{sql}\n) q LIMIT {limit}")
+}
+
+/// Always true. A pooler that spreads queries over standbys (pgpool-II) sends what calls this function
+/// to the primary, as it does when it is asked what it is.
+const AT_THE_PRIMARY: &str = "pg_is_in_recovery() IS NOT NULL";
+
 /// The rows that meet a condition, in an order only where it means something.
 pub fn select_where_only(
     definition: &Definition,
@@ -203,7 +213,11 @@ pub fn select_where_only(
     condition: &str,
 ) -> String {
     let picked = picked(definition, dialect, pick);
-    let mut query = format!("SELECT {picked} FROM (\n{sql}\n) q WHERE {condition}");
+    let only = match dialect {
+        Dialect::Postgres => format!("({condition}) AND {AT_THE_PRIMARY}"),
+        Dialect::Mysql | Dialect::Sqlite => condition.to_owned(),
+    };
+    let mut query = format!("SELECT {picked} FROM (\n{sql}\n) q WHERE {only}");
     if definition.spec.value == Shape::List {
         query.push_str(&order(definition, dialect, pick));
     }

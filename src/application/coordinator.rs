@@ -40,6 +40,7 @@ use crate::domain::entry::{Entry, EntryBatch, KeyError, Name};
 use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
+use crate::domain::precision::Precision;
 use crate::domain::report::{
     Gates, KEPT_ERRORS, Percent, Report, Seen, Stats, Status, StrategyReport,
 };
@@ -369,6 +370,8 @@ struct Tally {
     /// The cache's epoch when the last of them began.
     epoch: Option<u64>,
     evictions: Evictions,
+    /// The finest of its versions so far.
+    finest: Option<Precision>,
 }
 
 struct Run<'a> {
@@ -474,6 +477,7 @@ impl<'a> Run<'a> {
             passes: 0,
             epoch: None,
             evictions: Evictions::default(),
+            finest: None,
         };
         reporter.report(&Event::RunStarted {
             strategies: specs.clone().collect(),
@@ -780,6 +784,7 @@ impl Tally {
         written: Written,
         mut looked: impl FnMut(&mut StrategyReport, Entry<'_>, Standing),
     ) -> Option<Failure> {
+        self.learn_precision(batch);
         let report = &mut self.report;
         debug_assert_eq!(batch.len(), written.outcomes.len());
         for (entry, outcome) in batch.iter().zip(written.outcomes) {

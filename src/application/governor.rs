@@ -671,7 +671,6 @@ mod tests {
                 latency: Duration::from_millis(latency),
                 active,
                 lag,
-                is_replica: None,
             })
         };
         let worst = |evictions, vitals| {

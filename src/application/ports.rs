@@ -16,7 +16,9 @@ use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 use crate::domain::key_rows::{TableName, UniqueKeys};
+use crate::domain::precision::Precision;
 use crate::domain::row::{Columns, RowBatch};
+use crate::domain::server::{ServerRole, ServerZone};
 use crate::domain::standing::{Kind, Standing};
 use crate::domain::strategy::{RowSecurity, Shape, StrategySpec};
 use crate::domain::ttl::Ttl;
@@ -47,6 +49,14 @@ pub trait WarmupStrategy: Send + Sync {
     /// Why its keys cannot be looked up again, for people; `None`: they can.
     fn opaque(&self) -> Option<&str> {
         None
+    }
+
+    /// How finely the versions of its first rows tell changes apart; `None`: it has none, or no row.
+    ///
+    /// # Errors
+    /// The database's.
+    fn precision(&self) -> BoxFuture<'_, Result<Option<Precision>, Failure>> {
+        async { Ok(None) }.boxed()
     }
 
     /// The versions that these entries would have now, in their order, as the primary says;
@@ -179,9 +189,14 @@ pub trait RowSource: Send + Sync {
     /// finding.
     fn checkup(&self) -> BoxFuture<'_, Vec<Finding>>;
 
-    /// Whether it copies another, and may be behind it; `None` where it does not say.
-    fn is_replica(&self) -> BoxFuture<'_, Option<bool>> {
-        async { Some(false) }.boxed()
+    /// Whether it has the latest state of its rows.
+    fn role(&self) -> BoxFuture<'_, ServerRole> {
+        async { ServerRole::Primary }.boxed()
+    }
+
+    /// The time zone of sessions that choose none; `None`: it has none, or does not say.
+    fn zone(&self) -> BoxFuture<'_, Option<ServerZone>> {
+        async { None }.boxed()
     }
 
     /// How it is at the moment, asked on a session of its own; `None`: nobody else is there to be
@@ -221,6 +236,11 @@ impl Sources {
             primary: with(&self.primary),
         }
     }
+
+    /// Whether the operator names another server as the primary.
+    pub fn names_a_primary(&self) -> bool {
+        !Arc::ptr_eq(&self.bulk, &self.primary)
+    }
 }
 
 /// How a database is at the moment.
@@ -232,8 +252,6 @@ pub struct SourceVitals {
     pub active: Option<u64>,
     /// How far a replica is behind.
     pub lag: Option<Duration>,
-    /// It copies another, if it says.
-    pub is_replica: Option<bool>,
 }
 
 /// A database's plan for a query, as far as it says.

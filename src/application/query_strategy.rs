@@ -25,6 +25,7 @@ use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::key_rows::{TableName, UniqueKeys};
+use crate::domain::precision::Precision;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 use crate::domain::strategy::{Definition, Shape, StrategySpec};
 use crate::domain::version::Version;
@@ -70,6 +71,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Rows that are asked for beyond those that a limit leaves, as the last ones come again.
 const OVERLAP: u64 = 64;
+
+/// Rows that show what versions are like.
+const SAMPLE: u64 = 100;
 
 /// Keys whose versions are asked in one query: as many as a batch has, and as SQLite and MySQL take
 /// parameters.
@@ -469,6 +473,27 @@ impl WarmupStrategy for QueryStrategy {
 
     fn opaque(&self) -> Option<&str> {
         self.opaque.as_deref()
+    }
+
+    fn precision(&self) -> BoxFuture<'_, Result<Option<Precision>, Failure>> {
+        async move {
+            let Some(layout) = &self.versions else {
+                return Ok(None);
+            };
+            if layout.is_list() {
+                return Ok(Some(Precision::Exact));
+            }
+            let sql = compose::select_versions(&self.definition, self.dialect(), &self.sql, SAMPLE);
+            let mut rows = self.rows(sql, Vec::new(), layout, false);
+            let mut finest = None;
+            while let Some(batch) = rows.try_next().await? {
+                let versions = (0..batch.len()).map(|i| layout.version(batch.row(i)));
+                let versions = versions.filter_map(|version| version.ok().flatten());
+                finest = finest.max(versions.map(Version::precision).max());
+            }
+            Ok(finest)
+        }
+        .boxed()
     }
 
     fn versions<'a>(

@@ -198,6 +198,11 @@ pub struct StrategyRecord {
     #[serde(default)]
     #[schema(required = true)]
     pub protected: Option<bool>,
+    /// `second`: of two changes within a second the later one may not have been seen, as `_version`
+    /// has whole seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "second")]
+    pub protected_to: Option<String>,
     /// Why it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unprotected_because: Option<String>,
@@ -449,6 +454,7 @@ impl StrategyRecord {
             unverified: 0,
             longest_exposure_ms: 0,
             protected: None,
+            protected_to: None,
             unprotected_because: None,
             pruned: 0,
             bytes: 0,
@@ -517,6 +523,9 @@ impl Found {
     }
 }
 
+/// What a strategy is protected to whose versions have whole seconds.
+const SECOND: &str = "second";
+
 impl From<&StrategyReport> for StrategyRecord {
     fn from(report: &StrategyReport) -> Self {
         let stats = &report.stats;
@@ -544,6 +553,8 @@ impl From<&StrategyReport> for StrategyRecord {
             protected: report
                 .protection
                 .map(|p| p.is_protected() && stats.unverified == 0),
+            protected_to: (report.protection == Some(Protection::ToTheSecond))
+                .then(|| SECOND.to_owned()),
             unprotected_because: report
                 .protection
                 .and_then(Protection::why_not)
@@ -602,6 +613,7 @@ impl From<&StrategyRecord> for StrategyReport {
             not_found: record.not_found.clone(),
             warnings: record.warnings.clone(),
             protection: match (record.protected, &record.unprotected_because) {
+                (Some(true), _) if record.protected_to.is_some() => Some(Protection::ToTheSecond),
                 (Some(true), _) => Some(Protection::Verified),
                 (_, Some(why)) => Protection::because(why),
                 _ => None,

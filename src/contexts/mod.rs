@@ -1,6 +1,7 @@
 //! Policy: what each bounded context warms, a folder each. None sees another.
 
 mod changes;
+pub mod clock;
 pub mod definitions;
 mod documents;
 pub mod ownership;

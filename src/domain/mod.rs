@@ -13,12 +13,14 @@ pub mod gate;
 pub mod key;
 pub mod key_rows;
 pub mod meaning;
+pub mod precision;
 pub mod redaction;
 pub mod report;
 pub mod row;
 pub mod run;
 #[cfg(test)]
 pub mod samples;
+pub mod server;
 pub mod standing;
 pub mod strategy;
 pub mod ttl;

@@ -8,6 +8,7 @@ use super::changes::{ChangedReport, Watermark};
 use super::entry::KeyError;
 use super::expected::Expected;
 use super::failure::Failure;
+use super::precision::Precision;
 use super::standing::Classes;
 use super::strategy::StrategyId;
 
@@ -125,6 +126,10 @@ pub struct StrategyReport {
 pub enum Protection {
     /// Each is read again after it was written, and undone where it had become stale.
     Verified,
+    /// The same; but of two changes within a second the later one may not be seen.
+    ToTheSecond,
+    /// The same within a day.
+    ToTheDay,
     /// The operator wishes so.
     Off,
     /// Its query says no version.
@@ -133,31 +138,52 @@ pub enum Protection {
     Opaque,
     /// The database is a copy that may be behind.
     Replica,
+    /// The database takes no writes: it may be such a copy.
+    ReadOnly,
     /// Whether it is one could not be learned.
     NotKnown,
 }
 
 impl Protection {
     pub fn is_protected(self) -> bool {
-        self == Self::Verified
+        matches!(self, Self::Verified | Self::ToTheSecond)
+    }
+
+    /// What it is where its versions are as fine as this at best.
+    #[must_use]
+    pub fn limited_to(self, finest: Precision) -> Self {
+        match (self, finest) {
+            (Self::Verified | Self::ToTheSecond | Self::ToTheDay, finest) => match finest {
+                Precision::Exact => Self::Verified,
+                Precision::Second => Self::ToTheSecond,
+                Precision::Day => Self::ToTheDay,
+            },
+            (other, _) => other,
+        }
     }
 
     /// The one that is explained so.
     pub fn because(why: &str) -> Option<Self> {
-        use Protection::{NoVersion, NotKnown, Off, Opaque, Replica};
-        let all = [Off, NoVersion, Opaque, Replica, NotKnown];
+        use Protection::{NoVersion, NotKnown, Off, Opaque, ReadOnly, Replica, ToTheDay};
+        let all = [
+            ToTheDay, Off, NoVersion, Opaque, Replica, ReadOnly, NotKnown,
+        ];
         all.into_iter().find(|known| known.why_not() == Some(why))
     }
 
     /// Why it is not.
     pub fn why_not(self) -> Option<&'static str> {
         match self {
-            Self::Verified => None,
+            Self::Verified | Self::ToTheSecond => None,
+            Self::ToTheDay => Some("its _version is a date, which changes once a day"),
             Self::Off => Some("--no-verify-writes"),
             Self::NoVersion => Some("its query selects no _version"),
             Self::Opaque => Some("its keys cannot be looked up again"),
             Self::NotKnown => Some("the database does not say whether it is a replica"),
-            Self::Replica => Some("the database is a replica, and no --primary-url is given"),
+            Self::Replica => Some("the database is a replica; give --primary-url"),
+            Self::ReadOnly => Some(
+                "the database takes no writes: a replica or a standby reader; give --primary-url",
+            ),
         }
     }
 }

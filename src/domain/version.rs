@@ -5,21 +5,45 @@ use std::hash::BuildHasher as _;
 use foldhash::quality::FixedState;
 use serde_json::Value;
 
+use super::precision::Precision;
+
 /// Another one whenever the rows of an entry are others than before. It is a hash: two states are
 /// taken for one in one of 2^64 cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Version(u64);
+pub struct Version {
+    hash: u64,
+    precision: Precision,
+}
 
 impl Version {
-    /// The version that a row's column says.
-    pub fn of(column: &[u8]) -> Self {
-        Self(FixedState::with_seed(SEED).hash_one(column))
+    /// The version that everything in a row makes.
+    pub fn of_row(row: &[u8]) -> Self {
+        Self {
+            hash: FixedState::with_seed(SEED).hash_one(row),
+            precision: Precision::Exact,
+        }
+    }
+
+    /// The version that a row's column says, in its JSON form.
+    pub fn of_column(column: &[u8]) -> Self {
+        Self {
+            precision: Precision::of(column),
+            ..Self::of_row(column)
+        }
+    }
+
+    /// How close in time two changes may be that it tells apart.
+    pub fn precision(self) -> Precision {
+        self.precision
     }
 
     /// The version of a value that has this row too, in whatever order the rows come.
     #[must_use]
     pub fn and(self, row: Self) -> Self {
-        Self(self.0.wrapping_add(row.0))
+        Self {
+            hash: self.hash.wrapping_add(row.hash),
+            precision: self.precision.min(row.precision),
+        }
     }
 }
 
@@ -66,7 +90,7 @@ mod tests {
 
     #[test]
     fn rows_count_in_any_order_and_each_of_them_does() {
-        let [a, b, c] = [&b"1"[..], b"2", b"3"].map(Version::of);
+        let [a, b, c] = [&b"1"[..], b"2", b"3"].map(Version::of_row);
         assert_eq!(a.and(b), b.and(a));
         assert_ne!(a.and(b), a.and(c));
         assert_ne!(a.and(b), a);

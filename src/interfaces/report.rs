@@ -10,6 +10,7 @@ use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::changes::ReadHow;
 use crate::domain::expected::Expected;
 use crate::domain::gate::Judged;
+use crate::domain::precision::FINER;
 use crate::domain::report::{PaceReport, Protection, Report, Stats, StrategyReport};
 use crate::domain::run::RunInfo;
 use crate::domain::verdict::Verdict;
@@ -168,6 +169,7 @@ fn footer(report: &Report, totals: &Stats, verbose: bool) -> String {
         .collect();
     lines.extend(report.warnings.iter().map(|text| format!("! {text}")));
     lines.extend(unprotected_lines(report));
+    lines.extend(to_the_second_line(report));
     lines.extend(overtaken_line(totals));
     lines.extend(unverified_line(totals));
     lines.extend(read_lines(report));
@@ -210,6 +212,19 @@ fn unprotected_lines(report: &Report) -> Vec<String> {
         format!("! not protected against changes while they are written: {who} ({why})")
     };
     reasons.into_iter().map(line).collect()
+}
+
+/// Which strategies cannot tell two changes within a second apart.
+fn to_the_second_line(report: &Report) -> Option<String> {
+    let is_coarse = |s: &&StrategyReport| s.protection == Some(Protection::ToTheSecond);
+    let coarse = report.strategies.iter().filter(is_coarse);
+    let ids: Vec<String> = coarse.map(|strategy| strategy.id.to_string()).collect();
+    (!ids.is_empty()).then(|| {
+        format!(
+            "! protected to the second only, as _version has whole seconds: {} (better: {FINER})",
+            ids.join(", ")
+        )
+    })
 }
 
 /// What may be stale for all that is known.

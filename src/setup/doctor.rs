@@ -3,6 +3,9 @@
 //! Each check says what it found and none ends the others; each server is asked once, both at the
 //! same time, and not waited for beyond `PATIENCE`.
 
+mod clock;
+mod protection;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +13,7 @@ use std::time::Duration;
 use indicatif::HumanCount;
 use tokio::time::{Instant, timeout_at};
 
+use self::protection::Versions;
 use super::{demo, dialect, prepare_one, required, source};
 use crate::application::history;
 use crate::application::ports::{Probe, QueryPlan, Scan, Sources};
@@ -227,16 +231,17 @@ async fn check_database(
         return unreachable();
     };
     let sources = Sources::one(source);
-    let mut open = Vec::new();
+    let zone = timeout_at(deadline, sources.bulk.zone()).await;
+    let zone = zone.ok().flatten();
+    let mut versions = Versions::default();
     for definition in selected {
         let id = definition.spec.id.to_string();
         let owns = definitions.owns(&definition.spec.id.context);
-        let checked = check_strategy(definition, owns, &sources, config);
+        let clock = clock::check(&definition, zone.as_ref(), sources.bulk.as_ref());
+        findings.extend(timeout_at(deadline, clock).await.ok().flatten());
+        let checked = check_strategy(definition, owns, &sources, config, &mut versions);
         match timeout_at(deadline, checked).await {
-            Ok((finding, is_versioned)) => {
-                findings.push(finding);
-                open.extend((!is_versioned).then_some(id));
-            }
+            Ok(finding) => findings.push(finding),
             Err(_) => {
                 let finding = no_answer(&id, FailureKind::SourceUnreachable);
                 findings.push(finding.hint(
@@ -247,48 +252,8 @@ async fn check_database(
         }
     }
     if config.options.verify_writes {
-        let checked = timeout_at(deadline, protection(config, &sources, &open));
+        let checked = timeout_at(deadline, protection::check(config, &sources, &versions));
         findings.extend(checked.await.unwrap_or_default());
-    }
-    findings
-}
-
-/// Whether what a run writes can be read again on the primary.
-async fn protection(config: &Config, sources: &Sources, open: &[String]) -> Vec<Finding> {
-    const CHECK: &str = "protection";
-    let mut findings = Vec::new();
-    if !open.is_empty() {
-        let text = format!(
-            "{} may leave stale values where rows change during a run: no _version is selected",
-            open.join(", ")
-        );
-        findings.push(Finding::warning(CHECK, text).hint(
-            "select what changes with the row AS _version: a version column, updated_at, or xmin::text on PostgreSQL",
-        ));
-    }
-    match &config.primary_url {
-        Some(url) => match super::primary(url, config).await {
-            Ok(primary) if primary.is_replica().await == Some(true) => {
-                let text =
-                    "--primary-url names a replica: what it does not have yet cannot be seen";
-                findings.push(Finding::warning(CHECK, text).hint("give the primary's URL"));
-            }
-            Ok(_) => {}
-            Err(failure) => findings.push(Finding::of(CHECK, &failure)),
-        },
-        None if sources.bulk.is_replica().await != Some(false) => {
-            let text = "the database is a replica, or does not say: changes that it does not have yet cannot be seen";
-            findings.push(
-                Finding::warning(CHECK, text).hint(
-                    "give --primary-url: only the versions of what was written are read there",
-                ),
-            );
-        }
-        None => {}
-    }
-    if findings.is_empty() {
-        let text = "what is written is read again on the primary, and undone where it has changed";
-        findings.push(Finding::ok(CHECK, text));
     }
     findings
 }
@@ -299,34 +264,33 @@ async fn check_strategy(
     owns: &[String],
     sources: &Sources,
     config: &Config,
-) -> (Finding, bool) {
+    versions: &mut Versions,
+) -> Finding {
     let id = definition.spec.id.to_string();
     let order = definition.order_by.clone();
     let limit = config.options.limit;
     let wanted = [definition.limit, limit].into_iter().flatten().min();
     let strategy = match prepare_one(definition, sources, &config.prefix).await {
         Ok(strategy) => strategy,
-        Err(failure) => return (Finding::of(id, &failure), true),
+        Err(failure) => return Finding::of(id, &failure),
     };
-    let is_versioned = strategy.is_versioned();
+    versions.learn(strategy.as_ref()).await;
     let what = format!("{} from {}", strategy.spec().key, owns.join(", "));
     let plan = match strategy.plan(limit).await {
         Ok(plan) => plan,
         // PostgreSQL looks at the user's rights only now.
-        Err(failure) => return (Finding::of(id, &failure), is_versioned),
+        Err(failure) => return Finding::of(id, &failure),
     };
     let wanted = [wanted, plan.rows].into_iter().flatten().min();
     let wasteful = plan.scans.iter().find(|scan| is_wasteful(scan, wanted));
     if let Some(why) = strategy.opaque() {
         let text = format!("{what}; its keys cannot be looked up again: {why}");
-        let finding = Finding::warning(id, text).hint(
+        return Finding::warning(id, text).hint(
             "until then nothing it writes is read again, removed as stale, or read by its changes",
         );
-        return (finding, is_versioned);
     }
     let Some(scan) = wasteful else {
-        let finding = Finding::ok(id, format!("{what}; {}", reading(&plan, owns)));
-        return (finding, is_versioned);
+        return Finding::ok(id, format!("{what}; {}", reading(&plan, owns)));
     };
     let wanted = wanted.unwrap_or_default();
     let text = format!(
@@ -336,11 +300,10 @@ async fn check_strategy(
     let order = order
         .map(|order| format!(", ORDER BY {order}"))
         .unwrap_or_default();
-    let finding = Finding::warning(id, text).hint(format!(
+    Finding::warning(id, text).hint(format!(
         "an index on {} that fits the query (its WHERE{order}) makes it read only those",
         printable(scan.table.as_bytes())
-    ));
-    (finding, is_versioned)
+    ))
 }
 
 fn is_wasteful(scan: &Scan, wanted: Option<u64>) -> bool {

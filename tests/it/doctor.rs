@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::lab::{Lab, own, strategy};
 use crate::proxy::FaultProxy;
-use crate::servers::{Dialect, MariaDb, Postgres, Redis, free_port};
+use crate::servers::{Dialect, Postgres, Redis, free_port};
 use crate::shop::{self, DIALECTS};
 use crate::shopwarm::{Finished, Shopwarm, file, shopwarm};
 
@@ -606,23 +606,6 @@ fn files_with_secrets_are_for_their_owner_only() {
     );
     check(&report, "configuration", &["shopwarm.toml"]);
     check(&report, "database URL", &["shop:***@", "shopwarm.toml"]);
-}
-
-#[test]
-fn a_database_that_takes_no_writes_may_be_a_replica() {
-    let server = MariaDb::private(&["--read-only"]);
-    let database = server.new_database();
-    database.sql(&shop::load(Dialect::MySql));
-    let redis = Redis::start(&[]);
-    let doctor = || shopwarm("doctor").cache(redis.url());
-    let report = examine(doctor().database(database.url()), 0);
-    check(
-        &report,
-        "database role",
-        &["ok: ", "takes no writes", "REPLICA MONITOR"],
-    );
-    let report = examine(doctor().database(database.admin_url()), 0);
-    check(&report, "database role", &["ok: primary"]);
 }
 
 #[test]

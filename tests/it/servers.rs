@@ -384,6 +384,28 @@ impl MariaDb {
     }
 }
 
+impl MariaDb {
+    /// A database that another server's changes will create.
+    pub fn database_named(&self, name: &str) -> Database {
+        let grant = format!("GRANT ALL ON {name}.* TO shop");
+        self.run(&grant);
+        Database {
+            at: self.0.at.clone(),
+            name: name.to_owned(),
+            clean_up: CleanUp::Nothing,
+        }
+    }
+
+    /// Runs statements as the administrator, in no database of a test's.
+    #[track_caller]
+    pub fn run(&self, sql: &str) {
+        let at = &self.0.at;
+        if let Err(error) = at.sql(at.home(), sql) {
+            panic!("{error}\n{}", at.log_tail());
+        }
+    }
+}
+
 /// SQLite has no server; this is here for tests that run on all three databases.
 pub struct Sqlite;
 
@@ -510,10 +532,16 @@ impl Database {
     /// What a query run by the administrator gives: a line per row, a tab between columns, no
     /// heading.
     pub fn query(&self, sql: &str) -> String {
-        match self.at.sql(&self.name, sql) {
-            Ok(rows) => rows.trim_end_matches('\n').to_owned(),
+        match self.try_query(sql) {
+            Ok(rows) => rows,
             Err(error) => panic!("{error}\n{}", self.at.log_tail()),
         }
+    }
+
+    /// The same, or what the server objects to.
+    pub fn try_query(&self, sql: &str) -> Result<String, String> {
+        let rows = self.at.sql(&self.name, sql)?;
+        Ok(rows.trim_end_matches('\n').to_owned())
     }
 }
 

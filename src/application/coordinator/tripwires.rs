@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{Entries, Run, Task};
+use super::{Entries, Run, Tally, Task};
 use crate::application::canary::{Canary, ShapeGuard};
 use crate::application::history;
 use crate::application::identical::Identical;
-use crate::application::ports::{Ask, Mode, Wanted, WarmupStrategy};
+use crate::application::ports::{Ask, Mode, Sources, Wanted, WarmupStrategy};
 use crate::application::recheck::Recheck;
 use crate::application::sample::sampled;
+use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{Protection, Status};
+use crate::domain::server::ServerRole;
+use crate::domain::version::Version;
 
 /// A database that has not counted a strategy's keys by then cannot do it cheaply.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -103,11 +106,9 @@ impl<'a> Run<'a> {
     /// Says of each strategy whether what it writes is read again.
     pub(super) async fn learn_protection(&mut self) {
         let coordinator = self.coordinator;
-        let is_replica = match &coordinator.sources {
-            Some(sources) if coordinator.options.verify_writes => {
-                sources.primary.is_replica().await
-            }
-            _ => Some(false),
+        let copied = match &coordinator.sources {
+            Some(sources) if coordinator.options.verify_writes => unlike_a_primary(sources).await,
+            _ => None,
         };
         for (strategy, tally) in coordinator.strategies.iter().zip(&mut self.tallies) {
             if let Some(why) = strategy.opaque() {
@@ -119,9 +120,7 @@ impl<'a> Run<'a> {
                 _ if !coordinator.options.verify_writes => Protection::Off,
                 false => Protection::NoVersion,
                 true if strategy.opaque().is_some() => Protection::Opaque,
-                true if is_replica.is_none() => Protection::NotKnown,
-                true if is_replica == Some(true) => Protection::Replica,
-                true => Protection::Verified,
+                true => copied.unwrap_or(Protection::Verified),
             });
         }
     }
@@ -228,5 +227,29 @@ impl<'a> Run<'a> {
             // Where the database could not count before.
             self.judge_shrink(index, total);
         }
+    }
+}
+
+impl Tally {
+    /// Its entries are protected as well as the finest of their versions tells.
+    pub(super) fn learn_precision(&mut self, batch: &EntryBatch) {
+        let versions = batch.iter().filter_map(|entry| entry.version);
+        let seen = versions.map(Version::precision).max();
+        self.finest = self.finest.max(seen);
+        let protection = &mut self.report.protection;
+        if let (Some(protection), Some(finest)) = (protection, self.finest) {
+            *protection = protection.limited_to(finest);
+        }
+    }
+}
+
+/// Why the database that is asked again cannot be relied on to have the latest state. One that the
+/// operator names as the primary is taken for it where it does not say what it is.
+async fn unlike_a_primary(sources: &Sources) -> Option<Protection> {
+    match sources.primary.role().await {
+        ServerRole::Primary => None,
+        ServerRole::Replica => Some(Protection::Replica),
+        ServerRole::ReadOnly => Some(Protection::ReadOnly),
+        ServerRole::NotKnown => (!sources.names_a_primary()).then_some(Protection::NotKnown),
     }
 }

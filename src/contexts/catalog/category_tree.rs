@@ -123,7 +123,7 @@ impl CategoryTree {
         let whole = row.whole();
         let whole = whole
             .map_err(|why| Failure::new(FailureKind::Query, "a category cannot be read", why))?;
-        Ok(Some(Version::of(whole)))
+        Ok(Some(Version::of_row(whole)))
     }
 
     fn node(&self, row: Row<'_>) -> Result<Node, String> {

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use super::tidy;
 use crate::domain::finding::Finding;
+use crate::domain::server::ServerRole;
 
 /// A clock that differs by more than this is worth a warning.
 const CLOCK_TOLERANCE: f64 = 2.0;
@@ -32,8 +33,44 @@ pub(super) enum Role {
     File,
     Primary,
     Replica(Lag),
-    /// It takes no writes, and does not say more to this user.
+    /// It takes no writes; which of its settings says so.
     ReadOnly(&'static str),
+    /// Why it is not known.
+    NotKnown(&'static str),
+}
+
+impl Role {
+    pub(super) fn known(&self) -> ServerRole {
+        match self {
+            Self::File | Self::Primary => ServerRole::Primary,
+            Self::Replica(_) => ServerRole::Replica,
+            Self::ReadOnly(_) => ServerRole::ReadOnly,
+            Self::NotKnown(_) => ServerRole::NotKnown,
+        }
+    }
+
+    /// How far behind its primary it may be, in seconds; `Err`: why that is not known.
+    pub(super) fn behind(&self) -> Lag {
+        match self {
+            Self::Replica(Ok(seconds)) => Ok(*seconds),
+            Self::Replica(Err(why)) => Err(format!("how far behind it is is not known: {why}")),
+            Self::File | Self::Primary | Self::ReadOnly(_) | Self::NotKnown(_) => Ok(0.0),
+        }
+    }
+
+    /// Why there may be changes that it does not show yet.
+    pub(super) fn doubt(&self) -> Option<String> {
+        match self {
+            Self::File | Self::Primary => None,
+            Self::Replica(_) => {
+                Some("it is a replica, which does not show what is open at its primary".to_owned())
+            }
+            Self::ReadOnly(why) => Some(format!(
+                "it takes no writes ({why}): a replica may be behind its primary"
+            )),
+            Self::NotKnown(why) => Some(format!("it may be a replica: {why}")),
+        }
+    }
 }
 
 /// A server's clock, in seconds since 1970, and ours before and after it was asked.
@@ -71,8 +108,11 @@ impl Facts {
             Role::Primary => findings.push(Finding::ok("database role", "primary")),
             Role::Replica(lag) => findings.push(replica(lag)),
             Role::ReadOnly(why) => {
-                let text =
-                    format!("it takes no writes, as a replica does; more is not known: {why}");
+                let text = format!("takes no writes ({why}): a replica or a standby reader");
+                findings.push(Finding::ok("database role", text));
+            }
+            Role::NotKnown(why) => {
+                let text = format!("not known whether it is a replica: {why}");
                 findings.push(Finding::ok("database role", text));
             }
         }

@@ -20,7 +20,7 @@ use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::{AssertSqlSafe, Database, Encode, Executor, SqlSafeStr as _, Statement as _, Type};
 use tokio::time::{sleep, timeout};
 
-use self::facts::Facts;
+use self::facts::{Facts, Role};
 use self::reading::{Broken, Rows};
 use self::session::{CONNECT_TIMEOUT, Session, Sessions};
 use self::waiters::{LOCK_PAUSE, Waiting, Watched};
@@ -33,6 +33,7 @@ use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
 use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::{Column, Columns, RowBatch};
+use crate::domain::server::{ServerRole, ServerZone};
 
 const TIMEOUT_HINT: &str = "--statement-timeout sets how long we wait for the database";
 
@@ -79,7 +80,6 @@ where
 
 type Connection<D> = <<D as Driver>::Db as Database>::Connection;
 
-/// What sets one database apart from the others.
 /// The parameters of a URL that name files for TLS.
 const CERTIFICATES: [&str; 6] = [
     "sslrootcert",
@@ -100,6 +100,7 @@ fn certificates(options: &impl sqlx::ConnectOptions) -> Vec<(String, String)> {
     named.filter_map(file).collect()
 }
 
+/// What sets one database apart from the others.
 trait Driver: Sized + Send + Sync + 'static {
     type Db: Database;
     /// How to read one column's wire format.
@@ -128,12 +129,12 @@ trait Driver: Sized + Send + Sync + 'static {
         None
     }
 
-    /// Opens a session: read-only, named, with a statement timeout.
     /// The files that the URL names for TLS, each with its parameter's name.
     fn certificates(&self) -> Vec<(String, String)> {
         Vec::new()
     }
 
+    /// Opens a session: read-only, named, with a statement timeout.
     fn connect(&self) -> impl Future<Output = Result<Connection<Self>, sqlx::Error>> + Send;
 
     /// What it takes to end a query on this session, asked before the query.
@@ -221,6 +222,22 @@ trait Driver: Sized + Send + Sync + 'static {
         _connection: &'c mut Connection<Self>,
     ) -> BoxFuture<'c, Result<Option<Finding>, sqlx::Error>> {
         async { Ok(None) }.boxed()
+    }
+
+    /// What the server is to others, and how far behind.
+    fn role<'c>(
+        &'c self,
+        _connection: &'c mut Connection<Self>,
+    ) -> BoxFuture<'c, Result<Role, sqlx::Error>> {
+        async { Ok(Role::File) }.boxed()
+    }
+
+    /// The time zone of the server's sessions that choose none; `None`: it has none, or does not say.
+    fn zone<'c>(
+        &'c self,
+        _connection: &'c mut Connection<Self>,
+    ) -> BoxFuture<'c, Option<ServerZone>> {
+        async { None }.boxed()
     }
 
     /// How the server is at the moment; `None`: there is none.
@@ -490,13 +507,28 @@ where
         .boxed()
     }
 
-    fn is_replica(&self) -> BoxFuture<'_, Option<bool>> {
+    fn role(&self) -> BoxFuture<'_, ServerRole> {
+        async move {
+            let Ok(mut connection) = self.0.connection().await else {
+                return ServerRole::NotKnown;
+            };
+            let role = timeout(CONNECT_TIMEOUT, self.0.driver.role(&mut connection)).await;
+            let Ok(Ok(role)) = role else {
+                return ServerRole::NotKnown;
+            };
+            self.0.put_back(connection).await;
+            role.known()
+        }
+        .boxed()
+    }
+
+    fn zone(&self) -> BoxFuture<'_, Option<ServerZone>> {
         async move {
             let mut connection = self.0.connection().await.ok()?;
-            let vitals = self.0.driver.vitals(&mut connection).await.ok()?;
+            let asked = timeout(CONNECT_TIMEOUT, self.0.driver.zone(&mut connection));
+            let zone = asked.await.ok()?;
             self.0.put_back(connection).await;
-            // A file is no copy.
-            vitals.map_or(Some(false), |vitals| vitals.is_replica)
+            zone
         }
         .boxed()
     }

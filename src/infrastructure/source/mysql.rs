@@ -39,6 +39,7 @@ use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
 use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::{Column, RowBatch};
+use crate::domain::server::ServerZone;
 
 pub(super) struct Mysql {
     connect: MySqlConnectOptions,
@@ -75,11 +76,11 @@ impl Driver for Mysql {
         self.options
     }
 
-    async fn connect(&self) -> Result<MySqlConnection, sqlx::Error> {
     fn certificates(&self) -> Vec<(String, String)> {
         certificates(&self.connect)
     }
 
+    async fn connect(&self) -> Result<MySqlConnection, sqlx::Error> {
         session::open(&self.connect).await
     }
 
@@ -248,6 +249,20 @@ impl Driver for Mysql {
         .boxed()
     }
 
+    fn role<'c>(
+        &'c self,
+        connection: &'c mut MySqlConnection,
+    ) -> BoxFuture<'c, Result<Role, sqlx::Error>> {
+        role(connection).map(Ok).boxed()
+    }
+
+    fn zone<'c>(
+        &'c self,
+        connection: &'c mut MySqlConnection,
+    ) -> BoxFuture<'c, Option<ServerZone>> {
+        clock::zone(connection).boxed()
+    }
+
     fn vitals<'c>(
         &'c self,
         connection: &'c mut MySqlConnection,
@@ -261,21 +276,10 @@ impl Driver for Mysql {
                 .await?;
             let running: &[u8] = running.try_get_unchecked(1)?;
             let running = String::from_utf8_lossy(running).parse::<u64>().ok();
-            let role = role(connection).await;
-            let is_replica = match role {
-                Role::Primary | Role::File => Some(false),
-                Role::Replica(_) => Some(true),
-                Role::ReadOnly(_) => None,
-            };
-            let lag = match role {
-                Role::Replica(Ok(lag)) => Duration::try_from_secs_f64(lag).ok(),
-                _ => None,
-            };
             Ok(Some(SourceVitals {
                 latency,
                 active: running.map(|running| running.saturating_sub(1)),
-                lag,
-                is_replica,
+                lag: role::lag(connection).await,
             }))
         }
         .boxed()

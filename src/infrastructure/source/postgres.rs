@@ -2,7 +2,9 @@
 
 mod parameters;
 mod pooler;
+mod role;
 mod transaction;
+mod zone;
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -19,8 +21,9 @@ use sqlx::{
 };
 
 use self::parameters::Parameters;
+use self::role::role;
 use self::transaction::{Settings, Statement, Transaction, is_forgotten, unnamed};
-use super::facts::{Clock, Facts, Lag, Role};
+use super::facts::{Clock, Facts, Role};
 use super::session::CONNECT_TIMEOUT;
 use super::waiters::LOCK_TIMEOUT;
 use super::{
@@ -35,6 +38,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::{Column, ColumnKind, RowBatch};
+use crate::domain::server::ServerZone;
 
 /// Days and microseconds from 1970-01-01, which everybody counts from, to PostgreSQL's 2000-01-01.
 const EPOCH_DAYS: i64 = 10_957;
@@ -301,6 +305,27 @@ impl Driver for Postgres {
         pooler::finding(&self.connect, &self.begin, connection).boxed()
     }
 
+    fn role<'c>(
+        &'c self,
+        connection: &'c mut PgConnection,
+    ) -> BoxFuture<'c, Result<Role, sqlx::Error>> {
+        async move {
+            let mut transaction = self.begin(connection).await?;
+            let role = role(&mut transaction).await;
+            transaction.end(role).await
+        }
+        .boxed()
+    }
+
+    fn zone<'c>(&'c self, connection: &'c mut PgConnection) -> BoxFuture<'c, Option<ServerZone>> {
+        async move {
+            let mut transaction = self.begin(connection).await.ok()?;
+            let zone = zone::zone(&mut transaction).await;
+            transaction.end(zone).await.ok()
+        }
+        .boxed()
+    }
+
     fn vitals<'c>(
         &'c self,
         connection: &'c mut PgConnection,
@@ -464,19 +489,18 @@ async fn facts(transaction: &mut Transaction<'_>) -> Result<Facts, sqlx::Error> 
     let seconds = "SELECT extract(epoch FROM clock_timestamp())::float8";
     let (seconds,): (f64,) = transaction.ask(seconds).await?;
     let after = SystemTime::now();
-    let (version, user, is_superuser, read_only, statement_timeout, is_replica): (
+    let (version, user, is_superuser, read_only, statement_timeout): (
         String,
         String,
         bool,
         String,
         String,
-        bool,
     ) = transaction
         .ask(
             "SELECT split_part(version(), ' on ', 1), current_user::text,
              current_setting('is_superuser') = 'on',
              current_setting('transaction_read_only'),
-             current_setting('statement_timeout'), pg_is_in_recovery()",
+             current_setting('statement_timeout')",
         )
         .await?;
     Ok(Facts {
@@ -489,10 +513,7 @@ async fn facts(transaction: &mut Transaction<'_>) -> Result<Facts, sqlx::Error> 
             ""
         },
         statement_timeout,
-        role: match is_replica {
-            true => Role::Replica(lag(transaction).await),
-            false => Role::Primary,
-        },
+        role: role(transaction).await?,
         clock: Some(Clock {
             theirs: Some(seconds),
             before,
@@ -510,44 +531,34 @@ async fn vitals(transaction: &mut Transaction<'_>) -> Result<SourceVitals, sqlx:
                   WHERE state = 'active' AND pid <> pg_backend_pid()";
     let (active,): (i64,) = transaction.ask(active).await?;
     let lag = match is_replica {
-        true => lag(transaction).await.ok(),
+        true => role::lag(transaction).await.ok(),
         false => None,
     };
     Ok(SourceVitals {
         latency,
         active: u64::try_from(active).ok(),
         lag: lag.and_then(|lag| Duration::try_from_secs_f64(lag).ok()),
-        is_replica: Some(is_replica),
     })
 }
 
 async fn moment(transaction: &mut Transaction<'_>) -> Result<Result<Moment, String>, sqlx::Error> {
-    let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8,
-                 pg_is_in_recovery()";
-    let (now, is_replica): (i64, bool) = transaction.ask(clock).await?;
-    let lag = match is_replica {
-        true => match lag(transaction).await {
-            Ok(seconds) => (seconds * 1e6) as i64,
-            Err(why) => {
-                return Ok(Err(format!("how far behind it is is not known: {why}")));
-            }
-        },
-        false => 0,
+    let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8";
+    let (now,): (i64,) = transaction.ask(clock).await?;
+    let role = role(transaction).await?;
+    let lag = match role.behind() {
+        Ok(seconds) => (seconds * 1e6) as i64,
+        Err(why) => return Ok(Err(why)),
     };
     let (oldest_open, hidden): (Option<i64>, i64) = transaction.ask(OPEN).await?;
-    let doubt = match (is_replica, hidden) {
-        (true, _) => Some("it is a replica, which does not show what is open at its primary"),
-        (false, 0) => None,
-        (false, _) => {
-            Some("it does not show this user what others have open (GRANT pg_read_all_stats)")
-        }
-    };
+    let hidden = (hidden > 0).then(|| {
+        "it does not show this user what others have open (GRANT pg_read_all_stats)".to_owned()
+    });
     Ok(Ok(Moment {
         origin: origin(transaction).await?,
         clock: now,
         now: now - lag,
         oldest_open,
-        doubt: doubt.map(str::to_owned),
+        doubt: role.doubt().or(hidden),
     }))
 }
 
@@ -649,19 +660,6 @@ fn fetch(rows: usize) -> String {
 fn next_portion(last: usize, rows_a_portion: usize) -> usize {
     let rows = rows_a_portion.min(LARGEST_PORTION).min(8 * last);
     (rows / STEPS).max(1) * STEPS
-}
-
-/// How far a replica is behind. One that has replayed all that it receives is not, however long ago
-/// the last change was.
-async fn lag(transaction: &mut Transaction<'_>) -> Lag {
-    let seconds = "SELECT CASE WHEN EXISTS (SELECT FROM pg_stat_wal_receiver)
-            AND pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-        ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END::float8";
-    match transaction.try_ask(seconds).await {
-        Ok((Some(seconds),)) => Ok(seconds),
-        Ok((None,)) => Err("it has replayed nothing yet".to_owned()),
-        Err(_) => Err("the server does not say".to_owned()),
-    }
 }
 
 /// The tables that a plan reads from end to end, each with about how many rows it has.

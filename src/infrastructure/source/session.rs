@@ -126,7 +126,6 @@ impl<D: Driver> Sessions<D> {
             latency: LONGEST_LOOK,
             active: None,
             lag: None,
-            is_replica: None,
         }))
     }
 

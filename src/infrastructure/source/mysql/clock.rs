@@ -7,6 +7,7 @@ use super::ask::text;
 use super::role::role;
 use super::session::SERVER;
 use crate::domain::changes::Moment;
+use crate::domain::server::ServerZone;
 
 /// Up to when what is read now is complete; `Err` inside: why the server cannot say.
 pub(super) async fn moment(
@@ -17,21 +18,17 @@ pub(super) async fn moment(
     let Some(now) = micros(&now) else {
         return Ok(Err("its clock cannot be read".to_owned()));
     };
-    let (lag, mut doubt) = match role(connection).await {
-        Role::Replica(Ok(seconds)) => (
-            (seconds * 1e6) as i64 + 1_000_000,
-            Some("it is a replica, which does not show what is open at its primary"),
-        ),
-        Role::Replica(Err(why)) => {
-            return Ok(Err(format!("how far behind it is is not known: {why}")));
-        }
-        Role::ReadOnly(why) => (0, Some(why)),
-        Role::Primary | Role::File => (0, None),
+    let role = role(connection).await;
+    let lag = match (role.behind(), &role) {
+        // It counts whole seconds.
+        (Ok(seconds), Role::Replica(_)) => (seconds * 1e6) as i64 + 1_000_000,
+        (Ok(_), _) => 0,
+        (Err(why), _) => return Ok(Err(why)),
     };
     let open = text(connection, OPEN).await;
-    if open.is_err() {
-        doubt.get_or_insert("it does not show this user what others have open (GRANT PROCESS)");
-    }
+    let hidden = open
+        .is_err()
+        .then(|| "it does not show this user what others have open (GRANT PROCESS)".to_owned());
     let server = text(connection, SERVER).await?;
     let schema = text(connection, "SELECT COALESCE(DATABASE(), '')").await?;
     Ok(Ok(Moment {
@@ -39,9 +36,28 @@ pub(super) async fn moment(
         clock: now,
         now: now - lag,
         oldest_open: open.ok().as_deref().and_then(micros),
-        doubt: doubt.map(str::to_owned),
+        doubt: role.doubt().or(hidden),
     }))
 }
+
+/// The time zone of sessions that choose none.
+pub(super) async fn zone(connection: &mut MySqlConnection) -> Option<ServerZone> {
+    let found = text(connection, SERVER_ZONE).await.ok()?;
+    let (ahead, names) = found.split_once(' ')?;
+    let (sql, system) = names.split_once(' ')?;
+    let name = if sql == "SYSTEM" { system } else { sql };
+    Some(ServerZone {
+        name: name.to_owned(),
+        sql: sql.to_owned(),
+        ahead: ahead.parse().ok()?,
+    })
+}
+
+/// NULL where the server does not have the tables that tell what its zone means.
+const SERVER_ZONE: &str = "
+    SELECT CONCAT(TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(),
+            CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone)),
+        ' ', @@global.time_zone, ' ', @@system_time_zone)";
 
 /// When the oldest transaction began, which the server tells in its system's time zone.
 const OPEN: &str = "

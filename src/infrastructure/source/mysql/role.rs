@@ -1,34 +1,136 @@
-//! Whether the server is a copy of another.
+//! Whether a MySQL or MariaDB server is a replica, as far as it tells this user.
 
-use sqlx::mysql::MySqlConnection;
+use std::time::Duration;
+
+use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Executor as _, Row as _};
 
-use super::super::facts::Role;
-use super::ask::{is_on, setting};
+use super::super::facts::{Lag, Role};
+use super::ask::{setting, text};
 
-/// Whether it is a replica, and how far behind.
+/// Each shows all channels, and only one of them is known to a server: MariaDB, MySQL, and both
+/// before they had these words.
+const STATUS: [&str; 4] = [
+    "SHOW ALL REPLICAS STATUS",
+    "SHOW ALL SLAVES STATUS",
+    "SHOW REPLICA STATUS",
+    "SHOW SLAVE STATUS",
+];
+
+/// The server does not know these words.
+const UNKNOWN_WORDS: u16 = 1064;
+
+/// Settings of a server that takes no writes; a server knows some of them.
+const READ_ONLY: [(&str, &str); 3] = [
+    (EVERYWHERE, "read_only is on"),
+    ("global.super_read_only", "super_read_only is on"),
+    // A reader of an Aurora cluster, which does not replicate in MySQL's way.
+    ("global.innodb_read_only", "innodb_read_only is on"),
+];
+
+/// The setting that every server has.
+const EVERYWHERE: &str = "global.read_only";
+
+const DENIED: &str = "this user may not ask (GRANT REPLICATION CLIENT, on MariaDB REPLICA MONITOR)";
+
+const HAS_REPLICATED: &str = "it has replicated from another server, and this user may not ask \
+                              whether it still does (GRANT REPLICA MONITOR)";
+
+/// Whether it is a replica, and how far behind. A denied question is not an answer.
 pub(super) async fn role(connection: &mut MySqlConnection) -> Role {
-    // Newer servers know the first, older ones the second.
-    let mut status = connection.fetch_optional("SHOW REPLICA STATUS").await;
-    if status.is_err() {
-        status = connection.fetch_optional("SHOW SLAVE STATUS").await;
+    let channels = channels(connection).await;
+    if let Some(channels) = &channels
+        && !channels.is_empty()
+    {
+        return Role::Replica(farthest(channels));
     }
-    match status {
-        Ok(Some(row)) => {
-            let names = ["Seconds_Behind_Source", "Seconds_Behind_Master"];
-            let seconds = names
-                .iter()
-                .find_map(|name| row.try_get_unchecked::<Option<i64>, _>(*name).ok());
-            Role::Replica(match seconds.flatten() {
-                Some(seconds) => Ok(seconds as f64),
-                None => Err("it does not replicate now".to_owned()),
-            })
-        }
-        Ok(None) => Role::Primary,
-        // A user may not ask; a server that takes no writes is one all the same.
-        Err(_) if is_on(setting(connection, "global.read_only").await) => {
-            Role::ReadOnly("this user may not ask (REPLICA MONITOR)")
-        }
-        Err(_) => Role::Primary,
+    match (takes_no_writes(connection).await, channels) {
+        (Err(why), _) => Role::NotKnown(why),
+        (Ok(Some(why)), _) => Role::ReadOnly(why),
+        (Ok(None), Some(_)) => Role::Primary,
+        (Ok(None), None) => by_public_signs(connection).await,
     }
+}
+
+/// Where the server replicates from; `None`: this user may not ask.
+async fn channels(connection: &mut MySqlConnection) -> Option<Vec<MySqlRow>> {
+    for question in STATUS {
+        match connection.fetch_all(question).await {
+            Ok(channels) => return Some(channels),
+            Err(error) if is_unknown(&error) => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+fn is_unknown(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error();
+    let error = error.and_then(|error| error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>());
+    error.is_some_and(|error| error.number() == UNKNOWN_WORDS)
+}
+
+/// How far behind it is, where it is a replica that says so.
+pub(super) async fn lag(connection: &mut MySqlConnection) -> Option<Duration> {
+    let lag = farthest(&channels(connection).await?).ok()?;
+    Duration::try_from_secs_f64(lag).ok()
+}
+
+/// The farthest that one of its channels is behind.
+fn farthest(channels: &[MySqlRow]) -> Lag {
+    let names = ["Seconds_Behind_Source", "Seconds_Behind_Master"];
+    let seconds = |row: &MySqlRow| {
+        let column = |name: &&str| row.try_get_unchecked::<Option<i64>, _>(*name).ok();
+        names.iter().find_map(column).flatten()
+    };
+    let all: Option<Vec<i64>> = channels.iter().map(seconds).collect();
+    let farthest = all.and_then(|all| all.into_iter().max());
+    farthest
+        .map(|seconds| seconds as f64)
+        .ok_or_else(|| "it does not replicate now".to_owned())
+}
+
+/// Which setting says that the server takes no writes; `Err`: why that is not known.
+async fn takes_no_writes(
+    connection: &mut MySqlConnection,
+) -> Result<Option<&'static str>, &'static str> {
+    let is_off = |value: &str| matches!(value.to_ascii_uppercase().as_str(), "0" | "OFF");
+    for (name, why) in READ_ONLY {
+        match setting(connection, name).await {
+            Some(value) if is_off(&value) => {}
+            Some(_) => return Ok(Some(why)),
+            None if name == EVERYWHERE => return Err("the server does not answer"),
+            None => {}
+        }
+    }
+    Ok(None)
+}
+
+/// What a user without any right can see: MariaDB counts its replication threads, and keeps what it
+/// replicated. MySQL shows nothing that tells a replica from a primary.
+async fn by_public_signs(connection: &mut MySqlConnection) -> Role {
+    let Some(running) = status(connection, "SHOW GLOBAL STATUS LIKE 'Slaves_running'").await else {
+        return Role::NotKnown(DENIED);
+    };
+    if running != "0" {
+        return Role::Replica(Err(DENIED.to_owned()));
+    }
+    let heartbeat = status(
+        connection,
+        "SHOW GLOBAL STATUS LIKE 'Slave_heartbeat_period'",
+    )
+    .await;
+    let position = text(connection, "SELECT @@global.gtid_slave_pos").await;
+    match (heartbeat, position) {
+        (Some(heartbeat), Ok(position)) if position.is_empty() && heartbeat == "0.000" => {
+            Role::Primary
+        }
+        _ => Role::NotKnown(HAS_REPLICATED),
+    }
+}
+
+async fn status(connection: &mut MySqlConnection, question: &'static str) -> Option<String> {
+    let row = connection.fetch_optional(question).await.ok()??;
+    let value: &[u8] = row.try_get_unchecked(1).ok()?;
+    Some(String::from_utf8_lossy(value).into_owned())
 }

@@ -1,0 +1,193 @@
+//! Which definitions compare the database's clock with what is stored, and with which columns.
+//!
+//! Sessions run in UTC. Where the shop's applications store moments in another zone, `NOW()` is hours
+//! away from them, and the selection is empty or far too large without an error.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{BinaryOperator, Expr, Function, ObjectName, Visit, Visitor};
+
+use super::ownership::{self, identifiers, lists, parse};
+use crate::domain::Dialect;
+
+/// What gives the present moment in the session's zone.
+const CLOCK: &str = "clock_timestamp curdate current_date current_time current_timestamp curtime \
+    localtime localtimestamp now statement_timestamp sysdate transaction_timestamp";
+
+/// What moves a moment into a zone that the definition names.
+const ZONED: &str = "convert_tz timezone";
+
+/// A use of the clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClockUse {
+    /// The word for the present moment, as it is written.
+    pub word: String,
+    /// The names in the same comparisons: columns that may be in another zone.
+    pub columns: Vec<String>,
+    /// The relations that the query reads.
+    pub tables: Vec<String>,
+}
+
+/// The uses of the clock in a checked query, as one; `None`: it compares nothing with it.
+pub fn clock_use(sql: &str, dialect: Dialect) -> Option<ClockUse> {
+    let text = ownership::harmless_text(sql, dialect).ok()?;
+    let found = ownership::on_deep_stack(|| {
+        let query = parse(&text, dialect, |parser| parser.parse_query())?;
+        let mut finder = Finder::default();
+        let _ = query.visit(&mut finder);
+        Ok(finder.0)
+    });
+    found.ok().filter(|found| !found.word.is_empty())
+}
+
+/// Collects the comparisons of a query that the clock is a part of.
+#[derive(Default)]
+struct Finder(ClockUse);
+
+impl Visitor for Finder {
+    type Break = ();
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        self.0.tables.push(relation.to_string());
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        let compares = match expr {
+            Expr::BinaryOp { op, .. } => is_comparison(op),
+            Expr::Between { .. } | Expr::InList { .. } => true,
+            _ => false,
+        };
+        if compares {
+            let words = Words::of(expr);
+            if let Some(word) = words.unzoned() {
+                self.0.word = word;
+                self.0.columns.extend(words.columns);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn is_comparison(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq, Spaceship};
+    matches!(op, Eq | NotEq | Gt | GtEq | Lt | LtEq | Spaceship)
+}
+
+/// What stands in an expression.
+#[derive(Default)]
+struct Words {
+    clock: Vec<String>,
+    /// Of them those inside of what moves them into a zone.
+    zoned: usize,
+    columns: Vec<String>,
+}
+
+impl Words {
+    fn of(expr: &Expr) -> Self {
+        let mut words = Self::default();
+        let _ = expr.visit(&mut words);
+        words
+    }
+
+    /// A word for the present moment that no zone is named for.
+    fn unzoned(&self) -> Option<String> {
+        let is_all_zoned = self.zoned >= self.clock.len();
+        (!is_all_zoned).then(|| self.clock.first().cloned())?
+    }
+}
+
+impl Visitor for Words {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(word) if is_clock(word.quote_style, &word.value) => {
+                self.clock.push(word.to_string());
+            }
+            Expr::Identifier(name) => self.columns.push(name.value.clone()),
+            Expr::CompoundIdentifier(names) => {
+                self.columns
+                    .extend(names.last().map(|name| name.value.clone()));
+            }
+            Expr::AtTimeZone { timestamp, .. } => self.zoned += Self::of(timestamp).clock.len(),
+            Expr::Function(function) if names(function, CLOCK) => {
+                self.clock.push(function.to_string());
+            }
+            Expr::Function(function) if names(function, ZONED) => {
+                let mut inner = Self::default();
+                let _ = function.args.visit(&mut inner);
+                self.zoned += inner.clock.len();
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn is_clock(quote: Option<char>, word: &str) -> bool {
+    quote.is_none() && lists(CLOCK, &word.to_ascii_lowercase())
+}
+
+fn names(function: &Function, list: &str) -> bool {
+    let parts = identifiers(&function.name).unwrap_or_default();
+    let last = parts.last();
+    last.is_some_and(|name| lists(list, &name.value.to_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Dialect::{Mysql, Postgres};
+    use super::*;
+
+    fn found(dialect: Dialect, condition: &str) -> Option<(String, String)> {
+        let sql = format!("SELECT id FROM shop.t WHERE {condition}");
+        let found = clock_use(&sql, dialect)?;
+        assert_eq!(found.tables.join(" "), "shop.t", "{sql}");
+        Some((found.word, found.columns.join(" ")))
+    }
+
+    #[test]
+    fn what_is_compared_with_the_clock_is_found() {
+        for (dialect, condition, word, columns) in [
+            (Mysql, "seen > now() - INTERVAL 1 HOUR", "now()", "seen"),
+            (Mysql, "CURDATE() BETWEEN t.a AND t.b", "CURDATE()", "a b"),
+            (
+                Mysql,
+                "id = 1 OR DATE(made) = CURRENT_DATE",
+                "CURRENT_DATE",
+                "made",
+            ),
+            (
+                Postgres,
+                "seen > now() - interval '1 hour'",
+                "now()",
+                "seen",
+            ),
+            (Postgres, "CURRENT_DATE IN (a, b)", "CURRENT_DATE", "a b"),
+            (
+                Postgres,
+                "id IN (SELECT 1 WHERE made < LOCALTIMESTAMP)",
+                "LOCALTIMESTAMP",
+                "made",
+            ),
+        ] {
+            let expected = Some((word.to_owned(), columns.to_owned()));
+            assert_eq!(found(dialect, condition), expected, "{condition}");
+        }
+    }
+
+    #[test]
+    fn a_moment_in_a_zone_that_is_named_is_none_of_the_sessions() {
+        for (dialect, condition) in [
+            (Postgres, "seen > now() AT TIME ZONE 'Europe/Berlin'"),
+            (Postgres, "seen > timezone('Europe/Berlin', now())"),
+            (Mysql, "seen > CONVERT_TZ(NOW(), '+00:00', 'SYSTEM')"),
+            (Mysql, "seen > UTC_TIMESTAMP()"),
+            (Mysql, "seen > '2026-01-01' AND name = 'now()'"),
+            (Mysql, "`now` > 5"),
+        ] {
+            assert_eq!(found(dialect, condition), None, "{condition}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Definitions that compare the present moment, in UTC, with columns in the server's own time zone.
+
+use crate::application::ports::RowSource;
+use crate::contexts::clock::{ClockUse, clock_use};
+use crate::domain::Dialect;
+use crate::domain::finding::Finding;
+use crate::domain::server::ServerZone;
+use crate::domain::strategy::Definition;
+
+/// A warning where a definition's clock is hours away from what applications store.
+pub(super) async fn check(
+    definition: &Definition,
+    zone: Option<&ServerZone>,
+    source: &dyn RowSource,
+) -> Option<Finding> {
+    let zone = zone.filter(|zone| zone.ahead != 0)?;
+    let dialect = source.dialect();
+    let used = clock_use(definition.sql.for_dialect(dialect)?, dialect)?;
+    let columns = local_columns(&used, source).await;
+    if columns.is_empty() {
+        return None;
+    }
+    let text = format!(
+        "{} in {} is in UTC, as shopwarm's sessions are, and the server's own zone is {}: where \
+         applications store local time, it is {} away from {}",
+        used.word,
+        definition.spec.id,
+        zone.name,
+        hours(zone.ahead),
+        columns.join(", ")
+    );
+    let hint = match dialect {
+        Dialect::Mysql => format!(
+            "compare with CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', '{}'), or with a TIMESTAMP column",
+            zone.sql
+        ),
+        Dialect::Postgres | Dialect::Sqlite => format!(
+            "compare with now() AT TIME ZONE '{}', or with a timestamptz column",
+            zone.sql
+        ),
+    };
+    Some(Finding::warning("clock", text).hint(hint))
+}
+
+/// The columns in the same comparisons that keep no zone.
+async fn local_columns(used: &ClockUse, source: &dyn RowSource) -> Vec<String> {
+    let mut local = Vec::new();
+    for table in &used.tables {
+        // What is no table of the server's, such as a WITH's name, is left out.
+        let sql = format!("SELECT * FROM {table}");
+        let Ok(columns) = source.describe(&sql).await else {
+            continue;
+        };
+        for column in columns.iter() {
+            let is_meant = |name: &String| name.eq_ignore_ascii_case(&column.name);
+            let is_local = is_local(source.dialect(), &column.declared);
+            let shown = format!("{table}.{}", column.name);
+            if is_local && used.columns.iter().any(is_meant) && !local.contains(&shown) {
+                local.push(shown);
+            }
+        }
+    }
+    local
+}
+
+fn is_local(dialect: Dialect, declared: &str) -> bool {
+    match dialect {
+        Dialect::Mysql => matches!(declared, "DATETIME" | "DATE"),
+        Dialect::Postgres => matches!(declared, "TIMESTAMP" | "DATE"),
+        Dialect::Sqlite => false,
+    }
+}
+
+/// `5 h`, `5 h 30 min`.
+fn hours(seconds: i64) -> String {
+    let minutes = seconds.unsigned_abs() / 60;
+    match (minutes / 60, minutes % 60) {
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}

@@ -1,0 +1,73 @@
+//! A definition that compares the database's clock, in UTC, with local time is warned of.
+
+use crate::lab::{Lab, own, strategy};
+use crate::servers::Dialect;
+use crate::shopwarm::Finished;
+
+/// The servers of the tests are eight hours ahead of UTC.
+fn lab(dialect: Dialect) -> Lab {
+    let (zoned, local) = match dialect {
+        Dialect::Postgres => ("timestamptz", "timestamp"),
+        Dialect::MySql | Dialect::Sqlite => ("timestamp", "datetime"),
+    };
+    let lab = Lab::empty(dialect);
+    lab.database.sql(&format!(
+        "CREATE TABLE t (id int PRIMARY KEY, seen {zoned} NULL, made {local} NULL, offered date NULL)"
+    ));
+    lab
+}
+
+/// What `doctor` says of the clock, of a definition with this condition.
+fn said(lab: &Lab, condition: &str) -> String {
+    let sql = format!("SELECT id, id AS _version FROM t WHERE {condition}");
+    let definitions = own(&["t"], &strategy("recent", "object", "T:{id}", &sql));
+    let run: Finished = lab.with(&definitions, "doctor -o json").run();
+    let report = run.json();
+    let all = report["checks"].as_array().expect("a list").iter();
+    let all = all.filter(|check| {
+        check["check"] == "clock" && check["text"].to_string().contains("own/recent")
+    });
+    all.map(ToString::to_string).collect()
+}
+
+#[test]
+fn doctor_warns_where_the_clock_meets_columns_in_local_time() {
+    for (dialect, zone) in [
+        (Dialect::MySql, "+08:00"),
+        (Dialect::Postgres, "Asia/Shanghai"),
+    ] {
+        let lab = lab(dialect);
+        for (condition, column) in [
+            ("made > now() - INTERVAL '1' HOUR", "t.made"),
+            ("offered = CURRENT_DATE", "t.offered"),
+            (
+                "id = 5 OR CURRENT_TIMESTAMP BETWEEN made AND seen",
+                "t.made",
+            ),
+        ] {
+            let said = said(&lab, condition);
+            for words in ["warning", zone, "8 h away", column] {
+                assert!(
+                    said.contains(words),
+                    "{condition}: no {words:?} in {said:?}"
+                );
+            }
+            assert!(!said.contains("t.seen"), "{said}");
+        }
+        for condition in ["seen > now() - INTERVAL '1' HOUR", "made > '2026-01-01'"] {
+            assert_eq!(said(&lab, condition), "", "{condition}");
+        }
+    }
+    let hinted = said(&lab(Dialect::MySql), "made > now()");
+    assert!(
+        hinted.contains("CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', '+08:00')"),
+        "{hinted}"
+    );
+    let converted = "made > CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', '+08:00')";
+    assert_eq!(said(&lab(Dialect::MySql), converted), "");
+    let named = said(
+        &lab(Dialect::Postgres),
+        "made > now() AT TIME ZONE 'Asia/Shanghai'",
+    );
+    assert_eq!(named, "");
+}
