@@ -79,7 +79,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
@@ -141,6 +141,7 @@ json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
@@ -163,7 +164,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
@@ -225,6 +226,7 @@ json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
@@ -243,7 +245,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
@@ -305,6 +307,7 @@ json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
@@ -323,7 +326,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
@@ -385,6 +388,7 @@ json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
@@ -403,7 +407,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
@@ -460,6 +464,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s 0 -l null -d 'Keys on stdin end with a zero byte, as `keys list -0` writes them'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
@@ -515,13 +520,13 @@ different\t'Another value stands there'
 expiring\t'The value stands there, but not for much longer'
 wrong-type\t'Another type stands there'
 identical\t'The value stands there'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l expiring-within -d 'An equal key with less time left than this is `expiring`' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l expiring-within -d 'An equal key with less time left than this is `expiring` [default: a quarter of its time to live, 1h at most]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l batch-size -d 'Keys a batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
@@ -563,6 +568,7 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cached -d 'With what the cache holds for each: state, time left, size, type'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -s 0 -l null -d 'End each key with a zero byte instead of a newline, and write it as it is'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -604,7 +610,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l expiring-within -d 'An equal key with less time left than this is `expiring`' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l expiring-within -d 'An equal key with less time left than this is `expiring` [default: a quarter of its time to live, 1h at most]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l plan -d 'Seal the plan into this file, for `shopwarm warmup --plan FILE`' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l mode -d 'What the run would do with keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
@@ -613,7 +619,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l batch-size
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
@@ -656,6 +662,7 @@ never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l keys -d 'Print every key with its class, as it is looked at'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l orphans -d 'Search the cache for keys that have no row any more'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l exit-code -d 'Exit 10 when a run would change something'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -664,13 +671,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -s h -l help 
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l sample -d 'Look at so many keys of each strategy, chosen at random, instead of all' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l seed -d 'Choose the same sample as the run that printed this number' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l require -d 'The share of keys that must be present and equal: 99%, catalog=99.5%,hot-products=100%' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l expiring-within -d 'An equal key with less time left than this is counted as `expiring`; it is equal all the same' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l expiring-within -d 'An equal key with less time left than this is counted as `expiring`; it is equal all the same [default: a quarter of its time to live, 1h at most]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l batch-size -d 'Keys a batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
@@ -710,6 +717,7 @@ json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
@@ -755,7 +763,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l batch-size 
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
@@ -811,6 +819,7 @@ json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
@@ -864,7 +873,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
@@ -927,6 +936,7 @@ json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
@@ -942,7 +952,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
@@ -1005,6 +1015,7 @@ json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
@@ -1055,7 +1066,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l batch-size -
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l exclude -d 'Leave this strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l limit -d 'At most so many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
@@ -1118,6 +1129,7 @@ json\t'A JSON object a line'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l color -d 'When to colour' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l allow-empty -d 'Nothing to warm is no failure'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'

@@ -21,7 +21,7 @@ use crate::application::canary::ShapeGuard;
 use crate::application::coordinator::{ChangedOptions, OnEviction, Options};
 use crate::application::pace::{GentleLimits, PaceLimits};
 use crate::application::ports::Mode;
-use crate::application::schedule::{Schedule, zone_name};
+use crate::application::schedule::zone_name;
 use crate::application::selection::Filter;
 use crate::application::spread::{Avoid, Window};
 use crate::contexts::definitions::{parse_toml, parse_ttl};
@@ -35,6 +35,7 @@ pub use flags::{
     TtlFlags,
 };
 use flags::{parse_latency, parse_overlap};
+pub use schedule::OwnJobs;
 use schedule::{Jobs, Names, Text, Windows, Zone};
 pub use secret::Secret;
 pub use serve::{ReadyAfter, ServeFlags, Serving};
@@ -83,6 +84,7 @@ struct FileSettings {
     stop_on_error: Option<bool>,
     fail_under: Option<String>,
     allow_empty: Option<bool>,
+    strict: Option<bool>,
     deadline: Option<String>,
     wait: Option<String>,
     statement_timeout: Option<String>,
@@ -201,13 +203,16 @@ pub struct Config {
     pub demo: Option<PathBuf>,
     pub options: Options,
     pub filter: Filter,
+    /// A definition that does not fit stops everything; else it costs its strategy.
+    pub strict: bool,
     pub deadline: Option<Duration>,
     /// How long servers that do not answer yet are waited for.
     pub wait: Option<Duration>,
     pub statement_timeout: Duration,
     /// Of jobs that name none.
     pub timezone: TimeZone,
-    pub schedule: Schedule,
+    /// Those of the file; whether the shipped ones are there too depends on the definitions.
+    pub jobs: OwnJobs,
     pub serving: Serving,
     pub shown: Vec<Shown>,
     /// The configuration file, if there is one.
@@ -427,6 +432,8 @@ impl Config {
             false,
             bool::to_string,
         );
+        let strict = read.strict.then_some(true);
+        let strict = r.setting("strict", strict, file.strict, false, bool::to_string);
         let gate = parsed(r, "fail_under", file.fail_under, |t| t.parse::<Percent>())?;
         let fail_under = r.optional("fail_under", run.fail_under, gate, Percent::to_string);
         let deadline = parsed(r, "deadline", file.deadline, parse_ttl)?;
@@ -514,7 +521,11 @@ impl Config {
             grace: file.grace,
         };
         let serving = Serving::resolve(r, serve, in_file)?;
-        let jobs = schedule::merge(file.schedule, &r.path.display().to_string(), &timezone)?;
+        let jobs = OwnJobs {
+            jobs: file.schedule,
+            file: r.path.display().to_string(),
+            zone: timezone.clone(),
+        };
         Ok(Self {
             database_url,
             primary_url,
@@ -574,11 +585,12 @@ impl Config {
                 exclude,
                 exclude_kind,
             },
+            strict,
             deadline,
             wait,
             statement_timeout: timeout,
             timezone,
-            schedule: jobs,
+            jobs,
             serving,
             shown: std::mem::take(&mut resolver.shown),
             file: resolver.is_file.then(|| resolver.path.clone()),
@@ -815,6 +827,7 @@ fn env_name(name: &str) -> &'static str {
         "stop_on_error" => "SHOPWARM_STOP_ON_ERROR",
         "fail_under" => "SHOPWARM_FAIL_UNDER",
         "allow_empty" => "SHOPWARM_ALLOW_EMPTY",
+        "strict" => "SHOPWARM_STRICT",
         "deadline" => "SHOPWARM_DEADLINE",
         "statement_timeout" => "SHOPWARM_STATEMENT_TIMEOUT",
         "changed" => "SHOPWARM_CHANGED",

@@ -12,6 +12,7 @@ use shopwarm::interfaces::exit::Exit;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> ExitCode {
+    end_without_threads();
     let matches = match cli::parse() {
         Ok(matches) => matches,
         Err(exit) => return exit.into(),
@@ -23,6 +24,26 @@ fn main() -> ExitCode {
             Exit::Internal.into()
         }
     }
+}
+
+/// Where the system gives no thread, the runtime panics and then waits for threads that are not
+/// there. The process says so and ends instead.
+fn end_without_threads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let payload = panic.payload();
+        let said = payload.downcast_ref::<String>().map(String::as_str);
+        let said = said.or(payload.downcast_ref::<&str>().copied());
+        let no_thread = |said: &&str| {
+            said.contains("can't spawn worker thread") || said.contains("failed to spawn thread")
+        };
+        if let Some(said) = said.filter(no_thread) {
+            eprintln!("error: no thread can be made: {said}");
+            eprintln!("hint: raise the limit on processes: ulimit -u, or the container's");
+            std::process::exit(i32::from(Exit::Internal as u8));
+        }
+        usual(panic);
+    }));
 }
 
 fn run(matches: &clap::ArgMatches) -> anyhow::Result<Exit> {

@@ -18,6 +18,7 @@ use crate::application::query_strategy::QueryStrategy;
 use crate::application::record::RunRecord;
 use crate::application::schedule::PlannedJob;
 use crate::application::selection::{Filter, Selection, select};
+use crate::application::unfit::Unfit;
 use crate::config::{Config, Secret};
 use crate::contexts::coded;
 use crate::contexts::definitions::Definitions;
@@ -52,7 +53,7 @@ pub async fn coordinator(config: &Config, selection: &Selection) -> Result<Coord
 async fn warmer(config: &Config, selected: Vec<Definition>) -> Result<Coordinator, Failure> {
     let (sources, cache) = tokio::join!(sources(config), cache(config, Access::Write));
     let (sources, cache) = (sources?, cache?);
-    let strategies = prepare(selected, &sources, &config.prefix).await?;
+    let strategies = prepare(selected, &sources, config).await?;
     let options = config.options.clone();
     let run = Coordinator::new(strategies, Task::Warm(cache), options).reading(sources);
     run.spread().await
@@ -96,7 +97,7 @@ async fn looker(
     };
     let (source, cache) = tokio::join!(source(config), cache);
     let (source, cache) = (source?, cache?);
-    let strategies = prepare(selected, &Sources::one(source), &config.prefix).await?;
+    let strategies = prepare(selected, &Sources::one(source), config).await?;
     let template = |definition: Definition| definition.spec.key.with_prefix(&config.prefix);
     look.others = others.into_iter().map(template).collect();
     let options = Options {
@@ -118,7 +119,7 @@ pub async fn strategies(
 ) -> Result<Vec<Arc<dyn WarmupStrategy>>, Failure> {
     let (selected, _) = definitions(config, selection)?;
     let source = source(config).await?;
-    prepare(selected, &Sources::one(source), &config.prefix).await
+    prepare(selected, &Sources::one(source), config).await
 }
 
 /// The definitions that are meant, and all others.
@@ -132,12 +133,20 @@ pub fn definitions(
     pick(all_definitions(config)?, selection, &config.filter)
 }
 
-/// All definitions, merged and checked.
+/// All definitions, merged and checked; one that is not valid has its fault.
 ///
 /// # Errors
-/// What is wrong with any of them.
+/// A file that cannot be read or parsed; what is wrong with any definition, where the operator wants
+/// that to stop everything.
 pub fn all_definitions(config: &Config) -> Result<Vec<Definition>, Failure> {
-    Definitions::load(&config.contexts)?.validate(dialect(config))
+    checked(&Definitions::load(&config.contexts)?, config)
+}
+
+fn checked(definitions: &Definitions, config: &Config) -> Result<Vec<Definition>, Failure> {
+    match config.strict {
+        true => definitions.validate(dialect(config)),
+        false => Ok(definitions.checked(dialect(config))),
+    }
 }
 
 /// Those that are meant, and all others.
@@ -158,11 +167,20 @@ fn pick(
 /// The scheduled jobs, each with the strategies that it warms.
 ///
 /// # Errors
-/// What is wrong with any definition, or with a name in a job.
+/// A file that cannot be read or parsed, or what is wrong with a job, a name in one or a name in a
+/// setting.
 pub fn schedule(config: &Config) -> Result<Vec<PlannedJob>, Failure> {
-    config
-        .schedule
-        .plan(&all_definitions(config)?, &config.filter)
+    let definitions = Definitions::load(&config.contexts)?;
+    jobs(config, &definitions, &checked(&definitions, config)?)
+}
+
+fn jobs(
+    config: &Config,
+    definitions: &Definitions,
+    all: &[Definition],
+) -> Result<Vec<PlannedJob>, Failure> {
+    let schedule = config.jobs.schedule(definitions.with_shipped())?;
+    schedule.plan(all, &config.filter)
 }
 
 /// Leaves the metrics of a single run in a file.
@@ -222,12 +240,7 @@ pub async fn source(config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
     if let Some(dir) = &config.demo {
         demo::make(dir).await?;
     }
-    let url = required(
-        config.database_url.as_ref(),
-        "database",
-        "--database-url or DATABASE_URL",
-    )?;
-    source::connect(url, session_options(config)).await
+    source::connect(required_database(config)?, session_options(config)).await
 }
 
 /// The configured cache, connected.
@@ -238,12 +251,7 @@ pub async fn cache(config: &Config, access: Access) -> Result<Arc<dyn Cache>, Fa
     if let Some(dir) = &config.demo {
         demo::make_folder(dir)?;
     }
-    let url = required(
-        config.cache_url.as_ref(),
-        "cache",
-        "--cache-url, CACHE_URL or REDIS_URL",
-    )?;
-    let cache = cache::connect(url, access, &cache_options(config)).await?;
+    let cache = cache::connect(required_cache(config)?, access, &cache_options(config)).await?;
     if config.wait.is_some() {
         patience::answers(cache.as_ref()).await?;
     }
@@ -257,6 +265,33 @@ fn cache_options(config: &Config) -> cache::ConnectOptions {
         cert: config.cache_cert.clone(),
         key: config.cache_key.clone(),
     }
+}
+
+/// Whether a database and a cache are configured, whether or not they answer.
+///
+/// # Errors
+/// One of them is not, or its URL cannot be read.
+pub fn are_configured(config: &Config) -> Result<(), Failure> {
+    let database = required_database(config);
+    let cache = required_cache(config);
+    match (database, cache) {
+        (Err(database), Err(cache)) => Err(Failure {
+            why: cache.to_string(),
+            hint: [database.hint, cache.hint].into_iter().flatten().next(),
+            ..database
+        }),
+        (database, cache) => database.and(cache).map(drop),
+    }
+}
+
+fn required_database(config: &Config) -> Result<&str, Failure> {
+    let ways = "--database-url or DATABASE_URL";
+    required(config.database_url.as_ref(), "database", ways)
+}
+
+fn required_cache(config: &Config) -> Result<&str, Failure> {
+    let ways = "--cache-url, CACHE_URL or REDIS_URL";
+    required(config.cache_url.as_ref(), "cache", ways)
 }
 
 fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a str, Failure> {
@@ -277,9 +312,7 @@ fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a s
 /// Leaves a run that could not begin in the history, if the cache takes it soon. Who asked hears of
 /// the failure itself.
 pub async fn record_failure(config: &Config, info: &RunInfo, failure: &Failure) {
-    // Where plan or definitions do not fit, nothing is written, and whoever is there knows.
-    let is_told = failure.kind == FailureKind::Config || config.cache_url.is_none();
-    if is_told || !history::is_worth_recording(failure) {
+    if config.cache_url.is_none() || !history::is_worth_recording(failure) {
         return;
     }
     let recording = async {
@@ -300,6 +333,9 @@ async fn prepare_one(
     sources: &Sources,
     prefix: &str,
 ) -> Result<Arc<dyn WarmupStrategy>, Failure> {
+    if let Some(fault) = definition.fault.take() {
+        return Err(fault);
+    }
     definition.spec.key = definition.spec.key.with_prefix(prefix);
     let sources = sources.with(definition.row_security);
     match coded(&definition.spec.id) {
@@ -310,33 +346,48 @@ async fn prepare_one(
     }
 }
 
-/// Every definition on the database, all that is wrong at once.
+/// Every definition on the database. One that does not fit costs its strategy, not the run, unless
+/// none fits or the operator wants it so.
+///
+/// # Errors
+/// All that does not fit, at once; the database's own.
 async fn prepare(
     definitions: Vec<Definition>,
     sources: &Sources,
-    prefix: &str,
+    config: &Config,
 ) -> Result<Vec<Arc<dyn WarmupStrategy>>, Failure> {
     let mut strategies: Vec<Arc<dyn WarmupStrategy>> = Vec::new();
-    let mut wrong: Vec<Failure> = Vec::new();
+    let mut unfit: Vec<Failure> = Vec::new();
     for definition in definitions {
-        match prepare_one(definition, sources, prefix).await {
+        let mut spec = definition.spec.clone();
+        match prepare_one(definition, sources, &config.prefix).await {
             Ok(strategy) => strategies.push(strategy),
-            Err(failure) if failure.kind == FailureKind::Config => wrong.push(failure),
+            Err(failure) if failure.is_unfit() => {
+                spec.key = spec.key.with_prefix(&config.prefix);
+                strategies.push(Arc::new(Unfit::new(spec, failure.clone())));
+                unfit.push(failure);
+            }
             Err(failure) => return Err(failure),
         }
     }
-    match wrong.len() {
-        0 => Ok(strategies),
-        1 => Err(wrong.remove(0)),
-        n => {
-            let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
-            let mut all = Failure::new(
-                FailureKind::Config,
-                format!("{n} definitions do not fit the database"),
-                format!("\n  {}", lines.join("\n  ")),
-            );
-            all.hint = wrong.iter().find_map(|failure| failure.hint.clone());
-            Err(all)
-        }
+    let is_end = config.strict || unfit.len() == strategies.len();
+    match is_end.then(|| together(unfit)).flatten() {
+        Some(failure) => Err(failure),
+        None => Ok(strategies),
     }
+}
+
+/// Failures of definitions as one; `None`: there are none.
+fn together(mut unfit: Vec<Failure>) -> Option<Failure> {
+    if unfit.len() < 2 {
+        return unfit.pop();
+    }
+    let lines: Vec<String> = unfit.iter().map(ToString::to_string).collect();
+    let what = format!("{} definitions cannot be run", unfit.len());
+    let why = format!("\n  {}", lines.join("\n  "));
+    let all = Failure::new(unfit[0].kind, what, why);
+    Some(Failure {
+        hint: unfit.into_iter().find_map(|failure| failure.hint),
+        ..all
+    })
 }

@@ -15,8 +15,7 @@ use crate::domain::changes::Watermark;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Report;
 
-/// Keys of the tool's own begin with this, behind the operator's prefix.
-pub const OWN: &str = "shopwarm:";
+pub use crate::domain::key::OWN;
 
 /// Runs that are kept.
 const KEPT_RUNS: usize = 200;

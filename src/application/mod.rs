@@ -34,4 +34,5 @@ pub mod selection;
 pub mod service;
 pub mod spread;
 pub mod stop;
+pub mod unfit;
 pub mod versions;

@@ -41,6 +41,11 @@ pub trait WarmupStrategy: Send + Sync {
     /// Waits until what was left in the middle has ended at the database.
     fn settled(&self) -> BoxFuture<'_, ()>;
 
+    /// Why it cannot give any entries, where that was known before the run.
+    fn unfit(&self) -> Option<&Failure> {
+        None
+    }
+
     /// Whether its entries carry a version.
     fn is_versioned(&self) -> bool {
         false

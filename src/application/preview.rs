@@ -20,8 +20,8 @@ const MEASURED: usize = 64;
 /// How a run looks.
 #[derive(Clone, Debug)]
 pub struct Look {
-    /// Equal keys with less time left are [`Class::Expiring`].
-    pub expiring_within: Duration,
+    /// Equal keys with less time left are [`Class::Expiring`]; `None`: relative to the time to live.
+    pub expiring_within: Option<Duration>,
     /// Without values nothing can be compared, and the database reads less.
     pub values: bool,
     /// Look at so many keys of each strategy only, chosen with this seed.
@@ -34,7 +34,7 @@ pub struct Look {
 
 impl Look {
     /// At everything, with nothing beside the comparison.
-    pub fn new(expiring_within: Duration) -> Self {
+    pub fn new(expiring_within: Option<Duration>) -> Self {
         Self {
             expiring_within,
             values: true,
@@ -149,7 +149,10 @@ impl Seen {
         if self.sample.len() < SAMPLE {
             self.sample.push(printable(entry.key));
         }
-        let soon = ttl.soon(entry.key, look.expiring_within);
+        let soon = match look.expiring_within {
+            Some(given) => ttl.soon(entry.key, given),
+            None => ttl.expiring(entry.key),
+        };
         let class = standing.class(&Kind::of(shape), soon);
         if let Standing::Unknown(why) = standing {
             self.not_known += 1;

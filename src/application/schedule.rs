@@ -176,6 +176,8 @@ pub struct Job {
     pub skip_identical: Option<bool>,
     /// Only what changed.
     pub changed: Option<bool>,
+    /// A definition that does not fit stops the run.
+    pub strict: Option<bool>,
     pub limit: Option<u64>,
     pub tags: Option<Vec<String>>,
     pub overlap: Overlap,
@@ -227,6 +229,7 @@ impl Job {
                 avoid: self.avoid.clone(),
                 skip_identical: self.skip_identical,
                 changed: self.changed,
+                strict: self.strict,
                 tags: self.tags.clone(),
                 limit: self.limit,
                 dry_run: false,
@@ -339,9 +342,10 @@ impl Schedule {
     /// left is left out: it was about strategies that the operator has taken away.
     ///
     /// # Errors
-    /// A [`FailureKind::Config`] failure for a name that does not exist, or a job of the operator's
-    /// that would warm nothing.
+    /// A [`FailureKind::Config`] failure for a name that does not exist, in a job or in `usual`, or a
+    /// job of the operator's that would warm nothing.
     pub fn plan(&self, all: &[Definition], usual: &Filter) -> Result<Vec<PlannedJob>, Failure> {
+        usual.check(all)?;
         let mut planned = Vec::new();
         for job in self.jobs.values() {
             match select(all.to_vec(), &job.selection(), &job.filter(usual)) {
@@ -364,6 +368,26 @@ impl Schedule {
         }
         Ok(planned)
     }
+}
+
+/// How many jobs there are, and which of them runs next and when.
+pub fn summary(jobs: &[PlannedJob], now: Timestamp) -> String {
+    let next = jobs.iter().filter_map(|planned| {
+        let time = planned.job.coming(now).next()?;
+        Some((time.starts, &planned.job))
+    });
+    let Some((at, job)) = next.min_by_key(|(starts, job)| (*starts, job.rank())) else {
+        return "no jobs are scheduled".to_owned();
+    };
+    let at = at.to_zoned(job.zone.clone());
+    let s = if jobs.len() == 1 { "" } else { "s" };
+    format!(
+        "{} job{s}, next: {} at {} {}",
+        jobs.len(),
+        job.name,
+        at.strftime("%F %H:%M"),
+        zone_name(&job.zone),
+    )
 }
 
 /// A time zone by its name, such as `Europe/Berlin`.
@@ -413,6 +437,7 @@ mod tests {
             avoid: None,
             skip_identical: None,
             changed: None,
+            strict: None,
             limit: None,
             tags: None,
             overlap: Overlap::Skip,

@@ -1,7 +1,7 @@
 //! Which strategies a command is about.
 
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::strategy::Definition;
+use crate::domain::strategy::{Definition, StrategyId};
 
 /// What was asked for, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +42,38 @@ impl Selection {
 pub struct Filter {
     /// Only strategies with one of these tags; empty: all.
     pub tags: Vec<String>,
+    /// Names of contexts, and `CONTEXT/NAME`.
     pub exclude: Vec<String>,
-    /// What a name in `exclude` that does not exist is: it may stand on the command line or in a file.
+    /// The kind of failure that an unknown name in `exclude` is: the name may be on the command line
+    /// or in a file.
     pub exclude_kind: FailureKind,
+}
+
+impl Filter {
+    /// # Errors
+    /// A name or tag that does not exist, with the one that may be meant: it would silently select
+    /// something else than the operator thinks.
+    pub fn check(&self, all: &[Definition]) -> Result<(), Failure> {
+        for name in &self.exclude {
+            known("context or strategy", name, contexts_and_ids(all)).map_err(|failure| {
+                Failure {
+                    kind: self.exclude_kind,
+                    what: format!("exclude: {}", failure.what),
+                    ..failure
+                }
+            })?;
+        }
+        for tag in &self.tags {
+            let tags = all.iter().flat_map(|d| d.spec.tags.clone()).collect();
+            known("tag", tag, tags)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a strategy is left out, by its own name or by that of its context.
+    pub fn excludes(&self, id: &StrategyId) -> bool {
+        self.exclude.contains(&id.context) || self.exclude.contains(&id.to_string())
+    }
 }
 
 /// The definitions that are meant, of those there are. Names are looked up, never interpreted.
@@ -56,55 +85,25 @@ pub fn select(
     selection: &Selection,
     filter: &Filter,
 ) -> Result<Vec<Definition>, Failure> {
-    let known = |kind: &str, wanted: &str, names: Vec<String>| {
-        if names.iter().any(|name| name == wanted) {
-            Ok(())
-        } else {
-            Err(unknown(kind, wanted, names))
-        }
-    };
-    let ids = || {
-        all.iter()
-            .map(|d| d.spec.id.to_string())
-            .collect::<Vec<_>>()
-    };
     match selection {
         Selection::All | Selection::Keys(_) => {}
         Selection::Contexts(names) => {
             for name in names {
-                known(
-                    "context",
-                    name,
-                    all.iter().map(|d| d.spec.id.context.clone()).collect(),
-                )?;
+                known("context", name, contexts(&all))?;
             }
         }
         Selection::Strategies(wanted) => {
             for id in wanted {
-                known("strategy", id, ids())?;
+                known("strategy", id, ids(&all))?;
             }
         }
         Selection::Names(names) => {
-            let contexts = all.iter().map(|d| d.spec.id.context.clone());
-            let there: Vec<String> = contexts.chain(ids()).collect();
             for name in names {
-                known("context or strategy", name, there.clone())?;
+                known("context or strategy", name, contexts_and_ids(&all))?;
             }
         }
     }
-    for id in &filter.exclude {
-        known("strategy", id, ids()).map_err(|failure| Failure {
-            kind: filter.exclude_kind,
-            ..failure
-        })?;
-    }
-    for tag in &filter.tags {
-        known(
-            "tag",
-            tag,
-            all.iter().flat_map(|d| d.spec.tags.clone()).collect(),
-        )?;
-    }
+    filter.check(&all)?;
     let meant = |definition: &Definition| {
         let spec = &definition.spec;
         let named = match selection {
@@ -118,18 +117,37 @@ pub fn select(
         };
         let tagged =
             filter.tags.is_empty() || spec.tags.iter().any(|tag| filter.tags.contains(tag));
-        named && tagged && !filter.exclude.contains(&spec.id.to_string())
+        named && tagged && !filter.excludes(&spec.id)
+    };
+    let why = match (all.is_empty(), filter.tags.is_empty()) {
+        (true, _) => "no strategy is enabled",
+        (false, true) => "everything that was named is excluded",
+        (false, false) => "no strategy that was named has one of the tags and is not excluded",
     };
     let selected: Vec<Definition> = all.into_iter().filter(meant).collect();
     if selected.is_empty() && !matches!(selection, Selection::Keys(_)) {
-        let what = "nothing is selected";
-        return Err(Failure::new(
-            FailureKind::Usage,
-            what,
-            "no strategy is left of --tag and --exclude",
-        ));
+        return Err(Failure::new(FailureKind::Usage, "nothing is selected", why));
     }
     Ok(selected)
+}
+
+fn contexts(all: &[Definition]) -> Vec<String> {
+    all.iter().map(|d| d.spec.id.context.clone()).collect()
+}
+
+fn ids(all: &[Definition]) -> Vec<String> {
+    all.iter().map(|d| d.spec.id.to_string()).collect()
+}
+
+fn contexts_and_ids(all: &[Definition]) -> Vec<String> {
+    [contexts(all), ids(all)].concat()
+}
+
+fn known(kind: &str, wanted: &str, names: Vec<String>) -> Result<(), Failure> {
+    match names.iter().any(|name| name == wanted) {
+        true => Ok(()),
+        false => Err(unknown(kind, wanted, names)),
+    }
 }
 
 fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {

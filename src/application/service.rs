@@ -102,6 +102,8 @@ pub struct Wishes {
     pub skip_identical: Option<bool>,
     /// Reads only what changed.
     pub changed: Option<bool>,
+    /// A definition that does not fit stops the run; else it costs its strategy.
+    pub strict: Option<bool>,
     pub tags: Option<Vec<String>>,
     pub limit: Option<u64>,
     /// Looks, and writes nothing.

@@ -211,8 +211,13 @@ pub async fn plan(
     };
     let mut needs = Vec::with_capacity(ttls.len());
     for (strategy, ttl) in strategies.iter().zip(ttls.iter()) {
+        let keys = match strategy.count(options.limit).await {
+            // It will write nothing.
+            Err(failure) if failure.is_unfit() => 0,
+            counted => counted?,
+        };
         needs.push(Need {
-            keys: strategy.count(options.limit).await?,
+            keys,
             ttl: ttl.base,
             jitter: ttl.jitter,
         });

@@ -101,10 +101,10 @@ pub struct ReadFlags {
         value_delimiter = ','
     )]
     pub tag: Vec<String>,
-    /// Leave this strategy out; can be given several times
+    /// Leave this context or strategy out; can be given several times
     #[arg(
         long,
-        value_name = "CONTEXT/NAME",
+        value_name = "NAME",
         env = "SHOPWARM_EXCLUDE",
         hide_env_values = true,
         value_delimiter = ','
@@ -113,6 +113,9 @@ pub struct ReadFlags {
     /// At most so many keys of each strategy
     #[arg(long, value_name = "N", env = "SHOPWARM_LIMIT", hide_env_values = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
+    /// Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy
+    #[arg(long, env = "SHOPWARM_STRICT", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub strict: bool,
     /// Nothing to warm is no failure
     #[arg(long, env = "SHOPWARM_ALLOW_EMPTY", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_empty: bool,

@@ -1,5 +1,4 @@
-//! The `[schedule.NAME]` tables: each any part of a job, merged over the shipped ones field by
-//! field.
+//! The `[schedule.NAME]` tables: each a job, or any part of a shipped one where those are there.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,6 +36,7 @@ pub(super) struct JobPatch {
     skip_identical: Option<bool>,
     avoid: Option<Windows>,
     changed: Option<bool>,
+    strict: Option<bool>,
     limit: Option<Limit>,
     tags: Option<Vec<String>>,
     timezone: Option<Text<Zone>>,
@@ -64,6 +64,7 @@ impl JobPatch {
             avoid: self.avoid.or(base.avoid),
             skip_identical: self.skip_identical.or(base.skip_identical),
             changed: self.changed.or(base.changed),
+            strict: self.strict.or(base.strict),
             limit: self.limit.or(base.limit),
             tags: self.tags.or(base.tags),
             timezone: self.timezone.or(base.timezone),
@@ -75,40 +76,67 @@ impl JobPatch {
     }
 }
 
-/// The shipped jobs with those of `file` merged over them. `zone`: of jobs that name none.
-///
-/// # Errors
-/// What a job lacks, or its name that cannot be one.
-pub(super) fn merge(jobs: Jobs, file: &str, zone: &TimeZone) -> Result<Schedule, Failure> {
-    let shipped: Shipped = parse_toml(SHIPPED, "the shipped schedule")?;
-    let known: Vec<String> = shipped.schedule.keys().cloned().collect();
-    let mut merged: BTreeMap<String, (JobPatch, Option<&str>)> = BTreeMap::new();
-    for (name, job) in shipped.schedule {
-        merged.insert(name, (job, None));
-    }
-    for (name, job) in jobs {
-        let (base, place) = merged.remove(&name).unwrap_or_default();
-        // Who says what it warms, or in which tags, answers for its warming something.
-        let says = job.warmup.is_some() || job.tags.is_some();
-        let place = if says { Some(file) } else { place };
-        merged.insert(name, (job.over(base), place));
-    }
-    let mut schedule = Schedule::default();
-    for (name, (job, place)) in merged {
-        if job.enabled == Some(false) {
-            continue;
+/// The operator's jobs, as the `[schedule.NAME]` tables of a file say them.
+#[derive(Clone, Debug)]
+pub struct OwnJobs {
+    pub(super) jobs: Jobs,
+    pub(super) file: String,
+    /// Of jobs that name none.
+    pub(super) zone: TimeZone,
+}
+
+impl OwnJobs {
+    /// The jobs that `serve` runs: the operator's, merged over the shipped ones where those are
+    /// there.
+    ///
+    /// # Errors
+    /// What a job lacks, or its name that cannot be one.
+    pub fn schedule(&self, with_shipped: bool) -> Result<Schedule, Failure> {
+        let shipped: Shipped = parse_toml(SHIPPED, "the shipped schedule")?;
+        let shipped = shipped.schedule;
+        let mut merged: BTreeMap<&str, (JobPatch, Option<&str>)> = BTreeMap::new();
+        for (name, job) in shipped.iter().filter(|_| with_shipped) {
+            merged.insert(name, (job.clone(), None));
         }
-        let job = complete(&name, job, place, zone).map_err(|why| {
-            let failure =
-                Failure::new(FailureKind::Config, format!("{file}: schedule.{name}"), why);
-            match nearest(&name, known.iter().map(String::as_str)) {
-                Some(meant) if meant != name => failure.hint(format!("did you mean `{meant}`?")),
-                _ => failure,
+        for (name, job) in &self.jobs {
+            let (base, place) = merged.remove(name.as_str()).unwrap_or_default();
+            // Who says what it warms, or in which tags, answers for its warming something.
+            let says = job.warmup.is_some() || job.tags.is_some();
+            let place = if says {
+                Some(self.file.as_str())
+            } else {
+                place
+            };
+            merged.insert(name, (job.clone().over(base), place));
+        }
+        let mut schedule = Schedule::default();
+        for (name, (job, place)) in merged {
+            if job.enabled == Some(false) {
+                continue;
             }
-        })?;
-        schedule.jobs.insert(name, job);
+            let job = complete(name, job, place, &self.zone).map_err(|why| {
+                let what = format!("{}: schedule.{name}", self.file);
+                let failure = Failure::new(FailureKind::Config, what, why);
+                hint(failure, name, &shipped, with_shipped)
+            })?;
+            schedule.jobs.insert(name.to_owned(), job);
+        }
+        Ok(schedule)
     }
-    Ok(schedule)
+}
+
+/// A job that says too little may have been meant as a change of a shipped one.
+fn hint(failure: Failure, name: &str, shipped: &Jobs, with_shipped: bool) -> Failure {
+    let known = shipped.keys().map(String::as_str);
+    match nearest(name, known) {
+        Some(meant) if with_shipped && meant != name => {
+            failure.hint(format!("did you mean `{meant}`?"))
+        }
+        Some(meant) if !with_shipped && meant == name => failure.hint(format!(
+            "the shipped job `{name}` is off, as you have definitions of your own: write all of it"
+        )),
+        _ => failure,
+    }
 }
 
 /// A complete job, or why it is none.
@@ -119,7 +147,10 @@ fn complete(
     zone: &TimeZone,
 ) -> Result<Job, String> {
     if !is_name(name) {
-        return Err("a job's name is made of lower-case letters, digits, - and _".to_owned());
+        return Err(
+            "a job's name is a lower-case letter, then lower-case letters, digits, - and _"
+                .to_owned(),
+        );
     }
     let cron = job
         .cron
@@ -142,6 +173,7 @@ fn complete(
         avoid: avoid.transpose()?,
         skip_identical: job.skip_identical,
         changed: job.changed,
+        strict: job.strict,
         limit: job.limit.map(|n| n.0),
         tags: job.tags,
         overlap: match job.overlap {
@@ -308,8 +340,33 @@ mod tests {
     }
 
     fn merged(text: &str) -> Result<Schedule, Failure> {
+        own_jobs(text)?.schedule(true)
+    }
+
+    fn own_jobs(text: &str) -> Result<OwnJobs, Failure> {
         let file: File = parse_toml(text, "shopwarm.toml")?;
-        merge(file.schedule, "shopwarm.toml", &TimeZone::UTC)
+        Ok(OwnJobs {
+            jobs: file.schedule,
+            file: "shopwarm.toml".to_owned(),
+            zone: TimeZone::UTC,
+        })
+    }
+
+    #[test]
+    fn without_the_shipped_jobs_only_those_are_there_that_are_named() {
+        let own = |text: &str| own_jobs(text).and_then(|jobs| jobs.schedule(false));
+        assert!(own("").expect("valid").jobs.is_empty());
+        let peak = "[schedule.peak]\ncron = \"30 8 * * *\"\nwarmup = \"all\"";
+        let jobs = own(peak).expect("valid").jobs;
+        assert_eq!(jobs.keys().collect::<Vec<_>>(), ["peak"]);
+        let part = own("[schedule.nightly]\nconcurrency = 5").expect_err("a part of a job");
+        assert!(
+            part.to_string()
+                .contains("schedule.nightly: cron is missing"),
+            "{part}"
+        );
+        let hint = part.hint.unwrap_or_default();
+        assert!(hint.contains("the shipped job `nightly` is off"), "{hint}");
     }
 
     #[test]

@@ -47,9 +47,14 @@ impl Secret {
         redaction::url(&self.0)
     }
 
-    /// Whether there is a password or a token in it. Of a text that is no URL nobody knows.
+    /// Whether there is a password or a token in it, as far as that can be known.
     pub fn holds_password(&self) -> bool {
         redaction::holds_password(&self.0)
+    }
+
+    /// Whether it is a URL that can be read, and in one way only.
+    pub fn is_valid(&self) -> bool {
+        redaction::is_valid(&self.0)
     }
 
     /// Whether a part of the password may stand where host or path should.

@@ -1,6 +1,7 @@
 //! Definition files: parsed one by one, merged field by field, then checked as a whole.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::domain::Dialect;
 use crate::domain::changes::Tracking;
 use crate::domain::encode::Hint;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::key::KeyTemplate;
+use crate::domain::key::{KeyTemplate, OWN};
 use crate::domain::strategy::{
     Definition, RowSecurity, Shape, Sql, StrategyId, StrategySpec, VERSION, is_name,
 };
@@ -42,6 +43,7 @@ pub struct Definitions {
     contexts: BTreeMap<String, MergedContext>,
     /// What was merged, in order.
     files: Vec<PathBuf>,
+    with_shipped: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -55,14 +57,24 @@ struct MergedContext {
 pub struct Merged {
     fields: StrategyPatch,
     pub origins: BTreeMap<&'static str, Origin>,
+    /// The last file that names it, whether or not it gives a field.
+    named_in: Option<Origin>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    extends: Option<Base>,
     context: ContextTable,
     #[serde(default)]
     strategies: BTreeMap<String, StrategyPatch>,
+}
+
+/// What a file builds on.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Base {
+    Shipped,
 }
 
 #[derive(Debug, Deserialize)]
@@ -103,6 +115,7 @@ struct SqlPatch {
 
 impl Merged {
     fn apply(&mut self, patch: StrategyPatch, origin: &Origin) {
+        self.named_in = Some(origin.clone());
         macro_rules! take {
             ($($field:ident),*) => {$(
                 if patch.$field.is_some() {
@@ -172,13 +185,42 @@ impl Merged {
         }
     }
 
-    /// The last file that said something of it.
+    /// The file that gives a field; of one that is missing, the last file that names the strategy.
     fn origin(&self, field: &str) -> String {
-        let origin = self
-            .origins
-            .get(field)
-            .or_else(|| self.origins.values().last());
+        let origin = self.origins.get(field).or(self.named_in.as_ref());
         origin.map_or_else(String::new, ToString::to_string)
+    }
+
+    /// What is known of a strategy whose `field` is wrong.
+    fn faulty(&self, id: &StrategyId, field: &'static str, why: &str) -> Definition {
+        let fields = self.fields.clone();
+        let key = fields.key.and_then(|key| key.parse().ok());
+        let what = format!("{id} ({})", self.origin(field));
+        Definition {
+            spec: StrategySpec {
+                id: id.clone(),
+                description: fields.description.unwrap_or_default(),
+                priority: fields.priority.unwrap_or(0),
+                ttl: fields.ttl.and_then(|ttl| parse_ttl(&ttl).ok()),
+                tags: fields.tags.unwrap_or_default(),
+                min_keys: fields.min_keys.unwrap_or(1),
+                key: key.unwrap_or_default(),
+                value: fields.value.unwrap_or(Shape::Object),
+                version_field: None,
+            },
+            types: Vec::new(),
+            order_by: None,
+            limit: None,
+            documents: Vec::new(),
+            sql: Sql::default(),
+            row_security: fields.row_security.unwrap_or_default(),
+            tracking: Tracking::None("its definition is not valid".to_owned()),
+            fault: Some(Failure::new(
+                FailureKind::Config,
+                what,
+                format!("{field}: {why}"),
+            )),
+        }
     }
 
     /// Each field with its value as a definition file would write it.
@@ -225,35 +267,43 @@ impl Merged {
 }
 
 impl Definitions {
-    /// The shipped definitions with the operator's files merged over them, in order. A folder
-    /// stands for the `.toml` files in it, by name.
+    /// The operator's definitions, merged in the order of their files; a folder stands for the
+    /// `.toml` files in it, by name. The shipped ones are there where the operator has none, or
+    /// below those of the operator where a file says `extends = "shipped"`.
     ///
     /// # Errors
     /// The first file that cannot be read or parsed, with file and line.
     pub fn load(paths: &[PathBuf]) -> Result<Self, Failure> {
-        let mut all = Self::default();
-        for context in SHIPPED {
-            all.add(context.definitions, &Origin::Shipped)?;
-        }
+        ownership::ready()?;
+        let mut own = Vec::new();
         for path in paths {
             for file in files(path)? {
                 let text = std::fs::read_to_string(&file).map_err(|e| unreadable(&file, &e))?;
-                all.add(&text, &Origin::File(file.clone()))?;
-                all.files.push(file);
+                let origin = Origin::File(file);
+                own.push((parse(&text, &origin)?, origin));
             }
+        }
+        let mut all = Self {
+            with_shipped: own.is_empty() || own.iter().any(|(file, _)| file.extends.is_some()),
+            ..Self::default()
+        };
+        if all.with_shipped {
+            for context in SHIPPED {
+                all.add(
+                    parse(context.definitions, &Origin::Shipped)?,
+                    &Origin::Shipped,
+                );
+            }
+        }
+        for (file, origin) in own {
+            all.add(file, &origin);
         }
         Ok(all)
     }
 
-    fn add(&mut self, text: &str, origin: &Origin) -> Result<(), Failure> {
-        let file: File = parse_toml(text, &origin.to_string())?;
-        for name in file.strategies.keys().chain([&file.context.name]) {
-            if !is_name(name) || name == "all" {
-                let why = format!(
-                    "`{name}` cannot be a name: lower-case letters, digits, - and _, and not `all`"
-                );
-                return Err(Failure::new(FailureKind::Config, origin.to_string(), why));
-            }
+    fn add(&mut self, file: File, origin: &Origin) {
+        if let Origin::File(path) = origin {
+            self.files.push(path.clone());
         }
         let context = self.contexts.entry(file.context.name).or_default();
         if let Some(owns) = file.context.owns {
@@ -266,7 +316,11 @@ impl Definitions {
                 .or_default()
                 .apply(patch, origin);
         }
-        Ok(())
+    }
+
+    /// Whether the shipped definitions are among them.
+    pub fn with_shipped(&self) -> bool {
+        self.with_shipped
     }
 
     /// Every strategy, enabled or not, in order of context and name.
@@ -296,55 +350,92 @@ impl Definitions {
     /// # Errors
     /// Everything that is wrong, a line each.
     pub fn validate(&self, dialect: Option<Dialect>) -> Result<Vec<Definition>, Failure> {
-        let (valid, wrong) = self.examine(dialect);
-        match wrong.len() {
-            0 => Ok(valid),
-            n => {
-                let what = format!(
-                    "{n} definition{} not valid",
-                    if n == 1 { " is" } else { "s are" }
-                );
-                Err(Failure::new(FailureKind::Config, what, wrong.join("\n  ")))
-            }
+        let all = self.checked(dialect);
+        match faults(&all) {
+            None => Ok(all),
+            Some(failure) => Err(failure),
         }
     }
 
-    /// The enabled definitions that are valid in themselves, and what is wrong with others.
-    pub fn examine(&self, dialect: Option<Dialect>) -> (Vec<Definition>, Vec<String>) {
-        let mut valid: Vec<Definition> = Vec::new();
-        let mut wrong = Vec::new();
-        for (id, merged) in self.merged().filter(|(_, merged)| merged.is_enabled()) {
-            match complete(&id, merged, self.owns(&id.context), dialect) {
-                Ok(definition) => valid.push(definition),
-                Err((field, why)) => {
-                    wrong.push(format!("{id} ({}): {field}: {why}", merged.origin(field)))
-                }
+    /// The enabled definitions, each with its fault where it has one.
+    pub fn checked(&self, dialect: Option<Dialect>) -> Vec<Definition> {
+        let enabled = self.merged().filter(|(_, merged)| merged.is_enabled());
+        let check = |(id, merged): (StrategyId, &Merged)| {
+            complete(&id, merged, self.owns(&id.context), dialect)
+                .unwrap_or_else(|(field, why)| merged.faulty(&id, field, &why))
+        };
+        let mut all: Vec<Definition> = enabled.map(check).collect();
+        for (earlier, later) in same_keys(&all) {
+            let why = self.both_make(&all[earlier], &all[later]);
+            // Neither is known to be the one that is meant.
+            for index in [earlier, later] {
+                all[index].fault.get_or_insert_with(|| why.clone());
             }
         }
-        for (i, definition) in valid.iter().enumerate() {
-            let shape = definition.spec.key.shape();
-            if let Some(other) = valid[..i]
-                .iter()
-                .find(|other| other.spec.key.shape() == shape)
-            {
-                let file = |of: &Definition| {
-                    let mut all = self.merged();
-                    let found = all.find(|(id, _)| *id == of.spec.id);
-                    found.map_or_else(String::new, |(_, merged)| merged.origin("key"))
-                };
-                wrong.push(format!(
-                    "{} and {} make the same keys: {} and {} (in {} and {})",
-                    other.spec.id,
-                    definition.spec.id,
-                    other.spec.key,
-                    definition.spec.key,
-                    file(other),
-                    file(definition)
-                ));
-            }
-        }
-        (valid, wrong)
+        all
     }
+
+    fn both_make(&self, one: &Definition, other: &Definition) -> Failure {
+        let file = |of: &Definition| {
+            let mut all = self.merged();
+            let found = all.find(|(id, _)| *id == of.spec.id);
+            found.map_or_else(String::new, |(_, merged)| merged.origin("key"))
+        };
+        let (one, other, files) = (&one.spec, &other.spec, [file(one), file(other)]);
+        let what = format!("{} and {} make the same keys", one.id, other.id);
+        let why = format!("{} and {} (in {})", one.key, other.key, files.join(" and "));
+        Failure::new(FailureKind::Config, what, why)
+    }
+}
+
+/// What is wrong with any of some definitions, a line each.
+pub fn faults(all: &[Definition]) -> Option<Failure> {
+    let mut lines: Vec<String> = Vec::new();
+    for fault in all
+        .iter()
+        .filter_map(|definition| definition.fault.as_ref())
+    {
+        let line = fault.to_string();
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let what = match lines.len() {
+        0 => return None,
+        1 => "1 definition is not valid".to_owned(),
+        n => format!("{n} definitions are not valid"),
+    };
+    Some(Failure::new(FailureKind::Config, what, lines.join("\n  ")))
+}
+
+/// Pairs of definitions that would write over each other's keys.
+fn same_keys(all: &[Definition]) -> Vec<(usize, usize)> {
+    let mut shapes: BTreeMap<String, usize> = BTreeMap::new();
+    let mut pairs = Vec::new();
+    for (index, definition) in all.iter().enumerate().filter(|(_, d)| d.fault.is_none()) {
+        match shapes.entry(definition.spec.key.shape()) {
+            Entry::Occupied(earlier) => pairs.push((*earlier.get(), index)),
+            Entry::Vacant(place) => {
+                place.insert(index);
+            }
+        }
+    }
+    pairs
+}
+
+/// A definition file, its names checked.
+fn parse(text: &str, origin: &Origin) -> Result<File, Failure> {
+    let file: File = parse_toml(text, &origin.to_string())?;
+    for name in file.strategies.keys().chain([&file.context.name]) {
+        if !is_name(name) || name == "all" {
+            let why = format!(
+                "`{name}` cannot be a name: a lower-case letter, then lower-case letters, digits, \
+                 - and _; not `all`"
+            );
+            return Err(Failure::new(FailureKind::Config, origin.to_string(), why));
+        }
+    }
+    Ok(file)
 }
 
 /// Parses a TOML file, naming file and line, and for an unknown field the one that was meant.
@@ -424,6 +515,10 @@ fn complete(
         .ok_or_else(missing("key"))?
         .parse()
         .map_err(|e| ("key", format!("{e}")))?;
+    if key.literal_start().starts_with(OWN) {
+        let why = format!("keys that begin with `{OWN}` are shopwarm's own; take another name");
+        return Err(("key", why));
+    }
     let value = match (fields.value, coded(id).is_some()) {
         (Some(_), true) => return Err(("value", "this strategy makes its value itself".into())),
         (Some(value), false) => value,
@@ -496,6 +591,7 @@ fn complete(
         limit: fields.limit,
         sql,
         row_security: fields.row_security.unwrap_or_default(),
+        fault: None,
     })
 }
 
@@ -572,7 +668,8 @@ mod tests {
     fn merged(files: &[&str]) -> Result<Vec<Definition>, Failure> {
         let mut all = Definitions::default();
         for (i, text) in files.iter().enumerate() {
-            all.add(text, &Origin::File(format!("{i}.toml").into()))?;
+            let origin = Origin::File(format!("{i}.toml").into());
+            all.add(parse(text, &origin)?, &origin);
         }
         all.validate(Some(Dialect::Postgres))
     }

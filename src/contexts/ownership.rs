@@ -23,6 +23,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::domain::Dialect;
+use crate::domain::failure::{Failure, FailureKind};
 pub(super) use lexer::harmless_text;
 
 /// The longest SQL text that is checked, in bytes. It bounds the depth of the parsed tree.
@@ -89,6 +90,8 @@ pub enum SqlRefused {
     TooLong,
     #[error("The SQL is nested too deeply to be checked. Make it flatter, or put it in a view.")]
     TooDeep,
+    #[error("no thread can be made to read SQL in: {0}")]
+    NoThread(String),
     #[error("{place}: {problem}")]
     Text { place: Place, problem: &'static str },
     #[error("The SQL cannot be read as one query: {0}. Write one SELECT, VALUES or WITH query.")]
@@ -200,6 +203,19 @@ fn order_by_column(item: OrderByExpr, dialect: Dialect) -> Result<String, String
     }
 }
 
+/// Whether SQL can be checked at all.
+///
+/// # Errors
+/// There is no thread to be had, or no memory for one: no definition is to blame.
+pub fn ready() -> Result<(), Failure> {
+    on_deep_stack(|| Ok(())).map_err(|refused| {
+        let what = "the definitions cannot be checked";
+        Failure::new(FailureKind::Internal, what, refused.to_string()).hint(
+            "raise the limit on processes and memory: ulimit -u, ulimit -v, or the container's",
+        )
+    })
+}
+
 /// Runs `work` on a thread of its own with a stack of [`STACK_BYTES`], used only as far as needed.
 pub(super) fn on_deep_stack<T: Send>(
     work: impl FnOnce() -> Result<T, SqlRefused> + Send,
@@ -208,10 +224,10 @@ pub(super) fn on_deep_stack<T: Send>(
         let thread = std::thread::Builder::new()
             .stack_size(STACK_BYTES)
             .spawn_scoped(scope, work);
-        thread
-            .ok()
-            .and_then(|thread| thread.join().ok())
-            .unwrap_or(Err(SqlRefused::TooDeep))
+        match thread {
+            Ok(thread) => thread.join().unwrap_or(Err(SqlRefused::TooDeep)),
+            Err(error) => Err(SqlRefused::NoThread(error.to_string())),
+        }
     })
 }
 

@@ -366,9 +366,13 @@ fn push_uuid(bytes: [u8; 16], out: &mut Vec<u8>) {
     }
 }
 
+/// What is said of MySQL's `0000-00-00`, and what to do.
+pub const ZERO_DATE: &str =
+    "a zero date is no date; NULLIF(column, '0000-00-00') in the query makes it null";
+
 fn push_date(date: Date, out: &mut Vec<u8>) -> Result<(), String> {
     if date.month == 0 || date.day == 0 {
-        return Err("a zero date is no date".into());
+        return Err(ZERO_DATE.into());
     }
     if !(1..=9999).contains(&date.year) {
         return Err(format!(

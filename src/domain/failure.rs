@@ -15,6 +15,8 @@ pub enum FailureKind {
     SourceUnreachable,
     /// The database refuses: password, role, permission.
     SourceDenied,
+    /// The database does not let this user read what one query reads.
+    NotGranted,
     /// A query broke off for a reason that is not its own: the same may come through now.
     SourceLost,
     /// We ended a query of ours because another session waited for its locks: the same may come
@@ -98,8 +100,15 @@ impl Failure {
                 | FailureKind::Query
                 | FailureKind::SourceBusy
                 | FailureKind::Config
+                | FailureKind::NotGranted
                 | FailureKind::NoRoom
         )
+    }
+
+    /// Whether it is about one definition: it is invalid, or asks for what the database does not have
+    /// or does not grant. It costs that strategy, and another one may be read.
+    pub fn is_unfit(&self) -> bool {
+        matches!(self.kind, FailureKind::Config | FailureKind::NotGranted)
     }
 }
 

@@ -7,11 +7,18 @@ use std::str::FromStr;
 
 use super::row::Row;
 
+/// Keys of the tool's own begin with this, behind the operator's prefix.
+pub const OWN: &str = "shopwarm:";
+
 /// `Product:id:{id}`: literals and columns, nothing else. `{{` and `}}` stand for braces.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// The default is a template of no keys at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyTemplate {
     text: String,
     parts: Vec<Part>,
+    /// What the operator put before the template.
+    prefix: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +89,7 @@ impl FromStr for KeyTemplate {
         Ok(Self {
             text: text.to_owned(),
             parts,
+            prefix: String::new(),
         })
     }
 }
@@ -103,10 +111,11 @@ impl KeyTemplate {
     /// The template of the same keys behind a literal prefix.
     #[must_use]
     pub fn with_prefix(mut self, prefix: &str) -> Self {
-        if !prefix.is_empty() {
+        if !prefix.is_empty() && !self.parts.is_empty() {
             self.text
                 .insert_str(0, &prefix.replace('{', "{{").replace('}', "}}"));
             self.parts.insert(0, Part::Literal(prefix.to_owned()));
+            self.prefix.insert_str(0, prefix);
         }
         self
     }
@@ -182,7 +191,13 @@ impl KeyTemplate {
                 },
             });
         }
-        Ok(BoundKey { parts })
+        let own = format!("{}{OWN}", self.prefix);
+        let start = self.literal_start();
+        let may_be_own = own.starts_with(&start) || start.starts_with(&own);
+        Ok(BoundKey {
+            parts,
+            own: may_be_own.then(|| own.into_bytes()),
+        })
     }
 }
 
@@ -190,6 +205,8 @@ impl KeyTemplate {
 #[derive(Clone, Debug)]
 pub struct BoundKey {
     parts: Vec<BoundPart>,
+    /// What keys of the tool's own begin with, where a row may make one.
+    own: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -232,7 +249,14 @@ impl BoundKey {
                 }
             }
         }
-        Ok(())
+        match &self.own {
+            Some(own) if out[start..].starts_with(own) => Err(format!(
+                "the key `{}` would be one of shopwarm's own, which begin with `{}`",
+                printable(&out[start..]),
+                printable(own)
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Whether several columns make it, so that its text alone may not tell them apart.

@@ -26,17 +26,24 @@ pub fn url(text: &str) -> String {
     }
 }
 
-/// Whether there is a password or a token in a URL. Of a text that is no URL nobody knows.
+/// Whether a text is a URL that can be read, and in one way only.
+pub fn is_valid(text: &str) -> bool {
+    Url::parse(text).is_some()
+}
+
+/// Whether there is a password or a token in a URL. In a text that cannot be read there is one where
+/// it has a place for one.
 pub fn holds_password(text: &str) -> bool {
-    Url::parse(text).is_none_or(|url| {
-        let is_set = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
-        let token = url.password.is_none() && is_set(url.user) && !url.is_database();
-        let parameter = url.query.is_some_and(|query| {
-            let query = query.to_ascii_lowercase();
-            query.contains("pass") || query.contains("token")
-        });
-        is_set(url.password) || token || parameter
-    })
+    let names_secret = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        text.contains("pass") || text.contains("token")
+    };
+    let Some(url) = Url::parse(text) else {
+        return text.contains('@') || names_secret(text);
+    };
+    let is_set = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
+    let token = url.password.is_none() && is_set(url.user) && !url.is_database();
+    is_set(url.password) || token || url.query.is_some_and(names_secret)
 }
 
 /// Whether a part of the password may stand where host, path or parameters should.
@@ -340,7 +347,11 @@ mod tests {
             ("redis+unix:///s?pass=p", true),
             ("redis+cluster://a:1,b:2", false),
             ("sqlite:/srv/shop.db", false),
-            ("who knows", true),
+            ("who knows", false),
+            ("foo://x", false),
+            ("127.0.0.1:26399", false),
+            ("foo://u:p@x", true),
+            ("mysql://u:p@s/w#rd@h/db", true),
         ] {
             assert_eq!(holds_password(text), holds, "{text}");
         }

@@ -189,6 +189,14 @@ impl Protection {
 }
 
 impl StrategyReport {
+    /// The failure of its definition, if that is what it failed by.
+    pub fn unfit(&self) -> Option<&Failure> {
+        match &self.status {
+            Status::Failed(failure) if failure.is_unfit() => Some(failure),
+            _ => None,
+        }
+    }
+
     /// Keys that a run that only looked would write, those among them that it could not.
     pub fn planned(&self) -> u64 {
         self.stats.planned + self.stats.failed + self.stats.unknown
@@ -408,15 +416,22 @@ impl Report {
 
     /// The failure that ended the run early, if one did.
     pub fn fatal(&self) -> Option<&Failure> {
-        self.strategies.iter().find_map(|s| match &s.status {
-            Status::Failed(failure) if failure.ends_run() => Some(failure),
-            _ => None,
-        })
+        self.failures().find(|failure| failure.ends_run())
+    }
+
+    /// The first failure of a definition that is invalid or does not fit the database.
+    pub fn unfit(&self) -> Option<&Failure> {
+        self.strategies.iter().find_map(StrategyReport::unfit)
     }
 
     /// The first failure of a strategy.
     pub fn failure(&self) -> Option<&Failure> {
-        self.strategies.iter().find_map(|s| match &s.status {
+        self.failures().next()
+    }
+
+    /// The failures of strategies, in the order of the run.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.strategies.iter().filter_map(|s| match &s.status {
             Status::Failed(failure) => Some(failure),
             _ => None,
         })

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Dialect;
 use super::changes::Tracking;
 use super::encode::Hint;
+use super::failure::Failure;
 use super::key::KeyTemplate;
 
 /// The default time to live where neither the definition nor the operator says one.
@@ -40,10 +41,13 @@ pub const VERSION: &str = "_version";
 /// The column that says where PostgreSQL keeps a row, where the engine asks for it.
 pub const PLACE: &str = "_ctid";
 
-/// Context and strategy names: lower-case letters, digits, `-` and `_`, at most 64.
+/// Names of contexts, strategies and jobs: a lower-case letter, then lower-case letters, digits, `-`
+/// and `_`; at most 64 characters.
 pub fn is_name(text: &str) -> bool {
     let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-    (1..=64).contains(&text.len()) && text.bytes().all(known)
+    text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(known)
 }
 
 /// What the engine must know of a strategy before it runs.
@@ -110,7 +114,7 @@ impl Sql {
     }
 }
 
-/// A strategy written as data, complete and valid in itself (not yet against a database).
+/// A strategy written as data, checked in itself (not yet against a database).
 #[derive(Clone, Debug)]
 pub struct Definition {
     pub spec: StrategySpec,
@@ -125,4 +129,6 @@ pub struct Definition {
     pub row_security: RowSecurity,
     /// How changes of what the SQL selects can be told, on the database that it was checked for.
     pub tracking: Tracking,
+    /// Why it is not valid in itself; the other fields are what is known of it all the same.
+    pub fault: Option<Failure>,
 }

@@ -4,6 +4,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// A key that has more time left than this is not about to expire, however long it lives.
+const LONGEST_EXPIRING: Duration = Duration::from_secs(3600);
+
 /// A strategy's time to live, spread so that keys warmed together do not expire together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ttl {
@@ -42,6 +45,12 @@ impl Ttl {
     pub fn longest(&self) -> Duration {
         let base = millis(self.base).max(1);
         Duration::from_millis(self.paused(base, || unix_millis(SystemTime::now())))
+    }
+
+    /// A key that is left with less time than this is about to expire: a quarter of what it gets when
+    /// it is written, an hour at most. So no key is when it has just been written.
+    pub fn expiring(&self, key: &[u8]) -> Duration {
+        (Duration::from_millis(self.own_millis(key)) / 4).min(LONGEST_EXPIRING)
     }
 
     /// Less than this is soon for the key, where `within` is for one that lives for all of `base`:

@@ -46,7 +46,9 @@ impl From<FailureKind> for Exit {
                 Self::SourceUnreachable
             }
             FailureKind::CacheUnreachable => Self::CacheUnreachable,
-            FailureKind::SourceDenied | FailureKind::CacheDenied => Self::Denied,
+            FailureKind::SourceDenied | FailureKind::NotGranted | FailureKind::CacheDenied => {
+                Self::Denied
+            }
             FailureKind::GaveWay
             | FailureKind::Query
             | FailureKind::CacheRefused
@@ -81,7 +83,7 @@ pub fn of_run(report: &Report) -> Exit {
         Ending::Good => Exit::Success,
         Ending::Stopped(stop) => stop.into(),
         Ending::Fatal(failure) => failure.into(),
-        Ending::Bad => Exit::Incomplete,
+        Ending::Bad => report.unfit().map_or(Exit::Incomplete, Exit::from),
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Forecast<'a> {
     /// `None`: not asked for.
     pub memory: Option<&'a MemoryPlan>,
     /// Keys that are equal and expire within this count as expiring.
-    pub expiring_within: Duration,
+    pub expiring_within: Option<Duration>,
     /// Of the run that is looked ahead to.
     pub options: &'a Options,
     /// Of each strategy.
@@ -89,7 +89,7 @@ impl Forecast<'_> {
         let mut json = run_json(info, report, &verdict);
         let stats = report.totals();
         json["compared"] = self.is_compared().into();
-        json["expiring_within_seconds"] = whole_seconds(self.expiring_within).into();
+        json["expiring_within_seconds"] = self.expiring_within.map(whole_seconds).into();
         json["totals"] = totals_json(report, self.is_compared());
         json["totals"]["keys"] = stats.planned.into();
         json["totals"]["bytes"] = stats.bytes.into();

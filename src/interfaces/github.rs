@@ -35,21 +35,25 @@ pub fn report(report: &Report, document: &Document) {
             _ => {}
         }
     }
-    if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY") {
-        let mut text = format!(
-            "### shopwarm\n\n{}\n```\n{}```\n",
-            document.markdown(),
-            document.notes()
-        );
-        text.truncate(text.floor_char_boundary(SUMMARY_BYTES));
-        let written = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .and_then(|mut file| file.write_all(text.as_bytes()));
-        if let Err(error) = written {
-            note(&format!("warning: cannot write the job summary: {error}\n"));
-        }
+    add_to_summary(format!(
+        "### shopwarm\n\n{}\n```\n{}```\n",
+        document.markdown(),
+        document.notes()
+    ));
+}
+
+fn add_to_summary(mut text: String) {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY") else {
+        return;
+    };
+    text.truncate(text.floor_char_boundary(SUMMARY_BYTES));
+    let written = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    if let Err(error) = written {
+        note(&format!("warning: cannot write the job summary: {error}\n"));
     }
 }
 
@@ -62,11 +66,17 @@ pub fn requirements(judged: &[Judged<'_>]) {
     }
 }
 
-/// Annotates a run that could not start.
+/// Annotates a run that could not begin, and says so in the summary.
 pub fn failure(failure: &Failure) {
-    if is_here() {
-        note(&annotation("error", "run", &failure.to_string()));
+    if !is_here() {
+        return;
     }
+    note(&annotation("error", "run", &failure.to_string()));
+    let hint = failure.hint.as_ref();
+    let hint = hint.map_or_else(String::new, |hint| format!("hint: {hint}\n"));
+    // A fence in the message would end ours.
+    let said = format!("{failure}\n{hint}").replace("```", "` ` `");
+    add_to_summary(format!("### shopwarm\n\n✗ not begun\n\n```\n{said}```\n"));
 }
 
 /// A workflow command. What comes from outside is escaped, so that it cannot become another one.

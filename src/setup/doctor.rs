@@ -11,14 +11,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::HumanCount;
+use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use self::protection::Versions;
-use super::{demo, dialect, prepare_one, required, source};
+use super::{demo, dialect, prepare_one, source};
 use crate::application::history;
 use crate::application::ports::{Probe, QueryPlan, Scan, Sources};
+use crate::application::schedule;
 use crate::application::selection::{Selection, select};
-use crate::config::{Config, Shown};
+use crate::config::{Config, Secret, Shown};
 use crate::contexts::definitions::Definitions;
 use crate::domain::Dialect;
 use crate::domain::failure::{Failure, FailureKind};
@@ -52,7 +54,12 @@ pub async fn checkup(config: Option<&Config>, wrong: &[Failure]) -> Vec<Finding>
     if wrong.is_empty() {
         findings.push(configuration(config));
     }
-    findings.extend(config.shown.iter().filter_map(url));
+    findings.extend(
+        config
+            .shown
+            .iter()
+            .filter_map(|setting| url(setting, config)),
+    );
     findings.extend(file_modes(&config.secret_files));
     findings.extend(password_files(config));
     let (definitions, selected, found) = definitions(config);
@@ -77,14 +84,19 @@ fn configuration(config: &Config) -> Finding {
 }
 
 /// A server's URL and where it came from.
-fn url(setting: &Shown) -> Option<Finding> {
-    let name = match setting.name {
-        "database_url" => "database URL",
-        "cache_url" => "cache URL",
+fn url(setting: &Shown, config: &Config) -> Option<Finding> {
+    let (name, url) = match setting.name {
+        "database_url" => ("database URL", config.database_url.as_ref()),
+        "cache_url" => ("cache URL", config.cache_url.as_ref()),
         _ => return None,
     };
     let value = shortened(&printable(setting.value.as_ref()?.as_bytes()), 200);
-    Some(Finding::ok(name, format!("{value} ({})", setting.from)))
+    let text = format!("{value} ({})", setting.from);
+    Some(match url.is_some_and(Secret::is_valid) {
+        true => Finding::ok(name, text),
+        // Why it is not valid stands with the check of the server.
+        false => Finding::failed(name, FailureKind::Config, text),
+    })
 }
 
 /// Whether others than their owner can read the files that hold a secret.
@@ -133,42 +145,67 @@ fn password_files(config: &Config) -> Vec<Finding> {
     named.into_iter().chain(usual).filter_map(ignored).collect()
 }
 
-/// The definitions, those of them that a run would take, and what was found of them.
+/// The definitions, the valid ones of them that a run would take, and what was found of them and of
+/// the jobs.
 fn definitions(config: &Config) -> (Definitions, Vec<Definition>, Vec<Finding>) {
     const CHECK: &str = "definitions";
-    let failed = |failure: &Failure| {
-        let findings = vec![Finding::of(CHECK, failure)];
-        (Definitions::default(), Vec::new(), findings)
-    };
     let definitions = match Definitions::load(&config.contexts) {
         Ok(definitions) => definitions,
-        Err(failure) => return failed(&failure),
-    };
-    let (valid, wrong) = definitions.examine(dialect(config));
-    let mut findings: Vec<Finding> = wrong
-        .into_iter()
-        .map(|why| Finding::failed(CHECK, FailureKind::Config, why))
-        .collect();
-    let all = valid.len();
-    let selected = match select(valid, &Selection::All, &config.filter) {
-        Ok(selected) => selected,
         Err(failure) => {
-            findings.push(Finding::of(CHECK, &failure));
-            Vec::new()
+            let findings = vec![Finding::of(CHECK, &failure)];
+            return (Definitions::default(), Vec::new(), findings);
         }
     };
+    let all = definitions.checked(dialect(config));
+    let mut findings: Vec<Finding> = Vec::new();
+    for fault in all
+        .iter()
+        .filter_map(|definition| definition.fault.as_ref())
+    {
+        let finding = Finding::of(CHECK, fault);
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    match select(all.clone(), &Selection::All, &config.filter) {
+        Err(failure) => {
+            findings.push(Finding::of(CHECK, &failure));
+            (definitions, Vec::new(), findings)
+        }
+        Ok(mut selected) => {
+            let left_out = all.len() - selected.len();
+            selected.retain(|definition| definition.fault.is_none());
+            if !selected.is_empty() {
+                findings.push(Finding::ok(
+                    CHECK,
+                    counted(&definitions, selected.len(), left_out),
+                ));
+            }
+            findings.push(match super::jobs(config, &definitions, &all) {
+                Ok(jobs) => Finding::ok("schedule", schedule::summary(&jobs, Timestamp::now())),
+                Err(failure) => Finding::of("schedule", &failure),
+            });
+            (definitions, selected, findings)
+        }
+    }
+}
+
+fn counted(definitions: &Definitions, count: usize, left_out: usize) -> String {
+    let shipped = definitions
+        .with_shipped()
+        .then(|| "the shipped ones".to_owned());
     let files = definitions.files().iter().map(|file| shown_path(file));
-    let files = ["the shipped ones".to_owned()].into_iter().chain(files);
-    let files = files.collect::<Vec<_>>().join(", ");
-    let left_out = match all - selected.len() {
+    let files = shipped
+        .into_iter()
+        .chain(files)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let left_out = match left_out {
         0 => String::new(),
         n => format!(", {n} left out"),
     };
-    let count = selected.len();
     let strategies = if count == 1 { "strategy" } else { "strategies" };
-    let text = format!("{count} {strategies}{left_out}, from {files}");
-    findings.push(Finding::ok(CHECK, text));
-    (definitions, selected, findings)
+    format!("{count} {strategies}{left_out}, from {files}")
 }
 
 /// A key of each strategy's template, and one of the tool's own.
@@ -193,7 +230,8 @@ fn probes(definitions: &[Definition], prefix: &str) -> Vec<Probe> {
 }
 
 async fn check_cache(config: &Config, probes: &[Probe], deadline: Instant) -> Vec<Finding> {
-    let url = match required_cache(config) {
+    let demo = config.demo.as_deref().map(demo::make_folder).transpose();
+    let url = match demo.and_then(|_| super::required_cache(config)) {
         Ok(url) => url,
         Err(failure) => return vec![Finding::of("cache", &failure)],
     };
@@ -201,17 +239,6 @@ async fn check_cache(config: &Config, probes: &[Probe], deadline: Instant) -> Ve
     timeout_at(deadline, cache::checkup(url, &options, probes))
         .await
         .unwrap_or_else(|_| vec![no_answer("cache", FailureKind::CacheUnreachable)])
-}
-
-fn required_cache(config: &Config) -> Result<&str, Failure> {
-    if let Some(dir) = &config.demo {
-        demo::make_folder(dir)?;
-    }
-    required(
-        config.cache_url.as_ref(),
-        "cache",
-        "--cache-url, CACHE_URL or REDIS_URL",
-    )
 }
 
 async fn check_database(

@@ -3,13 +3,11 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use std::time::Duration;
-
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::{Access, CacheNeed, all_definitions, cache, looker, patiently, pick, warmer};
+use super::{Access, CacheNeed, cache, checked, jobs, looker, patiently, pick, warmer};
 use crate::application::coordinator::Coordinator;
 use crate::application::ports::Cache;
 use crate::application::preview::Look;
@@ -17,13 +15,11 @@ use crate::application::schedule::PlannedJob;
 use crate::application::selection::Selection;
 use crate::application::service::{Order, Wishes, Workshop};
 use crate::config::Config;
+use crate::contexts::definitions::Definitions;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::strategy::Definition;
 
-/// An equal key with less time left is told as expiring.
-const EXPIRING: Duration = Duration::from_secs(3600);
-
-/// One reading of all files, valid as a whole.
+/// One reading of all files. A definition in it may have a fault.
 #[derive(Clone, Debug)]
 pub struct Shop {
     pub config: Config,
@@ -35,10 +31,12 @@ impl Shop {
     /// Reads the definitions that the configuration names.
     ///
     /// # Errors
-    /// What is wrong with any of them, with a job or with a name in a setting.
+    /// A file that cannot be read or parsed, or what is wrong with a job or with a name in a setting;
+    /// what is wrong with any definition, where the operator wants that to stop everything.
     pub fn load(config: Config) -> Result<Self, Failure> {
-        let definitions = all_definitions(&config)?;
-        let jobs = config.schedule.plan(&definitions, &config.filter)?;
+        let read = Definitions::load(&config.contexts)?;
+        let definitions = checked(&read, &config)?;
+        let jobs = jobs(&config, &read, &definitions)?;
         let shop = Self {
             config,
             definitions,
@@ -52,6 +50,12 @@ impl Shop {
             })?;
         }
         Ok(shop)
+    }
+
+    /// What is wrong with definitions of it.
+    pub fn faults(&self) -> impl Iterator<Item = &Failure> {
+        let all = self.definitions.iter();
+        all.filter_map(|definition| definition.fault.as_ref())
     }
 
     /// What a server warms when it starts, if anything.
@@ -72,6 +76,7 @@ impl Shop {
     /// The configuration as one run has it.
     fn config_for(&self, wishes: &Wishes) -> Config {
         let mut config = self.config.clone();
+        config.strict = wishes.strict.unwrap_or(config.strict);
         let options = &mut config.options;
         options.concurrency = wishes.concurrency.unwrap_or(options.concurrency);
         options.pace.rate = wishes.rate.unwrap_or(options.pace.rate);
@@ -131,7 +136,7 @@ impl Workshop for CurrentShop {
             let connect = async || {
                 let picked = picked.clone();
                 match order.wishes.dry_run {
-                    true => looker(&config, picked, Look::new(EXPIRING), CacheNeed::IfGiven).await,
+                    true => looker(&config, picked, Look::new(None), CacheNeed::IfGiven).await,
                     false => warmer(&config, picked.0).await,
                 }
             };

@@ -14,7 +14,7 @@ use sqlx::Connection as _;
 
 use crate::epoch;
 use crate::faults::calm;
-use crate::lab::{SHIPPED, own, strategy};
+use crate::lab::{own, strategy};
 use crate::looking::{Dump, Embedded, dump};
 use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
 use crate::shopwarm::{Finished, Shopwarm, file, shopwarm};
@@ -360,7 +360,6 @@ fn command(arguments: &str, definitions: &Path, database: &str, cache: &str) -> 
         .database(database)
         .cache(cache)
         .contexts(definitions)
-        .env("SHOPWARM_EXCLUDE", SHIPPED.join(","))
 }
 
 fn ok(run: Finished) -> Value {

@@ -17,14 +17,6 @@ use crate::lab::Lab;
 use crate::servers::Dialect;
 use crate::shopwarm::Shopwarm;
 
-/// The shipped jobs are about a shop that is not there.
-const NO_SHIPPED: &str = "timezone = \"UTC\"
-[schedule.nightly]
-enabled = false
-[schedule.catalog-incremental]
-enabled = false
-";
-
 /// A database and a Redis, contexts of a few keys each, and a configuration for the servers.
 struct Site {
     lab: Lab,
@@ -68,7 +60,7 @@ impl Site {
     }
 
     fn configure(&self, jobs: &str) {
-        std::fs::write(self.config(), format!("{jobs}\n{NO_SHIPPED}")).expect("a file");
+        std::fs::write(self.config(), format!("timezone = \"UTC\"\n{jobs}")).expect("a file");
     }
 
     fn command(&self, arguments: &str) -> Shopwarm {

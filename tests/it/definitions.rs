@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, SHIPPED, counts, errors, own, strategy};
+use crate::lab::{Lab, SHIPPED, counts, errors, over_shipped, own, strategy};
 use crate::servers::Dialect;
 use crate::shop::DIALECTS;
 use crate::shopwarm::{Finished, shopwarm};
@@ -75,7 +75,7 @@ fn an_override_changes_the_fields_that_it_names() {
     write(
         dir.path(),
         "3-catalog.toml",
-        "[context]\nname = \"catalog\"\n[strategies.hot-products]\nttl = \"100s\"\n",
+        &over_shipped("[context]\nname = \"catalog\"\n[strategies.hot-products]\nttl = \"100s\"\n"),
     );
     write(dir.path(), "notes.txt", "not a definition");
 
@@ -118,7 +118,9 @@ fn an_override_changes_the_fields_that_it_names() {
 fn definitions_come_from_files_and_folders_in_the_order_given() {
     let dir = folder();
     let patch = |limit: u32| {
-        format!("[context]\nname = \"catalog\"\n[strategies.hot-products]\nlimit = {limit}\n")
+        let limit =
+            format!("[context]\nname = \"catalog\"\n[strategies.hot-products]\nlimit = {limit}\n");
+        over_shipped(&limit)
     };
     let one = write(dir.path(), "one.toml", &patch(1));
     let two = write(dir.path(), "more/a.toml", &patch(2));
@@ -192,7 +194,7 @@ fn definitions_come_from_files_and_folders_in_the_order_given() {
 
 /// The first strategy is good each time: it must not be written when another one is wrong.
 #[test]
-fn one_wrong_definition_and_nothing_is_written() {
+fn one_wrong_definition_and_nothing_is_written_where_that_is_wished_for() {
     let good = strategy(
         "good",
         "object",
@@ -202,7 +204,7 @@ fn one_wrong_definition_and_nothing_is_written() {
     let other = |sql: &str| strategy("other", "object", "Other:{id}", sql);
     let select = "SELECT id, name FROM products";
     let misspelt = other(select) + "tll = \"1h\"";
-    let before = own(&["products"], &(good.clone() + &misspelt));
+    let before = over_shipped(&own(&["products"], &(good.clone() + &misspelt)));
     let line = before
         .lines()
         .position(|l| l.starts_with("tll"))
@@ -290,8 +292,8 @@ fn one_wrong_definition_and_nothing_is_written() {
             vec!["own/other", "there is no SQL for", "sql.any"],
         );
         for (wrong, says) in cases.iter().chain([&not_here]) {
-            let definitions = own(&["products", "artists"], &format!("{good}{wrong}"));
-            let run = lab.with(&definitions, "warmup all").run();
+            let own = own(&["products", "artists"], &format!("{good}{wrong}"));
+            let run = lab.with(&over_shipped(&own), "warmup all --strict").run();
             assert_eq!(
                 run.code, 4,
                 "{dialect:?} {wrong}\n{}{}",
@@ -323,12 +325,14 @@ fn everything_that_is_wrong_is_said_at_once() {
         + "limit = 3";
     let online = strategy("a", "object", "A:{x}", "SELECT id FROM products")
         + &strategy("b", "object", "B:{id}", "SELECT id FROM nowhere");
-    for (wrong, says) in [
-        (offline, "2 definitions are not valid"),
-        (online, "2 definitions do not fit the database"),
+    for (wrong, arguments, says) in [
+        (&offline, "--strict", "2 definitions are not valid"),
+        (&offline, "", "2 definitions cannot be run"),
+        (&online, "", "2 definitions cannot be run"),
     ] {
         let run = lab
-            .with(&own(&["products", "nowhere"], &wrong), "warmup all")
+            .with(&own(&["products", "nowhere"], wrong), "warmup all")
+            .args(arguments)
             .run()
             .expect(4);
         for part in [says, "own/a", "own/b"] {
@@ -341,7 +345,7 @@ fn everything_that_is_wrong_is_said_at_once() {
 #[test]
 fn strategies_shows_each_field_and_where_it_came_from() {
     let dir = folder();
-    let patch = "[context]\nname = \"catalog\"\n[strategies.hot-products]\nlimit = 7\nsql.any = \"SELECT id FROM products\"\n[strategies.categories]\nenabled = false\n";
+    let patch = "extends = \"shipped\"\n[context]\nname = \"catalog\"\n[strategies.hot-products]\nlimit = 7\nsql.any = \"SELECT id FROM products\"\n[strategies.categories]\nenabled = false\n";
     let file = write(dir.path(), "mine.toml", patch);
     let mine = file.to_str().expect("text");
 

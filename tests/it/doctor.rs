@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::lab::{Lab, own, strategy};
+use crate::lab::{Lab, over_shipped, own, strategy};
 use crate::proxy::FaultProxy;
 use crate::servers::{Dialect, Postgres, Redis, free_port};
 use crate::shop::{self, DIALECTS};
@@ -309,16 +309,12 @@ fn hashes_need_more_commands_and_none_of_them_is_carried_out() {
         &["things"],
         &strategy("each", "hash", "things", "SELECT a FROM things"),
     );
-    let exclude = crate::lab::SHIPPED.join(",");
     lab.redis.cli(&["HSET", "things", "a", "kept"]);
     lab.redis.cli(&[
         "ACL", "SETUSER", "warm", "on", ">hunter2", "+@all", "-multi", "-exec", "-pexpire", "~*",
     ]);
     let url = lab.redis.url().replace("redis://", "redis://warm:hunter2@");
-    let doctor = || {
-        lab.with(&definitions, "doctor")
-            .env("SHOPWARM_EXCLUDE", &exclude)
-    };
+    let doctor = || lab.with(&definitions, "doctor");
     let report = examine(doctor().cache(&url), 7);
     let words = ["failed", "PEXPIRE, MULTI, EXEC for hashes"];
     some_check(&report, "cache rights", &words);
@@ -476,7 +472,7 @@ fn broken_definitions_and_files_do_not_hide_the_servers() {
         &["products"],
         &strategy("one", "object", "x:{id}", "SELECT id FROM users"),
     );
-    let report = examine(lab.with(&wrong, "doctor"), 4);
+    let report = examine(lab.with(&over_shipped(&wrong), "doctor"), 4);
     some_check(&report, "definitions", &["failed", "own/one", "users"]);
     check(&report, "catalog/hot-products", &["ok: "]);
 
@@ -484,7 +480,7 @@ fn broken_definitions_and_files_do_not_hide_the_servers() {
         &["products"],
         &strategy("one", "object", "x:{id}", "SELECT nothing FROM products"),
     );
-    let report = examine(lab.with(&wrong, "doctor"), 4);
+    let report = examine(lab.with(&over_shipped(&wrong), "doctor"), 4);
     check(&report, "own/one", &["failed", "nothing"]);
     check(&report, "catalog/hot-products", &["ok: "]);
 
@@ -548,10 +544,7 @@ fn a_missing_index_on_a_big_table_is_a_warning() {
         let best = strategy("best", "object", "big:{id}", "SELECT id, sales FROM big");
         let limited = "\norder_by = \"sales DESC, id DESC\"\nlimit = 100\nsql.any";
         let definitions = own(&["big"], &best).replace("\nsql.any", limited);
-        let doctor = || {
-            let doctor = lab.with(&definitions, "doctor");
-            doctor.env("SHOPWARM_EXCLUDE", crate::lab::SHIPPED.join(","))
-        };
+        let doctor = || lab.with(&definitions, "doctor");
         let report = examine(doctor(), 0);
         check(
             &report,

@@ -7,7 +7,7 @@ use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
 use crate::shop;
 use crate::shopwarm::{Finished, Shopwarm, shopwarm};
 
-/// The shipped strategies, which a database that is not the shop has no tables for.
+/// The shipped strategies.
 pub const SHIPPED: [&str; 7] = [
     "catalog/hot-products",
     "catalog/recommendations",
@@ -54,7 +54,7 @@ impl Lab {
             .cache(self.redis.url())
     }
 
-    /// The same with these definitions, and without the shipped ones where it is not the shop.
+    /// The same with these definitions alone.
     pub fn with(&self, definitions: &str, arguments: &str) -> Shopwarm {
         let path = self.files.path().join("own.toml");
         std::fs::write(&path, definitions).expect("a file");
@@ -69,7 +69,6 @@ impl Lab {
     /// Warms keys by name, with these definitions alone.
     pub fn warm_keys(&self, definitions: &str, keys: &[&str]) -> Finished {
         self.with(definitions, "warmup keys - -o json")
-            .env("SHOPWARM_EXCLUDE", SHIPPED.join(","))
             .stdin(keys.join("\n"))
             .run()
     }
@@ -102,6 +101,11 @@ impl Lab {
 /// A file for the context `own`: which tables it reads, and its strategies.
 pub fn own(tables: &[&str], strategies: &str) -> String {
     format!("[context]\nname = \"own\"\nowns = {tables:?}\n{strategies}")
+}
+
+/// Definitions that change the shipped ones.
+pub fn over_shipped(definitions: &str) -> String {
+    format!("extends = \"shipped\"\n{definitions}")
 }
 
 /// A strategy of `own`.

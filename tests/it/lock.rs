@@ -22,6 +22,7 @@ use crate::terminal::{Terminal, command};
 
 /// A strategy of the shop's catalog that is long enough to be held in the middle.
 const BIG: &str = r#"
+extends = "shipped"
 [context]
 name = "catalog"
 [strategies.big]

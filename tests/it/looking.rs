@@ -181,7 +181,7 @@ pub fn spread(redis: &Redis, prefix: &str) {
             _ => store(""),
         }
         match i % 7 {
-            4 => run(&["EXPIRE", key, "1200"]),
+            4 => run(&["EXPIRE", key, "600"]),
             6 => {}
             _ => run(&["EXPIRE", key, "7200"]),
         }

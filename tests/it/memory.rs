@@ -357,9 +357,7 @@ fn evictions_are_told_once_a_strategy() {
     let before = tight.evicted();
     // Two windows.
     let keys: String = (1..=15_000).map(|id| format!("first:{id}\n")).collect();
-    let run = crate::shopwarm::shopwarm("warmup keys - -o json")
-        .env("SHOPWARM_EXCLUDE", crate::lab::SHIPPED.join(","))
-        .stdin(keys);
+    let run = crate::shopwarm::shopwarm("warmup keys - -o json").stdin(keys);
     let run = run
         .contexts(&tight.contexts)
         .database(tight.database.url())

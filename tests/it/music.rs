@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, SHIPPED, counts};
+use crate::lab::{Lab, counts};
 use crate::servers::Dialect;
 use crate::shop::DIALECTS;
 use crate::shopwarm::Shopwarm;
@@ -171,15 +171,6 @@ impl Store {
             std::fs::write(contexts.path().join(format!("{name}.toml")), text).expect("a file");
         };
         write("music", DEFINITIONS);
-        for context in ["catalog", "ordering", "identity"] {
-            let mut text = format!("[context]\nname = \"{context}\"\n");
-            for id in SHIPPED {
-                if let Some(name) = id.strip_prefix(&format!("{context}/")) {
-                    let _ = writeln!(text, "[strategies.{name}]\nenabled = false");
-                }
-            }
-            write(context, &text);
-        }
         Store { lab, contexts }
     }
 

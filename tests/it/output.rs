@@ -19,6 +19,7 @@ struct Mixed {
 impl Mixed {
     fn new() -> Self {
         let definitions = r#"
+            extends = "shipped"
             [context]
             name = "extra"
             owns = ["products"]

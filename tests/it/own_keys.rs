@@ -9,7 +9,7 @@ use shopwarm::application::own_keys::{self, Generation};
 use shopwarm::application::ports::Cache;
 
 use crate::faults::calm;
-use crate::lab::{SHIPPED, own, strategy};
+use crate::lab::{own, strategy};
 use crate::ports;
 use crate::servers::{Database, Redis, RedisCluster, Sqlite};
 use crate::shopwarm::{Shopwarm, file, shopwarm};
@@ -43,8 +43,7 @@ fn command(arguments: &str, definitions: &str, database: &Database, cache: &str)
     let command = shopwarm(arguments)
         .database(database.url())
         .cache(cache)
-        .contexts(&path)
-        .env("SHOPWARM_EXCLUDE", SHIPPED.join(","));
+        .contexts(&path);
     // As long as the test runs.
     std::mem::forget(dir);
     command

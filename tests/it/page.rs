@@ -90,7 +90,7 @@ fn a_run_of_somebody_else_is_seen_and_stopped() {
     let slow = strategy("slow", "object", "K:{id}", "SELECT id, v FROM t");
     let definitions = own(&["t"], &slow);
     let serve = lab.with(&definitions, "serve");
-    let server = Serve::start(serve.env("SHOPWARM_EXCLUDE", SHIPPED.join(",")));
+    let server = Serve::start(serve);
     let page = server.page();
     page.sees("#running-note", "Nothing is running.");
 

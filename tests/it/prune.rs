@@ -6,7 +6,7 @@ use futures_util::TryStreamExt as _;
 use serde_json::Value;
 
 use crate::faults::calm;
-use crate::lab::{SHIPPED, own, strategy};
+use crate::lab::{own, strategy};
 use crate::ports;
 use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, RedisCluster, Sqlite};
 use crate::shopwarm::{Finished, Shopwarm, file, shopwarm};
@@ -70,7 +70,6 @@ impl Site {
             .database(self.database.url())
             .cache(&self.cache)
             .contexts(&self.definitions)
-            .env("SHOPWARM_EXCLUDE", SHIPPED.join(","))
     }
 
     fn warm(&self, arguments: &str, exit: i32) -> Finished {
@@ -286,8 +285,7 @@ fn a_person_is_asked() {
     let before = site.keys();
     let screen = Terminal::new(120, 50);
     let arguments = format!(
-        "warmup all --prune --exclude {} --contexts {}",
-        SHIPPED.join(","),
+        "warmup all --prune --contexts {}",
         site.definitions.display()
     );
     let line = terminal::command(&arguments, &site.database.url(), &site.cache);

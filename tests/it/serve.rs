@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::faults::{proxied, until};
 use crate::http::{Answer, Server};
-use crate::lab::{Lab, SHIPPED};
+use crate::lab::{Lab, SHIPPED, over_shipped};
 use crate::servers::{Dialect, Redis, free_port};
 use crate::shopwarm::Shopwarm;
 
@@ -57,7 +57,7 @@ impl Site {
     pub fn gated() -> Site {
         let site = Site::shop(Dialect::Postgres);
         site.lab.database.sql(GATE);
-        site.define(GATED);
+        site.define(&over_shipped(GATED));
         site
     }
 
@@ -345,7 +345,7 @@ fn what_is_done_with_another_method_is_said() {
 fn a_run_that_is_not_complete_says_so() {
     let site = Site::shop(Dialect::Postgres);
     site.define(
-        "[context]\nname = \"odd\"\nowns = [\"t\"]\n[strategies.one]\nkey = \"one:{id}\"\nvalue = \"object\"\n\
+        "extends = \"shipped\"\n[context]\nname = \"odd\"\nowns = [\"t\"]\n[strategies.one]\nkey = \"one:{id}\"\nvalue = \"object\"\n\
          sql.any = \"SELECT g AS id, CASE WHEN g = 2 THEN 'NaN'::float8 ELSE g END AS x FROM generate_series(1, 3) g\"\n",
     );
     let server = site.serve();
@@ -1127,7 +1127,7 @@ fn readiness_waits_for_the_first_complete_run() {
     let server = site.serve();
     assert_eq!(server.get("/livez").expect(200).body, "ok\n");
     assert_eq!(server.get("/readyz").expect(200).body, "ready\n");
-    site.define("[context]\nname = \"odd\"\nowns = [\"t\"]\n[strategies.one]\nkey = \"one:{_id}\"\nvalue = \"text\"\n\
+    site.define("extends = \"shipped\"\n[context]\nname = \"odd\"\nowns = [\"t\"]\n[strategies.one]\nkey = \"one:{_id}\"\nvalue = \"text\"\n\
                  sql.any = \"SELECT 1 AS _id, x'00ff' AS v\"\n");
     let server = Server::start(site.serving("--ready-after first-run"));
     let waits = || {

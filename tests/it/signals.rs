@@ -13,10 +13,6 @@ use crate::shopwarm::{file, finish, shopwarm};
 
 const ROWS: u32 = 60_000;
 
-/// What needs the shop's tables.
-const SHIPPED: &str = "catalog/hot-products,catalog/recommendations,catalog/categories,catalog/category-list,\
-                       catalog/category-tree,ordering/recent-orders,identity/active-user-sessions";
-
 pub fn send(child: &Child, signal: &str) {
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-s", signal, &id]).status();
@@ -183,7 +179,7 @@ fn a_signal_is_heard_while_keys_are_awaited_on_stdin() {
     let (_dir, contexts) = bulk(&[100]);
     let (database, redis) = (Sqlite::database(), Redis::start(&[]));
     let run = shopwarm("warmup keys - -o json --progress json");
-    let run = run.contexts(&contexts).arg("--exclude").arg(SHIPPED);
+    let run = run.contexts(&contexts);
     let mut child = run.database(database.url()).cache(redis.url()).start();
     let mut stdin = child.stdin.take().unwrap();
     read_until(&mut child, "run_started");

@@ -79,7 +79,7 @@ fn the_embedded_cache_is_verified_likewise() {
         "DELETE FROM entries WHERE CAST(key AS TEXT) LIKE '%7'; \
          UPDATE entries SET value = CAST('{\"id\":\"0\"}' AS BLOB) WHERE CAST(key AS TEXT) LIKE '%3'; \
          UPDATE entries SET type = iif(type = 'hash', 'string', 'hash') WHERE CAST(key AS TEXT) LIKE '_:2_'; \
-         UPDATE entries SET expires_at = (unixepoch() + 1200) * 1000 WHERE CAST(key AS TEXT) LIKE '%1'; \
+         UPDATE entries SET expires_at = (unixepoch() + 600) * 1000 WHERE CAST(key AS TEXT) LIKE '%1'; \
          UPDATE entries SET expires_at = 1 WHERE CAST(key AS TEXT) LIKE '%15'",
     );
     // A wrong type need not be readable as one: only its name is looked at here.

@@ -284,8 +284,7 @@ impl Run<'_> {
 
     /// Lets queries that were left in the middle end at the database.
     pub(super) async fn settle(&mut self) {
-        // They share the database.
-        if let Some(strategy) = self.coordinator.strategies.first() {
+        for strategy in &self.coordinator.strategies {
             strategy.settled().await;
         }
     }

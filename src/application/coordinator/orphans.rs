@@ -6,7 +6,7 @@ use std::hash::BuildHasher as _;
 use foldhash::quality::FixedState;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::{Run, Task};
+use super::{Run, Tally, Task};
 use crate::application::event::Event;
 use crate::application::history::OWN;
 use crate::application::lookup;
@@ -58,7 +58,7 @@ impl Run<'_> {
             return;
         }
         for tally in &mut self.tallies {
-            tally.report.seen.orphans = Some(0);
+            tally.report.seen.orphans = tally.report.unfit().is_none().then_some(0);
         }
         let prefix = common_prefix(coordinator.strategies.iter().map(|s| &s.spec().key));
         let mut keys = cache.scan(prefix.as_bytes());
@@ -132,7 +132,10 @@ impl Run<'_> {
         let others = self.coordinator.task.look().map(|look| &look.others);
         let templates = own.chain(others.into_iter().flatten());
         let index = lookup::maker(templates, &key)?;
-        (index < self.tallies.len()).then_some((index, key))
+        // Which keys of a strategy have a row is not known where it cannot be read.
+        let is_ours = |tally: &Tally| tally.report.seen.orphans.is_some();
+        let is_ours = self.tallies.get(index).is_some_and(is_ours);
+        is_ours.then_some((index, key))
     }
 
     async fn count_orphans(&mut self, mut keys: Vec<(usize, String)>) -> Result<(), Failure> {

@@ -111,6 +111,9 @@ impl<'a> Run<'a> {
             _ => None,
         };
         for (strategy, tally) in coordinator.strategies.iter().zip(&mut self.tallies) {
+            if strategy.unfit().is_some() {
+                continue;
+            }
             if let Some(why) = strategy.opaque() {
                 let id = &tally.report.id;
                 let warning = format!("keys of {id} cannot be looked up again: {why}");

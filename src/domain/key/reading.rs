@@ -33,7 +33,7 @@ impl KeyTemplate {
     /// Whether the template may make the key.
     pub fn makes(&self, key: &str) -> bool {
         let mut search = Search::new(self, &|_, _| true, 0);
-        search.from(0, key).is_err()
+        !self.parts.is_empty() && search.from(0, key).is_err()
     }
 
     /// The values of the columns of a key of which it is known where each column ends

@@ -401,7 +401,7 @@ impl Driver for Postgres {
                 Some("check user and password in the database URL"),
             ),
             "42501" => (
-                FailureKind::SourceDenied,
+                FailureKind::NotGranted,
                 Some(
                     "GRANT SELECT on the table to this user, or leave the strategy out with --exclude",
                 ),

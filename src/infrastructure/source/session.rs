@@ -318,6 +318,7 @@ impl<D: Driver> Sessions<D> {
                     FailureKind::Query | FailureKind::SourceBusy | FailureKind::SourceLost => {
                         FailureKind::SourceUnreachable
                     }
+                    FailureKind::NotGranted => FailureKind::SourceDenied,
                     kind => kind,
                 };
                 let what = match kind {

@@ -85,6 +85,7 @@ impl From<Failure> for Problem {
             | FailureKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
             FailureKind::Config
             | FailureKind::SourceDenied
+            | FailureKind::NotGranted
             | FailureKind::CacheDenied
             | FailureKind::Query
             | FailureKind::CacheRefused

@@ -66,7 +66,7 @@ pub(super) async fn strategies(State(admin): State<Arc<Admin>>) -> Json<Strategi
             priority: spec.priority,
             ttl_seconds: whole_seconds(spec.ttl.unwrap_or(shop.config.options.default_ttl)),
             tags: spec.tags.clone(),
-            enabled: !shop.config.filter.exclude.contains(&spec.id.to_string()),
+            enabled: !shop.config.filter.excludes(&spec.id),
             key: spec.key.to_string(),
         }
     };

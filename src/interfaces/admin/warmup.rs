@@ -56,6 +56,8 @@ pub(super) struct Wish {
     mode: Option<WishedMode>,
     /// Read only what changed since the last complete run.
     changed: Option<bool>,
+    /// Warm nothing where one definition is invalid or does not fit the database.
+    strict: Option<bool>,
     /// Only strategies with one of these tags.
     tags: Option<Vec<String>>,
     /// At most so many keys of each strategy.
@@ -97,6 +99,7 @@ impl Wish {
             None => wishes.mode,
         };
         wishes.changed = self.changed.or(wishes.changed);
+        wishes.strict = self.strict.or(wishes.strict);
         wishes.tags = self.tags.clone().or_else(|| wishes.tags.take());
         wishes.limit = self.limit.or(wishes.limit);
         wishes.dry_run = self.dry_run;
@@ -353,7 +356,8 @@ pub(super) fn wait(query: Option<&str>, usual: bool) -> Result<bool, Problem> {
 
 /// What a run is wished to be, if that is said.
 pub(super) async fn read_wish(headers: &HeaderMap, body: Body) -> Result<Wish, Problem> {
-    let hint = "it may have concurrency, rate, gentle, mode, changed, tags, limit and dry_run";
+    let hint =
+        "it may have concurrency, rate, gentle, mode, changed, strict, tags, limit and dry_run";
     let wish: Wish = read_body(headers, body, hint).await?;
     wish.check()?;
     Ok(wish)

@@ -47,7 +47,11 @@ pub(super) fn show(config: &Config, output: &Output) -> Exit {
 }
 
 pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
-    let shop = Shop::load(config.clone())?;
+    let config = Config {
+        strict: true,
+        ..config.clone()
+    };
+    let shop = Shop::load(config)?;
     let count =
         |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
     output.result(&format!(
@@ -113,6 +117,7 @@ mod tests {
             "stop_on_error = false",
             "skip_identical = false",
             "allow_empty = false",
+            "strict = false",
             "statement_timeout = \"5m\"",
         ] {
             assert!(TEMPLATE.contains(&format!("\n# {line}\n")), "{line}");
@@ -181,7 +186,7 @@ mod tests {
         for line in shipped.lines() {
             let is_data = !line.is_empty() && !line.starts_with('#');
             assert!(
-                !is_data || TEMPLATE.contains(&format!("\n# {line}\n")),
+                !is_data || TEMPLATE.contains(&format!("\n{line}\n")),
                 "{line}"
             );
         }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::Map;
 
+use super::Target;
 use super::plan::SealedPlan;
-use super::{EXPIRING, Target};
 use crate::application::coordinator::Coordinator;
 use crate::application::event::Reporter;
 use crate::application::expiry::ExpiryWatch;
@@ -32,9 +32,9 @@ use crate::setup::CacheNeed;
 pub struct DryRunArgs {
     #[command(flatten)]
     target: Target,
-    /// An equal key with less time left than this is `expiring`
-    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", hide_env_values = true, default_value = EXPIRING, value_parser = parse_ttl)]
-    expiring_within: Duration,
+    /// An equal key with less time left than this is `expiring` [default: a quarter of its time to live, 1h at most]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", hide_env_values = true, value_parser = parse_ttl)]
+    expiring_within: Option<Duration>,
     /// Print every key with its class, as it is looked at
     #[arg(long, env = "SHOPWARM_KEYS", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     keys: bool,

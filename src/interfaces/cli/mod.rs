@@ -356,9 +356,6 @@ fn deadline(config: &Config, stop: &StopSignal) {
     }
 }
 
-/// An equal key with less time left than this is `expiring`.
-const EXPIRING: &str = "1h";
-
 #[derive(Subcommand, Debug)]
 enum ConfigCommand {
     /// Every setting, its value and where it came from

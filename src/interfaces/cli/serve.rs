@@ -4,15 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::pace;
 use crate::application::clock::{self, Clock, Timetable};
+use crate::application::schedule;
 use crate::application::selection::Selection;
 use crate::application::service::{Order, Service};
 use crate::application::stop::StopSignal;
 use crate::config::Config;
+use crate::contexts::definitions::faults;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Stop;
 use crate::domain::run::Trigger;
@@ -38,6 +41,10 @@ pub(super) async fn run(
         )
     })?;
     let first = Shop::load(read()?)?;
+    setup::are_configured(&first.config)?;
+    for fault in first.faults() {
+        tracing::warn!(failure = %fault, "a definition is not valid: its strategy fails in every run");
+    }
     let (listener, address) = admin::listen(&first.config.serving).await?;
     let at_start = first
         .start_selection()
@@ -73,6 +80,7 @@ pub(super) async fn run(
     let learning = tokio::spawn(learn(service.clone(), shop.clone(), metrics.clone()));
     let reloading = reload(hangups, read, &shop, &admin, address);
     tracing::info!("listening on http://{address}");
+    tracing::info!("{}", schedule::summary(&shop.get().jobs, Timestamp::now()));
 
     let runs = Arc::clone(&service);
     let listening = pace::obey(move |change| {
@@ -130,7 +138,7 @@ async fn reload(
     address: SocketAddr,
 ) {
     while hangups.recv().await.is_some() {
-        let new = read().and_then(Shop::load);
+        let new = read().and_then(Shop::load).and_then(without_faults);
         match new.and_then(|new| fits(new, &shop.get(), address)) {
             Ok(new) => {
                 let (strategies, jobs) = (new.definitions.len(), new.jobs.len());
@@ -143,6 +151,14 @@ async fn reload(
                 tracing::error!(%failure, hint, "not reloaded, all stays as it was");
             }
         }
+    }
+}
+
+/// What is there goes on as it was, rather than without the strategies that are now wrong.
+fn without_faults(new: Shop) -> Result<Shop, Failure> {
+    match faults(&new.definitions) {
+        Some(failure) => Err(failure),
+        None => Ok(new),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::{EXPIRING, Target};
+use super::Target;
 use crate::application::coordinator::Coordinator;
 use crate::application::preview::Look;
 use crate::application::selection::nearest;
@@ -45,9 +45,9 @@ pub struct VerifyArgs {
         default_value = "100%"
     )]
     require: Requirement,
-    /// An equal key with less time left than this is counted as `expiring`; it is equal all the same
-    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", hide_env_values = true, default_value = EXPIRING, value_parser = parse_ttl)]
-    expiring_within: Duration,
+    /// An equal key with less time left than this is counted as `expiring`; it is equal all the same [default: a quarter of its time to live, 1h at most]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", hide_env_values = true, value_parser = parse_ttl)]
+    expiring_within: Option<Duration>,
     #[command(flatten)]
     pub(super) read: ReadFlags,
     #[command(flatten)]
@@ -92,7 +92,11 @@ pub(super) async fn run(
 }
 
 /// How a verification looks; without a seed any sample will do, and its seed is shown.
-pub(super) fn look(expiring_within: Duration, sample: Option<u32>, seed: Option<u64>) -> Look {
+pub(super) fn look(
+    expiring_within: Option<Duration>,
+    sample: Option<u32>,
+    seed: Option<u64>,
+) -> Look {
     let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     Look {
         sample: sample.map(|size| (size as usize, seed)),

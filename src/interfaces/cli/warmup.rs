@@ -304,7 +304,7 @@ async fn begin<'a>(
 
 /// What is really in the cache now.
 async fn read_back(run: &Coordinator, sample: Option<u32>, stop: &StopSignal) -> Report {
-    let look = verify::look(Duration::ZERO, sample, None);
+    let look = verify::look(Some(Duration::ZERO), sample, None);
     let silent = progress::reporter(ProgressForm::None);
     let looking = run.looking(look);
     let found = looking.warm_all(None, silent.as_ref(), stop).await;

@@ -157,7 +157,7 @@ fn date_time(wire: &[u8]) -> Result<(Date, i64), String> {
         day: at(3),
     };
     if date.month == 0 || date.day == 0 {
-        return Err("a zero date is no date".into());
+        return Err(crate::domain::encode::ZERO_DATE.into());
     }
     let seconds = i64::from(at(4)) * 3600 + i64::from(at(5)) * 60 + i64::from(at(6));
     let micros = u32::from_le_bytes([at(7), at(8), at(9), at(10)]);

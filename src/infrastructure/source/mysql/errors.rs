@@ -14,7 +14,7 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
             Some("check user and password in the database URL"),
         ),
         1142 | 1143 | 1227 => (
-            FailureKind::SourceDenied,
+            FailureKind::NotGranted,
             Some(
                 "GRANT SELECT on the table to this user, or leave the strategy out with --exclude",
             ),

@@ -23,6 +23,9 @@ use crate::setup;
 /// More characters of a value than this are not shown without `-v`.
 const SHOWN_VALUE: usize = 2_000;
 
+/// The state of a key that has a row which makes no value.
+const NO_FORM: &str = "no JSON form";
+
 /// Differences shown without `-v`.
 const SHOWN_DIFFERENCES: usize = 40;
 
@@ -211,9 +214,15 @@ impl Shown {
         self.database.as_ref().ok()?.as_ref()?.value.as_ref()
     }
 
+    /// Why the key's row makes no value.
+    fn unencodable(&self) -> Option<&str> {
+        self.database.as_ref().ok()?.as_ref()?.error.as_deref()
+    }
+
     /// In one word how the two stand to each other.
     fn state(&self) -> &'static str {
         match (&self.cached, self.new_value()) {
+            (_, None) if self.unencodable().is_some() => NO_FORM,
             (None, None) => "nowhere",
             (None, Some(_)) => "missing",
             (Some(_), None) if self.strategy.is_none() => "no strategy makes it",
@@ -242,7 +251,7 @@ impl Shown {
     fn exit(&self) -> Exit {
         match (&self.database, self.state()) {
             (Err(failure), _) => failure.into(),
-            (Ok(_), "nowhere") => Exit::Incomplete,
+            (Ok(_), "nowhere" | NO_FORM) => Exit::Incomplete,
             _ => Exit::Success,
         }
     }
@@ -278,7 +287,10 @@ impl Shown {
             "schema_version": 1,
             "key": self.key,
             "strategy": self.strategy.as_ref().map(|d| d.spec.id.to_string()),
-            "state": self.state().replace('-', "_"),
+            "state": match self.state() {
+                NO_FORM => "no_json_form".to_owned(),
+                state => state.replace('-', "_"),
+            },
             "cached": cached,
             "database": self.new_value().map(side),
             "error": error,
@@ -328,7 +340,7 @@ impl Shown {
                 }) => described(value),
                 Some(Made {
                     error: Some(error), ..
-                }) => format!("no value: {error}"),
+                }) => format!("{NO_FORM}: {error}"),
                 _ => "no row".to_owned(),
             },
         }
@@ -339,7 +351,7 @@ impl Shown {
         let colour = match state {
             "identical" => anstyle::AnsiColor::Green,
             "missing" | "different" | "orphan" => anstyle::AnsiColor::Yellow,
-            "wrong-type" | "nowhere" => anstyle::AnsiColor::Red,
+            "wrong-type" | "nowhere" | NO_FORM => anstyle::AnsiColor::Red,
             _ => return state.to_owned(),
         };
         let style = colour.on_default();

@@ -16,7 +16,7 @@ use crate::domain::key::shortened;
 use crate::domain::report::Status;
 use crate::domain::standing::Class;
 use crate::domain::wording::keys as count_of;
-use crate::interfaces::cli::{EXPIRING, connect};
+use crate::interfaces::cli::connect;
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::keys::{Form, KeyWriter, Wanted};
 use crate::interfaces::output::{Output, ProgressForm};
@@ -59,9 +59,9 @@ pub struct ListArgs {
         value_delimiter = ','
     )]
     state: Vec<State>,
-    /// An equal key with less time left than this is `expiring`
-    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", hide_env_values = true, default_value = EXPIRING, value_parser = parse_ttl)]
-    expiring_within: Duration,
+    /// An equal key with less time left than this is `expiring` [default: a quarter of its time to live, 1h at most]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", hide_env_values = true, value_parser = parse_ttl)]
+    expiring_within: Option<Duration>,
     /// End each key with a zero byte instead of a newline, and write it as it is
     #[arg(short = '0', long, env = "SHOPWARM_NULL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     null: bool,

@@ -1,0 +1,176 @@
+//! What is configured is said as it is: a server without servers does not start, a run that could
+//! not begin is remembered, what was just warmed is not about to expire.
+
+use crate::http::Server;
+use crate::lab::{Lab, own, strategy};
+use crate::serve::Site;
+use crate::servers::Dialect;
+use crate::shopwarm::{Shopwarm, shopwarm};
+
+#[test]
+fn a_server_without_database_or_cache_does_not_start() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let serve = || shopwarm("serve --listen 127.0.0.1:0").dir(dir.path());
+    let refused = |serve: Shopwarm, says: &[&str]| {
+        let run = serve.run().expect(4);
+        for says in says {
+            assert!(run.stderr.contains(says), "{says}: {}", run.stderr);
+        }
+        assert!(!run.stderr.contains("listening"), "{}", run.stderr);
+    };
+    let (database, cache) = ("no database is configured", "no cache is configured");
+    refused(serve(), &[database, cache]);
+    refused(serve().database("sqlite:shop.db"), &[cache]);
+    refused(serve().cache("sqlite:cache.db"), &[database]);
+}
+
+#[test]
+fn a_server_says_at_start_which_job_runs_next() {
+    let site = Site::shop(Dialect::Sqlite);
+    site.config("timezone = \"UTC\"\n[schedule.peak]\ncron = \"30 8 * * *\"\nwarmup = \"all\"");
+    let server = site.serve();
+    server.hears("1 job, next: peak at ");
+    assert!(server.said().contains("08:30 UTC"), "{}", server.said());
+    site.config("");
+    let idle: Server = site.serve();
+    idle.hears("no jobs are scheduled");
+}
+
+/// From the command line as from a server, whatever the reason is.
+#[test]
+fn a_run_that_could_not_begin_is_remembered() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    let summary = tempfile::NamedTempFile::new().expect("a file");
+    let unfit = own(
+        &["gone"],
+        &strategy("one", "object", "K:{id}", "SELECT id FROM gone"),
+    );
+    let run = lab
+        .with(&unfit, "warmup all")
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", summary.path())
+        .run()
+        .expect(4);
+    assert!(run.stderr.contains("::error"), "{}", run.stderr);
+    let summary = std::fs::read_to_string(summary.path()).expect("a text");
+    for says in ["### shopwarm", "not begun", "gone"] {
+        assert!(summary.contains(says), "{says}: {summary}");
+    }
+    let runs = lab.command("runs -o json").run().expect(0).json();
+    let run = &runs["runs"][0];
+    assert_eq!(run["command"], "warmup all", "{runs:#}");
+    assert!(
+        run["error"]
+            .as_str()
+            .is_some_and(|why| why.contains("gone")),
+        "{runs:#}"
+    );
+    let stale = lab.with(&unfit, "warmup all").env("SHOPWARM_EXCLUDE", "");
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("shopwarm.toml"), "exclude = [\"own/two\"]").expect("a file");
+    stale.dir(dir.path()).run().expect(4);
+    let runs = lab.command("runs -o json").run().expect(0).json();
+    let why = runs["runs"][0]["error"].as_str().unwrap_or_default();
+    assert!(why.contains("own/two"), "{runs:#}");
+}
+
+#[test]
+fn what_was_just_warmed_is_not_about_to_expire() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    lab.database.sql("CREATE TABLE t (id INTEGER PRIMARY KEY)");
+    for id in 1..=50 {
+        lab.database.sql(&format!("INSERT INTO t VALUES ({id})"));
+    }
+    let one = |ttl: &str| {
+        let name = ttl.to_owned();
+        let key = format!("{name}:{{id}}");
+        strategy(&format!("of-{name}"), "object", &key, "SELECT id FROM t")
+            + &format!("ttl = \"{ttl}\"\n")
+    };
+    let all: String = ["10m", "30m", "1h", "90m", "2h", "1day"].map(one).concat();
+    let definitions = own(&["t"], &all);
+    for jitter in ["0", "10", "100"] {
+        // A key that the widest jitter leaves hardly any time expires before anybody looks.
+        let with = |arguments: &str| {
+            lab.with(&definitions, arguments)
+                .arg("--ttl-jitter")
+                .arg(jitter)
+        };
+        with("warmup all").run().expect(0);
+        let classes = |arguments: &str| {
+            let json = with(arguments).run().json();
+            let count = |name: &str| json["totals"][name].as_u64().expect("a count");
+            (count("expiring"), count("identical"))
+        };
+        let (expiring, identical) = classes("dry-run -o json");
+        assert_eq!(expiring, 0, "{jitter}");
+        assert!(identical >= 280, "{jitter}: {identical}");
+        let state = with("keys list --state expiring").run().expect(0);
+        assert_eq!(state.stdout, "", "{jitter}");
+        // Who says a time means that time.
+        let (expiring, _) = classes("dry-run -o json --expiring-within 1h");
+        assert!(expiring >= 140, "{jitter}: {expiring}");
+        lab.redis.cli(&["FLUSHALL"]);
+    }
+    // Three quarters of its time later it is.
+    lab.with(&definitions, "warmup all --ttl-jitter 0")
+        .run()
+        .expect(0);
+    lab.redis.cli(&["PEXPIRE", "1h:1", "800000"]);
+    let listed = lab
+        .with(&definitions, "keys list --state expiring --ttl-jitter 0")
+        .run();
+    assert_eq!(listed.expect(0).stdout, "1h:1\n");
+}
+
+#[test]
+fn a_password_is_warned_of_only_where_there_is_one() {
+    let warned = |url: &str| {
+        let run = shopwarm("config show --cache-url").arg(url).run();
+        run.stderr.contains("list of processes")
+    };
+    for harmless in ["127.0.0.1:26399", "foo://x", "redis://h/0"] {
+        assert!(!warned(harmless), "{harmless}");
+    }
+    for exposed in ["redis://:hunter2@h/0", "foo://u:hunter2@h"] {
+        assert!(warned(exposed), "{exposed}");
+    }
+}
+
+#[test]
+fn a_url_that_cannot_be_read_is_not_ok() {
+    let run = shopwarm("doctor -o json")
+        .database("mysql://warm:p@ss/w#rd@127.0.0.1/opencart")
+        .cache("sqlite:cache.db")
+        .run()
+        .expect(4);
+    let checks = run.json()["checks"].take();
+    let of = |name: &str| {
+        let all = checks.as_array().expect("a list");
+        all.iter()
+            .find(|check| check["check"] == name)
+            .expect(name)
+            .clone()
+    };
+    assert_eq!(of("database URL")["level"], "failed");
+    assert_eq!(of("database")["level"], "failed");
+    assert_eq!(of("cache URL")["level"], "ok");
+    assert!(!run.stdout.contains("ss/w#rd"), "{}", run.stdout);
+}
+
+/// One invalid definition is one reason, and no second one that is not true.
+#[test]
+fn a_doctor_says_one_reason_for_one_fault() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    let wrong = own(
+        &["a"],
+        &strategy("one", "object", "K:{id}", "SELECT id FROM b"),
+    );
+    let run = lab.with(&wrong, "doctor").run().expect(4);
+    assert_eq!(run.stdout.matches("✗").count(), 1, "{}", run.stdout);
+    assert!(
+        !run.stdout.contains("nothing is selected"),
+        "{}",
+        run.stdout
+    );
+}
