@@ -110,10 +110,10 @@ impl Reading {
         let mut names = Names::new();
         for item in &select.projection {
             match item {
-                SelectItem::ExprWithAlias { expr, alias } => {
-                    if self.kind(expr, &from, known) == Kind::Document {
-                        names.insert(alias.value.to_ascii_lowercase());
-                    }
+                SelectItem::ExprWithAlias { expr, alias }
+                    if self.kind(expr, &from, known) == Kind::Document =>
+                {
+                    names.insert(alias.value.to_ascii_lowercase());
                 }
                 SelectItem::UnnamedExpr(expr) => {
                     let column = match expr {
