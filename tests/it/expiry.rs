@@ -308,7 +308,10 @@ fn a_dry_run_draws_the_curve_with_and_without() {
     let (_, drawn) = plain
         .split_once("expiry, if all were written now:\n")
         .expect("a curve");
-    let lines: Vec<&str> = drawn.lines().collect();
+    let lines: Vec<&str> = drawn
+        .lines()
+        .take_while(|line| !line.starts_with('✓'))
+        .collect();
     assert_eq!(lines.len(), 3, "{drawn}");
     assert!(lines[0].contains('█') && lines[1].trim_start().starts_with("now"));
     assert!(lines[1].ends_with("2h"), "{drawn}");
@@ -330,7 +333,10 @@ fn a_dry_run_draws_the_curve_with_and_without() {
     let (_, drawn) = both
         .split_once("expiry, if all were written now:\n")
         .expect("a curve");
-    let lines: Vec<&str> = drawn.lines().collect();
+    let lines: Vec<&str> = drawn
+        .lines()
+        .take_while(|line| !line.starts_with('✓'))
+        .collect();
     assert_eq!(lines.len(), 6, "{drawn}");
     assert!(at_most(lines[2]) <= 20);
     assert_eq!(lines[3], "without --max-refill and --avoid:");

@@ -970,15 +970,18 @@ fn a_session_closed_while_nothing_ran_on_it_is_opened_again() {
     // Taking a lock would be waiting for Redis already.
     let run = warm(&contexts, database.url(), redis.url()).arg("--no-lock");
     let child = run.start();
-    // All rows are read and wait for Redis; the session waits for the next strategy. Between the
-    // steps of a query it is idle too, but not for a second.
-    let end = format!(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-         WHERE datname = '{}' AND query LIKE '/* shopwarm bulk/first%' AND state = 'idle'
-         AND clock_timestamp() - state_change > '1 s'",
+    // All rows are read and wait for Redis; the sessions wait for the next strategy. Between the
+    // steps of a query they are idle too, but not for a second.
+    let sessions = format!(
+        "FROM pg_stat_activity WHERE datname = '{}' AND application_name = 'shopwarm'",
         database.name()
     );
-    until("the session is ended", || database.query(&end) == "1");
+    let end = format!(
+        "SELECT count(pg_terminate_backend(pid)) {sessions} AND state = 'idle'
+         AND clock_timestamp() - state_change > '1 s'
+         AND NOT EXISTS (SELECT {sessions} AND state <> 'idle')"
+    );
+    until("a session is ended", || database.query(&end) != "0");
     redis.cli(&["CLIENT", "UNPAUSE"]);
     comes_through(child, &redis, 5100);
 }

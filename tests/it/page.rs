@@ -133,7 +133,7 @@ fn a_run_that_was_not_whole_says_so() {
     let slow = strategy("slow", "object", "K:{id}", "SELECT id, v FROM t");
     let definitions = own(&["t"], &(broken + &slow));
     let serve = lab.with(&definitions, "serve --rate 200 --batch-size 20");
-    let server = Serve::start(serve.env("SHOPWARM_EXCLUDE", SHIPPED.join(",")));
+    let server = Serve::start(serve);
     let page = server.page();
     page.sees("#running-note", "Nothing is running.");
 

@@ -317,10 +317,8 @@ fn a_definition_file_is_valid_or_named() {
         let checked = Definitions::load(std::slice::from_ref(&file))
             .and_then(|definitions| definitions.validate(Some(Dialect::Postgres)));
         match checked {
-            Ok(definitions) => {
-                assert!(!definitions.is_empty());
-                true
-            }
+            // A file may have a context and no strategy.
+            Ok(definitions) => !definitions.is_empty(),
             Err(failure) => {
                 let said = failure.to_string();
                 assert!(said.contains("own.toml"), "{said}");

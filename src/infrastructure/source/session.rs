@@ -35,6 +35,9 @@ const LONGEST_LOOK: Duration = Duration::from_secs(1);
 /// How the driver begins to say that it cannot send a password over a connection without TLS.
 const NO_RSA: &str = "RSA auth backend disabled";
 
+/// How long a server may count a session that we have closed.
+const STILL_COUNTED: Duration = Duration::from_secs(30);
+
 /// Between two attempts to reach it: as much as a moment ago twice over, with chance.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -180,8 +183,8 @@ impl<D: Driver> Sessions<D> {
             let longest = self.driver.options().statement_timeout;
             match opened {
                 Err(NoSession::Full(_)) if self.shortage.may_end() && waited < longest => {}
-                // One that was closed may still be counted.
-                Err(NoSession::Full(_) | NoSession::Silent(_)) if waited < RECONNECT => {}
+                Err(NoSession::Full(_)) if waited < STILL_COUNTED => {}
+                Err(NoSession::Silent(_)) if waited < RECONNECT => {}
                 opened => {
                     self.shortage.is_over();
                     return opened.map_err(NoSession::into_failure);
