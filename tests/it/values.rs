@@ -926,7 +926,9 @@ fn a_type_that_nobody_can_encode_is_a_definition_error() {
             let sql = format!("SELECT 1 AS k, {sql} AS odd");
             strategies += &strategy(&format!("s{i}"), "object", &format!("s{i}:{{k}}"), &sql);
         }
-        let run = lab.warm(&own(&["t"], &strategies)).expect(4);
+        let definitions = own(&["t"], &strategies);
+        let run = lab.with(&definitions, "warmup context own --strict").run();
+        let run = run.expect(4);
         for (i, (_, name)) in cases.iter().enumerate() {
             let line = run
                 .stderr

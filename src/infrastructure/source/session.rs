@@ -425,7 +425,7 @@ impl<D: Driver> Sessions<D> {
         let waited = self.driver.options().statement_timeout;
         let waited = humantime::format_duration(waited);
         let why = format!("another session locked a table of it for more than {waited}");
-        Failure::new(FailureKind::Query, what, why)
+        Failure::new(FailureKind::SourceBusy, what, why)
             .hint("run again when it is done; --statement-timeout sets how long we wait")
     }
 
