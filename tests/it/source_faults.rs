@@ -119,9 +119,9 @@ fn a_query_that_an_administrator_cancels_is_not_asked_again() {
             scope.spawn(move || {
                 let (_dir, contexts) = odd(sql);
                 let (_cache_dir, cache) = some_cache();
-                let child = warm(&contexts, database.url(), cache).start();
+                let mut child = warm(&contexts, database.url(), cache).start();
                 until("the query runs", || queries(database) == "1");
-                // Over and over: there is a moment before the query that counts.
+                // Over and over: there are moments before the query that counts.
                 let cancel = match database.dialect() {
                     Dialect::Postgres => format!(
                         "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
@@ -139,8 +139,11 @@ fn a_query_that_an_administrator_cancels_is_not_asked_again() {
                     }
                 };
                 until("the query is cancelled", || {
+                    if child.try_wait().expect("a process").is_some() {
+                        return true;
+                    }
                     database.sql(&cancel);
-                    queries(database) == "0"
+                    database.dialect() != Dialect::Postgres && queries(database) == "0"
                 });
                 let run = calm(finish(child)).expect(3);
                 is_incomplete(&run);

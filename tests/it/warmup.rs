@@ -239,7 +239,7 @@ fn an_unknown_name_is_a_usage_error_that_helps() {
         ("warmup all --tag prodct", "did you mean `product`?"),
         (
             "warmup all --exclude catalog/x",
-            "there is no strategy `catalog/x`",
+            "there is no context or strategy `catalog/x`",
         ),
         (
             "warmup all --tag order --exclude ordering/recent-orders",
@@ -531,7 +531,7 @@ fn a_session_has_a_name_a_time_limit_and_no_right_to_write() {
     };
     let asked = definitions(
         "SELECT 1 AS id, current_setting('application_name') AS name, current_setting('statement_timeout') AS timeout, \
-         current_setting('default_transaction_read_only') AS read_only, current_setting('TimeZone') AS zone",
+         current_setting('transaction_read_only') AS read_only, current_setting('TimeZone') AS zone",
     );
     let warm = |path: &std::path::Path| {
         let run = shopwarm("warmup context own --statement-timeout 7s -o json").contexts(path);
