@@ -618,7 +618,7 @@ impl QueryStrategy {
         }
     }
 
-    /// The keys of a table, with names as [`KeyRows`] has them.
+    /// The keys of a table, with names as `KeyRows` has them.
     async fn unique_keys(&self, table: &TableName) -> Result<UniqueKeys, String> {
         let keys = self.sources.bulk.unique_keys(table).await;
         let mut keys = keys.map_err(|failure| failure.to_string())?;
