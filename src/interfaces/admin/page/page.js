@@ -773,7 +773,12 @@ class Card {
     this.ended = true;
     this.close();
     showRunning();
-    const { report } = await ask(`admin/runs/${part(this.id)}`).catch(() => ({}));
+    // A short run may have ended before its record can be read.
+    let report;
+    for (let attempt = 0; attempt < 10 && !report; attempt++) {
+      if (attempt > 0) await new Promise((done) => setTimeout(done, 200));
+      ({ report } = await ask(`admin/runs/${part(this.id)}`).catch(() => ({})));
+    }
     const ending = report?.outcome ?? outcome;
     for (const strategy of list(report?.strategies)) this.bar(strategy.id).finish(strategy);
     for (const bar of this.bars.values()) if (!bar.ended) bar.finish({ ...bar.counts, status: "cancelled" });
