@@ -623,7 +623,10 @@ impl QueryStrategy {
         let keys = self.sources.bulk.unique_keys(table).await;
         let mut keys = keys.map_err(|failure| failure.to_string())?;
         if self.dialect() != Dialect::Postgres {
-            let all = keys.others.iter_mut().chain([&mut keys.primary]);
+            let all = keys
+                .others
+                .iter_mut()
+                .chain([&mut keys.primary, &mut keys.texts]);
             all.flatten().for_each(|name| name.make_ascii_lowercase());
         }
         Ok(keys)

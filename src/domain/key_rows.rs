@@ -21,6 +21,8 @@ pub struct KeyRows {
     pub tables: Vec<TableName>,
     /// Columns whose values are told by the key or are constant.
     pub told: Vec<ColumnOf>,
+    /// Columns that equal a number in every row.
+    pub numbers: Vec<ColumnOf>,
     /// Pairs of columns that are equal in every row.
     pub equal: Vec<(ColumnOf, ColumnOf)>,
 }
@@ -31,6 +33,9 @@ pub struct KeyRows {
 pub struct UniqueKeys {
     pub primary: Vec<String>,
     pub others: Vec<Vec<String>>,
+    /// The table's columns that hold text, where the database compares a text with a number by turning
+    /// it into one: `1`, `01` and `1 ` are different texts, and all of them equal 1.
+    pub texts: Vec<String>,
 }
 
 impl UniqueKeys {
@@ -72,7 +77,13 @@ impl UniqueKeys {
 impl KeyRows {
     /// The first table of which a key does not tell one row. `unique`: the keys of each table.
     pub fn untold(&self, unique: &[UniqueKeys]) -> Option<&TableName> {
-        let mut told = self.told.clone();
+        let is_text = |(at, column): &ColumnOf| {
+            let table = unique.get(*at);
+            table.is_some_and(|table| table.texts.contains(column))
+        };
+        let numbers = self.numbers.iter().filter(|column| !is_text(column));
+        let mut told: Vec<ColumnOf> = self.told.iter().chain(numbers).cloned().collect();
+        let same_type = |(a, b): &&(ColumnOf, ColumnOf)| is_text(a) == is_text(b);
         let mut rows = vec![false; self.tables.len()];
         loop {
             let before = (told.len(), rows.iter().filter(|row| **row).count());
@@ -80,7 +91,7 @@ impl KeyRows {
                 let knows = |column: &String| told.iter().any(|(of, c)| *of == at && c == column);
                 rows[at] |= keys.all().any(|key| key.iter().all(knows));
             }
-            for (a, b) in &self.equal {
+            for (a, b) in self.equal.iter().filter(same_type) {
                 for (from, to) in [(a, b), (b, a)] {
                     if (rows[from.0] || told.contains(from)) && !told.contains(to) {
                         told.push(to.clone());
@@ -110,7 +121,7 @@ mod tests {
     fn primary(columns: &[&str]) -> UniqueKeys {
         UniqueKeys {
             primary: columns.iter().map(|c| (*c).to_owned()).collect(),
-            others: Vec::new(),
+            ..UniqueKeys::default()
         }
     }
 
@@ -123,6 +134,7 @@ mod tests {
         let mut prices = KeyRows {
             tables: vec![table("prices")],
             told: vec![of(0, "product_id")],
+            numbers: Vec::new(),
             equal: Vec::new(),
         };
         let mut unique = primary(&["id"]);
@@ -143,7 +155,8 @@ mod tests {
         // product p JOIN texts t ON t.product = p.id AND t.language = 1 JOIN brand b ON b.id = p.brand
         let query = KeyRows {
             tables: vec![table("product"), table("texts"), table("brand")],
-            told: vec![of(0, "id"), of(1, "language")],
+            told: vec![of(0, "id")],
+            numbers: vec![of(1, "language")],
             equal: vec![
                 (of(1, "product"), of(0, "id")),
                 (of(2, "id"), of(0, "brand")),
@@ -155,6 +168,12 @@ mod tests {
             primary(&["id"]),
         ];
         assert_eq!(query.untold(&keys), None);
+        let mut texts = keys.clone();
+        texts[1].texts.push("language".to_owned());
+        assert_eq!(query.untold(&texts), Some(&table("texts")), "'1' and '01'");
+        let mut texts = keys;
+        texts[2].texts.push("id".to_owned());
+        assert_eq!(query.untold(&texts), Some(&table("brand")), "'1' and '01'");
         let many = [primary(&["id"]), primary(&["id"]), primary(&["id"])];
         assert_eq!(query.untold(&many), Some(&table("texts")));
     }

@@ -1075,6 +1075,55 @@ fn another_row_that_takes_the_place_of_a_key_is_seen() {
     }
 }
 
+/// `1` equals the texts `1` and `01` of a MariaDB column; 1 and '1' of a SQLite column without a type make
+/// the same key.
+#[test]
+fn a_unique_column_that_a_number_does_not_tell_is_not_trusted() {
+    for (dialect, table, second_row, condition) in [
+        (
+            Dialect::MySql,
+            "CREATE TABLE labels (id int, lang varchar(5), n int, valid_from bigint,
+                 updated_at timestamp NULL, PRIMARY KEY (id, lang))",
+            "(1, '01', 99, ",
+            "lang = 1 AND",
+        ),
+        (
+            Dialect::Sqlite,
+            "CREATE TABLE labels (id PRIMARY KEY, lang varchar(5), n int, valid_from int,
+                 updated_at timestamp)",
+            "('1', '1', 99, ",
+            "",
+        ),
+    ] {
+        let database = Shop::new(dialect, 1).database;
+        let now = second(dialect);
+        database.sql(&format!(
+            "{table}; INSERT INTO labels VALUES (1, '1', 10, {now} - 9, '2026-01-01 00:00:00'),
+                 {second_row} {now} + 90000, '2026-01-01 00:00:00')"
+        ));
+        // The newer of those that count by now.
+        let sql = format!(
+            "SELECT id, n, updated_at AS _changed_at FROM labels WHERE {condition}
+             valid_from <= {now} AND valid_from > {now} - 86400"
+        );
+        let strategy = strategy("one", "object", "T:{id}", &sql);
+        let (_folder, definitions) = file("own.toml", &own(&["labels"], &strategy));
+        let cache = Embedded::new();
+        let run = |arguments: &str| {
+            let arguments = format!("warmup all -o json {arguments}");
+            let run = command(&arguments, &definitions, &database.url(), &cache.url());
+            ok(run.run())
+        };
+        run("");
+        database.sql("UPDATE labels SET valid_from = valid_from - 90000");
+        let report = run("--changed");
+        let why = of(&report, "one")["read_why"].to_string();
+        assert!(why.contains("one row of labels"), "{dialect:?} {why}");
+        let value = &cache.dump()["T:1"].value;
+        assert!(value.to_string().contains("99"), "{dialect:?} {value}");
+    }
+}
+
 #[test]
 fn of_a_view_nothing_is_known() {
     let warm = Warm::new(Dialect::Sqlite);

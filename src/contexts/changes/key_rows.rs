@@ -41,6 +41,7 @@ pub(super) fn key_rows(
         rows: KeyRows {
             tables: names,
             told: Vec::new(),
+            numbers: Vec::new(),
             equal: Vec::new(),
         },
     };
@@ -150,10 +151,22 @@ impl Reading {
                 right,
             } => match (self.column(left), self.column(right)) {
                 (Some(left), Some(right)) => self.rows.equal.push((left, right)),
-                (Some(column), None) if is_constant(right) => self.rows.told.push(column),
-                (None, Some(column)) if is_constant(left) => self.rows.told.push(column),
-                _ => {}
+                (Some(column), None) => self.constant(column, right),
+                (None, Some(column)) => self.constant(column, left),
+                (None, None) => {}
             },
+            _ => {}
+        }
+    }
+
+    /// Takes that a column equals an expression, if that is a constant.
+    fn constant(&mut self, column: ColumnOf, expr: &Expr) {
+        let Expr::Value(value) = expr else { return };
+        match &value.value {
+            Value::Number(..) | Value::Boolean(_) => self.rows.numbers.push(column),
+            Value::SingleQuotedString(text) if !is_varying_text(text) => {
+                self.rows.told.push(column);
+            }
             _ => {}
         }
     }
@@ -171,16 +184,5 @@ impl Reading {
                 self.rows.equal.push(pair);
             }
         }
-    }
-}
-
-fn is_constant(expr: &Expr) -> bool {
-    match expr {
-        Expr::Value(value) => match &value.value {
-            Value::Number(..) | Value::Boolean(_) => true,
-            Value::SingleQuotedString(text) => !is_varying_text(text),
-            _ => false,
-        },
-        _ => false,
     }
 }

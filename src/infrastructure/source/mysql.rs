@@ -312,7 +312,19 @@ impl Driver for Mysql {
                 .iter()
                 .map(key)
                 .collect::<Result<Vec<_>, sqlx::Error>>();
-            Ok(UniqueKeys::of(rows?))
+            let columns = format!("SHOW COLUMNS FROM {}", table.name);
+            let columns = connection.fetch_all(sqlx::query(safe(&columns))).await?;
+            let text = |row: &MySqlRow, name| -> Result<String, sqlx::Error> {
+                let text: &[u8] = row.try_get_unchecked(name)?;
+                Ok(String::from_utf8_lossy(text).into_owned())
+            };
+            let mut unique = UniqueKeys::of(rows?);
+            for column in &columns {
+                if is_text(&text(column, "Type")?) {
+                    unique.texts.push(text(column, "Field")?);
+                }
+            }
+            Ok(unique)
         }
         .boxed()
     }
@@ -320,4 +332,12 @@ impl Driver for Mysql {
     fn explain(error: &dyn DatabaseError) -> Explained {
         errors::explain(error)
     }
+}
+
+/// Whether a column of a type, as SHOW COLUMNS names it, holds text.
+fn is_text(column_type: &str) -> bool {
+    let texts = [
+        "char", "text", "blob", "binary", "enum", "set", "json", "uuid", "inet",
+    ];
+    texts.iter().any(|text| column_type.contains(text))
 }

@@ -1,7 +1,8 @@
 //! SQLite: values have types of their own here, and columns declare what they mean.
 
+mod url;
+
 use std::path::PathBuf;
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,9 +16,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Decode, Executor as _, Row as _, TypeInfo as _, ValueRef as _};
 
 use super::facts::{Facts, Role};
-use super::{
-    Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, invalid_url, safe,
-};
+use super::{Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, safe};
 use crate::application::ports::{Query, QueryPlan, Scan};
 use crate::domain::Dialect;
 use crate::domain::changes::Moment;
@@ -43,9 +42,7 @@ pub(super) struct SqliteFile {
 
 impl SqliteFile {
     pub(super) fn new(url: &str, options: SessionOptions) -> Result<Self, Failure> {
-        let connect =
-            SqliteConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))?;
-        let connect = connect
+        let connect = url::options(url)?
             .read_only(true)
             .create_if_missing(false)
             // Less than a connection may take: who has the lock is said, then.
@@ -358,9 +355,28 @@ impl Driver for SqliteFile {
             let rows: Vec<(String, bool, Option<String>)> = sqlx::query_as(sql)
                 .bind(table)
                 .bind(schema)
+                .fetch_all(&mut *connection)
+                .await?;
+            let sql = "SELECT name, upper(type) FROM pragma_table_info(?1, ?2)";
+            let types: Vec<(String, String)> = sqlx::query_as(sql)
+                .bind(table)
+                .bind(schema)
                 .fetch_all(connection)
                 .await?;
-            Ok(UniqueKeys::of(rows))
+            let of_affinity = |wanted: Affinity| {
+                let columns = types.iter().filter(move |(_, of)| affinity(of) == wanted);
+                columns.map(|(name, _)| name.clone())
+            };
+            let mut unique = UniqueKeys::of(rows);
+            // 1 and '1' are two values of such a column, and one text in a key.
+            let none: Vec<String> = of_affinity(Affinity::None).collect();
+            let is_sure = |key: &Vec<String>| !key.iter().any(|column| none.contains(column));
+            unique.others.retain(is_sure);
+            if !is_sure(&unique.primary) {
+                unique.primary.clear();
+            }
+            unique.texts = of_affinity(Affinity::Text).collect();
+            Ok(unique)
         }
         .boxed()
     }
@@ -605,6 +621,29 @@ fn parse_date_time(text: &[u8], zoned: bool) -> Option<Scalar<'static>> {
         unix,
         zoned || offset_minutes.is_some(),
     ))
+}
+
+/// What a column does with a value of another type, see <https://sqlite.org/datatype3.html>, 3.1.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Affinity {
+    Text,
+    Number,
+    /// It keeps every value as it is.
+    None,
+}
+
+/// `declared`: in capital letters.
+fn affinity(declared: &str) -> Affinity {
+    let has = |words: &[&str]| words.iter().any(|word| declared.contains(word));
+    if has(&["INT"]) {
+        Affinity::Number
+    } else if has(&["CHAR", "CLOB", "TEXT"]) {
+        Affinity::Text
+    } else if declared.is_empty() || has(&["BLOB"]) || declared == "ANY" {
+        Affinity::None
+    } else {
+        Affinity::Number
+    }
 }
 
 #[cfg(test)]

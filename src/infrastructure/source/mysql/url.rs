@@ -28,11 +28,12 @@ const HARMLESS: &str = "adapter allowmultiqueries allownativepasswords allowpubl
     prepared_statements prepstmtcachesize prepstmtcachesqllimit readtimeout read_timeout reconnect \
     rewritebatchedstatements serverversion sockettimeout socket_timeout \
     supportbignumbers tcpkeepalive timeout tinyint1isbit useaffectedrows usecompression \
-    usecursorfetch uselegacydatetimecode uselocalsessionstate useserverprepstmts usessl \
+    usecursorfetch uselegacydatetimecode uselocalsessionstate useserverprepstmts \
     waitfortimeout write_timeout writetimeout yearisdatetype zerodatetimebehavior";
 
 /// Words for TLS and sockets, with what the driver calls them.
-const RENAMED: [(&str, &str); 9] = [
+const RENAMED: [(&str, &str); 10] = [
+    ("usessl", "ssl-mode=REQUIRED"),
     ("requiressl", "ssl-mode=REQUIRED"),
     ("ssl", "ssl-mode=REQUIRED or ssl-mode=DISABLED"),
     ("tls", "ssl-mode=REQUIRED, VERIFY_CA or VERIFY_IDENTITY"),
@@ -59,7 +60,10 @@ pub(super) fn options(text: &str) -> Result<MySqlConnectOptions, Failure> {
         let lower = name.to_ascii_lowercase();
         if lists(HONOURED, &name) {
             kept.push((name.into_owned(), value.into_owned()));
-        } else if !lists(OURS, &lower) && !lists(HARMLESS, &lower) {
+        } else if !lists(OURS, &lower)
+            && !lists(HARMLESS, &lower)
+            && !asks_for_nothing(&lower, &value)
+        {
             return Err(refused(&name, &lower));
         }
     }
@@ -72,6 +76,11 @@ pub(super) fn options(text: &str) -> Result<MySqlConnectOptions, Failure> {
         .pipes_as_concat(false)
         .no_engine_substitution(false)
         .disable_statement_logging())
+}
+
+/// `useSSL=false` of JDBC leaves open whether there is TLS; `true` would demand it.
+fn asks_for_nothing(lower: &str, value: &str) -> bool {
+    lower == "usessl" && value.eq_ignore_ascii_case("false")
 }
 
 fn unparsable() -> Failure {
@@ -122,6 +131,7 @@ mod tests {
             ("sslMode=VERIFY_CA", "write sslmode instead"),
             ("unix_socket=/tmp/x", "write socket instead"),
             ("tls=true", "ssl-mode=REQUIRED"),
+            ("useSSL=true", "ssl-mode=REQUIRED"),
             ("sessionVariables=sql_mode=''", "take it out"),
             ("init_command=SET%20x", "take it out"),
         ] {

@@ -36,8 +36,9 @@ const TAKEN: [&str; 15] = [
 
 /// Of other clients: their names, pools, caches and timeouts. They change neither what is read nor
 /// from whom.
-const WITHOUT_EFFECT: [&str; 20] = [
+const WITHOUT_EFFECT: [&str; 22] = [
     "application_name",
+    "charset",
     "client_encoding",
     "connect_timeout",
     "connection_limit",
@@ -52,6 +53,7 @@ const WITHOUT_EFFECT: [&str; 20] = [
     "pool_size",
     "pool_timeout",
     "prepared_statements",
+    "serverVersion",
     "socket_timeout",
     "sslsni",
     "statement-cache-capacity",
