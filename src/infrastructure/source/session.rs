@@ -5,8 +5,8 @@ use std::future::Future;
 use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -29,6 +29,10 @@ const LOOK_AFTER: Duration = Duration::from_secs(10);
 /// How long a server that was lost in the middle of a query may take to come back.
 const RECONNECT: Duration = Duration::from_secs(10);
 
+/// A session that was in use this short a time ago is not asked whether it is still open: look-ups come
+/// one after the other, and the question would cost each of them a round trip.
+const SURELY_OPEN: Duration = Duration::from_millis(500);
+
 /// Who has waited this long for an answer knows that the database is slow.
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
@@ -47,13 +51,19 @@ pub(super) struct Sessions<D: Driver> {
     pub(super) driver: D,
     /// Connections while nothing runs on them. One whose query was left in the middle is not put
     /// back: it would have to drain the rest first.
-    idle: Mutex<Vec<Connection<D>>>,
+    idle: Mutex<Vec<Idle<D>>>,
     shortage: Arc<Shortage>,
-    /// A query was lost in the middle: the server may be away for a moment.
+    /// The server may be away: a session was lost in the middle of the run, and none was opened since.
     lost: AtomicBool,
+    /// Since when it has been away for sure. Whoever asks for a session counts from there, so that they
+    /// all give up at the same time and say the same.
+    away: std::sync::Mutex<Option<Instant>>,
     /// Read by every query that is under way.
     under_way: Arc<RwLock<()>>,
 }
+
+/// A connection, and since when nothing runs on it.
+type Idle<D> = (Connection<D>, Instant);
 
 /// A session in use.
 pub(super) struct Session<D: Driver> {
@@ -90,22 +100,27 @@ impl<D: Driver> Sessions<D> {
             idle: Mutex::default(),
             shortage: Arc::default(),
             lost: AtomicBool::new(false),
+            away: std::sync::Mutex::default(),
             under_way: Arc::default(),
         }
     }
 
-    /// One plain attempt, so that a dead server is noticed at once and named.
+    /// One plain attempt at the start of a run, so that a dead server is noticed at once and named.
     pub(super) async fn connect(&self) -> Result<Session<D>, Failure> {
+        self.is_back();
         self.try_connect().await.map_err(NoSession::into_failure)
     }
 
     async fn try_connect(&self) -> Result<Session<D>, NoSession> {
         let out = self.shortage.out();
         match timeout(CONNECT_TIMEOUT, self.driver.connect().boxed()).await {
-            Ok(Ok(connection)) => Ok(Session {
-                connection,
-                _out: out,
-            }),
+            Ok(Ok(connection)) => {
+                self.is_back();
+                Ok(Session {
+                    connection,
+                    _out: out,
+                })
+            }
             Ok(Err(error)) => {
                 let is_full =
                     matches!(&error, sqlx::Error::Database(error) if D::is_full(error.as_ref()));
@@ -196,10 +211,12 @@ impl<D: Driver> Sessions<D> {
     /// An idle session, or a new one.
     pub(super) async fn try_session(&self) -> Result<Session<D>, NoSession> {
         let mut was_closed = false;
-        while let Some(mut connection) = self.take_idle().await {
+        while let Some((mut session, since)) = self.take_idle().await {
             // The server may have closed it while nothing ran on it.
-            if let Ok(Ok(())) = timeout(CONNECT_TIMEOUT, connection.ping()).await {
-                return Ok(connection);
+            if since.elapsed() < SURELY_OPEN
+                || matches!(timeout(CONNECT_TIMEOUT, session.ping()).await, Ok(Ok(())))
+            {
+                return Ok(session);
             }
             was_closed = true;
         }
@@ -210,35 +227,40 @@ impl<D: Driver> Sessions<D> {
         }
     }
 
-    async fn take_idle(&self) -> Option<Session<D>> {
-        let connection = self.idle.lock().await.pop()?;
-        Some(Session {
+    async fn take_idle(&self) -> Option<(Session<D>, Instant)> {
+        let (connection, since) = self.idle.lock().await.pop()?;
+        let session = Session {
             connection,
             _out: self.shortage.out(),
-        })
+        };
+        Some((session, since))
+    }
+
+    fn is_back(&self) {
+        self.lost.store(false, Ordering::Relaxed);
+        *self.away.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn away_since(&self) -> Instant {
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        *away.get_or_insert_with(Instant::now)
     }
 
     /// Connects to a server that was there a moment ago, and gives it time to come back. A refusal
     /// is never tried again.
     async fn reconnect(&self) -> Result<Session<D>, NoSession> {
-        let since = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
             let failure = match self.try_connect().await {
-                Ok(session) => {
-                    self.lost.store(false, Ordering::Relaxed);
-                    return Ok(session);
-                }
+                Ok(session) => return Ok(session),
                 Err(NoSession::Full(failure)) => return Err(NoSession::Full(failure)),
                 Err(NoSession::Silent(failure) | NoSession::Other(failure)) => failure,
             };
-            let retryable = failure.kind == FailureKind::SourceUnreachable;
-            if !retryable || since.elapsed() + pause >= RECONNECT {
-                self.lost.store(false, Ordering::Relaxed);
-                return Err(NoSession::Other(match retryable {
-                    true => self.stayed_away(failure),
-                    false => failure,
-                }));
+            if failure.kind != FailureKind::SourceUnreachable {
+                return Err(NoSession::Other(failure));
+            }
+            if self.away_since().elapsed() + pause >= RECONNECT {
+                return Err(NoSession::Other(self.stayed_away(failure)));
             }
             sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -247,7 +269,7 @@ impl<D: Driver> Sessions<D> {
 
     pub(super) async fn put_back(&self, session: Session<D>) {
         let Session { connection, _out } = session;
-        self.idle.lock().await.push(connection);
+        self.idle.lock().await.push((connection, Instant::now()));
     }
 
     /// Held while a query is under way.
