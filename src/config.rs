@@ -23,7 +23,6 @@ use crate::application::pace::{GentleLimits, PaceLimits};
 use crate::application::ports::Mode;
 use crate::application::schedule::zone_name;
 use crate::application::selection::Filter;
-use crate::application::spread::{Avoid, Window};
 use crate::contexts::definitions::{parse_toml, parse_ttl};
 use crate::domain::amount::Amount;
 use crate::domain::failure::{Failure, FailureKind};
@@ -32,11 +31,10 @@ use crate::domain::strategy::DEFAULT_TTL;
 
 pub use flags::{
     ConnectionFlags, ModeName, OnEvictionName, ReadFlags, RunFlags, ScheduleFlags, ShapeName,
-    TtlFlags,
 };
 use flags::{parse_latency, parse_overlap};
 pub use schedule::OwnJobs;
-use schedule::{Jobs, Names, Text, Windows, Zone};
+use schedule::{Jobs, Names, Text, Zone};
 pub use secret::Secret;
 pub use serve::{ReadyAfter, ServeFlags, Serving};
 
@@ -74,9 +72,7 @@ struct FileSettings {
     db_concurrency: Option<u32>,
     default_ttl: Option<String>,
     ttl_jitter: Option<String>,
-    max_refill: Option<Amount>,
     skip_identical: Option<bool>,
-    avoid: Option<Windows>,
     mode: Option<ModeName>,
     full_every: Option<String>,
     changed_overlap: Option<String>,
@@ -231,7 +227,8 @@ impl Config {
     }
 
     /// Resolves every setting. `run` is `None` for commands that have no run, `serve` for those
-    /// that serve nothing; `matches` are those of the subcommand, which know where a value came from.
+    /// that serve nothing, `schedule` for those that name no jobs; `matches` are those of the
+    /// subcommand, which know where a value came from.
     ///
     /// # Errors
     /// A [`FailureKind::Config`] failure for a file that cannot be read or says something wrong.
@@ -239,9 +236,11 @@ impl Config {
         flags: &ConnectionFlags,
         run: Option<&RunFlags>,
         serve: Option<&ServeFlags>,
+        schedule: Option<&ScheduleFlags>,
         matches: &ArgMatches,
     ) -> Result<Self, Failure> {
-        Self::complete(&mut Resolver::new(flags, matches)?, flags, run, serve)
+        let resolver = &mut Resolver::new(flags, matches)?;
+        Self::complete(resolver, flags, run, serve, schedule)
     }
 
     /// As much of it as there is, and all that stands in the way of the rest.
@@ -258,7 +257,7 @@ impl Config {
         for reading in readings {
             let done = reading.and_then(|mut resolver| {
                 resolver.refused = Some(Vec::new());
-                let done = Self::complete(&mut resolver, flags, Some(run), None);
+                let done = Self::complete(&mut resolver, flags, Some(run), None, None);
                 for failure in resolver.refused.into_iter().flatten() {
                     if !wrong.contains(&failure) {
                         wrong.push(failure);
@@ -280,6 +279,7 @@ impl Config {
         flags: &ConnectionFlags,
         run: Option<&RunFlags>,
         serve: Option<&ServeFlags>,
+        schedule: Option<&ScheduleFlags>,
     ) -> Result<Self, Failure> {
         let run = run.cloned().unwrap_or_default();
         let read = run.read;
@@ -346,29 +346,10 @@ impl Config {
         let jitter = parsed(r, "ttl_jitter", file.ttl_jitter, |t| t.parse::<Percent>())?;
         let ttl_jitter = r.setting(
             "ttl_jitter",
-            run.ttl.ttl_jitter,
+            read.ttl_jitter,
             jitter,
             Percent::whole(10),
             Percent::to_string,
-        );
-        let max_refill = r.optional(
-            "max_refill",
-            run.ttl.max_refill,
-            file.max_refill,
-            |amount| amount.get().to_string(),
-        );
-        let given = (!run.ttl.avoid.is_empty()).then_some(run.ttl.avoid);
-        let windows = r.setting(
-            "avoid",
-            given,
-            file.avoid.map(|windows| windows.0),
-            Vec::new(),
-            |all: &Vec<Window>| {
-                all.iter()
-                    .map(Window::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            },
         );
         let mode = r.setting("mode", run.mode, file.mode, ModeName::Refresh, value_name);
         let skip_identical = r.setting(
@@ -503,15 +484,11 @@ impl Config {
         };
         let timezone = r.setting(
             "timezone",
-            run.ttl.clock.timezone,
+            schedule.and_then(|flags| flags.timezone.clone()),
             file.timezone.map(|zone| zone.0.0),
             TimeZone::try_system().unwrap_or(TimeZone::UTC),
             |zone| zone_name(zone).to_owned(),
         );
-        let avoid = Avoid::new(windows, timezone.clone()).map_err(|why| {
-            Failure::new(FailureKind::Config, "avoid names too much", why)
-                .hint("entries must expire at some time of day")
-        })?;
         let in_file = serve::InFile {
             listen: file.listen,
             token_file: file.token_file,
@@ -543,8 +520,6 @@ impl Config {
                 db_concurrency: db_concurrency as usize,
                 default_ttl,
                 ttl_jitter: ttl_jitter.fraction(),
-                max_refill: max_refill.map(Amount::get),
-                avoid,
                 mode: mode.into(),
                 skip_identical,
                 limit,
@@ -817,9 +792,7 @@ fn env_name(name: &str) -> &'static str {
         "db_concurrency" => "SHOPWARM_DB_CONCURRENCY",
         "default_ttl" => "SHOPWARM_DEFAULT_TTL",
         "ttl_jitter" => "SHOPWARM_TTL_JITTER",
-        "max_refill" => "SHOPWARM_MAX_REFILL",
         "skip_identical" => "SHOPWARM_SKIP_IDENTICAL",
-        "avoid" => "SHOPWARM_AVOID",
         "mode" => "SHOPWARM_MODE",
         "exclude" => "SHOPWARM_EXCLUDE",
         "tag" => "SHOPWARM_TAG",

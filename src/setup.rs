@@ -55,8 +55,7 @@ async fn warmer(config: &Config, selected: Vec<Definition>) -> Result<Coordinato
     let (sources, cache) = (sources?, cache?);
     let strategies = prepare(selected, &sources, config).await?;
     let options = config.options.clone();
-    let run = Coordinator::new(strategies, Task::Warm(cache), options).reading(sources);
-    run.spread().await
+    Ok(Coordinator::new(strategies, Task::Warm(cache), options).reading(sources))
 }
 
 /// Whether a run that looks needs a cache.
@@ -105,8 +104,8 @@ async fn looker(
         pace: PaceLimits::default(),
         ..config.options.clone()
     };
-    let run = Coordinator::new(strategies, Task::Look(look, cache), options);
-    run.spread().await
+    let task = Task::Look(look, cache);
+    Ok(Coordinator::new(strategies, task, options))
 }
 
 /// The strategies that a selection names, prepared on the database, in no order.

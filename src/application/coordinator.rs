@@ -34,7 +34,6 @@ use super::ports::{
 use super::preview::{Look, look};
 use super::recheck::Recheck;
 use super::record;
-use super::spread::{self, Avoid};
 use super::stop::StopSignal;
 use crate::domain::entry::{Entry, EntryBatch, KeyError, Name};
 use crate::domain::expected::Expected;
@@ -77,10 +76,6 @@ pub struct Options {
     pub default_ttl: Duration,
     /// 0.0 to 1.0, see [`Ttl::jitter`].
     pub ttl_jitter: f64,
-    /// No second is to see more expiries than this; times to live are spread for it.
-    pub max_refill: Option<u64>,
-    /// When nothing is to expire.
-    pub avoid: Avoid,
     pub mode: Mode,
     /// Values that stand there already are not sent again.
     pub skip_identical: bool,
@@ -195,8 +190,12 @@ impl Coordinator {
             let (a, b) = (a.spec(), b.spec());
             b.priority.cmp(&a.priority).then_with(|| a.id.cmp(&b.id))
         });
+        let ttl = |strategy: &Arc<dyn WarmupStrategy>| {
+            let base = strategy.spec().ttl.unwrap_or(options.default_ttl);
+            Ttl::new(base, options.ttl_jitter)
+        };
         Self {
-            ttls: spread::plain(&strategies, &options),
+            ttls: strategies.iter().map(ttl).collect(),
             strategies,
             task,
             pace: Pace::new(&options.pace),
@@ -211,15 +210,6 @@ impl Coordinator {
     pub fn reading(mut self, sources: Sources) -> Self {
         self.sources = Some(sources);
         self
-    }
-
-    /// Spreads times to live as far as [`Options::max_refill`] wants it.
-    ///
-    /// # Errors
-    /// As [`spread::plan`].
-    pub async fn spread(mut self) -> Result<Self, Failure> {
-        spread::plan(&self.strategies, &self.options, &mut self.ttls).await?;
-        Ok(self)
     }
 
     /// Watches over the servers of a run that writes, until it is dropped.

@@ -149,10 +149,8 @@ impl Seen {
         if self.sample.len() < SAMPLE {
             self.sample.push(printable(entry.key));
         }
-        let soon = match look.expiring_within {
-            Some(given) => ttl.soon(entry.key, given),
-            None => ttl.expiring(entry.key),
-        };
+        let within = look.expiring_within;
+        let soon = within.unwrap_or_else(|| ttl.expiring(entry.key));
         let class = standing.class(&Kind::of(shape), soon);
         if let Standing::Unknown(why) = standing {
             self.not_known += 1;
@@ -164,11 +162,10 @@ impl Seen {
             if self.present.len() < MEASURED {
                 self.present.push(entry.key.to_vec());
             }
-            if matches!(class, Class::Expiring | Class::Identical) && outlives(held, ttl.longest())
-            {
+            if matches!(class, Class::Expiring | Class::Identical) && outlives(held, ttl.base) {
                 self.ttl_outside += 1;
             }
-            let half = ttl.soon(entry.key, ttl.base / 2);
+            let half = ttl.base / 2;
             if class == Class::Expiring && held.ttl.is_some_and(|left| left < half) {
                 self.worn += 1;
             }
@@ -187,7 +184,7 @@ impl Seen {
     }
 }
 
-/// Whether a key lives longer than any that is written now. A second for the clocks.
+/// Whether a key lives longer than its definition says. A second for the clocks.
 fn outlives(held: &Held, ttl: Duration) -> bool {
     held.ttl
         .is_none_or(|left| left > ttl + Duration::from_secs(1))

@@ -15,7 +15,6 @@ use sha2::{Digest as _, Sha256};
 use super::ports::Mode;
 use super::selection::{Filter, Selection, select};
 use super::service::{Order, Wishes};
-use super::spread::Avoid;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::run::Trigger;
 use crate::domain::strategy::{Definition, StrategyId};
@@ -62,7 +61,7 @@ impl Cron {
         let mut civil = after.datetime();
         loop {
             civil = self.pattern.find_next_occurrence(&civil, false).ok()?;
-            let next = instant(civil, zone, Twice::First)?;
+            let next = instant(civil, zone)?;
             if next > after.timestamp() {
                 return Some(next);
             }
@@ -70,15 +69,8 @@ impl Cron {
     }
 }
 
-/// Which of two times that clocks show alike is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Twice {
-    First,
-    Last,
-}
-
-/// When clocks show this; where they skip it, right after.
-pub(super) fn instant(civil: DateTime, zone: &TimeZone, which: Twice) -> Option<Timestamp> {
+/// When clocks show this: the first of two such times; where they skip it, right after.
+fn instant(civil: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     let ambiguous = zone.to_ambiguous_timestamp(civil);
     match ambiguous.offset() {
         AmbiguousOffset::Gap { after, .. } => {
@@ -86,7 +78,6 @@ pub(super) fn instant(civil: DateTime, zone: &TimeZone, which: Twice) -> Option<
             let change = zone.following(before_the_change).next()?;
             Some(change.timestamp())
         }
-        _ if which == Twice::Last => ambiguous.later().ok(),
         _ => ambiguous.earlier().ok(),
     }
 }
@@ -168,10 +159,6 @@ pub struct Job {
     /// No faster than the servers bear.
     pub gentle: Option<bool>,
     pub mode: Option<Mode>,
-    /// See [`Options::max_refill`](super::coordinator::Options::max_refill).
-    pub max_refill: Option<u64>,
-    /// When nothing is to expire.
-    pub avoid: Option<Avoid>,
     /// Values that stand there already are not sent again.
     pub skip_identical: Option<bool>,
     /// Only what changed.
@@ -225,8 +212,6 @@ impl Job {
                 rate: self.rate.map(Some),
                 gentle: self.gentle,
                 mode: self.mode,
-                max_refill: self.max_refill,
-                avoid: self.avoid.clone(),
                 skip_identical: self.skip_identical,
                 changed: self.changed,
                 strict: self.strict,
@@ -433,8 +418,6 @@ mod tests {
             rate: None,
             gentle: None,
             mode: None,
-            max_refill: None,
-            avoid: None,
             skip_identical: None,
             changed: None,
             strict: None,

@@ -23,7 +23,6 @@ use super::ports::{Cache, Mode};
 use super::record::RunRecord;
 use super::run::{self, Begun, Refused, Run};
 use super::selection::Selection;
-use super::spread::Avoid;
 use super::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{Outcome, Stop};
@@ -97,8 +96,6 @@ pub struct Wishes {
     /// No faster than the servers bear.
     pub gentle: Option<bool>,
     pub mode: Option<Mode>,
-    pub max_refill: Option<u64>,
-    pub avoid: Option<Avoid>,
     pub skip_identical: Option<bool>,
     /// Reads only what changed.
     pub changed: Option<bool>,

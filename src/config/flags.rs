@@ -8,7 +8,6 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::application::schedule::parse_zone;
-use crate::application::spread::Window;
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::amount::Amount;
 use crate::domain::report::Percent;
@@ -92,6 +91,14 @@ pub struct ReadFlags {
     /// The time to live where a definition has none [default: 1h]
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEFAULT_TTL", hide_env_values = true, value_parser = parse_ttl)]
     pub default_ttl: Option<Duration>,
+    /// Spread times to live over the last part of this size; 0 is off [default: 10%]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "SHOPWARM_TTL_JITTER",
+        hide_env_values = true
+    )]
+    pub ttl_jitter: Option<Percent>,
     /// Only strategies with this tag; can be given several times
     #[arg(
         long,
@@ -130,39 +137,6 @@ pub struct ReadFlags {
     pub statement_timeout: Option<Duration>,
 }
 
-/// When entries expire.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Expiry")]
-pub struct TtlFlags {
-    /// Spread times to live over the last part of this size; 0 is off [default: 10%]
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        env = "SHOPWARM_TTL_JITTER",
-        hide_env_values = true
-    )]
-    pub ttl_jitter: Option<Percent>,
-    /// Spread times to live so widely that no second sees more expiries than this, such as 500 or 2k
-    #[arg(
-        long,
-        value_name = "KEYS/S",
-        env = "SHOPWARM_MAX_REFILL",
-        hide_env_values = true
-    )]
-    pub max_refill: Option<Amount>,
-    /// Let nothing expire at this time of day, such as 11:00-14:00; can be given several times
-    #[arg(
-        long,
-        value_name = "FROM-TO",
-        env = "SHOPWARM_AVOID",
-        hide_env_values = true,
-        value_delimiter = ','
-    )]
-    pub avoid: Vec<Window>,
-    #[command(flatten)]
-    pub clock: ScheduleFlags,
-}
-
 /// How a run is done.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "The run")]
@@ -172,8 +146,6 @@ pub struct RunFlags {
     /// What happens to keys that are there already [default: refresh]
     #[arg(long, env = "SHOPWARM_MODE", hide_env_values = true)]
     pub mode: Option<ModeName>,
-    #[command(flatten)]
-    pub ttl: TtlFlags,
     /// Send no value again that is there already, where comparing digests is cheaper; its time begins anew
     #[arg(long, env = "SHOPWARM_SKIP_IDENTICAL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub skip_identical: bool,
@@ -260,11 +232,11 @@ pub(super) fn parse_latency(text: &str) -> Result<Duration, String> {
         .ok_or_else(wrong)
 }
 
-/// What clocks show.
+/// When jobs run.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "The schedule")]
 pub struct ScheduleFlags {
-    /// The time zone of --avoid, and of jobs that name none, such as Europe/Berlin [default: the system's, else UTC]
+    /// The time zone of jobs that name none, such as Europe/Berlin [default: the system's, else UTC]
     #[arg(long, value_name = "NAME", env = "SHOPWARM_TIMEZONE", hide_env_values = true, value_parser = parse_zone)]
     pub timezone: Option<TimeZone>,
 }

@@ -11,7 +11,6 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use super::ModeName;
 use crate::application::schedule::{Cron, DEFAULT_GRACE, Job, Overlap, Schedule, parse_zone};
 use crate::application::selection::nearest;
-use crate::application::spread::{Avoid, Window};
 use crate::contexts::definitions::{parse_toml, parse_ttl};
 use crate::domain::amount::Amount;
 use crate::domain::failure::{Failure, FailureKind};
@@ -32,9 +31,7 @@ pub(super) struct JobPatch {
     rate: Option<Amount>,
     gentle: Option<bool>,
     mode: Option<ModeName>,
-    max_refill: Option<Amount>,
     skip_identical: Option<bool>,
-    avoid: Option<Windows>,
     changed: Option<bool>,
     strict: Option<bool>,
     limit: Option<Limit>,
@@ -60,8 +57,6 @@ impl JobPatch {
             rate: self.rate.or(base.rate),
             gentle: self.gentle.or(base.gentle),
             mode: self.mode.or(base.mode),
-            max_refill: self.max_refill.or(base.max_refill),
-            avoid: self.avoid.or(base.avoid),
             skip_identical: self.skip_identical.or(base.skip_identical),
             changed: self.changed.or(base.changed),
             strict: self.strict.or(base.strict),
@@ -159,7 +154,6 @@ fn complete(
         .warmup
         .ok_or(r#"warmup is missing, such as warmup = "all" or warmup = ["catalog"]"#)?;
     let zone = job.timezone.map_or_else(|| zone.clone(), |zone| zone.0.0);
-    let avoid = job.avoid.map(|windows| Avoid::new(windows.0, zone.clone()));
     Ok(Job {
         name: name.to_owned(),
         cron: cron.0,
@@ -169,8 +163,6 @@ fn complete(
         rate: job.rate.map(Amount::get),
         gentle: job.gentle,
         mode: job.mode.map(Into::into),
-        max_refill: job.max_refill.map(Amount::get),
-        avoid: avoid.transpose()?,
         skip_identical: job.skip_identical,
         changed: job.changed,
         strict: job.strict,
@@ -213,28 +205,6 @@ impl std::str::FromStr for Zone {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         parse_zone(name).map(Self)
-    }
-}
-
-/// Times of day, one or a list of them; an empty list takes away what is usual.
-#[derive(Clone, Debug)]
-pub(super) struct Windows(pub(super) Vec<Window>);
-
-impl<'de> Deserialize<'de> for Windows {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            One(String),
-            All(Vec<String>),
-        }
-        let all = match Written::deserialize(deserializer)? {
-            Written::One(one) => vec![one],
-            Written::All(all) => all,
-        };
-        let windows = all.iter().map(|text| text.parse());
-        let windows: Result<_, String> = windows.collect();
-        windows.map(Self).map_err(de::Error::custom)
     }
 }
 
@@ -413,8 +383,6 @@ mod tests {
             grace = "0s"
             jitter = "90s"
             limit = 7
-            max_refill = "2k"
-            avoid = ["11:00-14:00", "22:00-2:00"]
             timezone = "Europe/Berlin"
             tags = ["x"]
             "#,
@@ -434,15 +402,6 @@ mod tests {
         assert_eq!(peak.grace, Duration::ZERO);
         assert_eq!(peak.jitter, Duration::from_secs(90));
         assert_eq!(peak.zone.iana_name(), Some("Europe/Berlin"));
-        assert_eq!(peak.max_refill, Some(2000));
-        let avoid = peak.avoid.as_ref().expect("said");
-        assert_eq!((avoid.windows.len(), &avoid.zone), (2, &peak.zone));
-        let wishes = peak.order(crate::domain::run::Trigger::Schedule).wishes;
-        assert_eq!(
-            (wishes.max_refill, &wishes.avoid),
-            (Some(2000), &peak.avoid)
-        );
-        assert_eq!((nightly.max_refill, &nightly.avoid), (None, &None));
         assert_eq!(peak.file.as_deref(), Some("shopwarm.toml"));
     }
 
@@ -491,16 +450,6 @@ mod tests {
                 None,
             ),
             ("nightly]\nwarmup = 3", "expected \"all\", or a list", None),
-            (
-                "nightly]\navoid = \"noon\"",
-                "line 2: `noon` is no time of day such as 11:00-14:00",
-                None,
-            ),
-            (
-                "nightly]\navoid = \"1:00-0:30\"",
-                "leave less than an hour of a day",
-                None,
-            ),
             (
                 "nightly]\ngrace = \"soon\"",
                 "line 2: `soon` is no duration",

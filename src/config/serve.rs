@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::schedule::Names;
 use super::secret::{self, Secret};
-use super::{Provenance, Resolver, Shown, parsed, value_name};
+use super::{Provenance, Resolver, ScheduleFlags, Shown, parsed, value_name};
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
 
@@ -70,6 +70,8 @@ pub struct ServeFlags {
     /// How long runs may take to finish when it is told to end [default: 25s]
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_GRACE", hide_env_values = true, value_parser = parse_ttl)]
     pub grace: Option<Duration>,
+    #[command(flatten)]
+    pub schedule: ScheduleFlags,
 }
 
 /// When a server counts as ready.

@@ -6,12 +6,10 @@ use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::document::{Document, Row, Tone, number, text};
-use super::expiry;
 use super::looked::{lines, looked_json, run_json, totals_json};
 use super::notes::{expectation, mark, not_known, strategy_notes};
 use super::report::to_value;
 use crate::application::coordinator::Options;
-use crate::application::expiry::Expiry;
 use crate::application::ports::{Mode, QueryPlan};
 use crate::application::preview::MemoryPlan;
 use crate::application::record::{millis, whole_seconds};
@@ -38,10 +36,6 @@ pub struct Forecast<'a> {
     pub options: &'a Options,
     /// Of each strategy.
     pub ttls: &'a [Ttl],
-    /// When what it writes would expire.
-    pub expiry: &'a Expiry,
-    /// Columns of the terminal; `None`: it is none.
-    pub width: Option<usize>,
     /// It was asked to fail where something would change.
     pub exit_code: bool,
 }
@@ -102,7 +96,6 @@ impl Forecast<'_> {
         json["memory"] = self
             .memory
             .map_or(Value::Null, |memory| memory_json(memory, report));
-        json["expiry"] = expiry::json(self.expiry, self.options);
         json["strategies"] = strategies.clone().into();
         let partly = report.strategies.iter().any(StrategyReport::is_unfinished);
         let mut headings = vec![text("strategy", 0)];
@@ -242,7 +235,6 @@ impl Forecast<'_> {
             }
             None => {}
         }
-        lines.extend(expiry::lines(self.expiry, self.options, self.width));
         lines.into_iter().map(|line| line + "\n").collect()
     }
 

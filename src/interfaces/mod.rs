@@ -5,7 +5,6 @@ pub mod cli;
 pub mod exit;
 
 mod document;
-mod expiry;
 mod forecast;
 mod github;
 mod keys;

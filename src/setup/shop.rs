@@ -83,10 +83,6 @@ impl Shop {
         options.pace.gentle = wishes.gentle.unwrap_or(options.pace.gentle);
         options.mode = wishes.mode.unwrap_or(options.mode);
         options.skip_identical = wishes.skip_identical.unwrap_or(options.skip_identical);
-        options.max_refill = wishes.max_refill.or(options.max_refill);
-        if let Some(avoid) = &wishes.avoid {
-            options.avoid.clone_from(avoid);
-        }
         options.changed.on = wishes.changed.unwrap_or(options.changed.on);
         options.limit = wishes.limit.or(options.limit);
         if let Some(tags) = &wishes.tags {

@@ -147,6 +147,8 @@ fn a_dry_run_says_what_a_run_would_do() {
                 assert_eq!(looked[field], warmed[field], "{dialect:?} {field}");
             }
             assert_eq!(looked["keys"], warmed["warmed"]);
+            let lives = looked["ttl_seconds"].as_u64().expect("seconds");
+            assert_eq!(looked["spread_seconds"], lives / 10);
             let sample = looked["sample"].as_array().expect("a list");
             assert_eq!(
                 sample.len() as u64,

@@ -13,7 +13,6 @@ mod dry_run;
 mod effect;
 mod embedded;
 mod epoch;
-mod expiry;
 mod exposition;
 mod faults;
 mod guard;

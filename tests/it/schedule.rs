@@ -239,6 +239,15 @@ fn what_is_wrong_is_said_with_its_place() {
                 "did you mean `concurrency`?",
             ],
         ),
+        // Options that are gone.
+        (
+            "avoid = [\"11:00-14:00\"]",
+            vec!["line 1", "unknown field `avoid`"],
+        ),
+        (
+            "[schedule.nightly]\nmax_refill = 500",
+            vec!["line 2", "unknown field `max_refill`"],
+        ),
         (
             "timezone = \"Europe/Berln\"",
             vec![

@@ -794,6 +794,7 @@ fn a_body_that_is_none_is_refused() {
     };
     for (body, word) in [
         (r#"{"concurency": 5}"#, "concurency"),
+        (r#"{"max_refill": 500}"#, "max_refill"),
         (r#"{"mode": "fast"}"#, "fast"),
         (r#"{"limit": 0}"#, "limit"),
         (r#"{"limit": -1}"#, "body"),

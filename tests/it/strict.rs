@@ -150,7 +150,6 @@ fn every_command_goes_on_with_what_fits() {
         assert_eq!(failed.len(), 1, "{doctor:#}");
         assert_eq!(failed[0]["check"], "own/bad");
         // Options that ask more of the database than the run does.
-        with("warmup all --max-refill 100").run().expect(4);
         with("warmup all --prune --yes").run().expect(4);
         with("warmup all --changed").run().expect(4);
         let keys = with("warmup keys G:1 B:1 -o json").run().expect(4);

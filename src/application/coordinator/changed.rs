@@ -324,12 +324,12 @@ const NOT_WORN: u32 = 20;
 fn renewed(mark: &Watermark, ttl: &Ttl) -> Option<Duration> {
     // A second for the clock's rounding, and one for the cache's.
     let ago = Duration::from_secs(u64::try_from(now() - mark.renewed_at).ok()? + 2);
-    let is_same = ttl.pauses.is_none() && mark.ttl == lifetime(ttl);
+    let is_same = mark.ttl == lifetime(ttl);
     (is_same && ago <= ttl.base / NOT_WORN).then_some(ago)
 }
 
 fn lifetime(ttl: &Ttl) -> String {
-    format!("{:?} {:?} {:?}", ttl.base, ttl.jitter, ttl.spread)
+    format!("{:?} {:?}", ttl.base, ttl.jitter)
 }
 
 const NOT_KEPT: &str = "which keys the last complete run has written is not known any more";

@@ -27,7 +27,7 @@ impl Coordinator {
         };
         let recorded = |(spec, ttl): (&StrategySpec, &Ttl)| Recorded {
             strategy: spec.id.to_string(),
-            ttl: ttl.longest(),
+            ttl: ttl.base,
         };
         let specs = self.strategies.iter().map(|strategy| strategy.spec());
         let strategies = specs.zip(&self.ttls).map(recorded).collect();

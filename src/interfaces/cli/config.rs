@@ -150,7 +150,7 @@ mod tests {
             config: Some(file.clone()),
             ..Default::default()
         };
-        let resolve = || Config::resolve(&flags, None, None, &matches);
+        let resolve = || Config::resolve(&flags, None, None, None, &matches);
         let failed = resolve().err();
         // A URL is given in one way only; every name and value before them was taken.
         assert!(

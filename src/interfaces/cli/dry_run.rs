@@ -10,12 +10,11 @@ use super::Target;
 use super::plan::SealedPlan;
 use crate::application::coordinator::Coordinator;
 use crate::application::event::Reporter;
-use crate::application::expiry::ExpiryWatch;
 use crate::application::ports::QueryPlan;
 use crate::application::preview::{Look, MemoryPlan};
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
-use crate::config::{Config, ModeName, ReadFlags, TtlFlags};
+use crate::config::{Config, ModeName, ReadFlags};
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::Failure;
 use crate::domain::report::Report;
@@ -52,8 +51,6 @@ pub struct DryRunArgs {
     pub(super) mode: Option<ModeName>,
     #[command(flatten)]
     pub(super) read: ReadFlags,
-    #[command(flatten)]
-    pub(super) ttl: TtlFlags,
 }
 
 pub(super) async fn run(
@@ -87,19 +84,13 @@ pub(super) async fn run(
     };
     let compared = viewer.cache().is_some();
     let reporter = progress::reporter(form);
-    let (keys, expiry, mut report);
-    if args.keys {
-        let writer = key_writer(output.format, compared, reporter, &stop);
-        let watch = ExpiryWatch::new(&viewer, &writer);
-        report = viewer.warm_all(None, &watch, &stop).await;
-        expiry = watch.finish();
-        keys = Some(writer);
+    let (keys, mut report) = if args.keys {
+        let keys = key_writer(output.format, compared, reporter, &stop);
+        let report = viewer.warm_all(None, &keys, &stop).await;
+        (Some(keys), report)
     } else {
-        let watch = ExpiryWatch::new(&viewer, reporter.as_ref());
-        report = viewer.warm_all(None, &watch, &stop).await;
-        expiry = watch.finish();
-        keys = None;
-    }
+        (None, viewer.warm_all(None, reporter.as_ref(), &stop).await)
+    };
     // Whoever has stopped it does not want to wait for more.
     let (plans, memory) = tokio::select! {
         biased;
@@ -115,8 +106,6 @@ pub(super) async fn run(
         expiring_within: args.expiring_within,
         options: &config.options,
         ttls: viewer.ttls(),
-        expiry: &expiry,
-        width: output.width(),
         exit_code: args.exit_code,
     };
     let exit = match exit::of_run(&report) {

@@ -34,7 +34,7 @@ use crate::application::lock::Locking;
 use crate::application::preview::Look;
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
-use crate::config::{Config, ConnectionFlags, ReadFlags, RunFlags, ServeFlags, TtlFlags};
+use crate::config::{Config, ConnectionFlags, ReadFlags, RunFlags, ServeFlags};
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::Requirement;
@@ -447,9 +447,13 @@ async fn dispatch(
 ) -> Result<Exit, Failure> {
     let flags = run_flags(&cli.command);
     let serve = serve_flags(&cli.command);
+    let schedule = match &cli.command {
+        Command::Schedule(what) => Some(what.flags()),
+        _ => serve.as_ref().map(|serve| &serve.schedule),
+    };
     let config = || {
         let (run, serve) = (flags.as_ref(), serve.as_ref());
-        let config = Config::resolve(&cli.connection, run, serve, leaf(matches))?;
+        let config = Config::resolve(&cli.connection, run, serve, schedule, leaf(matches))?;
         warn(&config, output);
         Ok(config)
     };
@@ -494,26 +498,18 @@ fn warn(config: &Config, output: &Output) {
 
 /// The settings of the run that a command is about, if it is about one.
 fn run_flags(command: &Command) -> Option<RunFlags> {
-    let reading = |read: &ReadFlags, ttl: &TtlFlags| RunFlags {
+    let reading = |read: &ReadFlags| RunFlags {
         read: read.clone(),
-        ttl: ttl.clone(),
         ..RunFlags::default()
     };
     match command {
         Command::Warmup(args) => Some(warmup::flags(args).clone()),
-        Command::Keys(KeysCommand::List(args)) => Some(reading(&args.read, &args.ttl)),
+        Command::Keys(KeysCommand::List(args)) => Some(reading(&args.read)),
         Command::DryRun(args) => Some(RunFlags {
             mode: args.mode,
-            ..reading(&args.read, &args.ttl)
+            ..reading(&args.read)
         }),
-        Command::Verify(args) => Some(reading(&args.read, &args.ttl)),
-        Command::Schedule(what) => Some(RunFlags {
-            ttl: TtlFlags {
-                clock: what.flags().clone(),
-                ..TtlFlags::default()
-            },
-            ..RunFlags::default()
-        }),
+        Command::Verify(args) => Some(reading(&args.read)),
         // A run's settings are shown and checked as a run would take them.
         Command::Serve(args)
         | Command::Config(ConfigCommand::Show(args) | ConfigCommand::Check(args)) => {

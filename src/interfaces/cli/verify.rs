@@ -9,7 +9,7 @@ use crate::application::coordinator::Coordinator;
 use crate::application::preview::Look;
 use crate::application::selection::nearest;
 use crate::application::stop::StopSignal;
-use crate::config::{Config, ReadFlags, TtlFlags};
+use crate::config::{Config, ReadFlags};
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::{Judged, Requirement};
@@ -50,8 +50,6 @@ pub struct VerifyArgs {
     expiring_within: Option<Duration>,
     #[command(flatten)]
     pub(super) read: ReadFlags,
-    #[command(flatten)]
-    pub(super) ttl: TtlFlags,
 }
 
 pub(super) async fn run(

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::application::preview::Look;
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
-use crate::config::{Config, ReadFlags, TtlFlags};
+use crate::config::{Config, ReadFlags};
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::shortened;
@@ -67,8 +67,6 @@ pub struct ListArgs {
     null: bool,
     #[command(flatten)]
     pub(in crate::interfaces::cli) read: ReadFlags,
-    #[command(flatten)]
-    pub(in crate::interfaces::cli) ttl: TtlFlags,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
