@@ -424,11 +424,6 @@ impl Report {
         self.strategies.iter().find_map(StrategyReport::unfit)
     }
 
-    /// The first failure of a strategy.
-    pub fn failure(&self) -> Option<&Failure> {
-        self.failures().next()
-    }
-
     /// The failures of strategies, in the order of the run.
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
         self.strategies.iter().filter_map(|s| match &s.status {

@@ -12,6 +12,9 @@ use super::wording::{grouped, keys, rate, seconds};
 /// More names than this would hide the sentence.
 const NAMED: usize = 3;
 
+/// Says of each definition, each server and each permission what is wrong.
+const DOCTOR: &str = "shopwarm doctor";
+
 /// How a run ended, in a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -178,8 +181,8 @@ fn troubles(report: &Report) -> Vec<String> {
     [
         (report.stopped == Some(Stop::LockLost)).then(|| "another run took the lock".to_owned()),
         (!failed.is_empty()).then(|| {
-            let names = names(&failed).map_or_else(String::new, |names| format!(" ({names})"));
-            format!("{} of {} failed{names}", failed.len(), strategies(all))
+            let names = first_names(&failed);
+            format!("{} of {} failed ({names})", failed.len(), strategies(all))
         }),
         (cancelled > 0 && all > 1)
             .then(|| format!("{cancelled} of {} not finished", strategies(all))),
@@ -222,12 +225,14 @@ fn strategies(n: usize) -> String {
     format!("{n} strateg{}", if n == 1 { "y" } else { "ies" })
 }
 
-/// Their ids, unless there are many.
-fn names(strategies: &[&StrategyReport]) -> Option<String> {
-    let names = || strategies.iter().map(|strategy| strategy.id.to_string());
-    (1..=NAMED)
-        .contains(&strategies.len())
-        .then(|| names().collect::<Vec<_>>().join(", "))
+/// The ids of the first ones, and how many there are beside them.
+fn first_names(strategies: &[&StrategyReport]) -> String {
+    let first = strategies.iter().take(NAMED).map(|s| s.id.to_string());
+    let names = first.collect::<Vec<_>>().join(", ");
+    match strategies.len().saturating_sub(NAMED) {
+        0 => names,
+        more => format!("{names} and {more} more"),
+    }
 }
 
 fn with_next(sentence: String, next: Option<String>) -> String {
@@ -247,7 +252,9 @@ fn next(report: &Report, command: &str) -> Option<String> {
         Ending::Stopped(Stop::LockLost) => Some(format!("{} --lock-wait 5m", again?)),
         Ending::Stopped(_) if warms => Some(format!("{} --mode only-missing", again?)),
         Ending::Stopped(_) => again,
-        Ending::Fatal(_) => Some("shopwarm doctor".to_owned()),
+        Ending::Fatal(_) => Some(DOCTOR.to_owned()),
+        // What does not fit today fails again until somebody changes it.
+        Ending::Bad if report.unfit().is_some() => Some(DOCTOR.to_owned()),
         Ending::Bad if report.outcome() == Outcome::Empty => {
             Some("look at the queries, or --allow-empty".to_owned())
         }
@@ -260,11 +267,11 @@ fn next(report: &Report, command: &str) -> Option<String> {
 fn warm_wrong(report: &Report) -> Option<String> {
     let is_wrong = |s: &&StrategyReport| s.is_unfinished() || s.wrong() > 0;
     let wrong: Vec<_> = report.strategies.iter().filter(is_wrong).collect();
-    let ids = names(&wrong).filter(|_| wrong.len() < report.strategies.len())?;
-    Some(format!(
-        "shopwarm warmup strategy {}",
-        ids.replace(", ", " ")
-    ))
+    if wrong.is_empty() || wrong.len() > NAMED || wrong.len() == report.strategies.len() {
+        return None;
+    }
+    let ids: Vec<String> = wrong.iter().map(|s| s.id.to_string()).collect();
+    Some(format!("shopwarm warmup strategy {}", ids.join(" ")))
 }
 
 /// The command that warms what was looked at.

@@ -79,12 +79,16 @@ impl Document {
 
     /// Says what failed, and the verdict, where no table does: a person beside a machine's reader
     /// would not know what to do next.
-    pub fn tell(&self, output: &Output, failure: Option<&Failure>) {
+    pub fn tell<'f>(&self, output: &Output, failures: impl Iterator<Item = &'f Failure>) {
         if !output.quiet && output.format == Format::Table {
             return;
         }
-        if let Some(failure) = failure {
-            output.failure(failure);
+        let mut told: Vec<&Failure> = Vec::new();
+        for failure in failures {
+            if !told.contains(&failure) {
+                output.failure(failure);
+                told.push(failure);
+            }
         }
         let is_shown = !output.quiet && output.format == Format::Markdown;
         if let Some(verdict) = self.verdict.as_ref().filter(|v| !v.is_good() && !is_shown) {

@@ -158,6 +158,44 @@ fn every_command_goes_on_with_what_fits() {
     }
 }
 
+/// Also where nobody sees a table, each is named with its reason, and what comes next is not the
+/// command that fails again.
+#[test]
+fn of_several_definitions_that_do_not_fit_each_is_named() {
+    let lab = lab(Dialect::Sqlite);
+    let bad = |name: &str| {
+        let key = format!("{name}:{{id}}");
+        strategy(name, "object", &key, &format!("SELECT id FROM gone_{name}"))
+    };
+    let names = ["b1", "b2", "b3", "b4"];
+    let all = strategy("good", "object", "G:{id}", GOOD) + &names.map(bad).concat();
+    let definitions = own(
+        &["things", "gone_b1", "gone_b2", "gone_b3", "gone_b4"],
+        &all,
+    );
+    for command in [
+        "warmup all -q",
+        "warmup all -q -o json",
+        "warmup all -o ndjson",
+        "verify -q",
+        "dry-run -q",
+        "keys list -q",
+    ] {
+        let run = lab.with(&definitions, command).run().expect(4);
+        for name in names {
+            let says = format!("gone_{name}");
+            assert!(run.stderr.contains(&says), "{command}: {}", run.stderr);
+        }
+        if !command.starts_with("keys") {
+            let last = run.stderr.lines().last().unwrap_or_default();
+            assert!(last.ends_with("next: shopwarm doctor"), "{command}: {last}");
+        }
+    }
+    let listed = lab.with(&definitions, "keys list -o json").run().expect(4);
+    let error = listed.json()["error"].to_string();
+    assert!(names.iter().all(|name| error.contains(name)), "{error}");
+}
+
 #[test]
 fn strict_stops_before_anything_is_written() {
     let lab = lab(Dialect::Postgres);

@@ -1,5 +1,7 @@
 use super::*;
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::Requirement;
+use crate::domain::report::Status;
 use crate::domain::samples::{cancelled, failed, gated, report, stopped, strategy};
 
 const ALL: &str = "warmup all";
@@ -80,6 +82,26 @@ fn strategies_that_failed_come_before_keys() {
     // No share of keys lets a strategy fail.
     let run = gated("1%", vec![strategy("a", 990, 10), broke_off]);
     assert!(!run.passes());
+}
+
+#[test]
+fn what_will_fail_again_is_not_the_next_step() {
+    let unfit = |name: &str| StrategyReport {
+        status: Status::Failed(Failure::new(FailureKind::Config, "no table", "")),
+        ..strategy(name, 0, 0)
+    };
+    says(
+        &report(vec![unfit("a"), strategy("b", 10, 0)]),
+        "✗ incomplete: 1 of 2 strategies failed (catalog/a); 10 keys warmed in 250 ms; \
+         next: shopwarm doctor",
+    );
+    let mut many: Vec<_> = ["a", "b", "c", "d"].map(unfit).into();
+    many.push(strategy("e", 10, 1));
+    says(
+        &report(many),
+        "✗ incomplete: 4 of 5 strategies failed (catalog/a, catalog/b, catalog/c and 1 more), \
+         1 key failed; 10 keys warmed in 250 ms; next: shopwarm doctor",
+    );
 }
 
 #[test]

@@ -119,7 +119,7 @@ pub(super) async fn run(
         Some(keys) => finish(&keys, &document, output),
         None => document.show(output),
     }
-    document.tell(output, report.failure());
+    document.tell(output, report.failures());
     github::report(&report, &document);
     sealed.map(|()| exit)
 }

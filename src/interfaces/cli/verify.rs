@@ -83,7 +83,7 @@ pub(super) async fn run(
     }
     .document(&info, output.verbose);
     document.show(output);
-    document.tell(output, report.failure());
+    document.tell(output, report.failures());
     github::report(&report, &document);
     github::requirements(&judged);
     Ok(judge(exit::of_run(&report), &judged))

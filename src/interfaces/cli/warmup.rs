@@ -213,7 +213,7 @@ async fn carry_out(
         output.verbose,
     );
     document.show(output);
-    document.tell(output, report.failure());
+    document.tell(output, report.failures());
     github::report(&report, &document);
     github::requirements(judged.as_deref().unwrap_or_default());
     // A verification that could not be done has not found the keys.

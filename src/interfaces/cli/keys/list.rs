@@ -139,7 +139,8 @@ pub(super) async fn list(
     let silent = progress::reporter(ProgressForm::None);
     let writer = KeyWriter::new(form, cached, wanted, Output::stream(), silent, stop.clone());
     let report = viewer.warm_all(None, &writer, &stop).await;
-    let error = report.failure().map(ToString::to_string);
+    let errors: Vec<String> = report.failures().map(ToString::to_string).collect();
+    let error = (!errors.is_empty()).then(|| errors.join("; "));
     let end = [
         ("outcome".to_owned(), json!(report.outcome())),
         ("error".to_owned(), error.into()),
