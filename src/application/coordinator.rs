@@ -453,7 +453,6 @@ impl<'a> Run<'a> {
                     ..Stats::default()
                 },
                 errors: Vec::new(),
-                absent: 0,
                 not_found: Vec::new(),
                 warnings: Vec::new(),
                 protection: None,
@@ -753,7 +752,7 @@ impl Tally {
     fn count_unsent(&mut self, batch: &mut EntryBatch, named: bool) {
         let report = &mut self.report;
         report.stats.skipped += batch.absent.len() as u64;
-        report.absent += batch.absent.len() as u64;
+        report.stats.absent += batch.absent.len() as u64;
         report.stats.failed += batch.failed.len() as u64;
         for key in batch.absent.drain(..).filter(|_| named) {
             keep(&mut report.not_found, || key);

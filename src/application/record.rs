@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::changes::{ChangedReport, ReadHow};
+use crate::domain::completeness::success_rate;
 use crate::domain::entry::KeyError;
-use crate::domain::expected::{Expected, success_rate};
+use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{
     Gates, Limiter, Outcome, PaceReport, Protection, Report, Seen, Stats, Status, Stop,
@@ -121,6 +122,9 @@ pub struct Totals {
     /// Of the warmed those that had become stale before they were there, and were written again.
     #[serde(default)]
     pub repaired: u64,
+    /// Of the skipped those that have no data.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub absent: u64,
     /// Of the skipped those that were written, had become stale, and are left out.
     #[serde(default)]
     pub withdrawn: u64,
@@ -135,7 +139,8 @@ pub struct Totals {
     pub pruned: u64,
     /// Of keys and values that were stored.
     pub bytes: u64,
-    /// `warmed / expected`; null of nothing, and where `expected` is not known.
+    /// The share of `expected` that is warm, see the strategies' own; null of nothing, and where
+    /// `expected` is not known.
     #[schema(required = true)]
     pub success_rate: Option<f64>,
 }
@@ -184,6 +189,9 @@ pub struct StrategyRecord {
     /// Of the warmed those that had become stale before they were there, and were written again.
     #[serde(default)]
     pub repaired: u64,
+    /// Of the skipped those that have no data.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub absent: u64,
     /// Of the skipped those that were written, had become stale, and are left out.
     #[serde(default)]
     pub withdrawn: u64,
@@ -211,8 +219,9 @@ pub struct StrategyRecord {
     pub pruned: u64,
     /// Of keys and values that were stored.
     pub bytes: u64,
-    /// `warmed / expected`; null of nothing, of a strategy that failed, and where `expected` is not
-    /// known.
+    /// The share of `expected` that is warm: `warmed`, and of the skipped those that are there
+    /// already. What has no data or is left out (`absent`, `withdrawn`) is no part of it. Null of
+    /// nothing, of a strategy that failed, and where `expected` is not known.
     #[schema(required = true)]
     pub success_rate: Option<f64>,
     pub elapsed_ms: u64,
@@ -322,16 +331,8 @@ impl RunRecord {
 
     /// The report, read back. Of a failure its words are left.
     pub fn report(&self) -> Report {
-        let mut strategies: Vec<StrategyReport> =
-            self.strategies.iter().map(StrategyReport::from).collect();
-        if self.outcome == Some(Outcome::Empty) {
-            // Nothing was there to warm: what was skipped had no data.
-            strategies
-                .iter_mut()
-                .for_each(|s| s.absent = s.stats.skipped);
-        }
         Report {
-            strategies,
+            strategies: self.strategies.iter().map(StrategyReport::from).collect(),
             elapsed: Duration::from_millis(self.elapsed_ms),
             stopped: match self.outcome {
                 Some(Outcome::Interrupted) => Some(Stop::Interrupted),
@@ -394,8 +395,10 @@ impl Totals {
 
     /// The sum of some strategies.
     pub fn sum(strategies: &[StrategyRecord]) -> Self {
-        let sum = |count: fn(&StrategyRecord) -> u64| strategies.iter().map(count).sum::<u64>();
-        let warmed = sum(|s| s.warmed);
+        let mut sum = Stats::default();
+        for strategy in strategies {
+            sum.add(&strategy.stats());
+        }
         let failed = |s: &&StrategyRecord| s.status == FAILED;
         let expected = Expected::sum(strategies.iter().map(StrategyRecord::expectation));
         Self {
@@ -403,27 +406,21 @@ impl Totals {
             strategies_failed: strategies.iter().filter(failed).count(),
             expected: expected.map(|expected| expected.keys),
             expected_is_exact: expected.is_some_and(|expected| expected.is_exact),
-            total: sum(|s| s.total),
-            warmed,
-            skipped: sum(|s| s.skipped),
-            failed: sum(|s| s.failed),
-            unknown: sum(|s| s.unknown),
-            planned: sum(|s| s.found.as_ref().map_or(0, |found| found.planned)),
-            identical: strategies
-                .iter()
-                .filter_map(|s| s.identical)
-                .reduce(|a, b| a + b),
-            repaired: sum(|s| s.repaired),
-            withdrawn: sum(|s| s.withdrawn),
-            unverified: sum(|s| s.unverified),
-            longest_exposure_ms: strategies
-                .iter()
-                .map(|s| s.longest_exposure_ms)
-                .max()
-                .unwrap_or(0),
-            pruned: sum(|s| s.pruned),
-            bytes: sum(|s| s.bytes),
-            success_rate: success_rate(warmed, expected),
+            total: strategies.iter().map(|s| s.total).sum(),
+            warmed: sum.warmed,
+            skipped: sum.skipped,
+            failed: sum.failed,
+            unknown: sum.unknown,
+            planned: sum.planned,
+            identical: sum.identical,
+            repaired: sum.repaired,
+            absent: sum.absent,
+            withdrawn: sum.withdrawn,
+            unverified: sum.unverified,
+            longest_exposure_ms: millis(sum.exposure),
+            pruned: sum.pruned,
+            bytes: sum.bytes,
+            success_rate: success_rate(&sum, expected),
         }
     }
 }
@@ -450,6 +447,7 @@ impl StrategyRecord {
             unknown: 0,
             identical: None,
             repaired: 0,
+            absent: 0,
             withdrawn: 0,
             unverified: 0,
             longest_exposure_ms: 0,
@@ -484,6 +482,25 @@ impl StrategyRecord {
         Some(Expected { keys, is_exact })
     }
 
+    fn stats(&self) -> Stats {
+        Stats {
+            warmed: self.warmed,
+            skipped: self.skipped,
+            failed: self.failed,
+            unknown: self.unknown,
+            planned: self.found.as_ref().map_or(0, |found| found.planned),
+            identical: self.identical,
+            repaired: self.repaired,
+            absent: self.absent,
+            withdrawn: self.withdrawn,
+            unverified: self.unverified,
+            exposure: Duration::from_millis(self.longest_exposure_ms),
+            pruned: self.pruned,
+            bytes: self.bytes,
+            elapsed: Duration::from_millis(self.elapsed_ms),
+        }
+    }
+
     /// Says how many keys it has, while it runs.
     pub fn expect(&mut self, expected: Option<Expected>) {
         self.expected = expected.map(|expected| expected.keys);
@@ -497,6 +514,7 @@ impl StrategyRecord {
         self.skipped = stats.skipped;
         self.identical = stats.identical;
         self.repaired = stats.repaired;
+        self.absent = stats.absent;
         self.withdrawn = stats.withdrawn;
         self.unverified = stats.unverified;
         self.longest_exposure_ms = millis(stats.exposure);
@@ -504,7 +522,7 @@ impl StrategyRecord {
         self.unknown = stats.unknown;
         self.pruned = stats.pruned;
         self.bytes = stats.bytes;
-        self.success_rate = success_rate(stats.warmed, self.expectation());
+        self.success_rate = success_rate(stats, self.expectation());
         self.elapsed_ms = millis(stats.elapsed);
     }
 }
@@ -547,6 +565,7 @@ impl From<&StrategyReport> for StrategyRecord {
             unknown: stats.unknown,
             identical: stats.identical,
             repaired: stats.repaired,
+            absent: stats.absent,
             withdrawn: stats.withdrawn,
             unverified: stats.unverified,
             longest_exposure_ms: millis(stats.exposure),
@@ -593,23 +612,8 @@ impl From<&StrategyRecord> for StrategyReport {
             ttl: Duration::from_secs_f64(record.ttl_seconds.as_f64().unwrap_or(0.0).max(0.0)),
             status,
             expected: record.expectation(),
-            stats: Stats {
-                warmed: record.warmed,
-                skipped: record.skipped,
-                failed: record.failed,
-                unknown: record.unknown,
-                planned: 0,
-                identical: record.identical,
-                repaired: record.repaired,
-                withdrawn: record.withdrawn,
-                unverified: record.unverified,
-                exposure: Duration::from_millis(record.longest_exposure_ms),
-                pruned: record.pruned,
-                bytes: record.bytes,
-                elapsed: Duration::from_millis(record.elapsed_ms),
-            },
+            stats: record.stats(),
             errors: record.errors.clone(),
-            absent: 0,
             not_found: record.not_found.clone(),
             warnings: record.warnings.clone(),
             protection: match (record.protected, &record.unprotected_because) {

@@ -50,13 +50,6 @@ impl Expected {
     }
 }
 
-/// The share of the expected keys that are warm, from 0.0 to 1.0. There is none of nothing, nor of a
-/// selection whose size is not known.
-pub fn success_rate(warmed: u64, expected: Option<Expected>) -> Option<f64> {
-    let whole = expected.filter(|expected| expected.keys > 0)?;
-    Some(warmed as f64 / whole.keys as f64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,12 +77,5 @@ mod tests {
             Some(Expected::about(15))
         );
         assert_eq!(Expected::sum([ten, None].into_iter()), None);
-    }
-
-    #[test]
-    fn a_share_of_nothing_or_of_an_unknown_whole_is_none() {
-        assert_eq!(success_rate(5, Some(Expected::about(20))), Some(0.25));
-        assert_eq!(success_rate(0, Some(Expected::exactly(0))), None);
-        assert_eq!(success_rate(5, None), None);
     }
 }

@@ -34,6 +34,8 @@ pub struct Stats {
     /// Of the warmed keys those that had become stale before they were there, and were written
     /// again.
     pub repaired: u64,
+    /// Of the skipped keys those that have no data.
+    pub absent: u64,
     /// Of the skipped keys those that were written, had become stale, and are left out.
     pub withdrawn: u64,
     /// Keys of which nobody could say, after they were written, whether they had become stale.
@@ -65,6 +67,7 @@ impl Stats {
         let identical = [self.identical, other.identical];
         self.identical = identical.into_iter().flatten().reduce(|a, b| a + b);
         self.repaired += other.repaired;
+        self.absent += other.absent;
         self.withdrawn += other.withdrawn;
         self.unverified += other.unverified;
         self.exposure = self.exposure.max(other.exposure);
@@ -104,8 +107,6 @@ pub struct StrategyReport {
     pub stats: Stats,
     /// The first [`KEPT_ERRORS`] keys that failed or are unknown.
     pub errors: Vec<KeyError>,
-    /// Of the skipped keys those that have no data.
-    pub absent: u64,
     /// Keys that were asked for by name and have no row, the first [`KEPT_ERRORS`].
     pub not_found: Vec<String>,
     /// What the operator should know although nothing failed.
@@ -407,9 +408,7 @@ impl Report {
                 Outcome::Incomplete
             }
             // Keys without data are nothing to warm; keys that are there already are.
-            None if totals.total() == self.strategies.iter().map(|s| s.absent).sum::<u64>() => {
-                Outcome::Empty
-            }
+            None if totals.total() == totals.absent => Outcome::Empty,
             None => Outcome::Complete,
         }
     }

@@ -21,7 +21,6 @@ pub fn strategy(name: &str, warmed: u64, failed: u64) -> StrategyReport {
             ..Stats::default()
         },
         errors: Vec::new(),
-        absent: 0,
         not_found: Vec::new(),
         warnings: Vec::new(),
         protection: None,

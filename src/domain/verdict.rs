@@ -195,16 +195,27 @@ fn troubles(report: &Report) -> Vec<String> {
     .collect()
 }
 
-/// `247,500 of about 990,018 keys warmed (24.9%) in 4.9 s`.
+/// `247,500 of about 990,018 keys warmed (24.9%) in 4.9 s`; where keys were skipped
+/// `of 2,000 keys 0 warmed, 2,000 already there in 4.9 s`.
 fn warmed(report: &Report) -> String {
     let totals = report.totals();
     let (done, what) = match totals.planned {
         0 => (totals.warmed, "warmed"),
         planned => (planned, "would be written"),
     };
+    let aside: String = [
+        (totals.already_there(), "already there"),
+        (totals.absent, "without data"),
+        (totals.withdrawn, "left out"),
+    ]
+    .iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, what)| format!(", {} {what}", grouped(*n)))
+    .collect();
     let mut text = match report.expected() {
-        None => format!("{} {what}", keys(done)),
-        Some(whole) => format!("{} {what}", of_whole(done, whole)),
+        None => format!("{} {what}{aside}", keys(done)),
+        Some(whole) if aside.is_empty() => format!("{} {what}", of_whole(done, whole)),
+        Some(all) => format!("of {} {} {what}{aside}", whole(all), grouped(done)),
     };
     let is_partial = report.strategies.iter().any(StrategyReport::is_unfinished);
     if let (Some(share), true) = (report.success_rate(), is_partial && totals.planned == 0) {
@@ -216,9 +227,13 @@ fn warmed(report: &Report) -> String {
     format!("{text} in {}", seconds(report.elapsed))
 }
 
-fn of_whole(part: u64, whole: Expected) -> String {
-    let about = if whole.is_exact { "" } else { "about " };
-    format!("{} of {about}{}", grouped(part), keys(whole.keys))
+fn of_whole(part: u64, all: Expected) -> String {
+    format!("{} of {}", grouped(part), whole(all))
+}
+
+fn whole(all: Expected) -> String {
+    let about = if all.is_exact { "" } else { "about " };
+    format!("{about}{}", keys(all.keys))
 }
 
 fn strategies(n: usize) -> String {

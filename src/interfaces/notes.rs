@@ -57,7 +57,7 @@ pub fn strategy_notes(strategy: &StrategyReport, verbose: bool) -> Vec<String> {
         }
     }
     if !strategy.not_found.is_empty() {
-        let list = listed(&strategy.not_found, strategy.absent);
+        let list = listed(&strategy.not_found, strategy.stats.absent);
         lines.push(format!("  {}: no row for {list}", strategy.id));
     }
     lines.extend(strategy.warnings.iter().map(|text| format!("! {text}")));

@@ -377,7 +377,6 @@ fn strategy_report(name: &str, warmed: u64, failed: u64, millis: u64) -> Strateg
             ..Stats::default()
         },
         errors: Vec::new(),
-        absent: 0,
         not_found: Vec::new(),
         warnings: Vec::new(),
         protection: None,

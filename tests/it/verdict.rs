@@ -182,6 +182,54 @@ fn postgresql_estimates_and_the_run_says_about() {
     assert!(verdict.contains(" of about 2,000 keys warmed"), "{verdict}");
 }
 
+/// What was found present and left alone on purpose is not missing.
+#[test]
+fn keys_that_are_there_already_are_no_failure() {
+    let lab = lab(Dialect::Sqlite);
+    let definitions = own(&["t"], &whole("t"));
+    let only_missing = |definitions: &str, arguments: &str| {
+        let command = format!("warmup context own --mode only-missing {arguments}");
+        lab.with(definitions, &command).run().expect(0)
+    };
+    only_missing(&definitions, "");
+    let again = only_missing(&definitions, "");
+    let last = last_line(&again.stdout);
+    let says = "✓ complete: of 2,000 keys 0 warmed, 2,000 already there in ";
+    assert!(last.starts_with(says), "{last}");
+    assert!(
+        again.stdout.contains("100.0%") && !again.stdout.contains(" 0.0%"),
+        "{}",
+        again.stdout
+    );
+    let json = only_missing(&definitions, "-o json").json();
+    for part in [&json["strategies"][0], &json["totals"]] {
+        assert_eq!(part["success_rate"], 1.0, "{json:#}");
+    }
+    let runs = lab.command("runs -o json").run().expect(0).json();
+    assert_eq!(runs["runs"][0]["success_rate"], 1.0, "{runs:#}");
+
+    let sql = "SELECT id, CASE WHEN id <= 4 THEN 9e999 ELSE 1.5 END AS v FROM t";
+    let lossy = own(&["t"], &strategy("t", "object", "t:{id}", sql));
+    let gated = only_missing(&lossy, "--fail-under 99");
+    let last = last_line(&gated.stdout);
+    let says =
+        "✓ enough: 4 keys failed; of 2,000 keys 0 warmed, 1,996 already there, 99% required, ";
+    assert!(last.starts_with(says), "{last}");
+
+    // The command that an interrupted run recommends.
+    lab.redis.cli(&["DEL", "t:40"]);
+    let half = interrupted_again(&lab, &definitions, "--mode only-missing -o json").json();
+    let totals = &half["totals"];
+    let warm = count(totals, "warmed") + count(totals, "skipped");
+    assert_eq!(
+        totals["success_rate"],
+        warm as f64 / ROWS as f64,
+        "{half:#}"
+    );
+    let verdict = half["verdict"].as_str().expect("a text");
+    assert!(verdict.contains(" already there ("), "{verdict}");
+}
+
 #[test]
 fn a_strategy_that_broke_off_has_no_success_rate_and_meets_no_gate() {
     let lab = lab(Dialect::Sqlite);

@@ -72,7 +72,7 @@ impl Run<'_> {
     fn is_gone(&self, tally: &Tally) -> bool {
         let stats = &tally.report.stats;
         let replaced = tally.epoch.is_some() && tally.epoch != self.epoch;
-        replaced && stats.warmed + stats.skipped > tally.report.absent
+        replaced && stats.warmed + stats.skipped > stats.absent
     }
 
     /// Warms a strategy from its start to its end.

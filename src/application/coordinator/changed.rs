@@ -258,7 +258,7 @@ impl Run<'_> {
         let tally = &mut self.tallies[index];
         let report = &tally.report;
         // A newer value of somebody else's was left there: its key is none of those that are ours.
-        let is_whole = report.stats.skipped == report.absent + report.stats.withdrawn;
+        let is_whole = report.stats.already_there() == 0;
         if report.status != Status::Completed || !is_whole {
             return;
         }

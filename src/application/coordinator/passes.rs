@@ -19,7 +19,6 @@ impl StrategyReport {
                 ..Stats::default()
             },
             errors: Vec::new(),
-            absent: 0,
             not_found: Vec::new(),
             warnings: self.warnings.clone(),
             protection: self.protection,
@@ -41,9 +40,9 @@ impl StrategyReport {
             return;
         }
         let (before, now) = (former.stats, self.stats);
-        let (most, absent) = match stored(&now) > stored(&before) {
-            true => (now, self.absent),
-            false => (before, former.absent),
+        let most = match stored(&now) > stored(&before) {
+            true => now,
+            false => before,
         };
         if before.total() > now.total() {
             self.errors = former.errors;
@@ -51,7 +50,6 @@ impl StrategyReport {
         let unknown = before.total().max(now.total()) - stored(&most);
         self.errors
             .truncate(usize::try_from(unknown).unwrap_or(usize::MAX));
-        self.absent = absent;
         self.stats = Stats {
             failed: 0,
             unknown,
@@ -94,7 +92,6 @@ mod tests {
                 ..Stats::default()
             },
             errors: (0..(failed + unknown).min(20)).map(error).collect(),
-            absent: 0,
             not_found: Vec::new(),
             warnings: Vec::new(),
             protection: None,

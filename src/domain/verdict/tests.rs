@@ -117,6 +117,42 @@ fn a_gate_lets_keys_fail() {
     );
 }
 
+/// What is left alone on purpose is not missing, and the gate and the sentence count alike.
+#[test]
+fn what_is_there_already_is_no_failure() {
+    let there = |name, warmed, failed, there| {
+        let mut strategy = strategy(name, warmed, failed);
+        strategy.stats.skipped = there;
+        strategy
+    };
+    let all = report(vec![there("a", 0, 0, 2000)]);
+    says(
+        &all,
+        "✓ complete: of 2,000 keys 0 warmed, 2,000 already there in 250 ms",
+    );
+    assert_eq!(all.success_rate(), Some(1.0));
+    says(
+        &gated("99%", vec![there("a", 0, 4, 1996)]),
+        "✓ enough: 4 keys failed; of 2,000 keys 0 warmed, 1,996 already there, 99% required, in 250 ms",
+    );
+    let mut half = there("a", 0, 0, 2000);
+    half.status = Status::Cancelled;
+    half.expected = Some(Expected::about(3001));
+    says(
+        &stopped(Stop::Interrupted, vec![half]),
+        "! interrupted: of about 3,001 keys 0 warmed, 2,000 already there (66.6%) in 250 ms; \
+         next: shopwarm warmup all --mode only-missing",
+    );
+    // Keys without data are no part of the whole that a gate is about.
+    let mut empty = there("a", 5, 5, 90);
+    empty.stats.absent = 90;
+    says(
+        &gated("90%", vec![empty]),
+        "✗ incomplete: 5 keys failed; of 100 keys 5 warmed, 90 without data, 90% required, in 250 ms; \
+         next: shopwarm warmup all",
+    );
+}
+
 #[test]
 fn nothing_to_warm_is_a_failure_unless_it_is_allowed() {
     let mut nothing = report(vec![strategy("a", 0, 0)]);

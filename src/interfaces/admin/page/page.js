@@ -530,9 +530,10 @@ async function showReport(id) {
 
 function reportOf(report) {
   const totals = report.totals ?? {};
+  const there = (totals.skipped ?? 0) - (totals.absent ?? 0) - (totals.withdrawn ?? 0);
   const facts = [
     ["outcome", mark(report.outcome ?? "running")],
-    ["warmed", `${ofWhole(totals.warmed, totals)}${isNumber(totals.success_rate) ? ` (${percent(totals.success_rate)})` : ""}`],
+    ["warmed", `${ofWhole(totals.warmed, totals)}${there > 0 ? `, ${count(there)} already there` : ""}${isNumber(totals.success_rate) ? ` (${percent(totals.success_rate)})` : ""}`],
     ["took", took(report.elapsed_ms)],
     ["when", [ago(report.started_at), ` (${moment(report.started_at)})`]],
     ["started by", data(origin(report))],
