@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::expected::Expected;
-use super::report::{Percent, Report, StrategyReport};
+use super::report::{Gates, Percent, Report, StrategyReport};
 
 /// Shares of the planned keys that must be present and equal: of all, of a context, of a strategy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,13 @@ pub struct Gate {
     pub share: Percent,
 }
 
+/// What was found in the cache, and what was demanded.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    pub found: Report,
+    pub require: Requirement,
+}
+
 /// A gate and what was found.
 #[derive(Clone, Debug)]
 pub struct Judged<'a> {
@@ -30,6 +37,33 @@ pub struct Judged<'a> {
     /// Strategies that were not read to their end. No share of an unknown whole meets a gate.
     pub unfinished: usize,
     pub met: bool,
+}
+
+impl Verified {
+    /// The requirement alone says which keys may be missing, those among them that failed: they are
+    /// not there.
+    pub fn new(mut found: Report, require: Requirement) -> Self {
+        let may_fail = require.allows(&found);
+        found.gates = Gates {
+            fail_under: may_fail.then_some(Percent::whole(0)),
+            ..found.gates
+        };
+        Self { found, require }
+    }
+
+    /// Of what a run has just warmed, which has judged for itself what failed, and whether there was
+    /// anything.
+    pub fn after_run(mut found: Report, require: Requirement) -> Self {
+        found.gates = Gates {
+            fail_under: Some(Percent::whole(0)),
+            allow_empty: true,
+        };
+        Self { found, require }
+    }
+
+    pub fn judge(&self) -> Vec<Judged<'_>> {
+        self.require.judge(&self.found)
+    }
 }
 
 impl Default for Requirement {
@@ -76,6 +110,13 @@ impl Gate {
 }
 
 impl Requirement {
+    /// Whether it is met, and says something of each strategy of which keys failed.
+    fn allows(&self, found: &Report) -> bool {
+        let is_covered = |s: &StrategyReport| self.gates.iter().any(|gate| gate.covers(s));
+        let mut wrong = found.strategies.iter().filter(|s| s.wrong() > 0);
+        wrong.all(is_covered) && self.judge(found).iter().all(|judged| judged.met)
+    }
+
     /// Each gate against a report, in whole numbers.
     pub fn judge<'a>(&'a self, report: &Report) -> Vec<Judged<'a>> {
         let judge = |gate: &'a Gate| {

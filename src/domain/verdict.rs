@@ -69,7 +69,10 @@ impl Verdict {
         }
         let Self { mark, text } = Self::of_verification(found, judged, command);
         let text = match mark {
-            Mark::Good => format!("complete and verified: {}; {text}", warmed(report)),
+            Mark::Good => {
+                let done = format!("{}; {}", warmed(report), requirements(judged));
+                in_words(&format!("{} and verified", word(report)), report, &done)
+            }
             Mark::Bad | Mark::Notice => format!("warmed, but not verified: {text}"),
         };
         Self { mark, text }
@@ -77,16 +80,7 @@ impl Verdict {
 
     /// Of a verification.
     pub fn of_verification(found: &Report, judged: &[Judged<'_>], command: &str) -> Self {
-        let unmet: Vec<_> = judged.iter().filter(|judged| !judged.met).collect();
-        let done = match (judged, unmet.first()) {
-            ([only], _) => only.to_string(),
-            (_, Some(first)) => format!(
-                "{} of {} requirements not met: {first}",
-                unmet.len(),
-                judged.len()
-            ),
-            (_, None) => format!("all {} requirements met", judged.len()),
-        };
+        let done = requirements(judged);
         if !found.passes() {
             let text = with_next(sentence(found, &done), next(found, command));
             return Self {
@@ -94,10 +88,13 @@ impl Verdict {
                 text,
             };
         }
-        match unmet.is_empty() {
+        match judged.iter().all(|judged| judged.met) {
             true => Self {
                 mark: Mark::Good,
-                text: done,
+                text: match found.outcome() {
+                    Outcome::Incomplete => sentence(found, &done),
+                    _ => done,
+                },
             },
             false => Self {
                 mark: Mark::Bad,
@@ -154,16 +151,34 @@ fn mark(report: &Report) -> Mark {
     }
 }
 
-/// How it ended, what failed, what was done.
-fn sentence(report: &Report, done: &str) -> String {
-    let word = match report.outcome() {
+/// What was demanded, and whether it is so.
+fn requirements(judged: &[Judged<'_>]) -> String {
+    let unmet: Vec<_> = judged.iter().filter(|judged| !judged.met).collect();
+    let all = judged.len();
+    match (judged, unmet.first()) {
+        ([only], _) => only.to_string(),
+        (_, Some(first)) => format!("{} of {all} requirements not met: {first}", unmet.len()),
+        (_, None) => format!("all {all} requirements met"),
+    }
+}
+
+fn word(report: &Report) -> &'static str {
+    match report.outcome() {
         Outcome::Incomplete if report.passes() => "enough",
         Outcome::Complete => "complete",
         Outcome::Incomplete => "incomplete",
         Outcome::Empty => "nothing to warm",
         Outcome::Interrupted => "interrupted",
         Outcome::Deadline => "deadline hit",
-    };
+    }
+}
+
+/// How it ended, what failed, what was done.
+fn sentence(report: &Report, done: &str) -> String {
+    in_words(word(report), report, done)
+}
+
+fn in_words(word: &str, report: &Report, done: &str) -> String {
     match troubles(report).join(", ").as_str() {
         "" => format!("{word}: {done}"),
         troubles => format!("{word}: {troubles}; {done}"),

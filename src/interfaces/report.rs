@@ -295,12 +295,16 @@ fn verified_footer(run: &Report, verified: Option<(&Report, &[Judged<'_>])>) -> 
     let Some((report, judged)) = verified else {
         return String::new();
     };
+    let is_one_of_many = judged.len() > 1;
     let mut lines = vec![format!("verified: {}", found(report))];
     lines.extend(report.strategies.iter().filter_map(not_known));
-    // The verdict says the only one.
-    if judged.len() > 1 || !run.passes() {
-        lines.extend(requirement_lines(judged));
-    }
+    // The verdict says the only one; that one is met is no news of a run that failed.
+    let is_told = |judged: &&Judged<'_>| match run.passes() {
+        true => is_one_of_many,
+        false => !judged.met,
+    };
+    let told: Vec<_> = judged.iter().filter(is_told).cloned().collect();
+    lines.extend(requirement_lines(&told));
     joined(lines)
 }
 

@@ -390,6 +390,48 @@ fn quiet_is_not_silent_about_a_failure() {
     );
 }
 
+/// Four keys of 2,000 fail: both gates are met, or the requirement alone says what is missing.
+#[test]
+fn a_requirement_that_is_met_lets_keys_fail() {
+    let lab = lab(Dialect::Sqlite);
+    let sql = "SELECT id, CASE WHEN id <= 4 THEN 9e999 ELSE 1.5 END AS v FROM t";
+    let lossy = own(&["t"], &strategy("t", "object", "t:{id}", sql));
+    let gate = "all: 1,996 of 2,000 keys present and equal (99.8%), ";
+    for (command, code, says) in [
+        (
+            "warmup all --fail-under 99 --verify=99%",
+            0,
+            "✓ enough and verified: 4 keys failed; ",
+        ),
+        (
+            "warmup all --fail-under 99 --verify=99.9%",
+            10,
+            "✗ warmed, but not verified: all: ",
+        ),
+        ("verify --require 99%", 0, "✓ enough: 4 keys failed; "),
+        ("verify --require 99.9%", 3, "✗ incomplete: 4 keys failed; "),
+        ("verify", 3, "✗ incomplete: 4 keys failed; "),
+    ] {
+        let run = lab.with(&lossy, command).run().expect(code);
+        let last = last_line(&run.stdout);
+        assert!(
+            last.starts_with(says) && last.contains(gate),
+            "{command}: {last}"
+        );
+    }
+    // The run itself failed: nothing says that a gate was met.
+    let run = lab.with(&lossy, "warmup all --verify=99%").run().expect(3);
+    let last = last_line(&run.stdout);
+    assert!(last.starts_with("✗ incomplete: 4 keys failed; "), "{last}");
+    assert!(!run.stdout.contains("✓ all"), "{}", run.stdout);
+    let json = lab
+        .with(&lossy, "verify --require 99% -o json")
+        .run()
+        .expect(0)
+        .json();
+    assert_eq!(json["passed"], true, "{json:#}");
+}
+
 #[test]
 fn a_good_run_ends_on_its_verdict() {
     let lab = lab(Dialect::Sqlite);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::gate::Requirement;
+use crate::domain::gate::{Requirement, Verified};
 use crate::domain::report::Status;
 use crate::domain::samples::{cancelled, failed, gated, report, stopped, strategy};
 
@@ -196,7 +196,8 @@ fn looked(mut strategy: StrategyReport) -> StrategyReport {
 #[track_caller]
 fn verified(found: &Report, require: &str, sentence: &str) {
     let require: Requirement = require.parse().expect("a requirement");
-    let verdict = Verdict::of_verification(found, &require.judge(found), "verify all");
+    let verified = Verified::new(found.clone(), require);
+    let verdict = Verdict::of_verification(&verified.found, &verified.judge(), "verify all");
     assert_eq!(verdict.to_string(), sentence);
 }
 
@@ -231,5 +232,58 @@ fn a_gate_counts_the_rows_that_were_not_read() {
         "catalog=100%,a=1%",
         "✗ 1 of 2 requirements not met: catalog: 998 of 1,000 keys present and equal (99.8%), 100% \
          required; next: shopwarm warmup all",
+    );
+}
+
+/// A requirement is of all keys, those among them that failed.
+#[test]
+fn a_requirement_allows_keys_to_fail() {
+    let found = report(vec![
+        looked(strategy("a", 996, 4)),
+        looked(strategy("b", 10, 0)),
+    ]);
+    verified(
+        &found,
+        "99%",
+        "✓ enough: 4 keys failed; all: 1,006 of 1,010 keys present and equal (99.6%), 99% required",
+    );
+    verified(
+        &found,
+        "a=99.6%",
+        "✓ enough: 4 keys failed; a: 996 of 1,000 keys present and equal (99.6%), 99.6% required",
+    );
+    // What it says nothing of must not fail.
+    verified(
+        &found,
+        "b=99%",
+        "✗ incomplete: 4 keys failed; b: 10 of 10 keys present and equal (100.0%), 99% required; \
+         next: shopwarm verify all",
+    );
+    verified(
+        &found,
+        "99.7%",
+        "✗ incomplete: 4 keys failed; all: 1,006 of 1,010 keys present and equal (99.6%), 99.7% \
+         required; next: shopwarm verify all",
+    );
+}
+
+#[test]
+fn a_run_that_was_enough_is_verified_as_such() {
+    let run = gated("99%", vec![strategy("a", 996, 4)]);
+    let found = report(vec![looked(strategy("a", 996, 4))]);
+    let says = |require: &str, sentence: &str| {
+        let verified = Verified::after_run(found.clone(), require.parse().expect("a requirement"));
+        let verdict = Verdict::of_verified_run(&run, &verified.found, &verified.judge(), ALL);
+        assert_eq!(verdict.to_string(), sentence);
+    };
+    says(
+        "99%",
+        "✓ enough and verified: 4 keys failed; 996 of 1,000 keys warmed, 99% required, in 250 ms; \
+         all: 996 of 1,000 keys present and equal (99.6%), 99% required",
+    );
+    says(
+        "99.9%",
+        "✗ warmed, but not verified: all: 996 of 1,000 keys present and equal (99.6%), 99.9% required; \
+         next: shopwarm warmup all",
     );
 }

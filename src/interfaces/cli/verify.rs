@@ -12,7 +12,7 @@ use crate::application::stop::StopSignal;
 use crate::config::{Config, ReadFlags};
 use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::gate::{Judged, Requirement};
+use crate::domain::gate::{Judged, Requirement, Verified};
 use crate::domain::run::{RunInfo, Trigger};
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::Output;
@@ -75,18 +75,19 @@ pub(super) async fn run(
     let reporter = progress::reporter(output.progress());
     let mut report = viewer.warm_all(None, reporter.as_ref(), &stop).await;
     report.elapsed = started.elapsed();
-    let judged = args.require.judge(&report);
+    let verified = Verified::new(report, args.require.clone());
+    let (report, judged) = (&verified.found, verified.judge());
     let document = Verification {
-        report: &report,
+        report,
         judged: &judged,
         sample,
     }
     .document(&info, output.verbose);
     document.show(output);
     document.tell(output, report.failures());
-    github::report(&report, &document);
+    github::report(report, &document);
     github::requirements(&judged);
-    Ok(judge(exit::of_run(&report), &judged))
+    Ok(judge(exit::of_run(report), &judged))
 }
 
 /// How a verification looks; without a seed any sample will do, and its seed is shown.

@@ -21,9 +21,9 @@ use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, RunFlags};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::gate::Requirement;
+use crate::domain::gate::Verified;
 use crate::domain::key::printable;
-use crate::domain::report::{Gates, Percent, Report, Stop};
+use crate::domain::report::{Percent, Report, Stop};
 use crate::domain::run::{RunInfo, Trigger};
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::{Output, ProgressForm, note};
@@ -93,9 +93,6 @@ struct Job<'a> {
     /// Whether keys without a row may be removed.
     consent: Option<Arc<dyn Consent>>,
 }
-
-/// What was verified after the run, and what was demanded.
-type Verified = (Report, Requirement);
 
 /// A run that is over.
 struct Done {
@@ -202,10 +199,8 @@ async fn carry_out(
     };
     // What the operator waited for: connections and preparation too.
     report.elapsed = started.elapsed();
-    let judged = verified
-        .as_ref()
-        .map(|(found, require)| require.judge(found));
-    let found = verified.as_ref().map(|(found, _)| found);
+    let judged = verified.as_ref().map(Verified::judge);
+    let found = verified.as_ref().map(|verified| &verified.found);
     let document = document(
         &job.info,
         &report,
@@ -276,7 +271,7 @@ async fn warm(
     let verified = match &job.checks.verify {
         Some(require) if report.stopped.is_none() && report.fatal().is_none() => {
             let found = read_back(&coordinator, job.checks.verify_sample, stop).await;
-            Some((found, require.clone()))
+            Some(Verified::after_run(found, require.clone()))
         }
         _ => None,
     };
@@ -307,15 +302,7 @@ async fn read_back(run: &Coordinator, sample: Option<u32>, stop: &StopSignal) ->
     let look = verify::look(Some(Duration::ZERO), sample, None);
     let silent = progress::reporter(ProgressForm::None);
     let looking = run.looking(look);
-    let found = looking.warm_all(None, silent.as_ref(), stop).await;
-    Report {
-        // What may be missing the requirement says; that nothing is there the run itself has judged.
-        gates: Gates {
-            fail_under: None,
-            allow_empty: true,
-        },
-        ..found
-    }
+    looking.warm_all(None, silent.as_ref(), stop).await
 }
 
 /// Keys from the command line, or from stdin, where each ends with `end`.
