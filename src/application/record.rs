@@ -265,8 +265,12 @@ fn is_zero(n: &u64) -> bool {
 
 impl RunRecord {
     pub fn new(info: &RunInfo, report: &Report) -> Self {
+        Self::judged(info, report, Verdict::of_run(report, &info.command))
+    }
+
+    /// Of a run that was judged by more than its report.
+    pub fn judged(info: &RunInfo, report: &Report, verdict: Verdict) -> Self {
         let strategies: Vec<_> = report.strategies.iter().map(StrategyRecord::from).collect();
-        let verdict = Verdict::of_run(report, &info.command);
         Self {
             outcome: Some(report.outcome()),
             passed: Some(verdict.is_good()),

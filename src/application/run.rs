@@ -11,8 +11,10 @@ use super::lock::{Holder, Lock, Locking, Taken};
 use super::record::RunRecord;
 use super::stop::StopSignal;
 use crate::domain::failure::Failure;
+use crate::domain::gate::Verified;
 use crate::domain::report::{Report, Stop};
 use crate::domain::run::RunInfo;
+use crate::domain::verdict::Verdict;
 
 /// Nobody waits longer for what a run leaves behind: it has done its work.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
@@ -125,11 +127,28 @@ impl<'a> Run<'a> {
 
     /// Warms everything, and leaves a record of it for `shopwarm runs` and the next run.
     pub async fn warm_all(self, reporter: &dyn Reporter, stop: &StopSignal) -> Report {
-        let report = self
-            .coordinator
-            .warm_all(Some(self.info), reporter, stop)
-            .await;
-        self.end(report, true).await
+        let report = self.warm(reporter, stop).await;
+        self.end(report, None, true).await
+    }
+
+    /// The same, and reads it back, before others may write: the record is of both.
+    pub async fn warm_and_verify(
+        self,
+        reporter: &dyn Reporter,
+        stop: &StopSignal,
+        read_back: impl Future<Output = Verified>,
+    ) -> (Report, Option<Verified>) {
+        let report = self.warm(reporter, stop).await;
+        let verified = match report.stopped.is_none() && report.fatal().is_none() {
+            true => Some(read_back.await),
+            false => None,
+        };
+        (self.end(report, verified.as_ref(), true).await, verified)
+    }
+
+    async fn warm(&self, reporter: &dyn Reporter, stop: &StopSignal) -> Report {
+        let info = Some(self.info);
+        self.coordinator.warm_all(info, reporter, stop).await
     }
 
     /// Warms some keys, and leaves a record of it.
@@ -146,15 +165,16 @@ impl<'a> Run<'a> {
             .coordinator
             .warm_keys(self.info, keys, reporter, stop)
             .await?;
-        Ok(self.end(report, false).await)
+        Ok(self.end(report, None, false).await)
     }
 
-    async fn end(self, mut report: Report, whole: bool) -> Report {
+    async fn end(self, mut report: Report, verified: Option<&Verified>, whole: bool) -> Report {
         report.elapsed = self.since.elapsed();
         report.warnings.splice(0..0, self.warning);
         let lost = self.lock.as_ref().and_then(Lock::warning);
         report.warnings.extend(lost);
-        let record = RunRecord::new(self.info, &report);
+        let verdict = Verdict::of_run_and(&report, verified, &self.info.command);
+        let record = RunRecord::judged(self.info, &report, verdict);
         tracing::info!(
             outcome = record.status(),
             warmed = record.totals.warmed,

@@ -19,6 +19,9 @@ pub struct RunLine {
     pub elapsed_ms: u64,
     /// `running`, or how it ended: `complete`, `incomplete`, `empty`, `interrupted`, `deadline`.
     pub status: &'static str,
+    /// Whether every gate was met; null while it runs.
+    #[schema(required = true)]
+    pub passed: Option<bool>,
     /// Why it could not begin.
     #[schema(required = true)]
     pub error: Option<String>,
@@ -53,6 +56,7 @@ impl From<&RunRecord> for RunLine {
             started_at: record.started_at.clone(),
             elapsed_ms: record.elapsed_ms,
             status: record.status(),
+            passed: record.passed,
             error: record.error.clone(),
             strategies: totals.strategies,
             strategies_failed: totals.strategies_failed,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::completeness::Ending;
 use super::expected::Expected;
-use super::gate::Judged;
+use super::gate::{Judged, Verified};
 use super::report::{Outcome, Report, Stop, StrategyReport};
 use super::wording::{grouped, keys, rate, seconds};
 
@@ -57,20 +57,17 @@ impl Verdict {
         }
     }
 
-    /// Of a warm-up that was read back: what was `found` is judged where the run itself was good.
-    pub fn of_verified_run(
-        report: &Report,
-        found: &Report,
-        judged: &[Judged<'_>],
-        command: &str,
-    ) -> Self {
-        if !report.passes() {
+    /// Of a warm-up that may have been read back: what was found is judged where the run itself was
+    /// good.
+    pub fn of_run_and(report: &Report, verified: Option<&Verified>, command: &str) -> Self {
+        let Some(verified) = verified.filter(|_| report.passes()) else {
             return Self::of_run(report, command);
-        }
-        let Self { mark, text } = Self::of_verification(found, judged, command);
+        };
+        let judged = verified.judge();
+        let Self { mark, text } = Self::of_verification(&verified.found, &judged, command);
         let text = match mark {
             Mark::Good => {
-                let done = format!("{}; {}", warmed(report), requirements(judged));
+                let done = format!("{}; {}", warmed(report), requirements(&judged));
                 in_words(&format!("{} and verified", word(report)), report, &done)
             }
             Mark::Bad | Mark::Notice => format!("warmed, but not verified: {text}"),

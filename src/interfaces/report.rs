@@ -9,7 +9,7 @@ use super::verification::{requirement_lines, requirements_json, verified_json};
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::changes::ReadHow;
 use crate::domain::expected::Expected;
-use crate::domain::gate::Judged;
+use crate::domain::gate::{Judged, Verified};
 use crate::domain::precision::FINER;
 use crate::domain::report::{PaceReport, Protection, Report, Stats, StrategyReport};
 use crate::domain::run::RunInfo;
@@ -50,20 +50,15 @@ impl Columns {
 pub fn document(
     info: &RunInfo,
     report: &Report,
-    verified: Option<(&Report, &[Judged<'_>])>,
+    verified: Option<&Verified>,
     verbose: bool,
 ) -> Document {
     let totals = report.totals();
-    let mut json = to_value(&RunRecord::new(info, report));
-    let verdict = match verified {
-        Some((found, judged)) => Verdict::of_verified_run(report, found, judged, &info.command),
-        None => Verdict::of_run(report, &info.command),
-    };
-    json["passed"] = verdict.is_good().into();
-    json["verdict"] = verdict.text.clone().into();
-    if let Some((found, judged)) = verified {
-        json["verified"] = verified_json(&found.strategies);
-        json["requirements"] = requirements_json(judged);
+    let verdict = Verdict::of_run_and(report, verified, &info.command);
+    let mut json = to_value(&RunRecord::judged(info, report, verdict.clone()));
+    if let Some(verified) = verified {
+        json["verified"] = verified_json(&verified.found.strategies);
+        json["requirements"] = requirements_json(&verified.judge());
     }
     let mut lines: Vec<_> = report
         .strategies
@@ -291,19 +286,20 @@ fn pace_line(pace: &PaceReport) -> String {
 }
 
 /// What was found in the cache after the run.
-fn verified_footer(run: &Report, verified: Option<(&Report, &[Judged<'_>])>) -> String {
-    let Some((report, judged)) = verified else {
+fn verified_footer(run: &Report, verified: Option<&Verified>) -> String {
+    let Some(verified) = verified else {
         return String::new();
     };
+    let (report, judged) = (&verified.found, verified.judge());
     let is_one_of_many = judged.len() > 1;
     let mut lines = vec![format!("verified: {}", found(report))];
     lines.extend(report.strategies.iter().filter_map(not_known));
     // The verdict says the only one; that one is met is no news of a run that failed.
-    let is_told = |judged: &&Judged<'_>| match run.passes() {
+    let is_told = |judged: &Judged<'_>| match run.passes() {
         true => is_one_of_many,
         false => !judged.met,
     };
-    let told: Vec<_> = judged.iter().filter(is_told).cloned().collect();
+    let told: Vec<_> = judged.into_iter().filter(is_told).collect();
     lines.extend(requirement_lines(&told));
     joined(lines)
 }

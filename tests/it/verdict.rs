@@ -390,6 +390,48 @@ fn quiet_is_not_silent_about_a_failure() {
     );
 }
 
+/// What was read back is in the record too, under the lock of the run.
+#[test]
+fn the_history_agrees_with_a_run_that_was_read_back() {
+    let lab = lab(Dialect::Sqlite);
+    // What is written lives shorter than the run: when it is read back, keys are missing.
+    let slow = own(&["t"], &(whole("t") + "ttl = \"2s\"\n"));
+    let run = lab
+        .with(&slow, "warmup all --verify --rate 400 --ttl-jitter 0")
+        .run()
+        .expect(10);
+    let last = last_line(&run.stdout).to_owned();
+    assert!(
+        last.starts_with("✗ warmed, but not verified: all: "),
+        "{last}"
+    );
+    let list = lab.command("runs").run().expect(0).stdout;
+    assert!(list.contains("✗ not verified"), "{list}");
+    assert_eq!(
+        last_line(&lab.command("runs last").run().expect(0).stdout),
+        last
+    );
+    let runs = lab.command("runs -o json").run().expect(0).json();
+    assert_eq!(runs["runs"][0]["passed"], false, "{runs:#}");
+
+    let sql = "SELECT id, CASE WHEN id <= 4 THEN 9e999 ELSE 1.5 END AS v FROM t";
+    let lossy = own(&["t"], &strategy("t", "object", "t:{id}", sql));
+    let run = lab
+        .with(&lossy, "warmup all --fail-under 99 --verify=99%")
+        .run()
+        .expect(0);
+    let last = last_line(&run.stdout);
+    let shown = lab.command("runs last").run().expect(0).stdout;
+    // The time that it took is the only difference.
+    let words = |line: &str| line.replace(|c: char| c.is_ascii_digit(), "");
+    let until = |line: &str| words(line).split(" in ").next().map(str::to_owned);
+    assert_eq!(until(last_line(&shown)), until(last));
+    assert!(
+        last_line(&shown).starts_with("✓ enough and verified: "),
+        "{shown}"
+    );
+}
+
 /// Four keys of 2,000 fail: both gates are met, or the requirement alone says what is missing.
 #[test]
 fn a_requirement_that_is_met_lets_keys_fail() {

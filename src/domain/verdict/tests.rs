@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::gate::{Requirement, Verified};
+use crate::domain::gate::Requirement;
 use crate::domain::report::Status;
 use crate::domain::samples::{cancelled, failed, gated, report, stopped, strategy};
 
@@ -273,7 +273,7 @@ fn a_run_that_was_enough_is_verified_as_such() {
     let found = report(vec![looked(strategy("a", 996, 4))]);
     let says = |require: &str, sentence: &str| {
         let verified = Verified::after_run(found.clone(), require.parse().expect("a requirement"));
-        let verdict = Verdict::of_verified_run(&run, &verified.found, &verified.judge(), ALL);
+        let verdict = Verdict::of_run_and(&run, Some(&verified), ALL);
         assert_eq!(verdict.to_string(), sentence);
     };
     says(

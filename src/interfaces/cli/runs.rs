@@ -115,6 +115,7 @@ fn list(runs: &[RunRecord]) -> Document {
             "started_at",
             "elapsed_ms",
             "status",
+            "passed",
             "strategies",
             "strategies_failed",
             "expected",
@@ -175,9 +176,11 @@ fn failed_strategies(run: &RunRecord) -> String {
 }
 
 fn outcome(run: &RunRecord) -> &'static str {
-    match run.error {
-        Some(_) => "not begun",
-        None => run.status(),
+    let is_complete = run.outcome == Some(Outcome::Complete);
+    match (&run.error, run.passed) {
+        (Some(_), _) => "not begun",
+        (None, Some(false)) if is_complete => "not verified",
+        (None, _) => run.status(),
     }
 }
 

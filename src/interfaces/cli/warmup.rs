@@ -199,25 +199,21 @@ async fn carry_out(
     };
     // What the operator waited for: connections and preparation too.
     report.elapsed = started.elapsed();
-    let judged = verified.as_ref().map(Verified::judge);
-    let found = verified.as_ref().map(|verified| &verified.found);
-    let document = document(
-        &job.info,
-        &report,
-        found.zip(judged.as_deref()),
-        output.verbose,
-    );
+    let document = document(&job.info, &report, verified.as_ref(), output.verbose);
     document.show(output);
     document.tell(output, report.failures());
     github::report(&report, &document);
-    github::requirements(judged.as_deref().unwrap_or_default());
-    // A verification that could not be done has not found the keys.
-    let exit = match (exit::of_run(&report), found) {
-        (Exit::Success, Some(found)) => exit::of_run(found),
-        (exit, _) => exit,
-    };
+    let mut exit = exit::of_run(&report);
+    if let Some(verified) = &verified {
+        let judged = verified.judge();
+        github::requirements(&judged);
+        // A verification that could not be done has not found the keys.
+        if exit == Exit::Success {
+            exit = verify::judge(exit::of_run(&verified.found), &judged);
+        }
+    }
     Ok(Done {
-        exit: verify::judge(exit, judged.as_deref().unwrap_or_default()),
+        exit,
         whole: config.options.limit.is_none(),
         report,
     })
@@ -264,18 +260,19 @@ async fn warm(
             .await?;
     }
     let locking = job.checks.locking();
-    let report = match begin(job, &coordinator, locking, reporter.as_ref(), stop).await? {
-        Ok(run) => run.warm_all(reporter.as_ref(), stop).await,
+    let run = match begin(job, &coordinator, locking, reporter.as_ref(), stop).await? {
+        Ok(run) => run,
         Err(stopped) => return Ok((stopped, None)),
     };
-    let verified = match &job.checks.verify {
-        Some(require) if report.stopped.is_none() && report.fatal().is_none() => {
-            let found = read_back(&coordinator, job.checks.verify_sample, stop).await;
-            Some(Verified::after_run(found, require.clone()))
-        }
-        _ => None,
+    let Some(require) = &job.checks.verify else {
+        return Ok((run.warm_all(reporter.as_ref(), stop).await, None));
     };
-    Ok((report, verified))
+    let read_back = async {
+        let found = read_back(&coordinator, job.checks.verify_sample, stop).await;
+        Verified::after_run(found, require.clone())
+    };
+    let reporter = reporter.as_ref();
+    Ok(run.warm_and_verify(reporter, stop, read_back).await)
 }
 
 /// Begins the run; `Err` inside: the report of one that was stopped while it waited for another.
