@@ -16,6 +16,7 @@ use crate::application::ports::{Cache, RowSource, Sources, WarmupStrategy};
 use crate::application::preview::Look;
 use crate::application::query_strategy::QueryStrategy;
 use crate::application::record::RunRecord;
+use crate::application::run::Refused;
 use crate::application::schedule::PlannedJob;
 use crate::application::selection::{Filter, Selection, select};
 use crate::application::unfit::Unfit;
@@ -24,7 +25,6 @@ use crate::contexts::coded;
 use crate::contexts::definitions::Definitions;
 use crate::domain::Dialect;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::report::Outcome;
 use crate::domain::run::RunInfo;
 use crate::domain::strategy::{Definition, StrategyId};
 pub use crate::infrastructure::cache::Access;
@@ -309,19 +309,20 @@ fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a s
 }
 
 /// Leaves a run that could not begin in the history, if the cache takes it soon. Who asked hears of
-/// the failure itself.
-pub async fn record_failure(config: &Config, info: &RunInfo, failure: &Failure) {
-    if config.cache_url.is_none() || !history::is_worth_recording(failure) {
+/// the reason itself.
+pub async fn record_refusal(config: &Config, info: &RunInfo, refused: &Refused) {
+    let is_news = match refused {
+        Refused::Failed(failure) => history::is_worth_recording(failure),
+        Refused::Busy(_) | Refused::Stopped(_) => true,
+        Refused::RunBefore => false,
+    };
+    if config.cache_url.is_none() || !is_news {
         return;
     }
+    let record = RunRecord::not_begun(info, refused.outcome(), refused.to_string());
     let recording = async {
         let cache = cache(config, Access::Write).await?;
-        history::push(
-            cache.as_ref(),
-            &config.prefix,
-            &RunRecord::not_begun(info, Outcome::Incomplete, failure.to_string()),
-        )
-        .await
+        history::push(cache.as_ref(), &config.prefix, &record).await
     };
     let _ = tokio::time::timeout(RECORD_TIMEOUT, recording).await;
 }

@@ -12,7 +12,7 @@ use super::record::RunRecord;
 use super::stop::StopSignal;
 use crate::domain::failure::Failure;
 use crate::domain::gate::Verified;
-use crate::domain::report::{Report, Stop};
+use crate::domain::report::{Outcome, Report, Stop};
 use crate::domain::run::RunInfo;
 use crate::domain::verdict::Verdict;
 
@@ -37,7 +37,18 @@ impl fmt::Display for Refused {
             Self::Busy(holder) => write!(f, "another run holds the lock: {holder}"),
             Self::Failed(failure) => failure.fmt(f),
             Self::RunBefore => f.write_str("this time has been run"),
+            Self::Stopped(Stop::Deadline) => f.write_str("its deadline was hit before it began"),
             Self::Stopped(_) => f.write_str("it was stopped before it began"),
+        }
+    }
+}
+
+impl Refused {
+    /// How the history says that it ended.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Stopped(stop) => Report::stopped_before(*stop).outcome(),
+            Self::Busy(_) | Self::Failed(_) | Self::RunBefore => Outcome::Incomplete,
         }
     }
 }

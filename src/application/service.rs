@@ -411,15 +411,12 @@ impl Service {
 
     /// A run that could not begin is in the history too, if the cache takes it.
     async fn record_refusal(&self, info: &RunInfo, refused: &Refused) {
-        let record = match refused {
-            Refused::Failed(failure) if self.is_news(info, failure) => {
-                RunRecord::not_begun(info, Outcome::Incomplete, failure.to_string())
-            }
-            Refused::Stopped(_) => {
-                RunRecord::not_begun(info, Outcome::Interrupted, refused.to_string())
-            }
+        match refused {
+            Refused::Failed(failure) if self.is_news(info, failure) => {}
+            Refused::Stopped(_) => {}
             _ => return,
-        };
+        }
+        let record = RunRecord::not_begun(info, refused.outcome(), refused.to_string());
         let recording = async {
             let cache = self.workshop.cache().await?;
             history::push(cache.as_ref(), &self.workshop.prefix(), &record).await

@@ -37,16 +37,16 @@ impl Expected {
         is_whole.then_some(self)
     }
 
-    /// All of them together; `None` where one of them is not known.
+    /// All of them together; `None` where one of them is not known, or none is.
     pub fn sum(all: impl Iterator<Item = Option<Self>>) -> Option<Self> {
-        let none = Some(Self::exactly(0));
-        all.fold(none, |sum, next| {
+        let both = |sum: Option<Self>, next: Option<Self>| {
             let (sum, next) = (sum?, next?);
             Some(Self {
                 keys: sum.keys.saturating_add(next.keys),
                 is_exact: sum.is_exact && next.is_exact,
             })
-        })
+        };
+        all.reduce(both).flatten()
     }
 }
 
@@ -77,5 +77,7 @@ mod tests {
             Some(Expected::about(15))
         );
         assert_eq!(Expected::sum([ten, None].into_iter()), None);
+        // A run that did not begin knows of no strategy.
+        assert_eq!(Expected::sum(std::iter::empty()), None);
     }
 }

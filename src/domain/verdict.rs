@@ -277,6 +277,8 @@ fn next(report: &Report, command: &str) -> Option<String> {
     match report.ending() {
         Ending::Good | Ending::Stopped(Stop::Enough) => None,
         Ending::Stopped(Stop::LockLost) => Some(format!("{} --lock-wait 5m", again?)),
+        // Nothing of it was warmed: what is there may be old.
+        Ending::Stopped(_) if report.strategies.is_empty() => again,
         Ending::Stopped(_) if warms => Some(format!("{} --mode only-missing", again?)),
         Ending::Stopped(_) => again,
         Ending::Fatal(_) => Some(DOCTOR.to_owned()),

@@ -74,6 +74,68 @@ fn a_run_that_could_not_begin_is_remembered() {
     assert!(why.contains("own/two"), "{runs:#}");
 }
 
+/// Whoever stopped it, or held the lock; nothing is said of keys that nobody counted.
+#[test]
+fn a_run_that_was_stopped_before_it_began_is_remembered() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    lab.database.sql("CREATE TABLE t (id INTEGER PRIMARY KEY)");
+    let sql = "SELECT id FROM t";
+    let definitions = own(&["t"], &strategy("one", "object", "K:{id}", sql));
+    let warm = |arguments: &str| lab.with(&definitions, &format!("warmup all {arguments}"));
+    let last = |says: &str, outcome: &str| {
+        let runs = lab.command("runs -o json").run().expect(0).json();
+        let run = &runs["runs"][0];
+        let why = run["error"].as_str().unwrap_or_default();
+        assert!(why.contains(says), "{says}: {runs:#}");
+        assert_eq!(run["status"], outcome, "{runs:#}");
+        assert!(run["expected"].is_null(), "{runs:#}");
+        let table = lab.command("runs last").run().expect(0).stdout;
+        assert!(table.contains(says), "{table}");
+    };
+    let holder = r#"{"run_id":"other","command":"warmup all","host":"h","pid":1}"#;
+    lab.redis.cli(&["SET", "shopwarm:lock:own", holder]);
+    warm("").run().expect(8);
+    last("another run holds the lock", "incomplete");
+
+    let nothing = |json: &serde_json::Value| {
+        let totals = &json["totals"];
+        assert!(totals["expected"].is_null(), "{json:#}");
+        assert_eq!(totals["expected_is_exact"], false, "{json:#}");
+        let verdict = json["verdict"].as_str().unwrap_or_default();
+        assert!(!verdict.contains("0 of 0"), "{verdict}");
+        assert!(!verdict.contains("only-missing"), "{verdict}");
+    };
+    let run = warm("--lock-wait 1m --deadline 1s -o json").run().expect(9);
+    nothing(&run.json());
+    last("deadline was hit before it began", "deadline");
+    let waiting = warm("--lock-wait 1m -o json").start();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    crate::signals::send(&waiting, "TERM");
+    nothing(&crate::shopwarm::finish(waiting).expect(143).json());
+    last("stopped before it began", "interrupted");
+    // Not even a connection: the cache is asked for a moment all the same.
+    nothing(&warm("--deadline 1ms -o json").run().expect(9).json());
+    last("deadline was hit before it began", "deadline");
+}
+
+/// A cache that does not answer does not keep it for long.
+#[test]
+fn a_run_that_was_stopped_ends_soon_where_the_cache_is_silent() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    let definitions = own(
+        &["t"],
+        &strategy("one", "object", "K:{id}", "SELECT id FROM t"),
+    );
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    let began = std::time::Instant::now();
+    lab.with(&definitions, "warmup all --deadline 100ms")
+        .cache(format!("redis://127.0.0.1:{port}"))
+        .run()
+        .expect(9);
+    assert!(began.elapsed().as_secs() < 8, "{:?}", began.elapsed());
+}
+
 #[test]
 fn what_was_just_warmed_is_not_about_to_expire() {
     let lab = Lab::empty(Dialect::Sqlite);

@@ -47,6 +47,16 @@ fn an_interrupted_run_says_of_how_many() {
 }
 
 #[test]
+fn a_run_that_did_not_begin_knows_of_no_whole() {
+    let run = Report::stopped_before(Stop::Deadline);
+    says(
+        &run,
+        "! deadline hit: 0 keys warmed in 0 ms; next: shopwarm warmup all",
+    );
+    assert_eq!(run.expected(), None);
+}
+
+#[test]
 fn of_several_strategies_those_that_were_not_reached_count() {
     let about = Some(Expected::about(50));
     let run = vec![

@@ -13,7 +13,6 @@ use tracing::Instrument as _;
 use super::plan::SealedPlan;
 use super::{RunChecks, Warmup, WarmupArgs, pace, prune, verify};
 use crate::application::coordinator::{Consent, Coordinator, KeyWindows};
-use crate::application::event::Reporter;
 use crate::application::lock::Locking;
 use crate::application::record::RunRecord;
 use crate::application::run::{self, Refused, Run};
@@ -192,9 +191,15 @@ async fn carry_out(
     let warming = warm(&job, &config, output, &stop);
     let (mut report, verified) = match warming.instrument(run::span(&job.info)).await {
         Ok(done) => done,
-        Err(failure) => {
-            setup::record_failure(&config, &job.info, &failure).await;
-            return Err(failure);
+        Err(refused) => {
+            setup::record_refusal(&config, &job.info, &refused).await;
+            match refused {
+                Refused::Stopped(why) => (Report::stopped_before(why), None),
+                // Only jobs have times.
+                Refused::RunBefore => (Report::stopped_before(Stop::Enough), None),
+                Refused::Busy(holder) => return Err((*holder).into()),
+                Refused::Failed(failure) => return Err(failure),
+            }
         }
     };
     // What the operator waited for: connections and preparation too.
@@ -219,20 +224,22 @@ async fn carry_out(
     })
 }
 
-/// Connects, prepares and runs; a stop before the first write is a run that did nothing.
+/// Connects, prepares and runs.
+///
+/// # Errors
+/// Why it did not begin: a stop before the first write, too.
 async fn warm(
     job: &Job<'_>,
     config: &Config,
     output: &Output,
     stop: &StopSignal,
-) -> Result<(Report, Option<Verified>), Failure> {
+) -> Result<(Report, Option<Verified>), Refused> {
     let waiting = super::waiting(config, output);
     let connect = || setup::coordinator(config, &job.selection);
     let coordinator = tokio::select! {
         coordinator = setup::patiently(config.wait, waiting, connect) => coordinator?,
         () = stop.stopped() => {
-            let report = Report::stopped_before(stop.reason().unwrap_or(Stop::Interrupted));
-            return Ok((report, None));
+            return Err(Refused::Stopped(stop.reason().unwrap_or(Stop::Interrupted)));
         }
     };
     let coordinator = match &job.consent {
@@ -242,14 +249,22 @@ async fn warm(
     let pace = coordinator.pace().clone();
     let _listening = pace::obey(move |change| pace.change(change))?;
     let reporter = progress::reporter(output.progress());
+    let reporter = reporter.as_ref();
+    let begin = |locking| {
+        Run::begin(
+            &coordinator,
+            &job.info,
+            job.started,
+            locking,
+            reporter,
+            stop,
+        )
+    };
     if let Some(Warmup::Keys(args)) = job.what {
         let windows = windows(&args.keys, if args.null { 0 } else { b'\n' });
         // A few keys are set right beside whatever else runs.
-        let run = begin(job, &coordinator, Locking::Off, reporter.as_ref(), stop).await?;
-        return match run {
-            Ok(run) => Ok((run.warm_keys(windows, reporter.as_ref(), stop).await?, None)),
-            Err(stopped) => Ok((stopped, None)),
-        };
+        let run = begin(Locking::Off).await?;
+        return Ok((run.warm_keys(windows, reporter, stop).await?, None));
     }
     if let Some(require) = &job.checks.verify {
         verify::check_names(require, &coordinator)?;
@@ -259,39 +274,15 @@ async fn warm(
         plan.check(config, &job.selection, &coordinator, tolerance)
             .await?;
     }
-    let locking = job.checks.locking();
-    let run = match begin(job, &coordinator, locking, reporter.as_ref(), stop).await? {
-        Ok(run) => run,
-        Err(stopped) => return Ok((stopped, None)),
-    };
+    let run = begin(job.checks.locking()).await?;
     let Some(require) = &job.checks.verify else {
-        return Ok((run.warm_all(reporter.as_ref(), stop).await, None));
+        return Ok((run.warm_all(reporter, stop).await, None));
     };
     let read_back = async {
         let found = read_back(&coordinator, job.checks.verify_sample, stop).await;
         Verified::after_run(found, require.clone())
     };
-    let reporter = reporter.as_ref();
     Ok(run.warm_and_verify(reporter, stop, read_back).await)
-}
-
-/// Begins the run; `Err` inside: the report of one that was stopped while it waited for another.
-async fn begin<'a>(
-    job: &'a Job<'_>,
-    coordinator: &'a Coordinator,
-    locking: Locking,
-    reporter: &dyn Reporter,
-    stop: &StopSignal,
-) -> Result<Result<Run<'a>, Report>, Failure> {
-    let begun = Run::begin(coordinator, &job.info, job.started, locking, reporter, stop).await;
-    match begun {
-        Ok(run) => Ok(Ok(run)),
-        Err(Refused::Stopped(why)) => Ok(Err(Report::stopped_before(why))),
-        Err(Refused::Busy(holder)) => Err((*holder).into()),
-        Err(Refused::Failed(failure)) => Err(failure),
-        // Only jobs have times.
-        Err(Refused::RunBefore) => Ok(Err(Report::stopped_before(Stop::Enough))),
-    }
 }
 
 /// What is really in the cache now.
