@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use self::protection::Versions;
-use super::{demo, dialect, prepare_one, source};
+use super::{demo, dialect, prepare_one};
 use crate::application::history;
 use crate::application::ports::{Probe, QueryPlan, Scan, Sources};
 use crate::application::schedule;
@@ -28,7 +28,7 @@ use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
 use crate::domain::standing::Kind;
 use crate::domain::strategy::Definition;
-use crate::infrastructure::cache;
+use crate::infrastructure::{cache, source};
 
 /// No server is waited for longer: the whole must end within ten seconds.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -85,14 +85,25 @@ fn configuration(config: &Config) -> Finding {
 
 /// A server's URL and where it came from.
 fn url(setting: &Shown, config: &Config) -> Option<Finding> {
-    let (name, url) = match setting.name {
-        "database_url" => ("database URL", config.database_url.as_ref()),
-        "cache_url" => ("cache URL", config.cache_url.as_ref()),
+    let (name, url, can_be_read) = match setting.name {
+        "database_url" => {
+            let checked = super::required_database(config)
+                .and_then(|url| source::check_url(url, super::session_options(config)));
+            (
+                "database URL",
+                config.database_url.as_ref(),
+                checked.is_ok(),
+            )
+        }
+        "cache_url" => {
+            let checked = super::required_cache(config).and_then(cache::check_url);
+            ("cache URL", config.cache_url.as_ref(), checked.is_ok())
+        }
         _ => return None,
     };
     let value = shortened(&printable(setting.value.as_ref()?.as_bytes()), 200);
     let text = format!("{value} ({})", setting.from);
-    Some(match url.is_some_and(Secret::is_valid) {
+    Some(match can_be_read && url.is_some_and(Secret::is_valid) {
         true => Finding::ok(name, text),
         // Why it is not valid stands with the check of the server.
         false => Finding::failed(name, FailureKind::Config, text),
@@ -249,7 +260,7 @@ async fn check_database(
 ) -> Vec<Finding> {
     const CHECK: &str = "database";
     let unreachable = || vec![no_answer(CHECK, FailureKind::SourceUnreachable)];
-    let source = match timeout_at(deadline, source(config)).await {
+    let source = match timeout_at(deadline, super::source(config)).await {
         Ok(Ok(source)) => source,
         Ok(Err(failure)) => return vec![Finding::of(CHECK, &failure)],
         Err(_) => return unreachable(),

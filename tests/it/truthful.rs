@@ -201,23 +201,42 @@ fn a_password_is_warned_of_only_where_there_is_one() {
 
 #[test]
 fn a_url_that_cannot_be_read_is_not_ok() {
-    let run = shopwarm("doctor -o json")
-        .database("mysql://warm:p@ss/w#rd@127.0.0.1/opencart")
-        .cache("sqlite:cache.db")
-        .run()
-        .expect(4);
-    let checks = run.json()["checks"].take();
-    let of = |name: &str| {
-        let all = checks.as_array().expect("a list");
-        all.iter()
-            .find(|check| check["check"] == name)
-            .expect(name)
-            .clone()
+    let levels = |database: &str, cache: &str| {
+        let run = shopwarm("doctor -o json").database(database).cache(cache);
+        let run = run.run();
+        assert!(!run.stdout.contains("ss/w#rd"), "{}", run.stdout);
+        let checks = run.json()["checks"].take();
+        let all = checks.as_array().expect("a list").clone();
+        ["database URL", "database", "cache URL", "cache"].map(|name| {
+            let check = all.iter().find(|check| check["check"] == name);
+            let level = &check.expect(name)["level"];
+            level.as_str().expect("a text").to_owned()
+        })
     };
-    assert_eq!(of("database URL")["level"], "failed");
-    assert_eq!(of("database")["level"], "failed");
-    assert_eq!(of("cache URL")["level"], "ok");
-    assert!(!run.stdout.contains("ss/w#rd"), "{}", run.stdout);
+    let (file, embedded) = ("sqlite:shop.db", "sqlite:cache.db");
+    for wrong in [
+        "mysql://warm:p@ss/w#rd@127.0.0.1/opencart",
+        "postgres://127.0.0.1/shop?no_such_parameter=1",
+        "oracle://h/shop",
+    ] {
+        let [url, server, cache, _] = levels(wrong, embedded);
+        assert_eq!(
+            [&*url, &*server, &*cache],
+            ["failed", "failed", "ok"],
+            "{wrong}"
+        );
+    }
+    for wrong in [
+        "redis://h/abc",
+        "rediss://",
+        "redis://",
+        "redis+cluster://a,,b",
+        "redis+sentinel://a",
+        "memcached://h",
+    ] {
+        let [_, _, url, server] = levels(file, wrong);
+        assert_eq!([&*url, &*server], ["failed", "failed"], "{wrong}");
+    }
 }
 
 /// One invalid definition is one reason, and no second one that is not true.

@@ -40,13 +40,37 @@ pub async fn connect(
     access: Access,
     options: &ConnectOptions,
 ) -> Result<Arc<dyn Cache>, Failure> {
+    match kind(url)? {
+        Kind::Redis => Ok(Arc::new(redis::RedisCache::connect(url, options).await?)),
+        Kind::Sqlite => Ok(Arc::new(SqliteCache::open(url, access).await?)),
+    }
+}
+
+/// Whether `url` can be read, whoever answers there.
+///
+/// # Errors
+/// As [`connect`].
+pub fn check_url(url: &str) -> Result<(), Failure> {
+    match kind(url)? {
+        Kind::Redis => redis::check_url(url),
+        Kind::Sqlite => sqlite::check_url(url),
+    }
+}
+
+/// What a URL names by its scheme.
+enum Kind {
+    Redis,
+    Sqlite,
+}
+
+fn kind(url: &str) -> Result<Kind, Failure> {
     match url.split_once(':').map_or("", |(scheme, _)| scheme) {
         "redis" | "rediss" | "valkey" | "valkeys" | "redis+unix" | "valkey+unix" | "unix"
         | "redis+cluster" | "rediss+cluster" | "valkey+cluster" | "valkeys+cluster"
         | "redis+sentinel" | "rediss+sentinel" | "valkey+sentinel" | "valkeys+sentinel" => {
-            Ok(Arc::new(redis::RedisCache::connect(url, options).await?))
+            Ok(Kind::Redis)
         }
-        "sqlite" => Ok(Arc::new(SqliteCache::open(url, access).await?)),
+        "sqlite" => Ok(Kind::Sqlite),
         _ => Err(invalid_url(
             "it begins with none of redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix://, sqlite:",
         )),

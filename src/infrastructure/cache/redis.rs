@@ -62,6 +62,12 @@ pub(super) struct RedisCache {
     way_to_withdraw: AtomicUsize,
 }
 
+/// # Errors
+/// The URL cannot be read.
+pub(super) fn check_url(url: &str) -> Result<(), Failure> {
+    address::Address::parse(url, &ConnectOptions::default()).map(drop)
+}
+
 impl RedisCache {
     pub(super) async fn connect(url: &str, options: &ConnectOptions) -> Result<Self, Failure> {
         Ok(Self {

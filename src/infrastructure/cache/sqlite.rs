@@ -254,6 +254,12 @@ impl Cache for SqliteCache {
     }
 }
 
+/// # Errors
+/// The URL cannot be read.
+pub(super) fn check_url(url: &str) -> Result<(), Failure> {
+    file::parsed(url).map(drop)
+}
+
 /// The finding that a cache file is, which the first run will make.
 pub(super) fn not_there_yet(url: &str) -> Option<Finding> {
     let options = url

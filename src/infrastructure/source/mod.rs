@@ -53,10 +53,33 @@ pub struct SessionOptions {
 /// # Errors
 /// Says which part is wrong without repeating the URL, which holds a password.
 pub async fn connect(url: &str, options: SessionOptions) -> Result<Arc<dyn RowSource>, Failure> {
+    match named(url, options)? {
+        Named::Postgres(driver) => open(driver).await,
+        Named::Mysql(driver) => open(driver).await,
+        Named::Sqlite(driver) => open(driver).await,
+    }
+}
+
+/// Whether `url` can be read, whoever answers there.
+///
+/// # Errors
+/// As [`connect`].
+pub fn check_url(url: &str, options: SessionOptions) -> Result<(), Failure> {
+    named(url, options).map(drop)
+}
+
+/// What a URL names by its scheme.
+enum Named {
+    Postgres(postgres::Postgres),
+    Mysql(mysql::Mysql),
+    Sqlite(sqlite::SqliteFile),
+}
+
+fn named(url: &str, options: SessionOptions) -> Result<Named, Failure> {
     match url.split_once(':').map_or("", |(scheme, _)| scheme) {
-        "postgres" | "postgresql" => open(postgres::Postgres::new(url, options)?).await,
-        "mysql" | "mariadb" => open(mysql::Mysql::new(url, options)?).await,
-        "sqlite" => open(sqlite::SqliteFile::new(url, options)?).await,
+        "postgres" | "postgresql" => postgres::Postgres::new(url, options).map(Named::Postgres),
+        "mysql" | "mariadb" => mysql::Mysql::new(url, options).map(Named::Mysql),
+        "sqlite" => sqlite::SqliteFile::new(url, options).map(Named::Sqlite),
         _ => Err(invalid_url(
             "it begins with none of postgres://, mysql://, mariadb://, sqlite:",
         )),

@@ -44,6 +44,12 @@ struct Opened {
     times: u32,
 }
 
+/// # Errors
+/// The URL cannot be read.
+pub(super) fn parsed(url: &str) -> Result<SqliteConnectOptions, Failure> {
+    SqliteConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))
+}
+
 impl CacheFile {
     /// Opens the file, or makes it, and drops what has expired.
     ///
@@ -53,8 +59,7 @@ impl CacheFile {
         url: &str,
         access: Access,
     ) -> Result<(Self, SqliteConnection), Failure> {
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(|_| invalid_url("it cannot be parsed"))?
+        let options = parsed(url)?
             .create_if_missing(true)
             // A cache that a power cut empties is a cold cache, no loss.
             .synchronous(SqliteSynchronous::Off)
