@@ -186,13 +186,7 @@ impl<'a> Run<'a> {
         report.warnings.extend(lost);
         let verdict = Verdict::of_run_and(&report, verified, &self.info.command);
         let record = RunRecord::judged(self.info, &report, verdict);
-        tracing::info!(
-            outcome = record.status(),
-            warmed = record.totals.warmed,
-            total = record.totals.total,
-            elapsed_ms = record.elapsed_ms,
-            "run ended"
-        );
+        log_end(&record);
         let recorded =
             history::record(self.coordinator, &record, &report, whole, RECORD_TIMEOUT).await;
         report.warnings.extend(recorded.err());
@@ -201,5 +195,17 @@ impl<'a> Run<'a> {
             lock.release().await;
         }
         report
+    }
+}
+
+/// A run that was not good is a warning, with what to do next.
+fn log_end(record: &RunRecord) {
+    let outcome = record.status();
+    let verdict = record.verdict.as_deref();
+    let elapsed_ms = record.elapsed_ms;
+    let (warmed, total) = (record.totals.warmed, record.totals.total);
+    match record.passed {
+        Some(true) => tracing::info!(outcome, verdict, warmed, total, elapsed_ms, "run ended"),
+        _ => tracing::warn!(outcome, verdict, warmed, total, elapsed_ms, "run ended"),
     }
 }

@@ -115,9 +115,24 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
-        if !self.why.is_empty() {
-            write!(f, ": {}", self.why)?;
+        match &self.why {
+            why if why.is_empty() => Ok(()),
+            // A list, a line each.
+            why if why.starts_with('\n') => write!(f, ":{why}"),
+            why => write!(f, ": {why}"),
         }
-        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_ends_in_a_blank() {
+        let shown = |why: &str| Failure::new(FailureKind::Config, "two fail", why).to_string();
+        assert_eq!(shown(""), "two fail");
+        assert_eq!(shown("so"), "two fail: so");
+        assert_eq!(shown("\n  a\n  b"), "two fail:\n  a\n  b");
     }
 }

@@ -271,18 +271,19 @@ fn overtaken_line(totals: &Stats) -> Option<String> {
 
 /// What held the run back.
 fn pace_line(pace: &PaceReport) -> String {
-    let mut parts: Vec<String> = pace
+    let parts: Vec<String> = pace
         .limited_by
         .iter()
         .map(|(by, time)| format!("{} for {}", by.name(), seconds(*time)))
         .collect();
-    if parts.is_empty() {
-        parts.push("nothing".to_owned());
-    }
+    let limited = match parts.is_empty() {
+        true => "nothing had to wait".to_owned(),
+        false => format!("limited by {}", parts.join(", by ")),
+    };
     let lowest = pace.lowest_rate.map_or_else(String::new, |rate| {
         format!(", never below {} keys/s", grouped(rate))
     });
-    format!("pace: limited by {}{lowest}", parts.join(", by "))
+    format!("pace: {limited}{lowest}")
 }
 
 /// What was found in the cache after the run.
@@ -326,4 +327,27 @@ fn found(report: &Report) -> String {
         text += &format!(", {} not known", grouped(not_known));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::report::Limiter;
+
+    #[test]
+    fn a_pace_that_held_nothing_back_says_so() {
+        let mut pace = PaceReport {
+            lowest_rate: Some(100),
+            ..PaceReport::default()
+        };
+        let says = |pace: &PaceReport| pace_line(pace);
+        assert_eq!(
+            says(&pace),
+            "pace: nothing had to wait, never below 100 keys/s"
+        );
+        pace.limited_by = vec![(Limiter::Rate, Duration::from_secs(2))];
+        assert!(says(&pace).starts_with("pace: limited by rate for 2"));
+    }
 }

@@ -313,7 +313,7 @@ async fn check_strategy(
         Err(failure) => return Finding::of(id, &failure),
     };
     versions.learn(strategy.as_ref()).await;
-    let what = format!("{} from {}", strategy.spec().key, owns.join(", "));
+    let what = format!("{}; may read {}", strategy.spec().key, owns.join(", "));
     let plan = match strategy.plan(limit).await {
         Ok(plan) => plan,
         // PostgreSQL looks at the user's rights only now.

@@ -138,7 +138,7 @@ fn a_replica_is_known_to_a_user_that_may_not_ask() {
     // It has stopped, and is as far behind as one likes.
     pair.servers[1].run("STOP SLAVE SQL_THREAD");
     pair.primary.sql("UPDATE t SET stock = 5, version = 2");
-    holds(&role(""), &["ok: not known", "has replicated"]);
+    holds(&role(""), &["warning: not known", "has replicated"]);
     let because = is_protected(&warm(&replica, &redis, "")).expect_err("a replica");
     holds(&because, &["does not say whether it is a replica"]);
     holds(&redis.cli(&["GET", "T:1"]), &["\"stock\":0"]);
@@ -175,7 +175,7 @@ fn a_server_that_was_a_replica_is_taken_for_the_primary_where_it_is_named() {
     let url = pair.replica.url();
     holds(
         &says(&url, &redis, "database role", ""),
-        &["ok: not known", "REPLICA MONITOR"],
+        &["warning: not known", "REPLICA MONITOR"],
     );
     assert!(is_protected(&warm(&url, &redis, "")).is_err());
     let named = format!("--primary-url {url}");

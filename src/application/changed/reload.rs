@@ -170,7 +170,7 @@ impl Reload {
     pub(super) fn check_names(&self, names: usize) -> Result<(), Stop> {
         match names > self.most_names() {
             true => Err(Stop::Full(format!(
-                "more keys have changed or are missing than are worth asking for one by one ({} of {})",
+                "more keys have changed or are missing than are asked for one by one (at most {} of {})",
                 self.most_names(),
                 self.ground.generation.keys,
             ))),

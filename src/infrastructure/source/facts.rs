@@ -113,7 +113,7 @@ impl Facts {
             }
             Role::NotKnown(why) => {
                 let text = format!("not known whether it is a replica: {why}");
-                findings.push(Finding::ok("database role", text));
+                findings.push(Finding::warning("database role", text));
             }
         }
         findings.push(match self.clock {
