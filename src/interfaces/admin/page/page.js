@@ -774,9 +774,9 @@ class Card {
     this.ended = true;
     this.close();
     showRunning();
-    // A short run may have ended before its record can be read.
+    // A run that has ended is not recorded yet: until then nothing is known of how it ended.
     let report;
-    for (let attempt = 0; attempt < 10 && !report; attempt++) {
+    for (let attempt = 0; attempt < 10 && !report?.outcome; attempt++) {
       if (attempt > 0) await new Promise((done) => setTimeout(done, 200));
       ({ report } = await ask(`admin/runs/${part(this.id)}`).catch(() => ({})));
     }
