@@ -64,11 +64,32 @@ enum Cache {
     Frozen,
 }
 
-/// A session that changes the table, and one that comes after it and only reads: how long they take.
-fn migrate(database: &Database) -> Duration {
+/// What another session wants.
+#[derive(Clone, Copy, Debug)]
+enum Wish {
+    /// To change the table.
+    Change,
+    /// To have it for itself for a moment.
+    Lock,
+}
+
+impl Wish {
+    fn sql(self, dialect: Dialect) -> &'static str {
+        match (self, dialect) {
+            (Wish::Change, _) => "ALTER TABLE products ADD COLUMN x integer",
+            (Wish::Lock, Dialect::Postgres) => {
+                "BEGIN; LOCK TABLE products IN ACCESS EXCLUSIVE MODE; COMMIT"
+            }
+            (Wish::Lock, _) => "LOCK TABLES products WRITE; UNLOCK TABLES",
+        }
+    }
+}
+
+/// A session that wants the table, and one that comes after it and only reads: how long they take.
+fn migrate(database: &Database, wish: Wish) -> Duration {
     let began = Instant::now();
     thread::scope(|scope| {
-        scope.spawn(|| database.sql("ALTER TABLE products ADD COLUMN x integer"));
+        scope.spawn(|| database.sql(wish.sql(database.dialect())));
         thread::sleep(Duration::from_millis(200));
         scope.spawn(|| database.query("SELECT name FROM products LIMIT 1"));
     });
@@ -76,7 +97,7 @@ fn migrate(database: &Database) -> Duration {
 }
 
 /// A migration beside a run that is held up by its cache; and then the run comes to its end.
-fn migration_beside_a_run(database: &Database, order: &str, cache: Cache) {
+fn migration_beside_a_run(database: &Database, wish: Wish, order: &str, cache: Cache) {
     let (_dir, contexts) = products(database, order);
     let redis = Redis::start(&[]);
     let run = warm(&contexts, database.url(), redis.url());
@@ -85,8 +106,11 @@ fn migration_beside_a_run(database: &Database, order: &str, cache: Cache) {
         _ => run.args("--rate 20k").start(),
     };
     hold(cache, &redis);
-    let took = migrate(database);
-    println!("{:?} {order:?} {cache:?}: {took:?}", database.dialect());
+    let took = migrate(database, wish);
+    println!(
+        "{:?} {wish:?} {order:?} {cache:?}: {took:?}",
+        database.dialect()
+    );
     assert!(took < Duration::from_secs(40), "{took:?}");
     if cache == Cache::Frozen {
         redis.resume();
@@ -122,11 +146,11 @@ fn ends_complete(child: Child, redis: &Redis) -> Finished {
     run
 }
 
-fn each_way(database: fn() -> Database) {
+fn each_way(database: fn() -> Database, wish: Wish) {
     for cache in [Cache::Paced, Cache::Paused, Cache::Frozen] {
         thread::scope(|scope| {
             for order in ["", ORDERED] {
-                scope.spawn(move || migration_beside_a_run(&database(), order, cache));
+                scope.spawn(move || migration_beside_a_run(&database(), wish, order, cache));
             }
         });
     }
@@ -134,12 +158,23 @@ fn each_way(database: fn() -> Database) {
 
 #[test]
 fn a_migration_of_a_postgres_gets_through_whatever_the_cache_does() {
-    each_way(Postgres::database);
+    each_way(Postgres::database, Wish::Change);
 }
 
 #[test]
 fn a_migration_of_a_mariadb_gets_through_whatever_the_cache_does() {
-    each_way(MariaDb::database);
+    each_way(MariaDb::database, Wish::Change);
+}
+
+/// `LOCK TABLES` waits in another queue than a change of the table does.
+#[test]
+fn a_table_of_a_mariadb_can_be_locked_whatever_the_cache_does() {
+    each_way(MariaDb::database, Wish::Lock);
+}
+
+#[test]
+fn a_table_of_a_postgres_can_be_locked_whatever_the_cache_does() {
+    each_way(Postgres::database, Wish::Lock);
 }
 
 /// A session that locks `table` against everybody for some seconds.
@@ -179,7 +214,7 @@ fn a_run_that_waits_for_a_lock_keeps_nobody_waiting() {
                     thread::sleep(Duration::from_secs(1));
                     let child = warm(&contexts, database.url(), redis.url()).start();
                     thread::sleep(Duration::from_secs(2));
-                    let took = migrate(&database);
+                    let took = migrate(&database, Wish::Change);
                     println!("{:?} locked: {took:?}", database.dialect());
                     assert_eq!(keys(&redis), 0, "it did not wait");
                     ends_complete(child, &redis);
@@ -199,7 +234,7 @@ fn a_migration_gets_through_while_the_cache_is_full() {
         let child = run.args("--rate 8k").start();
         until("the run is under way", || keys(&redis) > 1000);
         redis.cli(&["CONFIG", "SET", "maxmemory", "1mb"]);
-        let took = migrate(&database);
+        let took = migrate(&database, Wish::Change);
         println!("{:?} full: {took:?}", database.dialect());
         calm(finish(child)).expect(3);
     }

@@ -6,6 +6,7 @@ mod codec;
 mod cut;
 mod documents;
 mod errors;
+mod locks;
 mod plan;
 mod role;
 mod session;
@@ -21,7 +22,7 @@ use sqlx::error::DatabaseError;
 use sqlx::mysql::{
     MySqlArguments, MySqlColumn, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow,
 };
-use sqlx::{Column as _, Connection as _, Decode, Executor as _, Row as _, SqlSafeStr as _};
+use sqlx::{Column as _, Decode, Executor as _, Row as _};
 
 use self::ask::{is_on, setting, text};
 use self::codec::Codec;
@@ -107,9 +108,9 @@ impl Driver for Mysql {
         .boxed()
     }
 
-    /// Its lists show only what other users do where one has rights to see it. So the query is
-    /// prepared once more, which takes the same locks: what keeps us waiting is somebody who waits
-    /// for a lock on one of its tables.
+    /// Its lists show only what other users do where one has rights to see it. So the query's locks
+    /// are taken once more: what keeps us waiting is somebody who waits for a lock on one of its
+    /// tables.
     fn who_waits<'c>(
         &'c self,
         connection: &'c mut MySqlConnection,
@@ -117,14 +118,8 @@ impl Driver for Mysql {
         _: &'c Watched,
     ) -> BoxFuture<'c, Result<Waiting, sqlx::Error>> {
         async move {
-            // Or nobody would ask the server.
-            connection.clear_cached_statements().await?;
-            let prepared = connection.prepare(safe(sql).into_sql_str()).await;
-            match prepared {
-                Ok(_) => {
-                    connection.clear_cached_statements().await?;
-                    Ok(Waiting::Nobody)
-                }
+            match locks::take(connection, sql).await {
+                Ok(()) => Ok(Waiting::Nobody),
                 Err(sqlx::Error::Database(error)) if Self::is_lock_timeout(error.as_ref()) => {
                     let why = "another session waited for a lock on a table that it reads";
                     Ok(Waiting::Somebody(why.to_owned()))
