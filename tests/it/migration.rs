@@ -177,6 +177,45 @@ fn a_table_of_a_postgres_can_be_locked_whatever_the_cache_does() {
     each_way(Postgres::database, Wish::Lock);
 }
 
+/// A definition that reads all of its table, and takes its time, for every few keys that are looked up
+/// again.
+#[test]
+fn a_migration_gets_through_while_look_backs_are_slow() {
+    let database = Postgres::database();
+    let (_dir, contexts) = products(&database, ORDERED);
+    database.sql(
+        "CREATE TABLE slow (); GRANT SELECT ON slow TO shop;
+         CREATE FUNCTION nap() RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN
+             IF EXISTS (SELECT FROM slow) THEN PERFORM pg_sleep(0.1); END IF;
+             RETURN 0;
+         END $$",
+    );
+    let text = std::fs::read_to_string(&contexts).unwrap();
+    let all = "WITH p AS MATERIALIZED (SELECT p.*, nap() AS nap FROM products p) SELECT";
+    std::fs::write(
+        &contexts,
+        text.replace("SELECT", all).replace("products p\"", "p\""),
+    )
+    .unwrap();
+    let redis = Redis::start(&[]);
+    let run = warm(&contexts, database.url(), redis.url());
+    let child = run.args("--rate 600").start();
+    until("the run is under way", || keys(&redis) > 100);
+    database.sql("INSERT INTO slow DEFAULT VALUES");
+    until("a look-back is slow", || {
+        database.query(
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'
+             AND query LIKE '/* shopwarm shop/products */ SELECT%'
+             AND now() - query_start > interval '1 s'",
+        ) != "0"
+    });
+    let took = migrate(&database, Wish::Change);
+    println!("slow look-backs: {took:?}");
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    database.sql("DELETE FROM slow");
+    ends_complete(child, &redis);
+}
+
 /// A session that locks `table` against everybody for some seconds.
 fn lock_for(database: &Database, table: &str, seconds: u32) {
     database.sql(&match database.dialect() {

@@ -601,9 +601,7 @@ async fn read_once(
     let begin = rows.labelled(&rows.driver().begin);
     let begun = Transaction::begin(connection, begin);
     let mut transaction = rows.wait(begun).await?;
-    if !rows.is_brief() {
-        let session = transaction.ask("SELECT pg_catalog.pg_backend_pid()");
-        let (session,): (i32,) = rows.wait(session).await?;
+    if let Some(session) = transaction.session() {
         rows.read_on(session);
     }
     let query = unnamed(sql, arguments);

@@ -86,7 +86,7 @@ impl From<sqlx::Error> for Broken {
 /// Why reading a query ended early.
 enum Ended {
     Failed(Failure),
-    /// Another session holds a lock, and nothing was read.
+    /// Another session holds a lock or waits for one of ours, and nothing was handed on.
     Locked,
 }
 
@@ -97,7 +97,8 @@ impl From<Failure> for Ended {
 }
 
 /// Reads a query into `sender`. While another session holds a lock that it needs, it is asked again
-/// and again: a query that waits keeps the locks that it already has.
+/// and again: a query that waits keeps the locks that it already has. So is a look-up that another
+/// session waits for.
 async fn read_unlocked<D: Driver>(
     sessions: &Arc<Sessions<D>>,
     query: &Query,
@@ -191,6 +192,9 @@ where
             // The locks go with the session. The rows in hand are still good.
             drop((connection, lender));
             sessions.driver.end(handle).await;
+            if query.brief && rows.is_untouched() {
+                return Err(Ended::Locked);
+            }
             rows.hand_on_rest().await;
             Err(reason.into_failure(&query.label).into())
         }
@@ -245,6 +249,7 @@ pub(super) struct Rows<'r, D: Driver> {
     batch: RowBatch,
     /// The size of a row, as the last portion's were.
     row_bytes: usize,
+    has_handed_on: bool,
 }
 
 impl<'r, D: Driver> Rows<'r, D> {
@@ -262,6 +267,7 @@ impl<'r, D: Driver> Rows<'r, D> {
             codecs: Vec::new(),
             batch: RowBatch::new(query.columns.len()),
             row_bytes: 0,
+            has_handed_on: false,
         }
     }
 
@@ -282,9 +288,9 @@ impl<'r, D: Driver> Rows<'r, D> {
         self.watched.reads_on(session);
     }
 
-    /// Whether no row has come.
+    /// Whether nobody has seen a row of it.
     fn is_untouched(&self) -> bool {
-        self.codecs.is_empty()
+        !self.has_handed_on
     }
 
     /// A statement with the query's label, which is shown where the server lists what it does. It
@@ -384,6 +390,7 @@ impl<'r, D: Driver> Rows<'r, D> {
         let columns = self.query.columns.len();
         let full = std::mem::replace(&mut self.batch, RowBatch::new(columns));
         permit.send(Ok(full));
+        self.has_handed_on = true;
         Ok(())
     }
 

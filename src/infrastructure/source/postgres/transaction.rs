@@ -3,7 +3,7 @@
 
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Executor as _, FromRow};
+use sqlx::{AssertSqlSafe, Executor as _, FromRow, Row as _};
 
 /// Settings of the server that hold for a transaction. Ours are the same whatever role, database,
 /// server and URL say; one that the server does not know is left out.
@@ -95,7 +95,8 @@ impl Settings {
         });
         format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY; \
-             SELECT pg_catalog.set_config(name, value, true) FROM (VALUES {}) s (name, value) \
+             SELECT pg_catalog.set_config(name, value, true), pg_catalog.pg_backend_pid() \
+             FROM (VALUES {}) s (name, value) \
              WHERE pg_catalog.current_setting(name, true) IS NOT NULL{}",
             ours.join(", "),
             given.collect::<String>()
@@ -110,7 +111,10 @@ fn quoted(text: &str) -> String {
 
 /// A transaction that is open. Whoever drops it without [`Transaction::end`] must close the
 /// connection.
-pub(super) struct Transaction<'c>(&'c mut PgConnection);
+pub(super) struct Transaction<'c> {
+    connection: &'c mut PgConnection,
+    session: Option<i32>,
+}
 
 impl<'c> Transaction<'c> {
     /// `begin` is what [`Settings::begin`] says.
@@ -118,20 +122,29 @@ impl<'c> Transaction<'c> {
         connection: &'c mut PgConnection,
         begin: String,
     ) -> Result<Self, sqlx::Error> {
-        let transaction = Self(connection);
-        match transaction
-            .0
-            .execute(sqlx::raw_sql(AssertSqlSafe(begin)))
-            .await
-        {
-            Ok(_) => Ok(transaction),
+        let mut transaction = Self {
+            connection,
+            session: None,
+        };
+        let begin = sqlx::raw_sql(AssertSqlSafe(begin));
+        match transaction.connection.fetch_all(begin).await {
+            Ok(rows) => {
+                transaction.session = rows.first().and_then(|row| row.try_get(1).ok());
+                Ok(transaction)
+            }
             Err(error) => transaction.end(Err(error)).await,
         }
     }
 
+    /// The server's number of the session that it runs on; a pooler's session may have another each
+    /// time.
+    pub(super) fn session(&self) -> Option<i32> {
+        self.session
+    }
+
     /// For statements of [`unnamed`] and of `sqlx::raw_sql`; others leave a name at the server.
     pub(super) fn connection(&mut self) -> &mut PgConnection {
-        self.0
+        self.connection
     }
 
     /// The row that a question of our own without parameters gives.
@@ -139,7 +152,7 @@ impl<'c> Transaction<'c> {
     where
         T: for<'r> FromRow<'r, PgRow>,
     {
-        T::from_row(&self.0.fetch_one(sqlx::raw_sql(sql)).await?)
+        T::from_row(&self.connection.fetch_one(sqlx::raw_sql(sql)).await?)
     }
 
     /// The same of a question that the server may refuse without ending the transaction.
@@ -149,12 +162,12 @@ impl<'c> Transaction<'c> {
     {
         let guarded = format!("SAVEPOINT asked; {sql}; RELEASE SAVEPOINT asked");
         let row = self
-            .0
+            .connection
             .fetch_one(sqlx::raw_sql(AssertSqlSafe(guarded)))
             .await;
         if row.is_err() {
             let undo = sqlx::raw_sql("ROLLBACK TO SAVEPOINT asked; RELEASE SAVEPOINT asked");
-            self.0.execute(undo).await?;
+            self.connection.execute(undo).await?;
         }
         T::from_row(&row?)
     }
@@ -164,7 +177,7 @@ impl<'c> Transaction<'c> {
     where
         E: From<sqlx::Error>,
     {
-        let ended = self.0.execute(sqlx::raw_sql("COMMIT")).await;
+        let ended = self.connection.execute(sqlx::raw_sql("COMMIT")).await;
         let found = outcome?;
         ended?;
         Ok(found)
