@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::faults::{calm, count, some_cache, warm};
@@ -12,15 +13,23 @@ use crate::shopwarm::{Finished, file, finish, shopwarm};
 
 const ROWS: u64 = 6_000;
 
-/// Rows with a version, an enumeration and an array of it, which the driver asks the server about.
+/// Rows that no buffer on the way holds all.
+const MANY: u64 = 20_000;
+const LONG: u32 = 600;
+
 fn products() -> (Database, TempDir, PathBuf) {
+    products_of(ROWS, 1)
+}
+
+/// Rows with a version, an enumeration and an array of it, which the driver asks the server about.
+fn products_of(rows: u64, length: u32) -> (Database, TempDir, PathBuf) {
     let database = Postgres::database();
     database.sql(&format!(
         "CREATE TYPE colour AS ENUM ('red', 'green');
          CREATE TABLE products (id int PRIMARY KEY, name text NOT NULL, colour colour NOT NULL,
              colours colour[] NOT NULL, updated_at timestamptz(6) NOT NULL);
-         INSERT INTO products SELECT g, 'name ' || g, 'red', '{{green,red}}', now()
-             FROM generate_series(1, {ROWS}) g;
+         INSERT INTO products SELECT g, repeat('n', {length}) || g, 'red', '{{green,red}}', now()
+             FROM generate_series(1, {rows}) g;
          GRANT ALL ON products TO shop"
     ));
     let (dir, contexts) = file(
@@ -39,12 +48,18 @@ fn products() -> (Database, TempDir, PathBuf) {
 /// A run through the pooler whose keys are all in the cache.
 #[track_caller]
 fn is_whole(run: Finished) {
+    is_whole_of(run, ROWS);
+}
+
+#[track_caller]
+fn is_whole_of(run: Finished, rows: u64) -> Value {
     let run = calm(run).expect(0);
     let report = run.json();
     assert_eq!(report["outcome"], "complete", "{report:#}");
     let totals = &report["totals"];
     let known = count(totals, "warmed") + count(totals, "skipped");
-    assert_eq!(known, ROWS, "{report:#}");
+    assert_eq!(known, rows, "{report:#}");
+    report
 }
 
 /// What the shop finds on the pooler's only session: its own settings, nothing prepared, and rights
@@ -105,6 +120,61 @@ fn runs_through_a_pooler_leave_nothing_behind() {
     }
 }
 
+/// The pooler lets whoever comes second wait, without a word.
+#[test]
+fn one_session_of_a_pool_is_enough() {
+    thread::scope(|scope| {
+        for mode in ["transaction", "session"] {
+            scope.spawn(move || {
+                let (database, _dir, contexts) = products_of(MANY, LONG);
+                let settings = format!("pool_mode = {mode}\ndefault_pool_size = 1");
+                let pooler = PgBouncer::start(&database, &settings);
+                let redis = Redis::start(&[]);
+                let run = through(&pooler, &database, &contexts, &redis);
+                let report = is_whole_of(run, MANY);
+                assert_eq!(report["strategies"][0]["protected"], true, "{report:#}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_slow_query_in_the_only_session_of_a_pool_is_not_lost() {
+    let (database, _dir, _) = products();
+    let (_slow_dir, contexts) = file(
+        "slow.toml",
+        "[context]
+         name = \"slow\"
+         owns = [\"products\"]
+         [strategies.one]
+         key = \"one:{id}\"
+         value = \"object\"
+         sql.any = \"WITH s AS MATERIALIZED (SELECT pg_sleep(13)) SELECT id FROM products, s\"",
+    );
+    let settings = "pool_mode = transaction\ndefault_pool_size = 1";
+    let pooler = PgBouncer::start(&database, settings);
+    let (_cache_dir, cache) = some_cache();
+    let run = warm(&contexts, database.url_via(pooler.port()), cache).run();
+    let report = is_whole_of(run, ROWS);
+    let warnings = &report["strategies"][0]["warnings"];
+    assert!(!warnings.to_string().contains("sent again"), "{warnings}");
+}
+
+#[test]
+fn a_pool_whose_sessions_others_use_is_named() {
+    let (database, _dir, contexts) = products();
+    let settings = "pool_mode = session\ndefault_pool_size = 1";
+    let pooler = PgBouncer::start(&database, settings);
+    let (_cache_dir, cache) = some_cache();
+    let run = pooler.shop_holds(&database, 1, "SELECT 1", |_| {
+        warm(&contexts, database.url_via(pooler.port()), cache).run()
+    });
+    let run = calm(run).expect(5);
+    for word in ["a pooler", "default_pool_size"] {
+        assert!(run.stderr.contains(word), "no {word:?} in\n{}", run.stderr);
+    }
+}
+
 #[test]
 fn two_runs_share_a_pooler() {
     let (database, _dir, contexts) = products();
@@ -143,10 +213,8 @@ fn a_run_that_breaks_off_leaves_nothing_behind() {
     calm(through(&pooler, &database, &odd, &redis)).expect(3);
     nothing_is_left(&pooler, &database, &fresh);
 
-    redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
-    // Taking a lock would be waiting for Redis already.
-    let run = warm(&contexts, database.url_via(pooler.port()), redis.url()).arg("--no-lock");
-    let mut child = run.start();
+    let run = warm(&contexts, database.url_via(pooler.port()), redis.url());
+    let mut child = run.args("--rate 100").start();
     crate::faults::until("it reads", || {
         let reads = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'
                      AND datname = current_database()";

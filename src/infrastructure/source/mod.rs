@@ -160,6 +160,11 @@ trait Driver: Sized + Send + Sync + 'static {
     /// Opens a session: read-only, named, with a statement timeout.
     fn connect(&self) -> impl Future<Output = Result<Connection<Self>, sqlx::Error>> + Send;
 
+    /// Whether a pooler lets us in there, which may have no session for us.
+    fn is_greeted(&self) -> impl Future<Output = bool> + Send {
+        std::future::ready(false)
+    }
+
     /// What it takes to end a query on this session, asked before the query.
     fn handle<'c>(
         connection: &'c mut Connection<Self>,
@@ -385,7 +390,7 @@ impl<D: Driver> SqlSource<D> {
         loop {
             let mut session = sessions.connection().await?;
             let described = sessions.driver.describe(&mut session, sql);
-            let described = sessions.wait("preparing", described).await?;
+            let described = sessions.wait_for_turn("preparing", described).await?;
             let is_locked = match &described {
                 Err(Refusal::Sql(error)) => Sessions::<D>::is_lock_timeout(error),
                 _ => false,
@@ -425,7 +430,7 @@ where
             let label = "asking for the time";
             let mut connection = self.0.connection().await?;
             let asked = self.0.driver.moment(&mut connection);
-            let moment = self.0.wait(label, asked).await?;
+            let moment = self.0.wait_for_turn(label, asked).await?;
             let moment = moment.map_err(|error| self.0.query_failure(label, "", &error))?;
             self.0.put_back(connection).await;
             moment.map_err(|why| {
@@ -444,7 +449,7 @@ where
             let label = "asking for a table's keys";
             let mut connection = self.0.connection().await?;
             let asked = self.0.driver.unique_keys(&mut connection, table);
-            let columns = self.0.wait(label, asked).await?;
+            let columns = self.0.wait_for_turn(label, asked).await?;
             let columns = columns.map_err(|error| self.0.query_failure(label, "", &error))?;
             self.0.put_back(connection).await;
             Ok(columns)
@@ -494,7 +499,7 @@ where
             let mut connection = self.0.connection().await?;
             let plan = self
                 .0
-                .wait("planning", self.0.driver.plan(&mut connection, sql))
+                .wait_for_turn("planning", self.0.driver.plan(&mut connection, sql))
                 .await?;
             self.0.put_back(connection).await;
             plan.map_err(|error| self.0.query_failure("planning", sql, &error))

@@ -153,6 +153,11 @@ impl Driver for Postgres {
         Ok(connection)
     }
 
+    /// A pooler lets everybody in, and has them wait with their first statement.
+    async fn is_greeted(&self) -> bool {
+        self.connect.connect().await.is_ok()
+    }
+
     fn describe<'c>(
         &'c self,
         connection: &'c mut PgConnection,
@@ -600,7 +605,7 @@ async fn read_once(
 ) -> Result<(), Broken> {
     let begin = rows.labelled(&rows.driver().begin);
     let begun = Transaction::begin(connection, begin);
-    let mut transaction = rows.wait(begun).await?;
+    let mut transaction = rows.wait_for_turn(begun).await?;
     if let Some(session) = transaction.session() {
         rows.read_on(session);
     }

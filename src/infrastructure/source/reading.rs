@@ -308,6 +308,15 @@ impl<'r, D: Driver> Rows<'r, D> {
         Ok(answer.map_err(Broken::Failed)??)
     }
 
+    /// Waits until a pooler has a session for a transaction.
+    pub(super) async fn wait_for_turn<T>(
+        &self,
+        answer: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, Broken> {
+        let answer = self.sessions.wait_for_turn(&self.query.label, answer).await;
+        Ok(answer.map_err(Broken::Failed)??)
+    }
+
     /// Takes rows to their end, and hands them on in batches as they come.
     pub(super) async fn stream(
         &mut self,

@@ -86,9 +86,9 @@ impl<D: Driver> DerefMut for Session<D> {
 
 /// Why there is no session.
 pub(super) enum NoSession {
-    /// The server has none left.
+    /// The server has none left, or a pooler in front of it.
     Full(Failure),
-    /// It says nothing; so does a pooler that has none left.
+    /// It says nothing.
     Silent(Failure),
     Other(Failure),
 }
@@ -130,6 +130,7 @@ impl<D: Driver> Sessions<D> {
                     false => NoSession::Other(failure),
                 })
             }
+            Err(_) if self.is_greeted().await => Err(NoSession::Full(self.kept_waiting())),
             Err(_) => Err(NoSession::Silent(self.unreachable_because(format!(
                 "no answer within {} s",
                 CONNECT_TIMEOUT.as_secs()
@@ -137,14 +138,22 @@ impl<D: Driver> Sessions<D> {
         }
     }
 
+    /// Whether a pooler is there, whatever is behind it.
+    async fn is_greeted(&self) -> bool {
+        let greeted = timeout(LONGEST_LOOK, self.driver.is_greeted()).await;
+        greeted.unwrap_or(false)
+    }
+
     /// How the server is, asked on a session where nothing else waits.
     pub(super) async fn look(&self) -> Option<SourceVitals> {
         let looked = timeout(LONGEST_LOOK, self.vitals()).await;
-        looked.unwrap_or(Some(SourceVitals {
+        // Where sessions are short, it was one that we waited for.
+        let slow = (!self.shortage.was_noticed()).then_some(SourceVitals {
             latency: LONGEST_LOOK,
             active: None,
             lag: None,
-        }))
+        });
+        looked.unwrap_or(slow)
     }
 
     async fn vitals(&self) -> Option<SourceVitals> {
@@ -176,51 +185,108 @@ impl<D: Driver> Sessions<D> {
 
     /// An idle session, or a new one. Where the server has none left, one of ours is waited for.
     pub(super) async fn connection(&self) -> Result<Session<D>, Failure> {
-        match self.try_session().await {
+        match self.prompt_session().await {
             // It had one for us before the run began.
-            Err(NoSession::Full(failure) | NoSession::Silent(failure)) => {
+            Some(Err(NoSession::Full(failure) | NoSession::Silent(failure))) => {
                 tracing::debug!(%failure, "waiting for a session");
-                Box::pin(self.next_session()).await
+                self.shortage.notice();
             }
-            opened => opened.map_err(NoSession::into_failure),
+            Some(opened) => return opened.map_err(NoSession::into_failure),
+            None => tracing::debug!("waiting for a session, perhaps a pooler's"),
+        }
+        Box::pin(self.next_session()).await
+    }
+
+    /// A session; `None`: it takes so long that there may be none left.
+    async fn prompt_session(&self) -> Option<Result<Session<D>, NoSession>> {
+        let mut opened = pin!(self.try_session());
+        match timeout(self.shortage.patience(), &mut opened).await {
+            Ok(opened) => Some(opened),
+            // A server that is away takes its time.
+            Err(_) if self.lost.load(Ordering::Relaxed) => Some(opened.await),
+            Err(_) => None,
         }
     }
 
     /// The next session of ours that comes back.
     async fn next_session(&self) -> Result<Session<D>, Failure> {
         let _turn = self.shortage.turn().await;
+        let opened = self.shortage.relieve(self.keep_trying()).await;
+        opened.map_err(NoSession::into_failure)
+    }
+
+    async fn keep_trying(&self) -> Result<Session<D>, NoSession> {
         let since = Instant::now();
-        let mut attempts = 0..;
+        let longest = self.driver.options().statement_timeout;
         loop {
-            self.shortage.wait(attempts.next().unwrap_or(0)).await;
-            let opened = self.try_session().await;
+            let opened = match self.idle_session().await {
+                Some(session) => Ok(session),
+                None => tokio::select! {
+                    opened = self.open() => opened,
+                    // A pooler may have no other for us while this one is ours.
+                    () = self.is_idle_again() => continue,
+                },
+            };
             let waited = since.elapsed();
-            let longest = self.driver.options().statement_timeout;
             match opened {
                 Err(NoSession::Full(_)) if self.shortage.may_end() && waited < longest => {}
                 Err(NoSession::Full(_)) if waited < STILL_COUNTED => {}
                 Err(NoSession::Silent(_)) if waited < RECONNECT => {}
-                opened => {
-                    self.shortage.is_over();
-                    return opened.map_err(NoSession::into_failure);
-                }
+                opened => return opened,
             }
+            self.shortage.pause().await;
+        }
+    }
+
+    /// Returns when one of our sessions has nothing to do.
+    async fn is_idle_again(&self) {
+        loop {
+            let came_back = self.shortage.came_back();
+            if !self.idle.lock().await.is_empty() {
+                return;
+            }
+            came_back.await;
+        }
+    }
+
+    /// Waits for an answer that takes a moment once the session has its turn: a pooler may let it wait
+    /// for the end of a query of ours.
+    pub(super) async fn wait_for_turn<T>(
+        &self,
+        label: &str,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        let mut answer = pin!(self.wait(label, answer));
+        match timeout(self.shortage.patience(), &mut answer).await {
+            Ok(answer) => answer,
+            Err(_) => self.shortage.relieve(answer).await,
         }
     }
 
     /// An idle session, or a new one.
     pub(super) async fn try_session(&self) -> Result<Session<D>, NoSession> {
-        let mut was_closed = false;
-        while let Some((mut session, since)) = self.take_idle().await {
-            // The server may have closed it while nothing ran on it.
-            if since.elapsed() < SURELY_OPEN
-                || matches!(timeout(CONNECT_TIMEOUT, session.ping()).await, Ok(Ok(())))
-            {
-                return Ok(session);
-            }
-            was_closed = true;
+        match self.idle_session().await {
+            Some(session) => Ok(session),
+            None => self.open().await,
         }
-        self.lost.fetch_or(was_closed, Ordering::Relaxed);
+    }
+
+    async fn idle_session(&self) -> Option<Session<D>> {
+        while let Some((mut session, since)) = self.take_idle().await {
+            if since.elapsed() < SURELY_OPEN {
+                return Some(session);
+            }
+            match timeout(CONNECT_TIMEOUT, session.ping()).await {
+                Ok(Ok(())) => return Some(session),
+                // The server may have closed it while nothing ran on it.
+                Ok(Err(_)) => self.lost.store(true, Ordering::Relaxed),
+                Err(_) => {}
+            }
+        }
+        None
+    }
+
+    async fn open(&self) -> Result<Session<D>, NoSession> {
         match self.lost.load(Ordering::Relaxed) {
             true => self.reconnect().await,
             false => self.try_connect().await,
@@ -284,8 +350,11 @@ impl<D: Driver> Sessions<D> {
 
     /// Whether the server is there. An error is an answer too.
     async fn answers(&self) -> bool {
-        let connected = timeout(CONNECT_TIMEOUT, self.driver.connect()).await;
-        matches!(connected, Ok(Ok(_) | Err(sqlx::Error::Database(_))))
+        match timeout(CONNECT_TIMEOUT, self.driver.connect()).await {
+            Ok(connected) => matches!(connected, Ok(_) | Err(sqlx::Error::Database(_))),
+            // The query that we wait for may have the pooler's last session.
+            Err(_) => self.is_greeted().await,
+        }
     }
 
     /// Waits for an answer as long as we ever wait for the database, but not for a server that is
@@ -333,6 +402,17 @@ impl<D: Driver> Sessions<D> {
         let what = format!("cannot reach the database at {}", self.driver.place());
         Failure::new(FailureKind::SourceUnreachable, what, why)
             .hint("check that it runs, and host and port in the database URL")
+    }
+
+    fn kept_waiting(&self) -> Failure {
+        let what = format!("no session with the database at {}", self.driver.place());
+        let why = format!(
+            "a pooler answers there, and let us wait for more than {} s",
+            CONNECT_TIMEOUT.as_secs()
+        );
+        Failure::new(FailureKind::SourceUnreachable, what, why).hint(
+            "others may use all sessions of its pool (default_pool_size), or the database behind it is away",
+        )
     }
 
     fn unreachable(&self, error: &sqlx::Error) -> Failure {

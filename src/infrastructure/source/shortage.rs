@@ -1,12 +1,14 @@
 //! Where the server gives us fewer sessions than we want: whoever needs one waits for its turn, and
 //! a query that the cache keeps waiting ends for it.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::futures::Notified;
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Between two attempts to get a session: one that was closed is still counted for a moment.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -15,6 +17,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// after which another one is.
 const PATIENCE: u32 = 4;
 const MORE_PATIENCE: u32 = 20;
+
+/// A server that takes longer than this may be a pooler, which lets us wait until it has a session for
+/// us. Once there were too few, it probably is.
+const SLOW: Duration = Duration::from_secs(2);
+const SLOW_AGAIN: Duration = Duration::from_millis(200);
 
 /// How many sessions are out, and who waits for one.
 pub(super) struct Shortage {
@@ -81,27 +88,62 @@ impl Shortage {
         self.was_noticed.load(Ordering::Relaxed)
     }
 
+    pub(super) fn notice(&self) {
+        self.was_noticed.store(true, Ordering::Relaxed);
+    }
+
+    /// How long a session may take before it looks as if there were none left.
+    pub(super) fn patience(&self) -> Duration {
+        match self.was_noticed() {
+            true => SLOW_AGAIN,
+            false => SLOW,
+        }
+    }
+
     /// Waits for one's turn to wait.
     pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
-        self.was_noticed.store(true, Ordering::Relaxed);
         self.turn.lock().await
     }
 
-    /// Waits a moment for a session to come back. If none is likely to, a query that the cache keeps
-    /// waiting is asked to end.
-    pub(super) async fn wait(&self, attempt: u32) {
-        let lenders = self.lenders.load(Ordering::Relaxed);
-        let others = self.out.load(Ordering::Relaxed) > lenders;
-        let when = if others { PATIENCE } else { 0 };
-        if attempt % MORE_PATIENCE == when && self.wanted.available_permits() == 0 {
-            self.wanted.add_permits(1);
-        }
+    /// Waits a moment for a session to come back.
+    pub(super) async fn pause(&self) {
         let _ = timeout(LOOK_AGAIN, self.came_back.notified()).await;
     }
 
-    /// The one who waited has a session.
-    pub(super) fn is_over(&self) {
-        self.wanted.forget_permits(1);
+    /// The next session that comes back.
+    pub(super) fn came_back(&self) -> Notified<'_> {
+        self.came_back.notified()
+    }
+
+    /// Waits for what needs a session. Where none is likely to come back, queries that the cache keeps
+    /// waiting are asked to end meanwhile, one after the other.
+    pub(super) async fn relieve<T>(&self, answer: impl Future<Output = T>) -> T {
+        let has_asked = AtomicBool::new(false);
+        let answer = tokio::select! {
+            biased;
+            answer = answer => answer,
+            never = self.keep_asking(&has_asked) => match never {},
+        };
+        // A query has ended for it.
+        if self.wanted.forget_permits(1) == 0 && has_asked.into_inner() {
+            self.notice();
+        }
+        answer
+    }
+
+    async fn keep_asking(&self, has_asked: &AtomicBool) -> Infallible {
+        let mut attempt = 0_u32;
+        loop {
+            let lenders = self.lenders.load(Ordering::Relaxed);
+            let others = self.out.load(Ordering::Relaxed) > lenders;
+            let when = if others { PATIENCE } else { 0 };
+            if attempt % MORE_PATIENCE == when && self.wanted.available_permits() == 0 {
+                self.wanted.add_permits(1);
+                has_asked.store(true, Ordering::Relaxed);
+            }
+            sleep(LOOK_AGAIN).await;
+            attempt = attempt.wrapping_add(1);
+        }
     }
 
     /// Returns when the caller's session is wanted.

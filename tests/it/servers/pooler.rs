@@ -1,6 +1,7 @@
 //! PgBouncer in front of a PostgreSQL database.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio, id};
@@ -61,6 +62,43 @@ impl PgBouncer {
         Ok(output(client, sql)?.trim_end().to_owned())
     }
 }
+
+impl PgBouncer {
+    /// What the shop's statements give on each of the pooler's sessions, in transactions that are all
+    /// open while `work` is done.
+    pub fn shop_holds<T>(
+        &self,
+        database: &Database,
+        sessions: usize,
+        sql: &str,
+        work: impl FnOnce(Vec<String>) -> T,
+    ) -> T {
+        let open = |_| {
+            let mut client = Command::new(find("psql"));
+            client.args(words("-XAqt -v ON_ERROR_STOP=1 -d"));
+            client.arg(database.url_via(self.port));
+            client.stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut client = client.spawn().unwrap();
+            let input = client.stdin.as_mut().unwrap();
+            writeln!(input, "BEGIN;\n{sql};\n\\echo {DONE}").unwrap();
+            let lines = BufReader::new(client.stdout.as_mut().unwrap()).lines();
+            let said: Vec<String> = lines
+                .map(|line| line.expect("psql says it all"))
+                .take_while(|line| line != DONE)
+                .collect();
+            (client, said.join("\n"))
+        };
+        let (clients, said): (Vec<Child>, Vec<String>) = (0..sessions).map(open).unzip();
+        let worked = work(said);
+        for mut client in clients {
+            writeln!(client.stdin.take().unwrap(), "COMMIT;").unwrap();
+            assert!(client.wait().unwrap().success(), "psql fails");
+        }
+        worked
+    }
+}
+
+const DONE: &str = "-- done --";
 
 impl Drop for PgBouncer {
     fn drop(&mut self) {
