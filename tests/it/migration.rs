@@ -12,10 +12,17 @@ use crate::faults::{calm, keys, until, warm};
 use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
 use crate::shopwarm::{Finished, file, finish};
 
-const ROWS: u64 = 40_000;
+const ROWS: u64 = 10_000;
 
 /// Bytes of a name: no buffer on the way holds all rows.
-const NAME: u32 = 600;
+const NAME: u32 = 2000;
+
+/// The longest that a migration takes, on machines as slow as any: two seconds are what is promised. A
+/// run that lets nobody through takes longer.
+const PROMPT: Duration = Duration::from_secs(15);
+
+/// Makes a run last longer than that.
+const SLOW: &str = "--rate 600";
 
 /// A table, and a strategy that reads it: in an order that it can go on in, or in none.
 fn products(database: &Database, order: &str) -> (TempDir, PathBuf) {
@@ -85,15 +92,18 @@ impl Wish {
     }
 }
 
-/// A session that wants the table, and one that comes after it and only reads: how long they take.
-fn migrate(database: &Database, wish: Wish) -> Duration {
+/// A session that wants the table, and one that comes after it and only reads: neither waits for long.
+#[track_caller]
+fn migrate(database: &Database, wish: Wish) {
     let began = Instant::now();
     thread::scope(|scope| {
         scope.spawn(|| database.sql(wish.sql(database.dialect())));
         thread::sleep(Duration::from_millis(200));
         scope.spawn(|| database.query("SELECT name FROM products LIMIT 1"));
     });
-    began.elapsed()
+    let took = began.elapsed();
+    println!("{:?} {wish:?}: {took:?}", database.dialect());
+    assert!(took < PROMPT, "{took:?}");
 }
 
 /// A migration beside a run that is held up by its cache; and then the run comes to its end.
@@ -102,16 +112,11 @@ fn migration_beside_a_run(database: &Database, wish: Wish, order: &str, cache: C
     let redis = Redis::start(&[]);
     let run = warm(&contexts, database.url(), redis.url());
     let child = match cache {
-        Cache::Paced => run.args("--rate 8k").start(),
-        _ => run.args("--rate 20k").start(),
+        Cache::Paced => run.args(SLOW).start(),
+        _ => run.args("--rate 4k").start(),
     };
     hold(cache, &redis);
-    let took = migrate(database, wish);
-    println!(
-        "{:?} {wish:?} {order:?} {cache:?}: {took:?}",
-        database.dialect()
-    );
-    assert!(took < Duration::from_secs(40), "{took:?}");
+    migrate(database, wish);
     if cache == Cache::Frozen {
         redis.resume();
     }
@@ -127,7 +132,7 @@ fn migration_beside_a_run(database: &Database, wish: Wish, order: &str, cache: C
 }
 
 fn hold(cache: Cache, redis: &Redis) {
-    until("the run is under way", || keys(redis) > 1000);
+    until("the run is under way", || keys(redis) > 300);
     match cache {
         Cache::Paced => {}
         Cache::Paused => {
@@ -147,13 +152,13 @@ fn ends_complete(child: Child, redis: &Redis) -> Finished {
 }
 
 fn each_way(database: fn() -> Database, wish: Wish) {
-    for cache in [Cache::Paced, Cache::Paused, Cache::Frozen] {
-        thread::scope(|scope| {
+    thread::scope(|scope| {
+        for cache in [Cache::Paced, Cache::Paused, Cache::Frozen] {
             for order in ["", ORDERED] {
                 scope.spawn(move || migration_beside_a_run(&database(), wish, order, cache));
             }
-        });
-    }
+        }
+    });
 }
 
 #[test]
@@ -199,7 +204,7 @@ fn a_migration_gets_through_while_look_backs_are_slow() {
     .unwrap();
     let redis = Redis::start(&[]);
     let run = warm(&contexts, database.url(), redis.url());
-    let child = run.args("--rate 600").start();
+    let child = run.args(SLOW).start();
     until("the run is under way", || keys(&redis) > 100);
     database.sql("INSERT INTO slow DEFAULT VALUES");
     until("a look-back is slow", || {
@@ -209,9 +214,7 @@ fn a_migration_gets_through_while_look_backs_are_slow() {
              AND now() - query_start > interval '1 s'",
         ) != "0"
     });
-    let took = migrate(&database, Wish::Change);
-    println!("slow look-backs: {took:?}");
-    assert!(took < Duration::from_secs(15), "{took:?}");
+    migrate(&database, Wish::Change);
     database.sql("DELETE FROM slow");
     ends_complete(child, &redis);
 }
@@ -249,12 +252,11 @@ fn a_run_that_waits_for_a_lock_keeps_nobody_waiting() {
                 std::fs::write(&contexts, text).unwrap();
                 let redis = Redis::start(&[]);
                 thread::scope(|scope| {
-                    scope.spawn(|| lock_for(&database, "prices", 8));
+                    scope.spawn(|| lock_for(&database, "prices", 20));
                     thread::sleep(Duration::from_secs(1));
                     let child = warm(&contexts, database.url(), redis.url()).start();
                     thread::sleep(Duration::from_secs(2));
-                    let took = migrate(&database, Wish::Change);
-                    println!("{:?} locked: {took:?}", database.dialect());
+                    migrate(&database, Wish::Change);
                     assert_eq!(keys(&redis), 0, "it did not wait");
                     ends_complete(child, &redis);
                 });
@@ -270,11 +272,10 @@ fn a_migration_gets_through_while_the_cache_is_full() {
         let (_dir, contexts) = products(&database, "");
         let redis = Redis::start(&[]);
         let run = warm(&contexts, database.url(), redis.url());
-        let child = run.args("--rate 8k").start();
-        until("the run is under way", || keys(&redis) > 1000);
+        let child = run.args(SLOW).start();
+        until("the run is under way", || keys(&redis) > 300);
         redis.cli(&["CONFIG", "SET", "maxmemory", "1mb"]);
-        let took = migrate(&database, Wish::Change);
-        println!("{:?} full: {took:?}", database.dialect());
+        migrate(&database, Wish::Change);
         calm(finish(child)).expect(3);
     }
 }
@@ -286,7 +287,7 @@ fn a_writer_of_a_sqlite_file_gets_in_while_the_cache_is_paused() {
     let (_dir, contexts) = products(&database, "");
     let redis = Redis::start(&[]);
     let run = warm(&contexts, database.url(), redis.url());
-    let child = run.args("--rate 20k").start();
+    let child = run.args("--rate 4k").start();
     hold(Cache::Paused, &redis);
     let began = Instant::now();
     // It waits for ten seconds at most.
