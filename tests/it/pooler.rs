@@ -1,6 +1,7 @@
 //! PgBouncer in front of the database, with the defaults of its package: runs work, and the shop,
 //! which shares the pooler's sessions, never notices them.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -62,22 +63,29 @@ fn is_whole_of(run: Finished, rows: u64) -> Value {
     report
 }
 
-/// What the shop finds on the pooler's only session: its own settings, nothing prepared, and rights
+/// What the shop finds on each of the pooler's sessions: its own settings, nothing prepared, and rights
 /// to write.
 #[track_caller]
-fn nothing_is_left(pooler: &PgBouncer, database: &Database, fresh: &str) {
-    assert_eq!(settings(pooler, database), fresh);
-    let prepared = "SELECT name, statement FROM pg_prepared_statements";
-    assert_eq!(pooler.shop(database, prepared).unwrap(), "");
-    let insert = "INSERT INTO products VALUES (0, 'new', 'red', '{}', now());
-                  DELETE FROM products WHERE id = 0";
-    pooler.shop(database, insert).unwrap();
+fn nothing_is_left(pooler: &PgBouncer, database: &Database, fresh: &[String]) {
+    assert_eq!(found(pooler, database, fresh.len()), fresh);
+    let insert = "INSERT INTO products VALUES (-pg_backend_pid(), 'new', 'red', '{}', now());
+                  DELETE FROM products WHERE id < 0; SELECT pg_backend_pid()";
+    pooler.shop_holds(database, fresh.len(), insert, |said| {
+        let sessions: HashSet<String> = said.into_iter().collect();
+        assert_eq!(
+            sessions.len(),
+            fresh.len(),
+            "not each session was looked at"
+        );
+    });
 }
 
-/// Every setting of the shop's session; its client names only a few of them itself.
-fn settings(pooler: &PgBouncer, database: &Database) -> String {
-    let all = "SELECT name, setting FROM pg_settings ORDER BY name";
-    pooler.shop(database, all).unwrap()
+/// Every setting of the shop's sessions, of which its client names only a few itself, and what is
+/// prepared there.
+fn found(pooler: &PgBouncer, database: &Database, sessions: usize) -> Vec<String> {
+    let all = "SELECT name, setting FROM pg_settings ORDER BY name;
+               SELECT name, statement FROM pg_prepared_statements";
+    pooler.shop_holds(database, sessions, all, |said| said)
 }
 
 fn through(pooler: &PgBouncer, database: &Database, contexts: &Path, redis: &Redis) -> Finished {
@@ -91,7 +99,7 @@ fn runs_through_a_pooler_leave_nothing_behind() {
     for (mode, size) in [("transaction", 2), ("session", 4)] {
         let settings_of = format!("pool_mode = {mode}\ndefault_pool_size = {size}");
         let pooler = PgBouncer::start(&database, &settings_of);
-        let fresh = settings(&pooler, &database);
+        let fresh = found(&pooler, &database, size);
         let redis = Redis::start(&[]);
         for _ in 0..2 {
             is_whole(through(&pooler, &database, &contexts, &redis));
@@ -198,7 +206,7 @@ fn a_run_that_breaks_off_leaves_nothing_behind() {
     let (database, _dir, contexts) = products();
     let settings_of = "pool_mode = transaction\ndefault_pool_size = 2";
     let pooler = PgBouncer::start(&database, settings_of);
-    let fresh = settings(&pooler, &database);
+    let fresh = found(&pooler, &database, 2);
     let (_odd_dir, odd) = file(
         "odd.toml",
         "[context]
