@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::faults::{calm, keys, until, warm};
+use crate::http::Server;
+use crate::serve::ended;
 use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
-use crate::shopwarm::{Finished, file, finish};
+use crate::shopwarm::{Finished, file, finish, shopwarm};
 
 const ROWS: u64 = 10_000;
 
@@ -180,6 +182,36 @@ fn a_table_of_a_mariadb_can_be_locked_whatever_the_cache_does() {
 #[test]
 fn a_table_of_a_postgres_can_be_locked_whatever_the_cache_does() {
     each_way(Postgres::database, Wish::Lock);
+}
+
+/// `shopwarm serve` whose cache is paused, and locks of others in the middle of its runs.
+#[test]
+fn a_server_keeps_nobody_waiting_whatever_its_cache_does() {
+    thread::scope(|scope| {
+        for database in [Postgres::database, MariaDb::database] {
+            for wish in [Wish::Lock, Wish::Change] {
+                scope.spawn(move || migration_beside_a_server(&database(), wish));
+            }
+        }
+    });
+}
+
+fn migration_beside_a_server(database: &Database, wish: Wish) {
+    let (_dir, contexts) = products(database, ORDERED);
+    let redis = Redis::start(&[]);
+    let serve = shopwarm("serve --listen 127.0.0.1:0 --rate 4k");
+    let serve = serve.contexts(&contexts).database(database.url());
+    let server = Server::start(serve.cache(redis.url()));
+    let run = server.start_run("/admin/warmup/shop");
+    hold(Cache::Paused, &redis);
+    migrate(database, wish);
+    redis.cli(&["CLIENT", "UNPAUSE"]);
+    let report = ended(&server, &run);
+    assert_eq!(report["outcome"], "complete", "{report:#}");
+    assert_eq!(report["totals"]["warmed"], ROWS, "{report:#}");
+    assert_eq!(keys(&redis), ROWS);
+    let warnings = report["strategies"][0]["warnings"].to_string();
+    assert!(warnings.contains("paused for a migration"), "{warnings}");
 }
 
 /// A definition that reads all of its table, and takes its time, for every few keys that are looked up
