@@ -9,8 +9,8 @@
 //! What a view or a function that somebody created in the database reads cannot be seen from here.
 
 mod lexer;
+mod refusal;
 
-use std::fmt;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
@@ -25,9 +25,7 @@ use sqlparser::tokenizer::{Token, Tokenizer};
 use crate::domain::Dialect;
 use crate::domain::failure::{Failure, FailureKind};
 pub(super) use lexer::harmless_text;
-
-/// The longest SQL text that is checked, in bytes. It bounds the depth of the parsed tree.
-pub const MAX_SQL_BYTES: usize = 16 * 1024;
+pub use refusal::{MAX_SQL_BYTES, Place, SqlRefused};
 
 /// The most joins that are parsed: each one that waits for its ON takes much of the stack.
 const MAX_JOINS: usize = 100;
@@ -58,89 +56,6 @@ const HARMLESS_PG_FUNCTIONS: &str = "pg_column_size pg_size_bytes pg_size_pretty
 
 pub(super) fn lists(list: &str, name: &str) -> bool {
     list.split_whitespace().any(|word| word == name)
-}
-
-/// A place in the SQL text, both counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    pub line: u64,
-    pub column: u64,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Line {}, column {}", self.line, self.column)
-    }
-}
-
-impl From<&Ident> for Place {
-    fn from(ident: &Ident) -> Self {
-        let start = ident.span.start;
-        Self {
-            line: start.line,
-            column: start.column,
-        }
-    }
-}
-
-/// Why a definition's SQL is not run. The text says what is wrong and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SqlRefused {
-    #[error("The SQL is longer than {MAX_SQL_BYTES} bytes. Make it shorter, or put it in a view.")]
-    TooLong,
-    #[error("The SQL is nested too deeply to be checked. Make it flatter, or put it in a view.")]
-    TooDeep,
-    #[error("no thread can be made to read SQL in: {0}")]
-    NoThread(String),
-    #[error("{place}: {problem}")]
-    Text { place: Place, problem: &'static str },
-    #[error("The SQL cannot be read as one query: {0}. Write one SELECT, VALUES or WITH query.")]
-    Unreadable(String),
-    #[error(
-        "The SQL writes ({0}). A definition only reads: write one SELECT, VALUES or WITH query."
-    )]
-    Writes(String),
-    #[error("The SQL locks rows with FOR UPDATE or FOR SHARE. Take the locking clause out.")]
-    Locks,
-    #[error(
-        "The query ends in {0} of its own, with which shopwarm could not load single keys by \
-         index: it adds ORDER BY and LIMIT itself. Take it out and use `order_by` and `limit`."
-    )]
-    Outermost(&'static str),
-    #[error(
-        "{place}: the query reads table `{table}`, which is not in `owns` ({owns}). {hint}Add it \
-         to `owns` if this context owns it."
-    )]
-    ForeignTable {
-        place: Place,
-        table: String,
-        owns: String,
-        hint: String,
-    },
-    #[error(
-        "{place}: what `{name}` in FROM reads cannot be checked. Use an owned table, a subquery or \
-         a plain table function such as unnest or json_each."
-    )]
-    TableFunction { place: Place, name: String },
-    #[error(
-        "{place}: the function `{name}` is refused, since it runs SQL text, reads files or tables \
-         by name, waits, or changes something. Take it out."
-    )]
-    Function { place: Place, name: String },
-    #[error("`order_by` {0}. Write plain columns, such as `created_at DESC, id`.")]
-    OrderBy(String),
-}
-
-impl From<ParserError> for SqlRefused {
-    fn from(error: ParserError) -> Self {
-        match error {
-            ParserError::RecursionLimitExceeded => Self::TooDeep,
-            ParserError::TokenizerError(text) | ParserError::ParserError(text) => Self::Unreadable(
-                text.replace(" at Line: ", " at line ")
-                    .replace("Column: ", "column "),
-            ),
-        }
-    }
 }
 
 /// Checks a definition's SQL: one query which only reads, and reads only tables of `owns`.

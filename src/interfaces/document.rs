@@ -265,3 +265,7 @@ fn aligned(content: &str, heading: &Heading) -> Cell {
         cell
     }
 }
+
+pub fn to_value(value: &impl serde::Serialize) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or_default()
+}

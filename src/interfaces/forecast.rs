@@ -5,10 +5,10 @@ use std::time::Duration;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
+use super::document::to_value;
 use super::document::{Document, Row, Tone, number, text};
 use super::looked::{lines, looked_json, run_json, totals_json};
 use super::notes::{expectation, mark, not_known, strategy_notes};
-use super::report::to_value;
 use crate::application::coordinator::Options;
 use crate::application::ports::{Mode, QueryPlan};
 use crate::application::preview::MemoryPlan;

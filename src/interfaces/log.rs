@@ -1,6 +1,5 @@
 //! Logs of what goes on: lines for people, or JSON for machines; traces of it, where they are built in.
 
-use clap::ValueEnum;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -8,18 +7,9 @@ use tracing_subscriber::{Layer, Registry, fmt};
 
 #[cfg(feature = "otel")]
 use super::output::note;
-use super::output::{Output, log_writer};
+use super::output::{LogFormat, Output, log_writer};
 #[cfg(feature = "otel")]
 use crate::setup::Traces;
-
-/// The form of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// A line each
-    Text,
-    /// A JSON object a line
-    Json,
-}
 
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 

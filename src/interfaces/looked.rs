@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::report::to_value;
+use super::document::to_value;
 use crate::application::record::{millis, whole_seconds};
 use crate::domain::report::{Report, Status, StrategyReport};
 use crate::domain::run::RunInfo;

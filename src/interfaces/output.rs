@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 
 use clap::{Args, ValueEnum};
 
-use super::log::LogFormat;
 use crate::domain::failure::{Failure, FailureKind};
 
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -57,6 +56,15 @@ pub struct OutputFlags {
         default_value = "auto"
     )]
     pub color: ColorWhen,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line each
+    Text,
+    /// A JSON object a line
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

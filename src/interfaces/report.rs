@@ -1,9 +1,8 @@
 //! The report of a run, for people and machines.
 
 use indicatif::HumanBytes;
-use serde::Serialize;
 
-use super::document::{Document, Row, Tone, number, text};
+use super::document::{Document, Row, Tone, number, text, to_value};
 use super::notes::{expectation, listed, mark, not_known, strategy_notes};
 use super::verification::{requirement_lines, requirements_json, verified_json};
 use crate::application::record::{RunRecord, StrategyRecord};
@@ -19,10 +18,6 @@ use crate::domain::wording::{grouped, keys, rate, seconds};
 /// The strategy's line of NDJSON output and of the events.
 pub fn strategy_json(report: &StrategyReport) -> serde_json::Value {
     to_value(&StrategyRecord::from(report))
-}
-
-pub fn to_value(value: &impl Serialize) -> serde_json::Value {
-    serde_json::to_value(value).unwrap_or_default()
 }
 
 fn with_type(mut value: serde_json::Value, name: &str) -> serde_json::Value {

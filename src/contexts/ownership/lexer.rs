@@ -1,6 +1,6 @@
 //! SQL taken apart as each database does, so that no quote or comment hides a table from the parser.
 
-use super::{MAX_SQL_BYTES, Place, SqlRefused};
+use super::refusal::{MAX_SQL_BYTES, Place, SqlRefused};
 use crate::domain::Dialect;
 
 /// The SQL with comments blanked and with the strings' quotes and backslashes taken out, every

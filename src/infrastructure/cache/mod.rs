@@ -2,23 +2,18 @@
 
 mod redis;
 mod sqlite;
+mod url;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::application::ports::{Cache, Probe};
-use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 
 pub use sqlite::SqliteCache;
-
-/// What a connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    Write,
-    /// Nothing is made, not even a cache file that is not there yet: it is as good as empty.
-    Look,
-}
+pub use url::Access;
+use url::invalid_url;
 
 /// What a cache's URL does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,9 +82,4 @@ pub async fn checkup(url: &str, options: &ConnectOptions, probes: &[Probe]) -> V
         Ok(cache) => cache.checkup(probes).await,
         Err(failure) => vec![Finding::of("cache", &failure)],
     }
-}
-
-fn invalid_url(why: impl Into<String>) -> Failure {
-    Failure::new(FailureKind::Config, "the cache URL is not valid", why)
-        .hint("it looks like redis://USER:PASSWORD@HOST:6379/0 or sqlite:FILE")
 }

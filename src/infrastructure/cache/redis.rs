@@ -32,7 +32,8 @@ use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::BoxStream;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError};
 
-use super::{ConnectOptions, invalid_url};
+use super::ConnectOptions;
+use super::url::invalid_url;
 use crate::application::ports::{
     Cache, Cached, Checked, Kept, Known, Misses, Mode, Probe, Room, Usage, Withdrawn, WriteOptions,
     WriteOutcome, Written,

@@ -6,10 +6,11 @@
 
 mod file;
 mod ledger;
+mod rows;
 
 use std::path::Path;
 use std::str::FromStr as _;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
@@ -18,7 +19,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, Executor as _};
 use tokio::sync::Mutex;
 
-use super::Access;
+use super::url::Access;
 use crate::application::ports::{
     Cache, Cached, CachedValue, Checked, Kept, Known, Misses, Mode, Overhead, Probe, Room, Usage,
     Withdrawn, WriteOptions, WriteOutcome, Written,
@@ -31,13 +32,8 @@ use crate::domain::standing::{Held, Kind, Standing};
 use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
 use crate::domain::version::is_newer;
-use file::CacheFile;
-use ledger::{ITEM, item_key};
-
-const STORE: &str = "INSERT INTO entries (key, type, value, expires_at) VALUES (?1, ?2, ?3, ?4)
-    ON CONFLICT (key) DO UPDATE
-    SET type = excluded.type, value = excluded.value, expires_at = excluded.expires_at
-    WHERE ?5 OR entries.expires_at <= ?6";
+use file::{CacheFile, now_millis, words};
+use rows::{ITEM, STORE, fields, item_key};
 
 pub struct SqliteCache {
     /// SQLite has one writer; so have we.
@@ -449,20 +445,6 @@ impl SqliteCache {
     }
 }
 
-/// The fields of a stored hash.
-fn fields(value: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let object: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(value).unwrap_or_default();
-    let text = |value: serde_json::Value| match value {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
-    };
-    object
-        .into_iter()
-        .map(|(name, value)| (name.into_bytes(), text(value).into_bytes()))
-        .collect()
-}
-
 async fn store(
     connection: &mut SqliteConnection,
     batch: &EntryBatch,
@@ -565,20 +547,5 @@ fn stored_form(entry: Entry<'_>) -> (&'static str, Vec<u8>) {
                 serde_json::Value::Object(object).to_string().into_bytes(),
             )
         }
-    }
-}
-
-fn now_millis() -> i64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn words(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        sqlx::Error::Io(error) => error.to_string(),
-        _ => "the file cannot be read or written".to_owned(),
     }
 }

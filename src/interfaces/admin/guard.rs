@@ -1,56 +1,29 @@
-//! Who may ask: the host that is meant, the page that asks, the token. And a line for each action.
+//! Who may ask: the host that is meant, the page that asks, the token.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
-use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::{self, HeaderMap, HeaderName};
 use axum::http::uri::Authority;
-use axum::http::{Method, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::problem::Problem;
-use super::{Admin, RunId};
 use crate::config::Serving;
-use crate::domain::key::shortened;
 
 /// Wrong tokens that an address may send at once, and how soon it may send another one.
 const FAILURES: f64 = 10.0;
 const ANOTHER_EVERY: Duration = Duration::from_secs(6);
-
-/// Longer paths are cut in the log.
-const SHOWN_PATH: usize = 200;
 
 /// What browsers say of who asks.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Addresses that are remembered at most.
 const REMEMBERED: usize = 10_000;
-
-const HEADERS: [(HeaderName, HeaderValue); 5] = [
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    ),
-    (
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    ),
-    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-    (
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-             img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
-    ),
-];
 
 /// What is checked before anything else.
 pub(super) struct Guard {
@@ -70,7 +43,7 @@ impl Guard {
         }
     }
 
-    fn check(&self, request: &Request, client: IpAddr) -> Result<(), Problem> {
+    pub fn check(&self, request: &Request, client: IpAddr) -> Result<(), Problem> {
         let headers = request.headers();
         let host = self.host(headers)?;
         // A request line may name a host of its own.
@@ -221,38 +194,4 @@ fn network(client: IpAddr) -> IpAddr {
 
 fn left((failures, at): &(f64, Instant)) -> f64 {
     (failures - at.elapsed().as_secs_f64() / ANOTHER_EVERY.as_secs_f64()).max(0.0)
-}
-
-/// Lets a request through or not, and writes down what was done.
-pub(super) async fn guard(
-    State(admin): State<Arc<Admin>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let client = request.extensions().get::<SocketAddr>().copied();
-    let client = client.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let started = Instant::now();
-    let checked = admin.guard().check(&request, client.ip());
-    let refused = checked.is_err();
-    let mut response = match checked {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    };
-    if refused || !matches!(method, Method::GET | Method::HEAD) {
-        let run_id = response.extensions().get::<RunId>();
-        tracing::info!(
-            %client,
-            %method,
-            path = shortened(&path, SHOWN_PATH),
-            status = response.status().as_u16(),
-            run_id = run_id.map_or("", |run| &run.0),
-            elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "audit"
-        );
-    }
-    for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(value);
-    }
-    response
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::Admin;
+use super::state::Admin;
 use crate::config::ReadyAfter;
 
 /// Whether the process lives

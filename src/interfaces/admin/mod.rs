@@ -1,15 +1,18 @@
 //! The admin API: runs over HTTP, the schedule, the state of the server, and a page for people.
 
+mod body;
+mod door;
 mod guard;
 mod health;
 mod listener;
 mod problem;
 mod runs;
 mod shop;
+mod state;
 mod warmup;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -24,12 +27,11 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::application::service::Service;
 use crate::config::Serving;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::setup::shop::CurrentShop;
-use guard::Guard;
 use problem::Problem;
+
+pub use state::Admin;
 
 /// A part of the page, as it was built in.
 macro_rules! page {
@@ -37,18 +39,6 @@ macro_rules! page {
         async || asset($kind, include_str!(concat!("page/", $file)))
     };
 }
-
-/// What the answers are made from.
-pub struct Admin {
-    service: Arc<Service>,
-    shop: Arc<CurrentShop>,
-    metrics: Box<dyn Fn() -> String + Send + Sync>,
-    guard: RwLock<Arc<Guard>>,
-}
-
-/// The run that an answer is about, for the audit line.
-#[derive(Clone)]
-struct RunId(String);
 
 #[derive(OpenApi)]
 #[openapi(
@@ -76,30 +66,6 @@ impl utoipa::Modify for Bearer {
 }
 
 impl Admin {
-    pub fn new(
-        service: Arc<Service>,
-        shop: Arc<CurrentShop>,
-        metrics: Box<dyn Fn() -> String + Send + Sync>,
-    ) -> Self {
-        let guard = Guard::new(&shop.get().config.serving);
-        Self {
-            service,
-            shop,
-            metrics,
-            guard: RwLock::new(Arc::new(guard)),
-        }
-    }
-
-    fn guard(&self) -> Arc<Guard> {
-        Arc::clone(&self.guard.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Takes token and hosts from a new configuration.
-    pub fn reload(&self, serving: &Serving) {
-        let guard = Arc::new(Guard::new(serving));
-        *self.guard.write().unwrap_or_else(PoisonError::into_inner) = guard;
-    }
-
     /// Answers on `listener` until `closing` says so.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, closing: watch::Receiver<bool>) {
         listener::serve(listener, self.router(), closing).await;
@@ -139,7 +105,7 @@ impl Admin {
                 let detail = "this is not done with that method";
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
             })
-            .layer(from_fn_with_state(Arc::clone(&self), guard::guard))
+            .layer(from_fn_with_state(Arc::clone(&self), door::pass))
             .with_state(self)
     }
 }

@@ -11,12 +11,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{Stream, StreamExt as _, stream};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::body::{read_body, said};
 use super::problem::{Names, Problem};
-use super::warmup::read_body;
-use super::{Admin, RunId};
+use super::state::{Admin, RunId};
 use crate::application::live::{LiveRun, ToldEvent};
 use crate::application::pace::Change;
 use crate::application::record::RunRecord;
@@ -118,13 +118,6 @@ pub(super) struct PaceWish {
     rate: Option<Option<u64>>,
     /// No faster than database and cache bear.
     gentle: Option<bool>,
-}
-
-/// What is said to be null is not what is not said.
-pub(super) fn said<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<u64>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// The pace of a run at this moment.

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Admin;
 use super::problem::{Names, Problem};
+use super::state::Admin;
 use super::warmup::{self, Accepted, WarmedAll, Wish};
 use crate::application::history::LastComplete;
 use crate::application::record::whole_seconds;

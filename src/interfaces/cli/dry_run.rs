@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::Map;
 
-use super::Target;
+use super::connect::connect;
 use super::plan::SealedPlan;
+use super::target::Target;
 use crate::application::coordinator::Coordinator;
 use crate::application::event::Reporter;
 use crate::application::ports::QueryPlan;
@@ -78,7 +79,7 @@ pub(super) async fn run(
         true => CacheNeed::Required,
         false => CacheNeed::IfGiven,
     };
-    let viewer = match super::connect(config, &selection, look, need, output, &stop).await? {
+    let viewer = match connect(config, &selection, look, need, output, &stop).await? {
         Ok(viewer) => viewer,
         Err(stopped) => return Ok(stopped),
     };

@@ -1,6 +1,8 @@
 //! The command line: the types here, what each command does in a file of its own.
 
+mod args;
 mod config;
+mod connect;
 mod doctor;
 mod dry_run;
 mod effect;
@@ -14,34 +16,26 @@ mod schedule;
 mod serve;
 mod shell;
 mod strategies;
+mod target;
 mod verify;
 mod warmup;
 
 use std::path::PathBuf;
 use std::sync::Once;
-use std::time::Duration;
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::exit::Exit;
 use super::github;
-use super::log::{self, LogFormat};
-use super::output::{self, Output, OutputFlags, note};
-use crate::application::coordinator::Coordinator;
-use crate::application::lock::Locking;
-use crate::application::preview::Look;
-use crate::application::selection::Selection;
+use super::log;
+use super::output::{self, LogFormat, Output, OutputFlags, note};
 use crate::application::stop::StopSignal;
 use crate::config::{Config, ConnectionFlags, ReadFlags, RunFlags, ServeFlags};
-use crate::contexts::definitions::parse_ttl;
-use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::gate::Requirement;
-use crate::domain::key::{printable, shortened};
+use crate::domain::failure::Failure;
 use crate::domain::redaction;
-use crate::domain::report::{Percent, Stop};
-use crate::setup::{self, CacheNeed};
+use args::{SettingsArgs, WarmupArgs};
 use dry_run::DryRunArgs;
 use effect::EffectArgs;
 use keys::KeysCommand;
@@ -144,218 +138,6 @@ enum Command {
     Man { command: Vec<String> },
 }
 
-#[derive(Args, Debug)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    subcommand_required = false,
-    after_help = "Signals: SIGUSR1 halves the pace of a run, SIGUSR2 doubles it."
-)]
-struct WarmupArgs {
-    #[command(subcommand)]
-    what: Option<Warmup>,
-    /// Without a selection the plan's own is run.
-    #[command(flatten)]
-    run: SelectionRun,
-}
-
-#[derive(Subcommand, Debug)]
-enum Warmup {
-    /// Warm every strategy
-    All(SelectionRun),
-    /// Warm the strategies of some contexts
-    Context(ContextArgs),
-    /// Warm some strategies
-    Strategy(StrategyArgs),
-    /// Warm some keys, whether or not they are in a selection
-    Keys(KeysArgs),
-}
-
-#[derive(Args, Debug)]
-struct ContextArgs {
-    #[arg(required = true, value_name = "NAME")]
-    names: Vec<String>,
-    #[command(flatten)]
-    run: SelectionRun,
-}
-
-#[derive(Args, Debug)]
-struct StrategyArgs {
-    #[arg(required = true, value_name = "CONTEXT/NAME")]
-    ids: Vec<String>,
-    #[command(flatten)]
-    run: SelectionRun,
-}
-
-#[derive(Args, Debug)]
-struct KeysArgs {
-    /// Keys, or `-` for one a line on stdin
-    #[arg(required = true, value_name = "KEY")]
-    keys: Vec<String>,
-    /// Keys on stdin end with a zero byte, as `keys list -0` writes them
-    #[arg(short = '0', long, env = "SHOPWARM_NULL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
-    null: bool,
-    #[command(flatten)]
-    run: RunFlags,
-}
-
-/// The run of a selection, and what holds before and after it.
-#[derive(Args, Clone, Debug, Default)]
-struct SelectionRun {
-    #[command(flatten)]
-    run: RunFlags,
-    #[command(flatten)]
-    checks: RunChecks,
-}
-
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Before and after the run")]
-struct RunChecks {
-    /// Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        env = "SHOPWARM_VERIFY",
-        hide_env_values = true,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "100%"
-    )]
-    verify: Option<Requirement>,
-    /// Read back so many keys of each strategy, chosen at random, instead of all
-    #[arg(long, value_name = "N", env = "SHOPWARM_VERIFY_SAMPLE", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=20_000))]
-    verify_sample: Option<u32>,
-    /// Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more
-    #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
-    plan: Option<PathBuf>,
-    /// Remove keys that earlier runs wrote and that have no row any more; asks before it does
-    #[arg(long, env = "SHOPWARM_PRUNE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
-    prune: bool,
-    /// Remove them without asking
-    #[arg(long, env = "SHOPWARM_YES", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
-    yes: bool,
-    /// Wait this long for another run that has the lock, instead of giving way to it
-    #[arg(long, value_name = "DURATION", env = "SHOPWARM_LOCK_WAIT", hide_env_values = true, value_parser = parse_ttl)]
-    lock_wait: Option<Duration>,
-    /// Take no lock: run beside others, which may write the same keys
-    #[arg(long, env = "SHOPWARM_NO_LOCK", hide_env_values = true, conflicts_with = "lock_wait", value_parser = clap::builder::FalseyValueParser::new())]
-    no_lock: bool,
-    /// Write the run's metrics here, for node exporter to read (a name that ends in .prom)
-    #[arg(long, value_name = "FILE", env = "SHOPWARM_METRICS_FILE", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
-    metrics_file: Option<PathBuf>,
-    /// How far a strategy's number of keys may be from the plan's [default: 10%]
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        env = "SHOPWARM_PLAN_TOLERANCE",
-        hide_env_values = true
-    )]
-    plan_tolerance: Option<Percent>,
-}
-
-impl RunChecks {
-    fn locking(&self) -> Locking {
-        match self.lock_wait {
-            _ if self.no_lock => Locking::Off,
-            Some(patience) => Locking::Wait(patience),
-            None => Locking::GiveWay,
-        }
-    }
-}
-
-/// What a command that only looks is about.
-#[derive(Args, Clone, Debug)]
-struct Target {
-    /// all | context NAME... | strategy CONTEXT/NAME... [default: all]
-    #[arg(value_name = "WHAT", hide_default_value = true)]
-    what: Vec<String>,
-}
-
-impl Target {
-    fn words(&self) -> Vec<String> {
-        match self.what.as_slice() {
-            [] => vec!["all".to_owned()],
-            words => words.to_vec(),
-        }
-    }
-
-    fn selection(&self) -> Result<Selection, Failure> {
-        selection(&self.words())
-    }
-}
-
-/// `all`, `context NAME...` or `strategy CONTEXT/NAME...`.
-fn selection(words: &[String]) -> Result<Selection, Failure> {
-    let usage = |what: String| {
-        let why = "it is one of: all, context NAME..., strategy CONTEXT/NAME...";
-        Failure::new(FailureKind::Usage, what, why)
-    };
-    match words {
-        [all] if all == "all" => Ok(Selection::All),
-        [kind, names @ ..] if kind == "context" && !names.is_empty() => {
-            Ok(Selection::Contexts(names.to_vec()))
-        }
-        [kind, ids @ ..] if kind == "strategy" && !ids.is_empty() => {
-            Ok(Selection::Strategies(ids.to_vec()))
-        }
-        [kind] if kind == "context" || kind == "strategy" => {
-            Err(usage(format!("`{kind}` names nothing")))
-        }
-        words => {
-            let words = printable(words.join(" ").as_bytes());
-            Err(usage(format!(
-                "`{}` is no selection",
-                shortened(&words, 80)
-            )))
-        }
-    }
-}
-
-/// Connects for a look; `Err` inside: how the command ends that was stopped before.
-async fn connect(
-    config: &Config,
-    selection: &Selection,
-    look: Look,
-    need: CacheNeed,
-    output: &Output,
-    stop: &StopSignal,
-) -> Result<Result<Coordinator, Exit>, Failure> {
-    deadline(config, stop);
-    let viewer = || setup::viewer(config, selection, look.clone(), need);
-    tokio::select! {
-        viewer = setup::patiently(config.wait, waiting(config, output), viewer) => viewer.map(Ok),
-        () = stop.stopped() => Ok(Err(stopped_before(stop))),
-    }
-}
-
-/// Says what is waited for.
-fn waiting(config: &Config, output: &Output) -> impl FnMut(&Failure) {
-    let wait = humantime::format_duration(config.wait.unwrap_or_default()).to_string();
-    move |why| output.note(&format!("waiting up to {wait}: {why}"))
-}
-
-fn stopped_before(stop: &StopSignal) -> Exit {
-    let reason = stop.reason().unwrap_or(Stop::Interrupted);
-    let why = match reason {
-        Stop::Deadline => "the deadline was hit",
-        _ => "it was stopped",
-    };
-    note(&format!(
-        "! {why} before anything was looked at: no answer from the servers yet\n"
-    ));
-    reason.into()
-}
-
-/// Ends the run when its time is over.
-fn deadline(config: &Config, stop: &StopSignal) {
-    if let Some(deadline) = config.deadline {
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(deadline).await;
-            stop.stop(Stop::Deadline);
-        });
-    }
-}
-
 #[derive(Subcommand, Debug)]
 enum ConfigCommand {
     /// Every setting, its value and where it came from
@@ -367,15 +149,6 @@ enum ConfigCommand {
         #[arg(default_value = ".", value_name = "DIR")]
         dir: PathBuf,
     },
-}
-
-/// What the settings of a run and of a server would be.
-#[derive(Args, Clone, Debug)]
-struct SettingsArgs {
-    #[command(flatten)]
-    run: RunFlags,
-    #[command(flatten)]
-    serve: ServeFlags,
 }
 
 /// The whole command line. A variable that is set to nothing counts as not set: that is what CI
@@ -478,8 +251,8 @@ async fn dispatch(
         Command::Effect(args) => effect::run(args, &config()?, output).await,
         Command::Probe(args) => probe::run(args, &config()?, output, &stop).await,
         Command::Schedule(what) => schedule::run(what, &config()?, output),
-        Command::Completions { shell } => Ok(shell::completions(*shell, output)),
-        Command::Man { command } => shell::man(command, output),
+        Command::Completions { shell } => Ok(shell::completions(*shell, self::command(), output)),
+        Command::Man { command } => shell::man(command, self::command(), output),
     }
 }
 

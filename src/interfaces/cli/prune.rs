@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::RunChecks;
+use super::args::RunChecks;
 use crate::application::coordinator::{Consent, Prunable};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::shortened;

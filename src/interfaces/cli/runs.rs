@@ -15,11 +15,12 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Outcome;
 use crate::domain::verdict::{Mark, Verdict};
 use crate::domain::wording::{grouped, seconds};
+use crate::interfaces::document::to_value;
 use crate::interfaces::document::{Document, Row, Tone, number, text};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::notes::expectation;
 use crate::interfaces::output::Output;
-use crate::interfaces::report::{document, to_value};
+use crate::interfaces::report::document;
 use crate::setup::{self, Access};
 
 #[derive(Args, Debug)]

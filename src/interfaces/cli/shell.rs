@@ -2,21 +2,23 @@
 
 use clap_complete::Shell;
 
-use super::command;
 use crate::application::selection::nearest;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
 
-pub(super) fn completions(shell: Shell, output: &Output) -> Exit {
+pub(super) fn completions(shell: Shell, mut command: clap::Command, output: &Output) -> Exit {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command(), "shopwarm", &mut script);
+    clap_complete::generate(shell, &mut command, "shopwarm", &mut script);
     output.result(&String::from_utf8_lossy(&script));
     Exit::Success
 }
 
-pub(super) fn man(path: &[String], output: &Output) -> Result<Exit, Failure> {
-    let mut page = command();
+pub(super) fn man(
+    path: &[String],
+    mut page: clap::Command,
+    output: &Output,
+) -> Result<Exit, Failure> {
     page.build();
     for name in path {
         let Some(inner) = page.find_subcommand(name).cloned() else {

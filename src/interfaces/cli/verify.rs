@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::Target;
+use super::connect::connect;
+use super::target::Target;
 use crate::application::coordinator::Coordinator;
 use crate::application::preview::Look;
 use crate::application::selection::nearest;
@@ -67,7 +68,7 @@ pub(super) async fn run(
     let look = look(args.expiring_within, args.sample, args.seed);
     let sample = look.sample;
     let need = CacheNeed::Required;
-    let viewer = match super::connect(config, &selection, look, need, output, &stop).await? {
+    let viewer = match connect(config, &selection, look, need, output, &stop).await? {
         Ok(viewer) => viewer,
         Err(stopped) => return Ok(stopped),
     };

@@ -10,8 +10,10 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
+use super::args::{RunChecks, Warmup, WarmupArgs};
+use super::connect::{deadline, waiting};
 use super::plan::SealedPlan;
-use super::{RunChecks, Warmup, WarmupArgs, pace, prune, verify};
+use super::{pace, prune, target, verify};
 use crate::application::coordinator::{Consent, Coordinator, KeyWindows};
 use crate::application::lock::Locking;
 use crate::application::record::RunRecord;
@@ -77,7 +79,7 @@ fn selection(what: &Warmup, prefix: &str) -> Result<Selection, Failure> {
         }
         // What comes on stdin is not known yet.
         Warmup::Keys(_) => Ok(Selection::All),
-        what => super::selection(&words(what)),
+        what => target::selection(&words(what)),
     }
 }
 
@@ -167,7 +169,7 @@ async fn carry_out(
         (Some(what), _) => (words(what), selection(what, &config.prefix)?),
         (None, Some(plan)) => {
             plan.apply(&mut config);
-            (plan.selection.clone(), super::selection(&plan.selection)?)
+            (plan.selection.clone(), target::selection(&plan.selection)?)
         }
         (None, None) => {
             let what = "nothing is named to be warmed";
@@ -178,7 +180,7 @@ async fn carry_out(
     };
     let consent = prune::consent(&checks)?;
     info.command = format!("warmup {}", words.join(" "));
-    super::deadline(&config, &stop);
+    deadline(&config, &stop);
     let job = Job {
         info,
         started,
@@ -234,7 +236,7 @@ async fn warm(
     output: &Output,
     stop: &StopSignal,
 ) -> Result<(Report, Option<Verified>), Refused> {
-    let waiting = super::waiting(config, output);
+    let waiting = waiting(config, output);
     let connect = || setup::coordinator(config, &job.selection);
     let coordinator = tokio::select! {
         coordinator = setup::patiently(config.wait, waiting, connect) => coordinator?,

@@ -7,14 +7,13 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
-use super::{now_millis, words};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::infrastructure::cache::{Access, invalid_url};
+use crate::infrastructure::cache::url::{Access, invalid_url};
 
 /// Keys are bytes, as Redis' are. `expires_at` is in milliseconds since 1970; an entry past it
 /// does not exist. A hash is stored as a JSON object of its fields.
@@ -239,4 +238,19 @@ async fn nothing() -> Result<SqliteConnection, sqlx::Error> {
         .await?;
     connection.execute(SCHEMA).await?;
     Ok(connection)
+}
+
+pub(super) fn now_millis() -> i64 {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
+pub(super) fn words(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        _ => "the file cannot be read or written".to_owned(),
+    }
 }

@@ -6,19 +6,14 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sqlx::{Connection as _, SqliteConnection};
 
-use super::{STORE, SqliteCache, fields, now_millis};
+use super::SqliteCache;
+use super::file::now_millis;
+use super::rows::{ITEM, STORE, fields, item_key, place};
 use crate::application::ports::{Claimed, Ledger};
 use crate::domain::failure::Failure;
 
 const CLAIM: &str = "claim";
 const LIST: &str = "list";
-
-/// An item of a list that grows at its end: a row of its own, behind the list's key and a NUL, so
-/// that the list is not written again for each.
-pub(super) const ITEM: &str = "item";
-
-/// Bytes of an item's place, at the end of its key.
-const PLACE: usize = size_of::<u64>();
 
 const RENEW: &str =
     "UPDATE entries SET expires_at = ? WHERE key = ? AND value = ? AND expires_at > ?";
@@ -157,16 +152,6 @@ impl SqliteCache {
         };
         rewriting.await.map_err(|error| self.unreadable(&error))
     }
-}
-
-/// The key of a list's item: in their order.
-pub(super) fn item_key(list: &[u8], place: u64) -> Vec<u8> {
-    [list, &[0], &place.to_be_bytes()].concat()
-}
-
-fn place(item_key: &[u8]) -> Option<u64> {
-    let at = item_key.len().checked_sub(PLACE)?;
-    Some(u64::from_be_bytes(item_key[at..].try_into().ok()?))
 }
 
 /// Stores an entry in place of what is there.

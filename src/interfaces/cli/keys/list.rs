@@ -16,7 +16,7 @@ use crate::domain::key::shortened;
 use crate::domain::report::Status;
 use crate::domain::standing::Class;
 use crate::domain::wording::keys as count_of;
-use crate::interfaces::cli::connect;
+use crate::interfaces::cli::connect::connect;
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::keys::{Form, KeyWriter, Wanted};
 use crate::interfaces::output::{Output, ProgressForm};
