@@ -149,6 +149,10 @@ fn one_session_of_a_pool_is_enough() {
 #[test]
 fn a_slow_query_in_the_only_session_of_a_pool_is_not_lost() {
     let (database, _dir, _) = products();
+    database.sql(
+        "CREATE FUNCTION nap() RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN
+             PERFORM pg_sleep(13); RETURN 0; END $$",
+    );
     let (_slow_dir, contexts) = file(
         "slow.toml",
         "[context]
@@ -157,7 +161,7 @@ fn a_slow_query_in_the_only_session_of_a_pool_is_not_lost() {
          [strategies.one]
          key = \"one:{id}\"
          value = \"object\"
-         sql.any = \"WITH s AS MATERIALIZED (SELECT pg_sleep(13)) SELECT id FROM products, s\"",
+         sql.any = \"WITH s AS MATERIALIZED (SELECT nap()) SELECT id FROM products, s\"",
     );
     let settings = "pool_mode = transaction\ndefault_pool_size = 1";
     let pooler = PgBouncer::start(&database, settings);

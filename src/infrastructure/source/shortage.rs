@@ -20,7 +20,7 @@ const MORE_PATIENCE: u32 = 20;
 
 /// A server that takes longer than this may be a pooler, which lets us wait until it has a session for
 /// us. Once there were too few, it probably is.
-const SLOW: Duration = Duration::from_secs(2);
+const SLOW: Duration = Duration::from_secs(5);
 const SLOW_AGAIN: Duration = Duration::from_millis(200);
 
 /// How many sessions are out, and who waits for one.
