@@ -52,7 +52,7 @@ fn is_comparable(dialect: Dialect, column: &KeyColumn<'_>) -> bool {
         (Dialect::Mysql, ColumnKind::Other(name)) => name != "BIT" && name != "JSON",
         (Dialect::Sqlite, _) => {
             let opaque = ["TIME", "DATETIME", "JSON"];
-            !opaque.contains(&declared) && !declared.starts_with("TIMESTAMP")
+            !opaque.iter().any(|name| declared.starts_with(name))
         }
         _ => true,
     };
@@ -276,6 +276,9 @@ mod tests {
         }
         assert_eq!(why(Mysql, &other("FLOAT"), None), None);
         assert!(why(Mysql, &other("BIT"), None).is_some());
+        for name in ["DATETIME(6)", "TIME(3)", "TIMESTAMP", "JSONB"] {
+            assert!(why(Sqlite, &other(name), None).is_some(), "{name}");
+        }
         let said = why(Sqlite, &other("DATETIME"), None).expect("why");
         assert!(
             said.contains("k (DATETIME)") && said.contains("CAST"),

@@ -72,6 +72,7 @@ const INFINITE: Result<&str, &str> = Err("infinity");
 const NOT_UTF8: Result<&str, &str> = Err("invalid UTF-8 at byte");
 const NO_FORM: Result<&str, &str> = Err("type hint, base64 or string or json");
 const ZERO_DATE: Result<&str, &str> = Err("zero date");
+const NO_DATE: Result<&str, &str> = Err("cannot be read as date YYYY-MM-DD");
 const NO_TIME_OF_DAY: Result<&str, &str> = Err("outside of the day");
 
 #[test]
@@ -813,11 +814,53 @@ fn sqlite_values_mean_what_their_column_declares() {
                 "",
                 &[
                     ("'2024-02-29'", Ok(r#""2024-02-29""#)),
-                    ("'2023-02-29'", Ok(r#""2023-02-29""#)),
-                    ("19782", Err("as date")),
+                    ("'2023-02-29'", NO_DATE),
+                    ("'2026-01-01 10:00:00'", NO_DATE),
+                    ("'2026-1-1'", NO_DATE),
+                    ("'tomorrow'", NO_DATE),
+                    ("''", NO_DATE),
+                    ("19782", NO_DATE),
                 ],
             ),
-            ("TIME", "", &[("'03:04'", Ok(r#""03:04:00""#))]),
+            ("DATE", "string", &[("'tomorrow'", Ok(r#""tomorrow""#))]),
+            (
+                "TIME",
+                "",
+                &[
+                    ("'03:04'", Ok(r#""03:04:00""#)),
+                    ("'24:00'", Ok(r#""24:00:00""#)),
+                    ("'24:01'", Err("as time")),
+                    ("'25:00'", Err("as time")),
+                    ("'-01:00'", Err("as time")),
+                    ("'noon'", Err("as time")),
+                ],
+            ),
+            (
+                "DATETIME",
+                "",
+                &[
+                    ("'2026-01-02'", Ok(r#""2026-01-02T00:00:00""#)),
+                    ("'03.05.2026 10:00'", Err("as date and time")),
+                    ("'2026-02-31 10:00:00'", Err("as date and time")),
+                    ("x'00'", Err("as date and time")),
+                ],
+            ),
+            (
+                "MONEY",
+                "",
+                &[
+                    ("1.5", Ok("1.5")),
+                    ("'2'", Ok("2")),
+                    ("'x'", Err("as number")),
+                    ("x'00'", Err("as number")),
+                ],
+            ),
+            (
+                "MONEY",
+                "string",
+                &[("'x'", Ok(r#""x""#)), ("2", Ok(r#""2""#))],
+            ),
+            ("STRING", "", &[("'abc'", Err("as number"))]),
             (
                 "TIMESTAMP",
                 "",
@@ -828,7 +871,7 @@ fn sqlite_values_mean_what_their_column_declares() {
                         Ok(r#""2026-01-02T03:04:05.600000""#),
                     ),
                     ("1767323045", Err("as date")),
-                    ("'yesterday'", Ok(r#""yesterday""#)),
+                    ("'yesterday'", Err("as date")),
                 ],
             ),
             (
@@ -868,10 +911,13 @@ fn sqlite_values_mean_what_their_column_declares() {
             (
                 "UUID",
                 "",
-                &[(
-                    "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'",
-                    Ok(r#""a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11""#),
-                )],
+                &[
+                    (
+                        "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'",
+                        Ok(r#""a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11""#),
+                    ),
+                    ("'12345678901234567890123456789012'", Err("as text")),
+                ],
             ),
         ],
     );
