@@ -38,7 +38,11 @@ impl Layout {
     ///
     /// # Errors
     /// Says in words what does not fit.
-    pub fn new(definition: &Definition, columns: Columns) -> Result<Self, String> {
+    pub fn new(
+        definition: &Definition,
+        columns: Columns,
+        documents: &[String],
+    ) -> Result<Self, String> {
         if let Some(twice) = repeated(&columns) {
             return Err(format!(
                 "the query has two columns named {twice}; give each its own name with AS"
@@ -57,10 +61,7 @@ impl Layout {
             .key
             .bind(place)
             .map_err(|name| missing("the key uses", &name))?;
-        let is_document = |column: &Column| {
-            let name = column.name.to_ascii_lowercase();
-            definition.documents.contains(&name)
-        };
+        let is_document = |column: &Column| documents.contains(&column.name.to_ascii_lowercase());
         let document = |column| is_document(column).then_some(Hint::Json);
         let mut hints: Vec<Option<Hint>> = columns.iter().map(document).collect();
         for (name, hint) in &definition.types {

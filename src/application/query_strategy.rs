@@ -59,8 +59,24 @@ pub async fn fit(
         },
         _ => failure,
     })?;
-    let layout = Layout::new(definition, columns).map_err(invalid)?;
+    let documents = documents(definition, source).await;
+    let layout = Layout::new(definition, columns, &documents).map_err(invalid)?;
     Ok((sql, layout))
+}
+
+/// The columns that are documents though the database calls them texts, in lower case.
+async fn documents(definition: &Definition, source: &dyn RowSource) -> Vec<String> {
+    let mut documents = definition.documents.clone();
+    if let Some(sql) = &definition.document_sql {
+        let dialect = source.dialect();
+        let asked = compose::select_all(definition, dialect, sql, Pick::All, None);
+        // What the database does not take has told nothing.
+        let columns = source.describe(&asked).await;
+        let columns = columns.iter().flat_map(|columns| columns.iter());
+        let found = columns.filter(|column| matches!(column.declared.as_str(), "JSON" | "JSONB"));
+        documents.extend(found.map(|column| column.name.to_ascii_lowercase()));
+    }
+    documents
 }
 
 /// A stream that broke off so many times without a row in between does not go on.
@@ -114,7 +130,7 @@ impl Placed {
         let all = compose::select_all(definition, Dialect::Postgres, &text, Pick::All, None);
         // A view has no places.
         let columns = sources.bulk.describe(&all).await.ok()?;
-        let layout = Layout::new(definition, columns).ok()?;
+        let layout = Layout::new(definition, columns, &definition.documents).ok()?;
         let sql = text;
         layout.is_versioned().then_some(Self {
             sql,

@@ -212,6 +212,7 @@ impl Merged {
             order_by: None,
             limit: None,
             documents: Vec::new(),
+            document_sql: None,
             sql: Sql::default(),
             row_security: fields.row_security.unwrap_or_default(),
             tracking: Tracking::None("its definition is not valid".to_owned()),
@@ -569,11 +570,12 @@ fn complete(
         sqlite: sql.sqlite,
     };
     check_sql(&sql, fields.order_by.as_deref(), owns, dialect)?;
-    let documents = dialect
-        .and_then(|dialect| Some(documents::columns(sql.for_dialect(dialect)?, dialect)))
-        .unwrap_or_default();
+    let text = dialect.and_then(|dialect| Some((sql.for_dialect(dialect)?, dialect)));
+    let documents = text.map(|(sql, dialect)| documents::columns(sql, dialect));
+    let document_sql = text.and_then(|(sql, dialect)| documents::without_literals(sql, dialect));
     Ok(Definition {
-        documents,
+        documents: documents.unwrap_or_default(),
+        document_sql,
         tracking: tracking(id, &sql, dialect, &key, value),
         spec: StrategySpec {
             id: id.clone(),

@@ -3,13 +3,17 @@
 //! PostgreSQL says it itself. SQLite knows no such type, and MySQL and MariaDB forget it where a
 //! document and a text come together, as in `COALESCE(JSON_ARRAYAGG(id), '[]')`. So a column is a
 //! document where its text is a call of a JSON function, also through subqueries, WITH, COALESCE,
-//! IFNULL, NULLIF, IF and CASE, if all else that it can be is NULL or a literal that is JSON.
+//! IFNULL, NULLIF, IF and CASE, if all else that it can be is NULL or a literal that is JSON. Which
+//! columns of tables are documents only the database knows; for it there is a text [`without_literals`].
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
+use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, Value,
+    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    TableFactor, Value, visit_expressions_mut,
 };
 
 use super::ownership::{self, identifiers, lists, parse};
@@ -39,6 +43,29 @@ pub fn columns(sql: &str, dialect: Dialect) -> Vec<String> {
     });
     // A text that only the database can read has the columns that the database says.
     read.unwrap_or_default()
+}
+
+/// The same query with every choice between something and literals that are JSON, as in
+/// `COALESCE(doc, '[]')`, made one without the literals, only to ask for its columns' types. `None`:
+/// it has no such choice.
+pub fn without_literals(sql: &str, dialect: Dialect) -> Option<String> {
+    if dialect == Dialect::Postgres {
+        return None;
+    }
+    let written = ownership::on_deep_stack(|| {
+        let mut query = parse(sql, dialect, |parser| parser.parse_query())?;
+        let reading = Reading { dialect };
+        let mut is_other = false;
+        let _ = visit_expressions_mut(&mut query, |expr| {
+            if let Some(rest) = reading.without_literals(expr) {
+                *expr = rest;
+                is_other = true;
+            }
+            ControlFlow::<()>::Continue(())
+        });
+        Ok(is_other.then(|| query.to_string()))
+    });
+    written.ok().flatten()
 }
 
 /// Column names in lower case; of a name that stands there in several cases none is a document.
@@ -173,19 +200,27 @@ impl Reading {
         tables
     }
 
+    /// A choice without what of it is NULL or a literal that is JSON; `None`: nothing of it is, or all.
+    fn without_literals(&self, expr: &Expr) -> Option<Expr> {
+        let nothing = Tables::default();
+        let all = branches(expr)?;
+        let is_either = |expr: &&Expr| self.kind(expr, &nothing, &nothing) == Kind::Either;
+        let (literals, rest): (Vec<_>, Vec<&Expr>) = all.into_iter().partition(is_either);
+        match (literals.is_empty(), rest.as_slice()) {
+            (true, _) | (_, []) => None,
+            (_, [one]) => Some((*one).clone()),
+            _ => Some(one_of(&rest)),
+        }
+    }
+
     fn kind(&self, expr: &Expr, from: &Tables, known: &Tables) -> Kind {
         let document = |is_one: bool| if is_one { Kind::Document } else { Kind::Other };
+        if let Some(branches) = branches(expr) {
+            return self.kind_of_all(&branches, from, known);
+        }
         match expr {
             Expr::Nested(inner) => self.kind(inner, from, known),
             Expr::Function(function) => self.kind_of_call(function, from, known),
-            Expr::Case {
-                conditions,
-                else_result,
-                ..
-            } => {
-                let results = conditions.iter().map(|when| &when.result);
-                self.kind_of_all(results.chain(else_result.as_deref()), from, known)
-            }
             Expr::Subquery(query) => match &*query.body {
                 SetExpr::Select(select) => match select.projection.as_slice() {
                     [SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }] => {
@@ -211,43 +246,82 @@ impl Reading {
             Expr::Value(value) => match &value.value {
                 Value::Null => Kind::Either,
                 Value::SingleQuotedString(text) if is_json(text) => Kind::Either,
+                Value::DoubleQuotedString(text)
+                    if self.dialect == Dialect::Mysql && is_json(text) =>
+                {
+                    Kind::Either
+                }
                 _ => Kind::Other,
             },
             _ => Kind::Other,
         }
     }
 
-    fn kind_of_all<'e>(
-        &self,
-        all: impl Iterator<Item = &'e Expr>,
-        from: &Tables,
-        known: &Tables,
-    ) -> Kind {
-        all.fold(Kind::Either, |kind, expr| {
+    fn kind_of_all(&self, all: &[&Expr], from: &Tables, known: &Tables) -> Kind {
+        all.iter().fold(Kind::Either, |kind, expr| {
             kind.and(self.kind(expr, from, known))
         })
     }
 
     fn kind_of_call(&self, function: &Function, from: &Tables, known: &Tables) -> Kind {
-        let name = function.name.to_string().to_ascii_lowercase();
-        let name = name.trim_matches(['`', '"']);
+        let name = name(function);
         let arguments: Vec<&Expr> = arguments(function).collect();
         let only = match self.dialect {
             Dialect::Mysql => ONLY_MYSQL,
             _ if name == "json_extract" && arguments.len() > 2 => return Kind::Document,
             _ => ONLY_SQLITE,
         };
-        if lists(DOCUMENTS, name) || lists(only, name) {
+        if lists(DOCUMENTS, &name) || lists(only, &name) {
             return Kind::Document;
         }
-        let branches = match (name, arguments.as_slice()) {
-            ("coalesce" | "ifnull", all) => all,
-            ("if" | "iif", [_, branches @ ..]) => branches,
-            ("nullif" | "max" | "min" | "any_value", [first, ..]) => std::slice::from_ref(first),
-            _ => return Kind::Other,
-        };
-        self.kind_of_all(branches.iter().copied(), from, known)
+        match (name.as_str(), arguments.as_slice()) {
+            ("nullif" | "max" | "min" | "any_value", [first, ..]) => self.kind(first, from, known),
+            _ => Kind::Other,
+        }
     }
+}
+
+/// What a choice chooses from.
+fn branches(expr: &Expr) -> Option<Vec<&Expr>> {
+    match expr {
+        Expr::Case {
+            conditions,
+            else_result,
+            ..
+        } => {
+            let results = conditions.iter().map(|when| &when.result);
+            Some(results.chain(else_result.as_deref()).collect())
+        }
+        Expr::Function(function) => {
+            let all = arguments(function);
+            match name(function).as_str() {
+                "coalesce" | "ifnull" | "nvl" => Some(all.collect()),
+                "if" | "iif" | "nvl2" => Some(all.skip(1).collect()),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// A choice between some expressions.
+fn one_of(all: &[&Expr]) -> Expr {
+    let when = |result: &&Expr| CaseWhen {
+        condition: Expr::Value(Value::Null.into()),
+        result: (*result).clone(),
+    };
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: all.iter().map(when).collect(),
+        else_result: None,
+    }
+}
+
+fn name(function: &Function) -> String {
+    let name = function.name.to_string().to_ascii_lowercase();
+    name.trim_matches(['`', '"']).to_owned()
 }
 
 fn is_json(text: &str) -> bool {
@@ -342,6 +416,34 @@ mod tests {
             (Postgres, "SELECT json_agg(a) AS d FROM t", ""),
         ] {
             assert_eq!(columns(sql, dialect).join(" "), expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_choice_is_asked_for_without_its_literals() {
+        for (sql, expected) in [
+            (
+                "SELECT COALESCE(doc, '{}') AS d FROM t",
+                "SELECT doc AS d FROM t",
+            ),
+            (
+                "SELECT IFNULL(t.doc, \"[]\") AS d, 'x' AS x FROM t",
+                "SELECT t.doc AS d, 'x' AS x FROM t",
+            ),
+            (
+                "SELECT MAX(CASE WHEN a THEN IF(b, doc, '[]') ELSE '[]' END) AS d FROM t",
+                "SELECT MAX(doc) AS d FROM t",
+            ),
+            (
+                "SELECT CASE WHEN a THEN b WHEN c THEN d ELSE '[]' END AS d FROM t",
+                "SELECT CASE WHEN NULL THEN b WHEN NULL THEN d END AS d FROM t",
+            ),
+            ("SELECT COALESCE(doc, '') AS d FROM t", ""),
+            ("SELECT CASE WHEN a THEN '[]' ELSE '{}' END AS d FROM t", ""),
+            ("SELECT doc AS d, '[]' AS e FROM t WHERE b = '[]'", ""),
+        ] {
+            let asked = without_literals(sql, Mysql).unwrap_or_default();
+            assert_eq!(asked, expected, "{sql}");
         }
     }
 }

@@ -122,6 +122,9 @@ pub struct Definition {
     /// Columns that the SQL makes of JSON functions, in lower case; on the database that it was
     /// checked for.
     pub documents: Vec<String>,
+    /// The SQL with choices between a column and literals that are JSON made the column alone: if
+    /// that is a document, the choice is one.
+    pub document_sql: Option<String>,
     pub order_by: Option<String>,
     /// Rows, not keys.
     pub limit: Option<u64>,

@@ -125,6 +125,84 @@ fn mariadb_says_which_column_is_a_document() {
     assert_eq!(lab.get("x:1"), r#"{"a":1}"#);
 }
 
+/// Where a document of a table's meets a literal, the database makes a text of both.
+#[test]
+fn a_choice_between_a_document_and_literals_is_one() {
+    let documents = [
+        ("coalesce", "COALESCE(doc, '{}')"),
+        ("ifnull", "IFNULL(doc, '[]')"),
+        ("case", "CASE WHEN id = 1 THEN doc ELSE '[]' END"),
+        (
+            "nested",
+            "COALESCE(CASE WHEN id > 9 THEN '[1]' ELSE doc END, '[]')",
+        ),
+        (
+            "derived",
+            "(SELECT COALESCE(d, '[]') FROM (SELECT id AS i, doc AS d FROM t) q WHERE i = o.id)",
+        ),
+    ];
+    let only_mysql = [
+        ("if", "IF(id = 1, doc, '[]')"),
+        ("quoted", "IFNULL(doc, \"[]\")"),
+        (
+            "several",
+            "CASE id WHEN 1 THEN doc WHEN 2 THEN other ELSE '[]' END",
+        ),
+        (
+            "max",
+            "(SELECT COALESCE(MAX(doc), '[]') FROM t WHERE t.id = o.id)",
+        ),
+        ("nullif", "NULLIF(doc, '')"),
+    ];
+    let texts = [
+        ("plain", "COALESCE(plain, '{}')"),
+        ("word", "COALESCE(doc, 'none')"),
+        (
+            "mixed",
+            "CASE WHEN id = 1 THEN doc WHEN id = 2 THEN plain ELSE '[]' END",
+        ),
+        ("literal", "CASE WHEN id = 1 THEN '{}' ELSE '[]' END"),
+        ("concat", "COALESCE(TRIM(doc), '[]')"),
+    ];
+    for dialect in [Dialect::MySql, Dialect::Sqlite] {
+        let lab = Lab::empty(dialect);
+        lab.database.sql(
+            "CREATE TABLE t (id int PRIMARY KEY, doc json, other json, plain varchar(20));
+             INSERT INTO t VALUES (1, '{\"a\":1}', '[2]', '{\"a\":1}'), (2, NULL, NULL, NULL)",
+        );
+        let more: &[_] = match dialect {
+            Dialect::MySql => &only_mysql,
+            _ => &[],
+        };
+        let documents: Vec<_> = documents.iter().chain(more).collect();
+        let all = documents.iter().copied().chain(&texts);
+        let definitions: String = all
+            .map(|(name, sql)| {
+                let sql = format!("SELECT id AS _id, {sql} AS d FROM t o");
+                strategy(name, "object", &format!("{name}:{{_id}}"), &sql)
+            })
+            .collect();
+        lab.warm(&own(&["t"], &definitions)).expect(0);
+        for (name, sql) in documents {
+            let stored = lab.get(&format!("{name}:1"));
+            assert_eq!(stored, r#"{"d":{"a":1}}"#, "{dialect:?} {sql}");
+            let second = lab.get(&format!("{name}:2"));
+            let right = [r#"{"d":[]}"#, r#"{"d":{}}"#, r#"{"d":null}"#];
+            assert!(
+                right.contains(&second.as_str()),
+                "{dialect:?} {sql}: {second}"
+            );
+        }
+        for (name, sql) in texts {
+            let stored = lab.get(&format!("{name}:1"));
+            assert!(
+                stored.starts_with("{\"d\":\""),
+                "{dialect:?} {sql}: {stored}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_document_that_is_none_fails_by_name() {
     let lab = Lab::empty(Dialect::Sqlite);
