@@ -27,14 +27,17 @@ enum Class {
     Bool,
     /// As it is.
     Text,
-    /// ISO 8601: `T` between date and time, no fraction or six digits, `+00:00` for UTC.
+    /// A text of its own: a uuid; ISO 8601, with `T` between date and time, no fraction or six
+    /// digits, `+00:00` for UTC.
     Moment,
     /// Embedded.
     Json,
+    /// A list of values, each as a column of its type would have it.
+    Array,
     /// No form without a hint.
     Bytes,
 }
-use Class::{Bool, Bytes, Decimal, Exact, Float, Json, Moment, Text};
+use Class::{Array, Bool, Bytes, Decimal, Exact, Float, Json, Moment, Text};
 
 /// A type, its class, and values as SQL; one after `!` has no JSON form.
 type Type = (&'static str, Class, &'static [&'static str]);
@@ -54,18 +57,28 @@ const POSTGRES: &[Type] = &[
     ("varchar(9)", Text, &["'a  '", "'null'"]),
     ("char(5)", Text, &["'ab'"]),
     ("name", Text, &["'n'"]),
-    ("\"char\"", Text, &["'x'", "!'\\377'"]),
+    ("\"char\"", Text, &["'x'", "''", "'1'", "!'\\377'"]),
     ("xml", Text, &["'<a b=\"é\"/>'"]),
-    ("uuid", Text, &["'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'"]),
+    ("uuid", Moment, &["'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'"]),
     ("mood", Text, &["'so so'", "'läuft'"]),
     ("price", Exact, &["3"]),
     ("date", Moment, &["'0001-01-01'", "'9999-12-31'", "!'infinity'", "!'0044-03-15 BC'", "!'10000-01-01'"]),
     ("time", Moment, &["'00:00'", "'23:59:59.999999'", "'24:00'"]),
+    ("timetz", Moment, &["'00:00+00'", "'23:59:59.5+00'", "'24:00+00'"]),
     ("timestamp", Moment, &["'2026-01-02 03:04:05'", "'2026-01-02 03:04:05.6'", "!'infinity'"]),
     ("timestamptz", Moment, &["'2026-01-02 03:04:05.000001+02'", "!'-infinity'"]),
     ("json", Json, &["'{ \"a\": [1.50, 1e400] }'", "'null'", "'\"x\"'"]),
     ("jsonb", Json, &["'[]'", "'{\"n\": 12345678901234567890.10}'"]),
     ("bytea", Bytes, &["''", "'\\x00ff'", "'\\x31'"]),
+    ("int[]", Array, &["'{}'", "'{0,1,NULL}'", "'{{1,NULL},{2,3}}'", "'[0:1]={1,1}'"]),
+    ("boolean[]", Array, &["'{t,f,NULL}'"]),
+    ("numeric[]", Array, &["'{1.5,20}'", "!'{1,NaN}'"]),
+    ("text[]", Array, &["'{a,\"b \\\"c\\\"\",NULL,\"NULL\",\"\"}'", "'{1,2}'", "'{yes,no}'", "'{\"[1]\"}'"]),
+    ("mood[]", Array, &["'{\"so so\",läuft}'"]),
+    ("grid", Array, &["'{{1,2}}'"]),
+    ("amount[]", Array, &["'{3,0}'"]),
+    // Where the server has it.
+    ("citext", Text, &["'Ä b'", "'1'", "'YES'"]),
 ];
 
 #[rustfmt::skip]
@@ -92,6 +105,11 @@ const MARIADB: &[Type] = &[
     ("decimal(6,2) zerofill", Exact, &["1.5"]),
     ("float", Float, &["0.1", "16777216", "-1e30"]),
     ("double", Float, &["0.1", "1e300", "0.30000000000000004"]),
+    ("float unsigned", Float, &["0", "0.1", "3e38"]),
+    ("float(7,3) zerofill", Float, &["1.5"]),
+    ("double unsigned", Float, &["0", "1e300"]),
+    ("double zerofill", Float, &["0.1"]),
+    ("decimal(10,2) unsigned", Exact, &["0", "99999999.99"]),
     ("char(5)", Text, &["'ab'", "''"]),
     ("varchar(40)", Text, &["'🍕 \"q\" é'", "'1'", "'true'", "CONCAT('a', CHAR(0, 27 USING utf8mb4))"]),
     ("varchar(40) COLLATE utf8mb4_bin", Text, &["'Ü'", "'[1]'", "'007'"]),
@@ -144,8 +162,17 @@ const SQLITE: &[Type] = &[
 #[test]
 fn postgres_says_what_is_stored() {
     let set_up = "SET TimeZone = 'UTC'; CREATE TYPE mood AS ENUM ('so so', 'läuft');
-                  CREATE DOMAIN price AS numeric(10,2)";
-    Matrix::new(Dialect::Postgres, set_up, POSTGRES).check();
+                  CREATE DOMAIN price AS numeric(10,2); CREATE DOMAIN grid AS int[];
+                  CREATE DOMAIN amount AS numeric";
+    let server = Lab::empty(Dialect::Postgres).database;
+    let citext = "SELECT count(*) FROM pg_available_extensions WHERE name = 'citext'";
+    match server.query(citext).as_str() {
+        "1" => {
+            let set_up = format!("CREATE EXTENSION citext; {set_up}");
+            Matrix::new(Dialect::Postgres, &set_up, POSTGRES).check();
+        }
+        _ => Matrix::new(Dialect::Postgres, set_up, &POSTGRES[..POSTGRES.len() - 1]).check(),
+    }
 }
 
 #[test]
@@ -163,6 +190,7 @@ const HINTS: [&str; 5] = ["bool", "number", "string", "json", "base64"];
 
 struct Matrix {
     lab: Lab,
+    dialect: Dialect,
     types: &'static [Type],
     /// What the server says: its text, or the bytes.
     said: HashMap<(usize, usize), Vec<u8>>,
@@ -213,6 +241,7 @@ impl Matrix {
             said: said(&lab, dialect, types),
             errors: errors(&run.json()),
             lab,
+            dialect,
             types,
             wrong: String::new(),
         }
@@ -350,7 +379,7 @@ impl Matrix {
         }
     }
 
-    /// With a hint a value is the same in another form, or it failed by name.
+    /// With a hint a value is the same in another form; where it has no such form it failed by name.
     fn check_hint(
         &mut self,
         hint: &str,
@@ -359,54 +388,130 @@ impl Matrix {
         plain: Option<&str>,
         json: Option<&str>,
     ) {
-        let said = self.said[&(t, k)].clone();
-        let text = String::from_utf8_lossy(&said).into_owned();
-        let Some(json) = json else {
-            return self.check_error(hint, t, k);
-        };
-        let class = self.types[t].1;
-        let is_right = match hint {
-            "bool" if class == Exact && text.starts_with('0') => {
-                json == "false" && without_zeros(&text) == "0"
+        let right = self.hinted(hint, t, k, plain);
+        match (right, json) {
+            (None, None) => self.check_error(hint, t, k),
+            (Some(right), Some(json)) if same(&right, json) => {}
+            (right, json) => {
+                let error = self.errors.get(&format!("{hint}{t}:{k}")).cloned();
+                let why = format!("{json:?} instead of {right:?}: {error:?}");
+                self.complain(hint, t, k, &why);
             }
-            "bool" => match text.to_ascii_lowercase().as_str() {
-                "1" | "t" | "true" | "y" | "yes" | "\u{1}" => json == "true",
-                "0" | "f" | "false" | "n" | "no" | "\0" => json == "false",
-                _ => false,
-            },
-            "number" if class == Bool && plain.is_some() => {
-                json == if text.starts_with(['t', '1']) {
-                    "1"
-                } else {
-                    "0"
-                }
-            }
-            "number" if class == Float || class == Decimal => class.is(json, &text),
-            "number" => Exact.is(json, &text),
-            // The document's own text.
-            "string" if class == Json => form(json) == Some(text),
-            "string" => match plain {
-                Some(plain) => json.starts_with('"') && form(json) == form(plain),
-                None => form(json) == Some(text),
-            },
-            "json" => match plain {
-                Some(plain) if class != Text => json == plain,
-                // A text that is no document fails; what is no text has its plain form.
-                Some(plain) if !is_json(&text) => json == plain,
-                _ => Json.is(json, &text),
-            },
-            _ => {
-                let bytes = form(json).and_then(|text| BASE64_STANDARD.decode(text).ok());
-                bytes == Some(said) || text.bytes().all(|b| b.is_ascii_digit())
-            }
-        };
-        if !is_right {
-            self.complain(hint, t, k, json);
         }
+    }
+
+    /// What a hint makes of a value: JSON, or nothing.
+    fn hinted(&self, hint: &str, t: usize, k: usize, plain: Option<&str>) -> Option<String> {
+        let (declared, class, values) = self.types[t];
+        let said = &self.said[&(t, k)];
+        if class == Array {
+            // An array is JSON already.
+            return match hint {
+                "json" => Some(plain?.to_owned()),
+                _ => elements(hint, &serde_json::from_str(plain?).ok()?).map(|v| v.to_string()),
+            };
+        }
+        if let (Some(width), "base64") = (width(declared), hint) {
+            let number: u64 = std::str::from_utf8(said).ok()?.parse().ok()?;
+            let bytes = &number.to_be_bytes()[8 - width.div_ceil(8)..];
+            return Some(quoted(&BASE64_STANDARD.encode(bytes)));
+        }
+        let class = match values[k].strip_prefix('!') {
+            Some(value) if self.dialect == Dialect::Sqlite => class.of_stored(value),
+            // It comes as bytes that are no text.
+            Some(_) if class != Text => return None,
+            _ => class,
+        };
+        class.hinted(hint, said, plain)
     }
 }
 
+/// Whether a value is the right one: two documents may have other blanks.
+fn same(right: &str, json: &str) -> bool {
+    let parsed = |text| serde_json::from_str::<Value>(text).ok();
+    let is_document = right.starts_with(['[', '{']);
+    right == json || (is_document && parsed(right) == parsed(json))
+}
+
+/// The bits of a MySQL type that is nothing else.
+fn width(declared: &str) -> Option<usize> {
+    declared
+        .strip_prefix("bit(")?
+        .strip_suffix(')')?
+        .parse()
+        .ok()
+}
+
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// What a hint makes of each element of an array.
+fn elements(hint: &str, plain: &Value) -> Option<Value> {
+    let class = match plain {
+        Value::Null => return Some(Value::Null),
+        Value::Array(all) => return all.iter().map(|one| elements(hint, one)).collect(),
+        Value::Bool(_) => Bool,
+        Value::Number(_) => Exact,
+        _ => Text,
+    };
+    let (json, said) = (plain.to_string(), form(&plain.to_string())?);
+    let hinted = class.hinted(hint, said.as_bytes(), Some(&json))?;
+    serde_json::from_str(&hinted).ok()
+}
+
 impl Class {
+    /// Of a value of another kind than its column, in SQLite.
+    fn of_stored(self, value: &str) -> Self {
+        match value.as_bytes() {
+            [b'x', ..] => Bytes,
+            [b'\'', ..] if self != Json => Text,
+            [b'C', ..] | [b'\'', ..] => self,
+            _ if value.parse::<i64>().is_ok() => Exact,
+            _ => Float,
+        }
+    }
+
+    /// What a hint makes of a value of this class; `None`: it fails.
+    fn hinted(self, hint: &str, said: &[u8], plain: Option<&str>) -> Option<String> {
+        let text = std::str::from_utf8(said);
+        let is_text = matches!(self, Text | Bytes);
+        match hint {
+            "bool" => match (self, text.ok()?.to_ascii_lowercase().as_str()) {
+                (Bool, _) => plain.map(str::to_owned),
+                (Text | Bytes, "1" | "t" | "true" | "y" | "yes") => Some("true".into()),
+                (Text | Bytes, "0" | "f" | "false" | "n" | "no") => Some("false".into()),
+                (Bytes, "\u{1}") => Some("true".into()),
+                (Bytes, "\0") => Some("false".into()),
+                (Exact, digits) => match without_zeros(digits).as_str() {
+                    "1" => Some("true".into()),
+                    "0" => Some("false".into()),
+                    _ => None,
+                },
+                _ => None,
+            },
+            "number" => match self {
+                Bool => Some(if plain? == "true" { "1" } else { "0" }.into()),
+                Text | Bytes => text.ok().filter(|text| is_number(text)).map(str::to_owned),
+                Exact => Some(without_zeros(text.ok()?)),
+                Float | Decimal => plain.map(str::to_owned),
+                Moment | Json | Array => None,
+            },
+            "string" => match self {
+                // The document's own text.
+                Text | Bytes | Json => text.ok().map(quoted),
+                Exact => Some(quoted(&without_zeros(text.ok()?))),
+                _ => Some(quoted(&form(plain?)?)),
+            },
+            "json" => match self {
+                Text | Bytes => text.ok().filter(|text| is_json(text)).map(str::to_owned),
+                Exact => Some(without_zeros(text.ok()?)),
+                _ => plain.map(str::to_owned),
+            },
+            _ => is_text.then(|| quoted(&BASE64_STANDARD.encode(said))),
+        }
+    }
+
     /// Whether `json` is this class's form of what the server says.
     fn is(self, json: &str, said: &str) -> bool {
         match self {
@@ -426,7 +531,7 @@ impl Class {
             }
             Self::Text => serde_json::from_str::<String>(json).is_ok_and(|text| text == said),
             Self::Moment => form(json) == Some(moment(said)),
-            Self::Json => {
+            Self::Json | Self::Array => {
                 let parsed = |text| serde_json::from_str::<Value>(text).ok();
                 parsed(json).is_some() && parsed(json) == parsed(said)
             }
@@ -437,6 +542,10 @@ impl Class {
 
 fn is_json(text: &str) -> bool {
     serde_json::from_str::<Value>(text).is_ok()
+}
+
+fn is_number(text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_number())
 }
 
 fn without_zeros(digits: &str) -> String {
@@ -477,6 +586,9 @@ fn said(lab: &Lab, dialect: Dialect, types: &[Type]) -> HashMap<(usize, usize), 
     let queries = types.iter().enumerate().map(|(t, (declared, class, _))| {
         let text = match (dialect, class) {
             (Dialect::Postgres, Bytes) => "encode(v, 'hex')".to_owned(),
+            (Dialect::Postgres, Array) => {
+                "encode(convert_to(to_json(v)::text, 'UTF8'), 'hex')".to_owned()
+            }
             (Dialect::Postgres, _) if *declared == "\"char\"" => {
                 "encode(v::text::bytea, 'hex')".to_owned()
             }

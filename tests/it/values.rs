@@ -407,6 +407,9 @@ fn postgres_times_are_iso_8601() {
                 &[
                     ("'01:30:00+02'", Ok(r#""23:30:00+00:00""#)),
                     ("'12:00:00.5-05:30'", Ok(r#""17:30:00.500000+00:00""#)),
+                    ("'24:00:00+00'", Ok(r#""24:00:00+00:00""#)),
+                    ("'24:00:00+02'", Ok(r#""22:00:00+00:00""#)),
+                    ("'00:00:00+02'", Ok(r#""22:00:00+00:00""#)),
                 ],
             ),
             (
@@ -954,12 +957,23 @@ fn a_type_that_nobody_can_encode_is_a_definition_error() {
         ("ROW(1, 'a')::pair", "pair"),
         ("ARRAY[CAST('1 day' AS interval)]", "interval"),
         ("to_tsvector('simple', 'a')", "tsvector"),
+        ("CAST('a' AS tsquery)", "tsquery"),
+        ("CAST('10.0.0.0/8' AS cidr)", "cidr"),
+        ("CAST('08:00:2b:01:02:03' AS macaddr)", "macaddr"),
+        ("CAST('101' AS bit varying)", "varbit"),
+        ("CAST('(0,0),(1,1)' AS box)", "box"),
+        ("CAST('0/0' AS pg_lsn)", "pg_lsn"),
+        ("CAST('1 day' AS age)", "interval"),
     ];
-    let mysql: &[(&str, &str)] = &[("POINT(1, 2)", "geometry")];
+    let mysql: &[(&str, &str)] = &[
+        ("POINT(1, 2)", "geometry"),
+        ("LINESTRING(POINT(0, 0), POINT(1, 1))", "geometry"),
+        ("GEOMETRYCOLLECTION(POINT(1, 2))", "geometry"),
+    ];
     for (dialect, set_up, cases, cast) in [
         (
             Dialect::Postgres,
-            "CREATE TYPE pair AS (a int, b text)",
+            "CREATE TYPE pair AS (a int, b text); CREATE DOMAIN age AS interval",
             postgres,
             "CAST(odd AS text)",
         ),

@@ -722,6 +722,8 @@ pub(super) enum Codec {
     Float8,
     Numeric,
     Text,
+    /// One byte; zero is no character.
+    Char,
     Uuid,
     Date,
     Time,
@@ -757,8 +759,10 @@ impl Codec {
             "FLOAT4" => Self::Float4,
             "FLOAT8" => Self::Float8,
             "NUMERIC" => Self::Numeric,
-            "TEXT" | "VARCHAR" | "CHAR" | "BPCHAR" | "NAME" | "\"CHAR\"" | "CITEXT" | "XML"
-            | "UNKNOWN" => Self::Text,
+            "TEXT" | "VARCHAR" | "CHAR" | "BPCHAR" | "NAME" | "CITEXT" | "XML" | "UNKNOWN" => {
+                Self::Text
+            }
+            "\"CHAR\"" => Self::Char,
             "UUID" => Self::Uuid,
             "DATE" => Self::Date,
             "TIME" => Self::Time,
@@ -789,6 +793,7 @@ impl Codec {
             Self::Float4 => Scalar::Float32(f32::from_be_bytes(fixed(wire)?)),
             Self::Float8 => Scalar::Float64(f64::from_be_bytes(fixed(wire)?)),
             Self::Text => Scalar::Text(wire),
+            Self::Char => Scalar::Text(wire.strip_suffix(&[0]).unwrap_or(wire)),
             Self::Uuid => Scalar::Uuid(fixed(wire)?),
             Self::Date => match i32::from_be_bytes(fixed(wire)?) {
                 i32::MAX | i32::MIN => return Err("infinity is no date".into()),
@@ -823,11 +828,12 @@ fn fixed<const N: usize>(wire: &[u8]) -> Result<[u8; N], String> {
 fn time_tz(wire: [u8; 12]) -> Scalar<'static> {
     let (micros, zone) = wire.split_at(8);
     let micros = i64::from_be_bytes(micros.try_into().unwrap_or_default());
-    let west = i32::from_be_bytes(zone.try_into().unwrap_or_default());
-    Scalar::Time {
-        micros: (micros + i64::from(west) * 1_000_000).rem_euclid(86_400_000_000),
-        utc: true,
-    }
+    let micros = match i32::from_be_bytes(zone.try_into().unwrap_or_default()) {
+        // 24:00 is a time of its own here.
+        0 => micros,
+        west => (micros + i64::from(west) * 1_000_000).rem_euclid(86_400_000_000),
+    };
+    Scalar::Time { micros, utc: true }
 }
 
 /// Base-10,000 digits to decimal ones, exactly those that the column has.
