@@ -21,4 +21,6 @@ pub struct ServerZone {
     pub sql: String,
     /// Seconds that its clocks are ahead of UTC now; negative west of it.
     pub ahead: i64,
+    /// Not so where the server does not show it and only some sign of it.
+    pub is_known: bool,
 }

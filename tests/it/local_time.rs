@@ -1,11 +1,10 @@
 //! A definition that compares the database's clock, in UTC, with local time is warned of.
 
 use crate::lab::{Lab, own, strategy};
-use crate::servers::Dialect;
+use crate::servers::{Dialect, Postgres};
 use crate::shopwarm::Finished;
 
-/// Eight hours ahead of UTC: the MariaDB of the tests is, and a database of PostgreSQL's says so. A
-/// zone that only PostgreSQL's command line names is not shown to sessions.
+/// Eight hours ahead of UTC: the MariaDB of the tests is, and a database of PostgreSQL's says so.
 fn lab(dialect: Dialect) -> Lab {
     let (zoned, local) = match dialect {
         Dialect::Postgres => ("timestamptz", "timestamp"),
@@ -76,4 +75,66 @@ fn doctor_warns_where_the_clock_meets_columns_in_local_time() {
         "made > now() AT TIME ZONE 'Asia/Shanghai'",
     );
     assert_eq!(named, "");
+}
+
+/// What `doctor` says of a private server, to the shop's user, where `made` meets the clock.
+fn said_by(settings: &[&str]) -> String {
+    let server = Postgres::private(&[]);
+    let lab = Lab::on(server.new_database());
+    lab.database
+        .sql("CREATE TABLE t (id int PRIMARY KEY, made timestamp)");
+    for setting in ["timezone", "log_timezone"] {
+        lab.database
+            .sql(&format!("ALTER SYSTEM SET {setting} = 'UTC'"));
+    }
+    for setting in settings {
+        lab.database.sql(setting);
+    }
+    said(&lab, "made > now()")
+}
+
+const SHANGHAI: &str = "ALTER SYSTEM SET timezone = 'Asia/Shanghai'";
+const RELOAD: &str = "SELECT pg_reload_conf(), pg_sleep(0.5)";
+const GRANT: &str = "GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO shop";
+
+#[test]
+fn doctor_knows_a_zone_that_only_the_servers_configuration_has() {
+    let said = said_by(&[SHANGHAI, RELOAD, GRANT]);
+    for words in ["warning", "own zone is Asia/Shanghai", "8 h away", "t.made"] {
+        assert!(said.contains(words), "no {words:?} in {said:?}");
+    }
+}
+
+#[test]
+fn doctor_says_that_the_server_does_not_show_its_zone() {
+    let hidden = said_by(&[SHANGHAI, RELOAD]);
+    for words in [
+        "\"ok\"",
+        "does not show this user its own zone",
+        "GRANT EXECUTE",
+        "t.made",
+    ] {
+        assert!(hidden.contains(words), "no {words:?} in {hidden:?}");
+    }
+    let log = "ALTER SYSTEM SET log_timezone = 'Asia/Shanghai'";
+    let guessed = said_by(&[SHANGHAI, log, RELOAD]);
+    for words in [
+        "warning",
+        "but that of its log is Asia/Shanghai",
+        "8 h away",
+    ] {
+        assert!(guessed.contains(words), "no {words:?} in {guessed:?}");
+    }
+}
+
+#[test]
+fn another_roles_zone_is_not_the_servers() {
+    let role = "CREATE ROLE reporting";
+    let zone = "ALTER ROLE reporting SET timezone = 'Asia/Tokyo'";
+    assert_eq!(said_by(&[role, zone, RELOAD, GRANT]), "");
+    let here = "DO $$ BEGIN EXECUTE format('ALTER ROLE reporting IN DATABASE %I SET timezone = %L',
+                current_database(), 'Asia/Tokyo'); END $$";
+    let all = "ALTER ROLE ALL SET timezone = 'Asia/Shanghai'";
+    let said = said_by(&[role, here, all]);
+    assert!(said.contains("own zone is Asia/Shanghai"), "{said}");
 }

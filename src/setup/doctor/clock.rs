@@ -7,27 +7,44 @@ use crate::domain::finding::Finding;
 use crate::domain::server::ServerZone;
 use crate::domain::strategy::Definition;
 
-/// A warning where a definition's clock is hours away from what applications store.
+/// Lets `doctor` see the zone that a PostgreSQL server is configured with.
+const GRANT: &str =
+    "let this user see it: GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO";
+
+/// A warning where a definition's clock is hours away from what applications store; a word where it
+/// may be and the server does not show it.
 pub(super) async fn check(
     definition: &Definition,
     zone: Option<&ServerZone>,
     source: &dyn RowSource,
 ) -> Option<Finding> {
-    let zone = zone.filter(|zone| zone.ahead != 0)?;
+    let zone = zone.filter(|zone| zone.ahead != 0 || !zone.is_known)?;
     let dialect = source.dialect();
     let used = clock_use(definition.sql.for_dialect(dialect)?, dialect)?;
     let columns = local_columns(&used, source).await;
     if columns.is_empty() {
         return None;
     }
+    let columns = columns.join(", ");
+    let ours = format!(
+        "{} in {} is in UTC, as shopwarm's sessions are, and the server",
+        used.word, definition.spec.id
+    );
+    if zone.ahead == 0 {
+        let text = format!(
+            "{ours} does not show this user its own zone: where that is another and applications \
+             store local time, the clock is hours away from {columns}"
+        );
+        return Some(Finding::ok("clock", text).hint(GRANT));
+    }
+    let its = match zone.is_known {
+        true => "'s own zone",
+        false => " does not show this user its own zone, but that of its log",
+    };
     let text = format!(
-        "{} in {} is in UTC, as shopwarm's sessions are, and the server's own zone is {}: where \
-         applications store local time, it is {} away from {}",
-        used.word,
-        definition.spec.id,
+        "{ours}{its} is {}: where applications store local time, it is {} away from {columns}",
         zone.name,
         hours(zone.ahead),
-        columns.join(", ")
     );
     let hint = match dialect {
         Dialect::Mysql => format!(

@@ -50,6 +50,7 @@ pub(super) async fn zone(connection: &mut MySqlConnection) -> Option<ServerZone>
         name: name.to_owned(),
         sql: sql.to_owned(),
         ahead: ahead.parse().ok()?,
+        is_known: true,
     })
 }
 
