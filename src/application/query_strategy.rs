@@ -59,24 +59,30 @@ pub async fn fit(
         },
         _ => failure,
     })?;
-    let documents = documents(definition, source).await;
+    let documents = documents(definition, source).await?;
     let layout = Layout::new(definition, columns, &documents).map_err(invalid)?;
     Ok((sql, layout))
 }
 
 /// The columns that are documents though the database calls them texts, in lower case.
-async fn documents(definition: &Definition, source: &dyn RowSource) -> Vec<String> {
+async fn documents(
+    definition: &Definition,
+    source: &dyn RowSource,
+) -> Result<Vec<String>, Failure> {
     let mut documents = definition.documents.clone();
     if let Some(sql) = &definition.document_sql {
         let dialect = source.dialect();
         let asked = compose::select_all(definition, dialect, sql, Pick::All, None);
-        // What the database does not take has told nothing.
-        let columns = source.describe(&asked).await;
-        let columns = columns.iter().flat_map(|columns| columns.iter());
+        let columns = match source.describe(&asked).await {
+            // A text that the database does not take has told nothing.
+            Err(failure) if failure.kind == FailureKind::Query => return Ok(documents),
+            described => described?,
+        };
+        let columns = columns.iter();
         let found = columns.filter(|column| matches!(column.declared.as_str(), "JSON" | "JSONB"));
         documents.extend(found.map(|column| column.name.to_ascii_lowercase()));
     }
-    documents
+    Ok(documents)
 }
 
 /// A stream that broke off so many times without a row in between does not go on.
