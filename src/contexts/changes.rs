@@ -522,7 +522,8 @@ mod tests {
              JOIN texts AS t ON (t.Product_Id = p.id AND t.language = 1)",
             &["id"],
         );
-        assert_eq!(joined.told, [of(0, "id"), of(1, "language")]);
+        assert_eq!(joined.told, [of(0, "id")]);
+        assert_eq!(joined.numbers, [of(1, "language")]);
         assert_eq!(joined.equal, [(of(1, "product_id"), of(0, "id"))]);
         let now = "SELECT id, u AS _changed_at FROM t WHERE kind = 'now' AND a = 'x'";
         assert_eq!(
@@ -539,7 +540,8 @@ mod tests {
             "SELECT lower(slug) AS slug, u AS _changed_at FROM t WHERE slug = 'a' OR id = 1",
             "SELECT slug || 'x' AS slug, u AS _changed_at FROM t WHERE id > 1 AND NOT (id = 7)",
         ] {
-            assert_eq!(identity(Postgres, sql, &["slug"]).told, []);
+            let identity = identity(Postgres, sql, &["slug"]);
+            assert_eq!((identity.told, identity.numbers), (vec![], vec![]));
         }
     }
 
