@@ -47,6 +47,8 @@ pub struct PaceLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     Halve,
+    /// It was to be halved before anything was measured: nothing changes.
+    NotHalved,
     Double,
     /// Keys a second at most; `None`: as fast as it goes.
     Rate(Option<u64>),
@@ -57,6 +59,7 @@ impl Change {
     pub fn name(self) -> &'static str {
         match self {
             Self::Halve => "halved",
+            Self::NotHalved => "not halved",
             Self::Double => "doubled",
             Self::Rate(_) | Self::Gentle(_) => "set",
         }
@@ -134,8 +137,6 @@ struct State {
     was_governed: bool,
     /// What a gentle run does not watch, in words.
     unwatched: Vec<String>,
-    /// An unlimited run was halved before it was known what it writes: this much of that.
-    share: Option<f64>,
     /// What was measured where an unlimited run was first halved: there is no limit above it.
     unlimited_from: Option<f64>,
     /// The last slice: when it was to leave, its keys and its bytes.
@@ -290,11 +291,6 @@ impl State {
         self.last = Some((due, slice.len(), slice.bytes()));
         self.has_left = true;
         self.meter.count(slice.len(), now);
-        if let (Some(share), Some(most)) = (self.share, self.writes()) {
-            self.hold_to(share, most);
-            self.changes
-                .push_back(Change::Rate(self.rate.map(|rate| rate.round() as u64)));
-        }
         if let Some((rate, limit)) = self.limit()
             && limit.by != Limiter::Start
         {
@@ -321,22 +317,15 @@ impl State {
         }
     }
 
-    /// A run that had no limit has this much of what it writes.
-    fn hold_to(&mut self, share: f64, most: f64) {
-        self.share = None;
-        self.unlimited_from = Some(most);
-        self.rate = Some((most * share).max(1.0));
-    }
-
     fn change(&mut self, change: Change) {
         match (change, self.rate) {
             (Change::Halve, Some(rate)) => self.rate = Some((rate / 2.0).max(1.0)),
             (Change::Halve, None) => {
-                let share = self.share.unwrap_or(1.0) / 2.0;
-                match self.writes() {
-                    Some(most) => self.hold_to(share, most),
-                    None => self.share = Some(share),
-                }
+                let Some(most) = self.writes() else {
+                    return self.changes.push_back(Change::NotHalved);
+                };
+                self.unlimited_from = Some(most);
+                self.rate = Some((most / 2.0).max(1.0));
             }
             (Change::Double, Some(rate)) => {
                 let doubled = rate * 2.0;
@@ -346,19 +335,15 @@ impl State {
                     self.meter.begin_anew();
                 }
             }
-            (Change::Double, None) => {
-                let doubled = self.share.map(|share| share * 2.0);
-                self.share = doubled.filter(|share| *share < 1.0);
-            }
+            (Change::Double, None) | (Change::NotHalved, _) => {}
             (Change::Rate(rate), _) => {
                 self.unlimited_from = None;
-                self.share = None;
                 self.meter.begin_anew();
                 self.rate = rate.map(|rate| rate.max(1) as f64);
             }
             (Change::Gentle(gentle), _) => self.be_gentle(gentle),
         }
-        self.was_limited |= self.rate.is_some() || self.share.is_some() || self.gentle;
+        self.was_limited |= self.rate.is_some() || self.gentle;
         self.changes.push_back(change);
     }
 }
@@ -701,29 +686,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_halved_before_it_writes_is_halved_when_it_does() {
+    fn what_was_not_measured_is_not_halved() {
         let pace = pace(None, None);
         let mut now = Instant::now();
-        let run = |now: &mut Instant, milliseconds: [u64; 4]| {
-            for pause in milliseconds {
-                leave(&pace, now, 500);
-                *now += Duration::from_millis(pause);
-            }
+        let mut run = |pause| {
+            leave(&pace, &mut now, 500);
+            now += Duration::from_millis(pause);
         };
-        for change in [Change::Halve, Change::Halve, Change::Double] {
-            pace.change(change);
-        }
         // The database takes its time.
-        run(&mut now, [30_000, 250, 250, 250]);
+        run(30_000);
+        pace.change(Change::Halve);
+        assert_eq!(pace.take_changes(), [Change::NotHalved]);
+        assert_eq!((pace.now().rate, pace.report()), (None, None));
+        (0..4).for_each(|_| run(250));
+        pace.change(Change::Halve);
         assert_eq!(pace.now().rate, Some(1000));
-        assert_eq!(pace.take_changes().last(), Some(&Change::Rate(Some(1000))));
         pace.change(Change::Double);
         assert_eq!(pace.now().rate, None, "no slower than before");
         // What it wrote while it was limited is not what it writes.
         pace.change(Change::Halve);
         assert_eq!(pace.now().rate, None);
-        run(&mut now, [250; 4]);
-        assert_eq!(pace.now().rate, Some(1000));
     }
 
     #[test]
@@ -735,13 +717,13 @@ mod tests {
         let mut now = Instant::now();
         leave(&pace, &mut now, 200);
         pace.change(Change::Halve);
-        leave(&pace, &mut now, 200);
+        assert_eq!(pace.take_changes(), [Change::NotHalved]);
         pace.govern(None);
-        assert_eq!(pace.now().rate, None, "not known yet");
         for _ in 0..4 {
             leave(&pace, &mut now, 500);
             now += Duration::from_millis(250);
         }
+        pace.change(Change::Halve);
         assert_eq!(pace.now().rate, Some(1000));
     }
 

@@ -197,6 +197,9 @@ fn message(stats: &Stats, pace: &PaceNow) -> String {
 /// `pace halved: at most 500 keys/s`.
 fn changed(change: Change, pace: &PaceNow) -> String {
     match (change, pace.rate) {
+        (Change::NotHalved, _) => {
+            "pace not halved: what the run writes has not been measured yet".to_owned()
+        }
         (Change::Gentle(true), _) => "pace: gentle from now on".to_owned(),
         (Change::Gentle(false), _) => "pace: not gentle any more".to_owned(),
         (_, Some(rate)) => format!("pace {}: at most {} keys/s", change.name(), grouped(rate)),

@@ -169,7 +169,8 @@ pub(super) async fn change(
         pace = run.change_pace(change);
     }
     let Some(pace) = pace else {
-        return Err(no_pace(run.has_begun()));
+        let why = "this run has no pace to change: it has not begun, or only looks";
+        return Err(Problem::new(StatusCode::CONFLICT, why));
     };
     let answer = PaceShown {
         run_id: id.clone(),
@@ -180,17 +181,6 @@ pub(super) async fn change(
     let mut response = Json(answer).into_response();
     response.extensions_mut().insert(RunId(id));
     Ok(response)
-}
-
-/// Why a run has none to change.
-fn no_pace(has_begun: bool) -> Problem {
-    let problem = |detail| Problem::new(StatusCode::CONFLICT, detail);
-    match has_begun {
-        true => problem("this run only looks and has no pace"),
-        false => {
-            problem("this run is about to begin and has no pace yet").hint("ask again in a moment")
-        }
-    }
 }
 
 /// A run that goes on.
