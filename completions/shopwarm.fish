@@ -91,7 +91,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
@@ -173,7 +173,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
@@ -251,7 +251,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
@@ -329,7 +329,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
@@ -407,7 +407,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
@@ -751,7 +751,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l full-every 
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
@@ -858,7 +858,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
@@ -935,7 +935,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
@@ -1047,7 +1047,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l full-every -
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'Write no strategy that has no room, and end the run where keys are evicted all the same'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r

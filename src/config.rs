@@ -18,7 +18,8 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::application::canary::ShapeGuard;
-use crate::application::coordinator::{ChangedOptions, OnEviction, Options};
+use crate::application::coordinator::{ChangedOptions, Options};
+use crate::application::guards::memory::OnEviction;
 use crate::application::pace::{GentleLimits, PaceLimits};
 use crate::application::ports::Mode;
 use crate::application::schedule::zone_name;

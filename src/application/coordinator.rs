@@ -4,7 +4,6 @@ mod again;
 mod breaker;
 mod changed;
 mod expected;
-mod memory;
 mod orphans;
 mod own_keys;
 mod passes;
@@ -23,6 +22,7 @@ use tokio::time::sleep;
 use super::canary::{Canary, ShapeGuard};
 use super::event::{Event, Reporter};
 use super::governor::Governor;
+use super::guards::memory::{MemoryGuard, OnEviction};
 use super::history::LastComplete;
 use super::identical::Identical;
 use super::lookup;
@@ -48,8 +48,6 @@ use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{Shape, StrategySpec};
 use crate::domain::ttl::Ttl;
 use breaker::Breaker;
-pub use memory::OnEviction;
-use memory::{Evictions, Memory};
 use orphans::PlannedKeys;
 pub use prune::{Consent, Prunable};
 
@@ -359,7 +357,6 @@ struct Tally {
     passes: u32,
     /// The cache's epoch when the last of them began.
     epoch: Option<u64>,
-    evictions: Evictions,
     /// The finest of its versions so far.
     finest: Option<Precision>,
 }
@@ -377,8 +374,7 @@ struct Run<'a> {
     last_complete: BTreeMap<String, LastComplete>,
     planned: PlannedKeys,
     breaker: Breaker,
-    /// Of a cache that is written.
-    memory: Option<Arc<Memory>>,
+    memory: MemoryGuard,
     broken: bool,
     /// The cache's, as last asked; `None`: it does not say.
     epoch: Option<u64>,
@@ -465,7 +461,6 @@ impl<'a> Run<'a> {
             is_whole: false,
             passes: 0,
             epoch: None,
-            evictions: Evictions::default(),
             finest: None,
         };
         reporter.report(&Event::RunStarted {
@@ -483,10 +478,13 @@ impl<'a> Run<'a> {
             last_complete: BTreeMap::new(),
             planned: PlannedKeys::default(),
             breaker: Breaker::new(options.batch_size),
-            memory: match &coordinator.task {
-                Task::Warm(cache) => Some(Memory::new(Arc::clone(cache), options)),
-                Task::Look(..) => None,
-            },
+            memory: MemoryGuard::new(
+                coordinator
+                    .cache()
+                    .filter(|_| coordinator.writes())
+                    .cloned(),
+                options.on_eviction,
+            ),
             broken: false,
             epoch: None,
             run_id: info.map(|info| info.id.clone()),
@@ -572,8 +570,31 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Streams what is wanted of a strategy into the cache, several batches at a time.
+    /// Streams what is wanted of a strategy into the cache, and watches the cache meanwhile.
     async fn warm(&mut self, index: usize, wanted: Wanted) {
+        let (coordinator, stop) = (self.coordinator, self.stop);
+        let named = matches!(wanted, Wanted::Named(_));
+        let opened = self.ahead.remove(&index);
+        let opened = opened.unwrap_or_else(|| self.entries(index, wanted));
+        let entries = coordinator.pace.keep(opened);
+        let id = &coordinator.strategies[index].spec().id;
+        let mut memory = std::mem::take(&mut self.memory);
+        let mut watched = memory
+            .watch(id, stop, entries, |entries| {
+                self.write(index, named, entries)
+            })
+            .await;
+        self.memory = memory;
+        let tally = &mut self.tallies[index];
+        watched.tell(&mut self.warnings, &mut tally.report.warnings);
+        if let Some(failure) = watched.failure {
+            self.broken = true;
+            tally.failure.get_or_insert(failure);
+        }
+    }
+
+    /// Writes a strategy's entries, several batches at a time; whether the run goes on.
+    async fn write(&mut self, index: usize, named: bool, entries: Entries<'a>) -> bool {
         let started = Instant::now();
         let coordinator = self.coordinator;
         let options = &coordinator.options;
@@ -583,18 +604,9 @@ impl<'a> Run<'a> {
             version_field: coordinator.strategies[index].spec().version_field.clone(),
         };
         let how = &how;
-        let named = matches!(wanted, Wanted::Named(_));
         let task = &coordinator.task;
         let shape = coordinator.strategies[index].spec().value;
-        if !self.look_at_memory(index).await {
-            return;
-        }
-        let opened = self.ahead.remove(&index);
-        let opened = opened.unwrap_or_else(|| self.entries(index, wanted));
-        let mut entries = Some(match task {
-            Task::Look(..) => coordinator.pace.keep(opened),
-            Task::Warm(_) => opened,
-        });
+        let mut entries = Some(entries);
         let guards = Guards {
             canary: self.canary(index),
             identical: self.identical(),
@@ -611,9 +623,6 @@ impl<'a> Run<'a> {
         let mut is_whole = false;
 
         while entries.is_some() || in_flight.len() > 0 {
-            if let Some(memory) = &self.memory {
-                memory.set_flying(flying_bytes);
-            }
             let room = in_flight.len() < options.concurrency && flying_bytes < IN_FLIGHT_BYTES;
             tokio::select! {
                 biased;
@@ -676,7 +685,6 @@ impl<'a> Run<'a> {
         }
         self.tallies[index].report.stats.elapsed = base + started.elapsed();
         self.tallies[index].is_whole = is_whole;
-        self.check_evictions(index).await;
         let canary = match &guards.canary {
             Some(canary) => canary.warning().await,
             None => None,
@@ -685,6 +693,7 @@ impl<'a> Run<'a> {
         for warning in [canary, identical].into_iter().flatten() {
             self.tallies[index].report.warn(warning);
         }
+        self.tallies[index].failure.is_none() && stop.reason().is_none()
     }
 
     /// A strategy that failed ends the run where that is wished for.
@@ -705,7 +714,6 @@ impl<'a> Run<'a> {
     fn end(&mut self, index: usize) {
         let stopped = self.stop.reason().is_some();
         let tally = &mut self.tallies[index];
-        tally.tell_evictions();
         if tally.is_whole {
             let total = tally.report.stats.total();
             tally.report.expected = Some(Expected::exactly(total));

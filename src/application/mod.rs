@@ -9,6 +9,7 @@ pub mod coordinator;
 pub mod effect;
 pub mod event;
 mod governor;
+pub mod guards;
 pub mod history;
 mod identical;
 mod key_query;

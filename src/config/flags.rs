@@ -253,7 +253,7 @@ pub enum ModeName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnEvictionName {
-    /// Write no strategy that has no room, and end the run where keys are evicted all the same
+    /// End the run
     Stop,
     /// Say it and go on
     Warn,

@@ -32,8 +32,6 @@ pub enum FailureKind {
     CacheDenied,
     /// The cache answers and cannot take more: full, read-only, unable to persist.
     CacheRefused,
-    /// The cache has no room for all of a strategy; for another it may have.
-    NoRoom,
     /// Another run is at work on the same strategies.
     Busy,
     /// Not the operator's doing.
@@ -101,7 +99,6 @@ impl Failure {
                 | FailureKind::SourceBusy
                 | FailureKind::Config
                 | FailureKind::NotGranted
-                | FailureKind::NoRoom
         )
     }
 

@@ -49,10 +49,9 @@ impl From<FailureKind> for Exit {
             FailureKind::SourceDenied | FailureKind::NotGranted | FailureKind::CacheDenied => {
                 Self::Denied
             }
-            FailureKind::GaveWay
-            | FailureKind::Query
-            | FailureKind::CacheRefused
-            | FailureKind::NoRoom => Self::Incomplete,
+            FailureKind::GaveWay | FailureKind::Query | FailureKind::CacheRefused => {
+                Self::Incomplete
+            }
             FailureKind::Busy => Self::Busy,
             FailureKind::Internal => Self::Internal,
         }

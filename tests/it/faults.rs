@@ -612,7 +612,7 @@ fn a_cache_that_takes_no_writes_ends_the_run() {
     let report = run(url, 7, ["NOPERM", "+set"]);
     true_counts(&report, &guarded);
 
-    // Who may not ask how much room there is finds out when there is none.
+    // A full cache ends the run, also for a user who may not ask for its figures.
     let full = Redis::start(&["--maxmemory", "3mb", "--maxmemory-policy", "noeviction"]);
     full.cli(&[
         "ACL", "SETUSER", "blind", "on", ">hunter2", "~*", "+@all", "-info",

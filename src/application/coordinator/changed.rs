@@ -143,10 +143,9 @@ impl Run<'_> {
             pace: coordinator.pace.clone(),
             told: Arc::clone(&told),
         };
-        let entries = self.guarded(strategy.as_ref(), None, reload.entries());
         self.before.superseded.push((index, generation));
         self.before.told.insert(index, told);
-        self.ahead.insert(index, entries);
+        self.ahead.insert(index, reload.entries());
         Ok(read)
     }
 

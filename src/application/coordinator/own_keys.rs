@@ -9,7 +9,7 @@ use crate::application::own_keys::{Recorded, Recorder};
 use crate::application::ports::{Mode, WriteOutcome, Written};
 use crate::domain::digest::Digest;
 use crate::domain::entry::EntryBatch;
-use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::failure::Failure;
 use crate::domain::report::{Status, StrategyReport};
 use crate::domain::run::RunInfo;
 use crate::domain::strategy::StrategySpec;
@@ -103,8 +103,7 @@ impl Run<'_> {
             return;
         };
         // Of a cache that is gone nobody needs to hear it again, and a full one takes no more.
-        let is_full = |failure: &Failure| failure.kind == FailureKind::NoRoom;
-        if self.failed(Failure::ends_run_of_cache) || self.failed(is_full) {
+        if self.failed(Failure::ends_run_of_cache) {
             return;
         }
         let patience = match self.stop.reason() {

@@ -1,6 +1,5 @@
 //! What a strategy must pass before it is written, and what it must have been when it was.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -9,7 +8,7 @@ use super::{Entries, Run, Tally, Task};
 use crate::application::canary::{Canary, ShapeGuard};
 use crate::application::history;
 use crate::application::identical::Identical;
-use crate::application::ports::{Ask, Mode, Sources, Wanted, WarmupStrategy};
+use crate::application::ports::{Ask, Mode, Sources, Wanted};
 use crate::application::recheck::Recheck;
 use crate::application::sample::sampled;
 use crate::domain::entry::EntryBatch;
@@ -32,10 +31,6 @@ impl<'a> Run<'a> {
         let coordinator = self.coordinator;
         let look = coordinator.task.look();
         let strategy = coordinator.strategies[index].as_ref();
-        let all = match &wanted {
-            Wanted::All { limit } => Some(*limit),
-            Wanted::Named(_) => None,
-        };
         let entries = strategy.entries(Ask {
             keys: wanted,
             batch_size: coordinator.options.batch_size,
@@ -44,30 +39,10 @@ impl<'a> Run<'a> {
             places: coordinator.writes() && coordinator.options.verify_writes,
             in_order,
         });
-        match (look, look.and_then(|look| look.sample)) {
-            (_, Some((size, seed))) => sampled(entries, size, seed),
-            (Some(_), None) => entries,
-            (None, None) => self.guarded(strategy, all, entries),
-        }
-    }
-
-    /// The entries at the run's pace, as long as the cache has room. What leaves slowly is looked at
-    /// when it leaves: the room may be gone by then.
-    pub(super) fn guarded(
-        &self,
-        strategy: &'a dyn WarmupStrategy,
-        all: Option<Option<u64>>,
-        entries: Entries<'a>,
-    ) -> Entries<'a> {
-        let pace = &self.coordinator.pace;
-        let Some(memory) = &self.memory else {
-            return pace.keep(entries);
-        };
-        let entries = match all {
-            Some(limit) => Arc::clone(memory).compared(strategy, limit, entries),
+        match look.and_then(|look| look.sample) {
+            Some((size, seed)) => sampled(entries, size, seed),
             None => entries,
-        };
-        Arc::clone(memory).watched(strategy, pace.keep(entries))
+        }
     }
 
     /// What watches over a strategy that writes over what others may have written.

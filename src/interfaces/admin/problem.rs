@@ -88,8 +88,7 @@ impl From<Failure> for Problem {
             | FailureKind::NotGranted
             | FailureKind::CacheDenied
             | FailureKind::Query
-            | FailureKind::CacheRefused
-            | FailureKind::NoRoom => StatusCode::BAD_GATEWAY,
+            | FailureKind::CacheRefused => StatusCode::BAD_GATEWAY,
             FailureKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self {

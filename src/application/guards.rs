@@ -1,0 +1,3 @@
+//! What may end a run: each guard is a module with one entry point.
+
+pub mod memory;

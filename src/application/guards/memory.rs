@@ -1,0 +1,243 @@
+//! What the cache evicts while a run writes it: told, ignored, or the end of the run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use tokio::time::sleep;
+
+use crate::application::ports::{Cache, Known};
+use crate::application::stop::StopSignal;
+use crate::domain::entry::EntryBatch;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::strategy::StrategyId;
+
+/// How often a run that ends at evictions looks for them.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How often the cache is asked for its count, and how long it is given in between.
+const ATTEMPTS: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(50);
+
+const NOT_WATCHED: &str = "memory is not watched";
+
+/// What to do when the cache evicts keys while it is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnEviction {
+    /// Ends the run.
+    Stop,
+    #[default]
+    Warn,
+    Ignore,
+}
+
+type Entries<'a> = BoxStream<'a, Result<EntryBatch, Failure>>;
+
+/// Watches what the cache evicts while a run writes it.
+#[derive(Default)]
+pub struct MemoryGuard {
+    /// `None`: nothing is written.
+    cache: Option<Arc<dyn Cache>>,
+    on_eviction: OnEviction,
+    is_blindness_told: bool,
+    evictions: BTreeMap<StrategyId, Evictions>,
+}
+
+/// What was evicted while a strategy was written, as often as that was.
+#[derive(Default)]
+struct Evictions {
+    keys: u64,
+    /// Why there may have been more.
+    unknown: Option<String>,
+    told: Option<String>,
+}
+
+/// What is to be said of the evictions.
+#[derive(Default)]
+pub struct Watched {
+    /// What ends the run.
+    pub failure: Option<Failure>,
+    of_run: Option<String>,
+    of_strategy: Option<String>,
+    /// The warning that the one of the strategy replaces.
+    replaced: Option<String>,
+}
+
+impl MemoryGuard {
+    pub fn new(cache: Option<Arc<dyn Cache>>, on_eviction: OnEviction) -> Self {
+        Self {
+            cache,
+            on_eviction,
+            ..Self::default()
+        }
+    }
+
+    /// Has a strategy's entries written by `write`, and counts what the cache evicts meanwhile.
+    /// `write` says whether the run goes on: where it ends anyway, nobody waits for the cache.
+    pub async fn watch<'a, W: Future<Output = bool>>(
+        &mut self,
+        id: &StrategyId,
+        stop: &StopSignal,
+        entries: Entries<'a>,
+        write: impl FnOnce(Entries<'a>) -> W,
+    ) -> Watched {
+        let mut watched = Watched::default();
+        let stops = self.on_eviction == OnEviction::Stop;
+        let counter = tokio::select! {
+            counter = self.counter() => counter,
+            () = stop.stopped() => Ok(None),
+        };
+        if let Err(why) = &counter {
+            if stops {
+                watched.failure = Some(blind(id, why));
+                return watched;
+            }
+            let is_told = std::mem::replace(&mut self.is_blindness_told, true);
+            let text = format!("{NOT_WATCHED}, the cache does not say: {why}");
+            watched.of_run = (!is_told).then_some(text);
+        }
+        let Ok(Some(counter)) = counter else {
+            write(entries).await;
+            return watched;
+        };
+        let entries = match stops {
+            true => counter.until_evictions(id, entries),
+            false => entries,
+        };
+        let goes_on = write(entries).await;
+        let attempts = if goes_on { ATTEMPTS } else { 1 };
+        match counter.evicted(attempts).await {
+            Ok(0) => {}
+            Ok(keys) if stops => watched.failure = Some(evicts(id, keys)),
+            Err(_) if !goes_on => {}
+            Err(why) if stops => watched.failure = Some(blind(id, &why)),
+            evicted => {
+                let all = self.evictions.entry(id.clone()).or_default();
+                watched.replaced = all.told.take();
+                all.add(evicted);
+                all.told = Some(all.warning(id));
+                watched.of_strategy.clone_from(&all.told);
+            }
+        }
+        watched
+    }
+
+    /// Counts from now on; `None`: there is nothing to count.
+    async fn counter(&self) -> Known<Option<Counter>> {
+        let Some(cache) = &self.cache else {
+            return Ok(None);
+        };
+        if self.on_eviction == OnEviction::Ignore {
+            return Ok(None);
+        }
+        let room = cache.room(&[]).await;
+        if room.max?.is_none() || room.policy? == "noeviction" {
+            return Ok(None);
+        }
+        let mut counter = Counter {
+            cache: Arc::clone(cache),
+            at_start: 0,
+        };
+        counter.at_start = counter.evicted(ATTEMPTS).await?;
+        Ok(Some(counter))
+    }
+}
+
+impl Watched {
+    /// Adds what is to be said to the warnings of the run and of the strategy.
+    pub fn tell(&mut self, of_run: &mut Vec<String>, of_strategy: &mut Vec<String>) {
+        of_run.extend(self.of_run.take());
+        if let Some(replaced) = self.replaced.take() {
+            of_strategy.retain(|warning| *warning != replaced);
+        }
+        of_strategy.extend(self.of_strategy.take());
+    }
+}
+
+impl Evictions {
+    fn add(&mut self, evicted: Known<u64>) {
+        match evicted {
+            Ok(keys) => self.keys += keys,
+            Err(why) => self.unknown = Some(why),
+        }
+    }
+
+    fn warning(&self, id: &StrategyId) -> String {
+        match (self.keys, &self.unknown) {
+            (0, Some(why)) => format!(
+                "{id}: the cache does not say whether it evicted keys while it was written: {why}"
+            ),
+            (keys, None) => format!(
+                "{id}: the cache evicted {keys} keys while it was written, older ones or its own"
+            ),
+            (keys, Some(why)) => format!(
+                "{id}: the cache evicted {keys} keys while it was written, or more, it does not say: {why}"
+            ),
+        }
+    }
+}
+
+/// A cache's count of the keys that it has evicted, from a moment on.
+#[derive(Clone)]
+struct Counter {
+    cache: Arc<dyn Cache>,
+    at_start: u64,
+}
+
+impl Counter {
+    /// How many it has evicted since, asked for again where it does not answer.
+    async fn evicted(&self, attempts: u32) -> Known<u64> {
+        let mut count = self.cache.evicted().await;
+        for _ in 1..attempts {
+            if count.is_err() {
+                sleep(PAUSE).await;
+                count = self.cache.evicted().await;
+            }
+        }
+        let since = count?.checked_sub(self.at_start);
+        since.ok_or_else(|| "its count of evicted keys was reset".to_owned())
+    }
+
+    /// The same entries, until keys are evicted.
+    fn until_evictions<'a>(&self, id: &StrategyId, entries: Entries<'a>) -> Entries<'a> {
+        let (counter, id) = (self.clone(), id.clone());
+        let mut looked = Instant::now();
+        let look = move |batch| {
+            let is_due = looked.elapsed() >= LOOK_EVERY;
+            if is_due {
+                looked = Instant::now();
+            }
+            let (counter, id) = (counter.clone(), id.clone());
+            async move {
+                let evicted = if is_due {
+                    counter.evicted(1).await
+                } else {
+                    Ok(0)
+                };
+                match evicted {
+                    Ok(keys @ 1..) => Err(evicts(&id, keys)),
+                    // What does not answer now is asked again at the end.
+                    _ => Ok(batch),
+                }
+            }
+        };
+        entries.and_then(look).boxed()
+    }
+}
+
+fn evicts(id: &StrategyId, evicted: u64) -> Failure {
+    let what = format!("{id}: the cache evicts keys");
+    let why = format!("{evicted} since this strategy began; --on-eviction is stop");
+    Failure::new(FailureKind::CacheRefused, what, why)
+        .hint("raise maxmemory, or warm less: --limit, --exclude, a lower LIMIT in the query")
+}
+
+/// A guard that was asked for and cannot see must not let everything through.
+fn blind(id: &StrategyId, why: &str) -> Failure {
+    let what = format!("{id}: {NOT_WATCHED}");
+    let why = format!("the cache does not say what it evicts ({why}); --on-eviction is stop");
+    Failure::new(FailureKind::CacheDenied, what, why)
+        .hint("see that the cache answers this user INFO, or run with --on-eviction warn")
+}
