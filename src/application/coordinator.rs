@@ -505,7 +505,6 @@ impl<'a> Run<'a> {
             return fatal.or(enough);
         };
         let shape = coordinator.strategies[index].spec().value;
-        let mode = coordinator.options.mode;
         if look.orphans {
             batch
                 .iter()
@@ -515,7 +514,7 @@ impl<'a> Run<'a> {
         let ttl = &coordinator.ttls[index];
         let fatal = self.tallies[index].count(batch, written, |report, entry, standing| {
             let seen = &mut report.seen;
-            let class = seen.count(entry, &standing, shape, ttl, look, mode);
+            let class = seen.count(entry, &standing, shape, ttl, look);
             standings.push((standing, class));
         });
         // None were, of a batch that is lost.

@@ -505,9 +505,8 @@ pub trait Cache: Ledger {
     /// All keys that begin with `prefix`, some at a time; one may come twice.
     fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>>;
 
-    /// What memory the cache has; a key's cost is measured on those of `keys` that it holds, or on
-    /// any others.
-    fn room<'a>(&'a self, keys: &'a [Vec<u8>]) -> BoxFuture<'a, Room>;
+    /// What memory the cache has.
+    fn headroom(&self) -> BoxFuture<'_, Headroom>;
 
     /// What is to be known of the server before a run, and whether it would let one write keys like
     /// `probes`. Never fails: what cannot be asked is a finding.
@@ -631,24 +630,23 @@ pub type Known<T> = Result<T, String>;
 
 /// The memory of a cache.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Room {
+pub struct Headroom {
     /// Bytes in use.
     pub used: Known<u64>,
     /// Bytes that it may use; `None`: no limit is set.
     pub max: Known<Option<u64>>,
     /// What it does when they are used up.
     pub policy: Known<String>,
-    /// Bytes that a key costs beside itself and its value.
-    pub overhead: Known<Overhead>,
 }
 
-/// What a key costs beside its own bytes and its value's.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Overhead {
-    /// Bytes a key.
-    pub per_key: f64,
-    /// Keys that it was measured on.
-    pub keys: usize,
+impl Headroom {
+    /// Bytes that are free; `None`: there is no limit, or it is not known.
+    pub fn free(&self) -> Option<u64> {
+        match (&self.max, &self.used) {
+            (Ok(Some(max)), Ok(used)) => Some(max.saturating_sub(*used)),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

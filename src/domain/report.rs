@@ -238,14 +238,10 @@ pub struct Seen {
     pub ttl_outside: u64,
     /// Expiring keys with less than half of their time left: not just written.
     pub worn: u64,
-    /// Bytes of keys and values by which the run would make the cache grow.
-    pub growth: u64,
     /// Keys in the cache that match the template and have no row; `None`: not looked for.
     pub orphans: Option<u64>,
     /// The first keys of the run, to show what they look like.
     pub sample: Vec<String>,
-    /// Some planned keys that are in the cache, to measure what a key costs there.
-    pub present: Vec<Vec<u8>>,
 }
 
 /// How a run ended.

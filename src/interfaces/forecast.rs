@@ -10,16 +10,18 @@ use super::document::{Document, Row, Tone, number, text};
 use super::looked::{lines, looked_json, run_json, totals_json};
 use super::notes::{expectation, mark, not_known, strategy_notes};
 use crate::application::coordinator::Options;
-use crate::application::ports::{Mode, QueryPlan};
-use crate::application::preview::MemoryPlan;
+use crate::application::ports::{Headroom, Mode, QueryPlan};
 use crate::application::record::{millis, whole_seconds};
 use crate::domain::key::shortened;
-use crate::domain::report::{Report, StrategyReport};
+use crate::domain::report::{Report, Status, StrategyReport};
 use crate::domain::run::RunInfo;
 use crate::domain::standing::Classes;
 use crate::domain::ttl::Ttl;
 use crate::domain::verdict::Verdict;
 use crate::domain::wording::{grouped, keys, seconds};
+
+/// Bytes that a server keeps for a key beside its name and value, about.
+const KEY_OVERHEAD: u64 = 100;
 
 /// What a dry run knows beside its report.
 pub struct Forecast<'a> {
@@ -29,7 +31,7 @@ pub struct Forecast<'a> {
     /// Whether there was a cache to compare with.
     pub compared: bool,
     /// `None`: not asked for.
-    pub memory: Option<&'a MemoryPlan>,
+    pub headroom: Option<&'a Headroom>,
     /// Keys that are equal and expire within this count as expiring.
     pub expiring_within: Option<Duration>,
     /// Of the run that is looked ahead to.
@@ -65,6 +67,60 @@ impl Forecast<'_> {
         seen.map(|seen| seen.not_known).sum()
     }
 
+    /// Bytes by which the missing keys would make the cache grow, estimated by the mean of all keys;
+    /// `None`: it is not known which are missing.
+    fn growth(&self) -> Option<u64> {
+        let growth = |strategy: &StrategyReport| {
+            let (stats, seen) = (&strategy.stats, &strategy.seen);
+            let is_known = strategy.status == Status::Completed && seen.not_known == 0;
+            let each = stats.bytes / stats.planned.max(1) + KEY_OVERHEAD;
+            is_known.then_some(seen.classes.missing * each)
+        };
+        self.report.strategies.iter().map(growth).sum()
+    }
+
+    fn memory_line(&self, headroom: &Headroom) -> String {
+        let needed = match self.growth() {
+            Some(bytes) => format!("~{} more", HumanBytes(bytes)),
+            None => "how much more is not known".to_owned(),
+        };
+        let free = match (&headroom.max, &headroom.used, headroom.free()) {
+            (Err(why), ..) | (_, Err(why), _) => format!("what is free is not known: {why}"),
+            (Ok(Some(max)), _, Some(free)) => {
+                let policy = headroom.policy.as_deref().unwrap_or("policy not known");
+                format!(
+                    "{} free of {}, {policy}",
+                    HumanBytes(free),
+                    HumanBytes(*max)
+                )
+            }
+            (_, Ok(used), _) => format!("{} used, no limit is set", HumanBytes(*used)),
+        };
+        format!("memory: {needed}; {free}")
+    }
+
+    fn memory_json(&self, headroom: &Headroom) -> Value {
+        let mut not_known = serde_json::Map::new();
+        let whys = [
+            ("used_bytes", headroom.used.as_ref().err()),
+            ("max_bytes", headroom.max.as_ref().err()),
+            ("policy", headroom.policy.as_ref().err()),
+        ];
+        for (figure, why) in whys {
+            if let Some(why) = why {
+                not_known.insert(figure.to_owned(), why.clone().into());
+            }
+        }
+        json!({
+            "needed_bytes": self.growth(),
+            "used_bytes": headroom.used.as_ref().ok(),
+            "max_bytes": headroom.max.as_ref().ok().copied().flatten(),
+            "free_bytes": headroom.free(),
+            "policy": headroom.policy.as_ref().ok(),
+            "not_known": not_known,
+        })
+    }
+
     fn is_compared(&self) -> bool {
         self.compared
     }
@@ -93,9 +149,7 @@ impl Forecast<'_> {
         json["totals"]["orphans"] = all_orphans.sum::<Option<u64>>().into();
         json["would_change"] = self.is_compared().then(|| self.changed()).into();
         json["estimated_ms"] = millis(self.estimated()).into();
-        json["memory"] = self
-            .memory
-            .map_or(Value::Null, |memory| memory_json(memory, report));
+        json["memory"] = self.headroom.map_or(Value::Null, |h| self.memory_json(h));
         json["strategies"] = strategies.clone().into();
         let partly = report.strategies.iter().any(StrategyReport::is_unfinished);
         let mut headings = vec![text("strategy", 0)];
@@ -228,8 +282,8 @@ impl Forecast<'_> {
             lines.extend(not_known(strategy).filter(|_| self.is_compared()));
         }
         lines.extend(self.report.warnings.iter().map(|text| format!("! {text}")));
-        match self.memory {
-            Some(memory) => lines.extend(memory_lines(memory, self.report)),
+        match self.headroom {
+            Some(headroom) => lines.push(self.memory_line(headroom)),
             None if !self.compared => {
                 lines.push("no cache is given: nothing was compared".to_owned());
             }
@@ -276,97 +330,4 @@ fn class_cells(classes: &Classes) -> impl Iterator<Item = String> {
 
 fn optional(count: Option<u64>) -> String {
     count.map_or_else(|| "–".to_owned(), grouped)
-}
-
-fn memory_lines(memory: &MemoryPlan, report: &Report) -> Vec<String> {
-    let room = &memory.room;
-    let needed = HumanBytes(memory.needed());
-    let mut lines = vec![match &room.overhead {
-        Ok(overhead) => format!(
-            "memory: {needed} more, with {:.0} B a key beside its own bytes (measured on {} there)",
-            overhead.per_key,
-            keys(overhead.keys as u64)
-        ),
-        Err(why) => format!("memory: at least {needed} more; what a key costs is not known: {why}"),
-    }];
-    let used = match &room.used {
-        Ok(used) => HumanBytes(*used).to_string(),
-        Err(why) => format!("not known ({why})"),
-    };
-    let policy = match &room.policy {
-        Ok(policy) => format!(", {policy}"),
-        Err(_) => String::new(),
-    };
-    lines.push(match &room.max {
-        Ok(Some(max)) => format!(
-            "        used {used} of {}{policy}: {}",
-            HumanBytes(*max),
-            verdict(memory, report)
-        ),
-        Ok(None) => format!("        used {used}, no limit is set"),
-        Err(why) => format!("        used {used}; the limit is not known: {why}"),
-    });
-    lines
-}
-
-fn verdict(memory: &MemoryPlan, report: &Report) -> String {
-    let Some(fitting) = memory.fitting() else {
-        return "whether it fits is not known".to_owned();
-    };
-    if fitting == report.strategies.len() {
-        return "it fits".to_owned();
-    }
-    let rest = report.strategies[fitting..]
-        .iter()
-        .map(|s| s.id.to_string());
-    let rest = rest.collect::<Vec<_>>().join(", ");
-    let happens = match memory.room.policy.as_deref() {
-        Ok("noeviction") => "the cache would refuse the rest",
-        Ok(policy) if policy.starts_with("volatile") || policy.starts_with("allkeys") => {
-            "the cache would evict keys for the rest"
-        }
-        _ => "the rest has no room",
-    };
-    match fitting
-        .checked_sub(1)
-        .and_then(|last| report.strategies.get(last))
-    {
-        Some(last) => format!(
-            "it fits down to {} (priority {}); {happens}: {rest}",
-            last.id, last.priority
-        ),
-        None => format!("not even the first fits; {happens}: {rest}"),
-    }
-}
-
-fn memory_json(memory: &MemoryPlan, report: &Report) -> Value {
-    let room = &memory.room;
-    let mut not_known = serde_json::Map::new();
-    let mut note = |name: &str, why: Option<&String>| {
-        if let Some(why) = why {
-            not_known.insert(name.to_owned(), why.clone().into());
-        }
-    };
-    note("used_bytes", room.used.as_ref().err());
-    note("max_bytes", room.max.as_ref().err());
-    note("policy", room.policy.as_ref().err());
-    note("overhead_per_key_bytes", room.overhead.as_ref().err());
-    let fitting = memory.fitting();
-    let ids = |range: &[StrategyReport]| {
-        let ids = range.iter().map(|s| s.id.to_string().into());
-        Value::Array(ids.collect())
-    };
-    json!({
-        "needed_bytes": memory.needed(),
-        "overhead_per_key_bytes": room.overhead.as_ref().ok().map(|o| (o.per_key * 10.0).round() / 10.0),
-        "measured_on_keys": room.overhead.as_ref().ok().map(|o| o.keys),
-        "used_bytes": room.used.as_ref().ok(),
-        "max_bytes": room.max.as_ref().ok().copied().flatten(),
-        "free_bytes": memory.free(),
-        "policy": room.policy.as_ref().ok(),
-        "fits": fitting.map(|fitting| fitting == report.strategies.len()),
-        "fitting": fitting.map(|fitting| ids(&report.strategies[..fitting])),
-        "not_fitting": fitting.map(|fitting| ids(&report.strategies[fitting..])),
-        "not_known": not_known,
-    })
 }

@@ -132,8 +132,8 @@ impl MemoryGuard {
         if self.on_eviction == OnEviction::Ignore {
             return Ok(None);
         }
-        let room = cache.room(&[]).await;
-        if room.max?.is_none() || room.policy? == "noeviction" {
+        let headroom = cache.headroom().await;
+        if headroom.max?.is_none() || headroom.policy? == "noeviction" {
             return Ok(None);
         }
         let mut counter = Counter {

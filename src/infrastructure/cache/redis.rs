@@ -8,13 +8,13 @@
 mod address;
 mod checkup;
 mod cluster;
+mod headroom;
 mod keep;
 mod ledger;
 mod look;
 mod misses;
 mod node;
 mod questions;
-mod room;
 mod sentinel;
 mod servers;
 mod store;
@@ -35,8 +35,8 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisError};
 use super::ConnectOptions;
 use super::url::invalid_url;
 use crate::application::ports::{
-    Cache, Cached, Checked, Kept, Known, Misses, Mode, Probe, Room, Usage, Withdrawn, WriteOptions,
-    WriteOutcome, Written,
+    Cache, Cached, Checked, Headroom, Kept, Known, Misses, Mode, Probe, Usage, Withdrawn,
+    WriteOptions, WriteOutcome, Written,
 };
 use crate::domain::entry::{Entry, EntryBatch};
 use crate::domain::failure::{Failure, FailureKind};
@@ -542,8 +542,8 @@ impl Cache for RedisCache {
         self.scan_keys(prefix)
     }
 
-    fn room<'a>(&'a self, keys: &'a [Vec<u8>]) -> BoxFuture<'a, Room> {
-        self.measure_room(keys).boxed()
+    fn headroom(&self) -> BoxFuture<'_, Headroom> {
+        self.measure_headroom().boxed()
     }
 
     fn checkup<'a>(&'a self, probes: &'a [Probe]) -> BoxFuture<'a, Vec<Finding>> {

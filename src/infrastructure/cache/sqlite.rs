@@ -21,8 +21,8 @@ use tokio::sync::Mutex;
 
 use super::url::Access;
 use crate::application::ports::{
-    Cache, Cached, CachedValue, Checked, Kept, Known, Misses, Mode, Overhead, Probe, Room, Usage,
-    Withdrawn, WriteOptions, WriteOutcome, Written,
+    Cache, Cached, CachedValue, Checked, Headroom, Kept, Misses, Mode, Probe, Usage, Withdrawn,
+    WriteOptions, WriteOutcome, Written,
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
@@ -184,7 +184,7 @@ impl Cache for SqliteCache {
         .boxed()
     }
 
-    fn room<'a>(&'a self, _: &'a [Vec<u8>]) -> BoxFuture<'a, Room> {
+    fn headroom(&self) -> BoxFuture<'_, Headroom> {
         async {
             let size = |file: &Path| match std::fs::metadata(file) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
@@ -194,11 +194,10 @@ impl Cache for SqliteCache {
             };
             // What was written last stands beside the file.
             let beside = size(&self.file.log());
-            Room {
+            Headroom {
                 used: size(self.file.path()).and_then(|file| Ok(file + beside?)),
                 max: Ok(None),
                 policy: Err("the embedded cache has what the disk has".to_owned()),
-                overhead: self.overhead().await,
             }
         }
         .boxed()
@@ -400,27 +399,6 @@ impl SqliteCache {
         }
         transaction.commit().await?;
         Ok(removed)
-    }
-
-    /// What the file holds beside keys and values, a key.
-    async fn overhead(&self) -> Known<Overhead> {
-        let mut connection = self.connection.lock().await;
-        let (keys, bytes, pages): (i64, i64, i64) = sqlx::query_as(
-            "SELECT count(*), coalesce(sum(length(key) + length(value)), 0),
-                 (SELECT (page_count - freelist_count) * page_size
-                  FROM pragma_page_count, pragma_freelist_count, pragma_page_size)
-             FROM entries",
-        )
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(|error| words(&error))?;
-        match usize::try_from(keys) {
-            Ok(keys) if keys > 0 => Ok(Overhead {
-                per_key: (pages - bytes).max(0) as f64 / keys as f64,
-                keys,
-            }),
-            _ => Err("the cache holds no key to measure it on".to_owned()),
-        }
     }
 
     /// The next keys with a prefix, in order.

@@ -11,8 +11,8 @@ use super::plan::SealedPlan;
 use super::target::Target;
 use crate::application::coordinator::Coordinator;
 use crate::application::event::Reporter;
-use crate::application::ports::QueryPlan;
-use crate::application::preview::{Look, MemoryPlan};
+use crate::application::ports::{Headroom, QueryPlan};
+use crate::application::preview::Look;
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, ModeName, ReadFlags};
@@ -93,17 +93,17 @@ pub(super) async fn run(
         (None, viewer.warm_all(None, reporter.as_ref(), &stop).await)
     };
     // Whoever has stopped it does not want to wait for more.
-    let (plans, memory) = tokio::select! {
+    let (plans, headroom) = tokio::select! {
         biased;
         () = stop.stopped() => (vec![None; report.strategies.len()], None),
-        both = async { (plans(&viewer, config).await, memory(&viewer, &report).await) } => both,
+        both = async { (plans(&viewer, config).await, headroom(&viewer).await) } => both,
     };
     report.elapsed = started.elapsed();
     let forecast = Forecast {
         report: &report,
         plans: &plans,
         compared,
-        memory: memory.as_ref(),
+        headroom: headroom.as_ref(),
         expiring_within: args.expiring_within,
         options: &config.options,
         ttls: viewer.ttls(),
@@ -190,12 +190,6 @@ async fn plans(viewer: &Coordinator, config: &Config) -> Vec<Option<QueryPlan>> 
     plans
 }
 
-async fn memory(viewer: &Coordinator, report: &Report) -> Option<MemoryPlan> {
-    let present: Vec<Vec<u8>> = report
-        .strategies
-        .iter()
-        .flat_map(|strategy| strategy.seen.present.iter().cloned())
-        .collect();
-    let room = viewer.cache()?.room(&present).await;
-    Some(MemoryPlan::new(report, room))
+async fn headroom(viewer: &Coordinator) -> Option<Headroom> {
+    Some(viewer.cache()?.headroom().await)
 }

@@ -212,8 +212,6 @@ fn questions<'p>(probes: &'p [Probe], nobody: &[u8]) -> Vec<Question<'p>> {
     ask("EVAL", Need::Undoing, None, script);
     let scan = keyless(&["SCAN", "0", "COUNT", "1"]);
     ask("SCAN", Need::Orphans, None, scan);
-    let usage = cmd(&["MEMORY", "USAGE"], nobody, &["SAMPLES", "0"]);
-    ask("MEMORY", Need::Memory, None, usage);
     ask("INFO", Need::Memory, None, keyless(&["INFO"]));
     if strategies().any(|probe| probe.kind == Kind::Hash) {
         // Last: where EXEC is denied, nothing can follow on this connection.

@@ -1,0 +1,114 @@
+//! What memory the servers have.
+
+use futures_util::future::join_all;
+
+use super::node::Node;
+use super::{RedisCache, pipe, words};
+use crate::application::ports::{Headroom, Known};
+
+impl RedisCache {
+    pub(super) async fn measure_headroom(&self) -> Headroom {
+        let nodes = self.servers.primaries();
+        let all = join_all(nodes.iter().map(|node| headroom(node))).await;
+        let shares = nodes.iter().map(|node| self.servers.share(node));
+        together(all, &shares.collect::<Vec<_>>())
+    }
+}
+
+/// The memory of several servers as one: what fits until the first of them is full, where each gets
+/// its share of the keys. The policy is that server's.
+fn together(mut all: Vec<Headroom>, shares: &[f64]) -> Headroom {
+    if all.len() == 1 {
+        return all.remove(0);
+    }
+    let used: Known<u64> = all.iter().map(|one| one.used.clone()).sum();
+    let mut policy = all[0].policy.clone();
+    let mut least: Option<u64> = None;
+    for (one, share) in all.into_iter().zip(shares) {
+        if let Err(why) = one.max.as_ref().and(one.used.as_ref()) {
+            return Headroom {
+                max: Err(why.clone()),
+                policy: one.policy,
+                used,
+            };
+        }
+        // What can still be written in all, as far as this server is concerned.
+        let free = one
+            .free()
+            .map(|free| (free as f64 / share.max(f64::EPSILON)) as u64);
+        if let Some(free) = free.filter(|free| least.is_none_or(|least| *free < least)) {
+            least = Some(free);
+            policy = one.policy;
+        }
+    }
+    let max = |used: &u64| least.map(|free| used.saturating_add(free));
+    Headroom {
+        max: used.as_ref().map(max).map_err(Clone::clone),
+        used,
+        policy,
+    }
+}
+
+async fn headroom(node: &Node) -> Headroom {
+    let info = info(node).await;
+    let figure = |name: &str| {
+        let info = info.as_ref().map_err(Clone::clone)?;
+        let mut lines = info.lines().filter_map(|line| line.split_once(':'));
+        let found = lines.find(|(field, _)| *field == name);
+        found
+            .map(|(_, value)| value.trim().to_owned())
+            .ok_or_else(|| format!("INFO has no {name}"))
+    };
+    let bytes = |name: &str| {
+        let value = figure(name)?;
+        value
+            .parse::<u64>()
+            .map_err(|_| format!("{name} is no number"))
+    };
+    Headroom {
+        used: bytes("used_memory"),
+        max: bytes("maxmemory").map(|max| (max > 0).then_some(max)),
+        policy: figure("maxmemory_policy"),
+    }
+}
+
+/// What INFO says of the memory.
+async fn info(node: &Node) -> Known<String> {
+    let mut pipe = pipe();
+    pipe.cmd("INFO").arg("memory");
+    let reply = node.ask(&pipe).await.map_err(|failure| failure.why)?.pop();
+    match reply {
+        Some(Ok(reply)) => redis::from_redis_value::<String>(reply)
+            .map_err(|_| "INFO answers in another form".to_owned()),
+        Some(Err(error)) => Err(words(&error)),
+        None => Err("no answer".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(used: u64, max: Option<u64>, policy: &str) -> Headroom {
+        Headroom {
+            used: Ok(used),
+            max: Ok(max),
+            policy: Ok(policy.to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_server_that_is_full_first_decides() {
+        let all = vec![
+            of(10, Some(100), "noeviction"),
+            of(70, Some(100), "allkeys-lru"),
+            of(10, None, "noeviction"),
+        ];
+        let all = together(all, &[0.25, 0.25, 0.5]);
+        // 30 bytes are left for a quarter of the keys.
+        assert_eq!((all.used, all.max), (Ok(90), Ok(Some(90 + 120))));
+        assert_eq!(all.policy.unwrap(), "allkeys-lru");
+        let none = together(vec![of(1, None, "x"), of(2, None, "x")], &[0.5, 0.5]);
+        assert_eq!((none.used, none.max), (Ok(3), Ok(None)));
+    }
+}
