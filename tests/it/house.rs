@@ -9,12 +9,12 @@ use syn::visit::{self, Visit};
 use crate::imports::{circles, imports, is_test, sources};
 
 /// Goals: 29,000 lines of code, a median of 150 lines a file, none over 500, 8 functions over 60, no circles.
-const MOST_CODE: usize = 38_700;
-const MEDIAN_FILE: usize = 205;
-const LONG_FILES: usize = 30;
+const MOST_CODE: usize = 37_950;
+const MEDIAN_FILE: usize = 190;
+const LONG_FILES: usize = 25;
 const LONG_FUNCTIONS: usize = 21;
-const CIRCLES: usize = 12;
-const LARGEST_CIRCLE: usize = 19;
+const CIRCLES: usize = 7;
+const LARGEST_CIRCLE: usize = 24;
 
 const LONG_FILE: usize = 500;
 const LONG_FUNCTION: usize = 60;
