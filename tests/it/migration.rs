@@ -115,7 +115,7 @@ fn migration_beside_a_run(database: &Database, wish: Wish, order: &str, cache: C
     let run = warm(&contexts, database.url(), redis.url());
     let child = match cache {
         Cache::Paced => run.args(SLOW).start(),
-        _ => run.args("--rate 4k").start(),
+        _ => run.args("--rate 1k").start(),
     };
     hold(cache, &redis);
     migrate(database, wish);
@@ -199,7 +199,7 @@ fn a_server_keeps_nobody_waiting_whatever_its_cache_does() {
 fn migration_beside_a_server(database: &Database, wish: Wish) {
     let (_dir, contexts) = products(database, ORDERED);
     let redis = Redis::start(&[]);
-    let serve = shopwarm("serve --listen 127.0.0.1:0 --rate 4k");
+    let serve = shopwarm("serve --listen 127.0.0.1:0 --rate 1k");
     let serve = serve.contexts(&contexts).database(database.url());
     let server = Server::start(serve.cache(redis.url()));
     let run = server.start_run("/admin/warmup/shop");
@@ -319,7 +319,7 @@ fn a_writer_of_a_sqlite_file_gets_in_while_the_cache_is_paused() {
     let (_dir, contexts) = products(&database, "");
     let redis = Redis::start(&[]);
     let run = warm(&contexts, database.url(), redis.url());
-    let child = run.args("--rate 4k").start();
+    let child = run.args("--rate 1k").start();
     hold(Cache::Paused, &redis);
     let began = Instant::now();
     // It waits for ten seconds at most.

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
@@ -23,6 +23,10 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
     value      BLOB NOT NULL,
     expires_at INTEGER NOT NULL
 ) WITHOUT ROWID";
+
+/// How long another process may hold the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// "show" as a number: how SQLite files say whose they are.
 const APPLICATION_ID: i64 = 1_936_225_392;
@@ -62,7 +66,7 @@ impl CacheFile {
             .create_if_missing(true)
             // A cache that a power cut empties is a cold cache, no loss.
             .synchronous(SqliteSynchronous::Off)
-            .busy_timeout(Duration::from_secs(5))
+            .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging();
         let file = Self {
             path: options.get_filename().to_owned(),
@@ -127,7 +131,7 @@ impl CacheFile {
 
     async fn connect(&self) -> Result<SqliteConnection, Failure> {
         let connected = match self.access {
-            Access::Write => self.connect_to_write().await,
+            Access::Write => self.wait_to_write().await,
             Access::Look => self.connect_to_look().await,
         };
         let connection = connected.map_err(|error| self.unusable(&error))?;
@@ -136,6 +140,20 @@ impl CacheFile {
             let why = "it is a SQLite database of something else, and is left as it is";
             Failure::new(FailureKind::Config, what, why).hint("name another file in the cache URL")
         })
+    }
+
+    /// SQLite waits for a lock by itself, but not for the one that turns the log on: of two processes that
+    /// make the file at the same moment, one is told at once that it is busy.
+    async fn wait_to_write(&self) -> Result<Option<SqliteConnection>, sqlx::Error> {
+        let since = Instant::now();
+        loop {
+            match self.connect_to_write().await {
+                Err(error) if is_busy(&error) && since.elapsed() < BUSY_TIMEOUT => {
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                }
+                connected => return connected,
+            }
+        }
     }
 
     /// `None`: the file is somebody else's.
@@ -238,6 +256,12 @@ async fn nothing() -> Result<SqliteConnection, sqlx::Error> {
         .await?;
     connection.execute(SCHEMA).await?;
     Ok(connection)
+}
+
+/// Whether another process holds the file. Extended codes keep SQLITE_BUSY, 5, in their low byte.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code.parse::<u32>().is_ok_and(|code| code & 0xff == 5))
 }
 
 pub(super) fn now_millis() -> i64 {
