@@ -1043,12 +1043,15 @@ fn what_cannot_be_run_is_not_sealed() {
     assert!(run.stderr.contains("not sealed"), "{}", run.stderr);
     assert!(!plan.exists());
     let nowhere = dir.path().join("no/folder/plan.json");
-    let run = seal(&definitions(), &nowhere, 4);
-    assert!(
-        run.stderr.contains("cannot write the plan to"),
-        "{}",
-        run.stderr
-    );
+    // What is there and is no file stays: a rename would put a file in the place of a device.
+    let socket = dir.path().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+    for place in [&nowhere, &socket] {
+        let run = seal(&definitions(), place, 4);
+        let said = &run.stderr;
+        assert!(said.contains("cannot write the plan to"), "{said}");
+    }
+    assert!(!socket.metadata().expect("still there").is_file());
     // No selection and no plan.
     let run = lab.command("warmup").run().expect(2);
     assert!(run.stderr.contains("--plan FILE"), "{}", run.stderr);

@@ -79,14 +79,19 @@ impl SealedPlan {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, file: &Path) -> Result<(), Failure> {
+        let failed = |why: String| {
+            let what = format!("cannot write the plan to {}", file.display());
+            Failure::new(FailureKind::Config, what, why)
+        };
+        // A rename would put a file in the place of a device.
+        if std::fs::metadata(file).is_ok_and(|found| !found.is_file()) {
+            return Err(failed("it is not a file".to_owned()));
+        }
         let text = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
         let aside = file.with_added_extension("part");
         std::fs::write(&aside, text)
             .and_then(|()| std::fs::rename(&aside, file))
-            .map_err(|error| {
-                let what = format!("cannot write the plan to {}", file.display());
-                Failure::new(FailureKind::Config, what, error.to_string())
-            })
+            .map_err(|error| failed(error.to_string()))
     }
 
     /// # Errors
