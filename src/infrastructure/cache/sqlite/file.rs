@@ -24,8 +24,8 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
     expires_at INTEGER NOT NULL
 ) WITHOUT ROWID";
 
-/// How long another process may hold the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long another process may hold the file: on a busy machine a batch takes its time.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// "show" as a number: how SQLite files say whose they are.
