@@ -208,7 +208,7 @@ fn troubles(report: &Report) -> Vec<String> {
 }
 
 /// `247,500 of about 990,018 keys warmed (24.9%) in 4.9 s`; where keys were skipped
-/// `of 2,000 keys 0 warmed, 2,000 already there in 4.9 s`.
+/// `0 of 2,000 keys warmed, 2,000 already there in 4.9 s`.
 fn warmed(report: &Report) -> String {
     let totals = report.totals();
     let (done, what) = match totals.planned {
@@ -226,8 +226,7 @@ fn warmed(report: &Report) -> String {
     .collect();
     let mut text = match report.expected() {
         None => format!("{} {what}{aside}", keys(done)),
-        Some(whole) if aside.is_empty() => format!("{} {what}", of_whole(done, whole)),
-        Some(all) => format!("of {} {} {what}{aside}", whole(all), grouped(done)),
+        Some(whole) => format!("{} {what}{aside}", of_whole(done, whole)),
     };
     let is_partial = report.strategies.iter().any(StrategyReport::is_unfinished);
     if let (Some(share), true) = (report.success_rate(), is_partial && totals.planned == 0) {
@@ -239,13 +238,9 @@ fn warmed(report: &Report) -> String {
     format!("{text} in {}", seconds(report.elapsed))
 }
 
-fn of_whole(part: u64, all: Expected) -> String {
-    format!("{} of {}", grouped(part), whole(all))
-}
-
-fn whole(all: Expected) -> String {
-    let about = if all.is_exact { "" } else { "about " };
-    format!("{about}{}", keys(all.keys))
+fn of_whole(part: u64, whole: Expected) -> String {
+    let about = if whole.is_exact { "" } else { "about " };
+    format!("{} of {about}{}", grouped(part), keys(whole.keys))
 }
 
 fn strategies(n: usize) -> String {

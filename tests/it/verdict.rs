@@ -194,7 +194,7 @@ fn keys_that_are_there_already_are_no_failure() {
     only_missing(&definitions, "");
     let again = only_missing(&definitions, "");
     let last = last_line(&again.stdout);
-    let says = "✓ complete: of 2,000 keys 0 warmed, 2,000 already there in ";
+    let says = "✓ complete: 0 of 2,000 keys warmed, 2,000 already there in ";
     assert!(last.starts_with(says), "{last}");
     assert!(
         again.stdout.contains("100.0%") && !again.stdout.contains(" 0.0%"),
@@ -213,7 +213,7 @@ fn keys_that_are_there_already_are_no_failure() {
     let gated = only_missing(&lossy, "--fail-under 99");
     let last = last_line(&gated.stdout);
     let says =
-        "✓ enough: 4 keys failed; of 2,000 keys 0 warmed, 1,996 already there, 99% required, ";
+        "✓ enough: 4 keys failed; 0 of 2,000 keys warmed, 1,996 already there, 99% required, ";
     assert!(last.starts_with(says), "{last}");
 
     // The command that an interrupted run recommends.

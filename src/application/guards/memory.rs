@@ -41,7 +41,7 @@ pub struct MemoryGuard {
     /// `None`: nothing is written.
     cache: Option<Arc<dyn Cache>>,
     on_eviction: OnEviction,
-    is_blindness_told: bool,
+    has_warned: bool,
     evictions: BTreeMap<StrategyId, Evictions>,
 }
 
@@ -94,7 +94,7 @@ impl MemoryGuard {
                 watched.failure = Some(blind(id, why));
                 return watched;
             }
-            let is_told = std::mem::replace(&mut self.is_blindness_told, true);
+            let is_told = std::mem::replace(&mut self.has_warned, true);
             let text = format!("{NOT_WATCHED}, the cache does not say: {why}");
             watched.of_run = (!is_told).then_some(text);
         }

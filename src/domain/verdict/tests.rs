@@ -138,19 +138,19 @@ fn what_is_there_already_is_no_failure() {
     let all = report(vec![there("a", 0, 0, 2000)]);
     says(
         &all,
-        "✓ complete: of 2,000 keys 0 warmed, 2,000 already there in 250 ms",
+        "✓ complete: 0 of 2,000 keys warmed, 2,000 already there in 250 ms",
     );
     assert_eq!(all.success_rate(), Some(1.0));
     says(
         &gated("99%", vec![there("a", 0, 4, 1996)]),
-        "✓ enough: 4 keys failed; of 2,000 keys 0 warmed, 1,996 already there, 99% required, in 250 ms",
+        "✓ enough: 4 keys failed; 0 of 2,000 keys warmed, 1,996 already there, 99% required, in 250 ms",
     );
     let mut half = there("a", 0, 0, 2000);
     half.status = Status::Cancelled;
     half.expected = Some(Expected::about(3001));
     says(
         &stopped(Stop::Interrupted, vec![half]),
-        "! interrupted: of about 3,001 keys 0 warmed, 2,000 already there (66.6%) in 250 ms; \
+        "! interrupted: 0 of about 3,001 keys warmed, 2,000 already there (66.6%) in 250 ms; \
          next: shopwarm warmup all --mode only-missing",
     );
     // Keys without data are no part of the whole that a gate is about.
@@ -158,7 +158,7 @@ fn what_is_there_already_is_no_failure() {
     empty.stats.absent = 90;
     says(
         &gated("90%", vec![empty]),
-        "✗ incomplete: 5 keys failed; of 100 keys 5 warmed, 90 without data, 90% required, in 250 ms; \
+        "✗ incomplete: 5 keys failed; 5 of 100 keys warmed, 90 without data, 90% required, in 250 ms; \
          next: shopwarm warmup all",
     );
 }

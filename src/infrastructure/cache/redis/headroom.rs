@@ -107,7 +107,7 @@ mod tests {
         let all = together(all, &[0.25, 0.25, 0.5]);
         // 30 bytes are left for a quarter of the keys.
         assert_eq!((all.used, all.max), (Ok(90), Ok(Some(90 + 120))));
-        assert_eq!(all.policy.unwrap(), "allkeys-lru");
+        assert_eq!(all.policy, Ok("allkeys-lru".to_owned()));
         let none = together(vec![of(1, None, "x"), of(2, None, "x")], &[0.5, 0.5]);
         assert_eq!((none.used, none.max), (Ok(3), Ok(None)));
     }

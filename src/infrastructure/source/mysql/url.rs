@@ -129,7 +129,7 @@ mod tests {
     fn what_nobody_would_honour_is_refused_by_name() {
         for (parameters, hint) in [
             ("sslMode=VERIFY_CA", "write sslmode instead"),
-            ("unix_socket=/tmp/x", "write socket instead"),
+            ("unix_socket=/run/x", "write socket instead"),
             ("tls=true", "ssl-mode=REQUIRED"),
             ("useSSL=true", "ssl-mode=REQUIRED"),
             ("sessionVariables=sql_mode=''", "take it out"),
