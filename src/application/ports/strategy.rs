@@ -1,0 +1,133 @@
+//! What to warm.
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+
+use super::source::QueryPlan;
+use crate::domain::changes::Since;
+use crate::domain::entry::{Entry, EntryBatch, Name};
+use crate::domain::expected::Expected;
+use crate::domain::failure::Failure;
+use crate::domain::precision::Precision;
+use crate::domain::strategy::StrategySpec;
+use crate::domain::version::Version;
+
+/// What to warm: a bounded context's policy. How is the coordinator's business.
+pub trait WarmupStrategy: Send + Sync {
+    fn spec(&self) -> &StrategySpec;
+
+    /// The entries asked for, in one streamed pass. A row that cannot be stored costs its key and
+    /// comes in [`EntryBatch::failed`]; an `Err` ends the strategy.
+    fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>>;
+
+    /// How many keys [`Wanted::All`] gives, counted by the database.
+    fn count(&self, limit: Option<u64>) -> BoxFuture<'_, Result<u64, Failure>>;
+
+    /// How many keys [`Wanted::All`] gives, if that is cheap to know.
+    fn estimate(&self, limit: Option<u64>) -> BoxFuture<'_, Option<Expected>>;
+
+    /// Waits until what was left in the middle has ended at the database.
+    fn settled(&self) -> BoxFuture<'_, ()>;
+
+    /// Why it cannot give any entries, where that was known before the run.
+    fn unfit(&self) -> Option<&Failure> {
+        None
+    }
+
+    /// Whether its entries carry a version.
+    fn is_versioned(&self) -> bool {
+        false
+    }
+
+    /// Why its keys cannot be looked up again, for people; `None`: they can.
+    fn opaque(&self) -> Option<&str> {
+        None
+    }
+
+    /// How finely the versions of its first rows tell changes apart; `None`: it has none, or no row.
+    ///
+    /// # Errors
+    /// The database's.
+    fn precision(&self) -> BoxFuture<'_, Result<Option<Precision>, Failure>> {
+        async { Ok(None) }.boxed()
+    }
+
+    /// The versions that these entries would have now, in their order, as the primary says;
+    /// `None`: there is no row. Only for a strategy that is not [opaque](Self::opaque).
+    ///
+    /// # Errors
+    /// The database's.
+    fn versions<'a>(
+        &'a self,
+        entries: &'a [Entry<'a>],
+    ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>>;
+
+    /// How the database means to answer [`Wanted::All`].
+    fn plan(&self, limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>>;
+
+    /// Reads only what changed; `Err`: it cannot, and why, for people.
+    fn tracked(&self) -> Result<&dyn Tracked, String> {
+        Err("it is put together in code".to_owned())
+    }
+}
+
+/// A strategy whose changes can be told.
+pub trait Tracked: Send + Sync {
+    /// Another text whenever the same rows would be stored otherwise: then what is in the cache is
+    /// not to be kept.
+    fn fingerprint(&self) -> String;
+
+    /// The way that leads to all changes and reads least; `Err`: why there is none, for people.
+    fn way(&self) -> BoxFuture<'_, Result<Way, String>>;
+
+    /// How many rows of the selection have not changed since a moment, and have a key.
+    fn unchanged(&self, since: Since) -> BoxFuture<'_, Result<u64, Failure>>;
+
+    /// Whether a key's text alone tells what its columns are.
+    fn has_one_reading(&self, key: &str) -> bool;
+
+    /// Keys, and whether each has changed since a moment: its value is `1`, or `0`.
+    fn changes(
+        &self,
+        way: Way,
+        since: Since,
+        batch_size: usize,
+    ) -> BoxStream<'_, Result<EntryBatch, Failure>>;
+}
+
+/// How changes are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The keys of the whole selection, whether they have changed or not.
+    Keys,
+    /// The keys of all rows that have changed, whether they are in the selection or not.
+    Rows,
+}
+
+/// What is asked of a strategy.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub keys: Wanted,
+    /// Entries a batch holds at most.
+    pub batch_size: usize,
+    /// Without them the entries' values may be empty, and the database reads less.
+    pub values: bool,
+    /// As the primary has them now, where rows come from a copy of it.
+    pub from_primary: bool,
+    /// Their versions will be asked for: where their rows lie makes that cheap.
+    pub places: bool,
+    /// Of a whole selection: in an order in which it can go on where it is interrupted, if there is
+    /// one.
+    pub in_order: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// The strategy's selection, at most so many keys of it.
+    All { limit: Option<u64> },
+    /// These keys, in the selection or not. Of each there is an entry, or it comes in
+    /// [`EntryBatch::absent`] where no row has it, or in [`EntryBatch::failed`] where that is not
+    /// known.
+    Named(Vec<Name>),
+}
