@@ -24,10 +24,10 @@ use crate::application::pace::{GentleLimits, PaceLimits};
 use crate::application::ports::Mode;
 use crate::application::schedule::zone_name;
 use crate::application::selection::Filter;
-use crate::contexts::definitions::{parse_toml, parse_ttl};
 use crate::domain::amount::Amount;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{Gates, Percent};
+use crate::domain::settings_text::{parse_toml, parse_ttl};
 use crate::domain::strategy::DEFAULT_TTL;
 
 pub use flags::{

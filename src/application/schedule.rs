@@ -391,7 +391,7 @@ pub fn parse_zone(name: &str) -> Result<TimeZone, String> {
             known.eq_ignore_ascii_case(name)
         };
         let meant = all.iter().find(city).map(String::as_str);
-        let near = || super::selection::nearest(name, all.iter().map(String::as_str));
+        let near = || crate::domain::nearest::nearest(name, all.iter().map(String::as_str));
         match meant.or_else(near) {
             Some(meant) => format!("there is no time zone `{name}`; did you mean `{meant}`?"),
             None => format!("there is no time zone `{name}`; names are like `Europe/Berlin`"),

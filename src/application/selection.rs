@@ -1,6 +1,7 @@
 //! Which strategies a command is about.
 
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::nearest::nearest;
 use crate::domain::strategy::{Definition, StrategyId};
 
 /// What was asked for, by name.
@@ -166,14 +167,4 @@ fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {
         Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
         None => failure,
     }
-}
-
-/// The known name that is most like `name`, if one is.
-pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let scored = known
-        .into_iter()
-        .map(|known| (strsim::jaro_winkler(name, known), known));
-    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
-    best.filter(|(score, _)| *score > 0.75)
-        .map(|(_, known)| known)
 }

@@ -8,9 +8,9 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::application::schedule::parse_zone;
-use crate::contexts::definitions::parse_ttl;
 use crate::domain::amount::Amount;
 use crate::domain::report::Percent;
+use crate::domain::settings_text::parse_ttl;
 
 /// Where rows come from and entries go; on every command.
 #[derive(Args, Clone, Debug, Default)]

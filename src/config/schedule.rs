@@ -10,10 +10,10 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
 use super::ModeName;
 use crate::application::schedule::{Cron, DEFAULT_GRACE, Job, Overlap, Schedule, parse_zone};
-use crate::application::selection::nearest;
-use crate::contexts::definitions::{parse_toml, parse_ttl};
 use crate::domain::amount::Amount;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::nearest::nearest;
+use crate::domain::settings_text::{parse_toml, parse_ttl};
 use crate::domain::strategy::is_name;
 
 const SHIPPED: &str = include_str!("schedule.toml");

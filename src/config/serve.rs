@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::schedule::Names;
 use super::secret::{self, Secret};
 use super::{Provenance, Resolver, ScheduleFlags, Shown, parsed, value_name};
-use crate::contexts::definitions::parse_ttl;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::settings_text::parse_ttl;
 
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8787);

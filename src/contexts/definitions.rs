@@ -3,23 +3,19 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::{SHIPPED, changes, coded, documents, ownership};
-use crate::application::selection::nearest;
 use crate::domain::Dialect;
 use crate::domain::changes::Tracking;
 use crate::domain::encode::Hint;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::{KeyTemplate, OWN};
+use crate::domain::settings_text::{parse_toml, parse_ttl};
 use crate::domain::strategy::{
     Definition, RowSecurity, Shape, Sql, StrategyId, StrategySpec, VERSION, is_name,
 };
-
-/// The longest time to live, about a hundred years: beyond it servers' clocks overflow.
-const MAX_TTL: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
 /// Where a field's value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -439,29 +435,6 @@ fn parse(text: &str, origin: &Origin) -> Result<File, Failure> {
     Ok(file)
 }
 
-/// Parses a TOML file, naming file and line, and for an unknown field the one that was meant.
-///
-/// # Errors
-/// As said.
-pub fn parse_toml<T: serde::de::DeserializeOwned>(text: &str, file: &str) -> Result<T, Failure> {
-    toml::from_str(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        let line = text[..at.min(text.len())].matches('\n').count() + 1;
-        let message = error.message();
-        let mut failure =
-            Failure::new(FailureKind::Config, format!("{file}, line {line}"), message);
-        // serde says: unknown field `x`, expected one of `a`, `b`.
-        let mut quoted = message.split('`').skip(1).step_by(2);
-        if message.starts_with("unknown")
-            && let Some(unknown) = quoted.next()
-            && let Some(meant) = nearest(unknown, quoted)
-        {
-            failure = failure.hint(format!("did you mean `{meant}`?"));
-        }
-        failure
-    })
-}
-
 fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -616,19 +589,6 @@ fn tracking(
     }
 }
 
-/// A duration such as `2h` or `90s` that a cache can keep.
-///
-/// # Errors
-/// Says what it must look like.
-pub fn parse_ttl(text: &str) -> Result<Duration, String> {
-    let ttl = humantime::parse_duration(text)
-        .map_err(|_| format!("`{text}` is no duration such as 90s, 30m, 2h or 1day"))?;
-    if ttl < Duration::from_millis(1) || ttl > MAX_TTL {
-        return Err(format!("`{text}` is not between 1ms and 100 years"));
-    }
-    Ok(ttl)
-}
-
 /// Checks the texts for the connected database; without one, each text for a database of its own.
 fn check_sql(
     sql: &Sql,
@@ -665,6 +625,8 @@ fn check_sql(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn merged(files: &[&str]) -> Result<Vec<Definition>, Failure> {

@@ -13,6 +13,7 @@ pub mod gate;
 pub mod key;
 pub mod key_rows;
 pub mod meaning;
+pub mod nearest;
 pub mod precision;
 pub mod redaction;
 pub mod report;
@@ -21,6 +22,7 @@ pub mod run;
 #[cfg(test)]
 pub mod samples;
 pub mod server;
+pub mod settings_text;
 pub mod standing;
 pub mod strategy;
 pub mod ttl;

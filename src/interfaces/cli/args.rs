@@ -7,9 +7,9 @@ use clap::{Args, Subcommand};
 
 use crate::application::lock::Locking;
 use crate::config::{RunFlags, ServeFlags};
-use crate::contexts::definitions::parse_ttl;
 use crate::domain::gate::Requirement;
 use crate::domain::report::Percent;
+use crate::domain::settings_text::parse_ttl;
 
 #[derive(Args, Debug)]
 #[command(

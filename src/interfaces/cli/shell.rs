@@ -2,8 +2,8 @@
 
 use clap_complete::Shell;
 
-use crate::application::selection::nearest;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::nearest::nearest;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
 

@@ -1,0 +1,47 @@
+//! How settings are written in files, flags and variables.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::failure::{Failure, FailureKind};
+use super::nearest::nearest;
+
+/// The longest time to live, about a hundred years: beyond it servers' clocks overflow.
+const MAX_TTL: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+
+/// Parses a TOML file, naming file and line, and for an unknown field the one that was meant.
+///
+/// # Errors
+/// As said.
+pub fn parse_toml<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, Failure> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        let line = text[..at.min(text.len())].matches('\n').count() + 1;
+        let message = error.message();
+        let mut failure =
+            Failure::new(FailureKind::Config, format!("{file}, line {line}"), message);
+        // serde says: unknown field `x`, expected one of `a`, `b`.
+        let mut quoted = message.split('`').skip(1).step_by(2);
+        if message.starts_with("unknown")
+            && let Some(unknown) = quoted.next()
+            && let Some(meant) = nearest(unknown, quoted)
+        {
+            failure = failure.hint(format!("did you mean `{meant}`?"));
+        }
+        failure
+    })
+}
+
+/// A duration such as `2h` or `90s` that a cache can keep.
+///
+/// # Errors
+/// Says what it must look like.
+pub fn parse_ttl(text: &str) -> Result<Duration, String> {
+    let ttl = humantime::parse_duration(text)
+        .map_err(|_| format!("`{text}` is no duration such as 90s, 30m, 2h or 1day"))?;
+    if ttl < Duration::from_millis(1) || ttl > MAX_TTL {
+        return Err(format!("`{text}` is not between 1ms and 100 years"));
+    }
+    Ok(ttl)
+}
