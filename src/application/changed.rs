@@ -15,7 +15,7 @@ use futures_util::stream::{self, BoxStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::ports::{Ask, Wanted, Way};
+use super::ports::{Ask, Way};
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use keys::Keys;
@@ -93,14 +93,11 @@ impl Reload {
         tracing::info!(id = %self.strategy.spec().id, why, "reading everything");
         self.told.all_is_read(why);
         self.adopter.begin_anew().await;
-        let mut entries = self.strategy.entries(Ask {
-            keys: Wanted::All { limit: None },
-            batch_size: self.batch_size,
-            values: true,
-            from_primary: false,
-            places: true,
-            in_order: false,
-        });
+        let mut entries = self.strategy.entries(
+            Ask::all(None)
+                .batch_size(self.batch_size)
+                .with_row_locations(),
+        );
         while let Some(batch) = entries.next().await {
             // Here the kind decides what becomes of the run, as ever.
             let batch = batch.map_err(Stop::Failed)?;

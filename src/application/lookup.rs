@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt as _;
 
-use super::ports::{Ask, Wanted, WarmupStrategy};
+use super::ports::{Ask, WarmupStrategy};
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::key::KeyTemplate;
@@ -21,14 +21,7 @@ pub fn maker<'t>(templates: impl Iterator<Item = &'t KeyTemplate>, key: &str) ->
 /// # Errors
 /// The database's.
 pub async fn load(strategy: &dyn WarmupStrategy, key: &str) -> Result<EntryBatch, Failure> {
-    let mut batches = strategy.entries(Ask {
-        keys: Wanted::Named(vec![key.to_owned().into()]),
-        batch_size: 1,
-        from_primary: false,
-        places: false,
-        values: true,
-        in_order: false,
-    });
+    let mut batches = strategy.entries(Ask::named([key.to_owned()]));
     let mut found = EntryBatch::default();
     while let Some(mut batch) = batches.try_next().await? {
         found.failed.append(&mut batch.failed);

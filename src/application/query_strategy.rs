@@ -475,7 +475,7 @@ impl WarmupStrategy for QueryStrategy {
         match ask.keys {
             Wanted::All { limit } => {
                 let in_order = ask.in_order || self.sources.bulk.is_blind();
-                let reading = self.pick(ask.values, ask.places);
+                let reading = self.pick(ask.values, ask.row_locations);
                 self.all(limit, ask.batch_size, reading, in_order)
             }
             Wanted::Named(keys) => {

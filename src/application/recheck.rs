@@ -12,9 +12,7 @@ use std::time::Instant;
 use futures_util::TryStreamExt as _;
 use tokio::sync::Semaphore;
 
-use super::ports::{
-    Ask, Cache, Wanted, WarmupStrategy, Withdrawn, WriteOptions, WriteOutcome, Written,
-};
+use super::ports::{Ask, Cache, WarmupStrategy, Withdrawn, WriteOptions, WriteOutcome, Written};
 use crate::domain::digest::Digest;
 use crate::domain::entry::{Entry, EntryBatch, Name};
 use crate::domain::failure::Failure;
@@ -245,14 +243,10 @@ impl<'a> Recheck<'a> {
 
     /// The entries of some keys as the primary has them now.
     async fn load(&self, keys: Vec<Name>) -> Result<EntryBatch, Failure> {
-        let mut batches = self.strategy.entries(Ask {
-            batch_size: keys.len(),
-            keys: Wanted::Named(keys),
-            values: true,
-            from_primary: true,
-            places: false,
-            in_order: false,
-        });
+        let size = keys.len();
+        let mut batches = self
+            .strategy
+            .entries(Ask::named(keys).batch_size(size).from_primary());
         let mut all = EntryBatch::default();
         while let Some(batch) = batches.try_next().await? {
             batch.iter().for_each(|entry| all.push(entry));

@@ -10,7 +10,7 @@ use futures_util::TryStreamExt as _;
 use futures_util::future::try_join_all;
 
 use super::own_keys::chunk::Kept;
-use super::ports::{Ask, Cache, CachedValue, Wanted, WarmupStrategy, Withdrawn};
+use super::ports::{Ask, Cache, CachedValue, WarmupStrategy, Withdrawn};
 use crate::domain::digest::Digest;
 use crate::domain::entry::{EntryBatch, Name};
 use crate::domain::failure::Failure;
@@ -97,14 +97,12 @@ impl Removal<'_> {
                 continue;
             }
             let mut unknown: HashSet<String> = HashSet::new();
-            let mut batches = other.entries(Ask {
-                keys: Wanted::Named(names.clone()),
-                batch_size: WINDOW,
-                values: false,
-                from_primary: true,
-                places: false,
-                in_order: false,
-            });
+            let mut batches = other.entries(
+                Ask::named(names.clone())
+                    .batch_size(WINDOW)
+                    .keys_only()
+                    .from_primary(),
+            );
             while let Some(batch) = batches.try_next().await? {
                 made.extend(batch.iter().map(|entry| entry.key.to_vec()));
                 unknown.extend(batch.failed.into_iter().map(|failed| failed.key));

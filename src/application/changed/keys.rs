@@ -10,8 +10,8 @@ use super::touching::Touching;
 use crate::application::own_keys::Generation;
 use crate::application::own_keys::chunk::Kept;
 use crate::application::own_keys::pile::Pile;
-use crate::application::ports::{Ask, Wanted, Way};
-use crate::domain::entry::{Entry, EntryBatch, Name, Value};
+use crate::application::ports::{Ask, Way};
+use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::key::printable;
 
 /// Generations are compared key by key up to this size, at about 24 bytes a key.
@@ -205,14 +205,12 @@ impl<'a> Keys<'a> {
         for keys in left.unless_there.windows() {
             let names = keys.iter().cloned();
             let names = names.filter_map(|kept| String::from_utf8(kept.key).ok());
-            let mut entries = self.reload.strategy.entries(Ask {
-                keys: Wanted::Named(names.map(Name::from).collect()),
-                batch_size: self.reload.batch_size,
-                values: false,
-                from_primary: true,
-                places: false,
-                in_order: false,
-            });
+            let mut entries = self.reload.strategy.entries(
+                Ask::named(names)
+                    .batch_size(self.reload.batch_size)
+                    .keys_only()
+                    .from_primary(),
+            );
             let mut found: HashSet<u64> = HashSet::new();
             let mut absent: HashSet<String> = HashSet::new();
             while let Some(batch) = entries.try_next().await.map_err(Stop::Failed)? {

@@ -14,11 +14,11 @@ use tokio::sync::mpsc;
 use crate::application::own_keys::chunk::Kept;
 use crate::application::own_keys::{self, Adopter, Generation};
 use crate::application::pace::Pace;
-use crate::application::ports::{Ask, Cache, Wanted, WarmupStrategy, Way};
+use crate::application::ports::{Ask, Cache, WarmupStrategy, Way};
 use crate::application::removal::Removal;
 use crate::domain::changes::Since;
 use crate::domain::digest::Digest;
-use crate::domain::entry::{EntryBatch, Name};
+use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::strategy::Shape;
@@ -222,14 +222,11 @@ impl Reload {
         for window in names.chunks(WINDOW) {
             let mut found: HashSet<u64> = HashSet::new();
             let mut absent: HashSet<String> = HashSet::new();
-            let mut entries = self.strategy.entries(Ask {
-                keys: Wanted::Named(window.iter().cloned().map(Name::from).collect()),
-                batch_size: self.batch_size,
-                values: true,
-                from_primary: true,
-                places: false,
-                in_order: false,
-            });
+            let mut entries = self.strategy.entries(
+                Ask::named(window.iter().cloned())
+                    .batch_size(self.batch_size)
+                    .from_primary(),
+            );
             while let Some(mut batch) = entries.try_next().await.map_err(Stop::Failed)? {
                 found.extend(batch.iter().map(|entry| hash(entry.key)));
                 absent.extend(batch.absent.iter().cloned());

@@ -10,7 +10,7 @@ use super::{Run, Tally, Task};
 use crate::application::event::Event;
 use crate::application::history::OWN;
 use crate::application::lookup;
-use crate::application::ports::{Ask, Wanted};
+use crate::application::ports::Ask;
 use crate::domain::entry::KeyError;
 use crate::domain::failure::Failure;
 use crate::domain::key::{KeyTemplate, printable};
@@ -144,14 +144,11 @@ impl Run<'_> {
         keys.dedup();
         for group in keys.chunk_by(|a, b| a.0 == b.0) {
             let index = group[0].0;
-            let mut batches = self.coordinator.strategies[index].entries(Ask {
-                keys: Wanted::Named(group.iter().map(|(_, key)| key.clone().into()).collect()),
-                batch_size: self.coordinator.options.batch_size,
-                values: false,
-                from_primary: false,
-                places: false,
-                in_order: false,
-            });
+            let mut batches = self.coordinator.strategies[index].entries(
+                Ask::named(group.iter().map(|(_, key)| key.clone()))
+                    .batch_size(self.coordinator.options.batch_size)
+                    .keys_only(),
+            );
             while let Some(batch) = batches.try_next().await? {
                 if !batch.absent.is_empty() {
                     self.report_orphans(index, &batch.absent);

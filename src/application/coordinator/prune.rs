@@ -12,7 +12,7 @@ use super::{Coordinator, Run, Task, keep};
 use crate::application::own_keys::chunk::Kept;
 use crate::application::own_keys::pile::Pile;
 use crate::application::own_keys::{self, Generation};
-use crate::application::ports::{Ask, Cache, Mode, Wanted, WarmupStrategy};
+use crate::application::ports::{Ask, Cache, Mode, WarmupStrategy};
 use crate::application::removal::Removal;
 use crate::domain::digest::Digest;
 use crate::domain::entry::Name;
@@ -99,14 +99,12 @@ impl Coordinator {
             return Ok(Vec::new());
         }
         let names = keys.iter().map(|(key, _)| Name::from(key.clone()));
-        let mut batches = self.strategies[index].entries(Ask {
-            keys: Wanted::Named(names.collect()),
-            batch_size: self.options.batch_size,
-            values: false,
-            from_primary: true,
-            places: false,
-            in_order: false,
-        });
+        let mut batches = self.strategies[index].entries(
+            Ask::named(names)
+                .batch_size(self.options.batch_size)
+                .keys_only()
+                .from_primary(),
+        );
         // They are named as they are shown: two that look alike are not told apart, and stay.
         let mut alike: HashMap<String, u32> = HashMap::new();
         for (key, _) in &keys {

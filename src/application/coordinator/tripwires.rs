@@ -32,12 +32,11 @@ impl<'a> Run<'a> {
         let look = coordinator.task.look();
         let strategy = coordinator.strategies[index].as_ref();
         let entries = strategy.entries(Ask {
-            keys: wanted,
             batch_size: coordinator.options.batch_size,
             values: look.is_none_or(|look| look.values),
-            from_primary: false,
-            places: coordinator.writes() && coordinator.options.verify_writes,
             in_order,
+            row_locations: coordinator.writes() && coordinator.options.verify_writes,
+            ..Ask::new(wanted)
         });
         match look.and_then(|look| look.sample) {
             Some((size, seed)) => sampled(entries, size, seed),

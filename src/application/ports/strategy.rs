@@ -1,8 +1,10 @@
 //! What to warm.
 
-use futures_util::FutureExt as _;
+use std::future::ready;
+
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, TryStreamExt as _};
 
 use super::source::QueryPlan;
 use crate::domain::changes::Since;
@@ -22,13 +24,27 @@ pub trait WarmupStrategy: Send + Sync {
     fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>>;
 
     /// How many keys [`Wanted::All`] gives, counted by the database.
-    fn count(&self, limit: Option<u64>) -> BoxFuture<'_, Result<u64, Failure>>;
+    fn count(&self, limit: Option<u64>) -> BoxFuture<'_, Result<u64, Failure>> {
+        async move {
+            let mut batches = self.entries(Ask::all(limit).keys_only());
+            let mut keys = 0;
+            while let Some(batch) = batches.try_next().await? {
+                keys += batch.len() + batch.failed.len() + batch.absent.len();
+            }
+            Ok(keys as u64)
+        }
+        .boxed()
+    }
 
     /// How many keys [`Wanted::All`] gives, if that is cheap to know.
-    fn estimate(&self, limit: Option<u64>) -> BoxFuture<'_, Option<Expected>>;
+    fn estimate(&self, _limit: Option<u64>) -> BoxFuture<'_, Option<Expected>> {
+        ready(None).boxed()
+    }
 
     /// Waits until what was left in the middle has ended at the database.
-    fn settled(&self) -> BoxFuture<'_, ()>;
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        ready(()).boxed()
+    }
 
     /// Why it cannot give any entries, where that was known before the run.
     fn unfit(&self) -> Option<&Failure> {
@@ -50,7 +66,7 @@ pub trait WarmupStrategy: Send + Sync {
     /// # Errors
     /// The database's.
     fn precision(&self) -> BoxFuture<'_, Result<Option<Precision>, Failure>> {
-        async { Ok(None) }.boxed()
+        ready(Ok(None)).boxed()
     }
 
     /// The versions that these entries would have now, in their order, as the primary says;
@@ -61,10 +77,14 @@ pub trait WarmupStrategy: Send + Sync {
     fn versions<'a>(
         &'a self,
         entries: &'a [Entry<'a>],
-    ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>>;
+    ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>> {
+        ready(Ok(vec![None; entries.len()])).boxed()
+    }
 
-    /// How the database means to answer [`Wanted::All`].
-    fn plan(&self, limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>>;
+    /// How the database means to answer [`Wanted::All`], as far as that is known.
+    fn plan(&self, _limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {
+        ready(Ok(QueryPlan::default())).boxed()
+    }
 
     /// Reads only what changed; `Err`: it cannot, and why, for people.
     fn tracked(&self) -> Result<&dyn Tracked, String> {
@@ -105,21 +125,67 @@ pub enum Way {
     Rows,
 }
 
-/// What is asked of a strategy.
+/// What is asked of a strategy: [`Ask::all`] or [`Ask::named`], and how.
 #[derive(Clone, Debug)]
 pub struct Ask {
     pub keys: Wanted,
     /// Entries a batch holds at most.
     pub batch_size: usize,
-    /// Without them the entries' values may be empty, and the database reads less.
     pub values: bool,
-    /// As the primary has them now, where rows come from a copy of it.
     pub from_primary: bool,
-    /// Their versions will be asked for: where their rows lie makes that cheap.
-    pub places: bool,
-    /// Of a whole selection: in an order in which it can go on where it is interrupted, if there is
-    /// one.
+    /// Of a whole selection: in an order in which an interrupted query can continue, if there is one.
     pub in_order: bool,
+    pub row_locations: bool,
+}
+
+impl Ask {
+    /// The strategy's selection, at most `limit` keys of it.
+    pub fn all(limit: Option<u64>) -> Self {
+        Self::new(Wanted::All { limit })
+    }
+
+    /// These keys, in the selection or not.
+    pub fn named(keys: impl IntoIterator<Item = impl Into<Name>>) -> Self {
+        Self::new(Wanted::Named(keys.into_iter().map(Into::into).collect()))
+    }
+
+    pub fn new(keys: Wanted) -> Self {
+        Self {
+            keys,
+            batch_size: 500,
+            values: true,
+            from_primary: false,
+            in_order: false,
+            row_locations: false,
+        }
+    }
+
+    #[must_use]
+    pub fn batch_size(mut self, batch_size: usize) -> Self {
+        self.batch_size = batch_size;
+        self
+    }
+
+    /// The entries' values may be empty, and the database reads less.
+    #[must_use]
+    pub fn keys_only(mut self) -> Self {
+        self.values = false;
+        self
+    }
+
+    /// As the primary has them now, where rows come from a copy of it.
+    #[must_use]
+    pub fn from_primary(mut self) -> Self {
+        self.from_primary = true;
+        self
+    }
+
+    /// With where their rows lie, which makes it cheap to ask for their versions afterwards.
+    #[must_use]
+    pub fn with_row_locations(mut self) -> Self {
+        self.row_locations = true;
+        self
+    }
 }
 
 #[derive(Clone, Debug)]
