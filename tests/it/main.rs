@@ -64,6 +64,7 @@ mod shells;
 mod shop;
 mod shopwarm;
 mod signals;
+mod snapshots;
 mod source_faults;
 mod strict;
 mod supply;
