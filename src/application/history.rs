@@ -96,7 +96,7 @@ pub async fn last_complete(
 /// The cache's.
 pub async fn runs(cache: &dyn Cache, prefix: &str) -> Result<Vec<RunRecord>, Failure> {
     let key = runs_key(prefix);
-    let items = cache.items(key.as_bytes(), KEPT_RUNS).await?;
+    let items = cache.meta().range(key.as_bytes(), 0, KEPT_RUNS).await?;
     let records = items
         .iter()
         .filter_map(|item| serde_json::from_slice(item).ok());
@@ -187,7 +187,7 @@ pub async fn take_occurrence(
     }
     let field = [(job.to_owned(), at.to_string())];
     let key = occurrences_key(prefix);
-    cache.remember(key.as_bytes(), &field).await?;
+    cache.meta().set_fields(key.as_bytes(), &field).await?;
     Ok(true)
 }
 
@@ -199,7 +199,8 @@ pub async fn push(cache: &dyn Cache, prefix: &str, record: &RunRecord) -> Result
     let item = serde_json::to_string(record).unwrap_or_default();
     let key = runs_key(prefix);
     cache
-        .push(key.as_bytes(), item.as_bytes(), KEPT_RUNS, RUNS_TTL)
+        .meta()
+        .prepend(key.as_bytes(), item.as_bytes(), KEPT_RUNS, RUNS_TTL)
         .await
 }
 
@@ -241,5 +242,5 @@ async fn remember(
         return Ok(());
     }
     let key = last_complete_key(prefix);
-    cache.remember(key.as_bytes(), &fields).await
+    cache.meta().set_fields(key.as_bytes(), &fields).await
 }

@@ -88,8 +88,8 @@ impl<'a> Identical<'a> {
         if long.is_empty() || !self.balance().is_asked() {
             return self.cache.write(batch, how).await;
         }
-        let kept = match self.cache.keep(batch, &long, &how.ttl).await {
-            Ok(kept) => kept,
+        let extended = match self.cache.extend_if_equal(batch, &long, &how.ttl).await {
+            Ok(extended) => extended,
             Err(failure) => {
                 tracing::warn!(%failure, "values are sent without being asked for");
                 // A cache that is gone says so again.
@@ -97,11 +97,11 @@ impl<'a> Identical<'a> {
                 return self.cache.write(batch, how).await;
             }
         };
-        let pairs = long.iter().zip(&kept.same);
+        let pairs = long.iter().zip(&extended.equal);
         let same: Vec<usize> = pairs.filter(|(_, same)| **same).map(|(i, _)| *i).collect();
         let saved = same.iter().filter_map(|i| batch.get(*i));
         let saved = saved.map(|entry| entry.bytes() + BESIDE).sum();
-        self.balance().hear(long.len() as u64, kept.sent, saved);
+        self.balance().hear(long.len() as u64, extended.sent, saved);
         if same.is_empty() {
             return self.cache.write(batch, how).await;
         }

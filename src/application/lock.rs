@@ -318,7 +318,7 @@ impl Claims {
     /// Claims all keys; `Some`: who has one of them.
     async fn take(&self) -> Result<Option<Holder>, Failure> {
         let value = self.value.as_bytes();
-        let claimed = self.cache.claim(&self.keys(), value, TTL).await?;
+        let claimed = self.cache.meta().claim(&self.keys(), value, TTL).await?;
         Ok(claimed.map(|claimed| Holder::found(&self.keys[claimed.key], &claimed.value)))
     }
 
@@ -332,7 +332,7 @@ impl Claims {
         loop {
             sleep(pause.min(ends.saturating_duration_since(Instant::now()))).await;
             let asked = Instant::now();
-            let renewing = self.cache.renew(&keys, self.value.as_bytes(), TTL);
+            let renewing = self.cache.meta().renew(&keys, self.value.as_bytes(), TTL);
             match timeout_at(ends, renewing).await {
                 Ok(Ok(true)) => (ends, pause) = (asked + TTL - MARGIN, RENEW_EVERY),
                 Ok(Ok(false)) if self.taken_again(&mut epoch).await => {
@@ -356,6 +356,6 @@ impl Claims {
     async fn give_back(&self) {
         let (keys, value) = (self.keys(), self.value.as_bytes());
         // Where this fails the claim ends by itself.
-        let _ = timeout(RELEASE_TIMEOUT, self.cache.release(&keys, value)).await;
+        let _ = timeout(RELEASE_TIMEOUT, self.cache.meta().release(&keys, value)).await;
     }
 }

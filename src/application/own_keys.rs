@@ -203,7 +203,10 @@ pub fn kept<'a>(
             if ended {
                 return Ok(None);
             }
-            let chunks = cache.range(list.as_bytes(), first, READ_CHUNKS).await?;
+            let chunks = cache
+                .meta()
+                .range(list.as_bytes(), first, READ_CHUNKS)
+                .await?;
             let ended = chunks.len() < READ_CHUNKS;
             let mut keys = Vec::with_capacity(chunks.len());
             for chunk in &chunks {
@@ -250,7 +253,10 @@ async fn forget_all(cache: &dyn Cache, prefix: &str, gone: &[Generation]) -> Res
     let lists: Vec<&[u8]> = lists.iter().map(String::as_bytes).collect();
     // In this order: a list that nobody knows of ends by itself.
     let index = index_key(prefix);
-    cache.forget(index.as_bytes(), &fields).await?;
+    cache
+        .meta()
+        .delete_fields(index.as_bytes(), &fields)
+        .await?;
     cache.remove(&lists).await.map(drop)
 }
 
@@ -481,7 +487,10 @@ impl Writer {
         let ttl = self.strategies[at].0.ttl;
         let mut generation = self.generation(at);
         let list = generation.key(&self.prefix);
-        self.cache.append(list.as_bytes(), chunks, ttl).await?;
+        self.cache
+            .meta()
+            .append(list.as_bytes(), chunks, ttl)
+            .await?;
         generation.keys += keys;
         generation.ended_at = SystemTime::now();
         generation.expires_at = later(generation.ended_at, ttl);
@@ -512,7 +521,10 @@ impl Writer {
     async fn remember(&mut self, at: usize, generation: Generation) -> Result<(), Failure> {
         let field = [(generation.field(), generation.value())];
         let index = index_key(&self.prefix);
-        self.cache.remember(index.as_bytes(), &field).await?;
+        self.cache
+            .meta()
+            .set_fields(index.as_bytes(), &field)
+            .await?;
         self.strategies[at].1 = Some(generation);
         Ok(())
     }

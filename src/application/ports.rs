@@ -1,15 +1,17 @@
 //! What the engine needs of the world around it.
 
+mod answer;
 mod cache;
 mod meta;
 mod source;
 mod strategy;
 mod write;
 
+pub use answer::{Answer, Known};
 pub use cache::{
-    Cache, Cached, CachedValue, Headroom, Kept, Known, LastUse, Misses, Probe, Usage, Withdrawn,
+    Cache, Cached, CachedValue, Deletion, Extended, Headroom, LastUse, Misses, RightsProbe, Usage,
 };
-pub use meta::{Claimed, Ledger};
+pub use meta::{Claimed, MetaStore};
 pub use source::{Param, Query, QueryPlan, RowSource, Scan, SourceVitals, Sources};
 pub use strategy::{Ask, Tracked, Wanted, WarmupStrategy, Way};
 pub use write::{Checked, Mode, WriteOptions, WriteOutcome, Written};

@@ -12,7 +12,7 @@ use std::time::Instant;
 use futures_util::TryStreamExt as _;
 use tokio::sync::Semaphore;
 
-use super::ports::{Ask, Cache, WarmupStrategy, Withdrawn, WriteOptions, WriteOutcome, Written};
+use super::ports::{Ask, Cache, Deletion, WarmupStrategy, WriteOptions, WriteOutcome, Written};
 use crate::domain::digest::Digest;
 use crate::domain::entry::{Entry, EntryBatch, Name};
 use crate::domain::failure::Failure;
@@ -163,8 +163,8 @@ impl<'a> Recheck<'a> {
     /// Deletes stale entries that nobody else has written over, and says which keys are missing then.
     async fn withdraw(&self, stale: &Stale, written: &mut Written) -> Result<Vec<usize>, Failure> {
         let picks: Vec<usize> = (0..stale.entries.len()).collect();
-        let withdrawn = match self.cache.withdraw(&stale.entries, &picks).await {
-            Ok(withdrawn) => withdrawn,
+        let deletions = match self.cache.delete_if_equal(&stale.entries, &picks).await {
+            Ok(deletions) => deletions,
             Err(failure) => {
                 for place in &stale.places {
                     let why = format!("{MAY_BE_STALE}: {}", failure.why);
@@ -175,10 +175,10 @@ impl<'a> Recheck<'a> {
         };
         written.checked.exposure = written.checked.exposure.max(stale.since.elapsed());
         let mut missing = Vec::new();
-        for (i, withdrawn) in withdrawn.into_iter().enumerate() {
-            written.outcomes[stale.places[i]] = match withdrawn {
-                Withdrawn::NotOurs => WriteOutcome::AlreadyPresent,
-                Withdrawn::Deleted | Withdrawn::Gone => {
+        for (i, deletion) in deletions.into_iter().enumerate() {
+            written.outcomes[stale.places[i]] = match deletion {
+                Deletion::NotEqual => WriteOutcome::AlreadyPresent,
+                Deletion::Deleted | Deletion::Absent => {
                     missing.push(i);
                     WriteOutcome::Withdrawn
                 }

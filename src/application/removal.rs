@@ -10,7 +10,7 @@ use futures_util::TryStreamExt as _;
 use futures_util::future::try_join_all;
 
 use super::own_keys::chunk::Kept;
-use super::ports::{Ask, Cache, CachedValue, WarmupStrategy, Withdrawn};
+use super::ports::{Ask, Cache, CachedValue, Deletion, WarmupStrategy};
 use crate::domain::digest::Digest;
 use crate::domain::entry::{EntryBatch, Name};
 use crate::domain::failure::Failure;
@@ -73,11 +73,11 @@ impl Removal<'_> {
         if picks.is_empty() {
             return Ok(all);
         }
-        for withdrawn in self.cache.withdraw(&batch, &picks).await? {
-            match withdrawn {
-                Withdrawn::Deleted => all.removed += 1,
-                Withdrawn::NotOurs => all.left += 1,
-                Withdrawn::Gone => {}
+        for deletion in self.cache.delete_if_equal(&batch, &picks).await? {
+            match deletion {
+                Deletion::Deleted => all.removed += 1,
+                Deletion::NotEqual => all.left += 1,
+                Deletion::Absent => {}
             }
         }
         Ok(all)

@@ -201,13 +201,13 @@ impl NamedRequest {
     /// It led to nothing: asked again, it is a new one. What fails here ends by itself.
     async fn give_back(&self) {
         let (key, value) = (self.key.as_bytes(), self.value());
-        let _ = self.cache.release(&[key], value.as_bytes()).await;
+        let _ = self.cache.meta().release(&[key], value.as_bytes()).await;
     }
 
     /// Keeps the name while the run goes on, and for [`SAME_REQUEST`] after it.
     async fn keep(self, run: Arc<LiveRun>) {
         let (key, value) = ([self.key.as_bytes()], self.value());
-        let renew = |time| self.cache.renew(&key, value.as_bytes(), time);
+        let renew = |time| self.cache.meta().renew(&key, value.as_bytes(), time);
         while timeout(KEEP_REQUEST_EVERY, run.end()).await.is_err() {
             // A renewal that fails is tried again before the name ends.
             let _ = renew(KEEP_REQUEST).await;
@@ -308,7 +308,10 @@ impl Service {
         };
         let value = name.value();
         let key = [name.key.as_bytes()];
-        let claim = name.cache.claim(&key, value.as_bytes(), KEEP_REQUEST);
+        let claim = name
+            .cache
+            .meta()
+            .claim(&key, value.as_bytes(), KEEP_REQUEST);
         if let Some(before) = claim.await? {
             return Ok(match serde_json::from_slice::<Request>(&before.value) {
                 Ok(before) if before.asked == name.request.asked => Started::Before(before.run_id),

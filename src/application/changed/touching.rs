@@ -50,12 +50,12 @@ async fn touched(
 ) -> Result<Touched, Failure> {
     let slices: Vec<&[u8]> = keys.iter().map(|kept| kept.key.as_slice()).collect();
     let left_alone = match renewed {
-        Some(ago) if keys.len() >= LARGE_GROUP => cache.lives_on(&slices, &ttl, ago).await?,
+        Some(ago) if keys.len() >= LARGE_GROUP => cache.ttl_is_fresh(&slices, &ttl, ago).await?,
         _ => false,
     };
     let is_there = match left_alone {
         true => vec![true; slices.len()],
-        false => cache.touch(&slices, ttl).await?,
+        false => cache.refresh_ttl(&slices, ttl).await?,
     };
     let (mut chunks, mut chunk) = (Vec::new(), Chunk::default());
     let (mut there, mut missing) = (0, Vec::new());

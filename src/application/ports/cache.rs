@@ -6,7 +6,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use super::meta::Ledger;
+use super::answer::{Answer, Known, unsupported};
+use super::meta::{MetaStore, NoMetaStore};
 use super::write::{WriteOptions, Written};
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
@@ -15,154 +16,141 @@ use crate::domain::standing::{Kind, Standing};
 use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
 
-/// Where entries go.
-pub trait Cache: Ledger {
+/// A cache. Five methods make one; the others are abilities that it may lack, and a run does
+/// without.
+pub trait Cache: Send + Sync {
     /// Stores a batch, retrying within the adapter's bounds; writing the same batch again is
     /// harmless.
     fn write<'a>(&'a self, batch: &'a EntryBatch, how: &'a WriteOptions) -> BoxFuture<'a, Written>;
 
-    /// Lets those of a batch's texts that stand there byte for byte live for their time from now on
-    /// ([`Ttl::millis_for`]), compared and prolonged in one step each; one answer for each of
-    /// `picks`. Moves no value, where a digest tells enough, and changes none.
-    ///
-    /// # Errors
-    /// The cache is gone, or does not compare.
-    fn keep<'a>(
-        &'a self,
-        batch: &'a EntryBatch,
-        picks: &'a [usize],
-        ttl: &'a Ttl,
-    ) -> BoxFuture<'a, Result<Kept, Failure>>;
+    /// Compares each entry with what is stored at its key: one [`Standing`] each, in the batch's
+    /// order. Changes nothing, and moves no value where a digest is enough.
+    fn inspect<'a>(&'a self, batch: &'a EntryBatch, shape: Shape) -> Answer<'a, Vec<Standing>>;
 
-    /// Lets keys live for their time from now on ([`Ttl::millis_for`]); of each, in order, whether it
-    /// is there. Changes no value.
-    ///
-    /// # Errors
-    /// The cache is gone, or refuses one of them.
-    fn touch<'a>(
-        &'a self,
-        keys: &'a [&'a [u8]],
-        ttl: Ttl,
-    ) -> BoxFuture<'a, Result<Vec<bool>, Failure>>;
+    /// What is stored at a key, whole; `None`: nothing.
+    fn read<'a>(&'a self, key: &'a [u8]) -> Answer<'a, Option<Cached>>;
 
-    /// Whether all of these keys are there, and those of them that are looked at closely live for no
-    /// less than `short` less than if they were given their time now. `false`: not so, or it cannot
-    /// be told for less than giving it to them would cost.
-    ///
-    /// # Errors
-    /// The cache is gone.
-    fn lives_on<'a>(
+    /// All keys that begin with `prefix`, some at a time; a key may come twice.
+    fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>>;
+
+    /// Changes whenever acknowledged writes may be lost: the server restarted, or another took its
+    /// place. Asks the server.
+    fn epoch(&self) -> Answer<'_, u64>;
+
+    /// What the tool keeps for itself in this cache.
+    fn meta(&self) -> &dyn MetaStore {
+        &NoMetaStore
+    }
+
+    /// Extends the TTL of the picked texts whose stored value is byte-identical
+    /// ([`Ttl::millis_for`]); compare and extend are one step per key. Changes no value, and moves
+    /// none where a digest is enough.
+    fn extend_if_equal<'a>(
+        &'a self,
+        _batch: &'a EntryBatch,
+        _picks: &'a [usize],
+        _ttl: &'a Ttl,
+    ) -> Answer<'a, Extended> {
+        unsupported("does not compare values", "")
+    }
+
+    /// Deletes the picked entries whose stored value is still the entry's: one answer per pick, in
+    /// order.
+    fn delete_if_equal<'a>(
+        &'a self,
+        _batch: &'a EntryBatch,
+        _picks: &'a [usize],
+    ) -> Answer<'a, Vec<Deletion>> {
+        unsupported(
+            "does not delete stale values",
+            "--no-verify-writes runs without",
+        )
+    }
+
+    /// Refreshes the TTL of keys ([`Ttl::millis_for`]); for each, in order, whether it exists.
+    fn refresh_ttl<'a>(&'a self, _keys: &'a [&'a [u8]], _ttl: Ttl) -> Answer<'a, Vec<bool>> {
+        unsupported("does not refresh a TTL", "")
+    }
+
+    /// Whether every key exists and the remaining TTL of a sample is within `tolerance` of a fresh
+    /// one. `false`: no, or finding out would cost as much as refreshing them.
+    fn ttl_is_fresh<'a>(
         &'a self,
         _keys: &'a [&'a [u8]],
         _ttl: &'a Ttl,
-        _short: Duration,
-    ) -> BoxFuture<'a, Result<bool, Failure>> {
+        _tolerance: Duration,
+    ) -> Answer<'a, bool> {
         async { Ok(false) }.boxed()
     }
 
-    /// Deletes keys of any type; of each, in order, whether it was there. Where an answer was lost,
-    /// one that was there may count as one that was not.
-    ///
-    /// # Errors
-    /// The cache is gone, or refuses one of them; the others may be deleted.
-    fn remove<'a>(&'a self, keys: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<bool>, Failure>>;
+    /// Deletes keys of any type; for each, in order, whether it existed. When an answer is lost, a
+    /// key that existed may count as one that did not. On an error some may be deleted.
+    fn remove<'a>(&'a self, _keys: &'a [&'a [u8]]) -> Answer<'a, Vec<bool>> {
+        unsupported("does not delete keys", "")
+    }
 
-    /// Another number whenever what was acknowledged before may be gone: the server restarted, or
-    /// another took its place. Asks the server.
-    ///
-    /// # Errors
-    /// The cache is gone.
-    fn epoch(&self) -> BoxFuture<'_, Result<u64, Failure>>;
+    fn headroom(&self) -> BoxFuture<'_, Headroom> {
+        async { Headroom::unknown("this cache does not say") }.boxed()
+    }
 
-    /// Deletes those of a batch's entries whose value is still the entry's: one answer for each of
-    /// `picks`, in their order.
-    ///
-    /// # Errors
-    /// The cache is gone, or refuses.
-    fn withdraw<'a>(
-        &'a self,
-        batch: &'a EntryBatch,
-        picks: &'a [usize],
-    ) -> BoxFuture<'a, Result<Vec<Withdrawn>, Failure>>;
+    /// What an operator should know of the server before a run, and whether it would accept keys
+    /// like `probes`. What cannot be asked is a finding.
+    fn checkup<'a>(&'a self, _probes: &'a [RightsProbe]) -> BoxFuture<'a, Vec<Finding>> {
+        async { Vec::new() }.boxed()
+    }
 
-    /// What stands at each entry's key, compared with the entry: one [`Standing`] each, in the
-    /// batch's order. Changes nothing, and moves no value where a digest tells enough.
-    ///
-    /// # Errors
-    /// The cache is gone or refuses everything.
-    fn inspect<'a>(
-        &'a self,
-        batch: &'a EntryBatch,
-        shape: Shape,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, Failure>>;
+    /// When each key was used last, in order, and its size. Asking does not count as a use.
+    fn usage<'a>(&'a self, _keys: &'a [&'a [u8]]) -> Answer<'a, Vec<Usage>> {
+        let hint = "a Redis or Valkey keeps them: give its URL with --cache-url";
+        unsupported("does not know which keys are used", hint)
+    }
 
-    /// What is stored at a key, whole; `None`: nothing.
-    ///
-    /// # Errors
-    /// The cache is gone, or refuses.
-    fn read<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Cached>, Failure>>;
+    /// Listens for keys that clients ask for in vain; `set_events`: the server's settings may be
+    /// changed for it. On an error they are unchanged.
+    fn misses(&self, _set_events: bool) -> Answer<'_, Misses> {
+        let hint = "give the shop's own log with --access-log";
+        unsupported("does not report misses", hint)
+    }
 
-    /// All keys that begin with `prefix`, some at a time; one may come twice.
-    fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>>;
-
-    /// What memory the cache has.
-    fn headroom(&self) -> BoxFuture<'_, Headroom>;
-
-    /// What is to be known of the server before a run, and whether it would let one write keys like
-    /// `probes`. Never fails: what cannot be asked is a finding.
-    fn checkup<'a>(&'a self, probes: &'a [Probe]) -> BoxFuture<'a, Vec<Finding>>;
-
-    /// When each key was used last, in order, and what it takes. Asking is no use.
-    ///
-    /// # Errors
-    /// It does not tell, or is gone.
-    fn usage<'a>(&'a self, keys: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<Usage>, Failure>>;
-
-    /// Listens to keys that are asked for in vain; `set_events`: the server may be told to tell.
-    ///
-    /// # Errors
-    /// It does not tell, or is gone. Nothing of it is changed then.
-    fn misses(&self, set_events: bool) -> BoxFuture<'_, Result<Misses, Failure>>;
-
-    /// How long anybody waits for it at the moment, asked on a connection of its own, so that what
-    /// waits on ours does not count; `None`: nobody else is there to be disturbed, or it is gone.
+    /// How long a client waits at the moment, measured on a connection of its own; `None`: there
+    /// are no other clients, or it is unreachable.
     fn latency(&self) -> BoxFuture<'_, Option<Duration>> {
         async { None }.boxed()
     }
 
-    /// How many keys it has ever evicted, asked on the same connection.
+    /// How many keys it has evicted in its life.
     fn evicted(&self) -> BoxFuture<'_, Known<u64>> {
         async { Ok(0) }.boxed()
     }
 }
 
-/// Which entries stand there already.
+/// Which entries were there already.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
-    pub same: Vec<bool>,
-    /// Bytes that asking took, about.
+pub struct Extended {
+    /// Per pick, whether its value was identical and its TTL is extended.
+    pub equal: Vec<bool>,
+    /// About how many bytes were sent to find out.
     pub sent: u64,
 }
 
-/// What became of an entry that is not to be served any more.
+/// What became of an entry that was to be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Withdrawn {
-    /// It was there and is deleted.
+pub enum Deletion {
     Deleted,
-    /// Nothing was there.
-    Gone,
-    /// Another value stands there and stays.
-    NotOurs,
+    /// There was nothing at its key.
+    Absent,
+    /// Another value is stored there and stays.
+    NotEqual,
 }
 
-/// A key that a run would write, to ask for the right to. A template without columns has but one
-/// key, so a probe may be a key that is there: it is not to be changed.
+/// A key that a run would write, to test the user's rights with. It may exist (the key of a template
+/// without columns does), so it must not be changed.
 #[derive(Clone, Debug)]
-pub struct Probe {
-    /// Whose key it is; `None`: the tool's own record of its runs.
+pub struct RightsProbe {
+    /// `None`: the key is the tool's own record of its runs.
     pub strategy: Option<String>,
     pub key: Vec<u8>,
-    /// What the probe's keys have in common, as a pattern for the operator: `Product:id:*`.
+    /// The strategy's keys as a pattern, for people: `Product:id:*`.
     pub pattern: String,
     pub kind: Kind,
 }
@@ -184,23 +172,23 @@ pub enum CachedValue {
     Other(String),
 }
 
-/// Keys that somebody asks the cache for in vain, from now on. To be ended, whatever happens.
+/// Keys that clients ask the cache for in vain, from now on. Must be ended.
 pub struct Misses {
-    /// Ends with an error when nothing more can be heard.
+    /// Ends with an error when the connection is lost.
     pub keys: BoxStream<'static, Result<Vec<u8>, Failure>>,
-    /// What was changed at the servers to hear them, in a sentence each.
+    /// What was changed on the servers, a sentence each.
     pub changed: Vec<String>,
-    /// Why it is not known whether the servers tell at all.
+    /// Why it is not certain that the servers report misses.
     pub doubt: Option<String>,
-    /// Puts back what was changed.
+    /// Restores what was changed.
     pub restore: BoxFuture<'static, Result<(), Failure>>,
 }
 
 impl Misses {
-    /// Hears no more, and puts back what was changed.
+    /// Stops listening, and restores what was changed.
     ///
     /// # Errors
-    /// It could not be put back.
+    /// It could not be restored.
     pub async fn end(self) -> Result<(), Failure> {
         self.restore.await
     }
@@ -210,23 +198,20 @@ impl Misses {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
     pub last: LastUse,
-    /// That it takes with its value.
+    /// Of key and value.
     pub bytes: Known<u64>,
 }
 
 /// When a key was read or written last, as far as the cache says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastUse {
-    /// It is not there.
+    /// There is no such key.
     Gone,
-    /// So long ago, in whole seconds.
+    /// In whole seconds.
     Ago(Duration),
-    /// Not when, but about how often: 0 to 255, on a scale that is not even.
+    /// How often instead of when: 0 to 255, on a logarithmic scale.
     Frequency(u8),
 }
-
-/// A figure, or why it is not known.
-pub type Known<T> = Result<T, String>;
 
 /// The memory of a cache.
 #[derive(Clone, Debug, PartialEq)]
@@ -240,6 +225,14 @@ pub struct Headroom {
 }
 
 impl Headroom {
+    pub fn unknown(why: &str) -> Self {
+        Self {
+            used: Err(why.to_owned()),
+            max: Err(why.to_owned()),
+            policy: Err(why.to_owned()),
+        }
+    }
+
     /// Bytes that are free; `None`: there is no limit, or it is not known.
     pub fn free(&self) -> Option<u64> {
         match (&self.max, &self.used) {

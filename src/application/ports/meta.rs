@@ -1,117 +1,92 @@
-//! What the tool keeps for itself in the cache: locks, history, key manifests.
+//! What the tool keeps for itself in the cache, besides the entries.
 
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use super::answer::{Answer, unsupported};
 
-use crate::domain::failure::Failure;
-
-/// What stands at a key that somebody else has claimed.
+/// Another's value at a key that was to be claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
-    /// Which of the keys that were asked for.
+    /// Index of the key among those that were asked for.
     pub key: usize,
     pub value: Vec<u8>,
 }
 
-/// What the tool keeps for itself in the cache, beside the entries.
-pub trait Ledger: Send + Sync {
-    /// Takes keys that nobody has, for so long: all of them in one step, or none. `Some`: what
-    /// another put at one of them.
-    ///
-    /// # Errors
-    /// The cache is gone, or refuses to set, to renew or to release.
+/// Locks, hashes and lists under keys of the tool's own. Every method fails when the cache is
+/// unreachable or refuses; an adapter that implements none of them has no lock, no history and no
+/// key manifests, and warms all the same.
+pub trait MetaStore: Send + Sync {
+    /// Claims free keys for `ttl`, all of them in one step or none. `Some`: another has one of them.
     fn claim<'a>(
         &'a self,
-        keys: &'a [&'a [u8]],
-        value: &'a [u8],
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<Option<Claimed>, Failure>>;
+        _keys: &'a [&'a [u8]],
+        _value: &'a [u8],
+        _ttl: Duration,
+    ) -> Answer<'a, Option<Claimed>> {
+        unsupported("does not lock keys", "")
+    }
 
-    /// Keeps what was claimed with this value for so long again; `false`: not all of it is ours any
-    /// more.
-    ///
-    /// # Errors
-    /// The cache is gone, or refuses.
+    /// Extends a claim with this value to `ttl` from now; `false`: some of it is no longer ours.
     fn renew<'a>(
         &'a self,
-        keys: &'a [&'a [u8]],
-        value: &'a [u8],
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<bool, Failure>>;
+        _keys: &'a [&'a [u8]],
+        _value: &'a [u8],
+        _ttl: Duration,
+    ) -> Answer<'a, bool> {
+        unsupported("does not lock keys", "")
+    }
 
-    /// Gives back what was claimed with this value, and nobody else's.
-    ///
-    /// # Errors
-    /// The cache is gone, or refuses.
-    fn release<'a>(
-        &'a self,
-        keys: &'a [&'a [u8]],
-        value: &'a [u8],
-    ) -> BoxFuture<'a, Result<(), Failure>>;
+    /// Releases what was claimed with this value, and no other claim.
+    fn release<'a>(&'a self, _keys: &'a [&'a [u8]], _value: &'a [u8]) -> Answer<'a, ()> {
+        unsupported("does not lock keys", "")
+    }
 
     /// Sets fields of a hash that does not expire; its other fields stay.
-    ///
-    /// # Errors
-    /// The cache is gone, or refuses.
-    fn remember<'a>(
-        &'a self,
-        key: &'a [u8],
-        fields: &'a [(String, String)],
-    ) -> BoxFuture<'a, Result<(), Failure>>;
-
-    /// Puts an item at the head of a list that keeps so many, and lives so long from now.
-    ///
-    /// # Errors
-    /// The cache is gone, or refuses.
-    fn push<'a>(
-        &'a self,
-        key: &'a [u8],
-        item: &'a [u8],
-        keep: usize,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<(), Failure>>;
-
-    /// The first items of a list; of a list that is not there, none.
-    ///
-    /// # Errors
-    /// The cache is gone, or refuses.
-    fn items<'a>(
-        &'a self,
-        key: &'a [u8],
-        first: usize,
-    ) -> BoxFuture<'a, Result<Vec<Vec<u8>>, Failure>>;
-
-    /// Puts items at the end of a list, which lives for so long from now. Where an answer was lost
-    /// they may be there twice.
-    ///
-    /// # Errors
-    /// The cache is gone, or refuses.
-    fn append<'a>(
-        &'a self,
-        key: &'a [u8],
-        items: &'a [Vec<u8>],
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<(), Failure>>;
-
-    /// Items of a list, `count` from the place `first` on; of a list that is not there, none.
-    ///
-    /// # Errors
-    /// The cache is gone, or refuses.
-    fn range<'a>(
-        &'a self,
-        key: &'a [u8],
-        first: usize,
-        count: usize,
-    ) -> BoxFuture<'a, Result<Vec<Vec<u8>>, Failure>>;
+    fn set_fields<'a>(&'a self, _key: &'a [u8], _fields: &'a [(String, String)]) -> Answer<'a, ()> {
+        unsupported(NO_RECORDS, "")
+    }
 
     /// Deletes fields of a hash; its other fields stay.
-    ///
-    /// # Errors
-    /// The cache is gone, or refuses.
-    fn forget<'a>(
+    fn delete_fields<'a>(&'a self, _key: &'a [u8], _fields: &'a [String]) -> Answer<'a, ()> {
+        unsupported(NO_RECORDS, "")
+    }
+
+    /// Puts an item at the head of a list, which keeps at most `max` items, until `ttl` from now.
+    fn prepend<'a>(
         &'a self,
-        key: &'a [u8],
-        fields: &'a [String],
-    ) -> BoxFuture<'a, Result<(), Failure>>;
+        _key: &'a [u8],
+        _item: &'a [u8],
+        _max: usize,
+        _ttl: Duration,
+    ) -> Answer<'a, ()> {
+        unsupported(NO_RECORDS, "")
+    }
+
+    /// Puts items at the end of a list, which lives until `ttl` from now. When an answer is lost,
+    /// they may be there twice.
+    fn append<'a>(
+        &'a self,
+        _key: &'a [u8],
+        _items: &'a [Vec<u8>],
+        _ttl: Duration,
+    ) -> Answer<'a, ()> {
+        unsupported(NO_RECORDS, "")
+    }
+
+    /// `count` items of a list from index `first` on; of a missing list, none.
+    fn range<'a>(
+        &'a self,
+        _key: &'a [u8],
+        _first: usize,
+        _count: usize,
+    ) -> Answer<'a, Vec<Vec<u8>>> {
+        unsupported(NO_RECORDS, "")
+    }
 }
+
+const NO_RECORDS: &str = "does not keep records of runs";
+
+/// The meta store of a cache that has none.
+pub(super) struct NoMetaStore;
+
+impl MetaStore for NoMetaStore {}

@@ -1,4 +1,4 @@
-//! How a batch is written, and what became of it.
+//! What becomes of the entries that are written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::domain::ttl::Ttl;
 pub struct WriteOptions {
     pub mode: Mode,
     pub ttl: Ttl,
-    /// The field of a value that says how new it is: one that is newer is not written over.
+    /// The field that holds a value's version. A newer value is not overwritten.
     pub version_field: Option<Arc<str>>,
 }
 
 /// What happens to a key that is in the cache already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// It is written over.
+    /// It is overwritten.
     Refresh,
     /// It stays as it is.
     OnlyMissing,
@@ -28,25 +28,25 @@ pub enum Mode {
 /// What became of a batch.
 #[derive(Debug)]
 pub struct Written {
-    /// One outcome for each entry, in the batch's order.
+    /// One outcome per entry, in the batch's order.
     pub outcomes: Vec<WriteOutcome>,
-    /// Set when the cache can take nothing more; the run ends with it.
+    /// Set when the cache accepts nothing more; the run ends with it.
     pub fatal: Option<Failure>,
     pub checked: Checked,
 }
 
-/// What was found beside the outcomes.
+/// What was found besides the outcomes.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// The places of entries that stood there already: stored, with a new time, and not sent.
+    /// Indexes of entries that were there already: stored, TTL refreshed, not sent.
     pub identical: Vec<usize>,
     /// Entries that had become stale and were written again.
     pub repaired: u64,
-    /// The places of entries that were written again, and what was written then.
+    /// Indexes of entries that were written again, and the digest of what was written.
     pub rewritten: Vec<(usize, Digest)>,
-    /// Entries that had become stale and are left out.
+    /// Entries that had become stale and were deleted.
     pub withdrawn: u64,
-    /// Entries of which nobody could say whether they are stale.
+    /// Entries that may be stale.
     pub unverified: u64,
     /// The longest time that a stale entry may have been served.
     pub exposure: Duration,
@@ -55,13 +55,17 @@ pub struct Checked {
 }
 
 impl Written {
-    /// A batch that nobody waits for any more.
-    pub fn unknown(entries: usize, why: &str) -> Self {
+    pub fn new(outcomes: Vec<WriteOutcome>) -> Self {
         Self {
-            outcomes: vec![WriteOutcome::Unknown(why.to_owned()); entries],
+            outcomes,
             fatal: None,
             checked: Checked::default(),
         }
+    }
+
+    /// A batch that nobody waits for any more.
+    pub fn unknown(entries: usize, why: &str) -> Self {
+        Self::new(vec![WriteOutcome::Unknown(why.to_owned()); entries])
     }
 }
 
@@ -74,6 +78,6 @@ pub enum WriteOutcome {
     Withdrawn,
     /// Sent, and no answer came.
     Unknown(String),
-    /// Not written, only looked at.
+    /// Only inspected, in a dry run.
     Seen(Standing),
 }

@@ -1,5 +1,6 @@
 //! Caches, one a file.
 
+mod memory;
 mod redis;
 mod sqlite;
 mod url;
@@ -7,10 +8,11 @@ mod url;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::application::ports::{Cache, Probe};
+use crate::application::ports::{Cache, RightsProbe};
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 
+pub use memory::MemoryCache;
 pub use sqlite::SqliteCache;
 pub use url::Access;
 use url::invalid_url;
@@ -74,7 +76,7 @@ fn kind(url: &str) -> Result<Kind, Failure> {
 
 /// What is to be known of the cache that `url` names before a run; see [`Cache::checkup`]. A cache
 /// file that is not there yet is not made.
-pub async fn checkup(url: &str, options: &ConnectOptions, probes: &[Probe]) -> Vec<Finding> {
+pub async fn checkup(url: &str, options: &ConnectOptions, probes: &[RightsProbe]) -> Vec<Finding> {
     if let Some(finding) = sqlite::not_there_yet(url) {
         return vec![finding];
     }

@@ -8,10 +8,11 @@
 mod address;
 mod checkup;
 mod cluster;
+mod delete;
+mod extend;
 mod headroom;
-mod keep;
-mod ledger;
-mod look;
+mod inspect;
+mod meta;
 mod misses;
 mod node;
 mod questions;
@@ -20,7 +21,6 @@ mod servers;
 mod store;
 mod usage;
 mod vitals;
-mod withdraw;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::AtomicUsize;
@@ -35,8 +35,8 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisError};
 use super::ConnectOptions;
 use super::url::invalid_url;
 use crate::application::ports::{
-    Cache, Cached, Checked, Headroom, Kept, Known, Misses, Mode, Probe, Usage, Withdrawn,
-    WriteOptions, WriteOutcome, Written,
+    Answer, Cache, Cached, Checked, Deletion, Extended, Headroom, Known, MetaStore, Misses, Mode,
+    RightsProbe, Usage, WriteOptions, WriteOutcome, Written,
 };
 use crate::domain::entry::{Entry, EntryBatch};
 use crate::domain::failure::{Failure, FailureKind};
@@ -52,15 +52,12 @@ use store::{Judged, cost, judge, longest_part, needs_transaction, stores};
 /// Bytes that a server is sent together, at most, unless a single entry is larger.
 const PIPELINE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Keys of many whose time is looked at closely.
-const LOOKED_AT: usize = 16;
-
 pub(super) struct RedisCache {
     servers: Servers,
     /// How values are compared; each way that a server refuses is not tried again.
-    way: AtomicUsize,
+    way_to_inspect: AtomicUsize,
     /// The same for deleting a key only where its value is ours.
-    way_to_withdraw: AtomicUsize,
+    way_to_delete: AtomicUsize,
 }
 
 /// # Errors
@@ -73,8 +70,8 @@ impl RedisCache {
     pub(super) async fn connect(url: &str, options: &ConnectOptions) -> Result<Self, Failure> {
         Ok(Self {
             servers: Servers::connect(url, options).await?,
-            way: AtomicUsize::new(0),
-            way_to_withdraw: AtomicUsize::new(0),
+            way_to_inspect: AtomicUsize::new(0),
+            way_to_delete: AtomicUsize::new(0),
         })
     }
 
@@ -446,28 +443,44 @@ impl Cache for RedisCache {
         self.write_batch(batch, how).boxed()
     }
 
-    fn withdraw<'a>(
-        &'a self,
-        batch: &'a EntryBatch,
-        picks: &'a [usize],
-    ) -> BoxFuture<'a, Result<Vec<Withdrawn>, Failure>> {
-        self.withdraw_entries(batch, picks).boxed()
+    fn inspect<'a>(&'a self, batch: &'a EntryBatch, shape: Shape) -> Answer<'a, Vec<Standing>> {
+        self.inspect_batch(batch, shape).boxed()
     }
 
-    fn keep<'a>(
+    fn read<'a>(&'a self, key: &'a [u8]) -> Answer<'a, Option<Cached>> {
+        self.read_key(key).boxed()
+    }
+
+    fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {
+        self.scan_keys(prefix)
+    }
+
+    fn epoch(&self) -> Answer<'_, u64> {
+        self.servers.epoch().boxed()
+    }
+
+    fn meta(&self) -> &dyn MetaStore {
+        self
+    }
+
+    fn extend_if_equal<'a>(
         &'a self,
         batch: &'a EntryBatch,
         picks: &'a [usize],
         ttl: &'a Ttl,
-    ) -> BoxFuture<'a, Result<Kept, Failure>> {
-        self.keep_entries(batch, picks, ttl).boxed()
+    ) -> Answer<'a, Extended> {
+        self.extend_entries(batch, picks, ttl).boxed()
     }
 
-    fn touch<'a>(
+    fn delete_if_equal<'a>(
         &'a self,
-        keys: &'a [&'a [u8]],
-        ttl: Ttl,
-    ) -> BoxFuture<'a, Result<Vec<bool>, Failure>> {
+        batch: &'a EntryBatch,
+        picks: &'a [usize],
+    ) -> Answer<'a, Vec<Deletion>> {
+        self.delete_entries(batch, picks).boxed()
+    }
+
+    fn refresh_ttl<'a>(&'a self, keys: &'a [&'a [u8]], ttl: Ttl) -> Answer<'a, Vec<bool>> {
         let expire = move |pipe: &mut Pipeline, i: usize| {
             let key = keys[i];
             let mut expire = Cmd::with_capacity(3, key.len() + 32);
@@ -477,85 +490,37 @@ impl Cache for RedisCache {
         self.yes_or_no(keys, expire).boxed()
     }
 
-    // One EXISTS costs the server a third of what renewing all of them does. A cluster takes none
-    // about keys of several slots.
-    fn lives_on<'a>(
+    fn ttl_is_fresh<'a>(
         &'a self,
         keys: &'a [&'a [u8]],
         ttl: &'a Ttl,
-        short: Duration,
-    ) -> BoxFuture<'a, Result<bool, Failure>> {
-        async move {
-            let (Some(first), false) = (keys.first(), matches!(self.servers, Servers::Cluster(_)))
-            else {
-                return Ok(false);
-            };
-            let step = (keys.len() / LOOKED_AT).max(1);
-            let sample: Vec<&[u8]> = keys.iter().step_by(step).copied().collect();
-            let ask = |pipe: &mut Pipeline| {
-                pipe.cmd("EXISTS").arg(keys);
-                for key in &sample {
-                    pipe.cmd("PTTL").arg(*key);
-                }
-            };
-            let mut replies = self
-                .ask_about(first, 1 + sample.len(), ask)
-                .await?
-                .into_iter();
-            let mut number = || match replies.next() {
-                Some(Ok(redis::Value::Int(number))) => Some(number),
-                _ => None,
-            };
-            let all_there = number().is_some_and(|there| there == keys.len() as i64);
-            let least = |key: &[u8]| ttl.millis_for(key).saturating_sub(short.as_millis() as u64);
-            let live_on = |key: &&[u8]| number().is_some_and(|left| left >= least(key) as i64);
-            Ok(all_there && sample.iter().all(live_on))
-        }
-        .boxed()
+        tolerance: Duration,
+    ) -> Answer<'a, bool> {
+        self.are_fresh(keys, ttl, tolerance).boxed()
     }
 
     // DEL, which a run needs for its hashes anyway: what is deleted here is small.
-    fn remove<'a>(&'a self, keys: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<bool>, Failure>> {
+    fn remove<'a>(&'a self, keys: &'a [&'a [u8]]) -> Answer<'a, Vec<bool>> {
         let delete = move |pipe: &mut Pipeline, i: usize| {
             pipe.cmd("DEL").arg(keys[i]);
         };
         self.yes_or_no(keys, delete).boxed()
     }
 
-    fn epoch(&self) -> BoxFuture<'_, Result<u64, Failure>> {
-        self.servers.epoch().boxed()
-    }
-
-    fn inspect<'a>(
-        &'a self,
-        batch: &'a EntryBatch,
-        shape: Shape,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, Failure>> {
-        self.inspect_batch(batch, shape).boxed()
-    }
-
-    fn read<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Cached>, Failure>> {
-        self.read_key(key).boxed()
-    }
-
-    fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {
-        self.scan_keys(prefix)
-    }
-
     fn headroom(&self) -> BoxFuture<'_, Headroom> {
         self.measure_headroom().boxed()
     }
 
-    fn checkup<'a>(&'a self, probes: &'a [Probe]) -> BoxFuture<'a, Vec<Finding>> {
+    fn checkup<'a>(&'a self, probes: &'a [RightsProbe]) -> BoxFuture<'a, Vec<Finding>> {
         self.check(probes).boxed()
     }
 
-    fn usage<'a>(&'a self, keys: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<Usage>, Failure>> {
+    fn usage<'a>(&'a self, keys: &'a [&'a [u8]]) -> Answer<'a, Vec<Usage>> {
         self.measure_usage(keys).boxed()
     }
 
-    fn misses(&self, set_events: bool) -> BoxFuture<'_, Result<Misses, Failure>> {
-        self.hear_misses(set_events).boxed()
+    fn misses(&self, set_events: bool) -> Answer<'_, Misses> {
+        self.listen_for_misses(set_events).boxed()
     }
 
     fn latency(&self) -> BoxFuture<'_, Option<Duration>> {

@@ -16,7 +16,7 @@ use super::node::Node;
 use super::sentinel::Sentinels;
 use super::servers::Servers;
 use super::{RedisCache, is_transient, pipe, words};
-use crate::application::ports::{Known, Probe};
+use crate::application::ports::{Known, RightsProbe};
 use crate::domain::failure::FailureKind;
 use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
@@ -90,7 +90,7 @@ struct Question<'p> {
     command: &'static str,
     need: Need,
     /// Whose key it is about, where the answer says whether that may be written.
-    key_of: Option<&'p Probe>,
+    key_of: Option<&'p RightsProbe>,
     cmd: Cmd,
 }
 
@@ -139,7 +139,7 @@ fn keyless(words: &[&str]) -> Cmd {
 }
 
 /// All that is asked. `nobody` is a key that nobody has, for what would delete or move a value.
-fn questions<'p>(probes: &'p [Probe], nobody: &[u8]) -> Vec<Question<'p>> {
+fn questions<'p>(probes: &'p [RightsProbe], nobody: &[u8]) -> Vec<Question<'p>> {
     let mut all = Vec::new();
     let mut ask = |command, need, key_of, cmd| {
         all.push(Question {
@@ -260,7 +260,7 @@ impl Info {
 }
 
 impl RedisCache {
-    pub(super) async fn check(&self, probes: &[Probe]) -> Vec<Finding> {
+    pub(super) async fn check(&self, probes: &[RightsProbe]) -> Vec<Finding> {
         let nobody = format!("shopwarm-doctor:{:032x}", fastrand::u128(..)).into_bytes();
         let questions = questions(probes, &nobody);
         let mut pipe = pipe();
@@ -602,7 +602,7 @@ fn lacking<'a, 'p: 'a>(
 }
 
 /// A strategy whose keys this user may not write.
-fn key_denied(probe: &Probe, why: &str) -> Option<Finding> {
+fn key_denied(probe: &RightsProbe, why: &str) -> Option<Finding> {
     let strategy = probe.strategy.as_ref()?;
     let text = format!("the keys of {strategy} may not be written: {why}");
     let pattern = shown(&probe.pattern);

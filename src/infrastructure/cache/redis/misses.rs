@@ -26,7 +26,7 @@ struct Changed {
 
 impl RedisCache {
     /// Listens at every primary: no node tells of another's keys.
-    pub(super) async fn hear_misses(&self, set_events: bool) -> Result<Misses, Failure> {
+    pub(super) async fn listen_for_misses(&self, set_events: bool) -> Result<Misses, Failure> {
         let nodes = self.servers.primaries();
         let mut heard = Vec::new();
         for node in &nodes {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 
-use super::look::number;
+use super::inspect::number;
 use super::questions::Questions;
 use super::{RedisCache, words};
 use crate::application::ports::{Known, LastUse, Usage};

@@ -1,4 +1,15 @@
-//! What a row of the cache file holds.
+//! The rows of a cache file.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json};
+
+use super::file::now_millis;
+use crate::domain::entry::{Entry, Value};
+use crate::domain::meaning;
+use crate::domain::standing::{Held, Kind, Standing};
+use crate::domain::strategy::Shape;
+use crate::domain::ttl::Ttl;
 
 pub(super) const STORE: &str =
     "INSERT INTO entries (key, type, value, expires_at) VALUES (?1, ?2, ?3, ?4)
@@ -6,33 +17,85 @@ pub(super) const STORE: &str =
     SET type = excluded.type, value = excluded.value, expires_at = excluded.expires_at
     WHERE ?5 OR entries.expires_at <= ?6";
 
+/// A row, as far as it is not expired.
+pub(super) struct Row {
+    pub kind: String,
+    pub value: Vec<u8>,
+    pub expires_at: i64,
+}
+
+impl Row {
+    pub(super) fn ttl(&self) -> Option<Duration> {
+        let left = self.expires_at.saturating_sub(now_millis());
+        (self.expires_at < i64::MAX).then(|| Duration::from_millis(left.max(0).unsigned_abs()))
+    }
+
+    pub(super) fn compare(self, entry: Entry<'_>, shape: Shape) -> Standing {
+        let (kind, value) = stored_form(entry);
+        let equal = self.kind == kind
+            && match shape {
+                Shape::Text => self.value == value,
+                _ => meaning::same(&self.value, &value),
+            };
+        Standing::Held(Held {
+            kind: Kind::named(&self.kind),
+            bytes: Some(self.value.len() as u64),
+            ttl: self.ttl(),
+            equal,
+        })
+    }
+}
+
+/// When an entry that is written now expires.
+pub(super) fn expiry(ttl: &Ttl, key: &[u8], now: i64) -> i64 {
+    now.saturating_add(i64::try_from(ttl.millis_for(key)).unwrap_or(i64::MAX))
+}
+
+/// Type and value of an entry as they are stored.
+pub(super) fn stored_form(entry: Entry<'_>) -> (&'static str, Vec<u8>) {
+    match entry.value {
+        Value::Text(text) => ("string", text.to_vec()),
+        Value::Hash(fields) => {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let pairs = fields
+                .iter()
+                .map(|(name, value)| (text(name), text(value).into()));
+            (
+                "hash",
+                Json::Object(pairs.collect()).to_string().into_bytes(),
+            )
+        }
+    }
+}
+
 /// The fields of a stored hash.
+pub(super) fn object(value: &[u8]) -> Map<String, Json> {
+    serde_json::from_slice(value).unwrap_or_default()
+}
+
 pub(super) fn fields(value: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let object: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(value).unwrap_or_default();
-    let text = |value: serde_json::Value| match value {
-        serde_json::Value::String(text) => text,
+    let text = |value: Json| match value {
+        Json::String(text) => text,
         other => other.to_string(),
     };
-    object
-        .into_iter()
+    let pairs = object(value).into_iter();
+    pairs
         .map(|(name, value)| (name.into_bytes(), text(value).into_bytes()))
         .collect()
 }
 
-/// An item of a list that grows at its end: a row of its own, behind the list's key and a NUL, so
-/// that the list is not written again for each.
+/// The type of a list's items. Each is a row of its own, at the list's key, a NUL and a number, so
+/// that a list can grow without being written again.
 pub(super) const ITEM: &str = "item";
 
-/// Bytes of an item's place, at the end of its key.
-const PLACE: usize = size_of::<u64>();
+const NUMBER_BYTES: usize = size_of::<u64>();
 
-/// The key of a list's item: in their order.
-pub(super) fn item_key(list: &[u8], place: u64) -> Vec<u8> {
-    [list, &[0], &place.to_be_bytes()].concat()
+/// The key of a list's item, in the items' order.
+pub(super) fn item_key(list: &[u8], number: u64) -> Vec<u8> {
+    [list, &[0], &number.to_be_bytes()].concat()
 }
 
-pub(super) fn place(item_key: &[u8]) -> Option<u64> {
-    let at = item_key.len().checked_sub(PLACE)?;
+pub(super) fn item_number(item_key: &[u8]) -> Option<u64> {
+    let at = item_key.len().checked_sub(NUMBER_BYTES)?;
     Some(u64::from_be_bytes(item_key[at..].try_into().ok()?))
 }

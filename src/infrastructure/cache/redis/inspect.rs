@@ -100,7 +100,7 @@ impl RedisCache {
     /// What the server says of each key, in the best way that it allows.
     async fn facts(&self, batch: &EntryBatch) -> Result<Vec<Looked>, Failure> {
         loop {
-            let at = self.way.load(Ordering::Relaxed);
+            let at = self.way_to_inspect.load(Ordering::Relaxed);
             let way = WAYS[at.min(WAYS.len() - 1)];
             let Way::Script(command) = way else {
                 return self.plain_facts(batch).await;
@@ -112,9 +112,12 @@ impl RedisCache {
                     return self.plain_facts(batch).await;
                 }
                 Err(_) => {
-                    let _ =
-                        self.way
-                            .compare_exchange(at, at + 1, Ordering::Relaxed, Ordering::Relaxed);
+                    let _ = self.way_to_inspect.compare_exchange(
+                        at,
+                        at + 1,
+                        Ordering::Relaxed,
+                        Ordering::Relaxed,
+                    );
                 }
             }
         }

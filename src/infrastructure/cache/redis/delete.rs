@@ -6,7 +6,7 @@ use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 
 use super::questions::Questions;
 use super::{RedisCache, words};
-use crate::application::ports::Withdrawn;
+use crate::application::ports::Deletion;
 use crate::domain::entry::{EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
 
@@ -37,17 +37,17 @@ enum Way {
 const WAYS: [Way; 3] = [Way::Delex, Way::Delifeq, Way::Script];
 
 impl RedisCache {
-    pub(super) async fn withdraw_entries(
+    pub(super) async fn delete_entries(
         &self,
         batch: &EntryBatch,
         picks: &[usize],
-    ) -> Result<Vec<Withdrawn>, Failure> {
+    ) -> Result<Vec<Deletion>, Failure> {
         loop {
-            let at = self.way_to_withdraw.load(Ordering::Relaxed);
-            match self.withdraw_by(WAYS[at], batch, picks).await? {
-                Ok(withdrawn) => return Ok(withdrawn),
+            let at = self.way_to_delete.load(Ordering::Relaxed);
+            match self.delete_by(WAYS[at], batch, picks).await? {
+                Ok(deletions) => return Ok(deletions),
                 Err(_) if at + 1 < WAYS.len() => {
-                    let way = &self.way_to_withdraw;
+                    let way = &self.way_to_delete;
                     let _ = way.compare_exchange(at, at + 1, Ordering::Relaxed, Ordering::Relaxed);
                 }
                 Err(error) => return Err(refused(&error)),
@@ -56,12 +56,12 @@ impl RedisCache {
     }
 
     /// `Err` within: the server does not do it this way.
-    async fn withdraw_by(
+    async fn delete_by(
         &self,
         way: Way,
         batch: &EntryBatch,
         picks: &[usize],
-    ) -> Result<Result<Vec<Withdrawn>, RedisError>, Failure> {
+    ) -> Result<Result<Vec<Deletion>, RedisError>, Failure> {
         let entries = || picks.iter().filter_map(|i| batch.get(*i));
         // No command but a script compares a hash.
         let is_text = entries().all(|entry| matches!(entry.value, Value::Text(_)));
@@ -104,11 +104,11 @@ impl RedisCache {
 }
 
 /// What a script says, or how many keys a command deleted and how many are there.
-fn outcome(answers: &[i64]) -> Withdrawn {
+fn outcome(answers: &[i64]) -> Deletion {
     match answers {
-        [1] | [1, _] => Withdrawn::Deleted,
-        [0] | [_, 0] => Withdrawn::Gone,
-        _ => Withdrawn::NotOurs,
+        [1] | [1, _] => Deletion::Deleted,
+        [0] | [_, 0] => Deletion::Absent,
+        _ => Deletion::NotEqual,
     }
 }
 

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 use tokio::time::timeout;
 
 use super::RedisCache;
 use super::questions::Questions;
 use super::servers::Servers;
-use crate::application::ports::{Claimed, Ledger};
+use crate::application::ports::{Answer, Claimed, MetaStore};
 use crate::domain::failure::{Failure, FailureKind};
 
 /// All of it in one step: between two commands a claim could end, or become another's. `DEL` and
@@ -59,6 +58,20 @@ impl RedisCache {
     async fn one(&self, key: &[u8], add: impl Fn(&mut Pipeline) + Sync) -> Result<Reply, Failure> {
         let reply = self.ask_about(key, 1, add).await?.pop();
         self.answer(reply)
+    }
+
+    /// Runs commands about a key that all have to succeed.
+    async fn all(
+        &self,
+        key: &[u8],
+        commands: usize,
+        add: impl Fn(&mut Pipeline) + Sync,
+    ) -> Result<(), Failure> {
+        if commands == 0 {
+            return Ok(());
+        }
+        let mut replies = self.ask_about(key, commands, add).await?.into_iter();
+        replies.try_for_each(|reply| self.answer(Some(reply)).map(drop))
     }
 
     fn answer(&self, reply: Option<RedisResult<Reply>>) -> Result<Reply, Failure> {
@@ -197,24 +210,25 @@ impl RedisCache {
     }
 }
 
+fn index(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
 fn millis(ttl: Duration) -> u64 {
     u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)
 }
 
-impl Ledger for RedisCache {
+impl MetaStore for RedisCache {
     fn claim<'a>(
         &'a self,
         keys: &'a [&'a [u8]],
         value: &'a [u8],
         ttl: Duration,
-    ) -> BoxFuture<'a, Result<Option<Claimed>, Failure>> {
-        async move {
-            match self.servers {
-                Servers::Cluster(_) if keys.len() > 1 => self.claim_apart(keys, value, ttl).await,
-                _ => self.claim_some(keys, value, ttl).await,
-            }
+    ) -> Answer<'a, Option<Claimed>> {
+        match self.servers {
+            Servers::Cluster(_) if keys.len() > 1 => self.claim_apart(keys, value, ttl).boxed(),
+            _ => self.claim_some(keys, value, ttl).boxed(),
         }
-        .boxed()
     }
 
     fn renew<'a>(
@@ -222,7 +236,7 @@ impl Ledger for RedisCache {
         keys: &'a [&'a [u8]],
         value: &'a [u8],
         ttl: Duration,
-    ) -> BoxFuture<'a, Result<bool, Failure>> {
+    ) -> Answer<'a, bool> {
         async move {
             for keys in self.together(keys) {
                 if !self.renew_some(keys, value, ttl).await? {
@@ -234,11 +248,7 @@ impl Ledger for RedisCache {
         .boxed()
     }
 
-    fn release<'a>(
-        &'a self,
-        keys: &'a [&'a [u8]],
-        value: &'a [u8],
-    ) -> BoxFuture<'a, Result<(), Failure>> {
+    fn release<'a>(&'a self, keys: &'a [&'a [u8]], value: &'a [u8]) -> Answer<'a, ()> {
         async move {
             let mut released = Ok(());
             for keys in self.together(keys) {
@@ -250,117 +260,59 @@ impl Ledger for RedisCache {
         .boxed()
     }
 
-    fn remember<'a>(
-        &'a self,
-        key: &'a [u8],
-        fields: &'a [(String, String)],
-    ) -> BoxFuture<'a, Result<(), Failure>> {
-        async move {
-            let set = |pipe: &mut Pipeline| {
-                pipe.cmd("HSET").arg(key);
-                for (name, value) in fields {
-                    pipe.arg(name).arg(value);
-                }
-            };
-            self.one(key, set).await.map(drop)
-        }
+    fn set_fields<'a>(&'a self, key: &'a [u8], fields: &'a [(String, String)]) -> Answer<'a, ()> {
+        self.all(key, 1, move |pipe| {
+            pipe.cmd("HSET").arg(key);
+            for (name, value) in fields {
+                pipe.arg(name).arg(value);
+            }
+        })
         .boxed()
     }
 
-    fn push<'a>(
+    fn delete_fields<'a>(&'a self, key: &'a [u8], fields: &'a [String]) -> Answer<'a, ()> {
+        let commands = usize::from(!fields.is_empty());
+        self.all(key, commands, move |pipe| {
+            pipe.cmd("HDEL").arg(key).arg(fields);
+        })
+        .boxed()
+    }
+
+    fn prepend<'a>(
         &'a self,
         key: &'a [u8],
         item: &'a [u8],
-        keep: usize,
+        max: usize,
         ttl: Duration,
-    ) -> BoxFuture<'a, Result<(), Failure>> {
-        async move {
-            let last = i64::try_from(keep).unwrap_or(i64::MAX) - 1;
-            let put = |pipe: &mut Pipeline| {
-                pipe.cmd("LPUSH").arg(key).arg(item);
-                pipe.cmd("LTRIM").arg(key).arg(0).arg(last);
-                pipe.cmd("PEXPIRE").arg(key).arg(millis(ttl));
-            };
-            for reply in self.ask_about(key, 3, put).await? {
-                self.answer(Some(reply))?;
-            }
-            Ok(())
-        }
+    ) -> Answer<'a, ()> {
+        self.all(key, 3, move |pipe| {
+            pipe.cmd("LPUSH").arg(key).arg(item);
+            pipe.cmd("LTRIM").arg(key).arg(0).arg(index(max) - 1);
+            pipe.cmd("PEXPIRE").arg(key).arg(millis(ttl));
+        })
         .boxed()
     }
 
-    fn items<'a>(
-        &'a self,
-        key: &'a [u8],
-        first: usize,
-    ) -> BoxFuture<'a, Result<Vec<Vec<u8>>, Failure>> {
-        async move {
-            let last = i64::try_from(first).unwrap_or(i64::MAX) - 1;
-            let range = |pipe: &mut Pipeline| {
-                pipe.cmd("LRANGE").arg(key).arg(0).arg(last);
-            };
-            let reply = self.one(key, range).await?;
-            Ok(redis::from_redis_value(reply).unwrap_or_default())
-        }
+    fn append<'a>(&'a self, key: &'a [u8], items: &'a [Vec<u8>], ttl: Duration) -> Answer<'a, ()> {
+        let commands = if items.is_empty() { 0 } else { 2 };
+        self.all(key, commands, move |pipe| {
+            pipe.cmd("RPUSH").arg(key).arg(items);
+            pipe.cmd("PEXPIRE").arg(key).arg(millis(ttl));
+        })
         .boxed()
     }
 
-    fn append<'a>(
-        &'a self,
-        key: &'a [u8],
-        items: &'a [Vec<u8>],
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<(), Failure>> {
-        async move {
-            if items.is_empty() {
-                return Ok(());
-            }
-            let put = |pipe: &mut Pipeline| {
-                pipe.cmd("RPUSH").arg(key).arg(items);
-                pipe.cmd("PEXPIRE").arg(key).arg(millis(ttl));
-            };
-            for reply in self.ask_about(key, 2, put).await? {
-                self.answer(Some(reply))?;
-            }
-            Ok(())
-        }
-        .boxed()
-    }
-
-    fn range<'a>(
-        &'a self,
-        key: &'a [u8],
-        first: usize,
-        count: usize,
-    ) -> BoxFuture<'a, Result<Vec<Vec<u8>>, Failure>> {
+    fn range<'a>(&'a self, key: &'a [u8], first: usize, count: usize) -> Answer<'a, Vec<Vec<u8>>> {
         async move {
             if count == 0 {
                 return Ok(Vec::new());
             }
-            let place = |n| i64::try_from(n).unwrap_or(i64::MAX);
-            let last = place(first.saturating_add(count)).saturating_sub(1);
+            let last = index(first.saturating_add(count)).saturating_sub(1);
             let range = |pipe: &mut Pipeline| {
-                pipe.cmd("LRANGE").arg(key).arg(place(first)).arg(last);
+                pipe.cmd("LRANGE").arg(key).arg(index(first)).arg(last);
             };
             let reply = self.one(key, range).await?;
             Ok(redis::from_redis_value(reply).unwrap_or_default())
-        }
-        .boxed()
-    }
-
-    fn forget<'a>(
-        &'a self,
-        key: &'a [u8],
-        fields: &'a [String],
-    ) -> BoxFuture<'a, Result<(), Failure>> {
-        async move {
-            if fields.is_empty() {
-                return Ok(());
-            }
-            let delete = |pipe: &mut Pipeline| {
-                pipe.cmd("HDEL").arg(key).arg(fields);
-            };
-            self.one(key, delete).await.map(drop)
         }
         .boxed()
     }

@@ -1,0 +1,459 @@
+//! A cache in memory, for tests and for trying things out: everything a Redis promises, in
+//! milliseconds, with a clock that can be moved and failures that can be chosen.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::{BoxFuture, ready};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _};
+use serde_json::Value as Json;
+
+use crate::application::ports::{
+    Answer, Cache, Cached, CachedValue, Claimed, Deletion, Extended, Headroom, Known, MetaStore,
+    Mode, WriteOptions, WriteOutcome, Written,
+};
+use crate::domain::entry::{Entry, EntryBatch, Value};
+use crate::domain::failure::Failure;
+use crate::domain::meaning;
+use crate::domain::standing::{Held, Kind, Standing};
+use crate::domain::strategy::Shape;
+use crate::domain::ttl::Ttl;
+use crate::domain::version::is_newer;
+
+const KEYS_PER_STEP: usize = 1000;
+
+pub struct MemoryCache(Mutex<State>);
+
+struct State {
+    items: BTreeMap<Vec<u8>, Item>,
+    started: Instant,
+    /// By how much the clock was moved.
+    advanced: Duration,
+    epoch: u64,
+    evicted: u64,
+    headroom: Headroom,
+    refusal: Option<Failure>,
+    lost_answers: usize,
+}
+
+struct Item {
+    value: Stored,
+    /// On the cache's clock.
+    expires: Option<Duration>,
+}
+
+#[derive(Clone, PartialEq)]
+enum Stored {
+    Text(Vec<u8>),
+    Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+    List(VecDeque<Vec<u8>>),
+}
+
+impl From<Entry<'_>> for Stored {
+    fn from(entry: Entry<'_>) -> Self {
+        match entry.value {
+            Value::Text(text) => Self::Text(text.to_vec()),
+            Value::Hash(fields) => Self::Hash(
+                fields
+                    .iter()
+                    .map(|(name, value)| (name.to_vec(), value.to_vec()))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+impl Stored {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Text(_) => Kind::Text,
+            Self::Hash(_) => Kind::Hash,
+            Self::List(_) => Kind::Other("list".to_owned()),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Hash(fields) => fields.iter().map(|(n, v)| n.len() + v.len()).sum(),
+            Self::List(items) => items.iter().map(Vec::len).sum(),
+        }
+    }
+
+    /// What a field says, by which versions are compared.
+    fn field(&self, name: &str) -> Option<Json> {
+        match self {
+            Self::Text(text) => {
+                let mut value: Json = serde_json::from_slice(text).ok()?;
+                Some(value.get_mut(name)?.take())
+            }
+            Self::Hash(fields) => {
+                let value = fields.get(name.as_bytes())?;
+                Some(String::from_utf8_lossy(value).into())
+            }
+            Self::List(_) => None,
+        }
+    }
+}
+
+impl Default for MemoryCache {
+    fn default() -> Self {
+        Self(Mutex::new(State {
+            items: BTreeMap::new(),
+            started: Instant::now(),
+            advanced: Duration::ZERO,
+            epoch: 0,
+            evicted: 0,
+            headroom: Headroom::unknown("a cache in memory has what the machine has"),
+            refusal: None,
+            lost_answers: 0,
+        }))
+    }
+}
+
+impl MemoryCache {
+    /// Moves the clock: entries expire without waiting.
+    pub fn advance(&self, by: Duration) {
+        self.state().advanced += by;
+    }
+
+    /// Forgets everything, as a server does that is restarted.
+    pub fn restart(&self) {
+        let mut state = self.state();
+        state.items.clear();
+        state.epoch += 1;
+    }
+
+    /// Answers every request with a failure, until it is `None`.
+    pub fn refuse(&self, failure: Option<Failure>) {
+        self.state().refusal = failure;
+    }
+
+    /// Stores the next batches and does not say so: their keys are unknown.
+    pub fn lose_answers(&self, batches: usize) {
+        self.state().lost_answers = batches;
+    }
+
+    /// Deletes a key as a full cache does.
+    pub fn evict(&self, key: &[u8]) {
+        let mut state = self.state();
+        state.items.remove(key);
+        state.evicted += 1;
+    }
+
+    pub fn set_headroom(&self, headroom: Headroom) {
+        self.state().headroom = headroom;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers a request at once.
+    fn answer<'a, T: Send + 'a>(&self, ask: impl FnOnce(&mut State) -> T) -> Answer<'a, T> {
+        let mut state = self.state();
+        let answer = match state.refusal.clone() {
+            Some(failure) => Err(failure),
+            None => Ok(ask(&mut state)),
+        };
+        ready(answer).boxed()
+    }
+}
+
+impl State {
+    fn now(&self) -> Duration {
+        self.started.elapsed() + self.advanced
+    }
+
+    fn get(&mut self, key: &[u8]) -> Option<&mut Item> {
+        let now = self.now();
+        let is_over = |item: &Item| item.expires.is_some_and(|at| at <= now);
+        if self.items.get(key).is_some_and(is_over) {
+            self.items.remove(key);
+        }
+        self.items.get_mut(key)
+    }
+
+    fn set(&mut self, key: &[u8], value: Stored, ttl: Option<Duration>) {
+        let expires = ttl.map(|ttl| self.now() + ttl);
+        self.items.insert(key.to_vec(), Item { value, expires });
+    }
+
+    fn remove(&mut self, key: &[u8]) -> bool {
+        self.get(key).is_some() && self.items.remove(key).is_some()
+    }
+
+    /// Refreshes a TTL where the value is this one, or any.
+    fn refresh(&mut self, key: &[u8], ttl: Duration, only: Option<&Stored>) -> bool {
+        let expires = self.now() + ttl;
+        match self.get(key) {
+            Some(item) if only.is_none_or(|value| item.value == *value) => {
+                item.expires = Some(expires);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn store(&mut self, entry: Entry<'_>, how: &WriteOptions) -> WriteOutcome {
+        let value = Stored::from(entry);
+        if let Some(item) = self.get(entry.key) {
+            let field = how.version_field.as_deref();
+            let versions = field.and_then(|name| item.value.field(name).zip(value.field(name)));
+            let is_overtaken = versions.is_some_and(|(old, new)| is_newer(&old, &new));
+            if how.mode == Mode::OnlyMissing || is_overtaken {
+                return WriteOutcome::AlreadyPresent;
+            }
+        }
+        self.set(entry.key, value, Some(time(&how.ttl, entry.key)));
+        WriteOutcome::Stored
+    }
+
+    fn standing(&mut self, entry: Entry<'_>, shape: Shape) -> Standing {
+        let now = self.now();
+        let Some(item) = self.get(entry.key) else {
+            return Standing::Nothing;
+        };
+        let ours = Stored::from(entry);
+        let equal = match (&item.value, &ours) {
+            (Stored::Text(cached), Stored::Text(text)) if shape != Shape::Text => {
+                meaning::same(cached, text)
+            }
+            (cached, ours) => cached == ours,
+        };
+        Standing::Held(Held {
+            kind: item.value.kind(),
+            bytes: Some(item.value.bytes() as u64),
+            ttl: item.expires.map(|at| at - now),
+            equal,
+        })
+    }
+
+    fn list(&mut self, key: &[u8], ttl: Duration) -> &mut VecDeque<Vec<u8>> {
+        if !self.refresh(key, ttl, None) {
+            self.set(key, Stored::List(VecDeque::new()), Some(ttl));
+        }
+        match self.items.get_mut(key).map(|item| &mut item.value) {
+            Some(Stored::List(items)) => items,
+            _ => panic!("{key:?} is no list"),
+        }
+    }
+
+    fn hash(&mut self, key: &[u8]) -> &mut BTreeMap<Vec<u8>, Vec<u8>> {
+        if self.get(key).is_none() {
+            self.set(key, Stored::Hash(BTreeMap::new()), None);
+        }
+        match self.items.get_mut(key).map(|item| &mut item.value) {
+            Some(Stored::Hash(fields)) => fields,
+            _ => panic!("{key:?} is no hash"),
+        }
+    }
+}
+
+fn time(ttl: &Ttl, key: &[u8]) -> Duration {
+    Duration::from_millis(ttl.millis_for(key))
+}
+
+impl Cache for MemoryCache {
+    fn write<'a>(&'a self, batch: &'a EntryBatch, how: &'a WriteOptions) -> BoxFuture<'a, Written> {
+        let mut state = self.state();
+        let written = match state.refusal.clone() {
+            Some(failure) => Written {
+                fatal: Some(failure.clone()),
+                ..Written::new(vec![WriteOutcome::Failed(failure.why); batch.len()])
+            },
+            None => Written::new(batch.iter().map(|entry| state.store(entry, how)).collect()),
+        };
+        if written.fatal.is_none() && state.lost_answers > 0 {
+            state.lost_answers -= 1;
+            return ready(Written::unknown(batch.len(), "no answer")).boxed();
+        }
+        ready(written).boxed()
+    }
+
+    fn inspect<'a>(&'a self, batch: &'a EntryBatch, shape: Shape) -> Answer<'a, Vec<Standing>> {
+        self.answer(|state| {
+            let entries = batch.iter();
+            entries.map(|entry| state.standing(entry, shape)).collect()
+        })
+    }
+
+    fn read<'a>(&'a self, key: &'a [u8]) -> Answer<'a, Option<Cached>> {
+        self.answer(|state| {
+            let now = state.now();
+            let item = state.get(key)?;
+            Some(Cached {
+                value: match &item.value {
+                    Stored::Text(text) => CachedValue::Text(text.clone()),
+                    Stored::Hash(fields) => CachedValue::Hash(fields.clone().into_iter().collect()),
+                    Stored::List(_) => CachedValue::Other("list".to_owned()),
+                },
+                ttl: Ok(item.expires.map(|at| at - now)),
+            })
+        })
+    }
+
+    fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {
+        let found = self.answer(|state| {
+            let all: Vec<Vec<u8>> = state.items.keys().cloned().collect();
+            let has_prefix = all.into_iter().filter(|key| key.starts_with(prefix));
+            let keys: Vec<Vec<u8>> = has_prefix.filter(|key| state.get(key).is_some()).collect();
+            keys.chunks(KEYS_PER_STEP)
+                .map(<[_]>::to_vec)
+                .collect::<Vec<_>>()
+        });
+        let steps = async { found.await.map(|steps| stream::iter(steps).map(Ok)) };
+        steps.try_flatten_stream().boxed()
+    }
+
+    fn epoch(&self) -> Answer<'_, u64> {
+        self.answer(|state| state.epoch)
+    }
+
+    fn meta(&self) -> &dyn MetaStore {
+        self
+    }
+
+    fn extend_if_equal<'a>(
+        &'a self,
+        batch: &'a EntryBatch,
+        picks: &'a [usize],
+        ttl: &'a Ttl,
+    ) -> Answer<'a, Extended> {
+        self.answer(|state| {
+            let entries = picks.iter().filter_map(|i| batch.get(*i));
+            let extend = |entry: Entry<'_>| {
+                let (key, value) = (entry.key, Stored::from(entry));
+                state.refresh(key, time(ttl, key), Some(&value))
+            };
+            let equal = entries.map(extend).collect();
+            Extended { equal, sent: 0 }
+        })
+    }
+
+    fn delete_if_equal<'a>(
+        &'a self,
+        batch: &'a EntryBatch,
+        picks: &'a [usize],
+    ) -> Answer<'a, Vec<Deletion>> {
+        self.answer(|state| {
+            let entries = picks.iter().filter_map(|i| batch.get(*i));
+            let mut delete = |entry: Entry<'_>| match state.get(entry.key) {
+                None => Deletion::Absent,
+                Some(item) if item.value != Stored::from(entry) => Deletion::NotEqual,
+                Some(_) => {
+                    state.remove(entry.key);
+                    Deletion::Deleted
+                }
+            };
+            entries.map(&mut delete).collect()
+        })
+    }
+
+    fn refresh_ttl<'a>(&'a self, keys: &'a [&'a [u8]], ttl: Ttl) -> Answer<'a, Vec<bool>> {
+        self.answer(|state| {
+            let refresh = |key: &&[u8]| state.refresh(key, time(&ttl, key), None);
+            keys.iter().map(refresh).collect()
+        })
+    }
+
+    fn remove<'a>(&'a self, keys: &'a [&'a [u8]]) -> Answer<'a, Vec<bool>> {
+        self.answer(|state| keys.iter().map(|key| state.remove(key)).collect())
+    }
+
+    fn headroom(&self) -> BoxFuture<'_, Headroom> {
+        ready(self.state().headroom.clone()).boxed()
+    }
+
+    fn evicted(&self) -> BoxFuture<'_, Known<u64>> {
+        ready(Ok(self.state().evicted)).boxed()
+    }
+}
+
+impl MetaStore for MemoryCache {
+    fn claim<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+        value: &'a [u8],
+        ttl: Duration,
+    ) -> Answer<'a, Option<Claimed>> {
+        self.answer(|state| {
+            for (key, name) in keys.iter().enumerate() {
+                if let Some(Item {
+                    value: Stored::Text(found),
+                    ..
+                }) = state.get(name)
+                    && found != value
+                {
+                    let value = found.clone();
+                    return Some(Claimed { key, value });
+                }
+            }
+            for key in keys {
+                state.set(key, Stored::Text(value.to_vec()), Some(ttl));
+            }
+            None
+        })
+    }
+
+    fn renew<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+        value: &'a [u8],
+        ttl: Duration,
+    ) -> Answer<'a, bool> {
+        let ours = Stored::Text(value.to_vec());
+        self.answer(|state| keys.iter().all(|key| state.refresh(key, ttl, Some(&ours))))
+    }
+
+    fn release<'a>(&'a self, keys: &'a [&'a [u8]], value: &'a [u8]) -> Answer<'a, ()> {
+        let ours = Stored::Text(value.to_vec());
+        self.answer(|state| {
+            for key in keys {
+                if state.get(key).is_some_and(|item| item.value == ours) {
+                    state.remove(key);
+                }
+            }
+        })
+    }
+
+    fn set_fields<'a>(&'a self, key: &'a [u8], fields: &'a [(String, String)]) -> Answer<'a, ()> {
+        let bytes = |text: &String| text.clone().into_bytes();
+        let fields = fields
+            .iter()
+            .map(|(name, value)| (bytes(name), bytes(value)));
+        self.answer(|state| state.hash(key).extend(fields))
+    }
+
+    fn delete_fields<'a>(&'a self, key: &'a [u8], fields: &'a [String]) -> Answer<'a, ()> {
+        let is_gone = |name: &[u8]| fields.iter().any(|field| field.as_bytes() == name);
+        self.answer(|state| state.hash(key).retain(|name, _| !is_gone(name)))
+    }
+
+    fn prepend<'a>(
+        &'a self,
+        key: &'a [u8],
+        item: &'a [u8],
+        max: usize,
+        ttl: Duration,
+    ) -> Answer<'a, ()> {
+        self.answer(|state| {
+            let list = state.list(key, ttl);
+            list.push_front(item.to_vec());
+            list.truncate(max);
+        })
+    }
+
+    fn append<'a>(&'a self, key: &'a [u8], items: &'a [Vec<u8>], ttl: Duration) -> Answer<'a, ()> {
+        self.answer(|state| state.list(key, ttl).extend(items.iter().cloned()))
+    }
+
+    fn range<'a>(&'a self, key: &'a [u8], first: usize, count: usize) -> Answer<'a, Vec<Vec<u8>>> {
+        self.answer(|state| match state.get(key).map(|item| &item.value) {
+            Some(Stored::List(items)) => items.iter().skip(first).take(count).cloned().collect(),
+            _ => Vec::new(),
+        })
+    }
+}

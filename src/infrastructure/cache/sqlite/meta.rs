@@ -1,0 +1,257 @@
+//! What the tool keeps for itself in the embedded cache.
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use serde_json::{Map, Value as Json};
+use sqlx::{Connection as _, SqliteConnection, query, query_scalar};
+
+use super::SqliteCache;
+use super::entries::{BEGIN, read};
+use super::file::now_millis;
+use super::rows::{ITEM, STORE, item_key, item_number, object};
+use crate::application::ports::{Answer, Claimed, MetaStore};
+
+type Done<T> = Result<T, sqlx::Error>;
+
+const CLAIM: &str = "claim";
+
+const FIRST_ITEM: &str = "SELECT key FROM entries
+    WHERE key >= ? AND key <= ? AND type = 'item' AND expires_at > ? ORDER BY key LIMIT 1";
+const LAST_ITEM: &str = "SELECT key FROM entries
+    WHERE key >= ? AND key <= ? AND type = 'item' AND expires_at > ? ORDER BY key DESC LIMIT 1";
+
+/// A list's first item has this number: it can grow at both ends.
+const MIDDLE: u64 = 1 << 63;
+
+async fn claim(
+    connection: &mut SqliteConnection,
+    keys: &[&[u8]],
+    value: &[u8],
+    ttl: Duration,
+) -> Done<Option<Claimed>> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    for (key, name) in keys.iter().enumerate() {
+        if let Some(row) = read(&mut transaction, name).await? {
+            let value = row.value;
+            return Ok(Some(Claimed { key, value }));
+        }
+    }
+    for key in keys {
+        put(&mut transaction, key, CLAIM, value, expiry(ttl)).await?;
+    }
+    transaction.commit().await?;
+    Ok(None)
+}
+
+async fn renew(
+    connection: &mut SqliteConnection,
+    keys: &[&[u8]],
+    value: &[u8],
+    ttl: Duration,
+) -> Done<bool> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    for key in keys {
+        let renewed = query(
+            "UPDATE entries SET expires_at = ? WHERE key = ? AND value = ? AND expires_at > ?",
+        )
+        .bind(expiry(ttl))
+        .bind(key)
+        .bind(value)
+        .bind(now_millis())
+        .execute(&mut *transaction)
+        .await?;
+        if renewed.rows_affected() == 0 {
+            return Ok(false);
+        }
+    }
+    transaction.commit().await?;
+    Ok(true)
+}
+
+async fn release(connection: &mut SqliteConnection, keys: &[&[u8]], value: &[u8]) -> Done<()> {
+    for key in keys {
+        query("DELETE FROM entries WHERE key = ? AND value = ?")
+            .bind(key)
+            .bind(value)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Changes the fields of a hash in one step.
+async fn change_fields(
+    connection: &mut SqliteConnection,
+    key: &[u8],
+    change: impl FnOnce(&mut Map<String, Json>) + Send,
+) -> Done<()> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    let old = read(&mut transaction, key).await?;
+    let mut fields = old.map(|row| object(&row.value)).unwrap_or_default();
+    change(&mut fields);
+    let value = Json::Object(fields).to_string();
+    put(&mut transaction, key, "hash", value.as_bytes(), i64::MAX).await?;
+    transaction.commit().await
+}
+
+async fn prepend(
+    connection: &mut SqliteConnection,
+    list: &[u8],
+    item: &[u8],
+    max: usize,
+    ttl: Duration,
+) -> Done<()> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    let first = edge(&mut transaction, FIRST_ITEM, list).await?;
+    let number = first.map_or(MIDDLE, |first| first.saturating_sub(1));
+    let end = expiry(ttl);
+    put(&mut transaction, &item_key(list, number), ITEM, item, end).await?;
+    query("DELETE FROM entries WHERE key >= ? AND key <= ? AND type = 'item'")
+        .bind(item_key(list, number.saturating_add(max as u64)))
+        .bind(item_key(list, u64::MAX))
+        .execute(&mut *transaction)
+        .await?;
+    refresh_items(&mut transaction, list, end).await?;
+    transaction.commit().await
+}
+
+async fn append(
+    connection: &mut SqliteConnection,
+    list: &[u8],
+    items: &[Vec<u8>],
+    ttl: Duration,
+) -> Done<()> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    let last = edge(&mut transaction, LAST_ITEM, list).await?;
+    let next = last.map_or(MIDDLE, |last| last + 1);
+    let end = expiry(ttl);
+    for (number, item) in (next..).zip(items) {
+        put(&mut transaction, &item_key(list, number), ITEM, item, end).await?;
+    }
+    refresh_items(&mut transaction, list, end).await?;
+    transaction.commit().await
+}
+
+/// The number of a list's first or last item.
+async fn edge(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    list: &[u8],
+) -> Done<Option<u64>> {
+    let key: Option<Vec<u8>> = query_scalar(sql)
+        .bind(item_key(list, 0))
+        .bind(item_key(list, u64::MAX))
+        .bind(now_millis())
+        .fetch_optional(connection)
+        .await?;
+    Ok(key.and_then(|key| item_number(&key)))
+}
+
+/// The items of a list expire together.
+async fn refresh_items(connection: &mut SqliteConnection, list: &[u8], end: i64) -> Done<()> {
+    let refreshing = query(
+        "UPDATE entries SET expires_at = ?
+         WHERE key >= ? AND key <= ? AND type = 'item' AND expires_at > ?",
+    );
+    let refreshing = refreshing
+        .bind(end)
+        .bind(item_key(list, 0))
+        .bind(item_key(list, u64::MAX))
+        .bind(now_millis());
+    refreshing.execute(connection).await.map(drop)
+}
+
+async fn range(
+    connection: &mut SqliteConnection,
+    list: &[u8],
+    first: usize,
+    count: usize,
+) -> Done<Vec<Vec<u8>>> {
+    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    query_scalar(
+        "SELECT value FROM entries
+         WHERE key >= ? AND key <= ? AND type = 'item' AND expires_at > ?
+         ORDER BY key LIMIT ? OFFSET ?",
+    )
+    .bind(item_key(list, 0))
+    .bind(item_key(list, u64::MAX))
+    .bind(now_millis())
+    .bind(number(count))
+    .bind(number(first))
+    .fetch_all(connection)
+    .await
+}
+
+/// Stores a row in place of what is there.
+async fn put(
+    connection: &mut SqliteConnection,
+    key: &[u8],
+    kind: &'static str,
+    value: &[u8],
+    end: i64,
+) -> Done<()> {
+    let storing = query(STORE).bind(key).bind(kind).bind(value);
+    let storing = storing.bind(end).bind(true).bind(now_millis());
+    storing.execute(connection).await.map(drop)
+}
+
+fn expiry(ttl: Duration) -> i64 {
+    now_millis().saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
+}
+
+impl MetaStore for SqliteCache {
+    fn claim<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+        value: &'a [u8],
+        ttl: Duration,
+    ) -> Answer<'a, Option<Claimed>> {
+        async move { self.answer(claim(&mut *self.lock().await, keys, value, ttl).await) }.boxed()
+    }
+
+    fn renew<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+        value: &'a [u8],
+        ttl: Duration,
+    ) -> Answer<'a, bool> {
+        async move { self.answer(renew(&mut *self.lock().await, keys, value, ttl).await) }.boxed()
+    }
+
+    fn release<'a>(&'a self, keys: &'a [&'a [u8]], value: &'a [u8]) -> Answer<'a, ()> {
+        async move { self.answer(release(&mut *self.lock().await, keys, value).await) }.boxed()
+    }
+
+    fn set_fields<'a>(&'a self, key: &'a [u8], new: &'a [(String, String)]) -> Answer<'a, ()> {
+        let set = |fields: &mut Map<String, Json>| {
+            fields.extend(new.iter().map(|(n, v)| (n.clone(), v.clone().into())));
+        };
+        async move { self.answer(change_fields(&mut *self.lock().await, key, set).await) }.boxed()
+    }
+
+    fn delete_fields<'a>(&'a self, key: &'a [u8], gone: &'a [String]) -> Answer<'a, ()> {
+        let delete = |fields: &mut Map<String, Json>| fields.retain(|name, _| !gone.contains(name));
+        async move { self.answer(change_fields(&mut *self.lock().await, key, delete).await) }
+            .boxed()
+    }
+
+    fn prepend<'a>(
+        &'a self,
+        key: &'a [u8],
+        item: &'a [u8],
+        max: usize,
+        ttl: Duration,
+    ) -> Answer<'a, ()> {
+        async move { self.answer(prepend(&mut *self.lock().await, key, item, max, ttl).await) }
+            .boxed()
+    }
+
+    fn append<'a>(&'a self, key: &'a [u8], items: &'a [Vec<u8>], ttl: Duration) -> Answer<'a, ()> {
+        async move { self.answer(append(&mut *self.lock().await, key, items, ttl).await) }.boxed()
+    }
+
+    fn range<'a>(&'a self, key: &'a [u8], first: usize, count: usize) -> Answer<'a, Vec<Vec<u8>>> {
+        async move { self.answer(range(&mut *self.lock().await, key, first, count).await) }.boxed()
+    }
+}
