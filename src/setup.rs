@@ -15,7 +15,6 @@ use crate::application::pace::PaceLimits;
 use crate::application::ports::{Cache, RowSource, Sources, WarmupStrategy};
 use crate::application::preview::Look;
 use crate::application::query_strategy::QueryStrategy;
-use crate::application::record::RunRecord;
 use crate::application::run::Refused;
 use crate::application::schedule::PlannedJob;
 use crate::application::selection::{Filter, Selection, select};
@@ -319,7 +318,7 @@ pub async fn record_refusal(config: &Config, info: &RunInfo, refused: &Refused) 
     if config.cache_url.is_none() || !is_news {
         return;
     }
-    let record = RunRecord::not_begun(info, refused.outcome(), refused.to_string());
+    let record = refused.record(info);
     let recording = async {
         let cache = cache(config, Access::Write).await?;
         history::push(cache.as_ref(), &config.prefix, &record).await

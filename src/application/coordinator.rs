@@ -33,16 +33,14 @@ use super::ports::{
 };
 use super::preview::{Look, look};
 use super::recheck::Recheck;
-use super::record;
 use super::stop::StopSignal;
+use crate::domain::counts::{Counts, millis};
 use crate::domain::entry::{Entry, EntryBatch, KeyError, Name};
 use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::precision::Precision;
-use crate::domain::report::{
-    Gates, KEPT_ERRORS, Percent, Report, Seen, Stats, Status, StrategyReport,
-};
+use crate::domain::report::{Gates, KEPT_ERRORS, Percent, Report, Seen, Status, StrategyReport};
 use crate::domain::run::RunInfo;
 use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{Shape, StrategySpec};
@@ -444,9 +442,9 @@ impl<'a> Run<'a> {
                 ttl: spec.ttl.unwrap_or(coordinator.options.default_ttl),
                 status: Status::Completed,
                 expected: None,
-                stats: Stats {
+                stats: Counts {
                     identical: is_asked.then_some(0),
-                    ..Stats::default()
+                    ..Counts::default()
                 },
                 errors: Vec::new(),
                 not_found: Vec::new(),
@@ -829,13 +827,13 @@ impl Tally {
 fn log_strategy(report: &StrategyReport) {
     let stats = &report.stats;
     let failed = stats.failed + stats.unknown;
-    let elapsed_ms = record::millis(stats.elapsed);
+    let elapsed_ms = millis(stats.elapsed);
     match &report.status {
         Status::Failed(failure) => {
             tracing::warn!(warmed = stats.warmed, failed, elapsed_ms, %failure, "strategy failed");
         }
         status => tracing::info!(
-            status = status.name(),
+            status = status.stage().name(),
             warmed = stats.warmed,
             skipped = stats.skipped,
             failed,

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use super::lock::Holder;
 use super::pace::{Change, PaceNow};
 use super::record::StrategyRecord;
+use crate::domain::counts::Counts;
 use crate::domain::entry::EntryBatch;
 use crate::domain::expected::Expected;
-use crate::domain::report::{Report, Stats, StrategyReport};
+use crate::domain::report::{Report, StrategyReport};
 use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{StrategyId, StrategySpec};
 
@@ -30,7 +31,7 @@ pub enum Event<'a> {
     /// After each batch; absolute numbers.
     Progress {
         id: &'a StrategyId,
-        stats: Stats,
+        stats: Counts,
         pace: PaceNow,
     },
     /// Somebody changed the pace of the run.

@@ -97,9 +97,7 @@ pub async fn last_complete(
 pub async fn runs(cache: &dyn Cache, prefix: &str) -> Result<Vec<RunRecord>, Failure> {
     let key = runs_key(prefix);
     let items = cache.meta().range(key.as_bytes(), 0, KEPT_RUNS).await?;
-    let records = items
-        .iter()
-        .filter_map(|item| serde_json::from_slice(item).ok());
+    let records = items.iter().filter_map(|item| RunRecord::parse(item));
     Ok(records.collect())
 }
 

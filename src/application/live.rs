@@ -8,9 +8,10 @@ use tokio::sync::watch;
 
 use super::event::{Event, Reporter, Sieve};
 use super::pace::{Change, Pace, PaceNow};
-use super::record::{PaceRecord, RunRecord, StrategyRecord, Totals, millis};
+use super::record::{PaceRecord, RunRecord, StrategyRecord, Totals};
 use super::run::Refused;
 use super::stop::StopSignal;
+use crate::domain::counts::millis;
 use crate::domain::run::RunInfo;
 
 /// How a run ended.
@@ -195,8 +196,7 @@ impl Reporter for LiveRun {
                     .collect();
             }
             Event::StrategyStarted { id, expected } => strategy(&id.to_string(), &|s| {
-                s.status = "running".to_owned();
-                s.expect(*expected);
+                s.start(*expected);
             }),
             Event::Progress { id, stats, .. } => strategy(&id.to_string(), &|s| s.count(stats)),
             Event::StrategyFinished { report } => {

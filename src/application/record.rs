@@ -1,23 +1,23 @@
-//! A run's report as it is written down: what `-o json` prints, the history keeps and the admin API
-//! answers. Fields are only ever added.
+//! A run as it is written down: what `-o json` prints, the history keeps and the admin API answers.
+//! Fields are only ever added.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::changes::{ChangedReport, ReadHow};
-use crate::domain::completeness::success_rate;
+use crate::domain::changes::ReadHow;
+use crate::domain::counts::{Counts, is_zero, millis};
 use crate::domain::entry::KeyError;
-use crate::domain::expected::Expected;
+use crate::domain::expected::{Expected, Size};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{
-    Gates, Limiter, Outcome, PaceReport, Protection, Report, Seen, Stats, Status, Stop,
-    StrategyReport,
+    Outcome, PaceReport, Protection, Report, Stage, Status, Stop, StrategyReport,
 };
 use crate::domain::run::{RunInfo, Trigger};
+use crate::domain::standing::Classes;
 use crate::domain::strategy::{DEFAULT_TTL, StrategyId, StrategySpec};
-use crate::domain::verdict::Verdict;
+use crate::domain::verdict::{Mark, Verdict};
 
 /// A run.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -27,7 +27,7 @@ pub struct RunRecord {
     pub run_id: String,
     /// As it is spelled on the command line, without the program's name.
     pub command: String,
-    /// Whose wish it was.
+    /// Who asked for it.
     #[schema(value_type = String, example = "cli")]
     pub trigger: Trigger,
     /// The job of the schedule, where one started it.
@@ -41,6 +41,10 @@ pub struct RunRecord {
     /// Null while it runs.
     #[schema(value_type = Option<String>, required = true, example = "complete")]
     pub outcome: Option<Outcome>,
+    /// What ended it from outside: `interrupted`, `terminated`, `deadline`, `lock_lost` or `enough`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "interrupted")]
+    pub stopped: Option<Stop>,
     /// Whether every gate was met; null while it runs.
     #[serde(default)]
     #[schema(required = true)]
@@ -52,6 +56,13 @@ pub struct RunRecord {
     /// Why it could not begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The class of that error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "cache_unreachable")]
+    pub error_kind: Option<FailureKind>,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
     pub totals: Totals,
     pub strategies: Vec<StrategyRecord>,
     /// Keys asked for by name that belong to no strategy.
@@ -99,62 +110,25 @@ pub struct Totals {
     pub strategies: usize,
     #[serde(default)]
     pub strategies_failed: usize,
-    /// How many keys all strategies have; null where that is not known of one of them.
-    #[serde(default)]
-    #[schema(required = true)]
-    pub expected: Option<u64>,
-    /// Whether `expected` was counted; else it is an estimate.
-    #[serde(default)]
-    pub expected_is_exact: bool,
+    #[serde(flatten)]
+    pub size: Size,
     /// Keys that were read.
     pub total: u64,
-    pub warmed: u64,
-    pub skipped: u64,
-    pub failed: u64,
-    pub unknown: u64,
-    /// Would be written, by a run that only looks.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub planned: u64,
-    /// Of the warmed those whose values were there already, and were not sent again; only where
-    /// that was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identical: Option<u64>,
-    /// Of the warmed those that had become stale before they were there, and were written again.
-    #[serde(default)]
-    pub repaired: u64,
-    /// Of the skipped those that have no data.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub absent: u64,
-    /// Of the skipped those that were written, had become stale, and are left out.
-    #[serde(default)]
-    pub withdrawn: u64,
-    /// Written, and nobody could say whether they had become stale.
-    #[serde(default)]
-    pub unverified: u64,
-    /// The longest that a stale value may have been served.
-    #[serde(default)]
-    pub longest_exposure_ms: u64,
-    /// Keys of earlier runs that had no row any more and were removed; not part of `total`.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub pruned: u64,
-    /// Of keys and values that were stored.
-    pub bytes: u64,
+    #[serde(flatten)]
+    pub counts: Counts,
     /// The share of `expected` that is warm, see the strategies' own; null of nothing, and where
     /// `expected` is not known.
     #[schema(required = true)]
     pub success_rate: Option<f64>,
 }
 
-/// What a run that only looks found in the cache at a strategy's keys.
+/// What a dry run found in the cache at a strategy's keys.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Found {
     /// Keys that would be written.
     pub planned: u64,
-    pub wrong_type: u64,
-    pub missing: u64,
-    pub different: u64,
-    pub expiring: u64,
-    pub identical: u64,
+    #[serde(flatten)]
+    pub classes: Classes,
 }
 
 /// One strategy of a run.
@@ -167,40 +141,14 @@ pub struct StrategyRecord {
     #[schema(value_type = f64)]
     pub ttl_seconds: serde_json::Number,
     /// `completed`, `failed` or `cancelled`; `waiting` or `running` while the run runs.
-    pub status: String,
-    /// How many keys it has; null where that is not known. Of a strategy that was read to its end it
-    /// is the total, of another one it is never less than what was read.
-    #[serde(default)]
-    #[schema(required = true)]
-    pub expected: Option<u64>,
-    /// Whether `expected` was counted; else it is an estimate.
-    #[serde(default)]
-    pub expected_is_exact: bool,
+    #[schema(value_type = String, example = "completed")]
+    pub status: Stage,
+    #[serde(flatten)]
+    pub size: Size,
     /// Keys that were read.
     pub total: u64,
-    pub warmed: u64,
-    pub skipped: u64,
-    pub failed: u64,
-    pub unknown: u64,
-    /// Of the warmed those whose values were there already, and were not sent again; only where
-    /// that was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identical: Option<u64>,
-    /// Of the warmed those that had become stale before they were there, and were written again.
-    #[serde(default)]
-    pub repaired: u64,
-    /// Of the skipped those that have no data.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub absent: u64,
-    /// Of the skipped those that were written, had become stale, and are left out.
-    #[serde(default)]
-    pub withdrawn: u64,
-    /// Written, and nobody could say whether they had become stale.
-    #[serde(default)]
-    pub unverified: u64,
-    /// The longest that a stale value may have been served.
-    #[serde(default)]
-    pub longest_exposure_ms: u64,
+    #[serde(flatten)]
+    pub counts: Counts,
     /// Whether all that was written was read again, so that none of it is stale; null: not known yet,
     /// or nothing is written.
     #[serde(default)]
@@ -214,11 +162,6 @@ pub struct StrategyRecord {
     /// Why it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unprotected_because: Option<String>,
-    /// Keys of earlier runs that had no row any more and were removed; not part of `total`.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub pruned: u64,
-    /// Of keys and values that were stored.
-    pub bytes: u64,
     /// The share of `expected` that is warm: `warmed`, and of the skipped those that are there
     /// already. What has no data or is left out (`absent`, `withdrawn`) is no part of it. Null of
     /// nothing, of a strategy that failed, and where `expected` is not known.
@@ -233,18 +176,25 @@ pub struct StrategyRecord {
     /// Why everything was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_why: Option<String>,
-    /// Of the warmed keys those that had not changed and were given their time again.
+    /// Of the warmed keys those that had not changed and whose TTL was refreshed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unchanged: Option<u64>,
     /// Keys that were removed, as their rows have left the selection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<u64>,
-    /// Where the run only looks.
+    /// Of a dry run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<Found>,
     /// Why it failed.
     #[schema(required = true)]
     pub error: Option<String>,
+    /// The class of that error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "query")]
+    pub error_kind: Option<FailureKind>,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
     /// The first keys that failed or are unknown.
     #[schema(value_type = Vec<Object>)]
     pub errors: Vec<KeyError>,
@@ -255,24 +205,12 @@ pub struct StrategyRecord {
     pub warnings: Vec<String>,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks with a reference"
-)]
-fn is_zero(n: &u64) -> bool {
-    *n == 0
-}
-
 impl RunRecord {
-    pub fn new(info: &RunInfo, report: &Report) -> Self {
-        Self::judged(info, report, Verdict::of_run(report, &info.command))
-    }
-
-    /// Of a run that was judged by more than its report.
-    pub fn judged(info: &RunInfo, report: &Report, verdict: Verdict) -> Self {
+    pub fn new(info: &RunInfo, report: &Report, verdict: Verdict) -> Self {
         let strategies: Vec<_> = report.strategies.iter().map(StrategyRecord::from).collect();
         Self {
             outcome: Some(report.outcome()),
+            stopped: report.stopped,
             passed: Some(verdict.is_good()),
             verdict: Some(verdict.text),
             elapsed_ms: millis(report.elapsed),
@@ -298,9 +236,12 @@ impl RunRecord {
             started_at: humantime::format_rfc3339_seconds(info.started).to_string(),
             elapsed_ms: 0,
             outcome: None,
+            stopped: None,
             passed: None,
             verdict: None,
             error: None,
+            error_kind: None,
+            hint: None,
             totals: Totals::default(),
             strategies: Vec::new(),
             unmatched: Vec::new(),
@@ -310,50 +251,57 @@ impl RunRecord {
         }
     }
 
-    /// Of a run that could not begin.
-    pub fn not_begun(info: &RunInfo, outcome: Outcome, why: String) -> Self {
+    /// Of a run that could not begin: `why`, and the failure that it was, if it was one.
+    pub fn not_begun(
+        info: &RunInfo,
+        outcome: Outcome,
+        why: String,
+        failure: Option<&Failure>,
+    ) -> Self {
         Self {
             outcome: Some(outcome),
             passed: Some(false),
             verdict: Some(format!("not begun: {why}")),
             error: Some(why),
+            error_kind: failure.map(|failure| failure.kind),
+            hint: failure.and_then(|failure| failure.hint.clone()),
             ..Self::started(info)
         }
     }
 
-    /// The run's name and circumstances, read back.
-    pub fn info(&self) -> RunInfo {
-        RunInfo {
-            id: self.run_id.clone(),
-            command: self.command.clone(),
-            trigger: self.trigger,
-            job: self.job.clone(),
-            host: self.host.clone(),
-            started: humantime::parse_rfc3339(&self.started_at).unwrap_or(UNIX_EPOCH),
-        }
-    }
-
-    /// The report, read back. Of a failure its words are left.
-    pub fn report(&self) -> Report {
-        Report {
-            strategies: self.strategies.iter().map(StrategyReport::from).collect(),
-            elapsed: Duration::from_millis(self.elapsed_ms),
-            stopped: match self.outcome {
-                Some(Outcome::Interrupted) => Some(Stop::Interrupted),
-                Some(Outcome::Deadline) => Some(Stop::Deadline),
-                _ => None,
-            },
-            unmatched: self.unmatched.clone(),
-            unmatched_total: self.unmatched_total,
-            warnings: self.warnings.clone(),
-            pace: self.pace.as_ref().map(PaceReport::from),
-            gates: Gates::default(),
-        }
+    /// The record that a text holds; `None`: it is none that this version can read.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        // Not at once: flattened fields and numbers of any precision do not go together.
+        let value: serde_json::Value = serde_json::from_slice(text).ok()?;
+        serde_json::from_value(value).ok()
     }
 
     /// How it ended, or that it has not.
     pub fn status(&self) -> &'static str {
         self.outcome.map_or("running", Outcome::name)
+    }
+
+    /// How it ended at a glance; `None`: it has not.
+    pub fn mark(&self) -> Option<Mark> {
+        let outcome = self.outcome?;
+        // Earlier versions kept neither whether its gates were met nor what stopped it.
+        Some(match (self.passed, self.stopped, outcome) {
+            (Some(true), ..) | (None, _, Outcome::Complete) => Mark::Good,
+            (_, Some(Stop::LockLost), _) => Mark::Bad,
+            (_, _, Outcome::Interrupted | Outcome::Deadline) => Mark::Notice,
+            _ => Mark::Bad,
+        })
+    }
+
+    /// Its last line; `None`: it has not ended.
+    pub fn verdict(&self) -> Option<Verdict> {
+        let mark = self.mark()?;
+        let text = match (&self.verdict, &self.error) {
+            (Some(verdict), _) => verdict.clone(),
+            (None, Some(error)) => format!("not begun: {error}"),
+            (None, None) => self.status().to_owned(),
+        };
+        Some(Verdict { mark, text })
     }
 }
 
@@ -373,93 +321,41 @@ impl From<&PaceReport> for PaceRecord {
     }
 }
 
-impl From<&PaceRecord> for PaceReport {
-    fn from(record: &PaceRecord) -> Self {
-        let limited_by = record.limited_by.iter().filter_map(|limited| {
-            let time = Duration::try_from_secs_f64(limited.seconds).unwrap_or_default();
-            Some((Limiter::named(&limited.by)?, time))
-        });
-        Self {
-            gentle: record.gentle,
-            rate: record.rate,
-            bytes_rate: record.bytes_rate,
-            lowest_rate: record.lowest_rate,
-            limited_by: limited_by.collect(),
-        }
-    }
-}
-
 impl Totals {
-    /// How many keys all strategies have, as far as known.
-    pub fn expectation(&self) -> Option<Expected> {
-        let keys = self.expected?;
-        let is_exact = self.expected_is_exact;
-        Some(Expected { keys, is_exact })
-    }
-
     /// The sum of some strategies.
     pub fn sum(strategies: &[StrategyRecord]) -> Self {
-        let mut sum = Stats::default();
-        for strategy in strategies {
-            sum.add(&strategy.stats());
-        }
-        let failed = |s: &&StrategyRecord| s.status == FAILED;
-        let expected = Expected::sum(strategies.iter().map(StrategyRecord::expectation));
+        let counts: Counts = strategies.iter().map(|s| s.counts).sum();
+        let expected = Expected::sum(strategies.iter().map(|s| s.size.known()));
+        let is_failed = |s: &&StrategyRecord| s.status == Stage::Failed;
         Self {
             strategies: strategies.len(),
-            strategies_failed: strategies.iter().filter(failed).count(),
-            expected: expected.map(|expected| expected.keys),
-            expected_is_exact: expected.is_some_and(|expected| expected.is_exact),
-            total: strategies.iter().map(|s| s.total).sum(),
-            warmed: sum.warmed,
-            skipped: sum.skipped,
-            failed: sum.failed,
-            unknown: sum.unknown,
-            planned: sum.planned,
-            identical: sum.identical,
-            repaired: sum.repaired,
-            absent: sum.absent,
-            withdrawn: sum.withdrawn,
-            unverified: sum.unverified,
-            longest_exposure_ms: millis(sum.exposure),
-            pruned: sum.pruned,
-            bytes: sum.bytes,
-            success_rate: success_rate(&sum, expected),
+            strategies_failed: strategies.iter().filter(is_failed).count(),
+            size: expected.into(),
+            total: counts.total(),
+            counts,
+            success_rate: counts.success_rate(expected),
         }
     }
 }
 
-/// The status of a strategy that failed.
-const FAILED: &str = "failed";
+/// What a strategy is protected to whose versions have whole seconds.
+const SECOND: &str = "second";
 
 impl StrategyRecord {
-    /// Of a strategy whose turn has not come.
-    pub fn waiting(spec: &StrategySpec) -> Self {
+    fn new(id: &StrategyId, priority: i32, ttl: Duration, status: Stage) -> Self {
         Self {
-            id: spec.id.to_string(),
-            context: spec.id.context.clone(),
-            name: spec.id.name.clone(),
-            priority: spec.priority,
-            ttl_seconds: whole_seconds(spec.ttl.unwrap_or(DEFAULT_TTL)),
-            status: "waiting".to_owned(),
-            expected: None,
-            expected_is_exact: false,
+            id: id.to_string(),
+            context: id.context.clone(),
+            name: id.name.clone(),
+            priority,
+            ttl_seconds: whole_seconds(ttl),
+            status,
+            size: Size::default(),
             total: 0,
-            warmed: 0,
-            skipped: 0,
-            failed: 0,
-            unknown: 0,
-            identical: None,
-            repaired: 0,
-            absent: 0,
-            withdrawn: 0,
-            unverified: 0,
-            longest_exposure_ms: 0,
+            counts: Counts::default(),
             protected: None,
             protected_to: None,
             unprotected_because: None,
-            pruned: 0,
-            bytes: 0,
             success_rate: None,
             elapsed_ms: 0,
             read: None,
@@ -468,172 +364,80 @@ impl StrategyRecord {
             removed: None,
             found: None,
             error: None,
+            error_kind: None,
+            hint: None,
             errors: Vec::new(),
             not_found: Vec::new(),
             warnings: Vec::new(),
         }
     }
 
+    /// Of a strategy whose turn has not come.
+    pub fn waiting(spec: &StrategySpec) -> Self {
+        let ttl = spec.ttl.unwrap_or(DEFAULT_TTL);
+        Self::new(&spec.id, spec.priority, ttl, Stage::Waiting)
+    }
+
     /// All its keys are warm.
     pub fn is_complete(&self) -> bool {
-        self.status == Status::Completed.name() && self.failed + self.unknown == 0
+        self.status == Stage::Completed && self.counts.wrong() == 0
     }
 
-    /// How many keys it has, as far as known.
-    fn expectation(&self) -> Option<Expected> {
-        let keys = self.expected?;
-        let is_exact = self.expected_is_exact;
-        Some(Expected { keys, is_exact })
+    /// Says that it begins, and how many keys it has.
+    pub fn start(&mut self, expected: Option<Expected>) {
+        self.status = Stage::Running;
+        self.size = expected.into();
     }
 
-    fn stats(&self) -> Stats {
-        Stats {
-            warmed: self.warmed,
-            skipped: self.skipped,
-            failed: self.failed,
-            unknown: self.unknown,
-            planned: self.found.as_ref().map_or(0, |found| found.planned),
-            identical: self.identical,
-            repaired: self.repaired,
-            absent: self.absent,
-            withdrawn: self.withdrawn,
-            unverified: self.unverified,
-            exposure: Duration::from_millis(self.longest_exposure_ms),
-            pruned: self.pruned,
-            bytes: self.bytes,
-            elapsed: Duration::from_millis(self.elapsed_ms),
-        }
-    }
-
-    /// Says how many keys it has, while it runs.
-    pub fn expect(&mut self, expected: Option<Expected>) {
-        self.expected = expected.map(|expected| expected.keys);
-        self.expected_is_exact = expected.is_some_and(|expected| expected.is_exact);
-    }
-
-    pub fn count(&mut self, stats: &Stats) {
-        self.expect(self.expectation().and_then(|e| e.beyond(stats.total())));
-        self.total = stats.total();
-        self.warmed = stats.warmed;
-        self.skipped = stats.skipped;
-        self.identical = stats.identical;
-        self.repaired = stats.repaired;
-        self.absent = stats.absent;
-        self.withdrawn = stats.withdrawn;
-        self.unverified = stats.unverified;
-        self.longest_exposure_ms = millis(stats.exposure);
-        self.failed = stats.failed;
-        self.unknown = stats.unknown;
-        self.pruned = stats.pruned;
-        self.bytes = stats.bytes;
-        self.success_rate = success_rate(stats, self.expectation());
-        self.elapsed_ms = millis(stats.elapsed);
+    /// Takes its counts while it runs.
+    pub fn count(&mut self, counts: &Counts) {
+        let expected = self.size.known().and_then(|e| e.beyond(counts.total()));
+        self.size = expected.into();
+        self.total = counts.total();
+        self.success_rate = counts.success_rate(expected);
+        self.elapsed_ms = millis(counts.elapsed);
+        self.counts = *counts;
     }
 }
-
-impl Found {
-    fn of(report: &StrategyReport) -> Option<Self> {
-        let (planned, classes) = (report.stats.planned, &report.seen.classes);
-        (planned > 0).then_some(Self {
-            planned,
-            wrong_type: classes.wrong_type,
-            missing: classes.missing,
-            different: classes.different,
-            expiring: classes.expiring,
-            identical: classes.identical,
-        })
-    }
-}
-
-/// What a strategy is protected to whose versions have whole seconds.
-const SECOND: &str = "second";
 
 impl From<&StrategyReport> for StrategyRecord {
     fn from(report: &StrategyReport) -> Self {
-        let stats = &report.stats;
+        let (counts, planned) = (report.stats, report.stats.planned);
         let changed = report.changed.as_ref();
-        let expected = report.expected();
+        let failure = match &report.status {
+            Status::Failed(failure) => Some(failure),
+            Status::Completed | Status::Cancelled => None,
+        };
+        let protection = report.protection;
         Self {
-            id: report.id.to_string(),
-            context: report.id.context.clone(),
-            name: report.id.name.clone(),
-            priority: report.priority,
-            ttl_seconds: whole_seconds(report.ttl),
-            status: report.status.name().to_owned(),
-            expected: expected.map(|expected| expected.keys),
-            expected_is_exact: expected.is_some_and(|expected| expected.is_exact),
-            total: stats.total(),
-            warmed: stats.warmed,
-            skipped: stats.skipped,
-            failed: stats.failed,
-            unknown: stats.unknown,
-            identical: stats.identical,
-            repaired: stats.repaired,
-            absent: stats.absent,
-            withdrawn: stats.withdrawn,
-            unverified: stats.unverified,
-            longest_exposure_ms: millis(stats.exposure),
-            protected: report
-                .protection
-                .map(|p| p.is_protected() && stats.unverified == 0),
-            protected_to: (report.protection == Some(Protection::ToTheSecond))
-                .then(|| SECOND.to_owned()),
-            unprotected_because: report
-                .protection
-                .and_then(Protection::why_not)
-                .map(str::to_owned),
-            pruned: stats.pruned,
-            bytes: stats.bytes,
+            size: report.expected().into(),
+            total: counts.total(),
+            counts,
+            protected: protection.map(|p| p.is_protected() && counts.unverified == 0),
+            protected_to: (protection == Some(Protection::ToTheSecond)).then(|| SECOND.to_owned()),
+            unprotected_because: protection.and_then(Protection::why_not).map(str::to_owned),
             success_rate: report.success_rate(),
-            elapsed_ms: millis(stats.elapsed),
+            elapsed_ms: millis(counts.elapsed),
             read: changed.map(|changed| changed.read),
             read_why: changed.and_then(|changed| changed.why.clone()),
             unchanged: changed.map(|changed| changed.unchanged),
             removed: changed.map(|changed| changed.removed),
-            found: Found::of(report),
-            error: match &report.status {
-                Status::Failed(failure) => Some(failure.to_string()),
-                _ => None,
-            },
+            found: (planned > 0).then_some(Found {
+                planned,
+                classes: report.seen.classes,
+            }),
+            error: failure.map(ToString::to_string),
+            error_kind: failure.map(|failure| failure.kind),
+            hint: failure.and_then(|failure| failure.hint.clone()),
             errors: report.errors.clone(),
             not_found: report.not_found.clone(),
             warnings: report.warnings.clone(),
-        }
-    }
-}
-
-impl From<&StrategyRecord> for StrategyReport {
-    fn from(record: &StrategyRecord) -> Self {
-        let failed = |why: &String| Failure::new(FailureKind::Query, why, "");
-        let status = match (&record.error, record.status.as_str()) {
-            (Some(why), _) => Status::Failed(failed(why)),
-            (None, "completed") => Status::Completed,
-            (None, _) => Status::Cancelled,
-        };
-        Self {
-            id: StrategyId::new(&record.context, &record.name),
-            priority: record.priority,
-            ttl: Duration::from_secs_f64(record.ttl_seconds.as_f64().unwrap_or(0.0).max(0.0)),
-            status,
-            expected: record.expectation(),
-            stats: record.stats(),
-            errors: record.errors.clone(),
-            not_found: record.not_found.clone(),
-            warnings: record.warnings.clone(),
-            protection: match (record.protected, &record.unprotected_because) {
-                (Some(true), _) if record.protected_to.is_some() => Some(Protection::ToTheSecond),
-                (Some(true), _) => Some(Protection::Verified),
-                (_, Some(why)) => Protection::because(why),
-                _ => None,
-            },
-            seen: Seen::default(),
-            changed: record.read.map(|read| ChangedReport {
-                read,
-                why: record.read_why.clone(),
-                unchanged: record.unchanged.unwrap_or(0),
-                removed: record.removed.unwrap_or(0),
-            }),
-            watermark: None,
+            ..Self::new(
+                &report.id,
+                report.priority,
+                report.ttl,
+                report.status.stage(),
+            )
         }
     }
 }
@@ -645,6 +449,42 @@ pub fn whole_seconds(ttl: Duration) -> serde_json::Number {
     fraction.flatten().unwrap_or_else(|| ttl.as_secs().into())
 }
 
-pub fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::{failed, report, strategy};
+
+    #[test]
+    fn a_record_is_read_back_as_it_was_written() {
+        let info = RunInfo::new("warmup all".to_owned(), Trigger::Cli);
+        let report = report(vec![
+            strategy("a", 10, 1),
+            failed("b", 5, Some(Expected::about(20))),
+        ]);
+        let record = RunRecord::new(&info, &report, Verdict::of_run(&report, &info.command));
+        let text = serde_json::to_string(&record).expect("JSON");
+        let read = RunRecord::parse(text.as_bytes()).expect("a record");
+        assert_eq!(serde_json::to_string(&read).expect("JSON"), text);
+        assert_eq!(read.totals.counts.warmed, 15);
+        assert_eq!(read.strategies[1].size.expected, Some(20));
+        assert_eq!(read.strategies[1].error_kind, Some(FailureKind::Query));
+        assert_eq!(read.mark(), Some(Mark::Bad));
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_version_is_read() {
+        let text = r#"{"schema_version":1,"run_id":"1-2","command":"warmup all","trigger":"cli","host":"h",
+            "started_at":"2026-01-01T00:00:00Z","elapsed_ms":5,"outcome":"complete",
+            "totals":{"strategies":1,"total":3,"warmed":3,"skipped":0,"failed":0,"unknown":0,"bytes":9,"success_rate":1.0},
+            "strategies":[{"id":"a/b","context":"a","name":"b","priority":1,"ttl_seconds":0.5,"status":"failed",
+            "total":3,"warmed":3,"skipped":0,"failed":0,"unknown":0,"bytes":9,"success_rate":null,"elapsed_ms":4,
+            "error":"it broke","errors":[]}]}"#;
+        let read = RunRecord::parse(text.as_bytes()).expect("a record");
+        assert_eq!(
+            (read.totals.counts.warmed, read.totals.counts.bytes),
+            (3, 9)
+        );
+        assert_eq!(read.strategies[0].error.as_deref(), Some("it broke"));
+        assert_eq!(read.mark(), Some(Mark::Good));
+    }
 }

@@ -45,11 +45,16 @@ impl fmt::Display for Refused {
 
 impl Refused {
     /// How the history says that it ended.
-    pub fn outcome(&self) -> Outcome {
-        match self {
+    pub fn record(&self, info: &RunInfo) -> RunRecord {
+        let outcome = match self {
             Self::Stopped(stop) => Report::stopped_before(*stop).outcome(),
             Self::Busy(_) | Self::Failed(_) | Self::RunBefore => Outcome::Incomplete,
-        }
+        };
+        let failure = match self {
+            Self::Failed(failure) => Some(failure),
+            Self::Busy(_) | Self::Stopped(_) | Self::RunBefore => None,
+        };
+        RunRecord::not_begun(info, outcome, self.to_string(), failure)
     }
 }
 
@@ -77,6 +82,22 @@ pub struct Begun {
     pub locked: Vec<String>,
     /// It warms all keys of its strategies, and not so many of each.
     pub whole: bool,
+}
+
+/// A run that has ended, and its record: made once, kept in the history and shown.
+pub struct Finished {
+    pub report: Report,
+    pub record: RunRecord,
+}
+
+impl Finished {
+    /// Of a run that was stopped before it began.
+    pub fn before(info: &RunInfo, stop: Stop) -> Self {
+        let report = Report::stopped_before(stop);
+        let verdict = Verdict::of_run(&report, &info.command);
+        let record = RunRecord::new(info, &report, verdict);
+        Self { report, record }
+    }
 }
 
 /// A run that may write.
@@ -137,7 +158,7 @@ impl<'a> Run<'a> {
     }
 
     /// Warms everything, and leaves a record of it for `shopwarm runs` and the next run.
-    pub async fn warm_all(self, reporter: &dyn Reporter, stop: &StopSignal) -> Report {
+    pub async fn warm_all(self, reporter: &dyn Reporter, stop: &StopSignal) -> Finished {
         let report = self.warm(reporter, stop).await;
         self.end(report, None, true).await
     }
@@ -148,7 +169,7 @@ impl<'a> Run<'a> {
         reporter: &dyn Reporter,
         stop: &StopSignal,
         read_back: impl Future<Output = Verified>,
-    ) -> (Report, Option<Verified>) {
+    ) -> (Finished, Option<Verified>) {
         let report = self.warm(reporter, stop).await;
         let verified = match report.stopped.is_none() && report.fatal().is_none() {
             true => Some(read_back.await),
@@ -171,7 +192,7 @@ impl<'a> Run<'a> {
         keys: KeyWindows,
         reporter: &dyn Reporter,
         stop: &StopSignal,
-    ) -> Result<Report, Failure> {
+    ) -> Result<Finished, Failure> {
         let report = self
             .coordinator
             .warm_keys(self.info, keys, reporter, stop)
@@ -179,22 +200,22 @@ impl<'a> Run<'a> {
         Ok(self.end(report, None, false).await)
     }
 
-    async fn end(self, mut report: Report, verified: Option<&Verified>, whole: bool) -> Report {
+    async fn end(self, mut report: Report, verified: Option<&Verified>, whole: bool) -> Finished {
         report.elapsed = self.since.elapsed();
         report.warnings.splice(0..0, self.warning);
         let lost = self.lock.as_ref().and_then(Lock::warning);
         report.warnings.extend(lost);
         let verdict = Verdict::of_run_and(&report, verified, &self.info.command);
-        let record = RunRecord::judged(self.info, &report, verdict);
+        let mut record = RunRecord::new(self.info, &report, verdict);
         log_end(&record);
         let recorded =
             history::record(self.coordinator, &record, &report, whole, RECORD_TIMEOUT).await;
-        report.warnings.extend(recorded.err());
+        record.warnings.extend(recorded.err());
         // Last: who has waited for the lock finds the record.
         if let Some(lock) = self.lock {
             lock.release().await;
         }
-        report
+        Finished { report, record }
     }
 }
 
@@ -203,7 +224,7 @@ fn log_end(record: &RunRecord) {
     let outcome = record.status();
     let verdict = record.verdict.as_deref();
     let elapsed_ms = record.elapsed_ms;
-    let (warmed, total) = (record.totals.warmed, record.totals.total);
+    let (warmed, total) = (record.totals.counts.warmed, record.totals.total);
     match record.passed {
         Some(true) => tracing::info!(outcome, verdict, warmed, total, elapsed_ms, "run ended"),
         _ => tracing::warn!(outcome, verdict, warmed, total, elapsed_ms, "run ended"),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::record::RunRecord;
+use super::record::{RunRecord, Totals};
 
 /// A run in a line.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -25,20 +25,8 @@ pub struct RunLine {
     /// Why it could not begin.
     #[schema(required = true)]
     pub error: Option<String>,
-    pub strategies: usize,
-    pub strategies_failed: usize,
-    /// How many keys it was about; null where that is not known.
-    #[schema(required = true)]
-    pub expected: Option<u64>,
-    pub expected_is_exact: bool,
-    /// Keys that were read.
-    pub total: u64,
-    pub warmed: u64,
-    pub skipped: u64,
-    pub failed: u64,
-    pub unknown: u64,
-    #[schema(required = true)]
-    pub success_rate: Option<f64>,
+    #[serde(flatten)]
+    pub totals: Totals,
     /// How it ended, in a sentence.
     #[schema(required = true)]
     pub verdict: Option<String>,
@@ -46,7 +34,6 @@ pub struct RunLine {
 
 impl From<&RunRecord> for RunLine {
     fn from(record: &RunRecord) -> Self {
-        let totals = &record.totals;
         Self {
             run_id: record.run_id.clone(),
             command: record.command.clone(),
@@ -58,16 +45,7 @@ impl From<&RunRecord> for RunLine {
             status: record.status(),
             passed: record.passed,
             error: record.error.clone(),
-            strategies: totals.strategies,
-            strategies_failed: totals.strategies_failed,
-            expected: totals.expected,
-            expected_is_exact: totals.expected_is_exact,
-            total: totals.total,
-            warmed: totals.warmed,
-            skipped: totals.skipped,
-            failed: totals.failed,
-            unknown: totals.unknown,
-            success_rate: totals.success_rate,
+            totals: record.totals.clone(),
             verdict: record.verdict.clone(),
         }
     }

@@ -21,7 +21,7 @@ use super::live::{Ended, LiveRun};
 use super::lock::Locking;
 use super::ports::{Cache, Mode};
 use super::record::RunRecord;
-use super::run::{self, Begun, Refused, Run};
+use super::run::{self, Begun, Finished, Refused, Run};
 use super::selection::Selection;
 use super::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
@@ -381,12 +381,12 @@ impl Service {
         run.set_begun();
         let _ = begun.send(());
         let whole = ready.begun().whole && order.wishes.tags.is_none();
-        let report = ready.warm_all(run, &run.stop).await;
+        let Finished { report, record } = ready.warm_all(run, &run.stop).await;
         if whole && !order.wishes.dry_run && report.passes() {
             self.warmed.store(true, Ordering::Relaxed);
             run.set_passed();
         }
-        Ok(RunRecord::new(&run.info, &report))
+        Ok(record)
     }
 
     /// Whether nobody has done the same yet, now that nobody else can begin it.
@@ -419,7 +419,7 @@ impl Service {
             Refused::Stopped(_) => {}
             _ => return,
         }
-        let record = RunRecord::not_begun(info, refused.outcome(), refused.to_string());
+        let record = refused.record(info);
         let recording = async {
             let cache = self.workshop.cache().await?;
             history::push(cache.as_ref(), &self.workshop.prefix(), &record).await

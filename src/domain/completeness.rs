@@ -3,31 +3,7 @@
 
 use super::expected::Expected;
 use super::failure::Failure;
-use super::report::{Outcome, Percent, Report, Stats, Status, Stop, StrategyReport};
-
-impl Stats {
-    /// Keys that are in the cache and were left alone, as was wished.
-    pub fn already_there(&self) -> u64 {
-        self.skipped.saturating_sub(self.without_value())
-    }
-
-    /// Keys of which nothing is to be in the cache: they have no data, or are left out.
-    fn without_value(&self) -> u64 {
-        self.absent + self.withdrawn
-    }
-
-    /// Keys that are in the cache as they should be.
-    fn warm(&self) -> u64 {
-        self.warmed + self.already_there()
-    }
-}
-
-/// The share of the expected keys that are warm, from 0.0 to 1.0. There is none of nothing, nor of a
-/// selection whose size is not known, nor of a run that only looks.
-pub fn success_rate(stats: &Stats, expected: Option<Expected>) -> Option<f64> {
-    let whole = expected?.keys.saturating_sub(stats.without_value());
-    (whole > 0 && stats.planned == 0).then(|| stats.warm() as f64 / whole as f64)
-}
+use super::report::{Outcome, Percent, Report, Status, Stop, StrategyReport};
 
 impl StrategyReport {
     /// How many keys the strategy has, as far as known. A strategy that was read to its end has what
@@ -45,7 +21,7 @@ impl StrategyReport {
     pub fn success_rate(&self) -> Option<f64> {
         match self.status {
             Status::Failed(_) => None,
-            _ => success_rate(&self.stats, self.expected()),
+            _ => self.stats.success_rate(self.expected()),
         }
     }
 
@@ -60,7 +36,7 @@ impl StrategyReport {
 
     /// Keys that were to be warmed and are not known to be.
     pub fn wrong(&self) -> u64 {
-        self.stats.failed + self.stats.unknown
+        self.stats.wrong()
     }
 }
 
@@ -84,7 +60,7 @@ impl Report {
 
     /// The share of the expected keys that are warm.
     pub fn success_rate(&self) -> Option<f64> {
-        success_rate(&self.totals(), self.expected())
+        self.totals().success_rate(self.expected())
     }
 
     /// How many strategies failed.
@@ -128,43 +104,5 @@ impl Report {
         let totals = self.totals();
         let whole = totals.total() - totals.without_value() + self.unmatched_total;
         percent.reached_by(totals.warm() + totals.planned, whole)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_of_nothing_or_of_an_unknown_whole_is_none() {
-        let warmed = |warmed| Stats {
-            warmed,
-            ..Stats::default()
-        };
-        let (none, five) = (warmed(0), warmed(5));
-        assert_eq!(success_rate(&five, Some(Expected::about(20))), Some(0.25));
-        assert_eq!(success_rate(&none, Some(Expected::exactly(0))), None);
-        assert_eq!(success_rate(&five, None), None);
-    }
-
-    #[test]
-    fn what_is_there_already_is_warm_and_what_has_no_data_is_not_missing() {
-        let stats = Stats {
-            warmed: 1,
-            skipped: 9,
-            absent: 2,
-            withdrawn: 1,
-            ..Stats::default()
-        };
-        assert_eq!(stats.already_there(), 6);
-        let rate = |stats: &Stats, keys| success_rate(stats, Some(Expected::exactly(keys)));
-        assert_eq!(rate(&stats, 10), Some(1.0));
-        assert_eq!(rate(&stats, 17), Some(0.5));
-        let nothing = Stats {
-            skipped: 3,
-            absent: 3,
-            ..Stats::default()
-        };
-        assert_eq!(rate(&nothing, 3), None);
     }
 }

@@ -1,5 +1,8 @@
 //! How many keys a selection has, as far as known.
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 /// The size of a selection: counted, or estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
@@ -47,6 +50,34 @@ impl Expected {
             })
         };
         all.reduce(both).flatten()
+    }
+}
+
+/// How many keys there are, as it is written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Size {
+    /// How many keys there are; null where that is not known. Of a strategy that was read to its end
+    /// it is the total, of another one it is never less than what was read.
+    #[schema(required = true)]
+    pub expected: Option<u64>,
+    /// Whether `expected` was counted; else it is an estimate.
+    pub expected_is_exact: bool,
+}
+
+impl From<Option<Expected>> for Size {
+    fn from(expected: Option<Expected>) -> Self {
+        Self {
+            expected: expected.map(|expected| expected.keys),
+            expected_is_exact: expected.is_some_and(|expected| expected.is_exact),
+        }
+    }
+}
+
+impl Size {
+    pub fn known(self) -> Option<Expected> {
+        let is_exact = self.expected_is_exact;
+        self.expected.map(|keys| Expected { keys, is_exact })
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::redaction;
 
 /// The class of a failure; it decides the exit code and whether the run can go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// The command line asks for something that does not exist.
     Usage,
@@ -69,11 +72,7 @@ impl Failure {
 
     /// The failure as a line about `subject`, which it need not name again.
     pub fn about(&self, subject: &str) -> String {
-        let text = self.to_string();
-        match text.strip_prefix(subject) {
-            Some(rest) => rest.trim_start_matches([' ', ':']).to_owned(),
-            None => text,
-        }
+        about(&self.to_string(), subject).to_owned()
     }
 
     /// Whether a query was interrupted: the same query may come through if it is asked again.
@@ -106,6 +105,14 @@ impl Failure {
     /// or does not grant. It costs that strategy, and another one may be read.
     pub fn is_unfit(&self) -> bool {
         matches!(self.kind, FailureKind::Config | FailureKind::NotGranted)
+    }
+}
+
+/// A failure's text as a line about `subject`, which it need not name again.
+pub fn about<'t>(text: &'t str, subject: &str) -> &'t str {
+    match text.strip_prefix(subject) {
+        Some(rest) => rest.trim_start_matches([' ', ':']),
+        None => text,
     }
 }
 

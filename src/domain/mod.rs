@@ -3,6 +3,7 @@
 pub mod amount;
 pub mod changes;
 pub mod completeness;
+pub mod counts;
 pub mod digest;
 pub mod encode;
 pub mod entry;

@@ -1,10 +1,11 @@
-//! What a run did: the counts that every output, gate and exit code is made from.
+//! What a run did, strategy by strategy.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::changes::{ChangedReport, Watermark};
+use super::counts::Counts;
 use super::entry::KeyError;
 use super::expected::Expected;
 use super::failure::Failure;
@@ -15,68 +16,6 @@ use super::strategy::StrategyId;
 /// At most this many errors of a strategy are kept; all are counted.
 pub const KEPT_ERRORS: usize = 20;
 
-/// What became of the keys. `total` is the sum of the outcomes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Stored, and the cache said so.
-    pub warmed: u64,
-    /// No data, or already present under `only-missing`.
-    pub skipped: u64,
-    /// An error for this key.
-    pub failed: u64,
-    /// Sent, and no answer came back.
-    pub unknown: u64,
-    /// Would be written: nothing else in a run that only looks, nothing in a run that writes.
-    pub planned: u64,
-    /// Of the warmed keys those whose values were there already, and got their time again without
-    /// being sent; `None`: nobody asked for that.
-    pub identical: Option<u64>,
-    /// Of the warmed keys those that had become stale before they were there, and were written
-    /// again.
-    pub repaired: u64,
-    /// Of the skipped keys those that have no data.
-    pub absent: u64,
-    /// Of the skipped keys those that were written, had become stale, and are left out.
-    pub withdrawn: u64,
-    /// Keys of which nobody could say, after they were written, whether they had become stale.
-    pub unverified: u64,
-    /// The longest time that a stale value may have been served.
-    pub exposure: Duration,
-    /// Keys of earlier runs that had no row any more and were removed; not part of the total.
-    pub pruned: u64,
-    /// Keys and values of the warmed or planned entries, in bytes.
-    pub bytes: u64,
-    pub elapsed: Duration,
-}
-
-impl Stats {
-    pub fn total(&self) -> u64 {
-        self.warmed + self.skipped + self.failed + self.unknown + self.planned
-    }
-
-    pub fn keys_per_second(&self) -> f64 {
-        self.total() as f64 / self.elapsed.as_secs_f64().max(0.001)
-    }
-
-    pub fn add(&mut self, other: &Self) {
-        self.warmed += other.warmed;
-        self.skipped += other.skipped;
-        self.failed += other.failed;
-        self.unknown += other.unknown;
-        self.planned += other.planned;
-        let identical = [self.identical, other.identical];
-        self.identical = identical.into_iter().flatten().reduce(|a, b| a + b);
-        self.repaired += other.repaired;
-        self.absent += other.absent;
-        self.withdrawn += other.withdrawn;
-        self.unverified += other.unverified;
-        self.exposure = self.exposure.max(other.exposure);
-        self.pruned += other.pruned;
-        self.bytes += other.bytes;
-        self.elapsed += other.elapsed;
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
     Completed,
@@ -86,10 +25,33 @@ pub enum Status {
 }
 
 impl Status {
-    pub fn name(&self) -> &'static str {
+    pub fn stage(&self) -> Stage {
         match self {
+            Self::Completed => Stage::Completed,
+            Self::Failed(_) => Stage::Failed,
+            Self::Cancelled => Stage::Cancelled,
+        }
+    }
+}
+
+/// How far a strategy has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    Waiting,
+    Running,
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+impl Stage {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
             Self::Completed => "completed",
-            Self::Failed(_) => "failed",
+            Self::Failed => "failed",
             Self::Cancelled => "cancelled",
         }
     }
@@ -104,7 +66,7 @@ pub struct StrategyReport {
     /// How many keys it has, as far as that was known before it was read to its end; what is known
     /// now says [`StrategyReport::expected`].
     pub expected: Option<Expected>,
-    pub stats: Stats,
+    pub stats: Counts,
     /// The first [`KEPT_ERRORS`] keys that failed or are unknown.
     pub errors: Vec<KeyError>,
     /// Keys that were asked for by name and have no row, the first [`KEPT_ERRORS`].
@@ -163,15 +125,6 @@ impl Protection {
         }
     }
 
-    /// The one that is explained so.
-    pub fn because(why: &str) -> Option<Self> {
-        use Protection::{NoVersion, NotKnown, Off, Opaque, ReadOnly, Replica, ToTheDay};
-        let all = [
-            ToTheDay, Off, NoVersion, Opaque, Replica, ReadOnly, NotKnown,
-        ];
-        all.into_iter().find(|known| known.why_not() == Some(why))
-    }
-
     /// Why it is not.
     pub fn why_not(self) -> Option<&'static str> {
         match self {
@@ -200,7 +153,7 @@ impl StrategyReport {
 
     /// Keys that a run that only looked would write, those among them that it could not.
     pub fn planned(&self) -> u64 {
-        self.stats.planned + self.stats.failed + self.stats.unknown
+        self.stats.planned + self.stats.wrong()
     }
 
     /// Adds a warning, once.
@@ -219,11 +172,7 @@ impl StrategyReport {
 impl Report {
     /// The classes of all strategies together.
     pub fn classes(&self) -> Classes {
-        let mut classes = Classes::default();
-        for strategy in &self.strategies {
-            classes.add(&strategy.seen.classes);
-        }
-        classes
+        self.strategies.iter().map(|s| s.seen.classes).sum()
     }
 }
 
@@ -256,7 +205,8 @@ pub enum Outcome {
 }
 
 /// Why a run was ended from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// SIGINT: exit 130.
     Interrupted,
@@ -325,22 +275,6 @@ pub enum Limiter {
 }
 
 impl Limiter {
-    const ALL: [Self; 8] = [
-        Self::Rate,
-        Self::BytesRate,
-        Self::Start,
-        Self::CacheLatency,
-        Self::Evictions,
-        Self::DatabaseLatency,
-        Self::DatabaseSessions,
-        Self::ReplicaLag,
-    ];
-
-    /// The one of a name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|limiter| limiter.name() == name)
-    }
-
     pub fn name(self) -> &'static str {
         match self {
             Self::Rate => "rate",
@@ -383,13 +317,11 @@ impl Report {
         }
     }
 
-    pub fn totals(&self) -> Stats {
-        let mut totals = Stats::default();
-        for strategy in &self.strategies {
-            totals.add(&strategy.stats);
+    pub fn totals(&self) -> Counts {
+        Counts {
+            elapsed: self.elapsed,
+            ..self.strategies.iter().map(|s| s.stats).sum()
         }
-        totals.elapsed = self.elapsed;
-        totals
     }
 
     pub fn outcome(&self) -> Outcome {

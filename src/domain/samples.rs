@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::counts::Counts;
 use super::expected::Expected;
 use super::failure::{Failure, FailureKind};
-use super::report::{Gates, Report, Seen, Stats, Status, Stop, StrategyReport};
+use super::report::{Gates, Report, Seen, Status, Stop, StrategyReport};
 use super::strategy::StrategyId;
 
 /// A strategy that completed, of which some keys were warmed and some failed.
@@ -15,10 +16,10 @@ pub fn strategy(name: &str, warmed: u64, failed: u64) -> StrategyReport {
         ttl: Duration::from_secs(1),
         status: Status::Completed,
         expected: None,
-        stats: Stats {
+        stats: Counts {
             warmed,
             failed,
-            ..Stats::default()
+            ..Counts::default()
         },
         errors: Vec::new(),
         not_found: Vec::new(),

@@ -1,6 +1,10 @@
 //! What stands in the cache at a key that a run would write.
 
+use std::iter::Sum;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::strategy::Shape;
 
@@ -63,7 +67,7 @@ impl Kind {
 }
 
 /// The one class that a planned key is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Another type stands there.
@@ -105,7 +109,7 @@ impl Standing {
 }
 
 /// How many planned keys are in each class.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Classes {
     pub wrong_type: u64,
     pub missing: u64,
@@ -125,14 +129,6 @@ impl Classes {
         } += 1;
     }
 
-    pub fn add(&mut self, other: &Self) {
-        self.wrong_type += other.wrong_type;
-        self.missing += other.missing;
-        self.different += other.different;
-        self.expiring += other.expiring;
-        self.identical += other.identical;
-    }
-
     pub fn total(&self) -> u64 {
         self.present() + self.missing
     }
@@ -150,5 +146,17 @@ impl Classes {
     /// Keys where something else stands.
     pub fn stale(&self) -> u64 {
         self.different + self.wrong_type
+    }
+}
+
+impl Sum for Classes {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, more| Self {
+            wrong_type: sum.wrong_type + more.wrong_type,
+            missing: sum.missing + more.missing,
+            different: sum.different + more.different,
+            expiring: sum.expiring + more.expiring,
+            identical: sum.identical + more.identical,
+        })
     }
 }

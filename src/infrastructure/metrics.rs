@@ -207,7 +207,7 @@ impl Metrics {
             }
             self.written_bytes
                 .with_label_values(&labels)
-                .inc_by(strategy.bytes);
+                .inc_by(strategy.counts.bytes);
             self.strategy_durations
                 .with_label_values(&labels)
                 .observe(seconds(strategy.elapsed_ms));
@@ -326,17 +326,17 @@ fn fill(gauge: &IntGauge, at: i64) {
 type Count = fn(&StrategyRecord) -> u64;
 
 const KEY_OUTCOMES: [(&str, Count); 4] = [
-    ("warmed", |s| s.warmed),
-    ("skipped", |s| s.skipped),
-    ("failed", |s| s.failed),
-    ("unknown", |s| s.unknown),
+    ("warmed", |s| s.counts.warmed),
+    ("skipped", |s| s.counts.skipped),
+    ("failed", |s| s.counts.failed),
+    ("unknown", |s| s.counts.unknown),
 ];
 
 /// What became of keys that changed while they were written.
 const OVERTAKEN: [(&str, Count); 3] = [
-    ("repaired", |s| s.repaired),
-    ("withdrawn", |s| s.withdrawn),
-    ("unverified", |s| s.unverified),
+    ("repaired", |s| s.counts.repaired),
+    ("withdrawn", |s| s.counts.withdrawn),
+    ("unverified", |s| s.counts.unverified),
 ];
 
 /// How a run ended, in the words of [`OUTCOMES`]; `None`: there was nothing to run.

@@ -4,9 +4,9 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
-use super::document::Document;
 use super::output::note;
-use super::verification::requirement_lines;
+use super::report::document::Document;
+use super::report::verify::requirement_lines;
 use crate::domain::failure::Failure;
 use crate::domain::gate::Judged;
 use crate::domain::report::{Report, Status};

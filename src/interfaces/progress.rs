@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::document::Tone;
-use super::notes::{expectation, mark};
 use super::output::{ProgressForm, note};
+use super::report::document::Tone;
+use super::report::words::{expectation, mark};
 use crate::application::event::{Event, Reporter, Sieve};
 use crate::application::lock::Holder;
 use crate::application::pace::{Change, PaceNow};
+use crate::domain::counts::Counts;
 use crate::domain::expected::Expected;
-use crate::domain::report::{Stats, StrategyReport};
+use crate::domain::report::StrategyReport;
 use crate::domain::strategy::StrategyId;
 use crate::domain::wording::{grouped, keys, seconds};
 
@@ -91,7 +92,7 @@ impl Bars {
             return;
         };
         let style = console::Style::new().for_stderr();
-        let mark = match mark(report) {
+        let mark = match mark(report.status.stage(), report.wrong()) {
             (mark, Tone::Good) => style.green().apply_to(mark),
             (mark, Tone::Bad) => style.red().apply_to(mark),
             (mark, Tone::Plain | Tone::Total) => style.apply_to(mark),
@@ -168,7 +169,7 @@ fn read(report: &StrategyReport) -> String {
 }
 
 /// `3 failed, 2 unknown` in red, or nothing.
-fn wrong(stats: &Stats) -> String {
+fn wrong(stats: &Counts) -> String {
     let red = console::Style::new().for_stderr().red();
     let count = |n: u64, name: &str| (n > 0).then(|| format!("{} {name}", grouped(n)));
     let parts = [
@@ -184,7 +185,7 @@ fn wrong(stats: &Stats) -> String {
 }
 
 /// What is wrong, and what holds the run back.
-fn message(stats: &Stats, pace: &PaceNow) -> String {
+fn message(stats: &Counts, pace: &PaceNow) -> String {
     let limited = pace.limited_by.as_ref();
     let limited = limited.map(|by| format!("limited by {by}"));
     let parts = [
@@ -216,7 +217,7 @@ struct Lines {
 
 struct Running {
     id: StrategyId,
-    stats: Stats,
+    stats: Counts,
     pace: PaceNow,
     since: Instant,
 }
@@ -249,8 +250,8 @@ impl Drop for Lines {
     }
 }
 
-fn progress_line(stats: &Stats, elapsed: Duration) -> String {
-    let stats = Stats { elapsed, ..*stats };
+fn progress_line(stats: &Counts, elapsed: Duration) -> String {
+    let stats = Counts { elapsed, ..*stats };
     let mut line = format!(
         "{} in {}, {} keys/s",
         keys(stats.total()),
@@ -272,7 +273,7 @@ impl Reporter for Lines {
             Event::StrategyStarted { id, .. } => {
                 *lock(&self.state) = Some(Running {
                     id: (*id).clone(),
-                    stats: Stats::default(),
+                    stats: Counts::default(),
                     pace: PaceNow::default(),
                     since: Instant::now(),
                 });
@@ -290,7 +291,7 @@ impl Reporter for Lines {
             Event::StrategyFinished { report } => {
                 *lock(&self.state) = None;
                 let line = progress_line(&report.stats, report.stats.elapsed);
-                let (id, status) = (&report.id, report.status.name());
+                let (id, status) = (&report.id, report.status.stage().name());
                 note(
                     &match report.expected().filter(|_| report.is_unfinished()) {
                         None => format!("{id}: {status}, {line}\n"),

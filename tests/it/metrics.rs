@@ -15,10 +15,12 @@ use ::shopwarm::application::live::Ended;
 use ::shopwarm::application::record::RunRecord;
 use ::shopwarm::application::run::{Begun, Refused};
 use ::shopwarm::application::service::Observer as _;
+use ::shopwarm::domain::counts::Counts;
 use ::shopwarm::domain::failure::{Failure, FailureKind};
-use ::shopwarm::domain::report::{Report, Seen, Stats, Status, Stop, StrategyReport};
+use ::shopwarm::domain::report::{Report, Seen, Status, Stop, StrategyReport};
 use ::shopwarm::domain::run::{RunInfo, Trigger};
 use ::shopwarm::domain::strategy::StrategyId;
+use ::shopwarm::domain::verdict::Verdict;
 use ::shopwarm::infrastructure::metrics::Metrics;
 use ::shopwarm::infrastructure::metrics::file::{self, LastRun};
 use serde_json::Value;
@@ -369,12 +371,12 @@ fn strategy_report(name: &str, warmed: u64, failed: u64, millis: u64) -> Strateg
         ttl: Duration::from_secs(60),
         status: Status::Completed,
         expected: None,
-        stats: Stats {
+        stats: Counts {
             warmed,
             failed,
             bytes: warmed * 10,
             elapsed: Duration::from_millis(millis),
-            ..Stats::default()
+            ..Counts::default()
         },
         errors: Vec::new(),
         not_found: Vec::new(),
@@ -391,7 +393,11 @@ fn ended(info: &RunInfo, strategies: Vec<StrategyReport>) -> Ended {
     report.stopped = None;
     report.strategies = strategies;
     report.elapsed = Duration::from_millis(1500);
-    Ok(RunRecord::new(info, &report))
+    Ok(RunRecord::new(
+        info,
+        &report,
+        Verdict::of_run(&report, &info.command),
+    ))
 }
 
 fn begun(whole: bool) -> Begun {

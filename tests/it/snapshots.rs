@@ -123,6 +123,7 @@ fn settings() -> Settings {
         (r"misses in \S+", "misses in [time]"),
         (r"[0-9a-f]{12}-[0-9a-f]{8}", "[run]"),
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?", "[date]"),
+        (r"\b\d+s(  \[run\]| \| \[run\])", "[ago]$1"),
         (r"next: \S+ at", "next: [job] at"),
         (
             r#""(elapsed_ms|estimated_ms|used_bytes|seconds|elapsed_ms_before|elapsed_ms_after)": ?[\d.]+"#,

@@ -1,6 +1,7 @@
 //! What the report of a strategy says that was warmed more than once in a run.
 
-use crate::domain::report::{Seen, Stats, Status, StrategyReport};
+use crate::domain::counts::Counts;
+use crate::domain::report::{Seen, Status, StrategyReport};
 
 impl StrategyReport {
     /// The report of a strategy that begins anew: only its time and its warnings stay.
@@ -11,12 +12,12 @@ impl StrategyReport {
             ttl: self.ttl,
             status: Status::Completed,
             expected: self.expected,
-            stats: Stats {
+            stats: Counts {
                 elapsed: self.stats.elapsed,
                 identical: self.stats.identical.map(|_| 0),
                 // What was in doubt then may not be in the selection any more.
                 unverified: self.stats.unverified,
-                ..Stats::default()
+                ..Counts::default()
             },
             errors: Vec::new(),
             not_found: Vec::new(),
@@ -50,7 +51,7 @@ impl StrategyReport {
         let unknown = before.total().max(now.total()) - stored(&most);
         self.errors
             .truncate(usize::try_from(unknown).unwrap_or(usize::MAX));
-        self.stats = Stats {
+        self.stats = Counts {
             failed: 0,
             unknown,
             unverified: now.unverified,
@@ -62,7 +63,7 @@ impl StrategyReport {
 }
 
 /// Keys that are in the cache, or that are not to be written.
-fn stored(stats: &Stats) -> u64 {
+fn stored(stats: &Counts) -> u64 {
     stats.warmed + stats.skipped
 }
 
@@ -85,11 +86,11 @@ mod tests {
             ttl: Duration::from_secs(60),
             status: Status::Completed,
             expected: None,
-            stats: Stats {
+            stats: Counts {
                 warmed,
                 failed,
                 unknown,
-                ..Stats::default()
+                ..Counts::default()
             },
             errors: (0..(failed + unknown).min(20)).map(error).collect(),
             not_found: Vec::new(),

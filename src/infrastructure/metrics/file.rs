@@ -152,7 +152,9 @@ fn describe_strategies(registry: &Registry, record: &RunRecord) {
             keys.with_label_values(&[labels[0], labels[1], outcome])
                 .set(count(strategy) as i64);
         }
-        bytes.with_label_values(&labels).set(strategy.bytes as i64);
+        bytes
+            .with_label_values(&labels)
+            .set(strategy.counts.bytes as i64);
         durations
             .with_label_values(&labels)
             .set(seconds(strategy.elapsed_ms));

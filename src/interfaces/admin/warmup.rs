@@ -115,7 +115,7 @@ impl WarmedAll {
     pub fn of(record: RunRecord) -> Self {
         Self {
             success: is_success(&record),
-            total_warmed: record.totals.warmed,
+            total_warmed: record.totals.counts.warmed,
             total_keys: record.totals.total,
             success_rate: record.totals.success_rate,
             run_id: record.run_id.clone(),
@@ -149,7 +149,7 @@ impl WarmedContext {
     fn of(context: &str, record: RunRecord) -> Self {
         let result = |strategy: &crate::application::record::StrategyRecord| {
             let counts = WarmedStrategy {
-                warmed: strategy.warmed,
+                warmed: strategy.counts.warmed,
                 total: strategy.total,
                 success_rate: strategy.success_rate,
             };

@@ -6,42 +6,29 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::config::{Config, DEFAULT_FILE};
+use crate::config::{Config, DEFAULT_FILE, Shown};
 use crate::contexts::SHIPPED;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::interfaces::document::{Document, Row, text};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
+use crate::interfaces::report::table::Table;
 use crate::setup::shop::Shop;
 
 const TEMPLATE: &str = include_str!("shopwarm.toml");
 
 pub(super) fn show(config: &Config, output: &Output) -> Exit {
-    let lines: Vec<_> = config
-        .shown
-        .iter()
-        .map(|s| json!({ "name": s.name, "value": s.value, "from": s.from.to_string() }))
-        .collect();
-    let row = |shown: &crate::config::Shown| Row {
-        cells: vec![
-            shown.name.to_owned(),
-            shown
-                .value
-                .clone()
-                .filter(|value| !value.is_empty())
-                .unwrap_or_else(|| "(not set)".to_owned()),
-            shown.from.to_string(),
-        ],
-        ..Row::default()
-    };
-    let document = Document {
-        headings: vec![text("setting", 0), text("value", 0), text("from", 1)],
-        rows: config.shown.iter().map(row).collect(),
-        json: json!({ "schema_version": 1, "settings": lines }),
-        lines,
-        csv: &["name", "value", "from"],
-        ..Document::default()
-    };
+    let value = |shown: &&Shown| shown.value.clone().filter(|value| !value.is_empty());
+    let table = Table::new()
+        .text("setting", 0, |shown: &&Shown| shown.name.to_owned())
+        .field("name", |shown| shown.name)
+        .text("value", 0, |shown| {
+            value(shown).unwrap_or_else(|| "(not set)".to_owned())
+        })
+        .field("value", |shown| shown.value.clone())
+        .text("from", 1, |shown| shown.from.to_string())
+        .field("from", |shown| shown.from.to_string());
+    let mut document = table.document(&config.shown, None);
+    document.json = json!({ "schema_version": 1, "settings": document.lines });
     output.result(&document.render(output.format, output.width()));
     Exit::Success
 }

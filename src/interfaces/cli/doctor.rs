@@ -1,15 +1,16 @@
 //! `shopwarm doctor`.
 
 use console::measure_text_width;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::application::stop::StopSignal;
 use crate::config::Config;
 use crate::domain::failure::Failure;
 use crate::domain::finding::{Finding, Level};
-use crate::interfaces::document::{Document, Row, Tone, text};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output};
+use crate::interfaces::report::document::Document;
+use crate::interfaces::report::table::Table;
 use crate::setup;
 
 /// Where a line's text begins, behind mark and level.
@@ -139,7 +140,6 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 fn document(findings: &[Finding]) -> Document {
-    let lines: Vec<Value> = findings.iter().map(as_json).collect();
     let worst = if findings.iter().any(is_failed) {
         "failed"
     } else if findings.iter().any(|f| f.level == Level::Warning) {
@@ -147,38 +147,30 @@ fn document(findings: &[Finding]) -> Document {
     } else {
         "ok"
     };
-    let row = |finding: &Finding| Row {
-        cells: vec![
-            finding.level.name().to_owned(),
-            finding.check.clone(),
-            finding.text.clone(),
-            finding.hint.clone().unwrap_or_default(),
-        ],
-        tone: Tone::Plain,
-    };
-    Document {
-        headings: vec![
-            text("level", 0),
-            text("check", 0),
-            text("found", 0),
-            text("what to do", 0),
-        ],
-        rows: findings.iter().map(row).collect(),
-        footer: summary(findings),
-        verdict: None,
-        json: json!({ "schema_version": 1, "worst": worst, "checks": lines }),
-        lines,
-        csv: &["check", "level", "text", "hint"],
-    }
-}
-
-fn as_json(finding: &Finding) -> Value {
-    json!({
-        "check": finding.check,
-        "level": finding.level.name(),
-        "text": finding.text,
-        "hint": finding.hint,
-    })
+    let table = Table::of(|finding: &&Finding| {
+        let Finding {
+            check,
+            level,
+            text,
+            hint,
+        } = finding;
+        json!({ "check": check, "level": level.name(), "text": text, "hint": hint })
+    });
+    let table = table
+        .text("level", 0, |finding| finding.level.name().to_owned())
+        .text("check", 0, |finding| finding.check.clone())
+        .csv("check")
+        .csv("level")
+        .text("found", 0, |finding| finding.text.clone())
+        .csv("text")
+        .text("what to do", 0, |finding| {
+            finding.hint.clone().unwrap_or_default()
+        })
+        .csv("hint");
+    let mut document = table.document(findings, None);
+    document.footer = summary(findings);
+    document.json = json!({ "schema_version": 1, "worst": worst, "checks": document.lines });
+    document
 }
 
 #[cfg(test)]

@@ -20,11 +20,11 @@ use crate::domain::failure::Failure;
 use crate::domain::report::Report;
 use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::settings_text::parse_ttl;
-use crate::interfaces::document::Document;
 use crate::interfaces::exit::{self, Exit};
-use crate::interfaces::forecast::Forecast;
-use crate::interfaces::keys::{Form, KeyWriter, Wanted};
 use crate::interfaces::output::{Format, Output, ProgressForm};
+use crate::interfaces::report::document::Document;
+use crate::interfaces::report::dry_run::DryRun;
+use crate::interfaces::report::keys::{Form, KeyWriter, Wanted};
 use crate::interfaces::{github, progress};
 use crate::setup::CacheNeed;
 
@@ -99,7 +99,7 @@ pub(super) async fn run(
         both = async { (plans(&viewer, config).await, headroom(&viewer).await) } => both,
     };
     report.elapsed = started.elapsed();
-    let forecast = Forecast {
+    let found = DryRun {
         report: &report,
         plans: &plans,
         compared,
@@ -110,12 +110,12 @@ pub(super) async fn run(
         exit_code: args.exit_code,
     };
     let exit = match exit::of_run(&report) {
-        Exit::Success if forecast.is_failed_by_changes() => Exit::Differences,
+        Exit::Success if found.is_failed_by_changes() => Exit::Differences,
         exit => exit,
     };
     // Before the report: its verdict is the last line.
     let sealed = seal(args, config, &selection, &report, output);
-    let document = forecast.document(&info, output.verbose);
+    let document = found.document(&info, output.verbose);
     match keys {
         Some(keys) => finish(&keys, &document, output),
         None => document.show(output),

@@ -5,7 +5,6 @@ mod config;
 mod connect;
 mod doctor;
 mod dry_run;
-mod effect;
 mod keys;
 mod pace;
 pub mod plan;
@@ -17,6 +16,7 @@ mod serve;
 mod shell;
 mod strategies;
 mod target;
+mod usage;
 mod verify;
 mod warmup;
 
@@ -37,11 +37,11 @@ use crate::domain::failure::Failure;
 use crate::domain::redaction;
 use args::{SettingsArgs, WarmupArgs};
 use dry_run::DryRunArgs;
-use effect::EffectArgs;
 use keys::KeysCommand;
 use probe::ProbeArgs;
 use runs::RunsArgs;
 use schedule::ScheduleCommand;
+use usage::UsageArgs;
 use verify::VerifyArgs;
 
 /// Fill a shop's cache from its database before traffic arrives
@@ -123,7 +123,7 @@ enum Command {
     ///
     /// Used is read or written by anybody. Asks the server when each key was used last, which is no
     /// use of it; where it evicts by frequency (LFU) it only knows about how often.
-    Effect(EffectArgs),
+    Effect(UsageArgs),
     /// Listen to what the shop misses, and say which strategy would have had it
     ///
     /// To the server's own events, where notify-keyspace-events has E and m, or to an access log. Of
@@ -248,7 +248,7 @@ async fn dispatch(
         Command::Config(ConfigCommand::Init { dir }) => config::init(dir, output),
         Command::Serve(_) => serve::run(&config, stop).await,
         Command::Runs(args) => runs::run(args, &config()?, output).await,
-        Command::Effect(args) => effect::run(args, &config()?, output).await,
+        Command::Effect(args) => usage::run(args, &config()?, output).await,
         Command::Probe(args) => probe::run(args, &config()?, output, &stop).await,
         Command::Schedule(what) => schedule::run(what, &config()?, output),
         Command::Completions { shell } => Ok(shell::completions(*shell, self::command(), output)),

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use futures_util::StreamExt as _;
-use indicatif::HumanCount;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -18,10 +17,12 @@ use crate::application::stop::StopSignal;
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::settings_text::parse_ttl;
-use crate::domain::wording::rate;
-use crate::interfaces::document::{Document, Row, Tone, number, text};
+use crate::domain::wording::{grouped, rate};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
+use crate::interfaces::report::document::{Document, Tone};
+use crate::interfaces::report::table::Table;
+use crate::interfaces::report::words::{NONE, joined, share};
 use crate::setup::{self, Access};
 
 /// Patterns that are shown.
@@ -173,79 +174,87 @@ fn send_lines(from: impl BufRead, sender: &mpsc::Sender<Lines>) {
     }
 }
 
-fn document(probe: &Probe, source: &str, time: Duration, doubt: Option<&str>) -> Document {
-    let covered = probe.by_strategy();
-    let uncovered = probe.uncovered(SHOWN);
-    let line = |kind: &str, name: &str, misses: u64| -> Value {
-        let share = share(misses, probe.misses);
-        json!({ "kind": kind, "name": name, "misses": misses, "share": share })
-    };
-    let mut lines: Vec<Value> = Vec::new();
-    let mut rows: Vec<Row> = Vec::new();
-    for (kind, counts) in [("strategy", &covered), ("pattern", &uncovered)] {
-        for (name, misses) in counts {
-            lines.push(line(kind, name, *misses));
-            rows.push(row(kind, name, *misses, probe.misses));
-        }
+/// A strategy, or a pattern that none makes, and how often it was missed.
+struct Line<'a> {
+    kind: &'static str,
+    name: &'a str,
+    misses: u64,
+    share: Option<f64>,
+}
+
+impl Line<'_> {
+    fn is_covered(&self) -> bool {
+        self.kind == STRATEGY
     }
-    let strategies = covered.iter().map(
-        |(id, misses)| json!({ "id": id, "misses": misses, "share": share(*misses, probe.misses) }),
-    );
-    let patterns = uncovered.iter().map(|(pattern, misses)| {
-        json!({ "pattern": pattern, "misses": misses, "share": share(*misses, probe.misses) })
+
+    /// With its name as `name`.
+    fn named(&self, name: &str) -> Value {
+        json!({ name: self.name, "misses": self.misses, "share": self.share })
+    }
+}
+
+const STRATEGY: &str = "strategy";
+
+fn table<'a>() -> Table<'a, Line<'a>> {
+    Table::new()
+        .tone(|line: &Line<'_>| match line.is_covered() {
+            true => Tone::Plain,
+            false => Tone::Bad,
+        })
+        .text("missed", 0, |line| match line.is_covered() {
+            true => String::new(),
+            false => line.name.to_owned(),
+        })
+        .text("covered by", 1, |line| match line.is_covered() {
+            true => line.name.to_owned(),
+            false => NONE.to_owned(),
+        })
+        .field("kind", |line| line.kind)
+        .field("name", |line| line.name)
+        .number("misses", 0, |line| grouped(line.misses))
+        .field("misses", |line| line.misses)
+        .number("share", 0, |line| rate(line.share))
+        .field("share", |line| line.share)
+}
+
+fn document(probe: &Probe, source: &str, time: Duration, doubt: Option<&str>) -> Document {
+    let (covered, uncovered) = (probe.by_strategy(), probe.uncovered(SHOWN));
+    let line = |kind, name, misses| Line {
+        kind,
+        name,
+        misses,
+        share: share(misses, probe.misses),
+    };
+    let strategies = covered
+        .iter()
+        .map(|(id, misses)| line(STRATEGY, id, *misses));
+    let patterns = uncovered
+        .iter()
+        .map(|(pattern, misses)| line("pattern", pattern, *misses));
+    let json = json!({
+        "schema_version": 1,
+        "source": source,
+        "seconds": time.as_secs_f64(),
+        "misses": probe.misses,
+        "hits": probe.hits,
+        "unreadable": probe.unreadable,
+        "covered": probe.all_covered(),
+        "covered_share": share(probe.all_covered(), probe.misses),
+        "strategies": strategies.clone().map(|line| line.named("id")).collect::<Vec<_>>(),
+        "patterns": patterns.clone().map(|line| line.named("pattern")).collect::<Vec<_>>(),
+        "doubt": doubt,
     });
     Document {
-        headings: vec![
-            text("missed", 0),
-            text("covered by", 1),
-            number("misses", 0),
-            number("share", 0),
-        ],
-        rows,
         footer: footer(probe, time, doubt),
-        verdict: None,
-        json: json!({
-            "schema_version": 1,
-            "source": source,
-            "seconds": time.as_secs_f64(),
-            "misses": probe.misses,
-            "hits": probe.hits,
-            "unreadable": probe.unreadable,
-            "covered": probe.all_covered(),
-            "covered_share": share(probe.all_covered(), probe.misses),
-            "strategies": strategies.collect::<Vec<_>>(),
-            "patterns": patterns.collect::<Vec<_>>(),
-            "doubt": doubt,
-        }),
-        lines,
-        csv: &["kind", "name", "misses", "share"],
+        json,
+        ..table().document(strategies.chain(patterns), None)
     }
-}
-
-fn row(kind: &str, name: &str, misses: u64, all: u64) -> Row {
-    let (what, by, tone) = match kind {
-        "strategy" => ("", name, Tone::Plain),
-        _ => (name, "–", Tone::Bad),
-    };
-    Row {
-        cells: vec![
-            what.to_owned(),
-            by.to_owned(),
-            HumanCount(misses).to_string(),
-            rate(share(misses, all)),
-        ],
-        tone,
-    }
-}
-
-fn share(part: u64, all: u64) -> Option<f64> {
-    (all > 0).then(|| part as f64 / all as f64)
 }
 
 fn footer(probe: &Probe, time: Duration, doubt: Option<&str>) -> String {
     let mut lines = Vec::new();
     if probe.unreadable > 0 {
-        let count = HumanCount(probe.unreadable);
+        let count = grouped(probe.unreadable);
         lines.push(format!("! {count} lines are no keys"));
     }
     if probe.misses == 0
@@ -259,8 +268,8 @@ fn footer(probe: &Probe, time: Duration, doubt: Option<&str>) -> String {
         0 => format!("no misses in {time}"),
         misses => format!(
             "{} misses in {time}, {covered} of keys that the definitions make",
-            HumanCount(misses)
+            grouped(misses)
         ),
     });
-    lines.join("\n") + "\n"
+    joined(lines)
 }

@@ -5,14 +5,15 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::application::schedule::{Occurrence, PlannedJob, zone_name};
+use crate::application::schedule::{Job, Occurrence, PlannedJob, zone_name};
 use crate::config::{Config, ScheduleFlags};
 use crate::domain::failure::Failure;
-use crate::interfaces::document::{Document, Row, text};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output};
+use crate::interfaces::report::document::Document;
+use crate::interfaces::report::table::Table;
 use crate::setup;
 
 #[derive(Subcommand, Debug)]
@@ -66,39 +67,41 @@ fn list(jobs: &[PlannedJob], next: usize, config: &Config, now: Timestamp) -> Do
     let of_job = |planned| coming(planned, now).take(next);
     let mut all: Vec<Coming<'_>> = jobs.iter().flat_map(of_job).collect();
     all.sort_by_key(|run| (run.time.starts, run.planned.job.rank()));
-    let lines: Vec<Value> = all.iter().map(Coming::json).collect();
     let zone = zone_name(&config.timezone);
     let is_usual = |planned: &PlannedJob| planned.job.zone == config.timezone;
-    let footer = if !jobs.is_empty() && jobs.iter().all(is_usual) {
-        format!("\nlocal time: {zone}\n")
-    } else {
-        String::new()
-    };
-    Document {
-        headings: vec![
-            text("local time", 0),
-            text("job", 0),
-            text("warms", 1),
-            text("in", 2),
-            text("UTC", 3),
-            text("cron", 4),
-        ],
-        rows: all.iter().map(Coming::row).collect(),
-        footer,
-        verdict: None,
-        json: json!({ "schema_version": 1, "timezone": zone, "runs": lines }),
-        lines,
-        csv: &[
-            "job",
-            "cron",
-            "timezone",
-            "starts_at",
-            "starts_at_utc",
-            "in_seconds",
-            "warmup",
-            "strategies",
-        ],
+    let mut document = table().document(all, None);
+    document.json = json!({ "schema_version": 1, "timezone": zone, "runs": document.lines });
+    if !jobs.is_empty() && jobs.iter().all(is_usual) {
+        document.footer = format!("\nlocal time: {zone}\n");
     }
+    document
+}
+
+fn table<'a>() -> Table<'a, Coming<'a>> {
+    Table::new()
+        .text("local time", 0, |run: &Coming<'_>| {
+            let local = run.local(run.time.starts);
+            format!("{} {}", local.strftime("%a"), shown(&local, " %:z"))
+        })
+        .text("job", 0, |run| run.job().name.clone())
+        .field("job", |run| run.job().name.clone())
+        .text("warms", 1, Coming::warms)
+        .text("in", 2, |run| wait(run.wait))
+        .text("UTC", 3, |run| shown(&run.utc(), ""))
+        .text("cron", 4, |run| run.job().cron.to_string())
+        .field("cron", |run| run.job().cron.to_string())
+        .field("timezone", |run| zone_name(&run.job().zone).to_owned())
+        .json("at", |run| run.local_text(run.time.at))
+        .field("starts_at", |run| run.local_text(run.time.starts))
+        .field("starts_at_utc", |run| {
+            run.utc().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+        })
+        .field("in_seconds", |run| run.wait.as_secs())
+        .field("warmup", |run| run.job().warmup.clone())
+        .field("strategies", |run| {
+            let ids = run.planned.strategies.iter().map(ToString::to_string);
+            ids.collect::<Vec<_>>()
+        })
 }
 
 fn coming(planned: &PlannedJob, now: Timestamp) -> impl Iterator<Item = Coming<'_>> {
@@ -110,25 +113,22 @@ fn coming(planned: &PlannedJob, now: Timestamp) -> impl Iterator<Item = Coming<'
 }
 
 impl Coming<'_> {
-    fn local(&self) -> Zoned {
-        self.time.starts.to_zoned(self.planned.job.zone.clone())
+    fn job(&self) -> &Job {
+        &self.planned.job
     }
 
-    fn row(&self) -> Row {
-        let job = &self.planned.job;
-        let local = self.local();
-        let utc = self.time.starts.to_zoned(TimeZone::UTC);
-        Row {
-            cells: vec![
-                format!("{} {}", local.strftime("%a"), shown(&local, " %:z")),
-                job.name.clone(),
-                self.warms(),
-                wait(self.wait),
-                shown(&utc, ""),
-                job.cron.to_string(),
-            ],
-            ..Row::default()
-        }
+    fn local(&self, time: Timestamp) -> Zoned {
+        time.to_zoned(self.job().zone.clone())
+    }
+
+    fn local_text(&self, time: Timestamp) -> String {
+        self.local(time)
+            .strftime("%Y-%m-%dT%H:%M:%S%:z")
+            .to_string()
+    }
+
+    fn utc(&self) -> Zoned {
+        self.time.starts.to_zoned(TimeZone::UTC)
     }
 
     fn warms(&self) -> String {
@@ -140,27 +140,6 @@ impl Coming<'_> {
             // The names of several would push other columns out.
             _ => count,
         }
-    }
-
-    fn json(&self) -> Value {
-        let job = &self.planned.job;
-        let ids = self.planned.strategies.iter().map(ToString::to_string);
-        let local = |time: Timestamp| {
-            let local = time.to_zoned(job.zone.clone());
-            local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
-        };
-        let utc = self.time.starts.to_zoned(TimeZone::UTC);
-        json!({
-            "job": job.name,
-            "cron": job.cron.to_string(),
-            "timezone": zone_name(&job.zone),
-            "at": local(self.time.at),
-            "starts_at": local(self.time.starts),
-            "starts_at_utc": utc.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            "in_seconds": self.wait.as_secs(),
-            "warmup": job.warmup,
-            "strategies": ids.collect::<Vec<_>>(),
-        })
     }
 }
 

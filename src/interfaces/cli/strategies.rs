@@ -1,5 +1,7 @@
 //! `shopwarm strategies`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
@@ -7,9 +9,10 @@ use crate::contexts::definitions::{Definitions, Merged};
 use crate::domain::Dialect;
 use crate::domain::failure::Failure;
 use crate::domain::strategy::StrategyId;
-use crate::interfaces::document::{Document, Row, Tone, number, plain, text};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output};
+use crate::interfaces::report::document::{Tone, plain, to_value};
+use crate::interfaces::report::table::Table;
 use crate::setup;
 
 pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
@@ -17,38 +20,12 @@ pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
     let mut all: Vec<(StrategyId, &Merged)> = definitions.merged().collect();
     all.sort_by_key(|(id, merged)| (std::cmp::Reverse(merged.priority()), id.clone()));
     let dialect = setup::dialect(config);
-    let lines: Vec<Value> = all
-        .iter()
-        .map(|(id, merged)| strategy_json(&definitions, id, merged, dialect))
-        .collect();
-    let details = if output.verbose {
-        all.iter().map(|(id, merged)| details(id, merged)).collect()
-    } else {
-        String::new()
-    };
-    let document = Document {
-        headings: vec![
-            text("strategy", 0),
-            number("priority", 1),
-            text("ttl", 1),
-            text("value", 2),
-            text("key", 0),
-            text("tags", 3),
-            text("protected", 3),
-            text("from", 2),
-        ],
-        rows: all
-            .iter()
-            .map(|(id, merged)| row(id, merged, dialect))
-            .collect(),
-        footer: details,
-        verdict: None,
-        json: json!({ "schema_version": 1, "strategies": lines }),
-        lines,
-        csv: &[
-            "id", "context", "name", "enabled", "priority", "ttl", "value", "key", "tags",
-        ],
-    };
+    let rows = all.iter().map(|(id, merged)| Line::of(id, merged, dialect));
+    let mut document = table(&definitions).document(rows, None);
+    document.json = json!({ "schema_version": 1, "strategies": document.lines });
+    if output.verbose {
+        document.footer = all.iter().map(|(id, merged)| details(id, merged)).collect();
+    }
     // A person may cut the list short; a wrong definition must be seen all the same.
     output.result(&document.render(output.format, output.width()));
     definitions.validate(setup::dialect(config))?;
@@ -67,46 +44,100 @@ pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-fn row(id: &StrategyId, merged: &Merged, dialect: Option<Dialect>) -> Row {
-    let fields = merged.shown();
-    let field = |name: &str| {
-        let value = fields
-            .iter()
-            .find(|(field, _)| *field == name)
-            .map(|(_, value)| value);
-        value.map_or_else(String::new, plain)
-    };
-    let mut origins: Vec<String> = merged.origins.values().map(ToString::to_string).collect();
-    origins.sort();
-    origins.dedup();
-    let (mark, tone) = if merged.is_enabled() {
-        ("", Tone::Plain)
-    } else {
-        (" (disabled)", Tone::Bad)
-    };
-    let value = field("value");
-    Row {
-        cells: vec![
-            format!("{id}{mark}"),
-            field("priority"),
-            field("ttl"),
-            if value.is_empty() {
-                "coded".to_owned()
-            } else {
-                value
-            },
-            field("key"),
-            field("tags"),
-            if merged.is_versioned(dialect) {
-                "yes"
-            } else {
-                "no"
-            }
-            .to_owned(),
-            origins.join(", "),
-        ],
-        tone,
+/// A strategy as its definition says it.
+struct Line<'a> {
+    id: &'a StrategyId,
+    merged: &'a Merged,
+    fields: Vec<(&'static str, Value)>,
+    protected: bool,
+}
+
+impl<'a> Line<'a> {
+    fn of(id: &'a StrategyId, merged: &'a Merged, dialect: Option<Dialect>) -> Self {
+        Self {
+            id,
+            merged,
+            fields: merged.shown(),
+            protected: merged.is_versioned(dialect),
+        }
     }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        let found = self.fields.iter().find(|(field, _)| *field == name);
+        found.map(|(_, value)| value.clone())
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.field(name).as_ref().map_or_else(String::new, plain)
+    }
+
+    fn name(&self) -> String {
+        let mark = if self.merged.is_enabled() {
+            ""
+        } else {
+            " (disabled)"
+        };
+        format!("{}{mark}", self.id)
+    }
+
+    fn value(&self) -> String {
+        match self.text("value") {
+            none if none.is_empty() => "coded".to_owned(),
+            value => value,
+        }
+    }
+
+    /// Where its fields come from.
+    fn origins(&self) -> String {
+        let origins: BTreeSet<String> = self
+            .merged
+            .origins
+            .values()
+            .map(ToString::to_string)
+            .collect();
+        origins.into_iter().collect::<Vec<_>>().join(", ")
+    }
+
+    fn fields(&self) -> Map<String, Value> {
+        let field = |(name, value): &(&str, Value)| {
+            let origin = self.merged.origins.get(*name).map(ToString::to_string);
+            (
+                (*name).to_owned(),
+                json!({ "value": value, "from": origin }),
+            )
+        };
+        self.fields.iter().map(field).collect()
+    }
+}
+
+fn table(definitions: &Definitions) -> Table<'_, Line<'_>> {
+    Table::new()
+        .tone(|line: &Line<'_>| match line.merged.is_enabled() {
+            true => Tone::Plain,
+            false => Tone::Bad,
+        })
+        .text("strategy", 0, Line::name)
+        .field("id", |line| line.id.to_string())
+        .field("context", |line| line.id.context.clone())
+        .field("name", |line| line.id.name.clone())
+        .field("enabled", |line| line.merged.is_enabled())
+        .number("priority", 1, |line| line.text("priority"))
+        .field("priority", |line| line.merged.priority())
+        .text("ttl", 1, |line| line.text("ttl"))
+        .field("ttl", |line| line.field("ttl"))
+        .text("value", 2, Line::value)
+        .field("value", |line| line.field("value"))
+        .text("key", 0, |line| line.text("key"))
+        .field("key", |line| line.field("key"))
+        .text("tags", 3, |line| line.text("tags"))
+        .field("tags", |line| line.field("tags"))
+        .text("protected", 3, |line| {
+            if line.protected { "yes" } else { "no" }.to_owned()
+        })
+        .json("protected", |line| line.protected)
+        .text("from", 2, Line::origins)
+        .json("owns", |line| to_value(&definitions.owns(&line.id.context)))
+        .json("fields", Line::fields)
 }
 
 fn details(id: &StrategyId, merged: &Merged) -> String {
@@ -126,38 +157,4 @@ fn details(id: &StrategyId, merged: &Merged) -> String {
         text.push_str(&format!("  {name:12} [{origin}]{gap}{value}\n"));
     }
     text
-}
-
-fn strategy_json(
-    definitions: &Definitions,
-    id: &StrategyId,
-    merged: &Merged,
-    dialect: Option<Dialect>,
-) -> Value {
-    let mut fields = Map::new();
-    for (name, value) in merged.shown() {
-        let origin = merged.origins.get(name).map(ToString::to_string);
-        fields.insert(name.to_owned(), json!({ "value": value, "from": origin }));
-    }
-    let field = |name: &str| {
-        merged
-            .shown()
-            .into_iter()
-            .find(|(field, _)| *field == name)
-            .map(|(_, value)| value)
-    };
-    json!({
-        "id": id.to_string(),
-        "context": id.context,
-        "name": id.name,
-        "enabled": merged.is_enabled(),
-        "priority": merged.priority(),
-        "ttl": field("ttl"),
-        "value": field("value"),
-        "key": field("key"),
-        "tags": field("tags"),
-        "protected": merged.is_versioned(dialect),
-        "owns": definitions.owns(&id.context),
-        "fields": fields,
-    })
 }

@@ -17,7 +17,7 @@ use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::settings_text::parse_ttl;
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::Output;
-use crate::interfaces::verification::Verification;
+use crate::interfaces::report::verify::Verification;
 use crate::interfaces::{github, progress};
 use crate::setup::CacheNeed;
 

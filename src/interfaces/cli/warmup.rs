@@ -17,7 +17,7 @@ use super::{pace, prune, target, verify};
 use crate::application::coordinator::{Consent, Coordinator, KeyWindows};
 use crate::application::lock::Locking;
 use crate::application::record::RunRecord;
-use crate::application::run::{self, Refused, Run};
+use crate::application::run::{self, Finished, Refused, Run};
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, RunFlags};
@@ -28,7 +28,7 @@ use crate::domain::report::{Percent, Report, Stop};
 use crate::domain::run::{RunInfo, Trigger};
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::{Output, ProgressForm, note};
-use crate::interfaces::report::document;
+use crate::interfaces::report::run::{ReadBack, document};
 use crate::interfaces::{github, progress};
 use crate::setup::{self, LastRun};
 
@@ -97,7 +97,7 @@ struct Job<'a> {
 
 /// A run that is over.
 struct Done {
-    report: Report,
+    record: RunRecord,
     /// It was about all keys of its strategies.
     whole: bool,
     exit: Exit,
@@ -131,11 +131,7 @@ fn leave_metrics(
     done: &Result<Done, Failure>,
 ) {
     let (end, whole, exit) = match done {
-        Ok(done) => (
-            Ok(RunRecord::new(info, &done.report)),
-            done.whole,
-            done.exit,
-        ),
+        Ok(done) => (Ok(done.record.clone()), done.whole, done.exit),
         Err(failure) => {
             let refused = Arc::new(Refused::Failed(failure.clone()));
             (Err(refused), false, Exit::from(failure))
@@ -191,22 +187,25 @@ async fn carry_out(
         consent,
     };
     let warming = warm(&job, &config, output, &stop);
-    let (mut report, verified) = match warming.instrument(run::span(&job.info)).await {
+    let (finished, verified) = match warming.instrument(run::span(&job.info)).await {
         Ok(done) => done,
         Err(refused) => {
             setup::record_refusal(&config, &job.info, &refused).await;
             match refused {
-                Refused::Stopped(why) => (Report::stopped_before(why), None),
+                Refused::Stopped(why) => (Finished::before(&job.info, why), None),
                 // Only jobs have times.
-                Refused::RunBefore => (Report::stopped_before(Stop::Enough), None),
+                Refused::RunBefore => (Finished::before(&job.info, Stop::Enough), None),
                 Refused::Busy(holder) => return Err((*holder).into()),
                 Refused::Failed(failure) => return Err(failure),
             }
         }
     };
-    // What the operator waited for: connections and preparation too.
-    report.elapsed = started.elapsed();
-    let document = document(&job.info, &report, verified.as_ref(), output.verbose);
+    let Finished { report, record } = finished;
+    let read_back = verified.as_ref().map(|verified| ReadBack {
+        verified,
+        run_passed: report.passes(),
+    });
+    let document = document(&record, read_back.as_ref(), output.verbose);
     document.show(output);
     document.tell(output, report.failures());
     github::report(&report, &document);
@@ -222,7 +221,7 @@ async fn carry_out(
     Ok(Done {
         exit,
         whole: config.options.limit.is_none(),
-        report,
+        record,
     })
 }
 
@@ -235,7 +234,7 @@ async fn warm(
     config: &Config,
     output: &Output,
     stop: &StopSignal,
-) -> Result<(Report, Option<Verified>), Refused> {
+) -> Result<(Finished, Option<Verified>), Refused> {
     let waiting = waiting(config, output);
     let connect = || setup::coordinator(config, &job.selection);
     let coordinator = tokio::select! {

@@ -14,10 +14,10 @@ use crate::domain::key::{KeyTemplate, printable, shortened};
 use crate::domain::meaning::{self, Difference};
 use crate::domain::standing::Kind;
 use crate::domain::strategy::{Definition, Shape};
-use crate::interfaces::document::{inert, pretty};
 use crate::interfaces::exit::Exit;
-use crate::interfaces::keys::time_left;
 use crate::interfaces::output::{Format, Output};
+use crate::interfaces::report::document::{inert, pretty};
+use crate::interfaces::report::keys::time_left;
 use crate::setup;
 
 /// More characters of a value than this are not shown without `-v`.

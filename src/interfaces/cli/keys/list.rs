@@ -18,9 +18,9 @@ use crate::domain::standing::Class;
 use crate::domain::wording::keys as count_of;
 use crate::interfaces::cli::connect::connect;
 use crate::interfaces::exit::{self, Exit};
-use crate::interfaces::keys::{Form, KeyWriter, Wanted};
 use crate::interfaces::output::{Output, ProgressForm};
 use crate::interfaces::progress;
+use crate::interfaces::report::keys::{Form, KeyWriter, Wanted};
 use crate::setup::CacheNeed;
 
 #[derive(Args, Debug)]

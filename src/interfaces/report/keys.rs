@@ -8,13 +8,13 @@ use indicatif::HumanBytes;
 use serde_json::{Map, Value, json};
 
 use super::document::inert;
-use super::output::{Format, Stream};
 use crate::application::event::{Event, Reporter};
 use crate::application::stop::StopSignal;
 use crate::domain::key::{printable, shortened};
 use crate::domain::report::Stop;
 use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::StrategyId;
+use crate::interfaces::output::{Format, Stream};
 
 /// Longer keys are cut where people read them.
 const SHOWN_KEY: usize = 1000;

@@ -5,9 +5,9 @@ use comfy_table::{
 };
 use serde_json::Value;
 
-use super::output::{Format, Output, note};
 use crate::domain::failure::Failure;
 use crate::domain::verdict::{Mark, Verdict};
+use crate::interfaces::output::{Format, Output, note};
 
 /// A line under the headings and nothing else: readable, and easy to cut with other tools.
 const STYLE: TableStyle =
@@ -27,7 +27,7 @@ pub struct Document {
     /// The same a line each.
     pub lines: Vec<Value>,
     /// The fields of `lines` that make a CSV row; rows for people are rounded.
-    pub csv: &'static [&'static str],
+    pub csv: Vec<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -51,22 +51,6 @@ pub enum Tone {
     Good,
     Bad,
     Total,
-}
-
-pub const fn text(name: &'static str, rank: u8) -> Heading {
-    Heading {
-        name,
-        rank,
-        numeric: false,
-    }
-}
-
-pub const fn number(name: &'static str, rank: u8) -> Heading {
-    Heading {
-        name,
-        rank,
-        numeric: true,
-    }
 }
 
 impl Document {
@@ -101,6 +85,25 @@ impl Document {
         let verdict = self.verdict.as_ref();
         let last = verdict.map_or_else(String::new, |verdict| format!("{verdict}\n"));
         self.footer.clone() + &last
+    }
+
+    /// Puts into NDJSON what each line is, and the whole behind the strategies.
+    pub fn with_run_line(mut self) -> Self {
+        let typed = |value: &mut Value, name: &str| {
+            if let Some(object) = value.as_object_mut() {
+                object.shift_insert(0, "type".into(), name.into());
+            }
+        };
+        for line in &mut self.lines {
+            typed(line, "strategy");
+        }
+        let mut whole = self.json.clone();
+        if let Some(object) = whole.as_object_mut() {
+            object.shift_remove("strategies");
+        }
+        typed(&mut whole, "run");
+        self.lines.push(whole);
+        self
     }
 
     /// The whole in one form. `width`: the terminal's, if it is one.
@@ -177,20 +180,16 @@ impl Document {
     fn csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
         // A line that has none of them is no row: the totals, say.
-        let rows = self
-            .lines
-            .iter()
-            .filter(|line| line.get(self.csv[0]).is_some());
-        let rows = rows.map(|line| self.csv.iter().map(|name| plain(&line[name])).collect());
-        let written = [self
-            .csv
-            .iter()
-            .map(|name| (*name).to_owned())
-            .collect::<Vec<_>>()]
-        .into_iter()
-        .chain(rows)
-        .try_for_each(|row| writer.write_record(row));
-        debug_assert!(written.is_ok(), "writing to memory");
+        let is_row = |line: &&Value| line.get(self.csv[0]).is_some();
+        let rows = self.lines.iter().filter(is_row);
+        let head = self.csv.iter().map(|name| (*name).to_owned()).collect();
+        let row = |line: &Value| self.csv.iter().map(|name| plain(&line[*name])).collect();
+        let mut write = |cells: Vec<String>| {
+            let written = writer.write_record(cells);
+            debug_assert!(written.is_ok(), "writing to memory");
+        };
+        write(head);
+        rows.map(row).for_each(&mut write);
         String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
     }
 

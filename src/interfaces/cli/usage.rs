@@ -1,0 +1,204 @@
+//! `shopwarm effect`.
+
+use clap::Args;
+use indicatif::HumanBytes;
+use serde_json::{Value, json};
+
+use crate::application::effect::{self, Effect};
+use crate::application::own_keys::{self, Generation};
+use crate::config::Config;
+use crate::domain::failure::Failure;
+use crate::domain::wording::{grouped, keys, rate};
+use crate::interfaces::exit::Exit;
+use crate::interfaces::output::Output;
+use crate::interfaces::report::document::Document;
+use crate::interfaces::report::table::Table;
+use crate::interfaces::report::words::{bytes, joined, share};
+use crate::setup::{self, Access};
+
+#[derive(Args, Debug)]
+pub(super) struct UsageArgs {
+    /// The run: its id, or a part of it that no other has [default: of each strategy the newest complete one]
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+    /// Ask about at most so many keys of each strategy, spread evenly
+    #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", hide_env_values = true, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    sample: u64,
+}
+
+pub(super) async fn run(
+    args: &UsageArgs,
+    config: &Config,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let cache = setup::cache(config, Access::Look).await?;
+    let cache = cache.as_ref();
+    // One that cannot tell says so before it is said that nothing is known.
+    cache.usage(&[]).await?;
+    let all = own_keys::generations(cache, &config.prefix, None).await?;
+    let mut effects = Vec::new();
+    for generation in effect::chosen(&all, args.run.as_deref())? {
+        let prefix = &config.prefix;
+        effects.push(effect::of(cache, prefix, &generation, &all, args.sample).await?);
+    }
+    document(&effects).show(output);
+    Ok(Exit::Success)
+}
+
+/// A strategy, or all of them together; counts of all keys, worked out from the sample.
+struct Line<'a> {
+    effect: Option<&'a Effect>,
+    keys: u64,
+    sampled: u64,
+    used: u64,
+    unused: u64,
+    gone: u64,
+    /// `None`: not known, or not of every strategy.
+    bytes: Option<u64>,
+}
+
+impl<'a> Line<'a> {
+    fn of(effect: &'a Effect) -> Self {
+        let bytes = effect.unused_bytes.as_ref().ok();
+        Self {
+            effect: Some(effect),
+            keys: effect.generation.keys,
+            sampled: effect.sampled,
+            used: effect.scaled(effect.used),
+            unused: effect.scaled(effect.unused),
+            gone: effect.scaled(effect.gone),
+            bytes: bytes.map(|bytes| effect.scaled(*bytes)),
+        }
+    }
+
+    fn total(effects: &[Effect]) -> Self {
+        let all = || effects.iter().map(Line::of);
+        Self {
+            effect: None,
+            keys: all().map(|line| line.keys).sum(),
+            sampled: all().map(|line| line.sampled).sum(),
+            used: all().map(|line| line.used).sum(),
+            unused: all().map(|line| line.unused).sum(),
+            gone: all().map(|line| line.gone).sum(),
+            bytes: all().map(|line| line.bytes).sum(),
+        }
+    }
+
+    fn generation(&self) -> Option<&'a Generation> {
+        self.effect.map(|effect| &effect.generation)
+    }
+
+    fn name(&self) -> String {
+        let generation = self.generation();
+        generation.map_or_else(|| "total".to_owned(), |of| of.strategy.clone())
+    }
+
+    /// With `~` where it is worked out from a part of the keys.
+    fn about(&self, count: u64) -> String {
+        let is_exact = self.effect.is_none_or(Effect::is_exact);
+        let about = if is_exact { "" } else { "~" };
+        format!("{about}{}", grouped(count))
+    }
+
+    fn used_share(&self) -> String {
+        rate(match self.effect {
+            Some(effect) => share(effect.used, effect.sampled),
+            None => share(self.used, self.keys),
+        })
+    }
+
+    fn totals(&self) -> Value {
+        json!({
+            "keys": self.keys,
+            "sampled": self.sampled,
+            "used": self.used,
+            "unused": self.unused,
+            "gone": self.gone,
+            "unused_bytes": self.bytes,
+        })
+    }
+
+    fn ended_at(&self) -> Option<String> {
+        let generation = self.generation()?;
+        Some(humantime::format_rfc3339_millis(generation.ended_at).to_string())
+    }
+
+    fn bytes_unknown(&self) -> Option<String> {
+        self.effect?.unused_bytes.as_ref().err().cloned()
+    }
+}
+
+fn document(effects: &[Effect]) -> Document {
+    let total = Line::total(effects);
+    let (totals, footer) = (total.totals(), footer(effects, &total));
+    let mut document = table().document(effects.iter().map(Line::of), Some(total));
+    document.footer = footer;
+    document.json = json!({
+        "schema_version": 1,
+        "totals": totals,
+        "strategies": document.lines,
+    });
+    document
+}
+
+fn table<'a>() -> Table<'a, Line<'a>> {
+    Table::new()
+        .text("strategy", 0, Line::name)
+        .field("id", Line::name)
+        .field("run_id", |line| {
+            line.generation().map(|of| of.run_id.clone())
+        })
+        .field("ended_at", Line::ended_at)
+        .json("complete", |line| line.generation().map(|of| of.complete))
+        .number("keys", 0, |line| grouped(line.keys))
+        .field("keys", |line| line.keys)
+        .number("asked", 2, |line| grouped(line.sampled))
+        .field("sampled", |line| line.sampled)
+        .number("used", 0, |line| line.about(line.used))
+        .field("used", |line| line.used)
+        .number("share", 1, Line::used_share)
+        .number("never used", 0, |line| line.about(line.unused))
+        .field("unused", |line| line.unused)
+        .number("gone", 1, |line| line.about(line.gone))
+        .field("gone", |line| line.gone)
+        .number("would save", 0, |line| bytes(line.bytes))
+        .field("unused_bytes", |line| line.bytes)
+        .json("unused_bytes_unknown", Line::bytes_unknown)
+        .field("exact", |line| line.effect.map(Effect::is_exact))
+        .field("by_frequency", |line| line.effect.map(|of| of.by_frequency))
+        .field("overwritten", |line| line.effect.map(|of| of.overwritten))
+        .text("run", 3, |line| {
+            line.generation()
+                .map_or_else(String::new, |of| of.run_id.clone())
+        })
+}
+
+fn footer(effects: &[Effect], total: &Line<'_>) -> String {
+    let mut lines = Vec::new();
+    if effects.iter().any(|effect| !effect.is_exact()) {
+        lines.push("~: worked out from the keys that were asked about (--sample)".to_owned());
+    }
+    if effects.iter().any(|effect| effect.by_frequency) {
+        lines.push(
+            "! the server counts how often keys are used (LFU), and not when: this is an estimate"
+                .to_owned(),
+        );
+    }
+    for effect in effects.iter().filter(|effect| effect.overwritten) {
+        let id = &effect.generation.strategy;
+        lines.push(format!(
+            "! {id}: a later run has written keys of it again, which counts as use"
+        ));
+    }
+    let unknown = effects.iter().find_map(|e| e.unused_bytes.as_ref().err());
+    lines.extend(unknown.map(|why| format!("! memory is not known: {why}")));
+    lines.push(match total.bytes {
+        Some(bytes) => format!(
+            "{} never read or written since the run; without them {} less",
+            keys(total.unused),
+            HumanBytes(bytes)
+        ),
+        None => format!("{} never read or written since the run", keys(total.unused)),
+    });
+    joined(lines)
+}

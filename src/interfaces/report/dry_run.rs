@@ -1,0 +1,311 @@
+//! The report of a dry run.
+
+use std::time::Duration;
+
+use indicatif::HumanBytes;
+use serde_json::{Value, json};
+
+use super::document::{Document, to_value};
+use super::inspected::{Inspected, run_json, totals_json};
+use super::table::Table;
+use super::words::{Marked, expectation, joined, marked, not_known, optional, strategy_notes};
+use crate::application::coordinator::Options;
+use crate::application::ports::{Headroom, Mode, QueryPlan};
+use crate::application::record::whole_seconds;
+use crate::domain::counts::{Counts, millis};
+use crate::domain::expected::Expected;
+use crate::domain::key::shortened;
+use crate::domain::report::{Report, Status, StrategyReport};
+use crate::domain::run::RunInfo;
+use crate::domain::standing::Classes;
+use crate::domain::ttl::Ttl;
+use crate::domain::verdict::Verdict;
+use crate::domain::wording::{grouped, keys, seconds};
+
+/// Bytes that a server keeps for a key beside its name and value, about.
+const KEY_OVERHEAD: u64 = 100;
+
+/// What a dry run knows beside its report.
+pub struct DryRun<'a> {
+    pub report: &'a Report,
+    /// The planner's answer for each strategy, where it gave one.
+    pub plans: &'a [Option<QueryPlan>],
+    /// Whether there was a cache to compare with.
+    pub compared: bool,
+    /// `None`: not asked for.
+    pub headroom: Option<&'a Headroom>,
+    /// Keys that are equal and expire within this count as expiring.
+    pub expiring_within: Option<Duration>,
+    /// Of the run that is looked ahead to.
+    pub options: &'a Options,
+    /// Of each strategy.
+    pub ttls: &'a [Ttl],
+    /// It was asked to fail where something would change.
+    pub exit_code: bool,
+}
+
+impl DryRun<'_> {
+    /// Reading was measured, all of it; what the cache was asked stands for what it will be told.
+    fn estimated(&self) -> Duration {
+        self.report.strategies.iter().map(|s| s.stats.elapsed).sum()
+    }
+
+    /// Keys at which the run would leave something else than stands there now, a value or a time
+    /// that is more than half over. What is not known may change too.
+    pub fn changed(&self) -> u64 {
+        let changed = |strategy: &StrategyReport| {
+            let (classes, seen) = (&strategy.seen.classes, &strategy.seen);
+            let known = match self.options.mode {
+                Mode::OnlyMissing => classes.missing,
+                Mode::Refresh => classes.missing + classes.stale() + seen.worn,
+            };
+            known + seen.not_known
+        };
+        self.report.strategies.iter().map(changed).sum()
+    }
+
+    fn not_known(&self) -> u64 {
+        let seen = self.report.strategies.iter().map(|s| &s.seen);
+        seen.map(|seen| seen.not_known).sum()
+    }
+
+    /// Bytes by which the missing keys would make the cache grow, estimated by the mean of all keys;
+    /// `None`: it is not known which are missing.
+    fn growth(&self) -> Option<u64> {
+        let growth = |strategy: &StrategyReport| {
+            let (stats, seen) = (&strategy.stats, &strategy.seen);
+            let is_known = strategy.status == Status::Completed && seen.not_known == 0;
+            let each = stats.bytes / stats.planned.max(1) + KEY_OVERHEAD;
+            is_known.then_some(seen.classes.missing * each)
+        };
+        self.report.strategies.iter().map(growth).sum()
+    }
+
+    fn memory_line(&self, headroom: &Headroom) -> String {
+        let needed = match self.growth() {
+            Some(bytes) => format!("~{} more", HumanBytes(bytes)),
+            None => "how much more is not known".to_owned(),
+        };
+        let free = match (&headroom.max, &headroom.used, headroom.free()) {
+            (Err(why), ..) | (_, Err(why), _) => format!("what is free is not known: {why}"),
+            (Ok(Some(max)), _, Some(free)) => {
+                let policy = headroom.policy.as_deref().unwrap_or("policy not known");
+                format!(
+                    "{} free of {}, {policy}",
+                    HumanBytes(free),
+                    HumanBytes(*max)
+                )
+            }
+            (_, Ok(used), _) => format!("{} used, no limit is set", HumanBytes(*used)),
+        };
+        format!("memory: {needed}; {free}")
+    }
+
+    fn memory_json(&self, headroom: &Headroom) -> Value {
+        let mut not_known = serde_json::Map::new();
+        let whys = [
+            ("used_bytes", headroom.used.as_ref().err()),
+            ("max_bytes", headroom.max.as_ref().err()),
+            ("policy", headroom.policy.as_ref().err()),
+        ];
+        for (figure, why) in whys {
+            if let Some(why) = why {
+                not_known.insert(figure.to_owned(), why.clone().into());
+            }
+        }
+        json!({
+            "needed_bytes": self.growth(),
+            "used_bytes": headroom.used.as_ref().ok(),
+            "max_bytes": headroom.max.as_ref().ok().copied().flatten(),
+            "free_bytes": headroom.free(),
+            "policy": headroom.policy.as_ref().ok(),
+            "not_known": not_known,
+        })
+    }
+
+    pub fn document(&self, info: &RunInfo, verbose: bool) -> Document {
+        let (report, totals) = (self.report, self.report.totals());
+        let inspected = Inspected::all(report);
+        let lines = inspected.iter().zip(self.plans).zip(self.ttls);
+        let lines = lines.map(|((strategy, plan), ttl)| Line {
+            strategy: Some((strategy, ttl)),
+            cost: plan.as_ref().and_then(|plan| plan.cost),
+            expected: strategy.report.expected(),
+            counts: strategy.report.stats,
+            classes: strategy.report.seen.classes,
+            orphans: strategy.report.seen.orphans,
+        });
+        let orphans = report.strategies.iter().map(|s| s.seen.orphans);
+        let total = Line {
+            strategy: None,
+            cost: None,
+            expected: report.expected(),
+            counts: totals,
+            classes: report.classes(),
+            orphans: orphans.sum(),
+        };
+        let all_orphans = total.orphans;
+        let mut document = self.table().document(lines, Some(total));
+        let verdict = self.verdict(&info.command);
+        let mut json = run_json(info, report, &verdict);
+        json["compared"] = self.compared.into();
+        json["expiring_within_seconds"] = self.expiring_within.map(whole_seconds).into();
+        json["totals"] = totals_json(report, self.compared);
+        json["totals"]["keys"] = totals.planned.into();
+        json["totals"]["bytes"] = totals.bytes.into();
+        json["totals"]["skipped"] = totals.skipped.into();
+        json["totals"]["failed"] = totals.wrong().into();
+        json["totals"]["orphans"] = all_orphans.into();
+        json["would_change"] = self.compared.then(|| self.changed()).into();
+        json["estimated_ms"] = millis(self.estimated()).into();
+        json["memory"] = self.headroom.map_or(Value::Null, |h| self.memory_json(h));
+        json["strategies"] = document.lines.clone().into();
+        document.json = json;
+        document.footer = self.footer(&inspected, verbose);
+        document.verdict = Some(verdict);
+        document.with_run_line()
+    }
+
+    fn table<'a>(&self) -> Table<'a, Line<'a>> {
+        let compared = self.compared;
+        let strategies = &self.report.strategies;
+        let is_partial = strategies.iter().any(StrategyReport::is_unfinished);
+        let has_orphans = strategies.iter().any(|s| s.seen.orphans.is_some());
+        Table::of(move |line: &Line<'_>| line.json(compared))
+            .strategy(Line::marked)
+            .csv("context")
+            .csv("name")
+            .csv("priority")
+            .csv("ttl_seconds")
+            .csv("status")
+            .when(is_partial, |table| {
+                table.number("expected", 1, |line| expectation(line.expected))
+            })
+            .csv("expected")
+            .csv("expected_is_exact")
+            .number("keys", 0, |line| grouped(line.counts.planned))
+            .csv("keys")
+            .when(compared, |table| {
+                table
+                    .number("missing", 0, |line| grouped(line.classes.missing))
+                    .number("different", 0, |line| grouped(line.classes.different))
+                    .number("expiring", 1, |line| grouped(line.classes.expiring))
+                    .number("wrong type", 1, |line| grouped(line.classes.wrong_type))
+                    .number("identical", 1, |line| grouped(line.classes.identical))
+            })
+            .csv("missing")
+            .csv("different")
+            .csv("expiring")
+            .csv("wrong_type")
+            .csv("identical")
+            .when(has_orphans, |table| {
+                table.number("orphans", 1, |line| optional(line.orphans))
+            })
+            .csv("orphans")
+            .number("bytes", 2, |line| HumanBytes(line.counts.bytes).to_string())
+            .csv("bytes")
+            .number("ttl", 3, Line::ttl)
+            .number("cost", 3, Line::cost)
+            .csv("cost")
+            .csv("error")
+    }
+
+    fn footer(&self, inspected: &[Inspected<'_>], verbose: bool) -> String {
+        let mut lines: Vec<String> = Vec::new();
+        let strategies = self.report.strategies.iter();
+        lines.extend(strategies.filter_map(|strategy| sample_line(strategy, verbose)));
+        for strategy in inspected {
+            lines.extend(strategy_notes(&strategy.record, verbose));
+            lines.extend(not_known(strategy.report).filter(|_| self.compared));
+        }
+        lines.extend(self.report.warnings.iter().map(|text| format!("! {text}")));
+        match self.headroom {
+            Some(headroom) => lines.push(self.memory_line(headroom)),
+            None if !self.compared => {
+                lines.push("no cache is given: nothing was compared".to_owned());
+            }
+            None => {}
+        }
+        joined(lines)
+    }
+
+    fn verdict(&self, command: &str) -> Verdict {
+        let totals = self.report.totals();
+        let mut done = format!(
+            "a run would write {}, {}",
+            keys(totals.planned),
+            HumanBytes(totals.bytes)
+        );
+        if self.compared {
+            let changed = keys(self.changed());
+            done += &match self.not_known() {
+                0 => format!(", {changed} would change"),
+                n => format!(", up to {changed} would change ({n} not known)"),
+            };
+        }
+        let took = seconds(self.estimated());
+        done += &format!("; looking took {took}, and a run takes about that");
+        Verdict::of_dry_run(self.report, &done, command, self.is_failed_by_changes())
+    }
+
+    /// Whether it was asked to fail where something would change, and something would.
+    pub fn is_failed_by_changes(&self) -> bool {
+        self.exit_code && self.changed() > 0
+    }
+}
+
+/// A strategy, or all of them together.
+struct Line<'a> {
+    strategy: Option<(&'a Inspected<'a>, &'a Ttl)>,
+    /// What the planner says that its query costs.
+    cost: Option<f64>,
+    expected: Option<Expected>,
+    counts: Counts,
+    classes: Classes,
+    orphans: Option<u64>,
+}
+
+impl Line<'_> {
+    fn marked(&self) -> Option<Marked> {
+        self.strategy.map(|(of, _)| marked(&of.record))
+    }
+
+    fn ttl(&self) -> String {
+        let ttl = self.strategy.map(|(of, _)| of.report.ttl);
+        ttl.map_or_else(String::new, |ttl| {
+            humantime::format_duration(ttl).to_string()
+        })
+    }
+
+    fn cost(&self) -> String {
+        match self.strategy {
+            Some(_) => optional(self.cost.map(|cost| cost as u64)),
+            None => String::new(),
+        }
+    }
+
+    fn json(&self, compared: bool) -> Value {
+        let Some((of, ttl)) = self.strategy else {
+            return Value::Null;
+        };
+        let mut json = of.json(compared);
+        json["keys"] = self.counts.planned.into();
+        json["bytes"] = self.counts.bytes.into();
+        json["spread_seconds"] = whole_seconds(ttl.width()).into();
+        json["cost"] = self.cost.into();
+        json["sample"] = to_value(&of.report.seen.sample);
+        json
+    }
+}
+
+/// What the keys of a strategy look like: the first one, or with `verbose` a few.
+fn sample_line(strategy: &StrategyReport, verbose: bool) -> Option<String> {
+    let shown = if verbose { usize::MAX } else { 1 };
+    let sample = strategy.seen.sample.iter().take(shown);
+    let sample: Vec<String> = sample.map(|key| shortened(key, 60)).collect();
+    let more = match strategy.planned() > sample.len() as u64 {
+        true => ", …",
+        false => "",
+    };
+    (!sample.is_empty()).then(|| format!("  {}: {}{more}", strategy.id, sample.join(", ")))
+}

@@ -1,0 +1,97 @@
+//! What the JSON of `dry-run` and of `verify` has in common: both compare what a run would write with
+//! what is in the cache.
+
+use serde_json::{Value, json};
+
+use super::document::to_value;
+use crate::application::record::StrategyRecord;
+use crate::domain::counts::millis;
+use crate::domain::expected::Size;
+use crate::domain::report::{Report, StrategyReport};
+use crate::domain::run::RunInfo;
+use crate::domain::standing::Classes;
+use crate::domain::verdict::Verdict;
+
+/// A strategy as it was found, and as a run would be recorded.
+pub(super) struct Inspected<'a> {
+    pub report: &'a StrategyReport,
+    pub record: StrategyRecord,
+}
+
+impl<'a> Inspected<'a> {
+    pub fn all(report: &'a Report) -> Vec<Self> {
+        let of = |report: &'a StrategyReport| Self {
+            report,
+            record: report.into(),
+        };
+        report.strategies.iter().map(of).collect()
+    }
+
+    /// `compared`: whether there was a cache to compare with.
+    pub fn json(&self, compared: bool) -> Value {
+        let (record, seen) = (&self.record, &self.report.seen);
+        let mut json = json!({
+            "id": record.id,
+            "context": record.context,
+            "name": record.name,
+            "priority": record.priority,
+            "ttl_seconds": record.ttl_seconds,
+            "status": record.status,
+            "expected": record.size.expected,
+            "expected_is_exact": record.size.expected_is_exact,
+            "skipped": record.counts.skipped,
+            "failed": record.counts.wrong(),
+        });
+        merge(&mut json, classes_json(&seen.classes, compared));
+        let more = json!({
+            "not_known": seen.not_known,
+            "why_not_known": seen.why_not_known,
+            "orphans": seen.orphans,
+            "elapsed_ms": record.elapsed_ms,
+            "error": record.error,
+            "errors": record.errors,
+        });
+        merge(&mut json, more);
+        json
+    }
+}
+
+pub(super) fn run_json(info: &RunInfo, report: &Report, verdict: &Verdict) -> Value {
+    json!({
+        "schema_version": 1,
+        "run_id": info.id,
+        "command": info.command,
+        "started_at": humantime::format_rfc3339_seconds(info.started).to_string(),
+        "elapsed_ms": millis(report.elapsed),
+        "outcome": report.outcome(),
+        "passed": verdict.is_good(),
+        "verdict": verdict.text,
+        "warnings": report.warnings,
+    })
+}
+
+/// What the totals of both commands have.
+pub(super) fn totals_json(report: &Report, compared: bool) -> Value {
+    let mut json = classes_json(&report.classes(), compared);
+    json["strategies"] = report.strategies.len().into();
+    json["strategies_failed"] = report.failed_strategies().into();
+    merge(&mut json, to_value(&Size::from(report.expected())));
+    json
+}
+
+fn classes_json(classes: &Classes, compared: bool) -> Value {
+    let count = |n: u64| compared.then_some(n);
+    json!({
+        "missing": count(classes.missing),
+        "different": count(classes.different),
+        "expiring": count(classes.expiring),
+        "wrong_type": count(classes.wrong_type),
+        "identical": count(classes.identical),
+    })
+}
+
+pub(super) fn merge(into: &mut Value, from: Value) {
+    if let (Some(into), Value::Object(from)) = (into.as_object_mut(), from) {
+        into.extend(from);
+    }
+}

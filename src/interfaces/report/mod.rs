@@ -1,0 +1,12 @@
+//! Results, for people and machines, in any of the five forms.
+
+pub mod difference;
+pub mod document;
+pub mod dry_run;
+mod inspected;
+pub mod keys;
+pub mod run;
+pub mod runs;
+pub mod table;
+pub mod verify;
+pub mod words;

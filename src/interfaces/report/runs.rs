@@ -1,0 +1,156 @@
+//! Earlier runs: the list of them, one of them, and what was complete last.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
+
+use super::document::{Document, Tone, to_value};
+use super::run;
+use super::table::Table;
+use super::words::{expectation, moment};
+use crate::application::history::LastComplete;
+use crate::application::record::RunRecord;
+use crate::application::run_line::RunLine;
+use crate::domain::report::Outcome;
+use crate::domain::verdict::Mark;
+use crate::domain::wording::{grouped, seconds};
+
+/// Runs in a line each.
+pub fn list(runs: &[RunRecord]) -> Document {
+    let table = Table::of(|run: &&RunRecord| to_value(&RunLine::from(*run)))
+        .tone(|run| match run.mark() {
+            Some(Mark::Good) => Tone::Good,
+            Some(Mark::Bad | Mark::Notice) => Tone::Bad,
+            None => Tone::Plain,
+        })
+        .text("started", 2, |run| moment(&run.started_at))
+        .text("id", 0, |run| run.run_id.clone())
+        .csv("run_id")
+        .text("run", 1, |run| run.command.clone())
+        .csv("command")
+        .text("by", 2, |run| by(run))
+        .csv("trigger")
+        .csv("job")
+        .text("host", 4, |run| run.host.clone())
+        .csv("host")
+        .csv("started_at")
+        .csv("elapsed_ms")
+        .csv("status")
+        .csv("passed")
+        .text("outcome", 0, |run| ended(run))
+        .csv("strategies")
+        .csv("strategies_failed")
+        .csv("expected")
+        .csv("expected_is_exact")
+        .csv("total")
+        .number("warmed", 1, |run| grouped(run.totals.counts.warmed))
+        .csv("warmed")
+        .number("of", 3, |run| expectation(run.totals.size.known()))
+        .csv("skipped")
+        .number("failed", 3, |run| grouped(run.totals.counts.wrong()))
+        .csv("failed")
+        .csv("unknown")
+        .csv("success_rate")
+        .number("time", 2, |run| {
+            seconds(Duration::from_millis(run.elapsed_ms))
+        })
+        .csv("error");
+    let mut document = table.document(runs, None);
+    document.json = json!({ "schema_version": 1, "runs": document.lines });
+    if runs.is_empty() {
+        document.footer =
+            "no run is known: none has been, or its record has ended with the cache\n".to_owned();
+    }
+    document
+}
+
+/// How a run ended, with its mark and the strategies that failed.
+fn ended(run: &RunRecord) -> String {
+    let mark = run
+        .mark()
+        .map_or_else(|| "…".to_owned(), |mark| mark.to_string());
+    let failed = match run.totals.strategies_failed {
+        0 => String::new(),
+        1 => ", 1 strategy failed".to_owned(),
+        n => format!(", {n} strategies failed"),
+    };
+    format!("{mark} {}{failed}", outcome(run))
+}
+
+/// How a run ended, in a word or two.
+pub fn outcome(run: &RunRecord) -> &'static str {
+    let is_complete = run.outcome == Some(Outcome::Complete);
+    match (&run.error, run.passed) {
+        (Some(_), _) => "not begun",
+        (None, Some(false)) if is_complete => "not verified",
+        (None, _) => run.status(),
+    }
+}
+
+/// Who asked for it.
+fn by(run: &RunRecord) -> String {
+    match &run.job {
+        Some(job) => format!("{} {job}", run.trigger.name()),
+        None => run.trigger.name().to_owned(),
+    }
+}
+
+/// A run as it was reported.
+pub fn whole(run: &RunRecord, verbose: bool) -> Document {
+    let mut shown = match &run.error {
+        None => run::document(run, None, verbose),
+        Some(_) => Document {
+            verdict: run.verdict(),
+            footer: run
+                .hint
+                .iter()
+                .map(|hint| format!("    hint: {hint}\n"))
+                .collect(),
+            json: to_value(run),
+            ..Document::default()
+        },
+    };
+    let on = format!(
+        "run {} on {}, {} UTC, by {}: {}\n",
+        run.run_id,
+        run.host,
+        moment(&run.started_at),
+        by(run),
+        run.command,
+    );
+    shown.footer.insert_str(0, &on);
+    shown
+}
+
+/// The last complete run of each strategy.
+pub fn last_complete(last: &BTreeMap<String, LastComplete>) -> Document {
+    type Last<'a> = (&'a String, &'a LastComplete);
+    let table = Table::new()
+        .text("strategy", 0, |(id, _): &Last<'_>| (*id).clone())
+        .field("id", |(id, _)| id.as_str())
+        .number("keys", 0, |(_, last)| grouped(last.keys))
+        .field("keys", |(_, last)| last.keys)
+        .text("started", 0, |(_, last)| moment(&last.at))
+        .field("at", |(_, last)| last.at.as_str())
+        .text("ago", 1, |(_, last)| age(&last.at))
+        .text("run", 2, |(_, last)| last.run_id.clone())
+        .field("run_id", |(_, last)| last.run_id.as_str());
+    let mut document = table.document(last, None);
+    document.json = json!({ "schema_version": 1, "strategies": document.lines });
+    if last.is_empty() {
+        document.footer = "no complete run is known\n".to_owned();
+    }
+    document
+}
+
+/// How long ago, in its two largest units.
+fn age(at: &str) -> String {
+    let then = humantime::parse_rfc3339(at).ok();
+    let ago = then.and_then(|then| SystemTime::now().duration_since(then).ok());
+    let Some(ago) = ago else {
+        return "–".to_owned();
+    };
+    let text = humantime::format_duration(Duration::from_secs(ago.as_secs())).to_string();
+    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,132 @@
+//! A table that says each of its columns once: heading, cell, JSON member and CSV column.
+
+use serde_json::{Map, Value};
+
+use super::document::{Document, Heading, Row, Tone};
+use super::words::Marked;
+
+type Get<'a, R, T> = Box<dyn Fn(&R) -> T + 'a>;
+
+/// The columns of rows of `R`, in the order of the table and of CSV.
+pub struct Table<'a, R> {
+    headings: Vec<Heading>,
+    cells: Vec<Get<'a, R, String>>,
+    tone: Get<'a, R, Tone>,
+    base: Get<'a, R, Value>,
+    members: Vec<(&'static str, Get<'a, R, Value>)>,
+    csv: Vec<&'static str>,
+}
+
+impl<'a, R> Table<'a, R> {
+    pub fn new() -> Self {
+        Self::of(|_| Value::Object(Map::new()))
+    }
+
+    /// Rows whose JSON is this.
+    pub fn of(json: impl Fn(&R) -> Value + 'a) -> Self {
+        Self {
+            headings: Vec::new(),
+            cells: Vec::new(),
+            tone: Box::new(|_| Tone::Plain),
+            base: Box::new(json),
+            members: Vec::new(),
+            csv: Vec::new(),
+        }
+    }
+
+    /// How a row looks.
+    pub fn tone(mut self, tone: impl Fn(&R) -> Tone + 'a) -> Self {
+        self.tone = Box::new(tone);
+        self
+    }
+
+    /// The first column of a table about strategies; `None`: the row is all of them together.
+    pub fn strategy(self, of: impl Fn(&R) -> Option<Marked> + Copy + 'a) -> Self {
+        let name = move |row: &R| match of(row) {
+            Some(Marked { mark, id, .. }) => format!("{mark} {id}"),
+            None => "total".to_owned(),
+        };
+        self.tone(move |row| of(row).map_or(Tone::Total, |marked| marked.tone))
+            .text("strategy", 0, name)
+            .csv("id")
+    }
+
+    /// A column for people. `rank`: how soon it goes where the terminal is narrow; 0 stays.
+    pub fn text(mut self, name: &'static str, rank: u8, cell: impl Fn(&R) -> String + 'a) -> Self {
+        self.headings.push(Heading {
+            name,
+            rank,
+            numeric: false,
+        });
+        self.cells.push(Box::new(cell));
+        self
+    }
+
+    /// The same with numbers, aligned to the right.
+    pub fn number(self, name: &'static str, rank: u8, cell: impl Fn(&R) -> String + 'a) -> Self {
+        let mut table = self.text(name, rank, cell);
+        if let Some(heading) = table.headings.last_mut() {
+            heading.numeric = true;
+        }
+        table
+    }
+
+    /// A member of the row's JSON that is a CSV column too.
+    pub fn field<V: Into<Value>>(self, name: &'static str, value: impl Fn(&R) -> V + 'a) -> Self {
+        self.json(name, value).csv(name)
+    }
+
+    /// A member of the row's JSON.
+    pub fn json<V: Into<Value>>(
+        mut self,
+        name: &'static str,
+        value: impl Fn(&R) -> V + 'a,
+    ) -> Self {
+        let value = move |row: &R| value(row).into();
+        self.members.push((name, Box::new(value)));
+        self
+    }
+
+    /// CSV columns of members that the row's JSON has.
+    pub fn csv(mut self, name: &'static str) -> Self {
+        self.csv.push(name);
+        self
+    }
+
+    /// More columns, where `holds`.
+    pub fn when(self, holds: bool, more: impl FnOnce(Self) -> Self) -> Self {
+        match holds {
+            true => more(self),
+            false => self,
+        }
+    }
+
+    /// These rows, and the last one for all of them together, which is no line of the machine forms.
+    pub fn document(&self, rows: impl IntoIterator<Item = R>, total: Option<R>) -> Document {
+        let mut document = Document {
+            headings: self.headings.clone(),
+            csv: self.csv.clone(),
+            ..Document::default()
+        };
+        for row in rows {
+            document.lines.push(self.line(&row));
+            document.rows.push(self.row(&row, (self.tone)(&row)));
+        }
+        let total = total.map(|total| self.row(&total, Tone::Total));
+        document.rows.extend(total);
+        document
+    }
+
+    fn row(&self, row: &R, tone: Tone) -> Row {
+        let cells = self.cells.iter().map(|cell| cell(row)).collect();
+        Row { cells, tone }
+    }
+
+    fn line(&self, row: &R) -> Value {
+        let mut line = (self.base)(row);
+        for (name, value) in &self.members {
+            line[*name] = value(row);
+        }
+        line
+    }
+}

@@ -1,0 +1,210 @@
+//! What is really in the cache, for people and machines.
+
+use serde_json::{Value, json};
+
+use super::document::{Document, Tone};
+use super::inspected::{Inspected, merge, run_json, totals_json};
+use super::table::Table;
+use super::words::{Marked, expectation, joined, marked, not_known, share, strategy_notes};
+use crate::domain::expected::{Expected, Size};
+use crate::domain::gate::Judged;
+use crate::domain::report::{Report, StrategyReport};
+use crate::domain::run::RunInfo;
+use crate::domain::standing::Classes;
+use crate::domain::verdict::Verdict;
+use crate::domain::wording::{grouped, keys, rate};
+
+/// A verification and what came of it.
+pub struct Verification<'a> {
+    pub report: &'a Report,
+    pub judged: &'a [Judged<'a>],
+    /// So many keys of each strategy, chosen with this seed; `None`: all.
+    pub sample: Option<(usize, u64)>,
+}
+
+impl Verification<'_> {
+    pub fn document(&self, info: &RunInfo, verbose: bool) -> Document {
+        let report = self.report;
+        let inspected = Inspected::all(report);
+        let is_partial = report.strategies.iter().any(StrategyReport::is_unfinished);
+        let lines = inspected.iter().map(Line::of);
+        let mut document = table(is_partial).document(lines, Some(Line::total(report)));
+        let verdict = Verdict::of_verification(report, self.judged, &info.command);
+        let mut json = run_json(info, report, &verdict);
+        json["totals"] = totals_json(report, true);
+        merge(&mut json["totals"], verified_json(&report.strategies));
+        json["verified"] = verified_json(&report.strategies);
+        json["requirements"] = requirements_json(self.judged);
+        json["sample"] = self.sample.map(|(size, _)| size).into();
+        json["seed"] = self.sample.map(|(_, seed)| seed).into();
+        json["strategies"] = document.lines.clone().into();
+        document.json = json;
+        document.footer = self.footer(&inspected, verbose);
+        document.verdict = Some(verdict);
+        document.with_run_line()
+    }
+
+    fn footer(&self, inspected: &[Inspected<'_>], verbose: bool) -> String {
+        let mut lines = Vec::new();
+        for strategy in inspected {
+            lines.extend(strategy_notes(&strategy.record, verbose));
+            lines.extend(not_known(strategy.report));
+            let outside = strategy.report.seen.ttl_outside;
+            if outside > 0 {
+                let (id, keys) = (&strategy.record.id, keys(outside));
+                lines.push(format!(
+                    "! {id}: {keys} would live longer than the definition says"
+                ));
+            }
+        }
+        lines.extend(self.report.warnings.iter().map(|text| format!("! {text}")));
+        if let Some((size, seed)) = self.sample {
+            let keys = keys(size as u64);
+            lines.push(format!(
+                "of each strategy at most {keys} at random; --seed {seed} chooses the same"
+            ));
+        }
+        // The verdict says the only one.
+        if self.judged.len() > 1 {
+            lines.extend(requirement_lines(self.judged));
+        }
+        joined(lines)
+    }
+}
+
+/// A strategy, or all of them together.
+struct Line<'a> {
+    strategy: Option<&'a Inspected<'a>>,
+    expected: Option<Expected>,
+    /// Whether it was read to its end.
+    is_whole: bool,
+    planned: u64,
+    classes: Classes,
+    ttl_outside: u64,
+}
+
+impl<'a> Line<'a> {
+    fn of(strategy: &'a Inspected<'a>) -> Self {
+        let report = strategy.report;
+        Self {
+            strategy: Some(strategy),
+            expected: report.expected(),
+            is_whole: !report.is_unfinished(),
+            planned: report.planned(),
+            classes: report.seen.classes,
+            ttl_outside: report.seen.ttl_outside,
+        }
+    }
+
+    fn total(report: &Report) -> Self {
+        let all = || report.strategies.iter();
+        Self {
+            strategy: None,
+            expected: report.expected(),
+            is_whole: !all().any(StrategyReport::is_unfinished),
+            planned: all().map(StrategyReport::planned).sum(),
+            classes: report.classes(),
+            ttl_outside: all().map(|s| s.seen.ttl_outside).sum(),
+        }
+    }
+
+    fn marked(&self) -> Option<Marked> {
+        let marked = marked(&self.strategy?.record);
+        Some(match marked.tone {
+            Tone::Good if self.classes.equal() < self.planned => Marked {
+                mark: "✗",
+                tone: Tone::Bad,
+                ..marked
+            },
+            _ => marked,
+        })
+    }
+
+    /// Of a strategy that broke off a share would be one of an unknown whole.
+    fn equal_share(&self) -> String {
+        let share = share(self.classes.equal(), self.planned);
+        rate(share.filter(|_| self.is_whole))
+    }
+
+    fn json(&self) -> Value {
+        let Some(of) = self.strategy else {
+            return Value::Null;
+        };
+        let mut json = of.json(true);
+        merge(&mut json, verified_json(std::slice::from_ref(of.report)));
+        json
+    }
+}
+
+/// `partial`: a strategy was not read to its end.
+fn table<'a>(partial: bool) -> Table<'a, Line<'a>> {
+    Table::of(Line::json)
+        .strategy(Line::marked)
+        .csv("context")
+        .csv("name")
+        .csv("status")
+        .when(partial, |table| {
+            table.number("expected", 1, |line| expectation(line.expected))
+        })
+        .csv("expected")
+        .csv("expected_is_exact")
+        .number("planned", 1, |line| grouped(line.planned))
+        .csv("planned")
+        .number("present", 1, |line| grouped(line.classes.present()))
+        .csv("present")
+        .number("equal", 0, |line| grouped(line.classes.equal()))
+        .csv("equal")
+        .number("missing", 0, |line| grouped(line.classes.missing))
+        .csv("missing")
+        .csv("stale")
+        .number("different", 0, |line| grouped(line.classes.different))
+        .csv("different")
+        .csv("expiring")
+        .number("wrong type", 2, |line| grouped(line.classes.wrong_type))
+        .csv("wrong_type")
+        .number("expiring", 2, |line| grouped(line.classes.expiring))
+        .csv("identical")
+        .number("ttl too long", 3, |line| grouped(line.ttl_outside))
+        .csv("ttl_outside")
+        .number("equal %", 1, Line::equal_share)
+        .csv("error")
+}
+
+/// Each gate in a line.
+pub fn requirement_lines(judged: &[Judged<'_>]) -> Vec<String> {
+    let mark = |judged: &Judged<'_>| if judged.met { "✓" } else { "✗" };
+    let line = |judged| format!("{} {judged}", mark(judged));
+    judged.iter().map(line).collect()
+}
+
+pub fn requirements_json(judged: &[Judged<'_>]) -> Value {
+    let gate = |judged: &Judged<'_>| {
+        json!({
+            "name": judged.gate.name,
+            "required": judged.gate.share.to_string(),
+            "planned": judged.planned,
+            "equal": judged.equal,
+            "expected": Size::from(judged.expected).expected,
+            "expected_is_exact": Size::from(judged.expected).expected_is_exact,
+            "strategies_unfinished": judged.unfinished,
+            "met": judged.met,
+        })
+    };
+    judged.iter().map(gate).collect()
+}
+
+/// What was found of the planned keys, in whole numbers.
+pub fn verified_json(strategies: &[StrategyReport]) -> Value {
+    let sum = |of: fn(&StrategyReport) -> u64| strategies.iter().map(of).sum::<u64>();
+    let classes: Classes = strategies.iter().map(|s| s.seen.classes).sum();
+    json!({
+        "planned": sum(StrategyReport::planned),
+        "present": classes.present(),
+        "equal": classes.equal(),
+        "missing": classes.missing,
+        "stale": classes.stale(),
+        "failed": sum(StrategyReport::wrong),
+        "not_known": sum(|s| s.seen.not_known),
+        "ttl_outside": sum(|s| s.seen.ttl_outside),
+    })
+}
