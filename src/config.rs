@@ -17,9 +17,9 @@ use clap::{ArgMatches, ValueEnum};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use crate::application::canary::ShapeGuard;
-use crate::application::coordinator::{ChangedOptions, Options};
+use crate::application::engine::options::{ChangedOptions, Options};
 use crate::application::guards::memory::OnEviction;
+use crate::application::guards::shape::ShapeGuard;
 use crate::application::pace::{GentleLimits, PaceLimits};
 use crate::application::ports::Mode;
 use crate::application::schedule::zone_name;

@@ -9,13 +9,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::application::coordinator::{Coordinator, Options, Task};
+use crate::application::engine::coordinator::Coordinator;
+use crate::application::engine::inspect::Inspection;
+use crate::application::engine::options::Options;
 use crate::application::history;
 use crate::application::pace::PaceLimits;
 use crate::application::ports::{Cache, RowSource, Sources, WarmupStrategy};
-use crate::application::preview::Look;
 use crate::application::query_strategy::QueryStrategy;
-use crate::application::run::Refused;
+use crate::application::refused::Refused;
 use crate::application::schedule::PlannedJob;
 use crate::application::selection::{Filter, Selection, select};
 use crate::application::unfit::Unfit;
@@ -54,7 +55,7 @@ async fn warmer(config: &Config, selected: Vec<Definition>) -> Result<Coordinato
     let (sources, cache) = (sources?, cache?);
     let strategies = prepare(selected, &sources, config).await?;
     let options = config.options.clone();
-    Ok(Coordinator::new(strategies, Task::Warm(cache), options).reading(sources))
+    Ok(Coordinator::new(strategies, cache, options).reading(sources))
 }
 
 /// Whether a run that looks needs a cache.
@@ -73,7 +74,7 @@ pub enum CacheNeed {
 pub async fn viewer(
     config: &Config,
     selection: &Selection,
-    look: Look,
+    look: Inspection,
     need: CacheNeed,
 ) -> Result<Coordinator, Failure> {
     looker(config, definitions(config, selection)?, look, need).await
@@ -83,7 +84,7 @@ pub async fn viewer(
 async fn looker(
     config: &Config,
     (selected, others): (Vec<Definition>, Vec<Definition>),
-    mut look: Look,
+    mut look: Inspection,
     need: CacheNeed,
 ) -> Result<Coordinator, Failure> {
     let cache = async {
@@ -103,8 +104,7 @@ async fn looker(
         pace: PaceLimits::default(),
         ..config.options.clone()
     };
-    let task = Task::Look(look, cache);
-    Ok(Coordinator::new(strategies, task, options))
+    Ok(Coordinator::inspecting(strategies, cache, look, options))
 }
 
 /// The strategies that a selection names, prepared on the database, in no order.

@@ -5,6 +5,7 @@
 //! and written as ever, those that have left the selection are removed. Whatever does not fit
 //! together ends in a full read, and the reason is told.
 
+mod baseline;
 mod keys;
 mod reload;
 mod rows;
@@ -18,9 +19,9 @@ use tokio::task::JoinSet;
 use super::ports::{Ask, Way};
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
+pub use baseline::Changes;
 use keys::Keys;
-pub use reload::{Ground, Reload, Told};
-use reload::{Sender, Stop, send};
+use reload::{Reload, Sender, Stop, send};
 use rows::Rows;
 
 /// Batches that wait for the engine.

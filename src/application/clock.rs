@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::lock::Locking;
-use super::run::Refused;
+use super::refused::Refused;
 use super::schedule::{Job, Occurrence, Overlap, widest_first};
 use super::service::{Order, Service};
 use crate::domain::failure::FailureKind;

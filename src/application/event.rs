@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::lock::Holder;
 use super::pace::{Change, PaceNow};
 use super::record::StrategyRecord;
 use crate::domain::counts::Counts;
 use crate::domain::entry::EntryBatch;
 use crate::domain::expected::Expected;
+use crate::domain::holder::Holder;
 use crate::domain::report::{Report, StrategyReport};
 use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{StrategyId, StrategySpec};

@@ -1,3 +1,8 @@
-//! What may end a run: each guard is a module with one entry point.
+//! What may hold back, end or undo what a run writes: each guard is one file with one entry.
 
+pub mod breaker;
+pub mod identical;
 pub mod memory;
+pub mod recheck;
+pub mod shape;
+pub mod size;

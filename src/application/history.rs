@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use super::coordinator::Coordinator;
+use super::engine::plan::RunPlan;
 use super::ports::{Cache, CachedValue};
 use super::record::RunRecord;
 use crate::domain::changes::Watermark;
@@ -107,14 +107,14 @@ pub async fn runs(cache: &dyn Cache, prefix: &str) -> Result<Vec<RunRecord>, Fai
 /// # Errors
 /// What the operator should know, where they rely on it.
 pub async fn record(
-    coordinator: &Coordinator,
+    plan: &RunPlan,
     record: &RunRecord,
     report: &Report,
     whole: bool,
     patience: Duration,
 ) -> Result<(), String> {
-    let options = coordinator.options();
-    let (Some(cache), true) = (coordinator.cache(), coordinator.writes()) else {
+    let options = &plan.options;
+    let Some(cache) = plan.written_cache() else {
         return Ok(());
     };
     // Of a cache that is gone nobody needs to hear it again.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::event::{Event, Reporter, Sieve};
 use super::pace::{Change, Pace, PaceNow};
 use super::record::{PaceRecord, RunRecord, StrategyRecord, Totals};
-use super::run::Refused;
+use super::refused::Refused;
 use super::stop::StopSignal;
 use crate::domain::counts::millis;
 use crate::domain::run::RunInfo;

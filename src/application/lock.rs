@@ -5,22 +5,20 @@
 //! and is renewed while it lives. A run that cannot renew it stops writing.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::coordinator::Coordinator;
+use super::engine::plan::RunPlan;
 use super::event::{Event, Reporter};
-use super::history::OWN;
 use super::ports::Cache;
-use super::run::Refused;
+use super::refused::Refused;
 use super::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::key::{printable, shortened};
+use crate::domain::holder::Holder;
+use crate::domain::key::OWN;
 use crate::domain::report::Stop;
 use crate::domain::run::RunInfo;
 
@@ -55,105 +53,6 @@ pub enum Locking {
     Wait(Duration),
 }
 
-/// Who has the lock.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(default)]
-pub struct Holder {
-    pub run_id: String,
-    pub command: String,
-    pub host: String,
-    pub pid: u32,
-    /// RFC 3339, in UTC.
-    pub since: String,
-    /// Tells this claim from any other.
-    #[serde(rename = "token", skip_serializing_if = "String::is_empty")]
-    #[schema(ignore)]
-    token: String,
-    /// The key where it was found.
-    #[serde(skip)]
-    #[schema(ignore)]
-    key: String,
-}
-
-impl Holder {
-    fn new(info: &RunInfo) -> Self {
-        Self {
-            run_id: info.id.clone(),
-            command: info.command.clone(),
-            host: info.host.clone(),
-            pid: std::process::id(),
-            since: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-            token: format!("{:032x}", fastrand::u128(..)),
-            key: String::new(),
-        }
-    }
-
-    /// What stands at a key, whoever put it there.
-    fn found(key: &str, value: &[u8]) -> Self {
-        Self {
-            key: key.to_owned(),
-            ..serde_json::from_slice(value).unwrap_or_default()
-        }
-    }
-
-    /// Whether it says what a run says.
-    fn is_known(&self) -> bool {
-        !self.run_id.is_empty()
-    }
-
-    /// The holder without what it proves its claim with.
-    #[must_use]
-    pub fn public(mut self) -> Self {
-        self.token.clear();
-        self
-    }
-
-    /// How long it has had it, by our clock.
-    pub fn age(&self) -> Option<Duration> {
-        let since = humantime::parse_rfc3339(&self.since).ok()?;
-        SystemTime::now().duration_since(since).ok()
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |text: &str| shortened(&printable(text.as_bytes()), 200);
-        if !self.is_known() {
-            return write!(
-                f,
-                "whoever wrote the key {}, which is no run's",
-                shown(&self.key)
-            );
-        }
-        let (command, host, run_id) = (&self.command, &self.host, &self.run_id);
-        let [command, host, run_id] = [command, host, run_id].map(|text| shown(text));
-        write!(
-            f,
-            "`{command}` on {host} (process {}, run {run_id})",
-            self.pid
-        )?;
-        match self.age() {
-            Some(age) => write!(
-                f,
-                ", for {}",
-                humantime::format_duration(Duration::from_secs(age.as_secs()))
-            ),
-            None => Ok(()),
-        }
-    }
-}
-
-impl From<Holder> for Failure {
-    fn from(holder: Holder) -> Self {
-        let why = format!("it is held by {holder}");
-        let hint = match holder.is_known() {
-            true => "wait for it with --lock-wait 5m, or run beside it with --no-lock",
-            false => "delete that key if nothing of yours uses it, or run with --no-lock",
-        };
-        Failure::new(FailureKind::Busy, "another run holds the lock", why).hint(hint)
-    }
-}
-
 /// The lock of a run.
 pub struct Lock {
     claims: Claims,
@@ -175,13 +74,13 @@ impl Lock {
     /// # Errors
     /// [`Refused::Busy`] when another run has one of them, also after waiting.
     pub async fn take(
-        coordinator: &Coordinator,
+        plan: &RunPlan,
         info: &RunInfo,
         locking: Locking,
         reporter: &dyn Reporter,
         stop: &StopSignal,
     ) -> Result<Taken, Refused> {
-        let (Some(cache), true) = (coordinator.cache(), coordinator.writes()) else {
+        let Some(cache) = plan.written_cache() else {
             return Ok(Taken::NotAsked);
         };
         let patience = match locking {
@@ -189,7 +88,7 @@ impl Lock {
             Locking::GiveWay => Duration::ZERO,
             Locking::Wait(patience) => patience,
         };
-        let claims = Claims::new(coordinator, cache, info);
+        let claims = Claims::new(plan, cache, info);
         let until = Instant::now() + patience;
         let mut told = false;
         loop {
@@ -293,13 +192,13 @@ struct Claims {
 }
 
 impl Claims {
-    fn new(coordinator: &Coordinator, cache: &Arc<dyn Cache>, info: &RunInfo) -> Self {
-        let contexts: BTreeSet<String> = coordinator
-            .strategies()
+    fn new(plan: &RunPlan, cache: &Arc<dyn Cache>, info: &RunInfo) -> Self {
+        let contexts: BTreeSet<String> = plan
+            .strategies
             .iter()
             .map(|strategy| strategy.spec().id.context.clone())
             .collect();
-        let prefix = &coordinator.options().prefix;
+        let prefix = &plan.options.prefix;
         Self {
             cache: Arc::clone(cache),
             keys: contexts

@@ -1,34 +1,28 @@
 //! The use case: run strategies against a cache. Knows the databases and caches only as ports.
 
 pub mod assemble;
-pub mod canary;
 pub mod changed;
 pub mod clock;
 pub mod compose;
-pub mod coordinator;
-pub mod effect;
+pub mod engine;
 pub mod event;
 mod governor;
 pub mod guards;
 pub mod history;
-mod identical;
 mod key_query;
+pub mod keys;
 pub mod live;
 pub mod lock;
 pub mod lookup;
-pub mod own_keys;
 pub mod pace;
 pub mod ports;
-pub mod preview;
 pub mod probe;
 pub mod query_strategy;
-mod recheck;
 pub mod record;
-mod removal;
+pub mod refused;
 mod resume;
 pub mod run;
 pub mod run_line;
-mod sample;
 pub mod schedule;
 pub mod selection;
 pub mod service;

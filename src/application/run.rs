@@ -1,68 +1,23 @@
 //! One run as everybody starts it, at the command line, over HTTP or by the clock: the lock is
 //! taken, the cache is warmed, the run is recorded, the lock is given back.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::coordinator::{Coordinator, KeyWindows};
+use super::engine::coordinator::{Coordinator, KeyWindows};
 use super::event::Reporter;
 use super::history;
-use super::lock::{Holder, Lock, Locking, Taken};
+use super::lock::{Lock, Locking, Taken};
 use super::record::RunRecord;
+use super::refused::Refused;
 use super::stop::StopSignal;
 use crate::domain::failure::Failure;
 use crate::domain::gate::Verified;
-use crate::domain::report::{Outcome, Report, Stop};
+use crate::domain::report::{Report, Stop};
 use crate::domain::run::RunInfo;
 use crate::domain::verdict::Verdict;
 
 /// Nobody waits longer for what a run leaves behind: it has done its work.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Why a run did not begin.
-#[derive(Clone, Debug)]
-pub enum Refused {
-    /// Another run is at work.
-    Busy(Box<Holder>),
-    Failed(Failure),
-    /// This time of a job has been run, by whatever server.
-    RunBefore,
-    /// It was stopped while it waited for another.
-    Stopped(Stop),
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Busy(holder) => write!(f, "another run holds the lock: {holder}"),
-            Self::Failed(failure) => failure.fmt(f),
-            Self::RunBefore => f.write_str("this time has been run"),
-            Self::Stopped(Stop::Deadline) => f.write_str("its deadline was hit before it began"),
-            Self::Stopped(_) => f.write_str("it was stopped before it began"),
-        }
-    }
-}
-
-impl Refused {
-    /// How the history says that it ended.
-    pub fn record(&self, info: &RunInfo) -> RunRecord {
-        let outcome = match self {
-            Self::Stopped(stop) => Report::stopped_before(*stop).outcome(),
-            Self::Busy(_) | Self::Failed(_) | Self::RunBefore => Outcome::Incomplete,
-        };
-        let failure = match self {
-            Self::Failed(failure) => Some(failure),
-            Self::Busy(_) | Self::Stopped(_) | Self::RunBefore => None,
-        };
-        RunRecord::not_begun(info, outcome, self.to_string(), failure)
-    }
-}
-
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
 
 /// The span of a run, for logs and traces.
 pub fn span(info: &RunInfo) -> tracing::Span {
@@ -130,7 +85,7 @@ impl<'a> Run<'a> {
             lock: None,
             warning: None,
         };
-        match Lock::take(coordinator, info, locking, reporter, stop).await? {
+        match Lock::take(coordinator.plan(), info, locking, reporter, stop).await? {
             Taken::Held(lock) => run.lock = Some(lock),
             Taken::NotAsked => {}
             Taken::NotPossible(why) => {
@@ -208,8 +163,14 @@ impl<'a> Run<'a> {
         let verdict = Verdict::of_run_and(&report, verified, &self.info.command);
         let mut record = RunRecord::new(self.info, &report, verdict);
         log_end(&record);
-        let recorded =
-            history::record(self.coordinator, &record, &report, whole, RECORD_TIMEOUT).await;
+        let recorded = history::record(
+            self.coordinator.plan(),
+            &record,
+            &report,
+            whole,
+            RECORD_TIMEOUT,
+        )
+        .await;
         record.warnings.extend(recorded.err());
         // Last: who has waited for the lock finds the record.
         if let Some(lock) = self.lock {

@@ -15,13 +15,14 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
-use super::coordinator::Coordinator;
+use super::engine::coordinator::Coordinator;
 use super::history::{self, LastComplete, OWN};
 use super::live::{Ended, LiveRun};
 use super::lock::Locking;
 use super::ports::{Cache, Mode};
 use super::record::RunRecord;
-use super::run::{self, Begun, Finished, Refused, Run};
+use super::refused::Refused;
+use super::run::{self, Begun, Finished, Run};
 use super::selection::Selection;
 use super::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};

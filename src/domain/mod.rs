@@ -11,6 +11,7 @@ pub mod expected;
 pub mod failure;
 pub mod finding;
 pub mod gate;
+pub mod holder;
 pub mod key;
 pub mod key_rows;
 pub mod meaning;

@@ -15,7 +15,8 @@ use prometheus::{
 use crate::application::history::LastComplete;
 use crate::application::live::Ended;
 use crate::application::record::{RunRecord, StrategyRecord};
-use crate::application::run::{Begun, Refused};
+use crate::application::refused::Refused;
+use crate::application::run::Begun;
 use crate::application::service::Observer;
 use crate::domain::failure::FailureKind;
 use crate::domain::report::{Outcome, Report};

@@ -8,9 +8,9 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::{Access, CacheNeed, cache, checked, jobs, looker, patiently, pick, warmer};
-use crate::application::coordinator::Coordinator;
+use crate::application::engine::coordinator::Coordinator;
+use crate::application::engine::inspect::Inspection;
 use crate::application::ports::Cache;
-use crate::application::preview::Look;
 use crate::application::schedule::PlannedJob;
 use crate::application::selection::Selection;
 use crate::application::service::{Order, Wishes, Workshop};
@@ -132,7 +132,9 @@ impl Workshop for CurrentShop {
             let connect = async || {
                 let picked = picked.clone();
                 match order.wishes.dry_run {
-                    true => looker(&config, picked, Look::new(None), CacheNeed::IfGiven).await,
+                    true => {
+                        looker(&config, picked, Inspection::new(None), CacheNeed::IfGiven).await
+                    }
                     false => warmer(&config, picked.0).await,
                 }
             };

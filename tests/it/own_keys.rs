@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt as _;
 use shopwarm::application::history::OWN;
-use shopwarm::application::own_keys::{self, Generation};
+use shopwarm::application::keys::manifest::{self, Generation};
 use shopwarm::application::ports::Cache;
 
 use crate::faults::calm;
@@ -50,13 +50,13 @@ fn command(arguments: &str, definitions: &str, database: &Database, cache: &str)
 }
 
 async fn generations(cache: &dyn Cache, prefix: &str, strategy: &str) -> Vec<Generation> {
-    let all = own_keys::generations(cache, prefix, Some(strategy)).await;
+    let all = manifest::generations(cache, prefix, Some(strategy)).await;
     all.expect("an answer")
 }
 
 /// The keys of a generation; none comes twice.
 async fn keys(cache: &dyn Cache, prefix: &str, generation: &Generation) -> Keys {
-    let chunks = own_keys::keys(cache, prefix, generation)
+    let chunks = manifest::keys(cache, prefix, generation)
         .try_collect::<Vec<_>>()
         .await;
     let all = chunks.expect("all of them").concat();
@@ -150,7 +150,7 @@ fn a_run_leaves_exactly_the_keys_that_it_wrote() {
                 keys(cache, "shop:", &all[0]).await,
                 keys(cache, "shop:", &all[1]).await
             );
-            own_keys::forget(cache, "shop:", &all[0])
+            manifest::forget(cache, "shop:", &all[0])
                 .await
                 .expect("forgotten");
             assert_eq!(generations(cache, "shop:", "own/odd").await, all[1..]);
@@ -177,7 +177,7 @@ fn a_run_that_was_not_whole_is_not_called_complete() {
             let found = &mut found;
             async move {
                 let cache = cache.as_ref();
-                let all = own_keys::generations(cache, &prefix, None).await;
+                let all = manifest::generations(cache, &prefix, None).await;
                 for generation in all.expect("an answer") {
                     keys(cache, &prefix, &generation).await;
                     found.push((generation.strategy, generation.keys, generation.complete));
@@ -240,7 +240,7 @@ fn what_is_over_is_forgotten_and_a_list_that_is_gone_is_noticed() {
         redis.cli(how);
         ports::on(&redis.url(), |cache| async move {
             let all = generations(cache.as_ref(), "", "own/many").await;
-            let keys = own_keys::keys(cache.as_ref(), "", &all[1])
+            let keys = manifest::keys(cache.as_ref(), "", &all[1])
                 .try_collect::<Vec<_>>()
                 .await;
             keys.expect_err("not all");

@@ -7,9 +7,9 @@ use futures_util::TryStreamExt as _;
 
 use super::reload::{Reload, Sender, Stop, Wrote, hash, name, send};
 use super::touching::Touching;
-use crate::application::own_keys::Generation;
-use crate::application::own_keys::chunk::Kept;
-use crate::application::own_keys::pile::Pile;
+use crate::application::keys::chunk::Kept;
+use crate::application::keys::manifest::Generation;
+use crate::application::keys::pile::Pile;
 use crate::application::ports::{Ask, Way};
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::key::printable;

@@ -11,11 +11,12 @@ use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;
 
-use crate::application::own_keys::chunk::Kept;
-use crate::application::own_keys::{self, Adopter, Generation};
+use crate::application::keys::chunk::Kept;
+use crate::application::keys::manifest::{self, Generation};
+use crate::application::keys::recorder::Adopter;
+use crate::application::keys::removal::Removal;
 use crate::application::pace::Pace;
 use crate::application::ports::{Ask, Cache, WarmupStrategy, Way};
-use crate::application::removal::Removal;
 use crate::domain::changes::Since;
 use crate::domain::digest::Digest;
 use crate::domain::entry::EntryBatch;
@@ -182,7 +183,7 @@ impl Reload {
         &self,
         generation: &Generation,
     ) -> BoxStream<'_, Result<Vec<Kept>, Failure>> {
-        own_keys::kept(self.cache.as_ref(), &self.prefix, generation)
+        manifest::kept(self.cache.as_ref(), &self.prefix, generation)
     }
 
     /// Hands the keys of a generation to `take`, some at a time. A list that is gone is forgotten, so
@@ -270,10 +271,7 @@ impl Reload {
     }
 
     pub(super) async fn forget(&self, generation: &Generation) {
-        let forgotten = own_keys::forget(self.cache.as_ref(), &self.prefix, generation).await;
-        if let Err(failure) = forgotten {
-            tracing::debug!(%failure, "an old list of keys stays until it ends");
-        }
+        manifest::forget_quietly(self.cache.as_ref(), &self.prefix, generation).await;
     }
 }
 

@@ -6,8 +6,8 @@ use futures_util::TryStreamExt as _;
 
 use super::reload::{Reload, Sender, Stop, Wrote, hash, name};
 use super::touching::Touching;
-use crate::application::own_keys::Generation;
-use crate::application::own_keys::chunk::Kept;
+use crate::application::keys::chunk::Kept;
+use crate::application::keys::manifest::Generation;
 use crate::application::ports::Way;
 use crate::domain::digest::Digest;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::reload::{Reload, Stop, name};
-use crate::application::own_keys::chunk::{Chunk, Kept};
+use crate::application::keys::chunk::{Chunk, Kept};
 use crate::application::ports::Cache;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ttl::Ttl;

@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
-use crate::application::lock::Holder;
-use crate::application::run::Refused;
+use crate::application::refused::Refused;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::holder::Holder;
 
 const PROBLEM_JSON: &str = "application/problem+json";
 

@@ -19,7 +19,7 @@ use super::state::{Admin, RunId};
 use crate::application::live::LiveRun;
 use crate::application::ports::Mode;
 use crate::application::record::RunRecord;
-use crate::application::run::Refused;
+use crate::application::refused::Refused;
 use crate::application::selection::Selection;
 use crate::application::service::{Order, Started, Wishes};
 use crate::domain::report::Outcome;

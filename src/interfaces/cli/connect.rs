@@ -1,7 +1,7 @@
 //! Connections of a command, for as long as it may wait and run.
 
-use crate::application::coordinator::Coordinator;
-use crate::application::preview::Look;
+use crate::application::engine::coordinator::Coordinator;
+use crate::application::engine::inspect::Inspection;
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::Config;
@@ -15,7 +15,7 @@ use crate::setup::{self, CacheNeed};
 pub(super) async fn connect(
     config: &Config,
     selection: &Selection,
-    look: Look,
+    look: Inspection,
     need: CacheNeed,
     output: &Output,
     stop: &StopSignal,

@@ -9,10 +9,10 @@ use serde_json::Map;
 use super::connect::connect;
 use super::plan::SealedPlan;
 use super::target::Target;
-use crate::application::coordinator::Coordinator;
+use crate::application::engine::coordinator::Coordinator;
+use crate::application::engine::inspect::Inspection;
 use crate::application::event::Reporter;
 use crate::application::ports::{Headroom, QueryPlan};
-use crate::application::preview::Look;
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, ModeName, ReadFlags};
@@ -66,9 +66,9 @@ pub(super) async fn run(
         format!("dry-run {}", args.target.words().join(" ")),
         Trigger::Cli,
     );
-    let look = Look {
+    let look = Inspection {
         orphans: args.orphans,
-        ..Look::new(args.expiring_within)
+        ..Inspection::new(args.expiring_within)
     };
     let form = match args.keys {
         true => ProgressForm::None,

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::application::coordinator::Coordinator;
+use crate::application::engine::coordinator::Coordinator;
 use crate::application::ports::Mode;
 use crate::application::selection::Selection;
 use crate::config::Config;

@@ -4,8 +4,8 @@ use clap::Args;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-use crate::application::effect::{self, Effect};
-use crate::application::own_keys::{self, Generation};
+use crate::application::keys::manifest::{self, Generation};
+use crate::application::keys::usage::{self as effect, Effect};
 use crate::config::Config;
 use crate::domain::failure::Failure;
 use crate::domain::wording::{grouped, keys, rate};
@@ -35,7 +35,7 @@ pub(super) async fn run(
     let cache = cache.as_ref();
     // One that cannot tell says so before it is said that nothing is known.
     cache.usage(&[]).await?;
-    let all = own_keys::generations(cache, &config.prefix, None).await?;
+    let all = manifest::generations(cache, &config.prefix, None).await?;
     let mut effects = Vec::new();
     for generation in effect::chosen(&all, args.run.as_deref())? {
         let prefix = &config.prefix;

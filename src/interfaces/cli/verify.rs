@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::connect::connect;
 use super::target::Target;
-use crate::application::coordinator::Coordinator;
-use crate::application::preview::Look;
+use crate::application::engine::coordinator::Coordinator;
+use crate::application::engine::inspect::Inspection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, ReadFlags};
 use crate::domain::failure::{Failure, FailureKind};
@@ -96,11 +96,11 @@ pub(super) fn look(
     expiring_within: Option<Duration>,
     sample: Option<u32>,
     seed: Option<u64>,
-) -> Look {
+) -> Inspection {
     let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
-    Look {
+    Inspection {
         sample: sample.map(|size| (size as usize, seed)),
-        ..Look::new(expiring_within)
+        ..Inspection::new(expiring_within)
     }
 }
 

@@ -14,10 +14,12 @@ use super::args::{RunChecks, Warmup, WarmupArgs};
 use super::connect::{deadline, waiting};
 use super::plan::SealedPlan;
 use super::{pace, prune, target, verify};
-use crate::application::coordinator::{Consent, Coordinator, KeyWindows};
+use crate::application::engine::coordinator::{Coordinator, KeyWindows};
+use crate::application::keys::consent::Consent;
 use crate::application::lock::Locking;
 use crate::application::record::RunRecord;
-use crate::application::run::{self, Finished, Refused, Run};
+use crate::application::refused::Refused;
+use crate::application::run::{self, Finished, Run};
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, RunFlags};
@@ -290,7 +292,7 @@ async fn warm(
 async fn read_back(run: &Coordinator, sample: Option<u32>, stop: &StopSignal) -> Report {
     let look = verify::look(Some(Duration::ZERO), sample, None);
     let silent = progress::reporter(ProgressForm::None);
-    let looking = run.looking(look);
+    let looking = run.inspection(look);
     looking.warm_all(None, silent.as_ref(), stop).await
 }
 

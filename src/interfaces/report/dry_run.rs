@@ -9,7 +9,7 @@ use super::document::{Document, to_value};
 use super::inspected::{Inspected, run_json, totals_json};
 use super::table::Table;
 use super::words::{Marked, expectation, joined, marked, not_known, optional, strategy_notes};
-use crate::application::coordinator::Options;
+use crate::application::engine::options::Options;
 use crate::application::ports::{Headroom, Mode, QueryPlan};
 use crate::application::record::whole_seconds;
 use crate::domain::counts::{Counts, millis};

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use glob::Pattern;
 use serde_json::json;
 
-use crate::application::preview::Look;
+use crate::application::engine::inspect::Inspection;
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, ReadFlags};
@@ -113,9 +113,9 @@ pub(super) async fn list(
         (names, _) => Selection::Contexts(names.to_vec()),
     };
     let cached = args.cached || !args.state.is_empty();
-    let look = Look {
+    let look = Inspection {
         values: cached,
-        ..Look::new(args.expiring_within)
+        ..Inspection::new(args.expiring_within)
     };
     let need = match cached {
         true => CacheNeed::Required,

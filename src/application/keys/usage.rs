@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt as _;
 
-use super::own_keys::{self, Generation};
-use super::ports::{Cache, Known, LastUse};
+use super::manifest::{self, Generation};
+use crate::application::ports::{Cache, Known, LastUse};
 use crate::domain::failure::{Failure, FailureKind};
 
 /// A server counts idle times in whole seconds of a clock that it looks at now and then.
@@ -135,7 +135,7 @@ pub async fn of(
         unused_bytes: Ok(0),
         by_frequency: false,
     };
-    let mut keys = own_keys::keys(cache, prefix, generation);
+    let mut keys = manifest::keys(cache, prefix, generation);
     let mut window = Vec::new();
     let mut at = 0;
     while let Some(some) = keys.try_next().await? {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use futures_util::TryStreamExt as _;
 use futures_util::future::try_join_all;
 
-use super::own_keys::chunk::Kept;
-use super::ports::{Ask, Cache, CachedValue, Deletion, WarmupStrategy};
+use super::chunk::Kept;
+use crate::application::ports::{Ask, Cache, CachedValue, Deletion, WarmupStrategy};
 use crate::domain::digest::Digest;
 use crate::domain::entry::{EntryBatch, Name};
 use crate::domain::failure::Failure;
@@ -135,4 +135,14 @@ fn take(batch: &mut EntryBatch, kept: &Kept, value: &CachedValue) -> bool {
         }
         _ => false,
     }
+}
+
+/// What is to be said of keys that have no row any more and were not removed.
+pub fn not_removed(keys: u64) -> Option<String> {
+    (keys > 0).then(|| {
+        format!(
+            "{keys} keys without a row were not removed: somebody else has written them since, or \
+             another strategy makes them"
+        )
+    })
 }

@@ -10,7 +10,7 @@ const PATIENCE: usize = 20;
 /// What counts for a batch: where there is a pace, a few keys leave at a time.
 const FEW_KEYS: usize = 50;
 
-pub(super) struct Breaker {
+pub struct Breaker {
     /// Keys a batch.
     batch_size: usize,
     batches: usize,
@@ -18,7 +18,7 @@ pub(super) struct Breaker {
 }
 
 impl Breaker {
-    pub(super) fn new(batch_size: usize) -> Self {
+    pub fn new(batch_size: usize) -> Self {
         Self {
             batch_size,
             batches: 0,
@@ -27,7 +27,7 @@ impl Breaker {
     }
 
     /// Takes what became of a batch; returns the failure that ends the run.
-    pub(super) fn hear(&mut self, written: &Written) -> Option<Failure> {
+    pub fn observe(&mut self, written: &Written) -> Option<Failure> {
         let lost = |outcome: &WriteOutcome| match outcome {
             WriteOutcome::Failed(why) | WriteOutcome::Unknown(why) => Some(why.clone()),
             _ => None,
@@ -73,13 +73,13 @@ mod tests {
         let bad = || batch(WriteOutcome::Unknown("no answer".to_owned()));
         let mut breaker = Breaker::new(2);
         for _ in 1..PATIENCE {
-            assert_eq!(breaker.hear(&bad()), None);
+            assert_eq!(breaker.observe(&bad()), None);
         }
-        assert_eq!(breaker.hear(&batch(WriteOutcome::Stored)), None);
+        assert_eq!(breaker.observe(&batch(WriteOutcome::Stored)), None);
         for _ in 1..PATIENCE {
-            assert_eq!(breaker.hear(&bad()), None);
+            assert_eq!(breaker.observe(&bad()), None);
         }
-        let failure = breaker.hear(&bad()).expect("it has gone on long enough");
+        let failure = breaker.observe(&bad()).expect("it has gone on long enough");
         assert!(failure.what.contains("40 keys"), "{failure}");
         assert_eq!(failure.why, "no answer");
         assert!(failure.ends_run());
@@ -90,9 +90,9 @@ mod tests {
         let bad = || batch(WriteOutcome::Unknown("no answer".to_owned()));
         let mut breaker = Breaker::new(500);
         for _ in 1..PATIENCE * FEW_KEYS / 2 {
-            assert_eq!(breaker.hear(&bad()), None);
+            assert_eq!(breaker.observe(&bad()), None);
         }
-        let failure = breaker.hear(&bad()).expect("it has gone on long enough");
+        let failure = breaker.observe(&bad()).expect("it has gone on long enough");
         assert!(failure.what.contains("1000 keys"), "{failure}");
     }
 }

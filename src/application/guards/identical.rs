@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::ports::{Cache, Checked, WriteOptions, WriteOutcome, Written};
+use crate::application::ports::{Cache, Checked, Mode, WriteOptions, WriteOutcome, Written};
 use crate::domain::entry::{Entry, EntryBatch, Value};
 
 /// Shorter values are written: a digest is hardly shorter.
@@ -23,7 +23,7 @@ const OLD: u64 = 20_000;
 const REST: u32 = 31;
 
 /// Looks after what a strategy writes.
-pub(super) struct Identical<'a> {
+pub struct Identical<'a> {
     cache: &'a dyn Cache,
     balance: Mutex<Balance>,
 }
@@ -75,15 +75,16 @@ impl Balance {
 }
 
 impl<'a> Identical<'a> {
-    pub(super) fn new(cache: &'a dyn Cache) -> Self {
-        Self {
+    /// Where the operator asked for it; an entry that is not overwritten is not compared either.
+    pub fn wanted(skips: bool, mode: Mode, cache: &'a dyn Cache) -> Option<Self> {
+        (skips && mode == Mode::Refresh).then(|| Self {
             cache,
             balance: Mutex::default(),
-        }
+        })
     }
 
     /// Stores a batch as [`Cache::write`] does, and sends what is not there already.
-    pub(super) async fn write(&self, batch: &EntryBatch, how: &WriteOptions) -> Written {
+    pub async fn write(&self, batch: &EntryBatch, how: &WriteOptions) -> Written {
         let long: Vec<usize> = long_texts(batch).collect();
         if long.is_empty() || !self.balance().is_asked() {
             return self.cache.write(batch, how).await;
@@ -144,7 +145,7 @@ impl<'a> Identical<'a> {
     }
 
     /// What the operator should know of it.
-    pub(super) fn warning(&self) -> Option<String> {
+    pub fn warning(&self) -> Option<String> {
         let balance = self.balance();
         let why = balance.refused.as_ref()?;
         Some(format!("--skip-identical: all values were sent: {why}"))

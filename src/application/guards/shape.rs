@@ -4,12 +4,12 @@
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
 
-use super::ports::{Cache, CachedValue};
+use crate::application::ports::{Cache, CachedValue, Mode};
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::meaning::Profile;
 use crate::domain::standing::{Kind, Standing};
-use crate::domain::strategy::Shape;
+use crate::domain::strategy::{Shape, StrategySpec};
 
 /// Values compared at most.
 const COMPARED: usize = 20;
@@ -32,7 +32,7 @@ pub enum ShapeGuard {
 }
 
 /// Watches over one strategy's batches on their way to the cache.
-pub struct Canary {
+pub struct ShapeCheck {
     guard: ShapeGuard,
     strategy: String,
     shape: Shape,
@@ -62,14 +62,15 @@ impl State {
     }
 }
 
-impl Canary {
-    pub fn new(guard: ShapeGuard, strategy: String, shape: Shape) -> Self {
-        Self {
+impl ShapeCheck {
+    /// For a run that overwrites what others may have written, unless nobody wants to know.
+    pub fn for_mode(guard: ShapeGuard, mode: Mode, spec: &StrategySpec) -> Option<Self> {
+        (guard != ShapeGuard::Off && mode == Mode::Refresh).then(|| Self {
             guard,
-            strategy,
-            shape,
+            strategy: spec.id.to_string(),
+            shape: spec.value,
             state: Mutex::default(),
-        }
+        })
     }
 
     /// Why a batch may not be written, if it may not. All of the first batch is looked at, and the

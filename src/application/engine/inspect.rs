@@ -1,8 +1,8 @@
-//! A run that only looks: the same engine, and a cache that is asked instead of written.
+//! A run that only inspects: the same engine, and a cache that is asked instead of written.
 
 use std::time::Duration;
 
-use super::ports::{Cache, Checked, WriteOutcome, Written};
+use crate::application::ports::{Cache, Checked, WriteOutcome, Written};
 use crate::domain::entry::{Entry, EntryBatch};
 use crate::domain::failure::FailureKind;
 use crate::domain::key::{KeyTemplate, printable};
@@ -14,14 +14,14 @@ use crate::domain::ttl::Ttl;
 /// Keys shown of a strategy.
 const SAMPLE: usize = 3;
 
-/// How a run looks.
+/// What a run that only inspects is to compare.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct Inspection {
     /// Equal keys with less time left are [`Class::Expiring`]; `None`: relative to the time to live.
     pub expiring_within: Option<Duration>,
     /// Without values nothing can be compared, and the database reads less.
     pub values: bool,
-    /// Look at so many keys of each strategy only, chosen with this seed.
+    /// Inspect at most this many keys per strategy, chosen with this seed.
     pub sample: Option<(usize, u64)>,
     /// Search the cache for keys that have no row any more.
     pub orphans: bool,
@@ -29,8 +29,8 @@ pub struct Look {
     pub others: Vec<KeyTemplate>,
 }
 
-impl Look {
-    /// At everything, with nothing beside the comparison.
+impl Inspection {
+    /// Everything, and nothing besides the comparison.
     pub fn new(expiring_within: Option<Duration>) -> Self {
         Self {
             expiring_within,
@@ -42,8 +42,8 @@ impl Look {
     }
 }
 
-/// Asks what stands at a batch's keys. A cache that will not say costs the comparison, not the run.
-pub async fn look(cache: Option<&dyn Cache>, batch: &EntryBatch, shape: Shape) -> Written {
+/// Asks what is at a batch's keys. A cache that will not say costs the comparison, not the run.
+pub async fn inspect(cache: Option<&dyn Cache>, batch: &EntryBatch, shape: Shape) -> Written {
     let all = |standing: Standing| Written {
         outcomes: vec![WriteOutcome::Seen(standing); batch.len()],
         fatal: None,
@@ -68,39 +68,37 @@ pub async fn look(cache: Option<&dyn Cache>, batch: &EntryBatch, shape: Shape) -
     }
 }
 
-impl Seen {
-    /// Counts a key that was looked at; returns its class.
-    pub(super) fn count(
-        &mut self,
-        entry: Entry<'_>,
-        standing: &Standing,
-        shape: Shape,
-        ttl: &Ttl,
-        look: &Look,
-    ) -> Option<Class> {
-        if self.sample.len() < SAMPLE {
-            self.sample.push(printable(entry.key));
-        }
-        let within = look.expiring_within;
-        let soon = within.unwrap_or_else(|| ttl.expiring(entry.key));
-        let class = standing.class(&Kind::of(shape), soon);
-        if let Standing::Unknown(why) = standing {
-            self.not_known += 1;
-            self.why_not_known.get_or_insert_with(|| why.clone());
-        }
-        let class = class?;
-        self.classes.count(class);
-        if let Standing::Held(held) = standing {
-            if matches!(class, Class::Expiring | Class::Identical) && outlives(held, ttl.base) {
-                self.ttl_outside += 1;
-            }
-            let half = ttl.base / 2;
-            if class == Class::Expiring && held.ttl.is_some_and(|left| left < half) {
-                self.worn += 1;
-            }
-        }
-        Some(class)
+/// Counts a key that was inspected; returns its class.
+pub fn count(
+    seen: &mut Seen,
+    entry: Entry<'_>,
+    standing: &Standing,
+    shape: Shape,
+    ttl: &Ttl,
+    inspection: &Inspection,
+) -> Option<Class> {
+    if seen.sample.len() < SAMPLE {
+        seen.sample.push(printable(entry.key));
     }
+    let within = inspection.expiring_within;
+    let soon = within.unwrap_or_else(|| ttl.expiring(entry.key));
+    let class = standing.class(&Kind::of(shape), soon);
+    if let Standing::Unknown(why) = standing {
+        seen.not_known += 1;
+        seen.why_not_known.get_or_insert_with(|| why.clone());
+    }
+    let class = class?;
+    seen.classes.count(class);
+    if let Standing::Held(held) = standing {
+        if matches!(class, Class::Expiring | Class::Identical) && outlives(held, ttl.base) {
+            seen.ttl_outside += 1;
+        }
+        let half = ttl.base / 2;
+        if class == Class::Expiring && held.ttl.is_some_and(|left| left < half) {
+            seen.worn += 1;
+        }
+    }
+    Some(class)
 }
 
 /// Whether a key lives longer than its definition says. A second for the clocks.

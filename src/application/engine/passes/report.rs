@@ -4,8 +4,8 @@ use crate::domain::counts::Counts;
 use crate::domain::report::{Seen, Status, StrategyReport};
 
 impl StrategyReport {
-    /// The report of a strategy that begins anew: only its time and its warnings stay.
-    pub(super) fn anew(&self) -> Self {
+    /// The report of a strategy that restarts: only its time and its warnings stay.
+    pub fn restarted(&self) -> Self {
         Self {
             id: self.id.clone(),
             priority: self.priority,
@@ -34,7 +34,7 @@ impl StrategyReport {
     /// Passes count keys and do not list them. What either of them stored is in the cache, so the
     /// larger number is stored for certain. A key that failed in one pass may have been stored by the
     /// other: it is unknown.
-    pub(super) fn join_incomplete(&mut self, former: Self) {
+    pub fn join_incomplete(&mut self, former: Self) {
         if stored(&former.stats) + former.stats.unknown == 0
             && former.stats.total() <= self.stats.total()
         {

@@ -12,7 +12,9 @@ use std::time::Instant;
 use futures_util::TryStreamExt as _;
 use tokio::sync::Semaphore;
 
-use super::ports::{Ask, Cache, Deletion, WarmupStrategy, WriteOptions, WriteOutcome, Written};
+use crate::application::ports::{
+    Ask, Cache, Deletion, WarmupStrategy, WriteOptions, WriteOutcome, Written,
+};
 use crate::domain::digest::Digest;
 use crate::domain::entry::{Entry, EntryBatch, Name};
 use crate::domain::failure::Failure;
@@ -31,7 +33,7 @@ const ATTEMPTS: u32 = 3;
 const MAY_BE_STALE: &str = "it changed while it was written, and could not be deleted";
 
 /// Looks after what a strategy writes.
-pub(super) struct Recheck<'a> {
+pub struct Recheck<'a> {
     strategy: &'a dyn WarmupStrategy,
     cache: &'a dyn Cache,
     sessions: Semaphore,
@@ -66,16 +68,22 @@ impl Stale {
 }
 
 impl<'a> Recheck<'a> {
-    pub(super) fn new(strategy: &'a dyn WarmupStrategy, cache: &'a dyn Cache) -> Self {
-        Self {
+    /// Where it is wanted and the strategy's rows can be asked for again.
+    pub fn wanted(
+        verifies: bool,
+        strategy: &'a dyn WarmupStrategy,
+        cache: &'a dyn Cache,
+    ) -> Option<Self> {
+        let can = strategy.is_versioned() && strategy.opaque().is_none();
+        (verifies && can).then(|| Self {
             strategy,
             cache,
             sessions: Semaphore::new(SESSIONS),
-        }
+        })
     }
 
     /// Reads again what was written since a moment, and undoes what had become stale.
-    pub(super) async fn settle(
+    pub async fn settle(
         &self,
         batch: &EntryBatch,
         how: &WriteOptions,

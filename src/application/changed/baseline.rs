@@ -1,0 +1,335 @@
+//! Which strategies of a run are read by their changes, and what is left so that the next run can be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::reload::{Ground, Reload, Told};
+use crate::application::engine::book::Book;
+use crate::application::engine::context::{RunContext, now};
+use crate::application::engine::passes::{Passes, REPLACED};
+use crate::application::engine::plan::Entries;
+use crate::application::history::{self, LastComplete};
+use crate::application::keys::manifest::{self, Generation};
+use crate::application::keys::recorder::Recorder;
+use crate::application::keys::removal::not_removed;
+use crate::application::ports::{Cache, Mode, Sources, Way};
+use crate::domain::changes::{ChangedReport, Moment, ReadHow, Since, Watermark};
+use crate::domain::failure::Failure;
+use crate::domain::report::Status;
+use crate::domain::ttl::Ttl;
+
+/// A server that has not said by then what is needed for reading less is read whole.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+const NOT_KEPT: &str = "which keys the last complete run has written is not known any more";
+
+/// What is known of earlier runs and of the database before anything is read.
+pub struct Changes<'a> {
+    run: RunContext<'a>,
+    /// `None`: the run leaves nothing that later ones could go by.
+    moment: Option<Result<Moment, String>>,
+    /// What our own clock said when the database was asked for its own.
+    asked_at: i64,
+    last: BTreeMap<String, LastComplete>,
+    generations: Vec<Generation>,
+    /// Why nothing is known of earlier runs.
+    unknown: Option<String>,
+    /// Of strategies that are being read by their changes.
+    told: BTreeMap<usize, Arc<Told>>,
+    /// Generations that those of this run replace once it is complete.
+    superseded: Vec<(usize, Generation)>,
+    /// Strategies with keys that were found to live long enough.
+    left_alone: BTreeSet<usize>,
+}
+
+impl<'a> Changes<'a> {
+    /// Asks for the moment before which everything will have been seen, and for what earlier runs
+    /// have left.
+    pub async fn look_back(book: &mut Book, run: RunContext<'a>) -> Self {
+        let mut changes = Self {
+            run,
+            moment: None,
+            asked_at: now(),
+            last: BTreeMap::new(),
+            generations: Vec::new(),
+            unknown: None,
+            told: BTreeMap::new(),
+            superseded: Vec::new(),
+            left_alone: BTreeSet::new(),
+        };
+        if let (Some(sources), Some(cache)) = (tracked_sources(&run), run.plan.written_cache()) {
+            changes.ask_moment(sources, book).await;
+            if run.plan.options.changed.on && changes.moment.is_some() {
+                changes.read_earlier_runs(cache.as_ref()).await;
+            }
+        }
+        changes
+    }
+
+    async fn ask_moment(&mut self, sources: &Sources, book: &mut Book) {
+        let asked = timeout(TIMEOUT, sources.bulk.moment());
+        let moment = match self.run.unless_stopped(asked).await {
+            None => return,
+            Some(Ok(moment)) => moment.map_err(|failure| failure.to_string()),
+            Some(Err(_)) => Err("the database does not tell the time".to_owned()),
+        };
+        let doubt = moment.as_ref().ok().and_then(|m| m.doubt.as_ref());
+        if let (true, Some(doubt)) = (self.run.plan.options.changed.on, doubt) {
+            book.warnings.push(format!(
+                "--changed: the database is not quite sure: {doubt}; what was under way for longer \
+                 than --changed-overlap would be missed until everything is read again"
+            ));
+        }
+        self.moment = Some(moment);
+    }
+
+    /// The last complete runs, and the keys that runs have written.
+    async fn read_earlier_runs(&mut self, cache: &dyn Cache) {
+        let prefix = &self.run.plan.options.prefix;
+        let reading = async {
+            let last = history::last_complete(cache, prefix).await?;
+            let generations = manifest::generations(cache, prefix, None).await?;
+            Ok::<_, Failure>((last, generations))
+        };
+        match self.run.unless_stopped(timeout(TIMEOUT, reading)).await {
+            None => {}
+            Some(Ok(Ok((last, generations)))) => {
+                self.last = last;
+                self.generations = generations;
+            }
+            Some(Ok(Err(failure))) => self.unknown = Some(failure.to_string()),
+            Some(Err(_)) => self.unknown = Some("the cache does not answer in time".to_owned()),
+        }
+    }
+
+    /// The stream of a strategy's changes, where the run is to read only those and can.
+    pub async fn open(
+        &mut self,
+        book: &mut Book,
+        index: usize,
+        passes: &Passes,
+        recorder: Option<&Recorder>,
+    ) -> Option<Entries<'a>> {
+        let plan = self.run.plan;
+        if !plan.options.changed.on || plan.written_cache().is_none() {
+            return None;
+        }
+        let ground = self.run.unless_stopped(self.ground(index, passes)).await?;
+        let opened = ground.and_then(|ground| self.open_on(index, ground, recorder));
+        let (read, why, entries) = match opened {
+            Ok((read, entries)) => (read, None, Some(entries)),
+            Err(why) => (ReadHow::Full, Some(why), None),
+        };
+        book.tallies[index].report.changed = Some(ChangedReport {
+            read,
+            why,
+            unchanged: 0,
+            removed: 0,
+        });
+        entries
+    }
+
+    fn open_on(
+        &mut self,
+        index: usize,
+        ground: Ground,
+        recorder: Option<&Recorder>,
+    ) -> Result<(ReadHow, Entries<'a>), String> {
+        let plan = self.run.plan;
+        let cache = plan.written_cache().ok_or("there is no cache")?;
+        let recorder = recorder.ok_or(NOT_KEPT)?;
+        let read = match ground.way {
+            Way::Rows => ReadHow::Changed,
+            Way::Keys => ReadHow::Keys,
+        };
+        let told = Arc::new(Told::default());
+        self.superseded.push((index, ground.generation.clone()));
+        self.told.insert(index, Arc::clone(&told));
+        let reload = Reload {
+            strategy: Arc::clone(&plan.strategies[index]),
+            others: plan.all_but(index),
+            cache: Arc::clone(cache),
+            prefix: plan.options.prefix.clone(),
+            ttl: plan.ttls[index].clone(),
+            batch_size: plan.options.batch_size,
+            ground,
+            adopter: recorder.adopter(index),
+            pace: plan.pace.clone(),
+            told,
+        };
+        Ok((read, reload.entries()))
+    }
+
+    /// What a strategy can be read by its changes from; `Err`: why it cannot.
+    async fn ground(&self, index: usize, passes: &Passes) -> Result<Ground, String> {
+        let plan = self.run.plan;
+        let options = &plan.options;
+        if options.mode != Mode::Refresh {
+            return Err("--mode only-missing leaves what is there".to_owned());
+        }
+        if options.limit.is_some() {
+            return Err("--limit leaves some of the keys out".to_owned());
+        }
+        if passes.is_repeated(index) {
+            return Err(REPLACED.to_owned());
+        }
+        let tracked = plan.strategies[index].tracked()?;
+        let moment = self.moment.as_ref().ok_or("the database was not asked")?;
+        let moment = moment.as_ref().map_err(Clone::clone)?;
+        if let Some(why) = &self.unknown {
+            return Err(why.clone());
+        }
+        let id = plan.spec(index).id.to_string();
+        let last = self.last.get(&id);
+        let last = last.ok_or("there is no complete run before it")?;
+        let mark = last.watermark.as_ref();
+        let mark = mark.ok_or("the last complete run did not note up to when it had seen all")?;
+        self.check_mark(mark, &tracked.fingerprint(), moment, passes.epoch(index))?;
+        let (mine, others): (Vec<_>, Vec<_>) = self
+            .generations
+            .iter()
+            .filter(|generation| generation.strategy == id)
+            .cloned()
+            .partition(|generation| generation.run_id == last.run_id && generation.complete);
+        let generation = mine.into_iter().next().ok_or(NOT_KEPT)?;
+        Ok(Ground {
+            way: tracked.way().await?,
+            since: Since::new(mark.unseen_from, options.changed.overlap),
+            generation,
+            others,
+            renewed: renewed(mark, &plan.ttls[index]),
+        })
+    }
+
+    /// Whether what was noted then holds now.
+    fn check_mark(
+        &self,
+        mark: &Watermark,
+        fingerprint: &str,
+        moment: &Moment,
+        epoch: Option<u64>,
+    ) -> Result<(), String> {
+        let changed = &self.run.plan.options.changed;
+        // Whole seconds are noted: one that has begun counts.
+        let since_full = now().saturating_sub(mark.full_at).max(0) + 1;
+        let since_full = Duration::from_secs(since_full.unsigned_abs());
+        let why = if mark.fingerprint != fingerprint {
+            "its definition has changed"
+        } else if mark.origin != moment.origin {
+            "the database is another one, or was restored"
+        } else if mark.clock_was_set_back(moment, self.asked_at, changed.overlap) {
+            "the database's clock was set back"
+        } else if mark.cache != epoch {
+            "the cache was restarted or replaced"
+        } else if since_full >= changed.full_every || mark.full_at > now() {
+            "everything was read longer ago than --full-every says"
+        } else {
+            return Ok(());
+        };
+        Err(why.to_owned())
+    }
+
+    /// Counts what was done beside the entries of a strategy.
+    pub fn close(&mut self, book: &mut Book, index: usize) {
+        let report = &mut book.tallies[index].report;
+        let (Some(told), Some(changed)) = (self.told.remove(&index), &mut report.changed) else {
+            return;
+        };
+        if let Some(why) = told.full() {
+            changed.read = ReadHow::Full;
+            changed.why = Some(why);
+        }
+        if told.reads_keys() && changed.read == ReadHow::Changed {
+            changed.read = ReadHow::Keys;
+        }
+        changed.unchanged = told.unchanged();
+        changed.removed = told.removed();
+        report.stats.warmed += changed.unchanged;
+        report.warnings.extend(not_removed(told.not_removed()));
+        if told.left_alone() {
+            self.left_alone.insert(index);
+        }
+    }
+
+    /// Notes what a later run needs to read the changes since this one. Whether it may is decided
+    /// when the run is recorded.
+    pub fn leave_watermark(&self, book: &mut Book, index: usize, passes: &Passes) {
+        let plan = self.run.plan;
+        let (Ok(tracked), Some(Ok(moment))) = (plan.strategies[index].tracked(), &self.moment)
+        else {
+            return;
+        };
+        let report = &mut book.tallies[index].report;
+        // A newer value of somebody else's was left there: its key is none of those that are ours.
+        let is_whole = report.stats.already_there() == 0;
+        if report.status != Status::Completed || !is_whole {
+            return;
+        }
+        let read = report.changed.as_ref().map_or(ReadHow::Full, |c| c.read);
+        let last = self.last.get(&report.id.to_string());
+        let last = last.and_then(|last| last.watermark.as_ref());
+        let began = self.run.began;
+        let full_at = match (read, last) {
+            (ReadHow::Changed | ReadHow::Keys, Some(last)) => last.full_at,
+            _ => began,
+        };
+        let renewed_at = match last {
+            Some(last) if self.left_alone.contains(&index) => last.renewed_at,
+            _ => began,
+        };
+        report.watermark = Some(Watermark {
+            unseen_from: moment.unseen_from(),
+            origin: moment.origin.clone(),
+            clock: moment.clock,
+            noted_at: self.asked_at,
+            cache: passes.epoch(index),
+            fingerprint: tracked.fingerprint(),
+            full_at,
+            renewed_at,
+            ttl: lifetime(&plan.ttls[index]),
+        });
+    }
+
+    /// Forgets the keys of runs that this one has followed to the end; `whole`: of each strategy,
+    /// whether this run has left its whole selection.
+    pub async fn forget_superseded(&mut self, book: &Book, whole: &[bool]) {
+        let Some(cache) = self.run.plan.written_cache() else {
+            return;
+        };
+        let prefix = &self.run.plan.options.prefix;
+        for (index, generation) in std::mem::take(&mut self.superseded) {
+            let changed = &book.tallies[index].report.changed;
+            let read = changed.as_ref().map(|changed| changed.read);
+            if whole[index] && matches!(read, Some(ReadHow::Changed | ReadHow::Keys)) {
+                manifest::forget_quietly(cache.as_ref(), prefix, &generation).await;
+            }
+        }
+    }
+}
+
+/// Where to ask for the moment, for a run that later ones can go by.
+fn tracked_sources<'a>(run: &RunContext<'a>) -> Option<&'a Sources> {
+    let options = &run.plan.options;
+    let tracked = run.plan.strategies.iter().any(|s| s.tracked().is_ok());
+    let is_whole = options.mode == Mode::Refresh && options.limit.is_none();
+    let sources = run.plan.sources.as_ref();
+    sources.filter(|_| tracked && is_whole)
+}
+
+/// A key that was given its time less than so much of it ago need not be given it again.
+const NOT_WORN: u32 = 20;
+
+/// How long ago all keys were given their time, where it was this one and that is not to be seen.
+fn renewed(mark: &Watermark, ttl: &Ttl) -> Option<Duration> {
+    // A second for the clock's rounding, and one for the cache's.
+    let ago = Duration::from_secs(u64::try_from(now() - mark.renewed_at).ok()? + 2);
+    let is_same = mark.ttl == lifetime(ttl);
+    (is_same && ago <= ttl.base / NOT_WORN).then_some(ago)
+}
+
+fn lifetime(ttl: &Ttl) -> String {
+    format!("{:?} {:?}", ttl.base, ttl.jitter)
+}

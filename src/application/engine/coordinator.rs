@@ -1,0 +1,326 @@
+//! The shared coordinator: warms strategies and counts what became of each key.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
+use tokio::task::JoinSet;
+use tracing::Instrument as _;
+
+use super::book::{Book, Unmatched};
+use super::context::RunContext;
+use super::flow::{Flow, Writer};
+use super::inspect::Inspection;
+use super::interrupted;
+use super::options::Options;
+use super::passes::{self, Passes};
+use super::plan::RunPlan;
+use super::tally::keep_first;
+use super::{expected, protection};
+use crate::application::changed::Changes;
+use crate::application::event::Reporter;
+use crate::application::governor::Governor;
+use crate::application::guards::size::SizeGuard;
+use crate::application::keys::consent::Consent;
+use crate::application::keys::{orphans, prune};
+use crate::application::lookup;
+use crate::application::pace::{Pace, PaceLimits};
+use crate::application::ports::{Cache, Sources, Wanted, WarmupStrategy};
+use crate::application::stop::StopSignal;
+use crate::domain::entry::Name;
+use crate::domain::failure::Failure;
+use crate::domain::key::printable;
+use crate::domain::report::Report;
+use crate::domain::run::RunInfo;
+use crate::domain::ttl::Ttl;
+
+/// Keys asked for by name, a window at a time.
+pub type KeyWindows = BoxStream<'static, Result<Vec<String>, Failure>>;
+
+/// Warms what its plan says.
+pub struct Coordinator {
+    plan: RunPlan,
+}
+
+impl Coordinator {
+    /// Strategies run by priority, highest first, then by id, one after another.
+    pub fn new(
+        strategies: Vec<Arc<dyn WarmupStrategy>>,
+        cache: Arc<dyn Cache>,
+        options: Options,
+    ) -> Self {
+        Self::of(strategies, Some(cache), None, options)
+    }
+
+    /// For a run that compares with what is in the cache, if there is one, and writes nothing.
+    pub fn inspecting(
+        strategies: Vec<Arc<dyn WarmupStrategy>>,
+        cache: Option<Arc<dyn Cache>>,
+        inspection: Inspection,
+        options: Options,
+    ) -> Self {
+        Self::of(strategies, cache, Some(inspection), options)
+    }
+
+    fn of(
+        mut strategies: Vec<Arc<dyn WarmupStrategy>>,
+        cache: Option<Arc<dyn Cache>>,
+        inspection: Option<Inspection>,
+        options: Options,
+    ) -> Self {
+        strategies.sort_by(|a, b| {
+            let (a, b) = (a.spec(), b.spec());
+            b.priority.cmp(&a.priority).then_with(|| a.id.cmp(&b.id))
+        });
+        let ttl = |strategy: &Arc<dyn WarmupStrategy>| {
+            let base = strategy.spec().ttl.unwrap_or(options.default_ttl);
+            Ttl::new(base, options.ttl_jitter)
+        };
+        Self {
+            plan: RunPlan {
+                ttls: strategies.iter().map(ttl).collect(),
+                strategies,
+                cache,
+                inspection,
+                sources: None,
+                prune: None,
+                pace: Pace::new(&options.pace),
+                options,
+            },
+        }
+    }
+
+    /// Asks this database for its moment, its role and its load.
+    #[must_use]
+    pub fn reading(mut self, sources: Sources) -> Self {
+        self.plan.sources = Some(sources);
+        self
+    }
+
+    /// Removes, after a complete run, the keys of earlier ones whose rows are gone, where `consent`
+    /// agrees.
+    #[must_use]
+    pub fn pruning(mut self, consent: Arc<dyn Consent>) -> Self {
+        self.plan.prune = Some(consent);
+        self
+    }
+
+    /// The same strategies and options for a run that inspects the same cache, no faster than this
+    /// one was allowed to write at last.
+    #[must_use]
+    pub fn inspection(&self, inspection: Inspection) -> Self {
+        let plan = &self.plan;
+        Self {
+            plan: RunPlan {
+                strategies: plan.strategies.clone(),
+                ttls: plan.ttls.clone(),
+                cache: plan.cache.clone(),
+                inspection: Some(inspection),
+                sources: None,
+                prune: None,
+                pace: Pace::new(&PaceLimits {
+                    rate: plan.pace.now().rate,
+                    bytes_rate: plan.options.pace.bytes_rate,
+                    ..PaceLimits::default()
+                }),
+                options: plan.options.clone(),
+            },
+        }
+    }
+
+    pub fn plan(&self) -> &RunPlan {
+        &self.plan
+    }
+
+    /// In the order of the run.
+    pub fn strategies(&self) -> &[Arc<dyn WarmupStrategy>] {
+        &self.plan.strategies
+    }
+
+    /// How long the entries of each live, in the same order.
+    pub fn ttls(&self) -> &[Ttl] {
+        &self.plan.ttls
+    }
+
+    /// The cache that is written or inspected, if there is one.
+    pub fn cache(&self) -> Option<&Arc<dyn Cache>> {
+        self.plan.cache.as_ref()
+    }
+
+    /// Whether it changes the cache.
+    pub fn writes(&self) -> bool {
+        self.plan.written_cache().is_some()
+    }
+
+    /// The pace of a run that writes; it can be changed while one goes on.
+    pub fn pace(&self) -> &Pace {
+        &self.plan.pace
+    }
+
+    pub fn options(&self) -> &Options {
+        &self.plan.options
+    }
+
+    /// Warms every strategy's selection. A strategy that fails does not stop the next one; what
+    /// happened is in the report, never in a log alone. Later runs know the keys of a run that writes
+    /// where `info` names it.
+    pub async fn warm_all(
+        &self,
+        info: Option<&RunInfo>,
+        reporter: &dyn Reporter,
+        stop: &StopSignal,
+    ) -> Report {
+        let run = RunContext::new(&self.plan, info, reporter, stop);
+        let _governing = governed(&self.plan);
+        let mut book = Book::open(&run);
+        let size = SizeGuard::new(&mut book, run).await;
+        expected::learn(&mut book, size.last_complete(), &run).await;
+        protection::learn(&mut book, &run).await;
+        let mut passes = Passes::new(&book, &run).await;
+        let mut changes = Changes::look_back(&mut book, run).await;
+        let mut flow = Flow::new(run);
+        while book.goes_on(&run)
+            && let Some(index) = passes.next_due(&book)
+        {
+            let span = tracing::info_span!("strategy", id = %self.plan.spec(index).id);
+            warm_one(
+                index,
+                &run,
+                &mut book,
+                &size,
+                &mut passes,
+                &mut changes,
+                &mut flow,
+            )
+            .instrument(span)
+            .await;
+            passes.ask_epoch(&book, &run).await;
+        }
+        let Writer { keys, planned, .. } = flow.writer;
+        passes.close(&mut book);
+        orphans::find(&mut book, &planned, &run).await;
+        if let Some(whole) = keys.leave(&mut book, &run).await {
+            changes.forget_superseded(&book, &whole).await;
+        }
+        prune::prune(&mut book, &run).await;
+        self.quiesce().await;
+        book.close(&run, Unmatched::default())
+    }
+
+    /// Warms the keys that come in `windows`, each through the strategy with its template.
+    ///
+    /// # Errors
+    /// The windows' own: the list of keys could not be read.
+    pub async fn warm_keys(
+        &self,
+        info: &RunInfo,
+        mut windows: KeyWindows,
+        reporter: &dyn Reporter,
+        stop: &StopSignal,
+    ) -> Result<Report, Failure> {
+        let run = RunContext::new(&self.plan, Some(info), reporter, stop);
+        let _governing = governed(&self.plan);
+        let mut book = Book::open(&run);
+        protection::learn(&mut book, &run).await;
+        let mut passes = Passes::of_named(&book, &run).await;
+        let mut flow = Flow::new(run);
+        let mut unmatched = Unmatched::default();
+        while book.goes_on(&run)
+            && let Some(window) = run.unless_stopped(windows.try_next()).await
+            && let Some(window) = window?
+        {
+            for (index, names) in self.route(window, &mut unmatched) {
+                if book.goes_on(&run) {
+                    book.begin(index, &run);
+                    let entries = self.plan.entries(index, Wanted::Named(names), false);
+                    flow.warm_named(&mut book, index, entries).await;
+                    book.obey_stop_on_error(index, &run);
+                }
+            }
+        }
+        passes.ask_epoch(&book, &run).await;
+        passes.close(&mut book);
+        flow.writer.keys.leave(&mut book, &run).await;
+        book.end_begun(&run);
+        self.quiesce().await;
+        Ok(book.close(&run, unmatched))
+    }
+
+    /// Each key to the strategy whose template fixes most of it.
+    fn route(&self, keys: Vec<String>, unmatched: &mut Unmatched) -> BTreeMap<usize, Vec<Name>> {
+        let templates = || self.plan.strategies.iter().map(|s| &s.spec().key);
+        let maker = |key: String| Some((lookup::maker(templates(), &key)?, key));
+        let mut routes: BTreeMap<usize, Vec<Name>> = BTreeMap::new();
+        for key in keys {
+            let with_prefix = format!("{}{key}", self.plan.options.prefix);
+            match maker(key.clone()).or_else(|| maker(with_prefix)) {
+                Some((index, key)) => routes.entry(index).or_default().push(key.into()),
+                None => {
+                    unmatched.total += 1;
+                    keep_first(&mut unmatched.first, || printable(key.as_bytes()));
+                }
+            }
+        }
+        routes
+    }
+
+    /// Waits until queries that were left in the middle have ended at the database.
+    async fn quiesce(&self) {
+        for strategy in &self.plan.strategies {
+            strategy.settled().await;
+        }
+    }
+}
+
+/// Watches over the servers of a run that writes, until it is dropped.
+fn governed(plan: &RunPlan) -> JoinSet<()> {
+    let mut governing = JoinSet::new();
+    if let Some(cache) = plan.written_cache() {
+        let source = plan.sources.as_ref().map(|sources| &sources.bulk);
+        let governor = Governor {
+            pace: plan.pace.clone(),
+            cache: Arc::clone(cache),
+            source: source.map(Arc::clone),
+            limits: plan.options.pace.gentle_limits.clone(),
+        };
+        governing.spawn(governor.run());
+    }
+    governing
+}
+
+/// Warms one strategy from its start to its end.
+async fn warm_one<'a>(
+    index: usize,
+    run: &RunContext<'a>,
+    book: &mut Book,
+    size: &SizeGuard<'_>,
+    passes: &mut Passes,
+    changes: &mut Changes<'a>,
+    flow: &mut Flow<'a>,
+) {
+    let former = passes.begin(index, book, run).await;
+    if former.is_some() {
+        flow.writer.keys.restart(index);
+    }
+    book.begin(index, run);
+    if size.before(book, index).await {
+        let recorder = flow.writer.keys.recorder();
+        let changed = changes.open(book, index, passes, recorder).await;
+        let entries = changed.unwrap_or_else(|| flow.writer.streams.take(index));
+        flow.warm(book, index, entries).await;
+        changes.close(book, index);
+        interrupted::read_again(flow, book, index, run).await;
+        book.obey_stop_on_error(index, run);
+        size.after(book, index);
+    }
+    if let Some(former) = &former {
+        passes::doubt(former, &mut book.tallies[index], run);
+    }
+    book.end(index, run);
+    changes.leave_watermark(book, index, passes);
+    flow.writer
+        .keys
+        .close(index, &book.tallies[index].report.status);
+    flow.writer.streams.drop(index);
+}

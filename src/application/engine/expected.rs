@@ -1,0 +1,56 @@
+//! How many keys each strategy has, learned before anything is read.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::book::Book;
+use super::context::RunContext;
+use crate::application::history::{self, LastComplete};
+use crate::domain::expected::Expected;
+
+/// A run is not held up for longer by what it only wants to tell.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Learns how many keys each strategy has, as far as that is cheap to know: from its last complete
+/// run, or from the database.
+pub async fn learn(
+    book: &mut Book,
+    last_complete: Option<&BTreeMap<String, LastComplete>>,
+    run: &RunContext<'_>,
+) {
+    let plan = run.plan;
+    let inspection = plan.inspection.as_ref();
+    if inspection.is_some_and(|inspection| inspection.sample.is_some()) {
+        return;
+    }
+    let until = Instant::now() + TIMEOUT;
+    let read = match last_complete {
+        Some(_) => None,
+        None => read_history(until, run).await,
+    };
+    let last_complete = last_complete.or(read.as_ref());
+    let limit = plan.options.limit;
+    for (strategy, tally) in plan.strategies.iter().zip(&mut book.tallies) {
+        let last = last_complete.and_then(|all| all.get(&tally.report.id.to_string()));
+        tally.report.expected = match last {
+            Some(last) => Some(Expected::about(last.keys).limited(limit)),
+            None => {
+                let asked = timeout_at(until, strategy.estimate(limit));
+                let asked = run.unless_stopped(asked).await;
+                asked.and_then(Result::ok).flatten()
+            }
+        };
+    }
+}
+
+async fn read_history(
+    until: Instant,
+    run: &RunContext<'_>,
+) -> Option<BTreeMap<String, LastComplete>> {
+    let cache = run.plan.cache.as_ref()?;
+    let read = history::last_complete(cache.as_ref(), &run.plan.options.prefix);
+    let read = run.unless_stopped(timeout_at(until, read)).await?;
+    read.ok()?.ok()
+}

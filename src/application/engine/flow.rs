@@ -1,0 +1,236 @@
+//! Streams a strategy's entries into the cache, several batches at a time.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::time::sleep;
+
+use super::book::Book;
+use super::context::RunContext;
+use super::delivery::Delivery;
+use super::in_flight::{Delivered, InFlight};
+use super::inspect::count;
+use super::plan::Entries;
+use super::streams::Streams;
+use crate::application::event::Event;
+use crate::application::guards::breaker::Breaker;
+use crate::application::guards::memory::MemoryGuard;
+use crate::application::keys::leave::RunKeys;
+use crate::application::keys::planned::PlannedKeys;
+use crate::application::ports::Written;
+use crate::domain::entry::EntryBatch;
+use crate::domain::failure::Failure;
+use crate::domain::standing::{Class, Standing};
+
+/// How long a stopped run waits for the batches in flight.
+const GRACE: Duration = Duration::from_secs(5);
+
+const GRACE_OVER: &str = "the run was stopped before the cache answered";
+
+/// The way from the strategies to the cache.
+pub struct Flow<'a> {
+    memory: MemoryGuard,
+    pub writer: Writer<'a>,
+}
+
+impl<'a> Flow<'a> {
+    pub fn new(run: RunContext<'a>) -> Self {
+        let options = &run.plan.options;
+        let cache = run.plan.written_cache().cloned();
+        Self {
+            memory: MemoryGuard::new(cache, options.on_eviction),
+            writer: Writer {
+                run,
+                breaker: Breaker::new(options.batch_size),
+                keys: RunKeys::new(&run),
+                planned: PlannedKeys::default(),
+                streams: Streams::new(run.plan),
+            },
+        }
+    }
+
+    /// Warms a strategy's whole selection, which `entries` gives.
+    pub async fn warm(&mut self, book: &mut Book, index: usize, entries: Entries<'a>) {
+        self.run(book, index, entries, false).await;
+    }
+
+    /// Warms keys of a strategy that were asked for by name.
+    pub async fn warm_named(&mut self, book: &mut Book, index: usize, entries: Entries<'a>) {
+        self.run(book, index, entries, true).await;
+    }
+
+    async fn run(&mut self, book: &mut Book, index: usize, entries: Entries<'a>, named: bool) {
+        let run = self.writer.run;
+        let entries = run.plan.pace.keep(entries);
+        let id = &run.plan.spec(index).id;
+        let (memory, writer) = (&mut self.memory, &mut self.writer);
+        let watched = memory.watch(id, run.stop, entries, |entries| {
+            writer.write(book, index, named, entries)
+        });
+        let mut watched = watched.await;
+        let tally = &mut book.tallies[index];
+        watched.tell(&mut book.warnings, &mut tally.report.warnings);
+        if let Some(failure) = watched.failure {
+            book.is_broken = true;
+            tally.fail(failure);
+        }
+    }
+}
+
+/// Writes batches and counts what became of them.
+pub struct Writer<'a> {
+    run: RunContext<'a>,
+    breaker: Breaker,
+    pub keys: RunKeys,
+    /// Of a run that searches the cache for keys without a row.
+    pub planned: PlannedKeys,
+    pub streams: Streams<'a>,
+}
+
+impl<'a> Writer<'a> {
+    /// Writes a strategy's entries, several batches at a time; whether the run goes on.
+    async fn write(
+        &mut self,
+        book: &mut Book,
+        index: usize,
+        named: bool,
+        entries: Entries<'a>,
+    ) -> bool {
+        let (run, started) = (self.run, Instant::now());
+        let delivery = Delivery::new(run.plan, index);
+        let grace_over = async { run.stop.stopped().then(|()| sleep(GRACE)).await };
+        let grace_over = grace_over.boxed().shared();
+        let in_order = run.plan.inspection.is_some();
+        let mut in_flight = InFlight::new(run.plan.options.concurrency, in_order);
+        let mut entries = Some(entries);
+        let mut stopping = false;
+        let elapsed = book.tallies[index].report.stats.elapsed;
+        book.tallies[index].is_whole = false;
+
+        while entries.is_some() || !in_flight.is_empty() {
+            let reads = entries.is_some() && in_flight.has_room();
+            tokio::select! {
+                biased;
+                () = run.stop.stopped(), if !stopping => {
+                    run.report(&Event::Stopping);
+                    entries = None;
+                    stopping = true;
+                }
+                Some((batch, delivered)) = in_flight.next(), if !in_flight.is_empty() => {
+                    if let Some(failure) = self.count(book, index, &batch, delivered) {
+                        book.fail(index, failure);
+                        entries = None;
+                    }
+                }
+                next = async { entries.as_mut().expect("guarded").next().await }, if reads => {
+                    if !named && book.goes_on(&run) {
+                        self.streams.open_after(index);
+                    }
+                    match next {
+                        Some(Ok(mut batch)) => {
+                            book.tallies[index].count_unsent(&mut batch, named);
+                            if !batch.is_empty() {
+                                let sent = send(&delivery, batch, grace_over.clone());
+                                in_flight.push(sent.0, sent.1);
+                            }
+                            continue;
+                        }
+                        Some(Err(failure)) => book.fail(index, failure),
+                        None => book.tallies[index].is_whole = !named,
+                    }
+                    entries = None;
+                }
+            }
+            book.tallies[index].report.stats.elapsed = elapsed + started.elapsed();
+            tell_progress(book, index, &run);
+        }
+        let tally = &mut book.tallies[index];
+        tally.report.stats.elapsed = elapsed + started.elapsed();
+        delivery.warn(&mut tally.report).await;
+        tally.failure.is_none() && !run.is_stopped()
+    }
+
+    /// Counts what became of a batch; returns the failure that ends the strategy.
+    fn count(
+        &mut self,
+        book: &mut Book,
+        index: usize,
+        batch: &EntryBatch,
+        delivered: Delivered,
+    ) -> Option<Failure> {
+        let written = match delivered {
+            Ok(written) => written,
+            Err(refusal) => return Some(refusal),
+        };
+        if self.run.plan.inspection.is_some() {
+            return self.count_inspected(book, index, batch, written);
+        }
+        let enough = self.breaker.observe(&written);
+        self.keys.note(index, batch, &written);
+        let fatal = book.tallies[index].count(batch, written, |_, _, _| {});
+        fatal.or(enough)
+    }
+
+    /// The same for what was only inspected, and reports it key by key.
+    fn count_inspected(
+        &mut self,
+        book: &mut Book,
+        index: usize,
+        batch: &EntryBatch,
+        written: Written,
+    ) -> Option<Failure> {
+        let plan = self.run.plan;
+        let inspection = plan.inspection.as_ref()?;
+        if inspection.orphans {
+            batch
+                .iter()
+                .for_each(|entry| self.planned.insert(entry.key));
+        }
+        let mut standings: Vec<(Standing, Option<Class>)> = Vec::with_capacity(batch.len());
+        let (shape, ttl) = (plan.spec(index).value, &plan.ttls[index]);
+        let fatal = book.tallies[index].count(batch, written, |report, entry, standing| {
+            let class = count(&mut report.seen, entry, &standing, shape, ttl, inspection);
+            standings.push((standing, class));
+        });
+        // A lost batch has none.
+        if standings.len() == batch.len() {
+            self.run.report(&Event::Looked {
+                id: &book.tallies[index].report.id,
+                batch,
+                standings: &standings,
+            });
+        }
+        fatal
+    }
+}
+
+type Sent<'a> = futures_util::future::BoxFuture<'a, (EntryBatch, Delivered)>;
+
+/// A batch on its way, and its bytes. It is waited for until the grace of a stopped run is over.
+fn send<'a>(
+    delivery: &'a Delivery<'_>,
+    batch: EntryBatch,
+    grace_over: impl Future<Output = ()> + Send + 'a,
+) -> (usize, Sent<'a>) {
+    let bytes = batch.bytes();
+    let sent = async move {
+        let delivered = tokio::select! {
+            delivered = delivery.deliver(&batch) => delivered,
+            () = grace_over => Ok(Written::unknown(batch.len(), GRACE_OVER)),
+        };
+        (batch, delivered)
+    };
+    (bytes, sent.boxed())
+}
+
+/// Reports the counts so far, and what somebody has changed about the pace.
+fn tell_progress(book: &Book, index: usize, run: &RunContext<'_>) {
+    let pace = &run.plan.pace;
+    for change in pace.take_changes() {
+        let pace = pace.now();
+        run.report(&Event::PaceChanged { change, pace });
+    }
+    let report = &book.tallies[index].report;
+    let (id, stats, pace) = (&report.id, report.stats, pace.now());
+    run.report(&Event::Progress { id, stats, pace });
+}

@@ -1,0 +1,78 @@
+//! Batches on their way to the cache.
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesOrdered, FuturesUnordered};
+
+use crate::application::ports::Written;
+use crate::domain::entry::EntryBatch;
+use crate::domain::failure::Failure;
+
+/// Bytes in flight at most, however many batches that is: flat memory for large values too.
+const MAX_BYTES: usize = 3 * 1024 * 1024;
+
+/// What became of a batch, or why none of it was sent.
+pub type Delivered = Result<Written, Failure>;
+
+type Delivery<'a> = BoxFuture<'a, (EntryBatch, Delivered)>;
+
+/// Batches on their way, at most so many, with at most so many bytes.
+pub struct InFlight<'a> {
+    batches: Batches<'a>,
+    bytes: usize,
+    max: usize,
+}
+
+enum Batches<'a> {
+    AsTheyCome(FuturesUnordered<Delivery<'a>>),
+    InOrder(FuturesOrdered<Delivery<'a>>),
+}
+
+impl<'a> InFlight<'a> {
+    /// `in_order`: batches are answered in the order in which they were sent.
+    pub fn new(max: usize, in_order: bool) -> Self {
+        let batches = match in_order {
+            true => Batches::InOrder(FuturesOrdered::new()),
+            false => Batches::AsTheyCome(FuturesUnordered::new()),
+        };
+        Self {
+            batches,
+            bytes: 0,
+            max,
+        }
+    }
+
+    pub fn push(&mut self, bytes: usize, delivery: Delivery<'a>) {
+        self.bytes += bytes;
+        match &mut self.batches {
+            Batches::AsTheyCome(all) => all.push(delivery),
+            Batches::InOrder(all) => all.push_back(delivery),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match &self.batches {
+            Batches::AsTheyCome(all) => all.len(),
+            Batches::InOrder(all) => all.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.len() < self.max && self.bytes < MAX_BYTES
+    }
+
+    pub async fn next(&mut self) -> Option<(EntryBatch, Delivered)> {
+        let next = match &mut self.batches {
+            Batches::AsTheyCome(all) => all.next().await,
+            Batches::InOrder(all) => all.next().await,
+        };
+        if let Some((batch, _)) = &next {
+            self.bytes -= batch.bytes();
+        }
+        next
+    }
+}

@@ -1,0 +1,84 @@
+//! What a run does: its strategies in order, and where they read and write.
+
+use std::sync::Arc;
+
+use futures_util::stream::BoxStream;
+
+use super::inspect::Inspection;
+use super::options::Options;
+use super::sample::sampled;
+use crate::application::keys::consent::Consent;
+use crate::application::pace::Pace;
+use crate::application::ports::{Ask, Cache, Sources, Wanted, WarmupStrategy, WriteOptions};
+use crate::domain::entry::EntryBatch;
+use crate::domain::failure::Failure;
+use crate::domain::strategy::StrategySpec;
+use crate::domain::ttl::Ttl;
+
+/// The entries of a strategy.
+pub type Entries<'a> = BoxStream<'a, Result<EntryBatch, Failure>>;
+
+/// What a run does. Shared by everything that takes part in it, and never changed by it.
+pub struct RunPlan {
+    /// In the order of the run.
+    pub strategies: Vec<Arc<dyn WarmupStrategy>>,
+    /// How long the entries of each live.
+    pub ttls: Vec<Ttl>,
+    pub cache: Option<Arc<dyn Cache>>,
+    /// A run that compares and writes nothing.
+    pub inspection: Option<Inspection>,
+    /// Where the strategies read, for a run that asks about the servers themselves.
+    pub sources: Option<Sources>,
+    /// Keys whose rows are gone are removed, where it agrees.
+    pub prune: Option<Arc<dyn Consent>>,
+    pub pace: Pace,
+    pub options: Options,
+}
+
+impl RunPlan {
+    pub fn spec(&self, index: usize) -> &StrategySpec {
+        self.strategies[index].spec()
+    }
+
+    /// The cache that is written; `None`: nothing is.
+    pub fn written_cache(&self) -> Option<&Arc<dyn Cache>> {
+        self.cache.as_ref().filter(|_| self.inspection.is_none())
+    }
+
+    /// The entries that are wanted, or a sample of them.
+    pub fn entries(&self, index: usize, keys: Wanted, in_order: bool) -> Entries<'_> {
+        let inspection = self.inspection.as_ref();
+        let entries = self.strategies[index].entries(Ask {
+            batch_size: self.options.batch_size,
+            values: inspection.is_none_or(|inspection| inspection.values),
+            row_locations: inspection.is_none() && self.options.verify_writes,
+            in_order,
+            ..Ask::new(keys)
+        });
+        match inspection.and_then(|inspection| inspection.sample) {
+            Some((size, seed)) => sampled(entries, size, seed),
+            None => entries,
+        }
+    }
+
+    /// A strategy's whole selection.
+    pub fn selection(&self, index: usize) -> Entries<'_> {
+        let limit = self.options.limit;
+        self.entries(index, Wanted::All { limit }, false)
+    }
+
+    pub fn write_options(&self, index: usize) -> WriteOptions {
+        WriteOptions {
+            mode: self.options.mode,
+            ttl: self.ttls[index].clone(),
+            version_field: self.spec(index).version_field.clone(),
+        }
+    }
+
+    /// All strategies but one.
+    pub fn all_but(&self, index: usize) -> Vec<Arc<dyn WarmupStrategy>> {
+        let others = self.strategies.iter().enumerate();
+        let others = others.filter(|(at, _)| *at != index);
+        others.map(|(_, strategy)| Arc::clone(strategy)).collect()
+    }
+}

@@ -1,0 +1,44 @@
+//! Whether what a strategy writes is protected against becoming stale on its way.
+
+use super::book::Book;
+use super::context::RunContext;
+use crate::application::ports::Sources;
+use crate::domain::report::Protection;
+use crate::domain::server::ServerRole;
+
+/// Says of each strategy whether what it writes is read again.
+pub async fn learn(book: &mut Book, run: &RunContext<'_>) {
+    let plan = run.plan;
+    let verifies = plan.options.verify_writes;
+    let copied = match &plan.sources {
+        Some(sources) if verifies => unlike_a_primary(sources).await,
+        _ => None,
+    };
+    for (strategy, tally) in plan.strategies.iter().zip(&mut book.tallies) {
+        if strategy.unfit().is_some() {
+            continue;
+        }
+        if let Some(why) = strategy.opaque() {
+            let id = &tally.report.id;
+            let warning = format!("keys of {id} cannot be looked up again: {why}");
+            tally.report.warnings.push(warning);
+        }
+        tally.report.protection = Some(match strategy.is_versioned() {
+            _ if !verifies => Protection::Off,
+            false => Protection::NoVersion,
+            true if strategy.opaque().is_some() => Protection::Opaque,
+            true => copied.unwrap_or(Protection::Verified),
+        });
+    }
+}
+
+/// Why the database that is asked again cannot be relied on to have the latest state. One that the
+/// operator names as the primary is taken for it where it does not say what it is.
+async fn unlike_a_primary(sources: &Sources) -> Option<Protection> {
+    match sources.primary.role().await {
+        ServerRole::Primary => None,
+        ServerRole::Replica => Some(Protection::Replica),
+        ServerRole::ReadOnly => Some(Protection::ReadOnly),
+        ServerRole::NotKnown => (!sources.names_a_primary()).then_some(Protection::NotKnown),
+    }
+}

@@ -1,0 +1,197 @@
+//! The counts of one strategy while it is warmed.
+
+use crate::application::ports::{WriteOutcome, Written};
+use crate::domain::counts::{Counts, millis};
+use crate::domain::entry::{Entry, EntryBatch, KeyError};
+use crate::domain::expected::Expected;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::printable;
+use crate::domain::precision::Precision;
+use crate::domain::report::{KEPT_ERRORS, Seen, Status, StrategyReport};
+use crate::domain::standing::Standing;
+use crate::domain::strategy::StrategySpec;
+use crate::domain::version::Version;
+
+/// The counts of one strategy, and what has gone wrong with it.
+pub struct Tally {
+    pub report: StrategyReport,
+    /// It has been announced.
+    pub begun: bool,
+    pub failure: Option<Failure>,
+    /// All its entries were read.
+    pub is_whole: bool,
+    /// The finest of its versions so far.
+    finest: Option<Precision>,
+}
+
+impl Tally {
+    pub fn new(spec: &StrategySpec, ttl: std::time::Duration, counts_identical: bool) -> Self {
+        let stats = Counts {
+            identical: counts_identical.then_some(0),
+            ..Counts::default()
+        };
+        Self {
+            report: StrategyReport {
+                id: spec.id.clone(),
+                priority: spec.priority,
+                ttl,
+                status: Status::Completed,
+                expected: None,
+                stats,
+                errors: Vec::new(),
+                not_found: Vec::new(),
+                warnings: Vec::new(),
+                protection: None,
+                seen: Seen::default(),
+                changed: None,
+                watermark: None,
+            },
+            begun: false,
+            failure: None,
+            is_whole: false,
+            finest: None,
+        }
+    }
+
+    /// The first failure stays.
+    pub fn fail(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
+    /// Whether it failed for a reason such as this.
+    pub fn failed_by(&self, is_reason: impl Fn(&Failure) -> bool) -> bool {
+        match &self.report.status {
+            Status::Failed(failure) => is_reason(failure),
+            Status::Completed | Status::Cancelled => false,
+        }
+    }
+
+    /// Counts what a batch holds that is not sent.
+    pub fn count_unsent(&mut self, batch: &mut EntryBatch, named: bool) {
+        let report = &mut self.report;
+        report.stats.skipped += batch.absent.len() as u64;
+        report.stats.absent += batch.absent.len() as u64;
+        report.stats.failed += batch.failed.len() as u64;
+        for key in batch.absent.drain(..).filter(|_| named) {
+            keep_first(&mut report.not_found, || key);
+        }
+        for error in batch.failed.drain(..) {
+            keep_first(&mut report.errors, || error);
+        }
+        for warning in batch.warnings.drain(..) {
+            report.warn(warning);
+        }
+    }
+
+    /// Counts what became of a batch, and hands on what was only inspected; returns the failure that
+    /// ends the run.
+    pub fn count(
+        &mut self,
+        batch: &EntryBatch,
+        written: Written,
+        mut inspected: impl FnMut(&mut StrategyReport, Entry<'_>, Standing),
+    ) -> Option<Failure> {
+        self.learn_precision(batch);
+        let report = &mut self.report;
+        debug_assert_eq!(batch.len(), written.outcomes.len());
+        for (entry, outcome) in batch.iter().zip(written.outcomes) {
+            let stats = &mut report.stats;
+            let error = match outcome {
+                WriteOutcome::Seen(standing) => {
+                    stats.planned += 1;
+                    stats.bytes += entry.bytes();
+                    inspected(report, entry, standing);
+                    continue;
+                }
+                WriteOutcome::Stored => {
+                    stats.warmed += 1;
+                    stats.bytes += entry.bytes();
+                    continue;
+                }
+                WriteOutcome::AlreadyPresent | WriteOutcome::Withdrawn => {
+                    stats.skipped += 1;
+                    continue;
+                }
+                WriteOutcome::Failed(error) => {
+                    stats.failed += 1;
+                    error
+                }
+                WriteOutcome::Unknown(error) => {
+                    stats.unknown += 1;
+                    error
+                }
+            };
+            let key = || printable(entry.key);
+            keep_first(&mut report.errors, || KeyError { key: key(), error });
+        }
+        let (stats, checked) = (&mut report.stats, written.checked);
+        if let Some(identical) = &mut stats.identical {
+            *identical += checked.identical.len() as u64;
+        }
+        stats.repaired += checked.repaired;
+        stats.withdrawn += checked.withdrawn;
+        stats.unverified += checked.unverified;
+        stats.exposure = stats.exposure.max(checked.exposure);
+        written.fatal.or(checked.failure)
+    }
+
+    /// Its entries are protected as well as the finest of their versions tells.
+    fn learn_precision(&mut self, batch: &EntryBatch) {
+        let versions = batch.iter().filter_map(|entry| entry.version);
+        let seen = versions.map(Version::precision).max();
+        self.finest = self.finest.max(seen);
+        let protection = &mut self.report.protection;
+        if let (Some(protection), Some(finest)) = (protection, self.finest) {
+            *protection = protection.limited_to(finest);
+        }
+    }
+
+    /// Decides what became of the strategy.
+    pub fn close(&mut self, stopped: bool) {
+        if self.is_whole {
+            let total = self.report.stats.total();
+            self.report.expected = Some(Expected::exactly(total));
+        }
+        self.report.status = match self.failure.take() {
+            Some(failure) => Status::Failed(failure),
+            None if stopped => Status::Cancelled,
+            None if self.report.stats.unverified > 0 => Status::Failed(unverified(&self.report)),
+            None => Status::Completed,
+        };
+        log(&self.report);
+    }
+}
+
+/// The keys that failed are in the report: a log is no place for thousands of them.
+fn log(report: &StrategyReport) {
+    let stats = &report.stats;
+    let failed = stats.failed + stats.unknown;
+    let elapsed_ms = millis(stats.elapsed);
+    match &report.status {
+        Status::Failed(failure) => {
+            tracing::warn!(warmed = stats.warmed, failed, elapsed_ms, %failure, "strategy failed");
+        }
+        status => tracing::info!(
+            status = status.stage().name(),
+            warmed = stats.warmed,
+            skipped = stats.skipped,
+            failed,
+            elapsed_ms,
+            "strategy ended"
+        ),
+    }
+}
+
+/// The failure of a strategy of which some keys may be stale, although it went on.
+fn unverified(report: &StrategyReport) -> Failure {
+    let what = format!("{}: not all that was written could be verified", report.id);
+    let why = format!("{} keys may be stale", report.stats.unverified);
+    Failure::new(FailureKind::Query, what, why).hint("run again")
+}
+
+/// Keeps the first [`KEPT_ERRORS`].
+pub fn keep_first<T>(kept: &mut Vec<T>, item: impl FnOnce() -> T) {
+    if kept.len() < KEPT_ERRORS {
+        kept.push(item());
+    }
+}

@@ -1,0 +1,97 @@
+//! What a run leaves of the keys that it has written.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::recorder::{Recorded, Recorder};
+use crate::application::engine::book::Book;
+use crate::application::engine::context::RunContext;
+use crate::application::ports::{Mode, WriteOutcome, Written};
+use crate::domain::digest::Digest;
+use crate::domain::entry::EntryBatch;
+use crate::domain::failure::Failure;
+use crate::domain::report::Status;
+
+/// How long the end of a run waits for what it leaves, and that of one that is asked to stop.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const LAST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The keys of a run that writes and has a name; of any other, none.
+pub struct RunKeys(Option<Recorder>);
+
+impl RunKeys {
+    pub fn new(run: &RunContext<'_>) -> Self {
+        let plan = run.plan;
+        let recorder = plan.written_cache().zip(run.info).map(|(cache, info)| {
+            let strategies = plan.strategies.iter().zip(&plan.ttls);
+            let strategies = strategies.map(|(strategy, ttl)| Recorded {
+                strategy: strategy.spec().id.to_string(),
+                ttl: ttl.base,
+            });
+            let cache = Arc::clone(cache);
+            Recorder::new(cache, &plan.options.prefix, info, strategies.collect())
+        });
+        Self(recorder)
+    }
+
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.0.as_ref()
+    }
+
+    /// Notes the keys of a batch that were stored.
+    pub fn note(&mut self, index: usize, batch: &EntryBatch, written: &Written) {
+        let Some(recorder) = &mut self.0 else { return };
+        // What was repaired is another value by now.
+        let repaired: HashMap<usize, Digest> = written.checked.rewritten.iter().copied().collect();
+        for (place, (entry, outcome)) in batch.iter().zip(&written.outcomes).enumerate() {
+            // One that was taken back is of the selection all the same: a later run looks for it.
+            if matches!(outcome, WriteOutcome::Stored | WriteOutcome::Withdrawn) {
+                let digest = repaired.get(&place).copied();
+                let digest = digest.unwrap_or_else(|| Digest::of(entry.value));
+                recorder.push(index, entry.key, digest);
+            }
+        }
+    }
+
+    /// Forgets what a strategy had: it is warmed again.
+    pub fn restart(&mut self, index: usize) {
+        if let Some(recorder) = &mut self.0 {
+            recorder.begin_anew(index);
+        }
+    }
+
+    /// Hands on what a strategy has written, where that is all.
+    pub fn close(&mut self, index: usize, status: &Status) {
+        if let (Some(recorder), Status::Completed) = (&mut self.0, status) {
+            recorder.close(index);
+        }
+    }
+
+    /// Leaves the keys for later runs; gives, of each strategy, whether its whole selection is in
+    /// what was left. What cannot be left is no failure of the run.
+    pub async fn leave(self, book: &mut Book, run: &RunContext<'_>) -> Option<Vec<bool>> {
+        // A cache that is gone has been reported already, and a full one takes no more.
+        let recorder = self
+            .0
+            .filter(|_| !book.failed_by(Failure::ends_run_of_cache))?;
+        let timeout = match run.is_stopped() {
+            true => LAST_TIMEOUT,
+            false => TIMEOUT,
+        };
+        let refreshes = run.plan.options.mode == Mode::Refresh;
+        let whole = 0..book.tallies.len();
+        let whole = whole.map(|index| refreshes && book.is_complete(index, run));
+        let whole: Vec<bool> = whole.collect();
+        match recorder.finish(timeout, &whole).await {
+            Ok(()) => Some(whole),
+            Err(why) => {
+                let warning =
+                    format!("later runs do not know which keys this one has written: {why}");
+                tracing::warn!("{warning}");
+                book.warnings.push(warning);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Keys that earlier runs wrote and whose rows are gone: found in what these runs have left, asked
+//! of the database by name, and removed where somebody agrees. Nothing is ever found by a pattern.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
+
+use super::chunk::Kept;
+use super::consent::Prunable;
+use super::manifest::{self, Generation};
+use super::pile::Pile;
+use super::planned::PlannedKeys;
+use super::removal::{Removal, not_removed};
+use crate::application::engine::book::Book;
+use crate::application::engine::context::RunContext;
+use crate::application::engine::tally::keep_first;
+use crate::application::ports::{Ask, Cache, Mode};
+use crate::domain::digest::Digest;
+use crate::domain::entry::Name;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::printable;
+use crate::domain::report::Status;
+
+/// Keys that the database is asked about together.
+const WINDOW: usize = 2_000;
+
+/// A key that an earlier run wrote, and what it wrote there.
+type Written = (String, Digest);
+
+/// Finds what may be removed, asks, and removes it.
+pub async fn prune(book: &mut Book, run: &RunContext<'_>) {
+    let plan = run.plan;
+    let (Some(consent), Some(cache)) = (&plan.prune, plan.written_cache()) else {
+        return;
+    };
+    let mut search = match Search::new(cache.as_ref(), run).await {
+        Ok(search) => search,
+        Err(failure) => {
+            for index in 0..book.tallies.len() {
+                not_pruned(book, index, failure.clone());
+            }
+            return;
+        }
+    };
+    let mut found = Vec::new();
+    for index in 0..book.tallies.len() {
+        if !book.is_complete(index, run) {
+            let report = &mut book.tallies[index].report;
+            let why = format!(
+                "nothing is pruned of {}: it was not warmed as a whole",
+                report.id
+            );
+            report.warnings.push(why);
+            continue;
+        }
+        match search.find(book, index).await {
+            Ok(some) => found.push(some),
+            Err(failure) => not_pruned(book, index, failure),
+        }
+    }
+    found.retain(|found| found.told.keys > 0);
+    let told: Vec<Prunable> = found.iter().map(|found| found.told.clone()).collect();
+    if told.is_empty() || run.is_stopped() {
+        return;
+    }
+    let agreed = run.unless_stopped(consent.may_remove(&told)).await;
+    if agreed != Some(true) {
+        let keys: u64 = told.iter().map(|told| told.keys).sum();
+        let why = format!("nothing was pruned: nobody agreed to remove {keys} keys");
+        book.warnings.push(why);
+        return;
+    }
+    for found in found {
+        let index = found.index;
+        if let Err(failure) = search.remove(book, found).await {
+            not_pruned(book, index, failure);
+        }
+    }
+}
+
+fn not_pruned(book: &mut Book, index: usize, failure: Failure) {
+    let report = &mut book.tallies[index].report;
+    report.status = Status::Failed(Failure {
+        what: format!("{} was not pruned: {}", report.id, failure.what),
+        ..failure
+    });
+}
+
+/// What was found for one strategy.
+struct Found {
+    index: usize,
+    told: Prunable,
+    keys: Pile,
+}
+
+impl Found {
+    fn new(index: usize, strategy: String) -> Self {
+        Self {
+            index,
+            told: Prunable {
+                strategy,
+                keys: 0,
+                first: Vec::new(),
+            },
+            keys: Pile::default(),
+        }
+    }
+
+    fn push(&mut self, (key, digest): Written) {
+        self.told.keys += 1;
+        keep_first(&mut self.told.first, || printable(key.as_bytes()));
+        let key = key.into_bytes();
+        self.keys.push(&Kept { key, digest });
+    }
+}
+
+/// The keys of a pile, as text.
+fn windows(keys: Pile) -> impl Iterator<Item = Vec<Written>> {
+    let text = |kept: Kept| Some((String::from_utf8(kept.key).ok()?, kept.digest));
+    keys.windows()
+        .map(move |window| window.into_iter().filter_map(text).collect())
+}
+
+struct Search<'a> {
+    run: &'a RunContext<'a>,
+    cache: &'a dyn Cache,
+    generations: Vec<Generation>,
+    /// Keys that this run has written, and keys that have been looked at.
+    seen: PlannedKeys,
+}
+
+impl<'a> Search<'a> {
+    async fn new(cache: &'a dyn Cache, run: &'a RunContext<'a>) -> Result<Self, Failure> {
+        let prefix = &run.plan.options.prefix;
+        let generations = manifest::generations(cache, prefix, None).await?;
+        let mut seen = PlannedKeys::default();
+        for own in generations.iter().filter(|g| is_own(g, run)) {
+            let mut keys = manifest::keys(cache, prefix, own);
+            while let Some(some) = keys.try_next().await? {
+                some.iter().for_each(|key| seen.insert(key));
+            }
+        }
+        Ok(Self {
+            run,
+            cache,
+            generations,
+            seen,
+        })
+    }
+
+    /// The keys that earlier runs left for a strategy, this one did not write, and no row has.
+    async fn find(&mut self, book: &mut Book, index: usize) -> Result<Found, Failure> {
+        let run = self.run;
+        let spec = run.plan.spec(index);
+        let id = spec.id.to_string();
+        let mut found = Found::new(index, id.clone());
+        let earlier = self.generations.iter();
+        let earlier = earlier.filter(|g| g.strategy == id && !is_own(g, run));
+        let earlier: Vec<Generation> = earlier.cloned().collect();
+        let mut window = Vec::new();
+        for generation in earlier {
+            let mut keys = manifest::kept(self.cache, &run.plan.options.prefix, &generation);
+            while let Some(some) = next_keys(book, index, &mut keys, &generation).await {
+                for Kept { key, digest } in some {
+                    // A key that is no text, or that the definition does not make any more, cannot
+                    // be asked for.
+                    let is_new = !self.seen.contains(&key);
+                    if let (true, Ok(key)) = (is_new, String::from_utf8(key))
+                        && spec.key.makes(&key)
+                    {
+                        self.seen.insert(key.as_bytes());
+                        window.push((key, digest));
+                    }
+                    if window.len() == WINDOW {
+                        let gone = self.gone(index, std::mem::take(&mut window)).await?;
+                        gone.into_iter().for_each(|key| found.push(key));
+                    }
+                }
+                if run.is_stopped() {
+                    return Ok(found);
+                }
+            }
+        }
+        let gone = self.gone(index, window).await?;
+        gone.into_iter().for_each(|key| found.push(key));
+        match found.told.keys {
+            0 => Ok(found),
+            _ => self.without_own(found).await,
+        }
+    }
+
+    /// Those of some keys that no row has now.
+    async fn gone(&self, index: usize, keys: Vec<Written>) -> Result<Vec<Written>, Failure> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let plan = self.run.plan;
+        let names = keys.iter().map(|(key, _)| Name::from(key.clone()));
+        let asked = Ask::named(names).batch_size(plan.options.batch_size);
+        let mut batches = plan.strategies[index].entries(asked.keys_only().from_primary());
+        // They are named as they are shown: two that look alike are not told apart, and stay.
+        let mut alike: HashMap<String, u32> = HashMap::new();
+        for (key, _) in &keys {
+            *alike.entry(printable(key.as_bytes())).or_default() += 1;
+        }
+        let mut absent: HashSet<String> = HashSet::new();
+        while let Some(batch) = batches.try_next().await? {
+            absent.extend(batch.absent);
+        }
+        let is_gone = |(key, _): &Written| {
+            let shown = printable(key.as_bytes());
+            absent.contains(&shown) && alike.get(&shown) == Some(&1)
+        };
+        Ok(keys.into_iter().filter(is_gone).collect())
+    }
+
+    /// What was found without what this run has written itself, whatever was remembered of it.
+    async fn without_own(&self, found: Found) -> Result<Found, Failure> {
+        let (plan, id) = (self.run.plan, found.told.strategy);
+        let mut gone: HashMap<String, Digest> = windows(found.keys).flatten().collect();
+        let only_missing = plan.options.mode == Mode::OnlyMissing;
+        let own: Vec<&Generation> = self
+            .generations
+            .iter()
+            .filter(|g| g.strategy == id && is_own(g, self.run))
+            .collect();
+        if !only_missing && !own.iter().any(|own| own.complete) {
+            let what = "which keys this run has written is not known";
+            let why = "what it should have left of them is not there";
+            return Err(Failure::new(FailureKind::CacheRefused, what, why));
+        }
+        for own in own {
+            let mut keys = manifest::keys(self.cache, &plan.options.prefix, own);
+            while let Some(some) = keys.try_next().await? {
+                for key in some.iter().filter_map(|key| std::str::from_utf8(key).ok()) {
+                    gone.remove(key);
+                }
+            }
+        }
+        let mut rest = Found::new(found.index, id);
+        gone.into_iter().for_each(|key| rest.push(key));
+        Ok(rest)
+    }
+
+    /// Removes keys. Time has passed: those that have a row again stay.
+    async fn remove(&self, book: &mut Book, found: Found) -> Result<(), Failure> {
+        let index = found.index;
+        let others = self.run.plan.all_but(index);
+        let removal = Removal {
+            cache: self.cache,
+            others: &others,
+        };
+        let mut left = 0;
+        let report = &mut book.tallies[index].report;
+        for window in windows(found.keys) {
+            for keys in window.chunks(WINDOW) {
+                if self.run.is_stopped() {
+                    return Ok(());
+                }
+                let gone = self.gone(index, keys.to_vec()).await?.into_iter();
+                let gone = gone.map(|(key, digest)| Kept {
+                    key: key.into_bytes(),
+                    digest,
+                });
+                let removed = removal.remove(gone.collect()).await?;
+                left += removed.left;
+                report.stats.pruned += removed.removed;
+            }
+        }
+        report.warnings.extend(not_removed(left));
+        Ok(())
+    }
+}
+
+fn is_own(generation: &Generation, run: &RunContext<'_>) -> bool {
+    run.info.is_some_and(|info| info.id == generation.run_id)
+}
+
+/// The next keys of a generation. One that cannot be read is left: its keys end by themselves.
+async fn next_keys(
+    book: &mut Book,
+    index: usize,
+    keys: &mut BoxStream<'_, Result<Vec<Kept>, Failure>>,
+    generation: &Generation,
+) -> Option<Vec<Kept>> {
+    match keys.try_next().await {
+        Ok(some) => some,
+        Err(failure) => {
+            let run = &generation.run_id;
+            let why = format!("keys of the run {run} are not pruned: {}", failure.why);
+            book.tallies[index].report.warnings.push(why);
+            None
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Leaves the keys that a run writes, beside what the run does: nothing waits for it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::chunk::Chunk;
+use super::manifest::{Generation, forget, forget_all, index, index_key, superfluous};
+use crate::application::ports::Cache;
+use crate::domain::digest::Digest;
+use crate::domain::failure::Failure;
+use crate::domain::run::RunInfo;
+
+/// Chunks that wait to be written. A cache that takes the entries takes these much sooner.
+const WAITING_CHUNKS: usize = 32;
+
+/// A strategy of a run that writes.
+pub struct Recorded {
+    /// `catalog/hot-products`.
+    pub strategy: String,
+    /// How long a key lives at most.
+    pub ttl: Duration,
+}
+
+/// Leaves the generations of one run, beside what the run does: nothing waits for it.
+pub struct Recorder {
+    open: Vec<Chunk>,
+    steps: mpsc::Sender<Step>,
+    /// Too much was waiting: from there on nothing is kept.
+    overrun: bool,
+    writer: JoinSet<Result<(), Failure>>,
+}
+
+/// Hands on keys of one strategy beside its [`Recorder`], many at a time, and waits where they are
+/// too many: none is lost.
+pub struct Adopter {
+    strategy: usize,
+    steps: mpsc::Sender<Step>,
+    /// Leaves room for what the recorder hands on, which does not wait.
+    room: Arc<Semaphore>,
+}
+
+impl Adopter {
+    /// Takes whole chunks with so many keys, which are in the cache already.
+    pub async fn adopt(&self, chunks: Vec<Vec<u8>>, keys: u64) {
+        let room = Arc::clone(&self.room).acquire_owned().await;
+        if let Ok(room) = room
+            && keys > 0
+        {
+            let step = Step::Chunks(self.strategy, chunks, keys, room);
+            // A writer that has ended says why to the recorder.
+            let _ = self.steps.send(step).await;
+        }
+    }
+
+    /// Forgets what the strategy had so far.
+    pub async fn begin_anew(&self) {
+        let _ = self.steps.send(Step::Anew(self.strategy)).await;
+    }
+}
+
+enum Step {
+    /// The same, and room for more when it is done.
+    Chunks(usize, Vec<Vec<u8>>, u64, OwnedSemaphorePermit),
+    /// Of a strategy, by its place.
+    Keys(usize, Vec<u8>, u64),
+    /// What was written before is gone.
+    Anew(usize),
+    /// It has all.
+    Complete(usize),
+}
+
+impl Recorder {
+    /// For the strategies of a run, in the order in which [`Recorder::push`] counts them.
+    pub fn new(
+        cache: Arc<dyn Cache>,
+        prefix: &str,
+        info: &RunInfo,
+        strategies: Vec<Recorded>,
+    ) -> Self {
+        let (steps, received) = mpsc::channel(WAITING_CHUNKS);
+        let open = strategies.iter().map(|_| Chunk::default()).collect();
+        let writer = Writer {
+            cache,
+            prefix: prefix.to_owned(),
+            run_id: info.id.clone(),
+            began_at: info.started,
+            strategies: strategies.into_iter().map(|of| (of, None)).collect(),
+        };
+        let mut writing = JoinSet::new();
+        writing.spawn(writer.write(received));
+        Self {
+            open,
+            steps,
+            overrun: false,
+            writer: writing,
+        }
+    }
+
+    /// For a strategy, by its place.
+    pub fn adopter(&self, strategy: usize) -> Adopter {
+        Adopter {
+            strategy,
+            steps: self.steps.clone(),
+            room: Arc::new(Semaphore::new(WAITING_CHUNKS / 4)),
+        }
+    }
+
+    /// Takes a key that the cache has acknowledged, with what was written there.
+    pub fn push(&mut self, strategy: usize, key: &[u8], digest: Digest) {
+        let chunk = &mut self.open[strategy];
+        chunk.push(key, digest);
+        if chunk.is_full() {
+            self.close(strategy);
+        }
+    }
+
+    /// Hands on what a strategy has so far.
+    pub fn close(&mut self, strategy: usize) {
+        let chunk = &mut self.open[strategy];
+        let keys = chunk.keys() as u64;
+        if keys > 0 {
+            let step = Step::Keys(strategy, chunk.take(), keys);
+            self.step(step);
+        }
+    }
+
+    /// Forgets what a strategy had: the cache has lost it.
+    pub fn begin_anew(&mut self, strategy: usize) {
+        self.open[strategy].take();
+        self.step(Step::Anew(strategy));
+    }
+
+    /// Where it does not fit nothing more is kept: a part that is missing would be believed.
+    fn step(&mut self, step: Step) {
+        if !self.overrun {
+            self.overrun = self.steps.try_send(step).is_err();
+        }
+    }
+
+    /// Writes what is left, and marks those strategies complete whose whole selection it is.
+    ///
+    /// # Errors
+    /// Why the keys of the run are not known later.
+    pub async fn finish(mut self, patience: Duration, complete: &[bool]) -> Result<(), String> {
+        let mut rest: Vec<Step> = Vec::new();
+        for (strategy, chunk) in self.open.iter_mut().enumerate() {
+            let keys = chunk.keys() as u64;
+            if keys > 0 {
+                rest.push(Step::Keys(strategy, chunk.take(), keys));
+            }
+            if complete.get(strategy).is_some_and(|complete| *complete) {
+                rest.push(Step::Complete(strategy));
+            }
+        }
+        let (steps, overrun) = (self.steps, self.overrun);
+        let ending = async {
+            if !overrun {
+                for step in rest {
+                    // The writer that has ended says why.
+                    let _ = steps.send(step).await;
+                }
+            }
+            drop(steps);
+            self.writer.join_next().await
+        };
+        match timeout(patience, ending).await {
+            Ok(Some(Ok(Err(failure)))) => Err(failure.why),
+            Ok(Some(Err(_)) | None) => Err("an error of its own".to_owned()),
+            Ok(Some(Ok(Ok(())))) if overrun => Err("the cache took them too slowly".to_owned()),
+            Ok(Some(Ok(Ok(())))) => Ok(()),
+            Err(_) => Err("no answer in time".to_owned()),
+        }
+    }
+}
+
+/// Writes what a [`Recorder`] hands on.
+struct Writer {
+    cache: Arc<dyn Cache>,
+    prefix: String,
+    run_id: String,
+    began_at: SystemTime,
+    strategies: Vec<(Recorded, Option<Generation>)>,
+}
+
+impl Writer {
+    /// The first failure ends it: what the cache refuses once it refuses again.
+    async fn write(mut self, mut steps: mpsc::Receiver<Step>) -> Result<(), Failure> {
+        while let Some(step) = steps.recv().await {
+            match step {
+                Step::Keys(at, chunk, keys) => self.append(at, &[chunk], keys).await?,
+                Step::Chunks(at, chunks, keys, _room) => self.append(at, &chunks, keys).await?,
+                Step::Anew(at) => {
+                    if let Some(generation) = self.strategies[at].1.take() {
+                        forget(self.cache.as_ref(), &self.prefix, &generation).await?;
+                    }
+                }
+                Step::Complete(at) => self.complete(at).await?,
+            }
+        }
+        match self.strategies.iter().any(|(_, left)| left.is_some()) {
+            true => self.tidy().await,
+            false => Ok(()),
+        }
+    }
+
+    async fn append(&mut self, at: usize, chunks: &[Vec<u8>], keys: u64) -> Result<(), Failure> {
+        let ttl = self.strategies[at].0.ttl;
+        let mut generation = self.generation(at);
+        let list = generation.key(&self.prefix);
+        self.cache
+            .meta()
+            .append(list.as_bytes(), chunks, ttl)
+            .await?;
+        generation.keys += keys;
+        generation.ended_at = SystemTime::now();
+        generation.expires_at = later(generation.ended_at, ttl);
+        self.remember(at, generation).await
+    }
+
+    /// One of a selection that has no key is complete too, for as long as keys would have lived.
+    async fn complete(&mut self, at: usize) -> Result<(), Failure> {
+        let mut generation = self.generation(at);
+        generation.complete = true;
+        self.remember(at, generation).await
+    }
+
+    fn generation(&self, at: usize) -> Generation {
+        let (of, known) = &self.strategies[at];
+        let now = SystemTime::now();
+        known.clone().unwrap_or_else(|| Generation {
+            strategy: of.strategy.clone(),
+            run_id: self.run_id.clone(),
+            keys: 0,
+            began_at: self.began_at,
+            ended_at: now,
+            expires_at: later(now, of.ttl),
+            complete: false,
+        })
+    }
+
+    async fn remember(&mut self, at: usize, generation: Generation) -> Result<(), Failure> {
+        let field = [(generation.field(), generation.value())];
+        let index = index_key(&self.prefix);
+        self.cache
+            .meta()
+            .set_fields(index.as_bytes(), &field)
+            .await?;
+        self.strategies[at].1 = Some(generation);
+        Ok(())
+    }
+
+    /// Forgets what need not be kept any more.
+    async fn tidy(&self) -> Result<(), Failure> {
+        let all = index(self.cache.as_ref(), &self.prefix).await?;
+        let gone = superfluous(&all, SystemTime::now());
+        forget_all(self.cache.as_ref(), &self.prefix, &gone).await
+    }
+}
+
+/// A moment so much later, as far as the clock can say.
+fn later(at: SystemTime, by: Duration) -> SystemTime {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    at.checked_add(by.min(CENTURY)).unwrap_or(at)
+}

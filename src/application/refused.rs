@@ -1,0 +1,54 @@
+//! Why a run did not begin.
+
+use std::fmt;
+
+use super::record::RunRecord;
+use crate::domain::failure::Failure;
+use crate::domain::holder::Holder;
+use crate::domain::report::{Outcome, Report, Stop};
+use crate::domain::run::RunInfo;
+
+/// Why a run did not begin.
+#[derive(Clone, Debug)]
+pub enum Refused {
+    /// Another run is at work.
+    Busy(Box<Holder>),
+    Failed(Failure),
+    /// This time of a job has been run, by whatever server.
+    RunBefore,
+    /// It was stopped while it waited for another.
+    Stopped(Stop),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy(holder) => write!(f, "another run holds the lock: {holder}"),
+            Self::Failed(failure) => failure.fmt(f),
+            Self::RunBefore => f.write_str("this time has been run"),
+            Self::Stopped(Stop::Deadline) => f.write_str("its deadline was hit before it began"),
+            Self::Stopped(_) => f.write_str("it was stopped before it began"),
+        }
+    }
+}
+
+impl Refused {
+    /// How the history says that it ended.
+    pub fn record(&self, info: &RunInfo) -> RunRecord {
+        let outcome = match self {
+            Self::Stopped(stop) => Report::stopped_before(*stop).outcome(),
+            Self::Busy(_) | Self::Failed(_) | Self::RunBefore => Outcome::Incomplete,
+        };
+        let failure = match self {
+            Self::Failed(failure) => Some(failure),
+            Self::Busy(_) | Self::Stopped(_) | Self::RunBefore => None,
+        };
+        RunRecord::not_begun(info, outcome, self.to_string(), failure)
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
