@@ -14,16 +14,17 @@ use crate::application::engine::inspect::Inspection;
 use crate::application::engine::options::Options;
 use crate::application::history;
 use crate::application::pace::PaceLimits;
-use crate::application::ports::{Cache, RowSource, Sources, WarmupStrategy};
-use crate::application::query_strategy::QueryStrategy;
+use crate::application::ports::grammar::Grammar;
+use crate::application::ports::{Cache, Dialect, RowSource, Sources, WarmupStrategy};
+use crate::application::query::prepared::Prepared;
+use crate::application::query::strategy::QueryStrategy;
 use crate::application::refused::Refused;
 use crate::application::schedule::PlannedJob;
 use crate::application::selection::{Filter, Selection, select};
 use crate::application::unfit::Unfit;
 use crate::config::{Config, Secret};
-use crate::contexts::coded;
 use crate::contexts::definitions::Definitions;
-use crate::domain::Dialect;
+use crate::contexts::shipped::coded;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::run::RunInfo;
 use crate::domain::strategy::{Definition, StrategyId};
@@ -142,8 +143,8 @@ pub fn all_definitions(config: &Config) -> Result<Vec<Definition>, Failure> {
 
 fn checked(definitions: &Definitions, config: &Config) -> Result<Vec<Definition>, Failure> {
     match config.strict {
-        true => definitions.validate(dialect(config)),
-        false => Ok(definitions.checked(dialect(config))),
+        true => definitions.validate(&databases(config)),
+        false => Ok(definitions.checked(&databases(config))),
     }
 }
 
@@ -192,15 +193,15 @@ pub fn write_metrics(path: &Path, config: Option<&Config>, run: &LastRun<'_>) ->
     metrics::file::write(path, run, known.as_deref())
 }
 
-/// The database family that the configured URL is of, if one is configured.
-pub fn dialect(config: &Config) -> Option<Dialect> {
-    let url = config.database_url.as_ref()?.expose();
-    match url.split_once(':')?.0 {
-        "postgres" | "postgresql" => Some(Dialect::Postgres),
-        "mysql" | "mariadb" => Some(Dialect::Mysql),
-        "sqlite" => Some(Dialect::Sqlite),
-        _ => None,
-    }
+/// The SQL of the configured database, if one is configured.
+fn dialect(config: &Config) -> Option<Dialect> {
+    source::dialect(config.database_url.as_ref()?.expose())
+}
+
+/// How the configured database reads definitions; where none is configured, how each does that is
+/// known.
+pub fn databases(config: &Config) -> Vec<&'static Grammar> {
+    dialect(config).map_or_else(source::all_grammars, |dialect| vec![dialect.grammar()])
 }
 
 /// The configured database, and its primary where it is a copy.
@@ -337,11 +338,11 @@ async fn prepare_one(
     }
     definition.spec.key = definition.spec.key.with_prefix(prefix);
     let sources = sources.with(definition.row_security);
-    match coded(&definition.spec.id) {
-        Some(build) => build(definition, sources).await,
-        None => QueryStrategy::prepare(definition, sources)
-            .await
-            .map(|strategy| Arc::new(strategy) as Arc<dyn WarmupStrategy>),
+    let build = coded(&definition.spec.id);
+    let prepared = Prepared::new(definition, sources).await?;
+    match build {
+        Some(build) => build(prepared),
+        None => Ok(Arc::new(QueryStrategy::new(prepared).await)),
     }
 }
 

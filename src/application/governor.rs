@@ -9,7 +9,6 @@ use tokio::time::sleep;
 
 use super::pace::{Governed, Measured, Pace};
 use super::ports::{Cache, RowSource, SourceVitals};
-use crate::domain::Dialect;
 use crate::domain::report::Limiter;
 
 /// Between two pings of the cache, while the run begins and later, and between two looks at the rest.
@@ -266,7 +265,7 @@ impl Governor {
     /// A server; a file has nobody else to be disturbed.
     fn database(&self) -> Option<&Arc<dyn RowSource>> {
         let source = self.source.as_ref();
-        source.filter(|source| source.dialect() != Dialect::Sqlite)
+        source.filter(|source| !source.dialect().is_file())
     }
 
     async fn evicted(&self) -> Option<(u64, Instant)> {

@@ -1,15 +1,12 @@
 //! The use case: run strategies against a cache. Knows the databases and caches only as ports.
 
-pub mod assemble;
 pub mod changed;
 pub mod clock;
-pub mod compose;
 pub mod engine;
 pub mod event;
 mod governor;
 pub mod guards;
 pub mod history;
-mod key_query;
 pub mod keys;
 pub mod live;
 pub mod lock;
@@ -17,10 +14,9 @@ pub mod lookup;
 pub mod pace;
 pub mod ports;
 pub mod probe;
-pub mod query_strategy;
+pub mod query;
 pub mod record;
 pub mod refused;
-mod resume;
 pub mod run;
 pub mod run_line;
 pub mod schedule;
@@ -28,4 +24,3 @@ pub mod selection;
 pub mod service;
 pub mod stop;
 pub mod unfit;
-pub mod versions;

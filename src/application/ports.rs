@@ -2,6 +2,8 @@
 
 mod answer;
 mod cache;
+pub mod dialect;
+pub mod grammar;
 mod meta;
 mod source;
 mod strategy;
@@ -11,6 +13,7 @@ pub use answer::{Answer, Known};
 pub use cache::{
     Cache, Cached, CachedValue, Deletion, Extended, Headroom, LastUse, Misses, RightsProbe, Usage,
 };
+pub use dialect::Dialect;
 pub use meta::{Claimed, MetaStore};
 pub use source::{Param, Query, QueryPlan, RowSource, Scan, SourceVitals, Sources};
 pub use strategy::{Ask, Tracked, Wanted, WarmupStrategy, Way};

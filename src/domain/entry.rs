@@ -26,7 +26,7 @@ struct Slot {
     /// Field names and values, alternating; empty for a string.
     fields: Vec<Range<usize>>,
     version: Option<Version>,
-    place: Option<u64>,
+    row_location: Option<u64>,
     ends: Range<usize>,
 }
 
@@ -44,8 +44,8 @@ pub struct Entry<'a> {
     pub value: Value<'a>,
     /// That of the rows it was made of, where the query selects one.
     pub version: Option<Version>,
-    /// Where its row lies in the database, as long as it has not changed; where that is known.
-    pub place: Option<u64>,
+    /// Where its row lies, in the database's own terms, as long as it has not changed; where known.
+    pub row_location: Option<u64>,
     /// Where in its key each column ends; empty: its text alone tells.
     pub ends: &'a [u32],
 }
@@ -127,7 +127,7 @@ impl EntryBatch {
             value: middle..self.buffer.len(),
             fields: Vec::new(),
             version: None,
-            place: None,
+            row_location: None,
             ends: 0..0,
         });
         Ok(())
@@ -155,16 +155,16 @@ impl EntryBatch {
             value: 0..0,
             fields: ranges,
             version: None,
-            place: None,
+            row_location: None,
             ends: 0..0,
         });
     }
 
     /// Says which version of its rows the last entry was made of, and where its row lies.
-    pub fn stamp(&mut self, version: Option<Version>, place: Option<u64>) {
+    pub fn stamp(&mut self, version: Option<Version>, row_location: Option<u64>) {
         if let Some(last) = self.slots.last_mut() {
             last.version = version;
-            last.place = place;
+            last.row_location = row_location;
         }
     }
 
@@ -192,7 +192,7 @@ impl EntryBatch {
                 self.push_hash(entry.key, fields);
             }
         }
-        self.stamp(entry.version, entry.place);
+        self.stamp(entry.version, entry.row_location);
         self.set_ends(entry.ends);
     }
 
@@ -251,7 +251,7 @@ impl EntryBatch {
                 })
             },
             version: slot.version,
-            place: slot.place,
+            row_location: slot.row_location,
             ends: &self.ends[slot.ends.clone()],
         }
     }

@@ -4,6 +4,7 @@ pub mod amount;
 pub mod changes;
 pub mod completeness;
 pub mod counts;
+pub mod database;
 pub mod digest;
 pub mod encode;
 pub mod entry;
@@ -31,22 +32,3 @@ pub mod ttl;
 pub mod verdict;
 pub mod version;
 pub mod wording;
-
-/// The database families a definition's SQL can be written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    Postgres,
-    Mysql,
-    Sqlite,
-}
-
-impl Dialect {
-    /// The name used in definitions (`sql.postgres`) and messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::Mysql => "mysql",
-            Self::Sqlite => "sqlite",
-        }
-    }
-}

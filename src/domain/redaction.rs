@@ -5,11 +5,12 @@
 
 use std::borrow::Cow;
 
+use super::database::SERVERS;
+
 const HIDDEN: &str = "***";
 const NO_URL: &str = "(set, not a URL)";
 const UNCLEAR: &str = "(set, not a valid URL)";
 
-const DATABASES: [&str; 4] = ["postgres", "postgresql", "mysql", "mariadb"];
 const CACHES: [&str; 4] = ["redis", "rediss", "valkey", "valkeys"];
 const TOPOLOGIES: [&str; 2] = ["sentinel", "cluster"];
 
@@ -144,7 +145,7 @@ impl<'a> Url<'a> {
         if is_file(scheme) {
             return Self::parse_file(text);
         }
-        if !DATABASES.contains(&scheme) && !is_cache(scheme) {
+        if !SERVERS.contains(&scheme) && !is_cache(scheme) {
             return None;
         }
         let (authority, tail) = cut(rest, &['/', '?', '#']);
@@ -184,7 +185,7 @@ impl<'a> Url<'a> {
     }
 
     fn is_database(&self) -> bool {
-        DATABASES.contains(&self.scheme)
+        SERVERS.contains(&self.scheme)
     }
 
     fn shown(&self) -> String {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Dialect;
 use super::changes::Tracking;
+use super::database::Sql;
 use super::encode::Hint;
 use super::failure::Failure;
 use super::key::KeyTemplate;
@@ -38,8 +38,11 @@ impl fmt::Display for StrategyId {
 /// The column that changes whenever its row does.
 pub const VERSION: &str = "_version";
 
-/// The column that says where PostgreSQL keeps a row, where the engine asks for it.
-pub const PLACE: &str = "_ctid";
+/// The column that says when a row changed.
+pub const CHANGED_AT: &str = "_changed_at";
+
+/// The column that says where a row lies in the database, where the engine asks for it.
+pub const ROW_LOCATION: &str = "_row_location";
 
 /// Names of contexts, strategies and jobs: a lower-case letter, then lower-case letters, digits, `-`
 /// and `_`; at most 64 characters.
@@ -91,27 +94,6 @@ pub enum RowSecurity {
     Refuse,
     /// It gives the rows that its policies show.
     Apply,
-}
-
-/// The SQL of a definition: one text for all databases, or one for each.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sql {
-    pub any: Option<String>,
-    pub postgres: Option<String>,
-    pub mysql: Option<String>,
-    pub sqlite: Option<String>,
-}
-
-impl Sql {
-    /// The text for a database, its own before the portable one.
-    pub fn for_dialect(&self, dialect: Dialect) -> Option<&str> {
-        let own = match dialect {
-            Dialect::Postgres => &self.postgres,
-            Dialect::Mysql => &self.mysql,
-            Dialect::Sqlite => &self.sqlite,
-        };
-        own.as_ref().or(self.any.as_ref()).map(String::as_str)
-    }
 }
 
 /// A strategy written as data, checked in itself (not yet against a database).

@@ -15,14 +15,13 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use self::protection::Versions;
-use super::{demo, dialect, prepare_one};
+use super::{databases, demo, dialect, prepare_one};
 use crate::application::history;
 use crate::application::ports::{QueryPlan, RightsProbe, Scan, Sources};
 use crate::application::schedule;
 use crate::application::selection::{Selection, select};
 use crate::config::{Config, Secret, Shown};
 use crate::contexts::definitions::Definitions;
-use crate::domain::Dialect;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
@@ -137,15 +136,13 @@ fn file_modes(files: &[PathBuf]) -> Vec<Finding> {
     findings
 }
 
-/// PostgreSQL's password files that are passed over in silence: others may read them.
+/// Password files that a driver passes over in silence: others may read them.
 fn password_files(config: &Config) -> Vec<Finding> {
     let url = config.database_url.as_ref();
     let wants_one = url.is_some_and(|url| !url.holds_password());
-    if !wants_one || dialect(config) != Some(Dialect::Postgres) {
+    let Some(dialect) = dialect(config).filter(|_| wants_one) else {
         return Vec::new();
-    }
-    let named = std::env::var_os("PGPASSFILE").map(PathBuf::from);
-    let usual = std::env::var_os("HOME").map(|home| Path::new(&home).join(".pgpass"));
+    };
     let ignored = |file: PathBuf| {
         let mode = std::fs::metadata(&file).ok()?.permissions().mode() & 0o777;
         let shown = shown_path(&file);
@@ -153,7 +150,11 @@ fn password_files(config: &Config) -> Vec<Finding> {
         let finding = Finding::warning("secret files", text).hint(format!("chmod 600 {shown}"));
         (mode & 0o077 != 0).then_some(finding)
     };
-    named.into_iter().chain(usual).filter_map(ignored).collect()
+    dialect
+        .password_files()
+        .into_iter()
+        .filter_map(ignored)
+        .collect()
 }
 
 /// The definitions, the valid ones of them that a run would take, and what was found of them and of
@@ -167,7 +168,7 @@ fn definitions(config: &Config) -> (Definitions, Vec<Definition>, Vec<Finding>) 
             return (Definitions::default(), Vec::new(), findings);
         }
     };
-    let all = definitions.checked(dialect(config));
+    let all = definitions.checked(&databases(config));
     let mut findings: Vec<Finding> = Vec::new();
     for fault in all
         .iter()

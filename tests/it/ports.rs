@@ -59,7 +59,7 @@ async fn store(cache: &dyn Cache, keys: &[Vec<u8>]) {
             key,
             value: Value::Text(&value),
             version: None,
-            place: None,
+            row_location: None,
             ends: &[],
         });
     }
@@ -120,7 +120,7 @@ fn pairs(version: &str) -> EntryBatch {
             key: format!("text:{n}").as_bytes(),
             value: Value::Text(text.as_bytes()),
             version: None,
-            place: None,
+            row_location: None,
             ends: &[],
         });
         let fields = [("v", version), ("name", "x")];

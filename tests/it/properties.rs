@@ -16,16 +16,22 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use serde_json::Value;
 use shopwarm::contexts::definitions::Definitions;
-use shopwarm::contexts::ownership;
-use shopwarm::domain::Dialect;
+use shopwarm::contexts::sql::{order_by, ownership};
 use shopwarm::domain::encode::{Date, Hint, Scalar, encode};
 use shopwarm::domain::key::KeyTemplate;
 use shopwarm::domain::redaction;
 use shopwarm::domain::row::RowBatch;
 use shopwarm::interfaces::cli::plan::SealedPlan;
+
 use sqlx::{Connection as _, Row as _};
 
 use crate::servers::Postgres;
+
+/// How a database reads SQL, by the scheme of its URLs.
+fn grammar(scheme: &str) -> &'static shopwarm::application::ports::grammar::Grammar {
+    let dialect = shopwarm::infrastructure::source::dialect(&format!("{scheme}:"));
+    dialect.expect("a database").grammar()
+}
 
 /// Of the gate: where its random changes start, and how many inputs a property tries.
 const SEED: u64 = 1;
@@ -315,7 +321,7 @@ fn a_definition_file_is_valid_or_named() {
     let (_, valid) = property("definitions", mutated, |input| {
         fs::write(&file, input).expect("a file");
         let checked = Definitions::load(std::slice::from_ref(&file))
-            .and_then(|definitions| definitions.validate(Some(Dialect::Postgres)));
+            .and_then(|definitions| definitions.validate(&[grammar("postgres")]));
         match checked {
             // A file may have a context and no strategy.
             Ok(definitions) => !definitions.is_empty(),
@@ -646,12 +652,12 @@ fn sql_that_is_let_through_reads_owned_tables_only() {
     let mut refused = 0_u64;
     let (tried, read) = property("sql", make, |input| {
         let sql = utf8(input);
-        for dialect in [Dialect::Mysql, Dialect::Sqlite] {
-            let _ = ownership::check(&sql, dialect, &owns);
-            let _ = ownership::order_by_columns(&sql, dialect);
+        for database in ["mysql", "sqlite"].map(grammar) {
+            let _ = ownership::check(&sql, database, &owns);
+            let _ = order_by::order_by_columns(&sql, database);
         }
-        let _ = ownership::order_by_columns(&sql, Dialect::Postgres);
-        let passes = ownership::check(&sql, Dialect::Postgres, &owns).is_ok();
+        let _ = order_by::order_by_columns(&sql, grammar("postgres"));
+        let passes = ownership::check(&sql, grammar("postgres"), &owns).is_ok();
         // The protocol's texts end there.
         if sql.contains('\0') || !(passes || sql.len().is_multiple_of(4)) {
             return false;

@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use crate::domain::Dialect;
+use super::dialect::Dialect;
 use crate::domain::changes::Moment;
 use crate::domain::encode::Hint;
 use crate::domain::expected::Expected;

@@ -1,142 +1,71 @@
 //! `Category:tree:root`: all categories, each with its children.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
-use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use futures_util::{FutureExt as _, StreamExt as _};
 
-use crate::application::assemble::{Layout, merged};
-use crate::application::compose::{self, Pick};
-use crate::application::ports::{
-    Ask, Query, QueryPlan, RowSource, Sources, Wanted, WarmupStrategy,
-};
-use crate::application::query_strategy::{count, fit, settled};
+use crate::application::ports::{Ask, QueryPlan, Wanted, WarmupStrategy};
+use crate::application::query::prepared::Prepared;
 use crate::domain::entry::{Entry, EntryBatch, KeyError};
 use crate::domain::expected::Expected;
-use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::row::{Row, RowBatch};
-use crate::domain::strategy::{Definition, StrategySpec};
+use crate::domain::failure::Failure;
+use crate::domain::row::Row;
+use crate::domain::strategy::StrategySpec;
 use crate::domain::version::Version;
 
-/// Prepares the tree's query.
-pub(super) fn build(
-    definition: Definition,
-    sources: Sources,
-) -> BoxFuture<'static, Result<Arc<dyn WarmupStrategy>, Failure>> {
-    async move {
-        let tree: Arc<dyn WarmupStrategy> =
-            Arc::new(CategoryTree::prepare(definition, sources).await?);
-        Ok(tree)
+/// The tree on a database.
+pub(super) fn build(rows: Prepared) -> Result<Arc<dyn WarmupStrategy>, Failure> {
+    if rows.definition.spec.key.literal().is_none() {
+        return Err(rows.invalid("a tree has one key: its template takes no column"));
     }
-    .boxed()
+    match (rows.layout.index("id"), rows.layout.index("parent_id")) {
+        (Some(id), Some(parent)) => Ok(Arc::new(CategoryTree { rows, id, parent })),
+        _ => Err(rows.invalid("its query must return id and parent_id")),
+    }
 }
 
 struct CategoryTree {
-    definition: Definition,
-    sources: Sources,
-    sql: String,
-    /// 1, or 0 of no categories.
-    counting: String,
-    layout: Layout,
+    rows: Prepared,
     id: usize,
     parent: usize,
 }
 
 impl CategoryTree {
-    async fn prepare(definition: Definition, sources: Sources) -> Result<Self, Failure> {
-        let strategy = definition.spec.id.clone();
-        let invalid =
-            |why: &str| Failure::new(FailureKind::Config, format!("{strategy} is not valid"), why);
-        let (sql, layout) = fit(&definition, sources.bulk.as_ref()).await?;
-        let dialect = sources.bulk.dialect();
-        let counting = compose::count_keys(&definition, dialect, &sql, Some(1));
-        let columns = Pick::Columns(&layout.columns);
-        let sql = compose::select_all(&definition, dialect, &sql, columns, None);
-        if definition.spec.key.literal().is_none() {
-            return Err(invalid("a tree has one key: its template takes no column"));
-        }
-        let place = |name: &str| layout.columns.iter().position(|column| column.name == name);
-        let (Some(id), Some(parent)) = (place("id"), place("parent_id")) else {
-            return Err(invalid("its query must return id and parent_id"));
-        };
-        Ok(Self {
-            id,
-            parent,
-            sql,
-            counting,
-            layout,
-            sources,
-            definition,
-        })
-    }
-
     /// The one entry, or none of no categories.
-    async fn load(&self, key: &str, source: &dyn RowSource) -> Result<EntryBatch, Failure> {
-        let mut rows = self.rows(source);
-        let mut batch = EntryBatch::default();
+    async fn load(&self, key: &str, from_primary: bool) -> Result<EntryBatch, Failure> {
         let mut nodes = Vec::new();
-        let mut version = None;
-        while let Some(rows) = rows.try_next().await? {
-            for i in 0..rows.len() {
-                version = merged(version, self.version(rows.row(i))?);
-                match self.node(rows.row(i)) {
-                    Ok(node) => nodes.push(node),
-                    // A tree without one of its categories would be a wrong tree.
-                    Err(error) => {
-                        let key = key.to_owned();
-                        batch.failed.push(KeyError { key, error });
-                        return Ok(batch);
-                    }
-                }
+        let take = |row: Row<'_>| self.node(row).map(|node| nodes.push(node));
+        let version = self.rows.read_all(from_primary, take).await?;
+        let mut batch = EntryBatch::default();
+        match version {
+            // A tree without one of its categories would be a wrong tree.
+            Err(error) => {
+                let key = key.to_owned();
+                batch.failed.push(KeyError { key, error });
             }
-        }
-        if !nodes.is_empty() {
-            let push = batch.push_text(key.as_bytes(), |out| {
-                write_forest(&nodes, out);
-                Ok::<(), std::convert::Infallible>(())
-            });
-            debug_assert!(push.is_ok());
-            batch.stamp(version, None);
+            Ok(_) if nodes.is_empty() => {}
+            Ok(version) => {
+                let Ok(()) = batch.push_text(key.as_bytes(), |out| {
+                    write_forest(&nodes, out);
+                    Ok::<(), std::convert::Infallible>(())
+                });
+                batch.stamp(version, None);
+            }
         }
         Ok(batch)
     }
 
-    fn rows(&self, source: &dyn RowSource) -> BoxStream<'static, Result<RowBatch, Failure>> {
-        source.rows(Query {
-            label: self.definition.spec.id.to_string(),
-            sql: self.sql.clone(),
-            params: Vec::new(),
-            columns: self.layout.columns.clone(),
-            hints: self.layout.hints.clone(),
-            brief: false,
-            resumable: false,
-        })
-    }
-
-    /// A tree is what all its rows are, each with all that is in it.
-    fn version(&self, row: Row<'_>) -> Result<Option<Version>, Failure> {
-        if !self.layout.is_versioned() {
-            return Ok(None);
-        }
-        let whole = row.whole();
-        let whole = whole
-            .map_err(|why| Failure::new(FailureKind::Query, "a category cannot be read", why))?;
-        Ok(Some(Version::of_row(whole)))
-    }
-
     fn node(&self, row: Row<'_>) -> Result<Node, String> {
-        let text = |at: usize| {
-            let name = &self.layout.columns[at].name;
-            let text = row.text(at).map_err(|e| format!("column {name}: {e}"))?;
-            Ok::<_, String>(text.map(std::borrow::Cow::into_owned))
-        };
-        let id = text(self.id)?.ok_or("column id is NULL")?;
-        let parent = text(self.parent)?;
+        let layout = &self.rows.layout;
+        let id = layout.text(row, self.id)?.ok_or("column id is NULL")?;
+        let parent = layout.text(row, self.parent)?;
         let mut object = Vec::new();
         let category = String::from_utf8_lossy(&id);
-        let encoded = self.layout.object(row, &mut object);
+        let encoded = layout.object(row, &mut object);
         encoded.map_err(|error| format!("category {category}: {error}"))?;
         // Left open: its children follow.
         object.pop();
@@ -146,69 +75,53 @@ impl CategoryTree {
 
 impl WarmupStrategy for CategoryTree {
     fn spec(&self) -> &StrategySpec {
-        &self.definition.spec
+        &self.rows.definition.spec
     }
 
     fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
-        let key = self.definition.spec.key.literal().unwrap_or_default();
-        let source = match ask.from_primary {
-            true => &self.sources.primary,
-            false => &self.sources.bulk,
+        let key = self.spec().key.literal().unwrap_or_default();
+        let named = match &ask.keys {
+            Wanted::Named(names) => Some(names.iter().any(|name| name.key == key)),
+            Wanted::All { .. } => None,
         };
-        match ask.keys {
-            Wanted::Named(names) if names.iter().all(|name| name.key != key) => {
-                stream::empty().boxed()
-            }
-            Wanted::Named(_) => stream::once(async move {
-                let mut batch = self.load(&key, source.as_ref()).await?;
-                if batch.is_void() {
-                    batch.absent.push(key);
-                }
-                Ok(batch)
-            })
-            .boxed(),
-            Wanted::All { .. } => {
-                stream::once(async move { self.load(&key, source.as_ref()).await }).boxed()
-            }
+        if named == Some(false) {
+            return stream::empty().boxed();
         }
+        let load = async move {
+            let mut batch = self.load(&key, ask.from_primary).await?;
+            if named.is_some() && batch.is_void() {
+                batch.absent.push(key);
+            }
+            Ok(batch)
+        };
+        stream::once(load).boxed()
+    }
+
+    fn estimate(&self, _: Option<u64>) -> BoxFuture<'_, Option<Expected>> {
+        ready(Some(Expected::exactly(1))).boxed()
     }
 
     fn is_versioned(&self) -> bool {
-        self.layout.is_versioned()
+        self.rows.layout.is_versioned()
     }
 
     fn versions<'a>(
         &'a self,
         entries: &'a [Entry<'a>],
     ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>> {
-        async move {
-            let mut rows = self.rows(self.sources.primary.as_ref());
-            let mut version = None;
-            while let Some(rows) = rows.try_next().await? {
-                for i in 0..rows.len() {
-                    version = merged(version, self.version(rows.row(i))?);
-                }
-            }
-            Ok(vec![version; entries.len()])
-        }
-        .boxed()
+        let versions = async {
+            let version = self.rows.read_all(true, |_| Ok(())).await?;
+            Ok(vec![version.ok().flatten(); entries.len()])
+        };
+        versions.boxed()
     }
 
-    fn count(&self, _: Option<u64>) -> BoxFuture<'_, Result<u64, Failure>> {
-        let label = self.definition.spec.id.to_string();
-        count(self.sources.bulk.as_ref(), label, self.counting.clone()).boxed()
+    fn plan(&self, limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {
+        self.rows.plan(limit).boxed()
     }
 
     fn settled(&self) -> BoxFuture<'_, ()> {
-        settled(&self.sources).boxed()
-    }
-
-    fn plan(&self, _: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {
-        self.sources.bulk.plan(&self.sql)
-    }
-
-    fn estimate(&self, _: Option<u64>) -> BoxFuture<'_, Option<Expected>> {
-        async { Some(Expected::exactly(1)) }.boxed()
+        self.rows.settled().boxed()
     }
 }
 

@@ -2,7 +2,7 @@
 
 pub mod category_tree;
 
-use super::{Coded, Context};
+use super::context::{Coded, Context};
 
 pub(super) const CONTEXT: Context = Context {
     name: "catalog",

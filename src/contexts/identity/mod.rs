@@ -1,6 +1,6 @@
 //! Who is logged in.
 
-use super::Context;
+use super::context::Context;
 
 pub(super) const CONTEXT: Context = Context {
     name: "identity",

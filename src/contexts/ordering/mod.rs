@@ -1,6 +1,6 @@
 //! Orders with their items.
 
-use super::Context;
+use super::context::Context;
 
 pub(super) const CONTEXT: Context = Context {
     name: "ordering",

@@ -640,7 +640,7 @@ mod tests {
                 key: format!("key:{i}").as_bytes(),
                 value: Value::Text(&value),
                 version: None,
-                place: None,
+                row_location: None,
                 ends: &[],
             });
         }

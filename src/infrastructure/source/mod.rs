@@ -24,8 +24,8 @@ use self::facts::{Facts, Role};
 use self::reading::{Broken, Rows};
 use self::session::{CONNECT_TIMEOUT, Session, Sessions};
 use self::waiters::{LOCK_PAUSE, Waiting, Watched};
-use crate::application::ports::{Param, Query, QueryPlan, RowSource, SourceVitals};
-use crate::domain::Dialect;
+use crate::application::ports::grammar::Grammar;
+use crate::application::ports::{Dialect, Param, Query, QueryPlan, RowSource, SourceVitals};
 use crate::domain::changes::Moment;
 use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
@@ -53,11 +53,7 @@ pub struct SessionOptions {
 /// # Errors
 /// Says which part is wrong without repeating the URL, which holds a password.
 pub async fn connect(url: &str, options: SessionOptions) -> Result<Arc<dyn RowSource>, Failure> {
-    match named(url, options)? {
-        Named::Postgres(driver) => open(driver).await,
-        Named::Mysql(driver) => open(driver).await,
-        Named::Sqlite(driver) => open(driver).await,
-    }
+    (database(url)?.open)(url, options)?.await
 }
 
 /// Whether `url` can be read, whoever answers there.
@@ -65,40 +61,59 @@ pub async fn connect(url: &str, options: SessionOptions) -> Result<Arc<dyn RowSo
 /// # Errors
 /// As [`connect`].
 pub fn check_url(url: &str, options: SessionOptions) -> Result<(), Failure> {
-    named(url, options).map(drop)
+    (database(url)?.open)(url, options).map(drop)
 }
 
-/// What a URL names by its scheme.
-enum Named {
-    Postgres(postgres::Postgres),
-    Mysql(mysql::Mysql),
-    Sqlite(sqlite::SqliteFile),
+/// The SQL of the database that `url` names by its scheme.
+pub fn dialect(url: &str) -> Option<Dialect> {
+    database(url).ok().map(|database| database.dialect)
 }
 
-fn named(url: &str, options: SessionOptions) -> Result<Named, Failure> {
-    match url.split_once(':').map_or("", |(scheme, _)| scheme) {
-        "postgres" | "postgresql" => postgres::Postgres::new(url, options).map(Named::Postgres),
-        "mysql" | "mariadb" => mysql::Mysql::new(url, options).map(Named::Mysql),
-        "sqlite" => sqlite::SqliteFile::new(url, options).map(Named::Sqlite),
-        _ => Err(invalid_url(
-            "it begins with none of postgres://, mysql://, mariadb://, sqlite:",
-        )),
-    }
+/// How all databases that are known read SQL.
+pub fn all_grammars() -> Vec<&'static Grammar> {
+    let all = DATABASES.iter();
+    all.map(|database| database.dialect.grammar()).collect()
 }
+
+/// The databases that are known, a folder each.
+const DATABASES: [&Adapter; 3] = [&postgres::DATABASE, &mysql::DATABASE, &sqlite::DATABASE];
+
+fn database(url: &str) -> Result<&'static Adapter, Failure> {
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    let mut all = DATABASES.into_iter();
+    let found = all.find(|database| database.schemes.contains(&scheme));
+    found.ok_or_else(|| {
+        invalid_url("it begins with none of postgres://, mysql://, mariadb://, sqlite:")
+    })
+}
+
+/// A database, as the folder of its driver describes it.
+struct Adapter {
+    schemes: &'static [&'static str],
+    dialect: Dialect,
+    /// Reads a URL, and connects when awaited.
+    open: fn(&str, SessionOptions) -> Result<Opening, Failure>,
+}
+
+type Opening = BoxFuture<'static, Result<Arc<dyn RowSource>, Failure>>;
 
 fn invalid_url(why: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Config, "the database URL is not valid", why)
         .hint("it looks like postgres://USER:PASSWORD@HOST/DATABASE or sqlite:FILE")
 }
 
-async fn open<D: Driver>(driver: D) -> Result<Arc<dyn RowSource>, Failure>
+fn open<D: Driver>(driver: D) -> Opening
 where
     SqlSource<D>: RowSource + 'static,
 {
-    let sessions = Sessions::new(driver);
-    let connection = sessions.connect().await?;
-    sessions.put_back(connection).await;
-    Ok(Arc::new(SqlSource(Arc::new(sessions), OnceLock::new())))
+    let opening = async {
+        let sessions = Sessions::new(driver);
+        let connection = sessions.connect().await?;
+        sessions.put_back(connection).await;
+        let source: Arc<dyn RowSource> = Arc::new(SqlSource(Arc::new(sessions), OnceLock::new()));
+        Ok(source)
+    };
+    opening.boxed()
 }
 
 type Connection<D> = <<D as Driver>::Db as Database>::Connection;
@@ -131,6 +146,9 @@ trait Driver: Sized + Send + Sync + 'static {
     type Handle: Send;
 
     const DIALECT: Dialect;
+
+    /// What a value is CAST to, to be a text.
+    const TEXT: &str = "text";
 
     /// Stands before a query that is read.
     const PREFIX: &str;
@@ -354,7 +372,7 @@ fn all<C: sqlx::Column>(
 }
 
 /// Columns that have to be changed in the query, all in one sentence.
-fn unencodable(refused: &[(String, String)], dialect: Dialect) -> Failure {
+fn unencodable(refused: &[(String, String)], text: &str) -> Failure {
     let each = refused
         .iter()
         .map(|(column, name)| format!("column {column} has the type {name}"));
@@ -362,10 +380,6 @@ fn unencodable(refused: &[(String, String)], dialect: Dialect) -> Failure {
         "{}, which has no JSON form",
         each.collect::<Vec<_>>().join(", ")
     );
-    let text = match dialect {
-        Dialect::Mysql => "CHAR",
-        Dialect::Postgres | Dialect::Sqlite => "text",
-    };
     let first = refused.first().map_or("", |(column, _)| column.as_str());
     Failure::new(FailureKind::Query, "preparing", why).hint(format!(
         "CAST it in the query, for example CAST({first} AS {text})"
@@ -475,7 +489,7 @@ where
                 }
                 Err(Refusal::Types(refused)) => {
                     session.put_back(connection).await;
-                    Err(unencodable(&refused, D::DIALECT))
+                    Err(unencodable(&refused, D::TEXT))
                 }
             }
         }
@@ -579,4 +593,22 @@ where
         }
         .boxed()
     }
+}
+
+#[cfg(test)]
+pub mod dialects {
+    use crate::application::ports::Dialect;
+
+    pub const POSTGRES: Dialect = &super::postgres::dialect::PostgresDialect;
+    pub const MYSQL: Dialect = &super::mysql::dialect::MysqlDialect;
+    pub const SQLITE: Dialect = &super::sqlite::dialect::SqliteDialect;
+}
+
+#[cfg(test)]
+pub mod grammars {
+    use crate::application::ports::grammar::Grammar;
+
+    pub const POSTGRES: &Grammar = &super::postgres::dialect::GRAMMAR;
+    pub const MYSQL: &Grammar = &super::mysql::dialect::GRAMMAR;
+    pub const SQLITE: &Grammar = &super::sqlite::dialect::GRAMMAR;
 }

@@ -4,6 +4,7 @@ mod ask;
 mod clock;
 mod codec;
 mod cut;
+pub(super) mod dialect;
 mod documents;
 mod errors;
 mod locks;
@@ -26,14 +27,14 @@ use sqlx::{Column as _, Decode, Executor as _, Row as _};
 
 use self::ask::{is_on, setting, text};
 use self::codec::Codec;
+use self::dialect::MysqlDialect;
 use self::role::role;
 use super::facts::{Clock, Facts, Role};
 use super::{
-    Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, certificates,
-    prepared, safe,
+    Adapter, Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched,
+    certificates, open, prepared, safe,
 };
-use crate::application::ports::{Query, QueryPlan, SourceVitals};
-use crate::domain::Dialect;
+use crate::application::ports::{Dialect, Query, QueryPlan, SourceVitals};
 use crate::domain::changes::Moment;
 use crate::domain::encode::{Hint, Scalar, encode};
 use crate::domain::expected::Expected;
@@ -56,13 +57,20 @@ impl Mysql {
     }
 }
 
+pub(super) const DATABASE: Adapter = Adapter {
+    schemes: &["mysql", "mariadb"],
+    dialect: &MysqlDialect,
+    open: |url, options| Ok(open(Mysql::new(url, options)?)),
+};
+
 impl Driver for Mysql {
     type Db = sqlx::MySql;
     type Codec = Codec;
     /// The server, and the session there.
     type Handle = (String, u64);
 
-    const DIALECT: Dialect = Dialect::Mysql;
+    const DIALECT: Dialect = &MysqlDialect;
+    const TEXT: &str = "CHAR";
     const PREFIX: &str = "";
     const GRACE: Duration = Duration::ZERO;
 

@@ -1,5 +1,6 @@
 //! PostgreSQL: the binary wire format of its types, straight to JSON.
 
+pub(super) mod dialect;
 mod parameters;
 mod pooler;
 mod role;
@@ -20,6 +21,7 @@ use sqlx::{
     Arguments as _, Column as _, ConnectOptions as _, Row as _, TypeInfo as _, ValueRef as _,
 };
 
+use self::dialect::PostgresDialect;
 use self::parameters::Parameters;
 use self::role::role;
 use self::transaction::{Settings, Statement, Transaction, is_forgotten, unnamed};
@@ -27,10 +29,10 @@ use super::facts::{Clock, Facts, Role};
 use super::session::CONNECT_TIMEOUT;
 use super::waiters::LOCK_TIMEOUT;
 use super::{
-    Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, certificates, safe,
+    Adapter, Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched,
+    certificates, open, safe,
 };
-use crate::application::ports::{Param, Query, QueryPlan, Scan, SourceVitals};
-use crate::domain::Dialect;
+use crate::application::ports::{Dialect, Param, Query, QueryPlan, Scan, SourceVitals};
 use crate::domain::changes::Moment;
 use crate::domain::encode::{Date, Hint, Scalar, encode};
 use crate::domain::expected::Expected;
@@ -108,12 +110,18 @@ fn with_timeouts(settings: Settings, longest: Duration) -> Settings {
         .with("client_connection_check_interval", 1000)
 }
 
+pub(super) const DATABASE: Adapter = Adapter {
+    schemes: &["postgres", "postgresql"],
+    dialect: &PostgresDialect,
+    open: |url, options| Ok(open(Postgres::new(url, options)?)),
+};
+
 impl Driver for Postgres {
     type Db = sqlx::Postgres;
     type Codec = Codec;
     type Handle = ();
 
-    const DIALECT: Dialect = Dialect::Postgres;
+    const DIALECT: Dialect = &PostgresDialect;
     /// One row of NULLs, for which nothing is read. Preparing alone would leave a named statement.
     const DESCRIBED: [&str; 2] = [
         "SELECT d.* FROM (SELECT 1) AS one LEFT JOIN (",

@@ -1,5 +1,6 @@
 //! SQLite: values have types of their own here, and columns declare what they mean.
 
+pub(super) mod dialect;
 mod url;
 
 use std::path::PathBuf;
@@ -15,10 +16,12 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Decode, Executor as _, Row as _, TypeInfo as _, ValueRef as _};
 
+use self::dialect::SqliteDialect;
 use super::facts::{Facts, Role};
-use super::{Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, safe};
-use crate::application::ports::{Query, QueryPlan, Scan};
-use crate::domain::Dialect;
+use super::{
+    Adapter, Broken, Driver, Explained, Refusal, Rows, SessionOptions, Waiting, Watched, open, safe,
+};
+use crate::application::ports::{Dialect, Query, QueryPlan, Scan};
 use crate::domain::changes::Moment;
 use crate::domain::encode::{Date, Scalar, encode};
 use crate::domain::expected::Expected;
@@ -73,13 +76,19 @@ impl SqliteFile {
     }
 }
 
+pub(super) const DATABASE: Adapter = Adapter {
+    schemes: &["sqlite"],
+    dialect: &SqliteDialect,
+    open: |url, options| Ok(open(SqliteFile::new(url, options)?)),
+};
+
 impl Driver for SqliteFile {
     type Db = sqlx::Sqlite;
     type Codec = Codec;
     /// Set: the query is to end.
     type Handle = Arc<AtomicBool>;
 
-    const DIALECT: Dialect = Dialect::Sqlite;
+    const DIALECT: Dialect = &SqliteDialect;
     const PREFIX: &str = "";
     const GRACE: Duration = Duration::ZERO;
 
@@ -189,11 +198,10 @@ impl Driver for SqliteFile {
                     declared,
                 })
             };
-            columns
-                .iter()
-                .map(column)
-                .collect::<Result<_, sqlx::Error>>()
-                .map_err(Refusal::Sql)
+            let columns: Result<Vec<Column>, sqlx::Error> = columns.iter().map(column).collect();
+            let mut columns = columns?;
+            name_as_written(&mut columns);
+            Ok(columns)
         }
         .boxed()
     }
@@ -410,6 +418,18 @@ impl Driver for SqliteFile {
             message: super::tidy(message),
             position: None,
             hint,
+        }
+    }
+}
+
+/// Two columns of one name are told apart by a suffix: `id`, `id:1`.
+fn name_as_written(columns: &mut [Column]) {
+    for i in 1..columns.len() {
+        let (before, this) = columns.split_at_mut(i);
+        let name = &mut this[0].name;
+        let plain = name.rsplit_once(':').map(|(plain, _)| plain);
+        if let Some(plain) = plain.filter(|plain| before.iter().any(|c| c.name == *plain)) {
+            *name = plain.to_owned();
         }
     }
 }

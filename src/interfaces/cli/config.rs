@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::config::{Config, DEFAULT_FILE, Shown};
-use crate::contexts::SHIPPED;
+use crate::contexts::shipped::SHIPPED;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
-use crate::contexts::definitions::{Definitions, Merged};
-use crate::domain::Dialect;
+use crate::contexts::definitions::{Databases, Definitions, Merged};
 use crate::domain::failure::Failure;
 use crate::domain::strategy::StrategyId;
 use crate::interfaces::exit::Exit;
@@ -19,8 +18,10 @@ pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
     let definitions = Definitions::load(&config.contexts)?;
     let mut all: Vec<(StrategyId, &Merged)> = definitions.merged().collect();
     all.sort_by_key(|(id, merged)| (std::cmp::Reverse(merged.priority()), id.clone()));
-    let dialect = setup::dialect(config);
-    let rows = all.iter().map(|(id, merged)| Line::of(id, merged, dialect));
+    let databases = &setup::databases(config);
+    let rows = all
+        .iter()
+        .map(|(id, merged)| Line::of(id, merged, databases));
     let mut document = table(&definitions).document(rows, None);
     document.json = json!({ "schema_version": 1, "strategies": document.lines });
     if output.verbose {
@@ -28,9 +29,9 @@ pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
     }
     // A person may cut the list short; a wrong definition must be seen all the same.
     output.result(&document.render(output.format, output.width()));
-    definitions.validate(setup::dialect(config))?;
+    definitions.validate(databases)?;
     let open = all.iter().filter(|(_, merged)| merged.is_enabled());
-    let open = open.filter(|(_, merged)| !merged.is_versioned(dialect));
+    let open = open.filter(|(_, merged)| !merged.is_versioned(databases));
     let open: Vec<String> = open.map(|(id, _)| id.to_string()).collect();
     if output.format == Format::Table && !open.is_empty() {
         output.note(&format!(
@@ -53,12 +54,12 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(id: &'a StrategyId, merged: &'a Merged, dialect: Option<Dialect>) -> Self {
+    fn of(id: &'a StrategyId, merged: &'a Merged, databases: Databases<'_>) -> Self {
         Self {
             id,
             merged,
             fields: merged.shown(),
-            protected: merged.is_versioned(dialect),
+            protected: merged.is_versioned(databases),
         }
     }
 

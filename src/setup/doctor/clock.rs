@@ -1,8 +1,7 @@
 //! Definitions that compare the present moment, in UTC, with columns in the server's own time zone.
 
 use crate::application::ports::RowSource;
-use crate::contexts::clock::{ClockUse, clock_use};
-use crate::domain::Dialect;
+use crate::contexts::sql::clock::{ClockUse, clock_use};
 use crate::domain::finding::Finding;
 use crate::domain::server::ServerZone;
 use crate::domain::strategy::Definition;
@@ -20,7 +19,7 @@ pub(super) async fn check(
 ) -> Option<Finding> {
     let zone = zone.filter(|zone| zone.ahead != 0 || !zone.is_known)?;
     let dialect = source.dialect();
-    let used = clock_use(definition.sql.for_dialect(dialect)?, dialect)?;
+    let used = clock_use(definition.sql.of(dialect.name())?, dialect.grammar())?;
     let columns = local_columns(&used, source).await;
     if columns.is_empty() {
         return None;
@@ -46,21 +45,13 @@ pub(super) async fn check(
         zone.name,
         hours(zone.ahead),
     );
-    let hint = match dialect {
-        Dialect::Mysql => format!(
-            "compare with CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', '{}'), or with a TIMESTAMP column",
-            zone.sql
-        ),
-        Dialect::Postgres | Dialect::Sqlite => format!(
-            "compare with now() AT TIME ZONE '{}', or with a timestamptz column",
-            zone.sql
-        ),
-    };
+    let hint = format!("compare with {}", dialect.in_zone(&zone.sql));
     Some(Finding::warning("clock", text).hint(hint))
 }
 
 /// The columns in the same comparisons that keep no zone.
 async fn local_columns(used: &ClockUse, source: &dyn RowSource) -> Vec<String> {
+    let local_types = source.dialect().local_types();
     let mut local = Vec::new();
     for table in &used.tables {
         // What is no table of the server's, such as a WITH's name, is left out.
@@ -70,7 +61,7 @@ async fn local_columns(used: &ClockUse, source: &dyn RowSource) -> Vec<String> {
         };
         for column in columns.iter() {
             let is_meant = |name: &String| name.eq_ignore_ascii_case(&column.name);
-            let is_local = is_local(source.dialect(), &column.declared);
+            let is_local = local_types.contains(&column.declared.as_str());
             let shown = format!("{table}.{}", column.name);
             if is_local && used.columns.iter().any(is_meant) && !local.contains(&shown) {
                 local.push(shown);
@@ -78,14 +69,6 @@ async fn local_columns(used: &ClockUse, source: &dyn RowSource) -> Vec<String> {
         }
     }
     local
-}
-
-fn is_local(dialect: Dialect, declared: &str) -> bool {
-    match dialect {
-        Dialect::Mysql => matches!(declared, "DATETIME" | "DATE"),
-        Dialect::Postgres => matches!(declared, "TIMESTAMP" | "DATE"),
-        Dialect::Sqlite => false,
-    }
 }
 
 /// `5 h`, `5 h 30 min`.

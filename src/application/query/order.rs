@@ -1,8 +1,7 @@
 //! Where a stream of rows that broke off can go on: at its last row, by the definition's order.
 
-use super::key_query::{self, quoted};
-use super::ports::Param;
-use crate::domain::Dialect;
+use super::compose::quoted;
+use crate::application::ports::{Dialect, Param};
 use crate::domain::row::{Column, ColumnKind, Columns, Row};
 use crate::domain::strategy::{Definition, Shape};
 
@@ -26,8 +25,7 @@ pub(super) fn in_key_order(definition: &Definition, dialect: Dialect) -> Option<
     if definition.order_by.is_some() || keys.is_empty() {
         return None;
     }
-    // Without the alias of the table.
-    let terms = keys.iter().map(|key| quoted(dialect, key)[2..].to_owned());
+    let terms = keys.iter().map(|key| dialect.quote(key));
     Some(Definition {
         order_by: Some(terms.collect::<Vec<_>>().join(", ")),
         ..definition.clone()
@@ -79,12 +77,7 @@ impl Order {
                 continue;
             };
             let value = String::from_utf8(value.into_owned()).ok()?;
-            let value = comparable(self.dialect, &term.column, value)?;
-            let mut bound = || {
-                let kind = &term.column.kind;
-                let bound = key_query::bind(self.dialect, kind, &value, &mut params);
-                cast(self.dialect, &term.column, bound)
-            };
+            let mut bound = || self.dialect.compared(&term.column, &value, &mut params);
             let sign = if term.descending { '<' } else { '>' };
             let or_null = match term.nulls_first {
                 true => String::new(),
@@ -120,8 +113,7 @@ impl Term {
         let nulls_first = match nulls {
             ["NULLS", "FIRST"] => true,
             ["NULLS", "LAST"] => false,
-            // NULL is the greatest of all to PostgreSQL, and the least to the others.
-            [] => descending == (dialect == Dialect::Postgres),
+            [] => descending == dialect.nulls_are_greatest(),
             _ => return None,
         };
         let at = place(name, columns)?;
@@ -150,68 +142,20 @@ fn place(name: &str, columns: &Columns) -> Option<usize> {
 
 /// Whether a value of the column comes back from its JSON as the very same.
 fn is_exact(dialect: Dialect, column: &Column) -> bool {
-    match (&column.kind, dialect) {
-        (ColumnKind::Integer, _) => true,
+    match column.kind {
+        ColumnKind::Integer => true,
         // They sort by their place in the declaration.
-        (ColumnKind::Text, _) => !matches!(column.declared.as_str(), "ENUM" | "SET"),
-        (ColumnKind::Other(_), Dialect::Postgres) => matches!(
-            column.declared.as_str(),
-            "BOOL"
-                | "NUMERIC"
-                | "UUID"
-                | "DATE"
-                | "TIME"
-                | "TIMESTAMP"
-                | "TIMESTAMPTZ"
-                | "FLOAT4"
-                | "FLOAT8"
-                | "CHAR"
-        ),
-        (ColumnKind::Other(_), Dialect::Mysql) => matches!(
-            column.declared.as_str(),
-            "BIGINT UNSIGNED" | "DECIMAL" | "DATE" | "DATETIME" | "TIMESTAMP"
-        ),
-        _ => false,
+        ColumnKind::Text => !matches!(column.declared.as_str(), "ENUM" | "SET"),
+        ColumnKind::Other(_) => dialect.is_exact(column),
+        ColumnKind::Unknown => false,
     }
-}
-
-/// Digits before and after the point that MySQL's widest DECIMAL has room for.
-const WHOLE_DIGITS: usize = 35;
-const PLACES: usize = 30;
-
-/// A value's text as the database reads it.
-fn comparable(dialect: Dialect, column: &Column, value: String) -> Option<String> {
-    match (dialect, column.declared.as_str()) {
-        // Sessions run in UTC, and a zone is not for comparisons here.
-        (Dialect::Mysql, "TIMESTAMP") => Some(value.strip_suffix("+00:00")?.to_owned()),
-        (Dialect::Mysql, "DECIMAL") => {
-            let (whole, places) = value.split_once('.').unwrap_or((&value, ""));
-            let whole = whole.trim_start_matches('-').len();
-            (whole <= WHOLE_DIGITS && places.len() <= PLACES).then_some(value)
-        }
-        _ => Some(value),
-    }
-}
-
-/// A parameter as MySQL compares it with the column: not as a floating-point number.
-fn cast(dialect: Dialect, column: &Column, bound: String) -> Option<String> {
-    if dialect != Dialect::Mysql || !matches!(column.kind, ColumnKind::Other(_)) {
-        return Some(bound);
-    }
-    let kind = match column.declared.as_str() {
-        "BIGINT UNSIGNED" => "UNSIGNED",
-        "DECIMAL" => "DECIMAL(65, 30)",
-        "DATE" => "DATE",
-        "DATETIME" | "TIMESTAMP" => "DATETIME(6)",
-        _ => return None,
-    };
-    Some(format!("CAST({bound} AS {kind})"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::row::RowBatch;
+    use crate::infrastructure::source::dialects::{MYSQL, POSTGRES};
 
     fn column(name: &str, kind: ColumnKind, declared: &str) -> Column {
         Column {
@@ -244,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_condition_takes_the_last_row_and_all_that_sort_after_it() {
-        let postgres = |order, cells| condition(Dialect::Postgres, order, cells).expect("exact");
+        let postgres = |order, cells| condition(POSTGRES, order, cells).expect("exact");
         assert_eq!(
             postgres("id", ["1", "\"a\""]),
             "(q.\"id\" >= $1 OR q.\"id\" IS NULL)"
@@ -261,12 +205,12 @@ mod tests {
             postgres("rank NULLS LAST, id NULLS FIRST", ["null", "\"a\""]),
             "(q.\"rank\" IS NULL AND ((q.\"id\" >= $1)))"
         );
-        let mysql = condition(Dialect::Mysql, "`rank` desc, id", ["7", "\"a\""]);
+        let mysql = condition(MYSQL, "`rank` desc, id", ["7", "\"a\""]);
         assert_eq!(
             mysql.as_deref(),
             Some("((q.`rank` <= ? AND (q.`rank` < ? OR ((q.`id` >= ?)))) OR q.`rank` IS NULL)")
         );
-        assert_eq!(condition(Dialect::Postgres, "nobody", ["1", "2"]), None);
-        assert_eq!(condition(Dialect::Postgres, "id USING >", ["1", "2"]), None);
+        assert_eq!(condition(POSTGRES, "nobody", ["1", "2"]), None);
+        assert_eq!(condition(POSTGRES, "id USING >", ["1", "2"]), None);
     }
 }

@@ -5,38 +5,22 @@ use sqlparser::ast::{
     SelectItemQualifiedWildcardKind, Value,
 };
 
-use crate::contexts::ownership::{identifiers, stored_name};
-use crate::domain::Dialect;
+use super::parse::{identifiers, stored_name};
+use super::purity::{is_varying_text, may_be_text};
+use crate::application::ports::grammar::Grammar;
 use crate::domain::key_rows::{ColumnOf, KeyRows, TableName};
-
-/// Texts that some databases read as a moment when they are used as one; beginnings are enough.
-const VARYING_TEXTS: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
-
-/// Whether a text constant may mean something that changes by itself.
-pub(super) fn is_varying_text(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    let (_, inner) = text.split_once('\'').unwrap_or(("", &text));
-    let inner = inner.trim_start();
-    VARYING_TEXTS.iter().any(|word| inner.starts_with(word))
-}
-
-/// Whether an identifier is a text constant to some databases.
-pub(super) fn may_be_text(name: &Ident, dialect: Dialect) -> bool {
-    let quote = name.quote_style;
-    quote == Some('\'') || (dialect != Dialect::Postgres && quote == Some('"'))
-}
 
 /// What is known of the rows behind a key. `tables`: what the SELECT reads, with its aliases;
 /// `keys`: the key's columns and what each is, where the text says it.
 pub(super) fn key_rows(
-    dialect: Dialect,
+    grammar: &'static Grammar,
     select: &Select,
     tables: Vec<(TableName, String)>,
     keys: &[(&str, Option<&Expr>)],
 ) -> KeyRows {
     let (names, aliases) = tables.into_iter().unzip();
     let mut reading = Reading {
-        dialect,
+        grammar,
         aliases,
         rows: KeyRows {
             tables: names,
@@ -82,7 +66,7 @@ fn constraint(join: &JoinOperator) -> Option<&JoinConstraint> {
 }
 
 struct Reading {
-    dialect: Dialect,
+    grammar: &'static Grammar,
     aliases: Vec<String>,
     rows: KeyRows,
 }
@@ -90,9 +74,9 @@ struct Reading {
 impl Reading {
     /// A column's name, alike however it is written.
     fn named(&self, name: &str) -> String {
-        match self.dialect {
-            Dialect::Postgres => name.to_owned(),
-            Dialect::Mysql | Dialect::Sqlite => name.to_ascii_lowercase(),
+        match self.grammar.is_case_sensitive {
+            true => name.to_owned(),
+            false => name.to_ascii_lowercase(),
         }
     }
 
@@ -107,12 +91,12 @@ impl Reading {
             },
             _ => return None,
         };
-        let name = stored_name(column, self.dialect);
-        (!may_be_text(column, self.dialect)).then(|| (table, self.named(&name)))
+        let name = stored_name(column, self.grammar);
+        (!may_be_text(column, self.grammar)).then(|| (table, self.named(&name)))
     }
 
     fn table(&self, alias: &Ident) -> Option<usize> {
-        let alias = stored_name(alias, self.dialect);
+        let alias = stored_name(alias, self.grammar);
         self.aliases.iter().position(|known| *known == alias)
     }
 
@@ -178,7 +162,7 @@ impl Reading {
             let [column] = names.as_slice() else {
                 continue;
             };
-            let name = self.named(&stored_name(column, self.dialect));
+            let name = self.named(&stored_name(column, self.grammar));
             for before in 0..table {
                 let pair = ((before, name.clone()), (table, name.clone()));
                 self.rows.equal.push(pair);

@@ -1,6 +1,7 @@
 //! Why a definition's SQL is refused, and where.
 
 use std::fmt;
+use std::ops::ControlFlow;
 
 use sqlparser::ast::Ident;
 use sqlparser::parser::ParserError;
@@ -89,4 +90,11 @@ impl From<ParserError> for SqlRefused {
             ),
         }
     }
+}
+
+/// A step of a walk through a query, which ends at the first thing that is refused.
+pub(super) type Step = ControlFlow<Box<SqlRefused>>;
+
+pub(super) fn refuse(refused: SqlRefused) -> Step {
+    ControlFlow::Break(Box::new(refused))
 }

@@ -7,8 +7,9 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{BinaryOperator, Expr, Function, ObjectName, Visit, Visitor};
 
-use super::ownership::{self, identifiers, lists, parse};
-use crate::domain::Dialect;
+use super::lexer::harmless_text;
+use super::parse::{identifiers, lists, on_deep_stack, parse};
+use crate::application::ports::grammar::Grammar;
 
 /// What gives the present moment in the session's zone.
 const CLOCK: &str = "clock_timestamp curdate current_date current_time current_timestamp curtime \
@@ -29,10 +30,10 @@ pub struct ClockUse {
 }
 
 /// The uses of the clock in a checked query, as one; `None`: it compares nothing with it.
-pub fn clock_use(sql: &str, dialect: Dialect) -> Option<ClockUse> {
-    let text = ownership::harmless_text(sql, dialect).ok()?;
-    let found = ownership::on_deep_stack(|| {
-        let query = parse(&text, dialect, |parser| parser.parse_query())?;
+pub fn clock_use(sql: &str, grammar: &'static Grammar) -> Option<ClockUse> {
+    let text = harmless_text(sql, grammar).ok()?;
+    let found = on_deep_stack(|| {
+        let query = parse(&text, grammar, |parser| parser.parse_query())?;
         let mut finder = Finder::default();
         let _ = query.visit(&mut finder);
         Ok(finder.0)
@@ -137,57 +138,57 @@ fn names(function: &Function, list: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Dialect::{Mysql, Postgres};
     use super::*;
+    use crate::infrastructure::source::grammars::{MYSQL, POSTGRES};
 
-    fn found(dialect: Dialect, condition: &str) -> Option<(String, String)> {
+    fn found(grammar: &'static Grammar, condition: &str) -> Option<(String, String)> {
         let sql = format!("SELECT id FROM shop.t WHERE {condition}");
-        let found = clock_use(&sql, dialect)?;
+        let found = clock_use(&sql, grammar)?;
         assert_eq!(found.tables.join(" "), "shop.t", "{sql}");
         Some((found.word, found.columns.join(" ")))
     }
 
     #[test]
     fn what_is_compared_with_the_clock_is_found() {
-        for (dialect, condition, word, columns) in [
-            (Mysql, "seen > now() - INTERVAL 1 HOUR", "now()", "seen"),
-            (Mysql, "CURDATE() BETWEEN t.a AND t.b", "CURDATE()", "a b"),
+        for (grammar, condition, word, columns) in [
+            (MYSQL, "seen > now() - INTERVAL 1 HOUR", "now()", "seen"),
+            (MYSQL, "CURDATE() BETWEEN t.a AND t.b", "CURDATE()", "a b"),
             (
-                Mysql,
+                MYSQL,
                 "id = 1 OR DATE(made) = CURRENT_DATE",
                 "CURRENT_DATE",
                 "made",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "seen > now() - interval '1 hour'",
                 "now()",
                 "seen",
             ),
-            (Postgres, "CURRENT_DATE IN (a, b)", "CURRENT_DATE", "a b"),
+            (POSTGRES, "CURRENT_DATE IN (a, b)", "CURRENT_DATE", "a b"),
             (
-                Postgres,
+                POSTGRES,
                 "id IN (SELECT 1 WHERE made < LOCALTIMESTAMP)",
                 "LOCALTIMESTAMP",
                 "made",
             ),
         ] {
             let expected = Some((word.to_owned(), columns.to_owned()));
-            assert_eq!(found(dialect, condition), expected, "{condition}");
+            assert_eq!(found(grammar, condition), expected, "{condition}");
         }
     }
 
     #[test]
     fn a_moment_in_a_zone_that_is_named_is_none_of_the_sessions() {
-        for (dialect, condition) in [
-            (Postgres, "seen > now() AT TIME ZONE 'Europe/Berlin'"),
-            (Postgres, "seen > timezone('Europe/Berlin', now())"),
-            (Mysql, "seen > CONVERT_TZ(NOW(), '+00:00', 'SYSTEM')"),
-            (Mysql, "seen > UTC_TIMESTAMP()"),
-            (Mysql, "seen > '2026-01-01' AND name = 'now()'"),
-            (Mysql, "`now` > 5"),
+        for (grammar, condition) in [
+            (POSTGRES, "seen > now() AT TIME ZONE 'Europe/Berlin'"),
+            (POSTGRES, "seen > timezone('Europe/Berlin', now())"),
+            (MYSQL, "seen > CONVERT_TZ(NOW(), '+00:00', 'SYSTEM')"),
+            (MYSQL, "seen > UTC_TIMESTAMP()"),
+            (MYSQL, "seen > '2026-01-01' AND name = 'now()'"),
+            (MYSQL, "`now` > 5"),
         ] {
-            assert_eq!(found(dialect, condition), None, "{condition}");
+            assert_eq!(found(grammar, condition), None, "{condition}");
         }
     }
 }

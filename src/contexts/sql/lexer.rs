@@ -1,21 +1,18 @@
 //! SQL taken apart as each database does, so that no quote or comment hides a table from the parser.
 
 use super::refusal::{MAX_SQL_BYTES, Place, SqlRefused};
-use crate::domain::Dialect;
+use crate::application::ports::grammar::{Escapes, Grammar};
 
 /// The SQL with comments blanked and with the strings' quotes and backslashes taken out, every
 /// other character in its place. Refuses what two readers might take apart in two ways.
-pub(in crate::contexts) fn harmless_text(
-    sql: &str,
-    dialect: Dialect,
-) -> Result<String, SqlRefused> {
+pub(super) fn harmless_text(sql: &str, grammar: &'static Grammar) -> Result<String, SqlRefused> {
     if sql.len() > MAX_SQL_BYTES {
         return Err(SqlRefused::TooLong);
     }
     let text: Vec<char> = sql.chars().collect();
     let mut lexer = Lexer {
         text: &text,
-        dialect,
+        grammar,
         may_escape: false,
     };
     let mut harmless = String::with_capacity(sql.len());
@@ -69,7 +66,7 @@ type Lexed = Result<(Kind, usize), &'static str>;
 /// Takes SQL apart as the database does, as far as quotes, comments and numbers go.
 struct Lexer<'a> {
     text: &'a [char],
-    dialect: Dialect,
+    grammar: &'static Grammar,
     /// Whether PostgreSQL reads a string that comes next with backslash escapes: after `E`, and
     /// after such a string, which it continues.
     may_escape: bool,
@@ -78,38 +75,43 @@ struct Lexer<'a> {
 impl Lexer<'_> {
     /// What starts at `at`, and where it ends.
     fn next(&mut self, at: usize) -> Lexed {
-        use Dialect::{Mysql, Postgres, Sqlite};
         let may_escape = self.may_escape;
         let c = self.text[at];
         if !c.is_whitespace() {
             self.may_escape = false;
         }
-        match (c, self.dialect) {
-            ('-', _) if self.starts(at, "--") => self.line_comment(at),
-            ('#', Mysql) => self.line_comment(at),
-            ('/', _) if self.starts(at, "/*") => self.comment(at),
-            ('\'', _) | ('"', Mysql) => {
+        let grammar = self.grammar;
+        let name = grammar.name_quotes.iter().find(|(open, _)| *open == c);
+        match c {
+            '-' if self.starts(at, "--") => self.line_comment(at),
+            '#' if grammar.hash_comments => self.line_comment(at),
+            '/' if self.starts(at, "/*") => self.comment(at),
+            _ if grammar.string_quotes.contains(&c) => {
                 self.may_escape = true;
-                let escapes = may_escape && self.dialect == Postgres || self.dialect == Mysql;
+                let escapes = match grammar.escapes {
+                    Escapes::Never => false,
+                    Escapes::AfterE => may_escape,
+                    Escapes::Always => true,
+                };
                 Ok((
                     Kind::String { delimiter: 1 },
                     self.quoted_end(at, c, escapes)?,
                 ))
             }
-            ('"', Postgres | Sqlite) | ('`', Mysql | Sqlite) => {
-                Ok((Kind::Code, self.quoted_end(at, c, false)?))
+            _ if name.is_some() => {
+                let close = name.map_or(c, |(_, close)| *close);
+                Ok((Kind::Code, self.quoted_end(at, close, false)?))
             }
-            ('[', Sqlite) => Ok((Kind::Code, self.quoted_end(at, ']', false)?)),
-            ('$', Postgres) => self.dollar_string(at),
-            ('?' | ':' | '@' | '$', Mysql | Sqlite) => Err(
+            '$' if grammar.dollar_strings => self.dollar_string(at),
+            _ if grammar.parameters.contains(&c) => Err(
                 "the SQL has a parameter or variable. Write the value itself, and quote a name that has such a character.",
             ),
-            (';', _) => Err(
+            ';' => Err(
                 "the SQL has a semicolon. Drop it: the SQL is one query, which shopwarm puts inside its own.",
             ),
-            ('0'..='9', _) => self.number(at),
+            '0'..='9' => self.number(at),
             _ if is_word(c) => self.word(at),
-            (' ' | '\t' | '\n' | '\r', _) => Ok((Kind::Code, at + 1)),
+            ' ' | '\t' | '\n' | '\r' => Ok((Kind::Code, at + 1)),
             _ if c.is_ascii_punctuation() => Ok((Kind::Code, at + 1)),
             _ => Err(
                 "a character stands outside of quotes that databases read differently. Write a plain space or take it out.",
@@ -132,7 +134,7 @@ impl Lexer<'_> {
     fn line_comment(&self, at: usize) -> Lexed {
         let blank = |c: &char| c.is_ascii_whitespace() || c.is_ascii_control();
         // `5--1` is a subtraction in MySQL, and a comment for others.
-        if self.dialect == Dialect::Mysql
+        if self.grammar.spaced_comments
             && self.text[at] == '-'
             && !self.text.get(at + 2).is_none_or(blank)
         {
@@ -140,12 +142,12 @@ impl Lexer<'_> {
                 "two minus signs run together. Put a space between them, or after them for a comment.",
             );
         }
-        let ends = |c| c == '\n' || (c == '\r' && self.dialect == Dialect::Postgres);
+        let ends = |c| c == '\n' || (c == '\r' && self.grammar.carriage_returns);
         Ok((Kind::Comment, self.run(at, |c| !ends(c))))
     }
 
     fn comment(&self, at: usize) -> Lexed {
-        if self.dialect == Dialect::Mysql && (self.starts(at, "/*!") || self.starts(at, "/*M!")) {
+        if self.grammar.hash_comments && (self.starts(at, "/*!") || self.starts(at, "/*M!")) {
             return Err(
                 "MySQL and MariaDB run what is inside this `/*! */` comment. Take the comment out.",
             );

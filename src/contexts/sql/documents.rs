@@ -16,8 +16,8 @@ use sqlparser::ast::{
     TableFactor, Value, visit_expressions_mut,
 };
 
-use super::ownership::{self, identifiers, lists, parse};
-use crate::domain::Dialect;
+use super::parse::{identifiers, lists, on_deep_stack, parse};
+use crate::application::ports::grammar::{Documents, Grammar};
 
 /// Functions of MySQL, MariaDB or SQLite that give a document.
 const DOCUMENTS: &str = "json json_array json_array_append json_array_insert \
@@ -26,19 +26,14 @@ const DOCUMENTS: &str = "json json_array json_array_append json_array_insert \
     json_merge_preserve json_normalize json_object json_object_filter_keys json_object_to_array \
     json_objectagg json_patch json_pretty json_query json_remove json_replace json_search json_set";
 
-/// What `JSON_EXTRACT` gives in SQLite is a value of its own for one path, and `JSON_QUOTE` in
-/// MySQL is a text.
-const ONLY_MYSQL: &str = "json_extract";
-const ONLY_SQLITE: &str = "json_quote";
-
 /// The result columns of a checked query that are documents.
-pub fn columns(sql: &str, dialect: Dialect) -> Vec<String> {
-    if dialect == Dialect::Postgres {
+pub fn columns(sql: &str, grammar: &'static Grammar) -> Vec<String> {
+    let Some(reading) = Reading::of(grammar) else {
         return Vec::new();
-    }
-    let read = ownership::on_deep_stack(|| {
-        let query = parse(sql, dialect, |parser| parser.parse_query())?;
-        let names = Reading { dialect }.of_query(&query, &Tables::default());
+    };
+    let read = on_deep_stack(|| {
+        let query = parse(sql, grammar, |parser| parser.parse_query())?;
+        let names = reading.of_query(&query, &Tables::default());
         Ok(names.into_iter().collect())
     });
     // A text that only the database can read has the columns that the database says.
@@ -48,13 +43,10 @@ pub fn columns(sql: &str, dialect: Dialect) -> Vec<String> {
 /// The same query with every choice between something and literals that are JSON, as in
 /// `COALESCE(doc, '[]')`, made one without the literals, only to ask for its columns' types. `None`:
 /// it has no such choice.
-pub fn without_literals(sql: &str, dialect: Dialect) -> Option<String> {
-    if dialect == Dialect::Postgres {
-        return None;
-    }
-    let written = ownership::on_deep_stack(|| {
-        let mut query = parse(sql, dialect, |parser| parser.parse_query())?;
-        let reading = Reading { dialect };
+pub fn without_literals(sql: &str, grammar: &'static Grammar) -> Option<String> {
+    let reading = Reading::of(grammar)?;
+    let written = on_deep_stack(|| {
+        let mut query = parse(sql, grammar, |parser| parser.parse_query())?;
         let mut is_other = false;
         let _ = visit_expressions_mut(&mut query, |expr| {
             if let Some(rest) = reading.without_literals(expr) {
@@ -103,10 +95,17 @@ impl Kind {
 }
 
 struct Reading {
-    dialect: Dialect,
+    grammar: &'static Grammar,
+    documents: &'static Documents,
 }
 
 impl Reading {
+    /// `None`: the database itself says what is a document.
+    fn of(grammar: &'static Grammar) -> Option<Self> {
+        let documents = grammar.documents.as_ref()?;
+        Some(Self { grammar, documents })
+    }
+
     fn of_query(&self, query: &Query, outer: &Tables) -> Names {
         let mut known = outer.clone();
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
@@ -247,7 +246,7 @@ impl Reading {
                 Value::Null => Kind::Either,
                 Value::SingleQuotedString(text) if is_json(text) => Kind::Either,
                 Value::DoubleQuotedString(text)
-                    if self.dialect == Dialect::Mysql && is_json(text) =>
+                    if self.grammar.string_quotes.contains(&'"') && is_json(text) =>
                 {
                     Kind::Either
                 }
@@ -266,12 +265,12 @@ impl Reading {
     fn kind_of_call(&self, function: &Function, from: &Tables, known: &Tables) -> Kind {
         let name = name(function);
         let arguments: Vec<&Expr> = arguments(function).collect();
-        let only = match self.dialect {
-            Dialect::Mysql => ONLY_MYSQL,
-            _ if name == "json_extract" && arguments.len() > 2 => return Kind::Document,
-            _ => ONLY_SQLITE,
-        };
-        if lists(DOCUMENTS, &name) || lists(only, &name) {
+        let Documents {
+            functions,
+            of_several,
+        } = self.documents;
+        let is_one_of_several = arguments.len() > 2 && lists(of_several, &name);
+        if lists(DOCUMENTS, &name) || lists(functions, &name) || is_one_of_several {
             return Kind::Document;
         }
         match (name.as_str(), arguments.as_slice()) {
@@ -341,81 +340,81 @@ fn arguments(function: &Function) -> impl Iterator<Item = &Expr> {
 
 #[cfg(test)]
 mod tests {
-    use super::Dialect::{Mysql, Postgres, Sqlite};
     use super::*;
+    use crate::infrastructure::source::grammars::{MYSQL, POSTGRES, SQLITE};
 
     #[test]
     fn json_functions_make_documents() {
-        for (dialect, sql, expected) in [
-            (Mysql, "SELECT JSON_OBJECT('a', 1) AS d, a FROM t", "d"),
+        for (grammar, sql, expected) in [
+            (MYSQL, "SELECT JSON_OBJECT('a', 1) AS d, a FROM t", "d"),
             (
-                Mysql,
+                MYSQL,
                 "SELECT COALESCE(JSON_ARRAYAGG(a), '[]') AS d FROM t",
                 "d",
             ),
             (
-                Mysql,
+                MYSQL,
                 "SELECT COALESCE(JSON_ARRAYAGG(a), '') AS d FROM t",
                 "",
             ),
-            (Mysql, "SELECT COALESCE(a, '[]') AS d FROM t", ""),
+            (MYSQL, "SELECT COALESCE(a, '[]') AS d FROM t", ""),
             (
-                Mysql,
+                MYSQL,
                 "SELECT (SELECT JSON_ARRAYAGG(b.a) FROM b) AS d FROM t",
                 "d",
             ),
             (
-                Mysql,
+                MYSQL,
                 "SELECT CASE WHEN a THEN JSON_ARRAY(1) END AS d FROM t",
                 "d",
             ),
-            (Mysql, "SELECT IF(a, JSON_ARRAY(1), 'none') AS d FROM t", ""),
-            (Mysql, "SELECT CONCAT(JSON_ARRAY(1)) AS d FROM t", ""),
+            (MYSQL, "SELECT IF(a, JSON_ARRAY(1), 'none') AS d FROM t", ""),
+            (MYSQL, "SELECT CONCAT(JSON_ARRAY(1)) AS d FROM t", ""),
             (
-                Mysql,
+                MYSQL,
                 "SELECT JSON_UNQUOTE(JSON_EXTRACT(a, '$')) AS d FROM t",
                 "",
             ),
             (
-                Mysql,
+                MYSQL,
                 "SELECT JSON_EXTRACT(a, '$') AS d, a->'$.x' AS e FROM t",
                 "d e",
             ),
             (
-                Mysql,
+                MYSQL,
                 "SELECT q.*, 1 AS n FROM (SELECT JSON_ARRAY(a) AS D FROM t) q",
                 "d",
             ),
             (
-                Mysql,
+                MYSQL,
                 "SELECT IFNULL(q.d, '{}') AS e FROM (SELECT JSON_OBJECT() AS d) q",
                 "e",
             ),
             (
-                Mysql,
+                MYSQL,
                 "WITH q AS (SELECT JSON_ARRAY(a) AS d FROM t) SELECT x.d FROM q x",
                 "d",
             ),
-            (Mysql, "SELECT JSON_ARRAY() AS d UNION SELECT 'x' AS d", ""),
+            (MYSQL, "SELECT JSON_ARRAY() AS d UNION SELECT 'x' AS d", ""),
             (
-                Mysql,
+                MYSQL,
                 "SELECT JSON_ARRAY() AS d UNION SELECT JSON_OBJECT() AS d",
                 "d",
             ),
             (
-                Sqlite,
+                SQLITE,
                 "SELECT json_group_array(a) AS d, json_extract(a, '$.x') AS e FROM t",
                 "d",
             ),
             (
-                Sqlite,
+                SQLITE,
                 "SELECT json_extract(a, '$.x', '$.y') AS d, a ->> '$' AS e FROM t",
                 "d",
             ),
-            (Sqlite, "SELECT json_quote(a) AS d FROM t", "d"),
-            (Postgres, "SELECT json_agg(a) AS d FROM t", ""),
+            (SQLITE, "SELECT json_quote(a) AS d FROM t", "d"),
+            (POSTGRES, "SELECT json_agg(a) AS d FROM t", ""),
         ] {
-            assert_eq!(columns(sql, dialect).join(" "), expected, "{sql}");
+            assert_eq!(columns(sql, grammar).join(" "), expected, "{sql}");
         }
     }
 
@@ -442,7 +441,7 @@ mod tests {
             ("SELECT CASE WHEN a THEN '[]' ELSE '{}' END AS d FROM t", ""),
             ("SELECT doc AS d, '[]' AS e FROM t WHERE b = '[]'", ""),
         ] {
-            let asked = without_literals(sql, Mysql).unwrap_or_default();
+            let asked = without_literals(sql, MYSQL).unwrap_or_default();
             assert_eq!(asked, expected, "{sql}");
         }
     }

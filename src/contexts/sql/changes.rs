@@ -5,64 +5,42 @@
 //! is always right. Only what stands in the text can be seen; of a view, a trigger or a server's own
 //! function nothing is known, and `_changed_at` is taken at its word.
 
-mod key_rows;
-
-use std::ops::ControlFlow;
-
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident,
-    JoinOperator, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor,
-    TableWithJoins, Value, Visit, Visitor, WildcardAdditionalOptions,
+    Expr, FunctionArg, FunctionArgExpr, GroupByExpr, JoinOperator, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins,
+    WildcardAdditionalOptions,
 };
 
-use key_rows::{is_varying_text, key_rows, may_be_text};
+use super::key_rows::key_rows;
 
-use super::ownership::{self, SqlRefused, identifiers, lists, parse, stored_name};
-use crate::domain::Dialect;
+use super::lexer::harmless_text;
+use super::parse::{identifiers, lists, on_deep_stack, parse, stored_name};
+use super::purity::{PURE_FUNCTIONS, Why, arguments, check_pure, may_be_text, varies};
+use super::refusal::SqlRefused;
+use crate::application::ports::grammar::Grammar;
 use crate::domain::changes::{TrackedTable, Tracking};
 use crate::domain::key_rows::TableName;
-
-/// The column that says when a row changed.
-const CHANGED_AT: &str = "_changed_at";
-
-/// Functions that give the same for the same arguments, and read nothing else.
-const PURE_FUNCTIONS: &str = "abs btrim ceil ceiling char_length character_length coalesce concat \
-    concat_ws convert floor greatest hex if ifnull iif instr json json_array json_build_array \
-    json_build_object json_extract json_object json_quote json_unquote jsonb_build_array \
-    jsonb_build_object least left length lower lpad ltrim md5 mod nullif octet_length printf replace \
-    reverse right round row_to_json rpad rtrim sign split_part strpos substr substring to_json \
-    to_jsonb trim trunc upper";
-
-/// The same where they have several arguments; with one they are aggregates.
-const PURE_OF_SEVERAL: &str = "max min";
-
-/// Words that some databases read as the present moment or user, without parentheses.
-const VARYING_WORDS: &str = "current_catalog current_date current_role current_schema current_time \
-    current_timestamp current_user localtime localtimestamp session_user sysdate system_user user \
-    utc_date utc_time utc_timestamp";
+use crate::domain::strategy::CHANGED_AT;
 
 /// How changes of what a checked query selects can be told. `keys`: the columns of the key's
 /// template.
-pub fn tracking(sql: &str, dialect: Dialect, keys: &[&str]) -> Tracking {
+pub fn tracking(sql: &str, grammar: &'static Grammar, keys: &[&str]) -> Tracking {
     let read = || -> Result<Tracking, SqlRefused> {
-        let text = ownership::harmless_text(sql, dialect)?;
-        ownership::on_deep_stack(|| {
-            let query = parse(&text, dialect, |parser| parser.parse_query())?;
-            Ok(of_query(&query, dialect, keys).unwrap_or_else(|why| Tracking::None(why.into())))
+        let text = harmless_text(sql, grammar)?;
+        on_deep_stack(|| {
+            let query = parse(&text, grammar, |parser| parser.parse_query())?;
+            Ok(of_query(&query, grammar, keys).unwrap_or_else(|why| Tracking::None(why.into())))
         })
     };
     read().unwrap_or_else(|refused| Tracking::None(refused.to_string()))
 }
 
-/// Why not, for people.
-type Why = &'static str;
-
-fn of_query(query: &Query, dialect: Dialect, keys: &[&str]) -> Result<Tracking, Why> {
+fn of_query(query: &Query, grammar: &'static Grammar, keys: &[&str]) -> Result<Tracking, Why> {
     let select = plain_select(query)?;
     let reading = Reading {
-        dialect,
+        grammar,
         select,
-        tables: tables(&select.from, dialect)?,
+        tables: tables(&select.from, grammar)?,
     };
     let changed_at = reading
         .column(CHANGED_AT)
@@ -73,7 +51,7 @@ fn of_query(query: &Query, dialect: Dialect, keys: &[&str]) -> Result<Tracking, 
     let named: Vec<_> = keys.iter().map(|key| (*key, reading.column(key))).collect();
     let tables = reading.tables.iter();
     let tables = tables.map(|table| (table.name(), table.alias.clone()));
-    let rows = key_rows(dialect, select, tables.collect(), &named);
+    let rows = key_rows(grammar, select, tables.collect(), &named);
     match reading.tables.as_slice() {
         [table] => Ok(match reading.rows(table, changed_at, keys) {
             Ok(table) => Tracking::Rows(table, rows),
@@ -130,10 +108,10 @@ impl Table {
 }
 
 /// The tables whose rows are put together; of any other kind of FROM, why it is none.
-fn tables(from: &[TableWithJoins], dialect: Dialect) -> Result<Vec<Table>, Why> {
+fn tables(from: &[TableWithJoins], grammar: &'static Grammar) -> Result<Vec<Table>, Why> {
     let mut tables = Vec::new();
     for item in from {
-        tables.push(table(&item.relation, dialect)?);
+        tables.push(table(&item.relation, grammar)?);
         for join in &item.joins {
             let is_inner = matches!(
                 join.join_operator,
@@ -145,7 +123,7 @@ fn tables(from: &[TableWithJoins], dialect: Dialect) -> Result<Vec<Table>, Why> 
             if !is_inner {
                 return Err("it has an outer join: a row that goes from there changes the value");
             }
-            tables.push(table(&join.relation, dialect)?);
+            tables.push(table(&join.relation, grammar)?);
         }
     }
     match tables.is_empty() {
@@ -154,7 +132,7 @@ fn tables(from: &[TableWithJoins], dialect: Dialect) -> Result<Vec<Table>, Why> 
     }
 }
 
-fn table(factor: &TableFactor, dialect: Dialect) -> Result<Table, Why> {
+fn table(factor: &TableFactor, grammar: &'static Grammar) -> Result<Table, Why> {
     let none = "it reads something else than tables (a subquery or a function in FROM)";
     let TableFactor::Table {
         name,
@@ -183,16 +161,16 @@ fn table(factor: &TableFactor, dialect: Dialect) -> Result<Table, Why> {
         written: name.to_string(),
         parts: names
             .iter()
-            .map(|name| stored_name(name, dialect))
+            .map(|name| stored_name(name, grammar))
             .collect(),
-        alias: stored_name(called, dialect),
+        alias: stored_name(called, grammar),
         is_plain,
     })
 }
 
 /// A plain SELECT being read.
 struct Reading<'a> {
-    dialect: Dialect,
+    grammar: &'static Grammar,
     select: &'a Select,
     tables: Vec<Table>,
 }
@@ -202,7 +180,7 @@ impl<'a> Reading<'a> {
     fn column(&self, name: &str) -> Option<&'a Expr> {
         self.select.projection.iter().find_map(|item| match item {
             SelectItem::ExprWithAlias { expr, alias }
-                if stored_name(alias, self.dialect) == name =>
+                if stored_name(alias, self.grammar) == name =>
             {
                 Some(expr)
             }
@@ -220,15 +198,15 @@ impl<'a> Reading<'a> {
             Expr::CompoundIdentifier(parts) => parts.last()?,
             _ => return None,
         };
-        let stored = stored_name(column, self.dialect);
-        (!may_be_text(column, self.dialect) && !varies(column)).then_some(stored)
+        let stored = stored_name(column, self.grammar);
+        (!may_be_text(column, self.grammar) && !varies(column)).then_some(stored)
     }
 
     /// Whether a stored column depends on nothing but its rows.
     fn check_item(&self, item: &SelectItem) -> Result<(), Why> {
         match item {
             SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
-                check_pure(expr, self.dialect, PURE_FUNCTIONS)
+                check_pure(expr, self.grammar, PURE_FUNCTIONS)
             }
             SelectItem::Wildcard(options) => check_wildcard(options),
             SelectItem::QualifiedWildcard(
@@ -245,7 +223,7 @@ impl<'a> Reading<'a> {
             return Err("its table has hints, partitions or columns renamed in FROM");
         }
         if let Some(selection) = &self.select.selection {
-            check_pure(selection, self.dialect, "").map_err(
+            check_pure(selection, self.grammar, "").map_err(
                 |_| "its WHERE has a function, a subquery or a word that changes with time",
             )?;
         }
@@ -275,11 +253,11 @@ impl<'a> Reading<'a> {
     fn check_joins(&self, changed_at: &Expr) -> Result<(), Why> {
         let varies = "it joins tables by something that may change without them";
         if let Some(selection) = &self.select.selection {
-            check_pure(selection, self.dialect, PURE_FUNCTIONS).map_err(|_| varies)?;
+            check_pure(selection, self.grammar, PURE_FUNCTIONS).map_err(|_| varies)?;
         }
         for from in &self.select.from {
             for join in &from.joins {
-                check_pure(&join.join_operator, self.dialect, PURE_FUNCTIONS)
+                check_pure(&join.join_operator, self.grammar, PURE_FUNCTIONS)
                     .map_err(|_| varies)?;
             }
         }
@@ -300,14 +278,14 @@ impl<'a> Reading<'a> {
             return None;
         };
         let name = function.name.to_string().to_ascii_lowercase();
-        if name != "greatest" && !(name == "max" && self.dialect == Dialect::Sqlite) {
+        if !lists(self.grammar.latest, &name) {
             return None;
         }
         let alias = |argument: &FunctionArg| match argument {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::CompoundIdentifier(parts)))
                 if parts.len() == 2 =>
             {
-                Some(stored_name(&parts[0], self.dialect))
+                Some(stored_name(&parts[0], self.grammar))
             }
             _ => None,
         };
@@ -328,95 +306,13 @@ fn check_wildcard(options: &WildcardAdditionalOptions) -> Result<(), Why> {
     }
 }
 
-fn arguments(function: &Function) -> Option<&[FunctionArg]> {
-    match &function.args {
-        FunctionArguments::List(list)
-            if list.clauses.is_empty() && list.duplicate_treatment.is_none() =>
-        {
-            Some(&list.args)
-        }
-        _ => None,
-    }
-}
-
-/// Whether what an expression gives depends on its columns alone; `allowed`: the functions that it
-/// may call.
-fn check_pure(expr: &impl Visit, dialect: Dialect, allowed: &'static str) -> Result<(), Why> {
-    let mut pure = Pure { dialect, allowed };
-    match expr.visit(&mut pure) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(why) => Err(why),
-    }
-}
-
-struct Pure {
-    dialect: Dialect,
-    allowed: &'static str,
-}
-
-impl Visitor for Pure {
-    type Break = Why;
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<Why> {
-        ControlFlow::Break("it has a subquery, whose rows may change without the row")
-    }
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Why> {
-        let is_pure = match expr {
-            Expr::Function(function) => self.allows(function),
-            Expr::Identifier(word) => !varies(word),
-            Expr::Value(value) => match &value.value {
-                Value::Placeholder(_) => false,
-                Value::Number(..) | Value::Boolean(_) | Value::Null => true,
-                text => !is_varying_text(&text.to_string()),
-            },
-            Expr::TypedString(typed) => !is_varying_text(&typed.value.to_string()),
-            _ => true,
-        };
-        match is_pure {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(
-                "it has a function, or a word for the moment, that may give another value without \
-                 the row changing",
-            ),
-        }
-    }
-}
-
-impl Pure {
-    fn allows(&self, function: &Function) -> bool {
-        let parts = identifiers(&function.name).unwrap_or_default();
-        let name = match parts.as_slice() {
-            [name] => name.value.to_ascii_lowercase(),
-            [schema, name] if schema.value == "pg_catalog" => name.value.to_ascii_lowercase(),
-            _ => return false,
-        };
-        let several = |arguments: &[FunctionArg]| {
-            self.dialect == Dialect::Sqlite && arguments.len() > 1 && lists(PURE_OF_SEVERAL, &name)
-        };
-        let is_plain = function.over.is_none()
-            && function.filter.is_none()
-            && function.within_group.is_empty()
-            && function.null_treatment.is_none();
-        let known = arguments(function).is_some_and(|arguments| {
-            lists(self.allowed, &name) || (!self.allowed.is_empty() && several(arguments))
-        });
-        is_plain && known
-    }
-}
-
-/// Whether an unquoted word may mean something that changes by itself.
-fn varies(word: &Ident) -> bool {
-    word.quote_style.is_none() && lists(VARYING_WORDS, &word.value.to_ascii_lowercase())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::Dialect::{Mysql, Postgres, Sqlite};
     use super::*;
+    use crate::infrastructure::source::grammars::{MYSQL, POSTGRES, SQLITE};
 
-    fn rows(dialect: Dialect, sql: &str) -> TrackedTable {
-        match tracking(sql, dialect, &["id"]) {
+    fn rows(grammar: &'static Grammar, sql: &str) -> TrackedTable {
+        match tracking(sql, grammar, &["id"]) {
             Tracking::Rows(rows, _) => rows,
             other => panic!("{sql}\n{other:?}"),
         }
@@ -432,7 +328,7 @@ mod tests {
             key: vec!["id".into()],
             changed_at: "updated_at".into(),
         };
-        for dialect in [Postgres, Mysql, Sqlite] {
+        for grammar in [POSTGRES, MYSQL, SQLITE] {
             for sql in [
                 "SELECT id, name, updated_at AS _changed_at FROM products",
                 "SELECT *, updated_at AS _changed_at FROM products WHERE is_active AND deleted_at IS NULL",
@@ -440,11 +336,11 @@ mod tests {
                  WHERE p.price > 10.5 AND p.brand IN ('Acme', 'B') -- or more",
                 "(SELECT id, CASE WHEN stock > 0 THEN 'yes' END AS s, updated_at AS _changed_at FROM products)",
             ] {
-                assert_eq!(rows(dialect, sql), expected, "{dialect:?}: {sql}");
+                assert_eq!(rows(grammar, sql), expected, "{grammar:?}: {sql}");
             }
         }
         let quoted = rows(
-            Postgres,
+            POSTGRES,
             r#"SELECT "Id" AS id, Updated_At AS _changed_at FROM shop."Products""#,
         );
         assert_eq!(quoted.table.name, r#"shop."Products""#);
@@ -455,44 +351,44 @@ mod tests {
 
     #[test]
     fn a_selection_that_other_things_decide_is_told_by_its_keys() {
-        for (dialect, sql) in [
+        for (grammar, sql) in [
             (
-                Postgres,
+                POSTGRES,
                 "SELECT id, u AS _changed_at FROM t WHERE u > now() - interval '1 hour'",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT id, u AS _changed_at FROM t WHERE u > 'today'",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT id, u AS _changed_at FROM t WHERE u > CURRENT_DATE",
             ),
             (
-                Mysql,
+                MYSQL,
                 "SELECT id, u AS _changed_at FROM t WHERE u > UTC_TIMESTAMP",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT id, u AS _changed_at FROM t WHERE EXISTS (SELECT 1 FROM s)",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT id, u AS _changed_at FROM t WHERE u > DATE 'yesterday'",
             ),
-            (Postgres, "SELECT lower(id) AS id, u AS _changed_at FROM t"),
-            (Postgres, "SELECT id, coalesce(u, c) AS _changed_at FROM t"),
-            (Mysql, "SELECT id, u AS _changed_at FROM t USE INDEX (x)"),
+            (POSTGRES, "SELECT lower(id) AS id, u AS _changed_at FROM t"),
+            (POSTGRES, "SELECT id, coalesce(u, c) AS _changed_at FROM t"),
+            (MYSQL, "SELECT id, u AS _changed_at FROM t USE INDEX (x)"),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT a.id, b.n, greatest(a.u, b.u) AS _changed_at FROM a JOIN b ON b.id = a.b",
             ),
             (
-                Sqlite,
+                SQLITE,
                 "SELECT a.id, b.n, max(a.u, b.u) AS _changed_at FROM a, b WHERE b.id = a.b",
             ),
         ] {
-            match tracking(sql, dialect, &["id"]) {
+            match tracking(sql, grammar, &["id"]) {
                 Tracking::Keys(_) => {}
                 other => panic!("{sql}\n{other:?}"),
             }
@@ -501,13 +397,13 @@ mod tests {
 
     #[test]
     fn what_a_key_tells_is_read_off_the_text() {
-        let identity = |dialect, sql, keys: &[&str]| match tracking(sql, dialect, keys) {
+        let identity = |grammar, sql, keys: &[&str]| match tracking(sql, grammar, keys) {
             Tracking::Keys(identity) => identity,
             other => panic!("{sql}\n{other:?}"),
         };
         let of = |at: usize, name: &str| (at, name.to_owned());
         let price = identity(
-            Postgres,
+            POSTGRES,
             "SELECT product_id, price, u AS _changed_at FROM prices WHERE valid_from <= now()",
             &["product_id"],
         );
@@ -517,7 +413,7 @@ mod tests {
             (vec![of(0, "product_id")], vec![])
         );
         let joined = identity(
-            Mysql,
+            MYSQL,
             "SELECT p.*, t.title, greatest(p.u, t.u) AS _changed_at FROM product p
              JOIN texts AS t ON (t.Product_Id = p.id AND t.language = 1)",
             &["id"],
@@ -527,11 +423,11 @@ mod tests {
         assert_eq!(joined.equal, [(of(1, "product_id"), of(0, "id"))]);
         let now = "SELECT id, u AS _changed_at FROM t WHERE kind = 'now' AND a = 'x'";
         assert_eq!(
-            identity(Postgres, now, &["id"]).told,
+            identity(POSTGRES, now, &["id"]).told,
             [of(0, "id"), of(0, "a")]
         );
         let using = identity(
-            Sqlite,
+            SQLITE,
             "SELECT a.id, max(a.u, b.u) AS _changed_at FROM a JOIN b USING (id)",
             &["id"],
         );
@@ -540,107 +436,107 @@ mod tests {
             "SELECT lower(slug) AS slug, u AS _changed_at FROM t WHERE slug = 'a' OR id = 1",
             "SELECT slug || 'x' AS slug, u AS _changed_at FROM t WHERE id > 1 AND NOT (id = 7)",
         ] {
-            let identity = identity(Postgres, sql, &["slug"]);
+            let identity = identity(POSTGRES, sql, &["slug"]);
             assert_eq!((identity.told, identity.numbers), (vec![], vec![]));
         }
     }
 
     #[test]
     fn what_may_change_unseen_is_not_told_at_all() {
-        for (dialect, sql, words) in [
-            (Postgres, "SELECT id FROM t", "no column `_changed_at`"),
+        for (grammar, sql, words) in [
+            (POSTGRES, "SELECT id FROM t", "no column `_changed_at`"),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT id, now() AS n, u AS _changed_at FROM t",
                 "function",
             ),
             (
-                Sqlite,
+                SQLITE,
                 "SELECT id, date('now') AS n, u AS _changed_at FROM t",
                 "function",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT id, 'now'::timestamp AS n, u AS _changed_at FROM t",
                 "word",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT id, random() AS n, u AS _changed_at FROM t",
                 "function",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT id, shop.price(id) AS n, u AS _changed_at FROM t",
                 "function",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT id, (SELECT 1 FROM s) AS n, u AS _changed_at FROM t",
                 "subquery",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT id, row_number() OVER (ORDER BY id) AS n, u AS _changed_at FROM t",
                 "function",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT max(id) AS id, max(u) AS _changed_at FROM t",
                 "function",
             ),
             (
-                Sqlite,
+                SQLITE,
                 "SELECT max(id) AS id, max(u) AS _changed_at FROM t",
                 "function",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT id, max(u) AS _changed_at FROM t GROUP BY id",
                 "GROUP BY",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT DISTINCT id, u AS _changed_at FROM t",
                 "DISTINCT",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT id, u AS _changed_at FROM t UNION ALL SELECT id, u FROM s",
                 "plain SELECT",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "WITH w AS (SELECT * FROM t) SELECT id, u AS _changed_at FROM w",
                 "WITH",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT id, u AS _changed_at FROM (SELECT * FROM t) q",
                 "subquery",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT a.id, a.u AS _changed_at FROM a JOIN b ON b.id = a.b",
                 "latest",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT a.id, least(a.u, b.u) AS _changed_at FROM a JOIN b ON b.id = a.b",
                 "latest",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT a.id, greatest(a.u, b.u) AS _changed_at FROM a LEFT JOIN b ON b.id = a.b",
                 "outer",
             ),
             (
-                Postgres,
+                POSTGRES,
                 "SELECT a.id, greatest(a.u, b.u) AS _changed_at FROM a JOIN b ON b.d < now()",
                 "may change",
             ),
         ] {
-            match tracking(sql, dialect, &["id"]) {
+            match tracking(sql, grammar, &["id"]) {
                 Tracking::None(why) => assert!(why.contains(words), "{sql}\n{why}"),
                 other => panic!("{sql}\n{other:?}"),
             }

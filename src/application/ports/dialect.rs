@@ -1,0 +1,168 @@
+//! How queries are written for a database.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::grammar::Grammar;
+use super::source::Param;
+use crate::domain::changes::Since;
+use crate::domain::encode::Hint;
+use crate::domain::row::{Column, ColumnKind};
+
+pub type Dialect = &'static dyn SqlDialect;
+
+/// What sets one database's SQL apart. Where a column is passed as text it is quoted already.
+pub trait SqlDialect: Send + Sync {
+    /// How it reads definitions.
+    fn grammar(&self) -> &'static Grammar;
+
+    /// As in `sql.postgres`.
+    fn name(&self) -> &'static str {
+        self.grammar().name
+    }
+
+    /// A file, which no server stands in front of.
+    fn is_file(&self) -> bool {
+        false
+    }
+
+    fn quote(&self, name: &str) -> String {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+
+    /// Adds a value as a parameter for a column of this kind, and returns its expression.
+    fn bind(&self, kind: &ColumnKind, value: &str, params: &mut Vec<Param>) -> String {
+        params.push(param(kind, value));
+        "?".to_owned()
+    }
+
+    /// A column by its bytes: under a collation that takes 'a' for 'A' two keys would be one.
+    fn bytewise(&self, column: &str) -> String;
+
+    /// The terms that bring the rows of each key together.
+    fn key_order(&self, column: &str) -> Vec<String> {
+        vec![self.bytewise(column)]
+    }
+
+    /// Whether NULL is greater than all else, or else less.
+    fn nulls_are_greatest(&self) -> bool {
+        false
+    }
+
+    /// A condition that only the primary may answer.
+    fn at_the_primary(&self, condition: &str) -> String {
+        condition.to_owned()
+    }
+
+    /// Whether a moment is at or after another; one that is not known is. Written so that an index
+    /// on the column serves, and never too narrow: what is found besides is read once more, not
+    /// missed. `None`: the column's type tells no moment.
+    fn changed_since(&self, column: &str, declared: &str, since: Since) -> Option<String>;
+
+    /// Whether a column holds values of any kind, whatever it is declared to be.
+    fn stores_anything(&self) -> bool {
+        false
+    }
+
+    /// Whether the database finds a column's value by the text that we make of it.
+    fn finds_by_text(&self, column: &Column) -> bool;
+
+    /// That a column is one of many values, in one parameter; `None`: each value takes its own.
+    fn any_of(
+        &self,
+        _column: &Column,
+        _values: &[&str],
+        _params: &mut Vec<Param>,
+    ) -> Option<String> {
+        None
+    }
+
+    /// The expressions of which one equals the column where it has this text.
+    fn alternatives(
+        &self,
+        column: &Column,
+        _hint: Option<Hint>,
+        value: &str,
+        params: &mut Vec<Param>,
+    ) -> Vec<String> {
+        vec![self.bind(&column.kind, value, params)]
+    }
+
+    /// Whether a value of a column that is neither a number nor a text comes back from its JSON as
+    /// the very same.
+    fn is_exact(&self, column: &Column) -> bool;
+
+    /// A value for a comparison with its column by order; `None`: it cannot be compared.
+    fn compared(&self, column: &Column, value: &str, params: &mut Vec<Param>) -> Option<String> {
+        Some(self.bind(&column.kind, value, params))
+    }
+
+    /// A plain query over one table that says besides, in the column
+    /// [`ROW_LOCATION`](crate::domain::strategy::ROW_LOCATION), where each row lies; `None`: the
+    /// database cannot, or the text does not begin as such a query does.
+    fn locate(&self, _sql: &str) -> Option<Located> {
+        None
+    }
+
+    /// What that column says, as a number.
+    fn row_location(&self, _text: &str) -> Option<u64> {
+        None
+    }
+
+    /// That a row lies at one of these locations.
+    fn is_at(&self, _locations: &[u64], _params: &mut Vec<Param>) -> String {
+        "1 = 0".to_owned()
+    }
+
+    /// Types of moments without a time zone.
+    fn local_types(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What to compare such a moment with, in the server's own zone.
+    fn in_zone(&self, zone: &str) -> String {
+        zone.to_owned()
+    }
+
+    /// Files that a driver takes passwords from, unless others may read them.
+    fn password_files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+}
+
+/// See [`SqlDialect::locate`].
+pub struct Located {
+    /// With the location as text.
+    pub read: String,
+    /// With the location as it can be looked for.
+    pub find: String,
+}
+
+/// A value as a parameter.
+pub fn param(kind: &ColumnKind, value: &str) -> Param {
+    match (kind, integer(value)) {
+        (ColumnKind::Integer, Some(integer)) => Param::Int(integer),
+        _ => Param::Text(value.to_owned()),
+    }
+}
+
+/// The number that a key's text stands for; truth is a number where there is no type for it.
+pub fn integer(value: &str) -> Option<i64> {
+    match value {
+        "true" => Some(1),
+        "false" => Some(0),
+        value => value.parse().ok(),
+    }
+}
+
+impl PartialEq for dyn SqlDialect {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl fmt::Debug for dyn SqlDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

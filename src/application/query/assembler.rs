@@ -1,0 +1,237 @@
+//! Rows to entries.
+
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::RandomState;
+
+use super::layout::{Layout, merged};
+use crate::application::ports::Dialect;
+use crate::domain::entry::{EntryBatch, KeyError};
+use crate::domain::key::printable;
+use crate::domain::row::Row;
+use crate::domain::strategy::Shape;
+use crate::domain::version::Version;
+
+/// A batch is handed on when it has this many bytes, whatever its number of entries: batches wait
+/// in memory for the cache, several at a time.
+const BATCH_BYTES: usize = 512 * 1024;
+
+/// Keys whose repetition can be noticed: of a key so many back, it is still known with a chance of
+/// about one in three, of one a tenth as far back nine times in ten. 8 bytes each.
+const REMEMBERED_KEYS: usize = 1 << 16;
+
+/// Puts rows together into batches of entries.
+pub(super) struct Assembler<'a> {
+    layout: &'a Layout,
+    dialect: Dialect,
+    batch_size: usize,
+    batch: EntryBatch,
+    key: Vec<u8>,
+    /// Where in it each column ends; empty: its text alone tells.
+    ends: Vec<u32>,
+    list: Option<List>,
+    seen: Vec<u64>,
+    hasher: RandomState,
+    /// Rows so far.
+    pub(super) rows: u64,
+    /// A stream that went on in the middle may bring rows again.
+    pub(super) goes_on: bool,
+    /// Entries, failures and absences so far.
+    pub(super) keys: u64,
+    /// Complete batches.
+    pub(super) ready: Vec<EntryBatch>,
+}
+
+/// The list being put together.
+struct List {
+    key: Vec<u8>,
+    ends: Vec<u32>,
+    value: Vec<u8>,
+    version: Option<Version>,
+    error: Option<String>,
+}
+
+impl<'a> Assembler<'a> {
+    pub(super) fn new(layout: &'a Layout, dialect: Dialect, batch_size: usize) -> Self {
+        Self {
+            layout,
+            dialect,
+            batch_size,
+            batch: EntryBatch::default(),
+            key: Vec::new(),
+            ends: Vec::new(),
+            list: None,
+            seen: vec![0; REMEMBERED_KEYS],
+            hasher: RandomState::default(),
+            rows: 0,
+            goes_on: false,
+            keys: 0,
+            ready: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, row: Row<'_>) {
+        self.rows += 1;
+        if let Err(error) = self.render_key(row) {
+            self.fail(format!("row {}", self.rows), error);
+            return;
+        }
+        if self.layout.shape == Shape::List {
+            self.push_to_list(row);
+            return;
+        }
+        let is_repeated = self.is_repeated();
+        if is_repeated && self.goes_on {
+            self.rows -= 1;
+            return;
+        }
+        if is_repeated {
+            let error = "another row has this key too; the key's columns must tell rows apart";
+            self.fail(printable(&self.key), error.into());
+        } else if let Err(error) = self.push_entry(row) {
+            self.fail(printable(&self.key), error);
+        }
+        self.hand_on_if_full();
+    }
+
+    fn render_key(&mut self, row: Row<'_>) -> Result<(), String> {
+        self.key.clear();
+        self.ends.clear();
+        let template = &self.layout.key;
+        if !template.has_several_columns() {
+            return template.render(row, &mut self.key);
+        }
+        let ends = &mut self.ends;
+        let ended = |end| ends.push(u32::try_from(end).unwrap_or(u32::MAX));
+        template.render_with(row, &mut self.key, ended)
+    }
+
+    /// Ends the last list and hands on what is left.
+    pub(super) fn finish(&mut self) {
+        self.close_list();
+        if !self.batch.is_void() {
+            self.ready.push(std::mem::take(&mut self.batch));
+        }
+    }
+
+    /// Ends here: the list begun is dropped.
+    pub(super) fn cut(&mut self) {
+        self.list = None;
+        self.finish();
+    }
+
+    fn push_entry(&mut self, row: Row<'_>) -> Result<(), String> {
+        let layout = self.layout;
+        let version = layout.version(row)?;
+        let entries = self.batch.len();
+        match layout.shape {
+            Shape::Text => {
+                let (at, name, _) = &layout.stored[0];
+                match row.text(*at).map_err(|e| format!("column {name}: {e}"))? {
+                    None => self.batch.absent.push(printable(&self.key)),
+                    Some(text) => self.batch.push_text(&self.key, |out| {
+                        out.extend_from_slice(&text);
+                        Ok::<(), String>(())
+                    })?,
+                }
+            }
+            Shape::Hash => {
+                let mut fields = Vec::with_capacity(layout.stored.len());
+                for (at, name, _) in &layout.stored {
+                    let text = row.text(*at).map_err(|e| format!("column {name}: {e}"))?;
+                    fields.extend(text.map(|text| (name.as_bytes(), text)));
+                }
+                if fields.is_empty() {
+                    self.batch.absent.push(printable(&self.key));
+                } else {
+                    self.batch.push_hash(&self.key, fields.into_iter());
+                }
+            }
+            Shape::Object | Shape::List => {
+                self.batch
+                    .push_text(&self.key, |out| layout.object(row, out))?;
+            }
+        }
+        if self.batch.len() > entries {
+            self.batch
+                .stamp(version, layout.location(row, self.dialect));
+            self.batch.set_ends(&self.ends);
+        }
+        self.keys += 1;
+        Ok(())
+    }
+
+    fn push_to_list(&mut self, row: Row<'_>) {
+        if self.list.as_ref().is_none_or(|list| list.key != self.key) {
+            self.close_list();
+            let error = self.is_repeated().then(|| {
+                "the rows of this key do not come together; the key's columns must sort as \
+                 the key does"
+                    .to_owned()
+            });
+            self.list = Some(List {
+                key: self.key.clone(),
+                ends: self.ends.clone(),
+                value: Vec::new(),
+                version: None,
+                error,
+            });
+        }
+        let Some(list) = &mut self.list else { return };
+        list.value
+            .push(if list.value.is_empty() { b'[' } else { b',' });
+        if list.error.is_none() {
+            // A list without one of its rows would be a wrong list: the whole key fails.
+            list.error = self.layout.object(row, &mut list.value).err();
+        }
+        match self.layout.version(row) {
+            Ok(version) => list.version = merged(list.version, version),
+            Err(error) => list.error = list.error.take().or(Some(error)),
+        }
+    }
+
+    fn close_list(&mut self) {
+        let Some(mut list) = self.list.take() else {
+            return;
+        };
+        list.value.push(b']');
+        match list.error {
+            Some(error) => self.fail(printable(&list.key), error),
+            None => {
+                let push = self.batch.push_text(&list.key, |out| {
+                    out.extend_from_slice(&list.value);
+                    Ok::<(), std::convert::Infallible>(())
+                });
+                debug_assert!(push.is_ok());
+                self.batch.stamp(list.version, None);
+                self.batch.set_ends(&list.ends);
+                self.keys += 1;
+            }
+        }
+        self.hand_on_if_full();
+    }
+
+    fn fail(&mut self, key: String, error: String) {
+        self.batch.failed.push(KeyError { key, error });
+        self.keys += 1;
+        self.hand_on_if_full();
+    }
+
+    fn hand_on_if_full(&mut self) {
+        let batch = &self.batch;
+        let entries = batch.len() + batch.failed.len() + batch.absent.len();
+        if entries >= self.batch_size || batch.bytes() >= BATCH_BYTES {
+            // The next batch is likely to be as large: one allocation instead of growth.
+            let next = EntryBatch::with_capacity(batch.bytes(), batch.len());
+            self.ready.push(std::mem::replace(&mut self.batch, next));
+        }
+    }
+
+    /// Whether the key came lately. Memory is fixed: keys farther apart are not noticed, and the
+    /// later one wins.
+    fn is_repeated(&mut self) -> bool {
+        let hash = self.hasher.hash_one(&self.key).max(1);
+        let slot = &mut self.seen[hash as usize % REMEMBERED_KEYS];
+        std::mem::replace(slot, hash) == hash
+    }
+}

@@ -1,0 +1,194 @@
+//! What of a definition's selection has changed since a moment.
+
+use std::hash::{Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt as _, StreamExt as _};
+
+use super::asked::Asked;
+use super::assembler::Assembler;
+use super::assembly::Assembly;
+use super::compose;
+use super::layout::Layout;
+use super::prepared::Prepared;
+use crate::application::ports::{Tracked, Way};
+use crate::domain::changes::{Since, TrackedTable, Tracking};
+use crate::domain::entry::{EntryBatch, Name};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key_rows::{TableName, UniqueKeys};
+use crate::domain::row::Column;
+use crate::domain::strategy::{CHANGED_AT, Shape};
+
+/// The column of a query for changes that says whether a key has changed.
+const IS_CHANGED: &str = "is_changed";
+
+/// Reads the changes of a definition's selection.
+pub(super) struct Changes {
+    prepared: Arc<Prepared>,
+    /// Keys, and whether each has changed.
+    flags: Option<Layout>,
+}
+
+impl Changes {
+    pub(super) fn new(prepared: &Arc<Prepared>) -> Self {
+        let flags = prepared.layout.keys_and(&prepared.definition, IS_CHANGED);
+        let prepared = Arc::clone(prepared);
+        Self { prepared, flags }
+    }
+
+    fn changed_at(&self) -> Option<&Column> {
+        let mut columns = self.prepared.layout.columns.iter();
+        columns.find(|column| column.name == CHANGED_AT)
+    }
+
+    /// The query for changes; `None`: `_changed_at` is of a type that tells no moment.
+    fn select_changes(&self, way: Way, since: Since) -> Option<String> {
+        let Prepared {
+            definition, sql, ..
+        } = self.prepared.as_ref();
+        let (dialect, changed_at) = (self.prepared.dialect(), self.changed_at()?);
+        match (way, &definition.tracking) {
+            (Way::Rows, Tracking::Rows(table, _)) => {
+                compose::select_changed_rows(definition, dialect, table, changed_at, since)
+            }
+            _ => compose::select_key_changes(definition, dialect, sql, changed_at, since),
+        }
+    }
+
+    /// The keys of a table, with names as `KeyRows` has them.
+    async fn unique_keys(&self, table: &TableName) -> Result<UniqueKeys, String> {
+        let keys = self.prepared.sources.bulk.unique_keys(table).await;
+        let mut keys = keys.map_err(|failure| failure.to_string())?;
+        if !self.prepared.dialect().grammar().is_case_sensitive {
+            let all = keys
+                .others
+                .iter_mut()
+                .chain([&mut keys.primary, &mut keys.texts]);
+            all.flatten().for_each(|name| name.make_ascii_lowercase());
+        }
+        Ok(keys)
+    }
+
+    /// Whether the key's columns are the primary key of the table: no other row can ever have it.
+    fn is_primary(&self, table: &TrackedTable, unique: &UniqueKeys) -> bool {
+        let (mut key, mut primary) = (table.key.clone(), unique.primary.clone());
+        if !self.prepared.dialect().grammar().is_case_sensitive {
+            key.iter_mut().for_each(|name| name.make_ascii_lowercase());
+        }
+        key.sort_unstable();
+        primary.sort_unstable();
+        !primary.is_empty() && primary == key
+    }
+}
+
+impl Tracked for Changes {
+    fn fingerprint(&self) -> String {
+        let Prepared {
+            definition,
+            layout,
+            sql,
+            ..
+        } = self.prepared.as_ref();
+        // Its keys are the same for whoever asks.
+        let mut hasher = std::hash::DefaultHasher::new();
+        let text = format!(
+            "{} {:?} {:?} {:?} {:?} {:?} {:?} {}",
+            env!("CARGO_PKG_VERSION"),
+            definition.spec.key,
+            definition.spec.value,
+            definition.types,
+            definition.order_by,
+            definition.limit,
+            layout.columns,
+            sql,
+        );
+        text.hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
+    fn way(&self) -> BoxFuture<'_, Result<Way, String>> {
+        async move {
+            let definition = &self.prepared.definition;
+            let since = Since::new(0, Duration::ZERO);
+            let changed_at = self
+                .changed_at()
+                .ok_or("it selects no column `_changed_at`")?;
+            if self.select_changes(Way::Keys, since).is_none() {
+                let declared = &changed_at.declared;
+                return Err(format!(
+                    "its _changed_at is of type {declared}, which tells no moment"
+                ));
+            }
+            let (rows, identity) = match &definition.tracking {
+                Tracking::None(why) => return Err(why.clone()),
+                Tracking::Rows(table, identity) => (Some(table), identity),
+                Tracking::Keys(identity) => (None, identity),
+            };
+            let mut unique = Vec::with_capacity(identity.tables.len());
+            for table in &identity.tables {
+                unique.push(self.unique_keys(table).await?);
+            }
+            let is_whole = definition.limit.is_none();
+            // Of a text it takes the value to know whether there is one.
+            let is_there = definition.spec.value != Shape::Text;
+            if let (Some(table), [unique]) = (rows, unique.as_slice())
+                && is_whole
+                && is_there
+                && self.is_primary(table, unique)
+            {
+                return Ok(Way::Rows);
+            }
+            match identity.untold(&unique) {
+                None => Ok(Way::Keys),
+                Some(table) => Err(format!(
+                    "its key does not tell one row of {}, by a primary or unique key of the table: \
+                     another row may take its place without having changed",
+                    table.name
+                )),
+            }
+        }
+        .boxed()
+    }
+
+    fn unchanged(&self, since: Since) -> BoxFuture<'_, Result<u64, Failure>> {
+        let Prepared {
+            definition, sql, ..
+        } = self.prepared.as_ref();
+        let dialect = self.prepared.dialect();
+        let sql = self.changed_at().and_then(|changed_at| {
+            compose::count_unchanged(definition, dialect, sql, changed_at, since)
+        });
+        async move {
+            match sql {
+                Some(sql) => self.prepared.count(sql).await,
+                None => Ok(0),
+            }
+        }
+        .boxed()
+    }
+
+    fn has_one_reading(&self, key: &str) -> bool {
+        let asked = Asked::of(&self.prepared, Name::from(key.to_owned()));
+        asked.is_ok_and(|asked| asked.readings.len() == 1)
+    }
+
+    fn changes(
+        &self,
+        way: Way,
+        since: Since,
+        batch_size: usize,
+    ) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+        let query = self.select_changes(way, since).zip(self.flags.as_ref());
+        let Some((sql, layout)) = query else {
+            let why = "its changes cannot be told";
+            let failure = Failure::new(FailureKind::Internal, "reading changes failed", why);
+            return stream::iter([Err(failure)]).boxed();
+        };
+        let rows = self.prepared.bulk_rows(sql, layout);
+        let assembler = Assembler::new(layout, self.prepared.dialect(), batch_size);
+        Assembly::new(Some(rows), assembler).into_stream()
+    }
+}

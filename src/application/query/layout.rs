@@ -1,0 +1,275 @@
+//! What a row holds: its key, its value, its version.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::key_query::KeyColumn;
+use crate::application::ports::Dialect;
+use crate::domain::encode::Hint;
+use crate::domain::key::BoundKey;
+use crate::domain::row::{Column, ColumnKind, Columns, Row};
+use crate::domain::strategy::{Definition, ROW_LOCATION, Shape, VERSION};
+use crate::domain::version::Version;
+
+/// How a definition's rows become entries: names and indexes, worked out once.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    pub columns: Columns,
+    pub(super) shape: Shape,
+    pub(super) key: BoundKey,
+    /// The stored columns: index, name, and `,"name":` as an object has it.
+    pub(super) stored: Vec<(usize, String, Vec<u8>)>,
+    version: Option<usize>,
+    location: Option<usize>,
+    pub hints: Vec<Option<Hint>>,
+}
+
+impl Layout {
+    /// Checks a definition against its query's columns.
+    ///
+    /// # Errors
+    /// Says in words what does not fit.
+    pub fn new(
+        definition: &Definition,
+        columns: Columns,
+        documents: &[String],
+    ) -> Result<Self, String> {
+        if let Some(twice) = repeated(&columns) {
+            return Err(format!(
+                "the query has two columns named {twice}; give each its own name with AS"
+            ));
+        }
+        let index = |name: &str| columns.iter().position(|column| column.name == name);
+        let missing = |what: &str, name: &str| {
+            let known: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+            format!(
+                "{what} {name}, which the query does not return (it returns {})",
+                known.join(", ")
+            )
+        };
+        let key = definition
+            .spec
+            .key
+            .bind(index)
+            .map_err(|name| missing("the key uses", &name))?;
+        let is_document = |column: &Column| documents.contains(&column.name.to_ascii_lowercase());
+        let document = |column| is_document(column).then_some(Hint::Json);
+        let mut hints: Vec<Option<Hint>> = columns.iter().map(document).collect();
+        for (name, hint) in &definition.types {
+            let at = index(name).ok_or_else(|| missing("`types` names", name))?;
+            hints[at] = Some(*hint);
+        }
+        let mut stored = Vec::new();
+        for (at, column) in columns.iter().enumerate() {
+            if !column.name.starts_with('_') {
+                let comma = if stored.is_empty() { "" } else { "," };
+                let name = serde_json::Value::from(column.name.as_str());
+                stored.push((
+                    at,
+                    column.name.clone(),
+                    format!("{comma}{name}:").into_bytes(),
+                ));
+            }
+        }
+        if let Some(field) = &definition.spec.version_field
+            && !stored.iter().any(|(_, name, _)| **name == **field)
+        {
+            return Err(format!(
+                "version_field names {field}, which is no stored column of the query"
+            ));
+        }
+        match (definition.spec.value, stored.len()) {
+            (_, 0) => Err("no column is stored: each name begins with `_`".into()),
+            (Shape::Text, n) if n > 1 => Err(format!(
+                "a `text` value has one stored column, the query returns {n}; \
+                 name the others with a leading `_`"
+            )),
+            _ => Ok(Self {
+                shape: definition.spec.value,
+                version: index(VERSION),
+                location: index(ROW_LOCATION),
+                columns,
+                key,
+                stored,
+                hints,
+            }),
+        }
+    }
+
+    /// The index of a column.
+    pub fn index(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// A cell's text.
+    ///
+    /// # Errors
+    /// Names the column, and says why it has none.
+    pub fn text(&self, row: Row<'_>, at: usize) -> Result<Option<Vec<u8>>, String> {
+        let text = row.text(at);
+        let text = text.map_err(|e| format!("column {}: {e}", self.columns[at].name))?;
+        Ok(text.map(Cow::into_owned))
+    }
+
+    /// The layout of the key's columns alone, with empty values; `None` where the key has none, or
+    /// where it takes a row's values to know whether there is an entry at all.
+    pub fn keys_only(&self, definition: &Definition) -> Option<Self> {
+        let names = definition.spec.key.columns();
+        if names.is_empty() || matches!(self.shape, Shape::Text | Shape::Hash) {
+            return None;
+        }
+        self.only(definition, &names)
+    }
+
+    /// The layout of what tells whether an entry is still what its rows say; `None` where nothing
+    /// does. A list is as fresh as all its rows: of them everything is read.
+    pub fn versions(&self, definition: &Definition) -> Option<Self> {
+        self.version?;
+        if self.shape == Shape::List {
+            return Some(self.clone());
+        }
+        self.only(definition, &version_columns(definition))
+    }
+
+    /// The columns that the key's template names, in its order.
+    pub(super) fn key_columns<'a>(&'a self, definition: &'a Definition) -> Vec<KeyColumn<'a>> {
+        let names = definition.spec.key.columns().into_iter();
+        let column = |name: &str| {
+            let at = self.columns.iter().position(|column| column.name == name)?;
+            let (column, hint) = (&self.columns[at], self.hints[at]);
+            Some(KeyColumn { column, hint })
+        };
+        names.filter_map(column).collect()
+    }
+
+    /// Whether the query says which version of its row each entry is made of.
+    pub fn is_versioned(&self) -> bool {
+        self.version.is_some()
+    }
+
+    fn only(&self, definition: &Definition, names: &[&str]) -> Option<Self> {
+        let at: Vec<usize> = names.iter().filter_map(|name| self.index(name)).collect();
+        let column = |name: &str| names.iter().position(|known| *known == name);
+        Some(Self {
+            columns: at.iter().map(|at| self.columns[*at].clone()).collect(),
+            shape: self.shape,
+            key: definition.spec.key.bind(column).ok()?,
+            stored: Vec::new(),
+            version: column(VERSION),
+            location: None,
+            hints: at.iter().map(|at| self.hints[*at]).collect(),
+        })
+    }
+
+    /// Appends the key that a row is of.
+    ///
+    /// # Errors
+    /// Names the column that no key can be made of, and why.
+    pub fn key(&self, row: Row<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+        self.key.render(row, out)
+    }
+
+    /// Where a row lies, as its database says it.
+    pub(super) fn location(&self, row: Row<'_>, dialect: Dialect) -> Option<u64> {
+        let text = row.text(self.location?).ok()??;
+        dialect.row_location(std::str::from_utf8(&text).ok()?)
+    }
+
+    pub fn is_list(&self) -> bool {
+        self.shape == Shape::List
+    }
+
+    /// The version of a row; of a list's row, everything in it, its rank too.
+    ///
+    /// # Errors
+    /// A column could not be encoded, and why.
+    pub fn version(&self, row: Row<'_>) -> Result<Option<Version>, String> {
+        let Some(at) = self.version else {
+            return Ok(None);
+        };
+        let is_list = self.is_list();
+        let says = match is_list {
+            true => row.whole(),
+            false => row.json(at),
+        };
+        let says = says.map_err(|e| format!("column {VERSION}: {e}"))?;
+        if says == b"null" {
+            return Err(format!(
+                "column {VERSION} is NULL: whether the row changes could not be seen"
+            ));
+        }
+        Ok(Some(match is_list {
+            true => Version::of_row(says),
+            false => Version::of_column(says),
+        }))
+    }
+
+    /// The layout of the key's columns and one more, whose text is the value. `None`: the key has no
+    /// column.
+    pub fn keys_and(&self, definition: &Definition, column: &str) -> Option<Self> {
+        let names = definition.spec.key.columns();
+        if names.is_empty() {
+            return None;
+        }
+        let at: Vec<usize> = names
+            .iter()
+            .map(|name| self.index(name))
+            .collect::<Option<_>>()?;
+        let mut columns: Vec<Column> = at.iter().map(|at| self.columns[*at].clone()).collect();
+        let mut hints: Vec<Option<Hint>> = at.iter().map(|at| self.hints[*at]).collect();
+        let key = |name: &str| names.iter().position(|known| *known == name);
+        let stored = vec![(columns.len(), column.to_owned(), Vec::new())];
+        columns.push(Column {
+            name: column.to_owned(),
+            kind: ColumnKind::Integer,
+            declared: String::new(),
+        });
+        hints.push(None);
+        Some(Self {
+            columns: columns.into(),
+            shape: Shape::Text,
+            key: definition.spec.key.bind(key).ok()?,
+            stored,
+            hints,
+            version: None,
+            location: None,
+        })
+    }
+
+    /// Appends the row as an object.
+    ///
+    /// # Errors
+    /// Names the column that could not be encoded, and why; `out` may hold a part.
+    pub fn object(&self, row: Row<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+        out.push(b'{');
+        for (at, name, prefix) in &self.stored {
+            out.extend_from_slice(prefix);
+            out.extend_from_slice(row.json(*at).map_err(|e| format!("column {name}: {e}"))?);
+        }
+        out.push(b'}');
+        Ok(())
+    }
+}
+
+/// The columns that tell an entry's version: those of its key, and that one.
+pub fn version_columns(definition: &Definition) -> Vec<&str> {
+    let mut names = definition.spec.key.columns();
+    if !names.contains(&VERSION) {
+        names.push(VERSION);
+    }
+    names
+}
+
+fn repeated(columns: &Columns) -> Option<&str> {
+    let mut names = columns.iter().map(|column| column.name.as_str());
+    let mut seen = HashSet::new();
+    names.find(|name| !seen.insert(*name))
+}
+
+/// The version of an entry that has one more row.
+pub fn merged(so_far: Option<Version>, row: Option<Version>) -> Option<Version> {
+    match (so_far, row) {
+        (Some(so_far), Some(row)) => Some(so_far.and(row)),
+        (so_far, row) => so_far.or(row),
+    }
+}

@@ -1,0 +1,15 @@
+//! Definitions on a database: which queries are made of their SQL, and how rows become entries.
+
+mod asked;
+mod assembler;
+mod assembly;
+mod changes;
+mod compose;
+mod key_query;
+mod layout;
+mod located;
+mod lookup;
+mod order;
+pub mod prepared;
+pub mod strategy;
+mod versions;

@@ -1,0 +1,224 @@
+//! A definition on a database.
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
+
+use super::compose::{self, Pick};
+use super::key_query::{self, KeyColumn};
+use super::layout::{Layout, merged};
+use crate::application::ports::{Dialect, Param, Query, QueryPlan, RowSource, Sources};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::row::{Column, ColumnKind, Row, RowBatch};
+use crate::domain::strategy::{Definition, Shape};
+use crate::domain::version::Version;
+
+/// A definition, its SQL for a database, and the layout of its rows there.
+pub struct Prepared {
+    pub definition: Definition,
+    pub layout: Layout,
+    pub(super) sql: String,
+    pub(super) sources: Sources,
+    /// Why its keys cannot be looked up.
+    pub(super) opaque: Option<String>,
+}
+
+/// What is read of each row, how it is laid out, and the definition's text for it.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) pick: Pick<'a>,
+    pub(super) layout: &'a Layout,
+    pub(super) sql: &'a str,
+}
+
+impl Prepared {
+    /// Checks that a definition fits the connected database. Reads no row.
+    ///
+    /// # Errors
+    /// A [`FailureKind::Config`] failure where it does not, or the database's own.
+    pub async fn new(definition: Definition, sources: Sources) -> Result<Self, Failure> {
+        let invalid = |why: String| Self::misfit(&definition, why);
+        let source = sources.bulk.as_ref();
+        let dialect = source.dialect();
+        let name = dialect.name();
+        let Some(sql) = definition.sql.of(name).map(str::to_owned) else {
+            return Err(invalid(format!("it has no SQL for {name}"))
+                .hint(format!("add sql.{name} or sql.any to the definition")));
+        };
+        let query = compose::select_all(&definition, dialect, &sql, Pick::All, definition.limit);
+        let described = source.describe(&query).await;
+        let columns = described.map_err(|failure| match failure.kind {
+            FailureKind::Query => Failure {
+                hint: failure.hint.clone(),
+                ..invalid(failure.why)
+            },
+            _ => failure,
+        })?;
+        let documents = documents(&definition, source).await?;
+        let layout = Layout::new(&definition, columns, &documents).map_err(invalid)?;
+        let opaque = key_query::opaque(dialect, &layout.key_columns(&definition));
+        Ok(Self {
+            definition,
+            layout,
+            sql,
+            sources,
+            opaque,
+        })
+    }
+
+    /// That the definition does not fit.
+    pub fn invalid(&self, why: impl Into<String>) -> Failure {
+        Self::misfit(&self.definition, why.into())
+    }
+
+    fn misfit(definition: &Definition, why: String) -> Failure {
+        let what = format!("{} is not valid", definition.spec.id);
+        Failure::new(FailureKind::Config, what, why)
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.sources.bulk.dialect()
+    }
+
+    /// Where rows are read.
+    pub(super) fn source(&self, from_primary: bool) -> &dyn RowSource {
+        match from_primary {
+            true => self.sources.primary.as_ref(),
+            false => self.sources.bulk.as_ref(),
+        }
+    }
+
+    pub(super) fn key_columns(&self) -> Vec<KeyColumn<'_>> {
+        self.layout.key_columns(&self.definition)
+    }
+
+    pub(super) fn query(&self, sql: String, params: Vec<Param>, layout: &Layout) -> Query {
+        Query {
+            label: self.definition.spec.id.to_string(),
+            sql,
+            params,
+            columns: layout.columns.clone(),
+            hints: layout.hints.clone(),
+            brief: false,
+            resumable: false,
+        }
+    }
+
+    /// The rows of a query over the whole selection.
+    pub(super) fn bulk_rows(
+        &self,
+        sql: String,
+        layout: &Layout,
+    ) -> BoxStream<'static, Result<RowBatch, Failure>> {
+        self.sources.bulk.rows(self.query(sql, Vec::new(), layout))
+    }
+
+    pub(super) fn select_all(&self, pick: Pick<'_>, limit: Option<u64>) -> String {
+        compose::select_all(&self.definition, self.dialect(), &self.sql, pick, limit)
+    }
+
+    /// The rows that a limit on keys leaves: of a list every row of its keys is needed.
+    pub(super) fn row_limit(&self, keys: Option<u64>) -> Option<u64> {
+        let keys = keys.filter(|_| self.definition.spec.value != Shape::List);
+        [self.definition.limit, keys].into_iter().flatten().min()
+    }
+
+    /// Hands all rows to `take`, for a value that is made of all of them, and gives the version that
+    /// they have together; `Err` inside: the words of `take`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn read_all(
+        &self,
+        from_primary: bool,
+        mut take: impl FnMut(Row<'_>) -> Result<(), String> + Send,
+    ) -> Result<Result<Option<Version>, String>, Failure> {
+        let sql = self.select_all(Pick::Columns(&self.layout.columns), None);
+        let query = self.query(sql, Vec::new(), &self.layout);
+        let mut batches = self.source(from_primary).rows(query);
+        let mut version = None;
+        while let Some(batch) = batches.try_next().await? {
+            for i in 0..batch.len() {
+                let row = batch.row(i);
+                if self.layout.is_versioned() {
+                    let whole = row.whole().map_err(|why| {
+                        Failure::new(FailureKind::Query, "a row cannot be read", why)
+                    })?;
+                    version = merged(version, Some(Version::of_row(whole)));
+                }
+                if let Err(error) = take(row) {
+                    return Ok(Err(error));
+                }
+            }
+        }
+        Ok(Ok(version))
+    }
+
+    /// The number that a counting query gives.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) async fn count(&self, sql: String) -> Result<u64, Failure> {
+        let column = Column {
+            name: "n".to_owned(),
+            kind: ColumnKind::Integer,
+            declared: String::new(),
+        };
+        let mut rows = self.sources.bulk.rows(Query {
+            label: self.definition.spec.id.to_string(),
+            sql,
+            params: Vec::new(),
+            columns: Arc::new([column]),
+            hints: vec![None],
+            brief: true,
+            resumable: false,
+        });
+        let mut counted = None;
+        // To the end: a query that is left in the middle costs its connection.
+        while let Some(batch) = rows.try_next().await? {
+            let text = batch.row(0).text(0).ok().flatten();
+            counted = text.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
+        }
+        counted.ok_or_else(|| {
+            let why = "the database gave no number";
+            Failure::new(FailureKind::Query, "counting keys failed", why)
+        })
+    }
+
+    /// How the database means to read the selection.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn plan(&self, limit: Option<u64>) -> Result<QueryPlan, Failure> {
+        let sql = self.select_all(Pick::All, self.row_limit(limit));
+        self.sources.bulk.plan(&sql).await
+    }
+
+    /// Waits until queries whose streams were dropped have ended.
+    pub async fn settled(&self) {
+        self.sources.bulk.settled().await;
+        self.sources.primary.settled().await;
+    }
+}
+
+/// The columns that are documents though the database calls them texts, in lower case.
+async fn documents(
+    definition: &Definition,
+    source: &dyn RowSource,
+) -> Result<Vec<String>, Failure> {
+    let mut documents = definition.documents.clone();
+    if let Some(sql) = &definition.document_sql {
+        let dialect = source.dialect();
+        let asked = compose::select_all(definition, dialect, sql, Pick::All, None);
+        let columns = match source.describe(&asked).await {
+            // A text that the database does not take has told nothing.
+            Err(failure) if failure.kind == FailureKind::Query => return Ok(documents),
+            described => described?,
+        };
+        let columns = columns.iter();
+        let found = columns.filter(|column| matches!(column.declared.as_str(), "JSON" | "JSONB"));
+        documents.extend(found.map(|column| column.name.to_ascii_lowercase()));
+    }
+    Ok(documents)
+}

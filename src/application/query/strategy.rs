@@ -1,0 +1,217 @@
+//! A definition that runs.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, TryStreamExt as _};
+
+use super::assembler::Assembler;
+use super::assembly::{Assembly, Rest};
+use super::changes::Changes;
+use super::compose::{self, Pick};
+use super::layout::Layout;
+use super::located::Located;
+use super::lookup::Lookups;
+use super::order::{self, Order};
+use super::prepared::{Prepared, Reading};
+use super::versions::Versions;
+use crate::application::ports::{Ask, Query, QueryPlan, Tracked, Wanted, WarmupStrategy};
+use crate::domain::changes::Tracking;
+use crate::domain::entry::{Entry, EntryBatch};
+use crate::domain::expected::Expected;
+use crate::domain::failure::Failure;
+use crate::domain::precision::Precision;
+use crate::domain::strategy::{Definition, Shape, StrategySpec};
+use crate::domain::version::Version;
+
+/// Rows that show what versions are like.
+const SAMPLE: u64 = 100;
+
+/// A [`Definition`] on a database: a [`WarmupStrategy`] that needs no code.
+pub struct QueryStrategy {
+    prepared: Arc<Prepared>,
+    /// Where a key alone can be read: what it is made of.
+    keys: Option<Layout>,
+    /// Where its version alone can be read, and its keys can be looked up.
+    versions: Option<Layout>,
+    located: Option<Located>,
+    changes: Changes,
+    /// The same definition in the order of its keys, where it has no order of its own.
+    by_key: Option<Definition>,
+}
+
+impl QueryStrategy {
+    pub async fn new(prepared: Prepared) -> Self {
+        let prepared = Arc::new(prepared);
+        let Prepared {
+            definition,
+            layout,
+            opaque,
+            ..
+        } = prepared.as_ref();
+        Self {
+            keys: layout.keys_only(definition),
+            versions: layout.versions(definition).filter(|_| opaque.is_none()),
+            located: Located::new(&prepared).await,
+            changes: Changes::new(&prepared),
+            by_key: order::in_key_order(definition, prepared.dialect()),
+            prepared,
+        }
+    }
+
+    /// What is to be read of each row, and how it is laid out.
+    fn reading(&self, ask: &Ask) -> Reading<'_> {
+        let sql = &self.prepared.sql;
+        if let (Some(layout), false) = (&self.keys, ask.values) {
+            let pick = Pick::Keys;
+            return Reading { pick, layout, sql };
+        }
+        let (layout, sql) = match &self.located {
+            Some(located) if ask.row_locations => (&located.layout, &located.sql),
+            _ => (&self.prepared.layout, sql),
+        };
+        let pick = Pick::Columns(&layout.columns);
+        Reading { pick, layout, sql }
+    }
+
+    /// The selection, at most `limit` keys of it.
+    fn all(&self, limit: Option<u64>, ask: &Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+        let prepared = self.prepared.as_ref();
+        let reading = self.reading(ask);
+        let Reading { pick, layout, sql } = reading;
+        let (row_limit, dialect) = (prepared.row_limit(limit), prepared.dialect());
+        let is_plain = |at: usize| layout.hints[at].is_none();
+        let order = |definition| Order::of(definition, dialect, &layout.columns, is_plain);
+        let in_order = ask.in_order || prepared.sources.bulk.is_blind();
+        // A limit would leave other rows.
+        let is_whole = row_limit.is_none();
+        let by_key = self.by_key.as_ref().filter(|_| in_order && is_whole);
+        let by_key = by_key.and_then(|definition| Some((definition, Some(order(definition)?))));
+        let (definition, order) =
+            by_key.unwrap_or_else(|| (&prepared.definition, order(&prepared.definition)));
+        let sql = compose::select_all(definition, dialect, sql, pick, row_limit);
+        let rows = prepared.sources.bulk.rows(Query {
+            resumable: order.is_some(),
+            ..prepared.query(sql, Vec::new(), layout)
+        });
+        let assembler = Assembler::new(layout, dialect, ask.batch_size);
+        let rest = order.map(|order| Rest::new(prepared, definition, order, reading, row_limit));
+        Assembly::of_selection(rows, assembler, limit, rest).into_stream()
+    }
+}
+
+impl WarmupStrategy for QueryStrategy {
+    fn spec(&self) -> &StrategySpec {
+        &self.prepared.definition.spec
+    }
+
+    fn entries(&self, mut ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+        match std::mem::replace(&mut ask.keys, Wanted::All { limit: None }) {
+            Wanted::All { limit } => self.all(limit, &ask),
+            Wanted::Named(keys) => {
+                ask.row_locations = false;
+                let lookups = Lookups {
+                    prepared: &self.prepared,
+                    reading: self.reading(&ask),
+                    batch_size: ask.batch_size,
+                    from_primary: ask.from_primary,
+                };
+                lookups.named(keys)
+            }
+        }
+    }
+
+    fn is_versioned(&self) -> bool {
+        self.prepared.layout.is_versioned()
+    }
+
+    fn opaque(&self) -> Option<&str> {
+        self.prepared.opaque.as_deref()
+    }
+
+    fn precision(&self) -> BoxFuture<'_, Result<Option<Precision>, Failure>> {
+        async move {
+            let Some(layout) = &self.versions else {
+                return Ok(None);
+            };
+            if layout.is_list() {
+                return Ok(Some(Precision::Exact));
+            }
+            let Prepared {
+                definition, sql, ..
+            } = self.prepared.as_ref();
+            let dialect = self.prepared.dialect();
+            let sql = compose::select_versions(definition, dialect, sql, SAMPLE);
+            let mut rows = self.prepared.bulk_rows(sql, layout);
+            let mut finest = None;
+            while let Some(batch) = rows.try_next().await? {
+                let versions = (0..batch.len()).map(|i| layout.version(batch.row(i)));
+                let versions = versions.filter_map(|version| version.ok().flatten());
+                finest = finest.max(versions.map(Version::precision).max());
+            }
+            Ok(finest)
+        }
+        .boxed()
+    }
+
+    fn versions<'a>(
+        &'a self,
+        entries: &'a [Entry<'a>],
+    ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>> {
+        async move {
+            let Some(layout) = &self.versions else {
+                return Ok(vec![None; entries.len()]);
+            };
+            let prepared = self.prepared.as_ref();
+            let mut versions = Versions::new(entries, layout);
+            if let Some(located) = &self.located {
+                located
+                    .versions(prepared, entries, layout, &mut versions)
+                    .await?;
+            }
+            versions.look_up(prepared, entries).await?;
+            Ok(versions.finish())
+        }
+        .boxed()
+    }
+
+    fn count(&self, limit: Option<u64>) -> BoxFuture<'_, Result<u64, Failure>> {
+        let Prepared {
+            definition, sql, ..
+        } = self.prepared.as_ref();
+        let limit = [definition.limit, limit].into_iter().flatten().min();
+        let sql = compose::count_keys(definition, self.prepared.dialect(), sql, limit);
+        self.prepared.count(sql).boxed()
+    }
+
+    fn estimate(&self, limit: Option<u64>) -> BoxFuture<'_, Option<Expected>> {
+        async move {
+            let prepared = self.prepared.as_ref();
+            if prepared.definition.spec.value == Shape::List {
+                // The database counts rows, and here a key has many.
+                let is_one = prepared.definition.spec.key.columns().is_empty();
+                return is_one.then_some(Expected::exactly(1));
+            }
+            let sql = prepared.select_all(Pick::All, prepared.row_limit(limit));
+            prepared.sources.bulk.estimate(&sql).await
+        }
+        .boxed()
+    }
+
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        self.prepared.settled().boxed()
+    }
+
+    fn plan(&self, limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {
+        self.prepared.plan(limit).boxed()
+    }
+
+    fn tracked(&self) -> Result<&dyn Tracked, String> {
+        match (&self.prepared.definition.tracking, &self.prepared.opaque) {
+            (Tracking::None(why), _) => Err(why.clone()),
+            (_, Some(why)) => Err(format!("its keys cannot be looked up: {why}")),
+            (Tracking::Keys(_) | Tracking::Rows(..), None) => Ok(&self.changes),
+        }
+    }
+}

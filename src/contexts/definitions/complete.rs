@@ -1,0 +1,169 @@
+//! From merged fields to a definition that is right in itself.
+
+use std::time::Duration;
+
+use super::merged::{Databases, Merged, StrategyPatch};
+use crate::application::ports::grammar::Grammar;
+use crate::contexts::shipped::coded;
+use crate::contexts::sql::{changes, documents, order_by, ownership};
+use crate::domain::changes::Tracking;
+use crate::domain::database::Sql;
+use crate::domain::key::{KeyTemplate, OWN};
+use crate::domain::settings_text::parse_ttl;
+use crate::domain::strategy::{Definition, Shape, StrategyId, StrategySpec};
+
+/// The field that is wrong, and why.
+pub(super) type Wrong = (&'static str, String);
+
+/// A complete definition, or the field that is wrong and why.
+pub(super) fn complete(
+    id: &StrategyId,
+    merged: &Merged,
+    owns: &[String],
+    databases: Databases<'_>,
+) -> Result<Definition, Wrong> {
+    let fields = merged.fields.clone();
+    let key = key(fields.key.as_deref())?;
+    let value = shape(fields.value, coded(id).is_some())?;
+    check_limit(&fields, value, coded(id).is_some())?;
+    let ttl = ttl(fields.ttl.as_deref())?;
+    if owns.is_empty() {
+        let context = &id.context;
+        let why = format!("the context {context} owns no table; add owns = [...] to [context]");
+        return Err(("owns", why));
+    }
+    check_sql(&fields.sql, fields.order_by.as_deref(), owns, databases)?;
+    // What a text means is known for one database.
+    let text = match databases {
+        [grammar] => fields.sql.of(grammar.name).map(|sql| (sql, *grammar)),
+        _ => None,
+    };
+    let documents = text.map(|(sql, grammar)| documents::columns(sql, grammar));
+    Ok(Definition {
+        documents: documents.unwrap_or_default(),
+        document_sql: text.and_then(|(sql, grammar)| documents::without_literals(sql, grammar)),
+        tracking: tracking(id, text, &key, value),
+        spec: StrategySpec {
+            id: id.clone(),
+            description: fields.description.unwrap_or_default(),
+            priority: fields.priority.unwrap_or(0),
+            ttl,
+            tags: fields.tags.unwrap_or_default(),
+            min_keys: fields.min_keys.unwrap_or(1),
+            key,
+            value,
+            version_field: fields.version_field.map(Into::into),
+        },
+        types: fields.types.unwrap_or_default().into_iter().collect(),
+        order_by: fields.order_by,
+        limit: fields.limit,
+        sql: fields.sql,
+        row_security: fields.row_security.unwrap_or_default(),
+        fault: None,
+    })
+}
+
+fn missing(field: &'static str) -> Wrong {
+    (field, "is missing".to_owned())
+}
+
+fn key(key: Option<&str>) -> Result<KeyTemplate, Wrong> {
+    let key = key.ok_or_else(|| missing("key"))?;
+    let key: KeyTemplate = key.parse().map_err(|e| ("key", format!("{e}")))?;
+    match key.literal_start().starts_with(OWN) {
+        true => Err((
+            "key",
+            format!("keys that begin with `{OWN}` are shopwarm's own; take another name"),
+        )),
+        false => Ok(key),
+    }
+}
+
+fn shape(value: Option<Shape>, is_coded: bool) -> Result<Shape, Wrong> {
+    match (value, is_coded) {
+        (Some(_), true) => Err(("value", "this strategy makes its value itself".into())),
+        (Some(value), false) => Ok(value),
+        (None, true) => Ok(Shape::Object),
+        (None, false) => Err(missing("value")),
+    }
+}
+
+/// What does not go together with the shape of the value.
+fn check_limit(fields: &StrategyPatch, value: Shape, is_coded: bool) -> Result<(), Wrong> {
+    let limit = |why: &str| Err(("limit", why.to_owned()));
+    match fields.limit {
+        Some(0) => limit("0 would warm nothing; leave it out for all rows, or set enabled = false"),
+        Some(_) if is_coded => limit("this strategy is made of all its rows"),
+        Some(_) if value == Shape::List => {
+            limit("a `list` has none: it would cut rows, and so lists; limit them in the SQL")
+        }
+        _ if fields.version_field.is_some() && !matches!(value, Shape::Object | Shape::Hash) => {
+            let why = "only the value of one row, `object` or `hash`, has a field for it";
+            Err(("version_field", why.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn ttl(ttl: Option<&str>) -> Result<Option<Duration>, Wrong> {
+    ttl.map(parse_ttl).transpose().map_err(|e| ("ttl", e))
+}
+
+/// How changes of a definition's selection can be told on the connected database.
+fn tracking(
+    id: &StrategyId,
+    text: Option<(&str, &'static Grammar)>,
+    key: &KeyTemplate,
+    value: Shape,
+) -> Tracking {
+    let none = |why: &str| Tracking::None(why.to_owned());
+    match (text, value) {
+        _ if coded(id).is_some() => none("its value is made of all its rows"),
+        (_, Shape::List) => none("a `list` is made of several rows"),
+        _ if key.columns().is_empty() => none("it has one key only"),
+        (Some((sql, grammar)), _) => changes::tracking(sql, grammar, &key.columns()),
+        (None, _) => none("no database is configured"),
+    }
+}
+
+/// Checks the texts for the connected database; without one, each text for a database of its own.
+fn check_sql(
+    sql: &Sql,
+    order_by: Option<&str>,
+    owns: &[String],
+    databases: Databases<'_>,
+) -> Result<(), Wrong> {
+    let texts = sql.texts();
+    if texts.iter().all(|(_, text)| text.is_none()) {
+        return Err(missing("sql"));
+    }
+    for grammar in databases {
+        let field = |name: &str| {
+            let mut texts = texts.iter();
+            texts
+                .find(|(field, _)| field.strip_prefix("sql.") == Some(name))
+                .copied()
+        };
+        let (own, any) = (field(grammar.name), field("any"));
+        let given = [own, any]
+            .into_iter()
+            .flatten()
+            .find_map(|(field, text)| Some((field, text?)));
+        let Some((field, text)) = given else {
+            if let ([_], Some((field, _))) = (databases, own) {
+                let name = grammar.name;
+                return Err((
+                    field,
+                    format!("there is no SQL for {name}; add it, or sql.any"),
+                ));
+            }
+            continue;
+        };
+        ownership::check(text, grammar, owns).map_err(|e| (field, e.to_string()))?;
+        if let Some(columns) = order_by {
+            order_by::order_by_columns(columns, grammar)
+                .map_err(|e| ("order_by", e.to_string()))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! Definition files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::merged::StrategyPatch;
+use super::origin::Origin;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::settings_text::parse_toml;
+use crate::domain::strategy::is_name;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) extends: Option<Base>,
+    pub(super) context: ContextTable,
+    #[serde(default)]
+    pub(super) strategies: BTreeMap<String, StrategyPatch>,
+}
+
+/// What a file builds on.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Base {
+    Shipped,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ContextTable {
+    pub(super) name: String,
+    pub(super) owns: Option<Vec<String>>,
+}
+
+/// A definition file, its names checked.
+pub(super) fn parse(text: &str, origin: &Origin) -> Result<File, Failure> {
+    let file: File = parse_toml(text, &origin.to_string())?;
+    for name in file.strategies.keys().chain([&file.context.name]) {
+        if !is_name(name) || name == "all" {
+            let why = format!(
+                "`{name}` cannot be a name: a lower-case letter, then lower-case letters, digits, \
+                 - and _; not `all`"
+            );
+            return Err(Failure::new(FailureKind::Config, origin.to_string(), why));
+        }
+    }
+    Ok(file)
+}
+
+pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(|e| unreadable(path, &e))? {
+        let file = entry.map_err(|e| unreadable(path, &e))?.path();
+        if file
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        let what = format!("no definitions in {}", path.display());
+        return Err(Failure::new(
+            FailureKind::Config,
+            what,
+            "the folder has no .toml file",
+        ));
+    }
+    Ok(files)
+}
+
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        FailureKind::Config,
+        format!("cannot read {}", path.display()),
+        error.to_string(),
+    )
+}

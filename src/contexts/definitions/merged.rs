@@ -1,0 +1,192 @@
+//! A strategy's fields as its files give them, one after the other.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::origin::Origin;
+use crate::application::ports::grammar::Grammar;
+use crate::domain::changes::Tracking;
+use crate::domain::database::Sql;
+use crate::domain::encode::Hint;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::settings_text::parse_ttl;
+use crate::domain::strategy::{Definition, RowSecurity, Shape, StrategyId, StrategySpec, VERSION};
+
+/// The database that is configured, or all that are known where none is.
+pub type Databases<'a> = &'a [&'static Grammar];
+
+/// A strategy in one file: any part of it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StrategyPatch {
+    pub(super) description: Option<String>,
+    pub(super) key: Option<String>,
+    pub(super) value: Option<Shape>,
+    pub(super) priority: Option<i32>,
+    pub(super) ttl: Option<String>,
+    pub(super) tags: Option<Vec<String>>,
+    pub(super) min_keys: Option<u64>,
+    pub(super) enabled: Option<bool>,
+    pub(super) types: Option<BTreeMap<String, Hint>>,
+    pub(super) order_by: Option<String>,
+    pub(super) limit: Option<u64>,
+    pub(super) version_field: Option<String>,
+    pub(super) row_security: Option<RowSecurity>,
+    #[serde(default)]
+    pub(super) sql: Sql,
+}
+
+/// A strategy's fields as they stand after merging, each with where it came from.
+#[derive(Clone, Debug, Default)]
+pub struct Merged {
+    pub(super) fields: StrategyPatch,
+    pub origins: BTreeMap<&'static str, Origin>,
+    /// The last file that names it, whether or not it gives a field.
+    named_in: Option<Origin>,
+}
+
+impl Merged {
+    pub(super) fn apply(&mut self, patch: StrategyPatch, origin: &Origin) {
+        self.named_in = Some(origin.clone());
+        macro_rules! take {
+            ($($field:ident),*) => {$(
+                if patch.$field.is_some() {
+                    self.fields.$field = patch.$field;
+                    self.origins.insert(stringify!($field), origin.clone());
+                }
+            )*};
+        }
+        take!(
+            description,
+            key,
+            value,
+            priority,
+            ttl,
+            tags,
+            min_keys,
+            enabled,
+            types,
+            order_by,
+            limit,
+            version_field,
+            row_security
+        );
+        if patch.sql.own("any").is_some() {
+            self.origins.retain(|field, _| !field.starts_with("sql."));
+        }
+        let new = patch
+            .sql
+            .texts()
+            .into_iter()
+            .filter(|(_, text)| text.is_some());
+        self.origins
+            .extend(new.map(|(field, _)| (field, origin.clone())));
+        self.fields.sql.merge(patch.sql);
+    }
+
+    pub fn is_enabled(&self) -> bool {
+        self.fields.enabled.unwrap_or(true)
+    }
+
+    pub fn priority(&self) -> i32 {
+        self.fields.priority.unwrap_or(0)
+    }
+
+    /// Whether its query says which version each row is, as far as its text tells; the text for this
+    /// database, or else any of them.
+    pub fn is_versioned(&self, databases: Databases<'_>) -> bool {
+        let sql = &self.fields.sql;
+        match databases {
+            [database] if sql.of(database.name).is_some() => {
+                sql.of(database.name).is_some_and(names_version)
+            }
+            _ => sql
+                .texts()
+                .into_iter()
+                .filter_map(|(_, text)| text)
+                .any(names_version),
+        }
+    }
+
+    /// The file that gives a field; of one that is missing, the last file that names the strategy.
+    pub(super) fn origin(&self, field: &str) -> String {
+        let origin = self.origins.get(field).or(self.named_in.as_ref());
+        origin.map_or_else(String::new, ToString::to_string)
+    }
+
+    /// What is known of a strategy whose `field` is wrong.
+    pub(super) fn faulty(&self, id: &StrategyId, field: &'static str, why: &str) -> Definition {
+        let fields = self.fields.clone();
+        let key = fields.key.and_then(|key| key.parse().ok());
+        let what = format!("{id} ({})", self.origin(field));
+        Definition {
+            spec: StrategySpec {
+                id: id.clone(),
+                description: fields.description.unwrap_or_default(),
+                priority: fields.priority.unwrap_or(0),
+                ttl: fields.ttl.and_then(|ttl| parse_ttl(&ttl).ok()),
+                tags: fields.tags.unwrap_or_default(),
+                min_keys: fields.min_keys.unwrap_or(1),
+                key: key.unwrap_or_default(),
+                value: fields.value.unwrap_or(Shape::Object),
+                version_field: None,
+            },
+            types: Vec::new(),
+            order_by: None,
+            limit: None,
+            documents: Vec::new(),
+            document_sql: None,
+            sql: Sql::default(),
+            row_security: fields.row_security.unwrap_or_default(),
+            tracking: Tracking::None("its definition is not valid".to_owned()),
+            fault: Some(Failure::new(
+                FailureKind::Config,
+                what,
+                format!("{field}: {why}"),
+            )),
+        }
+    }
+
+    /// Each field with its value as a definition file would write it.
+    pub fn shown(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let f = &self.fields;
+        let types = f.types.as_ref().map(|types| {
+            let shown = types.iter().map(|(name, hint)| (name.clone(), word(hint)));
+            serde_json::Value::Object(shown.collect())
+        });
+        let text = |text: &Option<String>| text.clone().map(Into::into);
+        let fields = [
+            ("description", text(&f.description)),
+            ("key", text(&f.key)),
+            ("value", f.value.as_ref().map(word)),
+            ("priority", f.priority.map(Into::into)),
+            ("ttl", text(&f.ttl)),
+            ("tags", f.tags.clone().map(Into::into)),
+            ("min_keys", f.min_keys.map(Into::into)),
+            ("enabled", f.enabled.map(Into::into)),
+            ("types", types),
+            ("order_by", text(&f.order_by)),
+            ("limit", f.limit.map(Into::into)),
+            ("version_field", text(&f.version_field)),
+            ("row_security", f.row_security.as_ref().map(word)),
+        ];
+        let sql = f
+            .sql
+            .texts()
+            .map(|(field, text)| (field, text.map(Into::into)));
+        let all = fields.into_iter().chain(sql);
+        all.filter_map(|(name, value)| Some((name, value?)))
+            .collect()
+    }
+}
+
+fn word(value: &impl std::fmt::Debug) -> serde_json::Value {
+    format!("{value:?}").to_lowercase().into()
+}
+
+/// Whether a text has the column's name as a word.
+fn names_version(sql: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    sql.split(|c| !is_part(c)).any(|word| word == VERSION)
+}

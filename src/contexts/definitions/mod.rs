@@ -1,0 +1,326 @@
+//! Definition files: parsed one by one, merged field by field, then checked as a whole.
+
+mod complete;
+mod file;
+mod merged;
+mod origin;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::PathBuf;
+
+use self::complete::complete;
+use self::file::{File, files, parse, unreadable};
+pub use self::merged::{Databases, Merged};
+pub use self::origin::Origin;
+use super::shipped::SHIPPED;
+use super::sql::parse::ready;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::strategy::{Definition, StrategyId};
+
+/// All definitions, merged.
+#[derive(Clone, Debug, Default)]
+pub struct Definitions {
+    contexts: BTreeMap<String, MergedContext>,
+    /// What was merged, in order.
+    files: Vec<PathBuf>,
+    with_shipped: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct MergedContext {
+    owns: Option<(Vec<String>, Origin)>,
+    strategies: BTreeMap<String, Merged>,
+}
+
+impl Definitions {
+    /// The operator's definitions, merged in the order of their files; a folder stands for the
+    /// `.toml` files in it, by name. The shipped ones are there where the operator has none, or
+    /// below those of the operator where a file says `extends = "shipped"`.
+    ///
+    /// # Errors
+    /// The first file that cannot be read or parsed, with file and line.
+    pub fn load(paths: &[PathBuf]) -> Result<Self, Failure> {
+        ready()?;
+        let mut own = Vec::new();
+        for path in paths {
+            for file in files(path)? {
+                let text = std::fs::read_to_string(&file).map_err(|e| unreadable(&file, &e))?;
+                let origin = Origin::File(file);
+                own.push((parse(&text, &origin)?, origin));
+            }
+        }
+        let mut all = Self {
+            with_shipped: own.is_empty() || own.iter().any(|(file, _)| file.extends.is_some()),
+            ..Self::default()
+        };
+        if all.with_shipped {
+            for context in SHIPPED {
+                all.add(
+                    parse(context.definitions, &Origin::Shipped)?,
+                    &Origin::Shipped,
+                );
+            }
+        }
+        for (file, origin) in own {
+            all.add(file, &origin);
+        }
+        Ok(all)
+    }
+
+    fn add(&mut self, file: File, origin: &Origin) {
+        if let Origin::File(path) = origin {
+            self.files.push(path.clone());
+        }
+        let context = self.contexts.entry(file.context.name).or_default();
+        if let Some(owns) = file.context.owns {
+            context.owns = Some((owns, origin.clone()));
+        }
+        for (name, patch) in file.strategies {
+            context
+                .strategies
+                .entry(name)
+                .or_default()
+                .apply(patch, origin);
+        }
+    }
+
+    /// Whether the shipped definitions are among them.
+    pub fn with_shipped(&self) -> bool {
+        self.with_shipped
+    }
+
+    /// Every strategy, enabled or not, in order of context and name.
+    pub fn merged(&self) -> impl Iterator<Item = (StrategyId, &Merged)> {
+        self.contexts.iter().flat_map(|(context, merged)| {
+            let strategies = merged.strategies.iter();
+            strategies.map(move |(name, merged)| (StrategyId::new(context, name), merged))
+        })
+    }
+
+    /// The operator's files, in the order in which they were merged.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// The tables a context may read.
+    pub fn owns(&self, context: &str) -> &[String] {
+        let owns = self
+            .contexts
+            .get(context)
+            .and_then(|context| context.owns.as_ref());
+        owns.map_or(&[], |(owns, _)| owns)
+    }
+
+    /// The enabled definitions, complete and checked as far as that goes without a database.
+    ///
+    /// # Errors
+    /// Everything that is wrong, a line each.
+    pub fn validate(&self, databases: Databases<'_>) -> Result<Vec<Definition>, Failure> {
+        let all = self.checked(databases);
+        match faults(&all) {
+            None => Ok(all),
+            Some(failure) => Err(failure),
+        }
+    }
+
+    /// The enabled definitions, each with its fault where it has one.
+    pub fn checked(&self, databases: Databases<'_>) -> Vec<Definition> {
+        let enabled = self.merged().filter(|(_, merged)| merged.is_enabled());
+        let check = |(id, merged): (StrategyId, &Merged)| {
+            complete(&id, merged, self.owns(&id.context), databases)
+                .unwrap_or_else(|(field, why)| merged.faulty(&id, field, &why))
+        };
+        let mut all: Vec<Definition> = enabled.map(check).collect();
+        for (earlier, later) in same_keys(&all) {
+            let why = self.both_make(&all[earlier], &all[later]);
+            // Neither is known to be the one that is meant.
+            for index in [earlier, later] {
+                all[index].fault.get_or_insert_with(|| why.clone());
+            }
+        }
+        all
+    }
+
+    fn both_make(&self, one: &Definition, other: &Definition) -> Failure {
+        let file = |of: &Definition| {
+            let mut all = self.merged();
+            let found = all.find(|(id, _)| *id == of.spec.id);
+            found.map_or_else(String::new, |(_, merged)| merged.origin("key"))
+        };
+        let (one, other, files) = (&one.spec, &other.spec, [file(one), file(other)]);
+        let what = format!("{} and {} make the same keys", one.id, other.id);
+        let why = format!("{} and {} (in {})", one.key, other.key, files.join(" and "));
+        Failure::new(FailureKind::Config, what, why)
+    }
+}
+
+/// What is wrong with any of some definitions, a line each.
+pub fn faults(all: &[Definition]) -> Option<Failure> {
+    let mut lines: Vec<String> = Vec::new();
+    for fault in all
+        .iter()
+        .filter_map(|definition| definition.fault.as_ref())
+    {
+        let line = fault.to_string();
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let what = match lines.len() {
+        0 => return None,
+        1 => "1 definition is not valid".to_owned(),
+        n => format!("{n} definitions are not valid"),
+    };
+    Some(Failure::new(FailureKind::Config, what, lines.join("\n  ")))
+}
+
+/// Pairs of definitions that would write over each other's keys.
+fn same_keys(all: &[Definition]) -> Vec<(usize, usize)> {
+    let mut shapes: BTreeMap<String, usize> = BTreeMap::new();
+    let mut pairs = Vec::new();
+    for (index, definition) in all.iter().enumerate().filter(|(_, d)| d.fault.is_none()) {
+        match shapes.entry(definition.spec.key.shape()) {
+            Entry::Occupied(earlier) => pairs.push((*earlier.get(), index)),
+            Entry::Vacant(place) => {
+                place.insert(index);
+            }
+        }
+    }
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::infrastructure::source::grammars::{MYSQL, POSTGRES, SQLITE};
+
+    fn merged(files: &[&str]) -> Result<Vec<Definition>, Failure> {
+        let mut all = Definitions::default();
+        for (i, text) in files.iter().enumerate() {
+            let origin = Origin::File(format!("{i}.toml").into());
+            all.add(parse(text, &origin)?, &origin);
+        }
+        all.validate(&[POSTGRES])
+    }
+
+    const BASE: &str = r#"
+        [context]
+        name = "shop"
+        owns = ["products"]
+        [strategies.hot]
+        key = "P:{id}"
+        value = "object"
+        ttl = "2h"
+        limit = 100
+        sql.any = "SELECT id FROM products"
+    "#;
+
+    #[test]
+    fn shipped_definitions_are_valid_for_every_database() {
+        let shipped = Definitions::load(&[]).expect("they parse");
+        for database in [POSTGRES, MYSQL, SQLITE] {
+            let ids: Vec<String> = match shipped.validate(&[database]) {
+                Ok(all) => all.iter().map(|d| d.spec.id.to_string()).collect(),
+                Err(failure) => panic!("{}: {failure}", database.name),
+            };
+            assert_eq!(
+                ids,
+                [
+                    "catalog/categories",
+                    "catalog/category-list",
+                    "catalog/category-tree",
+                    "catalog/hot-products",
+                    "catalog/recommendations",
+                    "identity/active-user-sessions",
+                    "ordering/recent-orders",
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn overrides_merge_field_by_field() {
+        let one = merged(&[
+            BASE,
+            "[context]\nname = \"shop\"\n[strategies.hot]\nlimit = 500",
+        ])
+        .expect("valid");
+        assert_eq!(
+            (one[0].limit, one[0].spec.ttl),
+            (Some(500), Some(Duration::from_secs(7200)))
+        );
+        assert!(
+            merged(&[
+                BASE,
+                "[context]\nname = \"shop\"\n[strategies.hot]\nenabled = false"
+            ])
+            .expect("valid")
+            .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_new_portable_text_replaces_the_old_one_for_every_database() {
+        let base = BASE.replace("sql.any", "sql.postgres");
+        let patch = "[context]\nname = \"shop\"\n[strategies.hot]\nsql.any = \"SELECT id FROM products WHERE id > 1\"";
+        let all = merged(&[&base, patch]).expect("valid");
+        assert!(
+            all[0]
+                .sql
+                .of("postgres")
+                .is_some_and(|sql| sql.ends_with("id > 1"))
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let with = |from: &str, to: &str| BASE.replace(from, to);
+        for (text, expected) in [
+            (
+                with("ttl =", "tll ="),
+                "0.toml, line 8: unknown field `tll`",
+            ),
+            (
+                with("\"object\"", "\"objekt\""),
+                "line 7: unknown variant `objekt`",
+            ),
+            (
+                with("P:{id}", "P:{id"),
+                "shop/hot (0.toml): key: `{` at character 3 is not closed",
+            ),
+            (
+                with("2h", "2 parsecs"),
+                "shop/hot (0.toml): ttl: `2 parsecs` is no duration",
+            ),
+            (with("\"object\"", "\"list\""), "limit: a `list` has none"),
+            (with("FROM products", "FROM users"), "sql.any: "),
+            (
+                with("limit = 100", "limit = 0"),
+                "limit: 0 would warm nothing",
+            ),
+            (
+                with("owns = [\"products\"]", ""),
+                "owns: the context shop owns no table",
+            ),
+            (with("\"shop\"", "\"Shop\""), "`Shop` cannot be a name"),
+            (with("\"shop\"", "\"all\""), "`all` cannot be a name"),
+            (
+                format!(
+                    "{BASE}\n[strategies.cold]\nkey = \"P:{{x}}\"\nvalue = \"object\"\nsql.any = \"SELECT x FROM products\""
+                ),
+                "shop/cold and shop/hot make the same keys",
+            ),
+        ] {
+            let failure = merged(&[&text]).expect_err(expected);
+            assert!(
+                failure.to_string().contains(expected),
+                "{expected}\n got {failure}"
+            );
+        }
+        let failure = merged(&[&with("ttl =", "tll =")]).expect_err("unknown field");
+        assert_eq!(failure.hint.as_deref(), Some("did you mean `ttl`?"));
+    }
+}

@@ -1,0 +1,13 @@
+//! What a definition's SQL says, read off its text.
+
+pub mod changes;
+pub mod clock;
+pub mod documents;
+mod functions;
+mod key_rows;
+mod lexer;
+pub mod order_by;
+pub mod ownership;
+pub mod parse;
+mod purity;
+mod refusal;

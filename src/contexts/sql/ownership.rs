@@ -1,0 +1,440 @@
+//! Refuses a definition whose SQL reads a table that its context does not own.
+//!
+//! Two steps. A small lexer, which knows how each database takes quotes, comments and numbers
+//! apart, hands `sqlparser` a text in which neither a comment nor a string can hide anything: the
+//! database runs the original, so the parser must not see another query than the database does.
+//! Then every relation and function of the parsed query is checked. Where servers differ (MySQL
+//! and MariaDB, server settings) the stricter reading holds.
+//!
+//! What a view or a function that somebody created in the database reads cannot be seen from here.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    Distinct, Expr, Ident, ObjectName, Query, SetExpr, Statement, TableFactor, Visit as _, Visitor,
+};
+
+use super::functions::{check_function, check_table_function};
+use super::lexer::harmless_text;
+use super::parse::{identifiers, on_deep_stack, parse, stored_name};
+use super::refusal::{Place, SqlRefused, Step, refuse};
+use crate::application::ports::grammar::{Grammar, With};
+
+/// Checks a definition's SQL: one query which only reads, and reads only tables of `owns`.
+///
+/// An entry of `owns` is a table's exact stored name, with its schema when the SQL names it so
+/// (`sales.orders`).
+pub fn check(sql: &str, grammar: &'static Grammar, owns: &[String]) -> Result<(), SqlRefused> {
+    let text = harmless_text(sql, grammar)?;
+    on_deep_stack(|| {
+        let query = parse(&text, grammar, |parser| parser.parse_query())?;
+        check_outermost(&query)?;
+        match query.visit(&mut Reader {
+            grammar,
+            owns,
+            scopes: Vec::new(),
+        }) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(refused) => Err(*refused),
+        }
+    })
+}
+
+/// The engine wraps the query and puts its own ORDER BY and LIMIT around it.
+fn check_outermost(query: &Query) -> Result<(), SqlRefused> {
+    if query.limit_clause.is_some() || query.fetch.is_some() {
+        return Err(SqlRefused::Outermost("a LIMIT, OFFSET or FETCH"));
+    }
+    let mut picks_rows = false;
+    match &*query.body {
+        // `(SELECT ... LIMIT 5)` is its own outermost query still.
+        SetExpr::Query(inner) => check_outermost(inner)?,
+        SetExpr::Select(select) if select.top.is_some() => {
+            return Err(SqlRefused::Outermost("a TOP"));
+        }
+        // There ORDER BY says which row of each group is kept.
+        SetExpr::Select(select) => picks_rows = matches!(select.distinct, Some(Distinct::On(_))),
+        _ => {}
+    }
+    match query.order_by {
+        Some(_) if !picks_rows => Err(SqlRefused::Outermost("an ORDER BY")),
+        _ => Ok(()),
+    }
+}
+
+/// The names that one query's WITH defines, and how far the walk through it has come.
+#[derive(Default)]
+struct Scope {
+    names: Vec<String>,
+    /// How many of their bodies are behind; in the query's own body all of them.
+    passed: usize,
+    /// How many names a body sees beyond those: with RECURSIVE its own, or all.
+    ahead: usize,
+}
+
+impl Scope {
+    fn shows(&self, name: &String) -> bool {
+        self.names
+            .iter()
+            .take(self.passed + self.ahead)
+            .any(|shown| shown == name)
+    }
+
+    fn is_in_a_body(&self) -> bool {
+        self.passed < self.names.len()
+    }
+}
+
+/// Walks a query and breaks at the first thing that it must not read.
+struct Reader<'a> {
+    grammar: &'static Grammar,
+    owns: &'a [String],
+    /// One for each query around the present place, the innermost last.
+    scopes: Vec<Scope>,
+}
+
+impl Visitor for Reader<'_> {
+    type Break = Box<SqlRefused>;
+
+    fn pre_visit_query(&mut self, query: &Query) -> Step {
+        if !query.locks.is_empty() {
+            return refuse(SqlRefused::Locks);
+        }
+        self.scopes.push(self.scope_of(query));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> Step {
+        self.scopes.pop();
+        // The bodies in a WITH are the first queries inside its query, in order.
+        if let Some(around) = self.scopes.last_mut() {
+            around.passed += 1;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_statement(&mut self, statement: &Statement) -> Step {
+        let text = statement.to_string();
+        refuse(SqlRefused::Writes(
+            text.split(' ').next().unwrap_or_default().to_owned(),
+        ))
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> Step {
+        match factor {
+            TableFactor::Table {
+                name, args: None, ..
+            } => self.check_table(name),
+            TableFactor::Table { name, .. } | TableFactor::Function { name, .. } => {
+                check_table_function(name)
+            }
+            TableFactor::Derived { .. }
+            | TableFactor::NestedJoin { .. }
+            | TableFactor::UNNEST { .. }
+            | TableFactor::JsonTable { .. }
+            | TableFactor::XmlTable { .. } => ControlFlow::Continue(()),
+            other => refuse(SqlRefused::Unreadable(format!(
+                "`{other}` is not supported in FROM"
+            ))),
+        }
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> Step {
+        match expr {
+            Expr::Function(function) => check_function(&function.name),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn scope_of(&self, query: &Query) -> Scope {
+        let Some(with) = &query.with else {
+            return Scope::default();
+        };
+        let aliases = with.cte_tables.iter().map(|cte| &cte.alias.name);
+        let names: Vec<_> = aliases.map(|alias| self.cte_name(alias)).collect();
+        let ahead = match self.grammar.with {
+            _ if !with.recursive => 0,
+            // MariaDB shows every name to every body, MySQL only the body's own and those before.
+            With::Own => 1,
+            With::All => names.len(),
+        };
+        Scope {
+            names,
+            passed: 0,
+            ahead,
+        }
+    }
+
+    /// MySQL may or may not tell CTE names apart by case, so there only the same spelling counts.
+    fn cte_name(&self, ident: &Ident) -> String {
+        match self.grammar.with {
+            // The text of a string was changed, so it names nothing.
+            _ if is_string(ident, self.grammar) => String::new(),
+            With::Own => ident.value.clone(),
+            With::All if self.grammar.is_case_sensitive => stored_name(ident, self.grammar),
+            With::All => ident.value.to_ascii_lowercase(),
+        }
+    }
+
+    fn is_cte(&self, ident: &Ident) -> bool {
+        let name = self.cte_name(ident);
+        for scope in self.scopes.iter().rev() {
+            if scope.shows(&name) {
+                return true;
+            }
+            // From a body in a WITH, MariaDB mostly does not see the names of a WITH further out,
+            // and reads the table instead.
+            if self.grammar.with == With::Own && scope.is_in_a_body() {
+                return false;
+            }
+        }
+        false
+    }
+
+    fn check_table(&self, name: &ObjectName) -> Step {
+        let Some(parts) = identifiers(name) else {
+            return refuse(SqlRefused::Unreadable(format!("`{name}` is no table name")));
+        };
+        if parts.iter().any(|part| is_string(part, self.grammar)) {
+            return refuse(SqlRefused::Unreadable(format!(
+                "{name} is a string, not a table's name"
+            )));
+        }
+        let known = match parts[..] {
+            [table] if self.is_cte(table) => true,
+            [table] if self.grammar.dual && is_dual(table) => true,
+            _ => self.owns.iter().any(|entry| self.is_entry(entry, &parts)),
+        };
+        if known {
+            ControlFlow::Continue(())
+        } else {
+            refuse(self.foreign(&parts))
+        }
+    }
+
+    fn is_entry(&self, entry: &str, parts: &[&Ident]) -> bool {
+        entry.split('.').count() == parts.len()
+            && entry.split('.').zip(parts).all(|(stored, part)| {
+                match self.grammar.is_case_sensitive {
+                    true => stored == stored_name(part, self.grammar),
+                    false => stored.eq_ignore_ascii_case(&part.value),
+                }
+            })
+    }
+
+    fn foreign(&self, parts: &[&Ident]) -> SqlRefused {
+        let names: Vec<_> = parts
+            .iter()
+            .map(|part| stored_name(part, self.grammar))
+            .collect();
+        let table = names.join(".");
+        let owned: Vec<_> = self.owns.iter().map(|entry| format!("`{entry}`")).collect();
+        let owns = if owned.is_empty() {
+            "which is empty".to_owned()
+        } else {
+            owned.join(", ")
+        };
+        let hint = match nearest(&table, self.owns) {
+            _ if parts.len() == 1 && self.is_defined_around(parts[0]) => {
+                "The WITH query of that name is not in scope there: define it earlier in the same \
+                 WITH, or write WITH RECURSIVE if it reads itself. "
+                    .to_owned()
+            }
+            Some(entry) => format!("Did you mean `{entry}`? "),
+            None => String::new(),
+        };
+        SqlRefused::ForeignTable {
+            place: Place::from(parts[0]),
+            table,
+            owns,
+            hint,
+        }
+    }
+
+    fn is_defined_around(&self, ident: &Ident) -> bool {
+        self.scopes
+            .iter()
+            .any(|scope| scope.names.contains(&self.cte_name(ident)))
+    }
+}
+
+/// Whether the parser took a string for a name; SQLite does, but a name's text must be kept.
+fn is_string(ident: &Ident, grammar: &Grammar) -> bool {
+    let quote = ident.quote_style;
+    quote == Some('\'') || quote.is_some_and(|quote| grammar.string_quotes.contains(&quote))
+}
+
+fn is_dual(table: &Ident) -> bool {
+    table.quote_style.is_none() && table.value.eq_ignore_ascii_case("dual")
+}
+
+/// The owned table of which `table` looks like a slip, be it in spelling, case or schema.
+fn nearest<'a>(table: &str, owns: &'a [String]) -> Option<&'a String> {
+    let alike = |a: &str, b: &str| {
+        strsim::normalized_damerau_levenshtein(&a.to_ascii_lowercase(), &b.to_ascii_lowercase())
+    };
+    let bare = |name: &'a str| name.rsplit('.').next().unwrap_or(name);
+    let bare_table = table.rsplit('.').next().unwrap_or(table);
+    owns.iter()
+        .filter(|entry| alike(bare(entry), bare_table) >= 0.7)
+        .max_by(|a, b| alike(a, table).total_cmp(&alike(b, table)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::order_by::order_by_columns;
+    use super::super::refusal::MAX_SQL_BYTES;
+    use super::*;
+    use crate::infrastructure::source::grammars::{MYSQL, POSTGRES, SQLITE};
+
+    fn refusal(grammar: &'static Grammar, sql: &str) -> Option<String> {
+        let owns = ["orders", "order_items", "sales.refunds"].map(str::to_owned);
+        check(sql, grammar, &owns)
+            .err()
+            .map(|refused| refused.to_string())
+    }
+
+    #[rustfmt::skip]
+    const ACCEPTED: &[(&Grammar, &str)] = &[
+        (POSTGRES, "SELECT * FROM Orders o JOIN sales.refunds r USING (id) -- both are ours"),
+        (POSTGRES, "VALUES (1, 'a'), (2, 'b')"),
+        (POSTGRES, "SELECT DISTINCT ON (user_id) * FROM orders ORDER BY user_id, id DESC"),
+        (POSTGRES, "(SELECT 1 FROM orders LIMIT 2) UNION ALL (SELECT 2 FROM orders LIMIT 2)"),
+        (POSTGRES, "SELECT * FROM orders o, LATERAL (SELECT * FROM order_items i WHERE i.order_id = o.id ORDER BY 1 LIMIT 3) l"),
+        (POSTGRES, "SELECT id, tag FROM orders, unnest(tags) tag, pg_catalog.generate_series(1, 3)"),
+        (POSTGRES, "SELECT a LIKE 'x\\_' ESCAPE '\\', E'\\\\', $$it's FROM users$$, b @> '{}' FROM orders"),
+        (POSTGRES, "WITH users AS (SELECT * FROM orders) SELECT * FROM users, \"users\" u"),
+        (POSTGRES, "WITH RECURSIVE a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a"),
+        (POSTGRES, "WITH users AS (SELECT 1) SELECT * FROM (WITH b AS (SELECT * FROM users) SELECT * FROM b) q"),
+        (MYSQL, "SELECT REPLACE(a, '\\\\', '/'), \"it's\" FROM `Orders` # FROM users"),
+        (MYSQL, "SELECT 1 FROM DUAL"),
+        (MYSQL, "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"),
+        (MYSQL, "SELECT * FROM orders, JSON_TABLE(items, '$[*]' COLUMNS (sku TEXT PATH '$.sku')) j"),
+        (SQLITE, "SELECT [a], 'b\\' FROM ORDERS, json_each(orders.items)"),
+    ];
+
+    #[test]
+    fn accepts_what_reads_owned_tables_only() {
+        for &(grammar, sql) in ACCEPTED {
+            assert_eq!(refusal(grammar, sql), None, "{grammar:?}: {sql}");
+        }
+    }
+
+    #[rustfmt::skip]
+    const REFUSED: &[(&Grammar, &str, &str)] = &[
+        (POSTGRES, "", "Write one SELECT"),
+        (POSTGRES, "DROP VIEW v", "cannot be read as one query"),
+        (POSTGRES, "SELECT 1) q, (SELECT 2", "found: ) at line 1, column 9"),
+        (POSTGRES, "SELECT 1 FROM orders;", "Drop it"),
+        (POSTGRES, "DELETE FROM orders", "The SQL writes (DELETE)"),
+        (POSTGRES, "WITH x AS (UPDATE orders SET a = 1 RETURNING *) SELECT * FROM x", "writes (UPDATE)"),
+        (POSTGRES, "SELECT * INTO x FROM orders", "INTO"),
+        (POSTGRES, "SELECT * FROM (SELECT * FROM orders FOR UPDATE) q", "locks rows"),
+        (POSTGRES, "TABLE users", "TABLE form"),
+        (POSTGRES, "SELECT * FROM orders LIMIT 5", "`order_by` and `limit`"),
+        (POSTGRES, "(SELECT * FROM orders FETCH FIRST ROW ONLY)", "`order_by` and `limit`"),
+        (POSTGRES, "SELECT * FROM orders ORDER BY id", "`order_by` and `limit`"),
+        // Foreign tables, wherever they stand.
+        (POSTGRES, "SELECT *\nFROM users", "Line 2, column 6: the query reads table `users`, which is not in `owns` (`orders`, `order_items`, `sales.refunds`). Add it"),
+        (POSTGRES, "SELECT * FROM ordres", "Did you mean `orders`?"),
+        (POSTGRES, "SELECT * FROM \"Orders\"", "Did you mean `orders`?"),
+        (POSTGRES, "SELECT * FROM public.orders", "table `public.orders`"),
+        (POSTGRES, "SELECT * FROM refunds", "Did you mean `sales.refunds`?"),
+        (POSTGRES, "SELECT * FROM \"sales.refunds\"", "reads table"),
+        (POSTGRES, "SELECT count(*) FILTER (WHERE EXISTS (SELECT 1 FROM users)) FROM orders", "`users`"),
+        (POSTGRES, "SELECT 1 FROM generate_series(1, (SELECT max(id) FROM users))", "`users`"),
+        (POSTGRES, "SELECT 1 UNION SELECT 2 EXCEPT SELECT id FROM users", "`users`"),
+        (SQLITE, "SELECT 1 FROM orders WHERE id IN users", "found: users"),
+        // WITH names out of scope.
+        (POSTGRES, "WITH users AS (SELECT * FROM users) SELECT * FROM users", "not in scope there"),
+        (POSTGRES, "WITH a AS (SELECT * FROM users), users AS (SELECT 1) SELECT * FROM a", "not in scope there"),
+        (POSTGRES, "WITH users AS (SELECT 1) SELECT * FROM public.users", "`public.users`"),
+        (POSTGRES, "(WITH users AS (SELECT 1) SELECT * FROM users) UNION SELECT * FROM users", "column 68"),
+        (POSTGRES, "WITH \"Users\" AS (SELECT 1) SELECT * FROM users", "`users`"),
+        (MYSQL, "WITH RECURSIVE a AS (SELECT * FROM users), users AS (SELECT 1) SELECT * FROM a", "not in scope there"),
+        (MYSQL, "WITH users AS (SELECT 1) SELECT * FROM (WITH b AS (SELECT * FROM users) SELECT * FROM b) q", "not in scope there"),
+        (MYSQL, "WITH users AS (SELECT 1) SELECT * FROM Users", "`Users`"),
+        // Functions.
+        (POSTGRES, "SELECT * FROM dblink('x', 'SELECT 1') AS t(a int)", "`dblink` in FROM"),
+        (POSTGRES, "SELECT * FROM ONLY (users)", "`ONLY` in FROM"),
+        (POSTGRES, "SELECT pg_catalog.query_to_xml('SELECT 1', true, true, '')", "query_to_xml` is refused"),
+        (POSTGRES, "SELECT 1 FROM orders WHERE \"pg_sleep\"(1) IS NULL", "pg_sleep"),
+        (POSTGRES, "SELECT U&\"pg\\005fsleep\"(1)", "U& escapes"),
+        (MYSQL, "SELECT {fn LOAD_FILE('/etc/passwd')}", "`LOAD_FILE` is refused"),
+        (SQLITE, "SELECT * FROM pragma_table_info('users')", "pragma_table_info"),
+        // Tricks that hide a table from one of two readers.
+        (MYSQL, "SELECT 1 /*! , (SELECT id FROM users) */", "run what is inside"),
+        (MYSQL, "SELECT '\\', (SELECT id FROM users) -- '", "two quotes"),
+        (MYSQL, "SELECT 1.5FROM users", "run together"),
+        (MYSQL, "SELECT 1 --/**/`a`FROM users", "two minus signs"),
+        (MYSQL, "SELECT $$, (SELECT id FROM users), $$ FROM orders", "variable"),
+        (POSTGRES, "SELECT E'a'\n'\\'', (SELECT id FROM users) --'", "two quotes"),
+        (POSTGRES, "SELECT 1 |-- '\n (SELECT id FROM users) --'", "`users`"),
+        (POSTGRES, "SELECT /* /* */ ' */ (SELECT id FROM users) /* ' */", "`/*` inside"),
+        (POSTGRES, "SELECT a$$b, (SELECT id FROM users), c$$d FROM orders", "`users`"),
+        (POSTGRES, "SELECT 1 --\r, (SELECT id FROM users)", "`users`"),
+        (POSTGRES, "SELECT 1 FROM\u{a0}users", "outside of quotes"),
+        (SQLITE, "SELECT '\\' FROM users --'", "`users`"),
+        (SQLITE, "SELECT * FROM 'users'", "is a string"),
+    ];
+
+    #[test]
+    fn refuses_with_the_reason() {
+        for &(grammar, sql, words) in REFUSED {
+            let text =
+                refusal(grammar, sql).unwrap_or_else(|| panic!("accepted {grammar:?}: {sql}"));
+            assert!(text.contains(words), "{grammar:?}: {sql}\n{text}");
+        }
+    }
+
+    #[test]
+    fn survives_what_is_deep_or_long() {
+        for piece in [
+            "(",
+            "(SELECT ",
+            "+1",
+            " JOIN a",
+            " UNION SELECT 1",
+            " REGEXP a",
+            "::a",
+            "CASE ",
+        ] {
+            for size in [MAX_SQL_BYTES - 32, 2 * MAX_SQL_BYTES] {
+                let sql = format!("SELECT 1 FROM users {}", piece.repeat(size / piece.len()));
+                for grammar in [POSTGRES, MYSQL, SQLITE] {
+                    assert!(refusal(grammar, &sql).is_some(), "{grammar:?}: {piece}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn order_by_is_plain_columns() {
+        let columns =
+            |grammar, text| order_by_columns(text, grammar).map_err(|error| error.to_string());
+        let names = |names: &[&str]| Ok(names.iter().map(|name| name.to_string()).collect());
+        assert_eq!(
+            columns(POSTGRES, "Created_At DESC NULLS LAST, \"Id\""),
+            names(&["created_at", "Id"])
+        );
+        assert_eq!(columns(MYSQL, "`a` ASC, B"), names(&["a", "B"]));
+        for (grammar, text, words) in [
+            (POSTGRES, "", "cannot be read"),
+            (POSTGRES, "a,", "cannot be read"),
+            (POSTGRES, "a LIMIT 5", "cannot be read"),
+            (POSTGRES, "a; DROP VIEW v", "semicolon"),
+            (POSTGRES, "a -- b", "comment"),
+            (POSTGRES, "1", "`1`"),
+            (POSTGRES, "o.a", "`o.a`"),
+            (POSTGRES, "lower(a)", "`lower(a)`"),
+            (POSTGRES, "(SELECT 1 FROM users)", "no plain column"),
+            (POSTGRES, "a USING <", "ASC or DESC"),
+            (MYSQL, "a NULLS LAST", "MySQL and MariaDB do not know"),
+        ] {
+            let error = columns(grammar, text).expect_err(text);
+            assert!(error.contains(words), "{text}\n{error}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! SQL parsed as a database does, after a lexer has taken what could hide something from the parser.
+
+use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, Tokenizer};
+
+use super::refusal::SqlRefused;
+use crate::application::ports::grammar::Grammar;
+use crate::domain::failure::{Failure, FailureKind};
+
+/// The most joins that are parsed: each one that waits for its ON takes much of the stack.
+const MAX_JOINS: usize = 100;
+
+/// Deep enough for whatever fits into [`MAX_SQL_BYTES`]: the parser limits how deeply parentheses
+/// nest, but not a chain of joins or operators, which would overflow a worker thread's stack.
+const STACK_BYTES: usize = 32 * 1024 * 1024;
+
+/// Whether SQL can be checked at all.
+///
+/// # Errors
+/// There is no thread to be had, or no memory for one: no definition is to blame.
+pub fn ready() -> Result<(), Failure> {
+    on_deep_stack(|| Ok(())).map_err(|refused| {
+        let what = "the definitions cannot be checked";
+        Failure::new(FailureKind::Internal, what, refused.to_string()).hint(
+            "raise the limit on processes and memory: ulimit -u, ulimit -v, or the container's",
+        )
+    })
+}
+
+/// Runs `work` on a thread of its own with a stack of [`STACK_BYTES`], used only as far as needed.
+pub(super) fn on_deep_stack<T: Send>(
+    work: impl FnOnce() -> Result<T, SqlRefused> + Send,
+) -> Result<T, SqlRefused> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, work);
+        match thread {
+            Ok(thread) => thread.join().unwrap_or(Err(SqlRefused::TooDeep)),
+            Err(error) => Err(SqlRefused::NoThread(error.to_string())),
+        }
+    })
+}
+
+/// Parses the whole of a text that [`harmless_text`] made.
+pub(super) fn parse<T>(
+    text: &str,
+    grammar: &'static Grammar,
+    rule: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+) -> Result<T, SqlRefused> {
+    let tokens = Tokenizer::new(grammar.parser, text)
+        .tokenize_with_location()
+        .map_err(ParserError::from)?;
+    let joins = tokens.iter().filter(|token| is_join(&token.token)).count();
+    if joins > MAX_JOINS {
+        return Err(SqlRefused::TooDeep);
+    }
+    let mut parser = Parser::new(grammar.parser).with_tokens_with_locations(tokens);
+    let parsed = rule(&mut parser)?;
+    parser.expect_token(&Token::EOF)?;
+    Ok(parsed)
+}
+
+fn is_join(token: &Token) -> bool {
+    let Token::Word(word) = token else {
+        return false;
+    };
+    matches!(
+        word.keyword,
+        Keyword::JOIN | Keyword::STRAIGHT_JOIN | Keyword::APPLY
+    )
+}
+
+/// The name as the database stores it.
+pub(super) fn stored_name(ident: &Ident, grammar: &'static Grammar) -> String {
+    match ident.quote_style {
+        None if grammar.is_case_sensitive => ident.value.to_ascii_lowercase(),
+        _ => ident.value.clone(),
+    }
+}
+
+pub(super) fn identifiers(name: &ObjectName) -> Option<Vec<&Ident>> {
+    let parts = name
+        .0
+        .iter()
+        .map(ObjectNamePart::as_ident)
+        .collect::<Option<Vec<_>>>()?;
+    (!parts.is_empty()).then_some(parts)
+}
+
+pub(super) fn lists(list: &str, name: &str) -> bool {
+    list.split_whitespace().any(|word| word == name)
+}

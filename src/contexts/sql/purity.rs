@@ -1,0 +1,129 @@
+//! Whether an expression gives the same as long as its columns do.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArguments, Ident, Query, Value, Visit, Visitor,
+};
+
+use super::parse::{identifiers, lists};
+use crate::application::ports::grammar::Grammar;
+
+/// Why not, for people.
+pub(super) type Why = &'static str;
+
+/// Functions that give the same for the same arguments, and read nothing else.
+pub(super) const PURE_FUNCTIONS: &str = "abs btrim ceil ceiling char_length character_length coalesce concat \
+    concat_ws convert floor greatest hex if ifnull iif instr json json_array json_build_array \
+    json_build_object json_extract json_object json_quote json_unquote jsonb_build_array \
+    jsonb_build_object least left length lower lpad ltrim md5 mod nullif octet_length printf replace \
+    reverse right round row_to_json rpad rtrim sign split_part strpos substr substring to_json \
+    to_jsonb trim trunc upper";
+
+/// Words that some databases read as the present moment or user, without parentheses.
+const VARYING_WORDS: &str = "current_catalog current_date current_role current_schema current_time \
+    current_timestamp current_user localtime localtimestamp session_user sysdate system_user user \
+    utc_date utc_time utc_timestamp";
+
+/// Texts that some databases read as a moment when they are used as one; beginnings are enough.
+const VARYING_TEXTS: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
+
+/// Whether a text constant may mean something that changes by itself.
+pub(super) fn is_varying_text(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let (_, inner) = text.split_once('\'').unwrap_or(("", &text));
+    let inner = inner.trim_start();
+    VARYING_TEXTS.iter().any(|word| inner.starts_with(word))
+}
+
+/// Whether an identifier is a text constant to some databases.
+pub(super) fn may_be_text(name: &Ident, grammar: &Grammar) -> bool {
+    let quote = name.quote_style;
+    quote == Some('\'') || (grammar.names_as_strings && quote == Some('"'))
+}
+
+pub(super) fn arguments(function: &Function) -> Option<&[FunctionArg]> {
+    match &function.args {
+        FunctionArguments::List(list)
+            if list.clauses.is_empty() && list.duplicate_treatment.is_none() =>
+        {
+            Some(&list.args)
+        }
+        _ => None,
+    }
+}
+
+/// Whether what an expression gives depends on its columns alone; `allowed`: the functions that it
+/// may call.
+pub(super) fn check_pure(
+    expr: &impl Visit,
+    grammar: &'static Grammar,
+    allowed: &'static str,
+) -> Result<(), Why> {
+    let mut pure = Pure { grammar, allowed };
+    match expr.visit(&mut pure) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(why) => Err(why),
+    }
+}
+
+struct Pure {
+    grammar: &'static Grammar,
+    allowed: &'static str,
+}
+
+impl Visitor for Pure {
+    type Break = Why;
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<Why> {
+        ControlFlow::Break("it has a subquery, whose rows may change without the row")
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Why> {
+        let is_pure = match expr {
+            Expr::Function(function) => self.allows(function),
+            Expr::Identifier(word) => !varies(word),
+            Expr::Value(value) => match &value.value {
+                Value::Placeholder(_) => false,
+                Value::Number(..) | Value::Boolean(_) | Value::Null => true,
+                text => !is_varying_text(&text.to_string()),
+            },
+            Expr::TypedString(typed) => !is_varying_text(&typed.value.to_string()),
+            _ => true,
+        };
+        match is_pure {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(
+                "it has a function, or a word for the moment, that may give another value without \
+                 the row changing",
+            ),
+        }
+    }
+}
+
+impl Pure {
+    fn allows(&self, function: &Function) -> bool {
+        let parts = identifiers(&function.name).unwrap_or_default();
+        let name = match parts.as_slice() {
+            [name] => name.value.to_ascii_lowercase(),
+            [schema, name] if schema.value == "pg_catalog" => name.value.to_ascii_lowercase(),
+            _ => return false,
+        };
+        let several = |arguments: &[FunctionArg]| {
+            arguments.len() > 1 && lists(self.grammar.pure_of_several, &name)
+        };
+        let is_plain = function.over.is_none()
+            && function.filter.is_none()
+            && function.within_group.is_empty()
+            && function.null_treatment.is_none();
+        let known = arguments(function).is_some_and(|arguments| {
+            lists(self.allowed, &name) || (!self.allowed.is_empty() && several(arguments))
+        });
+        is_plain && known
+    }
+}
+
+/// Whether an unquoted word may mean something that changes by itself.
+pub(super) fn varies(word: &Ident) -> bool {
+    word.quote_style.is_none() && lists(VARYING_WORDS, &word.value.to_ascii_lowercase())
+}

@@ -1,0 +1,173 @@
+//! PostgreSQL's SQL.
+
+use std::path::{Path, PathBuf};
+
+use sqlparser::dialect::PostgreSqlDialect;
+
+use crate::application::ports::Param;
+use crate::application::ports::dialect::{Located, SqlDialect, integer, param};
+use crate::application::ports::grammar::{Escapes, Grammar, With};
+use crate::domain::changes::Since;
+use crate::domain::row::{Column, ColumnKind};
+use crate::domain::strategy::ROW_LOCATION;
+
+pub(crate) static GRAMMAR: Grammar = Grammar {
+    name: "postgres",
+    parser: &PostgreSqlDialect {},
+    string_quotes: &['\''],
+    name_quotes: &[('"', '"')],
+    escapes: Escapes::AfterE,
+    dollar_strings: true,
+    parameters: &[],
+    hash_comments: false,
+    spaced_comments: false,
+    carriage_returns: true,
+    is_case_sensitive: true,
+    names_as_strings: false,
+    sorts_nulls: true,
+    with: With::All,
+    dual: false,
+    latest: "greatest",
+    pure_of_several: "",
+    documents: None,
+};
+
+pub(crate) struct PostgresDialect;
+
+/// Always true. A pooler that spreads queries over standbys (pgpool-II) sends what calls this function
+/// to the primary, as it does when it is asked what it is.
+const AT_THE_PRIMARY: &str = "pg_is_in_recovery() IS NOT NULL";
+
+impl SqlDialect for PostgresDialect {
+    fn grammar(&self) -> &'static Grammar {
+        &GRAMMAR
+    }
+
+    fn bind(&self, kind: &ColumnKind, value: &str, params: &mut Vec<Param>) -> String {
+        params.push(param(kind, value));
+        let bound = format!("${}", params.len());
+        match kind {
+            ColumnKind::Other(name) => format!("CAST({bound} AS {name})"),
+            _ => bound,
+        }
+    }
+
+    fn bytewise(&self, column: &str) -> String {
+        format!("CAST({column} AS text) COLLATE \"C\"")
+    }
+
+    /// The column itself comes first for its index's sake; bytes tell equals apart.
+    fn key_order(&self, column: &str) -> Vec<String> {
+        vec![column.to_owned(), self.bytewise(column)]
+    }
+
+    fn nulls_are_greatest(&self) -> bool {
+        true
+    }
+
+    fn at_the_primary(&self, condition: &str) -> String {
+        format!("({condition}) AND {AT_THE_PRIMARY}")
+    }
+
+    fn changed_since(&self, column: &str, declared: &str, since: Since) -> Option<String> {
+        let compared = match declared {
+            "TIMESTAMPTZ" => format!("{column} >= TIMESTAMPTZ '{}+00'", since.utc()),
+            "TIMESTAMP" => format!("{column} >= TIMESTAMP '{}'", since.local()),
+            "DATE" => format!("{column} >= DATE '{}'", since.day()),
+            _ => return None,
+        };
+        Some(format!("({compared} OR {column} IS NULL)"))
+    }
+
+    fn finds_by_text(&self, column: &Column) -> bool {
+        match &column.kind {
+            ColumnKind::Other(name) => {
+                let opaque = ["TIMETZ", "JSON", "JSONB", "BYTEA", "XML"];
+                !opaque.contains(&name.as_str()) && !name.ends_with("[]")
+            }
+            _ => true,
+        }
+    }
+
+    /// As an array: the query is prepared once, however many keys there are.
+    fn any_of(&self, column: &Column, values: &[&str], params: &mut Vec<Param>) -> Option<String> {
+        let array = match &column.kind {
+            ColumnKind::Integer => {
+                params.push(Param::Ints(
+                    values.iter().filter_map(|v| integer(v)).collect(),
+                ));
+                "$1".to_owned()
+            }
+            kind => {
+                params.push(Param::Texts(
+                    values.iter().map(|v| (*v).to_owned()).collect(),
+                ));
+                match kind {
+                    ColumnKind::Other(name) => format!("CAST($1 AS {name}[])"),
+                    _ => "$1".to_owned(),
+                }
+            }
+        };
+        Some(format!("q.{} = ANY({array})", self.quote(&column.name)))
+    }
+
+    fn is_exact(&self, column: &Column) -> bool {
+        matches!(
+            column.declared.as_str(),
+            "BOOL"
+                | "NUMERIC"
+                | "UUID"
+                | "DATE"
+                | "TIME"
+                | "TIMESTAMP"
+                | "TIMESTAMPTZ"
+                | "FLOAT4"
+                | "FLOAT8"
+                | "CHAR"
+        )
+    }
+
+    /// By `ctid`. A row that is still there has not changed, and to look there costs an eighth of
+    /// looking for its key in an index.
+    fn locate(&self, sql: &str) -> Option<Located> {
+        let start = sql.len() - sql.trim_start().len();
+        let (select, rest) = sql[start..].split_at_checked("SELECT".len())?;
+        let is_plain =
+            select.eq_ignore_ascii_case("SELECT") && rest.starts_with(char::is_whitespace);
+        let with = |expression| format!("{select} {expression} AS {ROW_LOCATION},{rest}");
+        is_plain.then(|| Located {
+            read: with("CAST(ctid AS text)"),
+            find: with("ctid"),
+        })
+    }
+
+    /// `(block,item)`.
+    fn row_location(&self, text: &str) -> Option<u64> {
+        let (block, item) = text.strip_prefix('(')?.strip_suffix(')')?.split_once(',')?;
+        Some(block.parse::<u64>().ok()? << 16 | u64::from(item.parse::<u16>().ok()?))
+    }
+
+    fn is_at(&self, locations: &[u64], params: &mut Vec<Param>) -> String {
+        let texts = locations
+            .iter()
+            .map(|at| format!("({},{})", at >> 16, at & 0xffff));
+        params.push(Param::Texts(texts.collect()));
+        let column = self.quote(ROW_LOCATION);
+        format!("q.{column} = ANY(CAST(${} AS tid[]))", params.len())
+    }
+
+    fn local_types(&self) -> &'static [&'static str] {
+        &["TIMESTAMP", "DATE"]
+    }
+
+    fn in_zone(&self, zone: &str) -> String {
+        format!("now() AT TIME ZONE '{zone}', or with a timestamptz column")
+    }
+
+    fn password_files(&self) -> Vec<PathBuf> {
+        let named = std::env::var_os("PGPASSFILE").map(PathBuf::from);
+        let home = std::env::var_os("HOME");
+        let usual = home.map(|home| Path::new(&home).join(".pgpass"));
+        named.into_iter().chain(usual).collect()
+    }
+}

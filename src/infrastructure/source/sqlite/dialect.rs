@@ -1,0 +1,103 @@
+//! SQLite's SQL.
+
+use sqlparser::dialect::SQLiteDialect;
+
+use crate::application::ports::Param;
+use crate::application::ports::dialect::{SqlDialect, integer};
+use crate::application::ports::grammar::{Documents, Escapes, Grammar, With};
+use crate::domain::changes::Since;
+use crate::domain::encode::Hint;
+use crate::domain::row::Column;
+
+pub(crate) static GRAMMAR: Grammar = Grammar {
+    name: "sqlite",
+    parser: &SQLiteDialect {},
+    string_quotes: &['\''],
+    name_quotes: &[('"', '"'), ('`', '`'), ('[', ']')],
+    escapes: Escapes::Never,
+    dollar_strings: false,
+    parameters: &['?', ':', '@', '$'],
+    hash_comments: false,
+    spaced_comments: false,
+    carriage_returns: false,
+    is_case_sensitive: false,
+    names_as_strings: true,
+    sorts_nulls: true,
+    with: With::All,
+    dual: false,
+    latest: "greatest max",
+    pure_of_several: "max min",
+    documents: Some(Documents {
+        functions: "json_quote",
+        of_several: "json_extract",
+    }),
+};
+
+pub(crate) struct SqliteDialect;
+
+impl SqlDialect for SqliteDialect {
+    fn grammar(&self) -> &'static Grammar {
+        &GRAMMAR
+    }
+
+    fn is_file(&self) -> bool {
+        true
+    }
+
+    fn bytewise(&self, column: &str) -> String {
+        format!("{column} COLLATE BINARY")
+    }
+
+    /// A moment is a text that begins with a date, or a Julian day. Anything else (seconds since 1970,
+    /// a date written otherwise) cannot be compared, and has changed.
+    fn changed_since(&self, column: &str, _: &str, since: Since) -> Option<String> {
+        let (local, day) = (since.local(), since.day());
+        let date = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*";
+        Some(format!(
+            "CASE WHEN (typeof({column}) = 'text' AND {column} GLOB '{date}') \
+             OR (typeof({column}) IN ('integer', 'real') \
+                 AND {column} BETWEEN 2400000 AND 5373484) \
+             THEN coalesce(julianday({column}) >= julianday( \
+                 CASE WHEN length({column}) < 19 AND typeof({column}) = 'text' \
+                 THEN '{day}' ELSE '{local}' END), 1) ELSE 1 END = 1"
+        ))
+    }
+
+    fn stores_anything(&self) -> bool {
+        true
+    }
+
+    fn finds_by_text(&self, column: &Column) -> bool {
+        let opaque = ["TIME", "DATETIME", "JSON"];
+        !opaque.iter().any(|name| column.declared.starts_with(name))
+    }
+
+    /// What may have been stored where we read a text: declared types bind nothing here.
+    fn alternatives(
+        &self,
+        _: &Column,
+        hint: Option<Hint>,
+        value: &str,
+        params: &mut Vec<Param>,
+    ) -> Vec<String> {
+        params.push(Param::Text(value.to_owned()));
+        let mut all = vec!["?".to_owned()];
+        if let Some(integer) = integer(value) {
+            params.push(Param::Int(integer));
+            all.push("?".to_owned());
+        } else if let Ok(real) = value.parse::<f64>()
+            && real.is_finite()
+        {
+            all.push(format!("{real:e}"));
+        }
+        if hint.is_some() {
+            params.push(Param::Text(value.to_owned()));
+            all.push("CAST(? AS BLOB)".to_owned());
+        }
+        all
+    }
+
+    fn is_exact(&self, _: &Column) -> bool {
+        false
+    }
+}
