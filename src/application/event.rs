@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::pace::{Change, PaceNow};
+use super::ports::Inspected;
 use super::record::StrategyRecord;
 use crate::domain::counts::Counts;
 use crate::domain::entry::EntryBatch;
 use crate::domain::expected::Expected;
 use crate::domain::holder::Holder;
 use crate::domain::report::{Report, StrategyReport};
-use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::{StrategyId, StrategySpec};
 
 pub enum Event<'a> {
@@ -39,12 +39,12 @@ pub enum Event<'a> {
         change: Change,
         pace: PaceNow,
     },
-    /// A batch that was looked at and not written; batches come in the order of the run.
-    Looked {
+    /// A batch that was inspected and not written; batches come in the order of the run.
+    Inspected {
         id: &'a StrategyId,
         batch: &'a EntryBatch,
-        /// What stands at each entry's key, and the class that it is in.
-        standings: &'a [(Standing, Option<Class>)],
+        /// What is at each entry's key.
+        inspected: &'a [Inspected],
     },
     /// Keys in the cache that match a strategy's template and have no row any more.
     Orphans {
@@ -75,7 +75,7 @@ impl Event<'_> {
             Self::StrategyStarted { .. } => "strategy_started",
             Self::Progress { .. } => "progress",
             Self::PaceChanged { .. } => "pace_changed",
-            Self::Looked { .. } => "looked",
+            Self::Inspected { .. } => "inspected",
             Self::Orphans { .. } => "orphans",
             Self::StrategyRepeated { .. } => "strategy_repeated",
             Self::StrategyFinished { .. } => "strategy_finished",
@@ -117,7 +117,7 @@ impl Event<'_> {
                 "event": event,
                 "report": serde_json::to_value(StrategyRecord::from(*report)).unwrap_or_default(),
             }),
-            Self::Looked { .. } | Self::Orphans { .. } => return None,
+            Self::Inspected { .. } | Self::Orphans { .. } => return None,
             Self::Stopping => json!({ "event": event }),
             Self::RunFinished { report } => json!({ "event": event, "outcome": report.outcome() }),
         })

@@ -17,4 +17,4 @@ pub use dialect::Dialect;
 pub use meta::{Claimed, MetaStore};
 pub use source::{Param, Query, QueryPlan, RowSource, Scan, SourceVitals, Sources};
 pub use strategy::{Ask, Tracked, Wanted, WarmupStrategy, Way};
-pub use write::{Checked, Mode, WriteOptions, WriteOutcome, Written};
+pub use write::{Checked, Inspected, Mode, WriteOptions, WriteOutcome, Written};

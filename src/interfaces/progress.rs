@@ -151,7 +151,7 @@ impl Reporter for Bars {
                     .all
                     .println("stopping: finishing what is in flight (again to end at once)");
             }
-            Event::Looked { .. } | Event::Orphans { .. } | Event::RunFinished { .. } => {}
+            Event::Inspected { .. } | Event::Orphans { .. } | Event::RunFinished { .. } => {}
         }
     }
 }
@@ -304,7 +304,7 @@ impl Reporter for Lines {
             Event::Stopping => {
                 note("stopping: finishing what is in flight (again to end at once)\n")
             }
-            Event::Looked { .. }
+            Event::Inspected { .. }
             | Event::Orphans { .. }
             | Event::RunStarted { .. }
             | Event::RunFinished { .. } => {}

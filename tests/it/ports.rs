@@ -65,6 +65,7 @@ async fn store(cache: &dyn Cache, keys: &[Vec<u8>]) {
     }
     let how = WriteOptions {
         mode: Mode::Refresh,
+        shape: ::shopwarm::domain::strategy::Shape::Text,
         ttl: exactly(60),
         version_field: None,
     };
@@ -135,6 +136,7 @@ fn what_is_withdrawn_goes_only_where_it_is_still_what_was_written() {
     on_every_cache(|cache| async move {
         let how = WriteOptions {
             mode: Mode::Refresh,
+            shape: ::shopwarm::domain::strategy::Shape::Text,
             ttl: exactly(60),
             version_field: None,
         };
@@ -175,6 +177,7 @@ fn a_version_is_compared_in_the_same_way_by_every_cache() {
     on_every_cache(|cache| async move {
         let how = WriteOptions {
             mode: Mode::Refresh,
+            shape: ::shopwarm::domain::strategy::Shape::Text,
             ttl: exactly(60),
             version_field: Some("v".into()),
         };

@@ -15,7 +15,7 @@ use crate::application::history::{self, LastComplete};
 use crate::application::keys::manifest::{self, Generation};
 use crate::application::keys::recorder::Recorder;
 use crate::application::keys::removal::not_removed;
-use crate::application::ports::{Cache, Mode, Sources, Way};
+use crate::application::ports::{Mode, Sources, Way};
 use crate::domain::changes::{ChangedReport, Moment, ReadHow, Since, Watermark};
 use crate::domain::failure::Failure;
 use crate::domain::report::Status;
@@ -60,10 +60,10 @@ impl<'a> Changes<'a> {
             superseded: Vec::new(),
             left_alone: BTreeSet::new(),
         };
-        if let (Some(sources), Some(cache)) = (tracked_sources(&run), run.plan.written_cache()) {
+        if let Some(sources) = tracked_sources(&run) {
             changes.ask_moment(sources, book).await;
             if run.plan.options.changed.on && changes.moment.is_some() {
-                changes.read_earlier_runs(cache.as_ref()).await;
+                changes.read_earlier_runs().await;
             }
         }
         changes
@@ -87,8 +87,9 @@ impl<'a> Changes<'a> {
     }
 
     /// The last complete runs, and the keys that runs have written.
-    async fn read_earlier_runs(&mut self, cache: &dyn Cache) {
-        let prefix = &self.run.plan.options.prefix;
+    async fn read_earlier_runs(&mut self) {
+        let plan = self.run.plan;
+        let (cache, prefix) = (plan.target.as_ref(), &plan.options.prefix);
         let reading = async {
             let last = history::last_complete(cache, prefix).await?;
             let generations = manifest::generations(cache, prefix, None).await?;
@@ -114,7 +115,7 @@ impl<'a> Changes<'a> {
         recorder: Option<&Recorder>,
     ) -> Option<Entries<'a>> {
         let plan = self.run.plan;
-        if !plan.options.changed.on || plan.written_cache().is_none() {
+        if !plan.options.changed.on {
             return None;
         }
         let ground = self.run.unless_stopped(self.ground(index, passes)).await?;
@@ -139,7 +140,6 @@ impl<'a> Changes<'a> {
         recorder: Option<&Recorder>,
     ) -> Result<(ReadHow, Entries<'a>), String> {
         let plan = self.run.plan;
-        let cache = plan.written_cache().ok_or("there is no cache")?;
         let recorder = recorder.ok_or(NOT_KEPT)?;
         let read = match ground.way {
             Way::Rows => ReadHow::Changed,
@@ -151,7 +151,7 @@ impl<'a> Changes<'a> {
         let reload = Reload {
             strategy: Arc::clone(&plan.strategies[index]),
             others: plan.all_but(index),
-            cache: Arc::clone(cache),
+            cache: Arc::clone(&plan.target),
             prefix: plan.options.prefix.clone(),
             ttl: plan.ttls[index].clone(),
             batch_size: plan.options.batch_size,
@@ -296,15 +296,13 @@ impl<'a> Changes<'a> {
     /// Forgets the keys of runs that this one has followed to the end; `whole`: of each strategy,
     /// whether this run has left its whole selection.
     pub async fn forget_superseded(&mut self, book: &Book, whole: &[bool]) {
-        let Some(cache) = self.run.plan.written_cache() else {
-            return;
-        };
-        let prefix = &self.run.plan.options.prefix;
+        let plan = self.run.plan;
         for (index, generation) in std::mem::take(&mut self.superseded) {
             let changed = &book.tallies[index].report.changed;
             let read = changed.as_ref().map(|changed| changed.read);
             if whole[index] && matches!(read, Some(ReadHow::Changed | ReadHow::Keys)) {
-                manifest::forget_quietly(cache.as_ref(), prefix, &generation).await;
+                let (cache, prefix) = (plan.target.as_ref(), &plan.options.prefix);
+                manifest::forget_quietly(cache, prefix, &generation).await;
             }
         }
     }

@@ -22,7 +22,7 @@ impl Book {
         run.report(&Event::RunStarted {
             strategies: specs.clone().collect(),
         });
-        let counts_identical = options.skip_identical && plan.written_cache().is_some();
+        let counts_identical = options.skip_identical;
         let tallies = specs.zip(&plan.ttls);
         let tallies = tallies.map(|(spec, ttl)| Tally::new(spec, ttl.base, counts_identical));
         Self {

@@ -10,8 +10,8 @@ use tracing::Instrument as _;
 
 use super::book::{Book, Unmatched};
 use super::context::RunContext;
-use super::flow::{Flow, Writer};
-use super::inspect::Inspection;
+use super::flow::Flow;
+use super::inspect::{InspectingCache, Inspection};
 use super::interrupted;
 use super::options::Options;
 use super::passes::{self, Passes};
@@ -50,7 +50,8 @@ impl Coordinator {
         cache: Arc<dyn Cache>,
         options: Options,
     ) -> Self {
-        Self::of(strategies, Some(cache), None, options)
+        let target = Arc::clone(&cache);
+        Self::of(strategies, Some(cache), target, options)
     }
 
     /// For a run that compares with what is in the cache, if there is one, and writes nothing.
@@ -60,13 +61,17 @@ impl Coordinator {
         inspection: Inspection,
         options: Options,
     ) -> Self {
-        Self::of(strategies, cache, Some(inspection), options)
+        let (target, orphans) = InspectingCache::new(cache.clone(), &inspection);
+        let options = inspection.options(options);
+        let mut coordinator = Self::of(strategies, cache, Arc::new(target), options);
+        coordinator.plan.orphans = orphans;
+        coordinator
     }
 
     fn of(
         mut strategies: Vec<Arc<dyn WarmupStrategy>>,
         cache: Option<Arc<dyn Cache>>,
-        inspection: Option<Inspection>,
+        target: Arc<dyn Cache>,
         options: Options,
     ) -> Self {
         strategies.sort_by(|a, b| {
@@ -81,8 +86,9 @@ impl Coordinator {
             plan: RunPlan {
                 ttls: strategies.iter().map(ttl).collect(),
                 strategies,
+                target,
                 cache,
-                inspection,
+                orphans: None,
                 sources: None,
                 prune: None,
                 pace: Pace::new(&options.pace),
@@ -111,22 +117,20 @@ impl Coordinator {
     #[must_use]
     pub fn inspection(&self, inspection: Inspection) -> Self {
         let plan = &self.plan;
-        Self {
-            plan: RunPlan {
-                strategies: plan.strategies.clone(),
-                ttls: plan.ttls.clone(),
-                cache: plan.cache.clone(),
-                inspection: Some(inspection),
-                sources: None,
-                prune: None,
-                pace: Pace::new(&PaceLimits {
-                    rate: plan.pace.now().rate,
-                    bytes_rate: plan.options.pace.bytes_rate,
-                    ..PaceLimits::default()
-                }),
-                options: plan.options.clone(),
+        let options = Options {
+            pace: PaceLimits {
+                rate: plan.pace.now().rate,
+                bytes_rate: plan.options.pace.bytes_rate,
+                ..PaceLimits::default()
             },
-        }
+            ..plan.options.clone()
+        };
+        Self::inspecting(
+            plan.strategies.clone(),
+            plan.cache.clone(),
+            inspection,
+            options,
+        )
     }
 
     pub fn plan(&self) -> &RunPlan {
@@ -197,10 +201,9 @@ impl Coordinator {
             .await;
             passes.ask_epoch(&book, &run).await;
         }
-        let Writer { keys, planned, .. } = flow.writer;
         passes.close(&mut book);
-        orphans::find(&mut book, &planned, &run).await;
-        if let Some(whole) = keys.leave(&mut book, &run).await {
+        orphans::find(&mut book, &run).await;
+        if let Some(whole) = flow.writer.keys.leave(&mut book, &run).await {
             changes.forget_superseded(&book, &whole).await;
         }
         prune::prune(&mut book, &run).await;
@@ -273,19 +276,17 @@ impl Coordinator {
     }
 }
 
-/// Watches over the servers of a run that writes, until it is dropped.
+/// Watches over the servers for as long as the run is to be gentle, until it is dropped.
 fn governed(plan: &RunPlan) -> JoinSet<()> {
+    let source = plan.sources.as_ref().map(|sources| &sources.bulk);
+    let governor = Governor {
+        pace: plan.pace.clone(),
+        cache: Arc::clone(&plan.target),
+        source: source.map(Arc::clone),
+        limits: plan.options.pace.gentle_limits.clone(),
+    };
     let mut governing = JoinSet::new();
-    if let Some(cache) = plan.written_cache() {
-        let source = plan.sources.as_ref().map(|sources| &sources.bulk);
-        let governor = Governor {
-            pace: plan.pace.clone(),
-            cache: Arc::clone(cache),
-            source: source.map(Arc::clone),
-            limits: plan.options.pace.gentle_limits.clone(),
-        };
-        governing.spawn(governor.run());
-    }
+    governing.spawn(governor.run());
     governing
 }
 

@@ -21,8 +21,7 @@ pub async fn learn(
     run: &RunContext<'_>,
 ) {
     let plan = run.plan;
-    let inspection = plan.inspection.as_ref();
-    if inspection.is_some_and(|inspection| inspection.sample.is_some()) {
+    if plan.options.sample.is_some() {
         return;
     }
     let until = Instant::now() + TIMEOUT;
@@ -49,8 +48,8 @@ async fn read_history(
     until: Instant,
     run: &RunContext<'_>,
 ) -> Option<BTreeMap<String, LastComplete>> {
-    let cache = run.plan.cache.as_ref()?;
-    let read = history::last_complete(cache.as_ref(), &run.plan.options.prefix);
+    let plan = run.plan;
+    let read = history::last_complete(plan.target.as_ref(), &plan.options.prefix);
     let read = run.unless_stopped(timeout_at(until, read)).await?;
     read.ok()?.ok()
 }

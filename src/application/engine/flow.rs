@@ -9,18 +9,15 @@ use super::book::Book;
 use super::context::RunContext;
 use super::delivery::Delivery;
 use super::in_flight::{Delivered, InFlight};
-use super::inspect::count;
 use super::plan::Entries;
 use super::streams::Streams;
 use crate::application::event::Event;
 use crate::application::guards::breaker::Breaker;
 use crate::application::guards::memory::MemoryGuard;
 use crate::application::keys::leave::RunKeys;
-use crate::application::keys::planned::PlannedKeys;
 use crate::application::ports::Written;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
-use crate::domain::standing::{Class, Standing};
 
 /// How long a stopped run waits for the batches in flight.
 const GRACE: Duration = Duration::from_secs(5);
@@ -36,14 +33,13 @@ pub struct Flow<'a> {
 impl<'a> Flow<'a> {
     pub fn new(run: RunContext<'a>) -> Self {
         let options = &run.plan.options;
-        let cache = run.plan.written_cache().cloned();
+        let cache = run.plan.target.clone();
         Self {
             memory: MemoryGuard::new(cache, options.on_eviction),
             writer: Writer {
                 run,
                 breaker: Breaker::new(options.batch_size),
                 keys: RunKeys::new(&run),
-                planned: PlannedKeys::default(),
                 streams: Streams::new(run.plan),
             },
         }
@@ -82,8 +78,6 @@ pub struct Writer<'a> {
     run: RunContext<'a>,
     breaker: Breaker,
     pub keys: RunKeys,
-    /// Of a run that searches the cache for keys without a row.
-    pub planned: PlannedKeys,
     pub streams: Streams<'a>,
 }
 
@@ -100,7 +94,7 @@ impl<'a> Writer<'a> {
         let delivery = Delivery::new(run.plan, index);
         let grace_over = async { run.stop.stopped().then(|()| sleep(GRACE)).await };
         let grace_over = grace_over.boxed().shared();
-        let in_order = run.plan.inspection.is_some();
+        let in_order = run.plan.options.lists_keys;
         let mut in_flight = InFlight::new(run.plan.options.concurrency, in_order);
         let mut entries = Some(entries);
         let mut stopping = false;
@@ -162,45 +156,19 @@ impl<'a> Writer<'a> {
             Ok(written) => written,
             Err(refusal) => return Some(refusal),
         };
-        if self.run.plan.inspection.is_some() {
-            return self.count_inspected(book, index, batch, written);
-        }
         let enough = self.breaker.observe(&written);
         self.keys.note(index, batch, &written);
-        let fatal = book.tallies[index].count(batch, written, |_, _, _| {});
-        fatal.or(enough)
-    }
-
-    /// The same for what was only inspected, and reports it key by key.
-    fn count_inspected(
-        &mut self,
-        book: &mut Book,
-        index: usize,
-        batch: &EntryBatch,
-        written: Written,
-    ) -> Option<Failure> {
-        let plan = self.run.plan;
-        let inspection = plan.inspection.as_ref()?;
-        if inspection.orphans {
-            batch
-                .iter()
-                .for_each(|entry| self.planned.insert(entry.key));
-        }
-        let mut standings: Vec<(Standing, Option<Class>)> = Vec::with_capacity(batch.len());
-        let (shape, ttl) = (plan.spec(index).value, &plan.ttls[index]);
-        let fatal = book.tallies[index].count(batch, written, |report, entry, standing| {
-            let class = count(&mut report.seen, entry, &standing, shape, ttl, inspection);
-            standings.push((standing, class));
-        });
-        // A lost batch has none.
-        if standings.len() == batch.len() {
-            self.run.report(&Event::Looked {
-                id: &book.tallies[index].report.id,
+        let inspected = written.inspected();
+        let tally = &mut book.tallies[index];
+        let fatal = tally.count(batch, written, &self.run.plan.ttls[index]);
+        if let Some(inspected) = inspected {
+            self.run.report(&Event::Inspected {
+                id: &tally.report.id,
                 batch,
-                standings: &standings,
+                inspected: &inspected,
             });
         }
-        fatal
+        fatal.or(enough)
     }
 }
 

@@ -1,23 +1,30 @@
-//! A run that only inspects: the same engine, and a cache that is asked instead of written.
+//! A dry run is a run with a cache that only reads.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::application::ports::{Cache, Checked, WriteOutcome, Written};
-use crate::domain::entry::{Entry, EntryBatch};
-use crate::domain::failure::FailureKind;
-use crate::domain::key::{KeyTemplate, printable};
-use crate::domain::report::Seen;
-use crate::domain::standing::{Class, Held, Kind, Standing};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+
+use super::options::{ChangedOptions, Options};
+use crate::application::guards::memory::OnEviction;
+use crate::application::guards::shape::ShapeGuard;
+use crate::application::keys::planned::{OrphanSearch, PlannedKeys};
+use crate::application::ports::{
+    Answer, Cache, Cached, Inspected, WriteOptions, WriteOutcome, Written,
+};
+use crate::domain::entry::EntryBatch;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::KeyTemplate;
+use crate::domain::standing::{Kind, Standing};
 use crate::domain::strategy::Shape;
-use crate::domain::ttl::Ttl;
 
-/// Keys shown of a strategy.
-const SAMPLE: usize = 3;
-
-/// What a run that only inspects is to compare.
+/// What a dry run compares.
 #[derive(Clone, Debug)]
 pub struct Inspection {
-    /// Equal keys with less time left are [`Class::Expiring`]; `None`: relative to the time to live.
+    /// Equal keys with less time left are [expiring](crate::domain::standing::Class::Expiring);
+    /// `None`: relative to their TTL.
     pub expiring_within: Option<Duration>,
     /// Without values nothing can be compared, and the database reads less.
     pub values: bool,
@@ -40,69 +47,127 @@ impl Inspection {
             others: Vec::new(),
         }
     }
-}
 
-/// Asks what is at a batch's keys. A cache that will not say costs the comparison, not the run.
-pub async fn inspect(cache: Option<&dyn Cache>, batch: &EntryBatch, shape: Shape) -> Written {
-    let all = |standing: Standing| Written {
-        outcomes: vec![WriteOutcome::Seen(standing); batch.len()],
-        fatal: None,
-        checked: Checked::default(),
-    };
-    let Some(cache) = cache else {
-        return all(Standing::NotAsked);
-    };
-    match cache.inspect(batch, shape).await {
-        Ok(standings) => Written {
-            outcomes: standings.into_iter().map(WriteOutcome::Seen).collect(),
-            fatal: None,
-            checked: Checked::default(),
-        },
-        Err(failure) if failure.kind == FailureKind::CacheDenied => {
-            all(Standing::Unknown(failure.why))
+    /// The options of a run that only reads: each key is reported, and nothing guards the cache.
+    pub fn options(&self, options: Options) -> Options {
+        Options {
+            values: self.values,
+            sample: self.sample,
+            lists_keys: true,
+            skip_identical: false,
+            shape: ShapeGuard::Off,
+            on_eviction: OnEviction::Ignore,
+            max_shrink: None,
+            changed: ChangedOptions {
+                on: false,
+                ..options.changed
+            },
+            ..options
         }
-        Err(failure) => Written {
-            fatal: Some(failure.clone()),
-            ..Written::unknown(batch.len(), &failure.why)
-        },
     }
 }
 
-/// Counts a key that was inspected; returns its class.
-pub fn count(
-    seen: &mut Seen,
-    entry: Entry<'_>,
-    standing: &Standing,
-    shape: Shape,
-    ttl: &Ttl,
-    inspection: &Inspection,
-) -> Option<Class> {
-    if seen.sample.len() < SAMPLE {
-        seen.sample.push(printable(entry.key));
-    }
-    let within = inspection.expiring_within;
-    let soon = within.unwrap_or_else(|| ttl.expiring(entry.key));
-    let class = standing.class(&Kind::of(shape), soon);
-    if let Standing::Unknown(why) = standing {
-        seen.not_known += 1;
-        seen.why_not_known.get_or_insert_with(|| why.clone());
-    }
-    let class = class?;
-    seen.classes.count(class);
-    if let Standing::Held(held) = standing {
-        if matches!(class, Class::Expiring | Class::Identical) && outlives(held, ttl.base) {
-            seen.ttl_outside += 1;
-        }
-        let half = ttl.base / 2;
-        if class == Class::Expiring && held.ttl.is_some_and(|left| left < half) {
-            seen.worn += 1;
-        }
-    }
-    Some(class)
+/// A cache to which nothing is written: each entry is compared with what is at its key.
+pub struct InspectingCache {
+    /// `None`: there is nothing to compare with.
+    cache: Option<Arc<dyn Cache>>,
+    expiring_within: Option<Duration>,
+    /// The keys of the run, where orphans are searched for.
+    planned: Option<Arc<Mutex<PlannedKeys>>>,
 }
 
-/// Whether a key lives longer than its definition says. A second for the clocks.
-fn outlives(held: &Held, ttl: Duration) -> bool {
-    held.ttl
-        .is_none_or(|left| left > ttl + Duration::from_secs(1))
+impl InspectingCache {
+    pub fn new(
+        cache: Option<Arc<dyn Cache>>,
+        inspection: &Inspection,
+    ) -> (Self, Option<OrphanSearch>) {
+        let searches = inspection.orphans && cache.is_some();
+        let planned = searches.then(Arc::<Mutex<PlannedKeys>>::default);
+        let orphans = planned.clone().map(|planned| OrphanSearch {
+            planned,
+            others: inspection.others.clone(),
+        });
+        let inspecting = Self {
+            cache,
+            expiring_within: inspection.expiring_within,
+            planned,
+        };
+        (inspecting, orphans)
+    }
+
+    fn remember(&self, batch: &EntryBatch) {
+        if let Some(planned) = &self.planned {
+            let mut planned = planned
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            batch.iter().for_each(|entry| planned.insert(entry.key));
+        }
+    }
+
+    /// One answer per entry. A cache that will not say costs the comparison, not the run.
+    async fn standings(&self, batch: &EntryBatch, shape: Shape) -> Result<Vec<Standing>, Failure> {
+        let Some(cache) = &self.cache else {
+            return Ok(vec![Standing::NotAsked; batch.len()]);
+        };
+        match cache.inspect(batch, shape).await {
+            Err(failure) if failure.kind == FailureKind::CacheDenied => {
+                Ok(vec![Standing::Unknown(failure.why); batch.len()])
+            }
+            inspected => inspected,
+        }
+    }
+}
+
+impl Cache for InspectingCache {
+    fn write<'a>(&'a self, batch: &'a EntryBatch, how: &'a WriteOptions) -> BoxFuture<'a, Written> {
+        async move {
+            self.remember(batch);
+            let standings = match self.standings(batch, how.shape).await {
+                Ok(standings) => standings,
+                Err(failure) => {
+                    let unknown = Written::unknown(batch.len(), &failure.why);
+                    return Written {
+                        fatal: Some(failure),
+                        ..unknown
+                    };
+                }
+            };
+            let kind = Kind::of(how.shape);
+            let inspected = batch.iter().zip(standings).map(|(entry, standing)| {
+                let soon = self.expiring_within;
+                let soon = soon.unwrap_or_else(|| how.ttl.expiring(entry.key));
+                let class = standing.class(&kind, soon);
+                WriteOutcome::Inspected(Inspected { standing, class })
+            });
+            Written::new(inspected.collect())
+        }
+        .boxed()
+    }
+
+    fn inspect<'a>(&'a self, batch: &'a EntryBatch, shape: Shape) -> Answer<'a, Vec<Standing>> {
+        self.standings(batch, shape).boxed()
+    }
+
+    fn read<'a>(&'a self, key: &'a [u8]) -> Answer<'a, Option<Cached>> {
+        match &self.cache {
+            Some(cache) => cache.read(key),
+            None => std::future::ready(Ok(None)).boxed(),
+        }
+    }
+
+    fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {
+        match &self.cache {
+            Some(cache) => cache.scan(prefix),
+            None => stream::empty().boxed(),
+        }
+    }
+
+    /// Nothing is acknowledged, so nothing can be lost.
+    fn epoch(&self) -> Answer<'_, u64> {
+        std::future::ready(Ok(0)).boxed()
+    }
+
+    fn is_read_only(&self) -> bool {
+        true
+    }
 }

@@ -28,8 +28,8 @@ pub async fn read_again<'a>(
     run: &RunContext<'a>,
 ) {
     let (mut lost, mut gave_way) = (0, 0);
-    // What was inspected has been reported already.
-    while run.plan.written_cache().is_some() && !run.is_stopped() {
+    // Keys that were reported cannot be taken back.
+    while !run.plan.options.lists_keys && !run.is_stopped() {
         let failure = book.tallies[index].failure.clone();
         match failure.as_ref().map(|failure| failure.kind) {
             Some(FailureKind::SourceLost) if lost < 1 => {

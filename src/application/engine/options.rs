@@ -27,6 +27,12 @@ pub struct Options {
     pub skip_identical: bool,
     /// Keys per strategy.
     pub limit: Option<u64>,
+    /// `false`: only keys are read.
+    pub values: bool,
+    /// Reads all, and takes at most this many keys per strategy, chosen with this seed.
+    pub sample: Option<(usize, u64)>,
+    /// Each key is reported: in the order of the run, and once.
+    pub lists_keys: bool,
     /// What is written is read again, and undone where it had become stale.
     pub verify_writes: bool,
     pub stop_on_error: bool,

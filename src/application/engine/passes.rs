@@ -63,9 +63,7 @@ impl Passes {
 
     /// Asks the cache whether it is still the one that it was.
     pub async fn ask_epoch(&mut self, book: &Book, run: &RunContext<'_>) {
-        let Some(cache) = run.plan.written_cache() else {
-            return;
-        };
+        let cache = &run.plan.target;
         if book.failed_by(|failure| failure.kind == FailureKind::CacheUnreachable) {
             return;
         }

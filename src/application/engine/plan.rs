@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
 
-use super::inspect::Inspection;
 use super::options::Options;
 use super::sample::sampled;
 use crate::application::keys::consent::Consent;
+use crate::application::keys::planned::OrphanSearch;
 use crate::application::pace::Pace;
 use crate::application::ports::{Ask, Cache, Sources, Wanted, WarmupStrategy, WriteOptions};
 use crate::domain::entry::EntryBatch;
@@ -24,9 +24,12 @@ pub struct RunPlan {
     pub strategies: Vec<Arc<dyn WarmupStrategy>>,
     /// How long the entries of each live.
     pub ttls: Vec<Ttl>,
+    /// Where entries go. It may be one that only compares them with what is in a cache.
+    pub target: Arc<dyn Cache>,
+    /// The shop's cache, if there is one.
     pub cache: Option<Arc<dyn Cache>>,
-    /// A run that compares and writes nothing.
-    pub inspection: Option<Inspection>,
+    /// The search for keys without a row.
+    pub orphans: Option<OrphanSearch>,
     /// Where the strategies read, for a run that asks about the servers themselves.
     pub sources: Option<Sources>,
     /// Keys whose rows are gone are removed, where it agrees.
@@ -40,22 +43,22 @@ impl RunPlan {
         self.strategies[index].spec()
     }
 
-    /// The cache that is written; `None`: nothing is.
+    /// The cache, where the run changes it and leaves something for later ones.
     pub fn written_cache(&self) -> Option<&Arc<dyn Cache>> {
-        self.cache.as_ref().filter(|_| self.inspection.is_none())
+        Some(&self.target).filter(|target| !target.is_read_only())
     }
 
     /// The entries that are wanted, or a sample of them.
     pub fn entries(&self, index: usize, keys: Wanted, in_order: bool) -> Entries<'_> {
-        let inspection = self.inspection.as_ref();
+        let options = &self.options;
         let entries = self.strategies[index].entries(Ask {
-            batch_size: self.options.batch_size,
-            values: inspection.is_none_or(|inspection| inspection.values),
-            row_locations: inspection.is_none() && self.options.verify_writes,
+            batch_size: options.batch_size,
+            values: options.values,
+            row_locations: options.verify_writes && !options.lists_keys,
             in_order,
             ..Ask::new(keys)
         });
-        match inspection.and_then(|inspection| inspection.sample) {
+        match options.sample {
             Some((size, seed)) => sampled(entries, size, seed),
             None => entries,
         }
@@ -71,6 +74,7 @@ impl RunPlan {
         WriteOptions {
             mode: self.options.mode,
             ttl: self.ttls[index].clone(),
+            shape: self.spec(index).value,
             version_field: self.spec(index).version_field.clone(),
         }
     }

@@ -19,11 +19,10 @@ enum Slot<'a> {
 impl<'a> Streams<'a> {
     /// A run that reads changes opens nothing ahead: it does not know yet how a strategy is read.
     pub fn new(plan: &'a RunPlan) -> Self {
-        let reads_changes = plan.options.changed.on && plan.written_cache().is_some();
         Self {
             plan,
             slots: plan.strategies.iter().map(|_| Slot::Closed).collect(),
-            ahead: match reads_changes {
+            ahead: match plan.options.changed.on {
                 true => 0,
                 false => plan.options.db_concurrency.saturating_sub(1),
             },

@@ -1,6 +1,8 @@
 //! The counts of one strategy while it is warmed.
 
-use crate::application::ports::{WriteOutcome, Written};
+use std::time::Duration;
+
+use crate::application::ports::{Inspected, WriteOutcome, Written};
 use crate::domain::counts::{Counts, millis};
 use crate::domain::entry::{Entry, EntryBatch, KeyError};
 use crate::domain::expected::Expected;
@@ -8,8 +10,9 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::precision::Precision;
 use crate::domain::report::{KEPT_ERRORS, Seen, Status, StrategyReport};
-use crate::domain::standing::Standing;
+use crate::domain::standing::{Class, Standing};
 use crate::domain::strategy::StrategySpec;
+use crate::domain::ttl::Ttl;
 use crate::domain::version::Version;
 
 /// The counts of one strategy, and what has gone wrong with it.
@@ -25,7 +28,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub fn new(spec: &StrategySpec, ttl: std::time::Duration, counts_identical: bool) -> Self {
+    pub fn new(spec: &StrategySpec, ttl: Duration, counts_identical: bool) -> Self {
         let stats = Counts {
             identical: counts_identical.then_some(0),
             ..Counts::default()
@@ -83,24 +86,18 @@ impl Tally {
         }
     }
 
-    /// Counts what became of a batch, and hands on what was only inspected; returns the failure that
-    /// ends the run.
-    pub fn count(
-        &mut self,
-        batch: &EntryBatch,
-        written: Written,
-        mut inspected: impl FnMut(&mut StrategyReport, Entry<'_>, Standing),
-    ) -> Option<Failure> {
+    /// Counts what became of a batch; returns the failure that ends the run.
+    pub fn count(&mut self, batch: &EntryBatch, written: Written, ttl: &Ttl) -> Option<Failure> {
         self.learn_precision(batch);
         let report = &mut self.report;
         debug_assert_eq!(batch.len(), written.outcomes.len());
         for (entry, outcome) in batch.iter().zip(written.outcomes) {
             let stats = &mut report.stats;
             let error = match outcome {
-                WriteOutcome::Seen(standing) => {
+                WriteOutcome::Inspected(inspected) => {
                     stats.planned += 1;
                     stats.bytes += entry.bytes();
-                    inspected(report, entry, standing);
+                    count_inspected(&mut report.seen, entry, inspected, ttl);
                     continue;
                 }
                 WriteOutcome::Stored => {
@@ -159,6 +156,38 @@ impl Tally {
             None => Status::Completed,
         };
         log(&self.report);
+    }
+}
+
+/// Keys shown of a strategy.
+const SAMPLE: usize = 3;
+
+fn count_inspected(seen: &mut Seen, entry: Entry<'_>, inspected: Inspected, ttl: &Ttl) {
+    let Inspected { standing, class } = inspected;
+    if seen.sample.len() < SAMPLE {
+        seen.sample.push(printable(entry.key));
+    }
+    if let Some(class) = class {
+        seen.classes.count(class);
+    }
+    match standing {
+        Standing::Unknown(why) => {
+            seen.not_known += 1;
+            seen.why_not_known.get_or_insert(why);
+        }
+        Standing::Held(held) => {
+            // A second for the clocks.
+            let longest = ttl.base + Duration::from_secs(1);
+            let outlives = held.ttl.is_none_or(|left| left > longest);
+            if matches!(class, Some(Class::Expiring | Class::Identical)) && outlives {
+                seen.ttl_outside += 1;
+            }
+            let is_half_over = held.ttl.is_some_and(|left| left < ttl.base / 2);
+            if class == Some(Class::Expiring) && is_half_over {
+                seen.worn += 1;
+            }
+        }
+        _ => {}
     }
 }
 

@@ -36,10 +36,8 @@ pub enum OnEviction {
 type Entries<'a> = BoxStream<'a, Result<EntryBatch, Failure>>;
 
 /// Watches what the cache evicts while a run writes it.
-#[derive(Default)]
 pub struct MemoryGuard {
-    /// `None`: nothing is written.
-    cache: Option<Arc<dyn Cache>>,
+    cache: Arc<dyn Cache>,
     on_eviction: OnEviction,
     has_warned: bool,
     evictions: BTreeMap<StrategyId, Evictions>,
@@ -66,11 +64,12 @@ pub struct Watched {
 }
 
 impl MemoryGuard {
-    pub fn new(cache: Option<Arc<dyn Cache>>, on_eviction: OnEviction) -> Self {
+    pub fn new(cache: Arc<dyn Cache>, on_eviction: OnEviction) -> Self {
         Self {
             cache,
             on_eviction,
-            ..Self::default()
+            has_warned: false,
+            evictions: BTreeMap::new(),
         }
     }
 
@@ -126,18 +125,15 @@ impl MemoryGuard {
 
     /// Counts from now on; `None`: there is nothing to count.
     async fn counter(&self) -> Known<Option<Counter>> {
-        let Some(cache) = &self.cache else {
-            return Ok(None);
-        };
         if self.on_eviction == OnEviction::Ignore {
             return Ok(None);
         }
-        let headroom = cache.headroom().await;
+        let headroom = self.cache.headroom().await;
         if headroom.max?.is_none() || headroom.policy? == "noeviction" {
             return Ok(None);
         }
         let mut counter = Counter {
-            cache: Arc::clone(cache),
+            cache: Arc::clone(&self.cache),
             at_start: 0,
         };
         counter.at_start = counter.evicted(ATTEMPTS).await?;

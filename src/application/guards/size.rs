@@ -73,8 +73,7 @@ impl<'a> SizeGuard<'a> {
     fn too_few(&self, index: usize, total: u64) -> Option<Failure> {
         let (plan, options) = (self.run.plan, &self.run.plan.options);
         let spec = plan.spec(index);
-        let sample = plan.inspection.as_ref().and_then(|i| i.sample);
-        let sample = sample.map_or(u64::MAX, |(size, _)| size as u64);
+        let sample = options.sample.map_or(u64::MAX, |(size, _)| size as u64);
         let least = spec.min_keys.min(options.limit.unwrap_or(u64::MAX));
         let is_allowed = total == 0 && options.gates.allow_empty;
         if total >= least.min(sample) || is_allowed {
@@ -127,9 +126,8 @@ async fn read_last_complete(
     run: &RunContext<'_>,
 ) -> Option<BTreeMap<String, LastComplete>> {
     let options = &run.plan.options;
-    let cache = run.plan.written_cache()?;
     options.max_shrink?;
-    let read = history::last_complete(cache.as_ref(), &options.prefix);
+    let read = history::last_complete(run.plan.target.as_ref(), &options.prefix);
     match run.unless_stopped(read).await? {
         Ok(counts) => {
             if counts.is_empty() {

@@ -1,7 +1,7 @@
 //! Which keys this tool has written: what runs leave beside the entries, so that later ones know
 //! what is theirs.
 //!
-//! A run leaves a *generation* for each strategy: a list of [`Chunk`]s of the keys that the cache
+//! A run leaves a *generation* for each strategy: a list of [chunks](super::chunk::Chunk) of the keys that the cache
 //! acknowledged, in the order of writing, which ends when the last of them does; and a field in a
 //! hash that says what is known of it. It is written while the run goes on, a chunk at a time,
 //! beside the entries. A run that dies leaves what it had.

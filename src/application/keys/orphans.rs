@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::planned::PlannedKeys;
+use super::planned::{OrphanSearch, PlannedKeys};
 use crate::application::engine::book::Book;
 use crate::application::engine::context::RunContext;
 use crate::application::event::Event;
@@ -17,26 +17,28 @@ use crate::domain::report::StrategyReport;
 const WINDOW: usize = 2_000;
 
 /// Asks the cache for all its keys, and the database for the rows of those that a strategy makes.
-/// `planned`: keys that are known to have a row.
-pub async fn find(book: &mut Book, planned: &PlannedKeys, run: &RunContext<'_>) {
-    let plan = run.plan;
-    let wanted = plan.inspection.as_ref().is_some_and(|i| i.orphans);
-    let Some(cache) = plan.cache.as_deref().filter(|_| wanted) else {
+pub async fn find(book: &mut Book, run: &RunContext<'_>) {
+    let wanted = run.plan.orphans.as_ref().filter(|_| book.goes_on(run));
+    let Some(OrphanSearch { planned, others }) = wanted else {
         return;
     };
-    if !book.goes_on(run) {
-        return;
-    }
+    let planned = planned
+        .lock()
+        .map(|mut planned| std::mem::take(&mut *planned));
+    let planned = planned.unwrap_or_default();
     for tally in &mut book.tallies {
         tally.report.seen.orphans = tally.report.unfit().is_none().then_some(0);
     }
     let mut search = Search {
         book,
         planned,
+        others,
         run,
         window: Vec::new(),
     };
-    let found = run.unless_stopped(search.scan(cache)).await;
+    let found = run
+        .unless_stopped(search.scan(run.plan.target.as_ref()))
+        .await;
     match found {
         Some(Ok(())) => {}
         // Some of them are not their number.
@@ -55,7 +57,8 @@ fn unknown(book: &mut Book, failure: Option<&Failure>) {
 
 struct Search<'a> {
     book: &'a mut Book,
-    planned: &'a PlannedKeys,
+    planned: PlannedKeys,
+    others: &'a [KeyTemplate],
     run: &'a RunContext<'a>,
     /// Keys that the database is asked about next, each with its strategy.
     window: Vec<(usize, String)>,
@@ -101,8 +104,7 @@ impl Search<'_> {
             return None;
         }
         let own = plan.strategies.iter().map(|s| &s.spec().key);
-        let others = plan.inspection.iter().flat_map(|i| &i.others);
-        let index = lookup::maker(own.chain(others), key)?;
+        let index = lookup::maker(own.chain(self.others), key)?;
         // Which keys of a strategy have a row is not known where it cannot be read.
         let tally = self.book.tallies.get(index)?;
         tally.report.seen.orphans.is_some().then_some(index)

@@ -31,10 +31,10 @@ type Written = (String, Digest);
 /// Finds what may be removed, asks, and removes it.
 pub async fn prune(book: &mut Book, run: &RunContext<'_>) {
     let plan = run.plan;
-    let (Some(consent), Some(cache)) = (&plan.prune, plan.written_cache()) else {
+    let Some(consent) = &plan.prune else {
         return;
     };
-    let mut search = match Search::new(cache.as_ref(), run).await {
+    let mut search = match Search::new(plan.target.as_ref(), run).await {
         Ok(search) => search,
         Err(failure) => {
             for index in 0..book.tallies.len() {
@@ -218,7 +218,7 @@ impl<'a> Search<'a> {
     /// What was found without what this run has written itself, whatever was remembered of it.
     async fn without_own(&self, found: Found) -> Result<Found, Failure> {
         let (plan, id) = (self.run.plan, found.told.strategy);
-        let mut gone: HashMap<String, Digest> = windows(found.keys).flatten().collect();
+        let gone: Vec<Written> = windows(found.keys).flatten().collect();
         let only_missing = plan.options.mode == Mode::OnlyMissing;
         let own: Vec<&Generation> = self
             .generations
@@ -230,16 +230,19 @@ impl<'a> Search<'a> {
             let why = "what it should have left of them is not there";
             return Err(Failure::new(FailureKind::CacheRefused, what, why));
         }
+        let names: HashSet<&str> = gone.iter().map(|(key, _)| key.as_str()).collect();
+        let mut written: HashSet<String> = HashSet::new();
         for own in own {
             let mut keys = manifest::keys(self.cache, &plan.options.prefix, own);
             while let Some(some) = keys.try_next().await? {
-                for key in some.iter().filter_map(|key| std::str::from_utf8(key).ok()) {
-                    gone.remove(key);
-                }
+                let texts = some.iter().filter_map(|key| std::str::from_utf8(key).ok());
+                let both = texts.filter(|key| names.contains(key));
+                written.extend(both.map(str::to_owned));
             }
         }
         let mut rest = Found::new(found.index, id);
-        gone.into_iter().for_each(|key| rest.push(key));
+        let left = gone.into_iter().filter(|(key, _)| !written.contains(key));
+        left.for_each(|key| rest.push(key));
         Ok(rest)
     }
 

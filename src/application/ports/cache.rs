@@ -37,6 +37,11 @@ pub trait Cache: Send + Sync {
     /// place. Asks the server.
     fn epoch(&self) -> Answer<'_, u64>;
 
+    /// Whether nothing is written to it, whatever it is asked for.
+    fn is_read_only(&self) -> bool {
+        false
+    }
+
     /// What the tool keeps for itself in this cache.
     fn meta(&self) -> &dyn MetaStore {
         &NoMetaStore

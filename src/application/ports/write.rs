@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use crate::domain::digest::Digest;
 use crate::domain::failure::Failure;
-use crate::domain::standing::Standing;
+use crate::domain::standing::{Class, Standing};
+use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
 
 #[derive(Clone, Debug)]
 pub struct WriteOptions {
     pub mode: Mode,
     pub ttl: Ttl,
+    /// What the values are.
+    pub shape: Shape,
     /// The field that holds a value's version. A newer value is not overwritten.
     pub version_field: Option<Arc<str>>,
 }
@@ -63,10 +66,29 @@ impl Written {
         }
     }
 
+    /// What is at each entry's key, where it was inspected and not written.
+    pub fn inspected(&self) -> Option<Vec<Inspected>> {
+        let inspected = self.outcomes.iter().map(|outcome| match outcome {
+            WriteOutcome::Inspected(inspected) => Some(inspected.clone()),
+            _ => None,
+        });
+        inspected
+            .collect::<Option<Vec<_>>>()
+            .filter(|all| !all.is_empty())
+    }
+
     /// A batch that nobody waits for any more.
     pub fn unknown(entries: usize, why: &str) -> Self {
         Self::new(vec![WriteOutcome::Unknown(why.to_owned()); entries])
     }
+}
+
+/// What is at an entry's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    pub standing: Standing,
+    /// `None`: it is not known.
+    pub class: Option<Class>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +100,6 @@ pub enum WriteOutcome {
     Withdrawn,
     /// Sent, and no answer came.
     Unknown(String),
-    /// Only inspected, in a dry run.
-    Seen(Standing),
+    /// Not written, only compared with what is there.
+    Inspected(Inspected),
 }

@@ -12,7 +12,7 @@ use crate::domain::failure::{Failure, FailureKind};
 /// The most joins that are parsed: each one that waits for its ON takes much of the stack.
 const MAX_JOINS: usize = 100;
 
-/// Deep enough for whatever fits into [`MAX_SQL_BYTES`]: the parser limits how deeply parentheses
+/// Deep enough for whatever fits into `MAX_SQL_BYTES`: the parser limits how deeply parentheses
 /// nest, but not a chain of joins or operators, which would overflow a worker thread's stack.
 const STACK_BYTES: usize = 32 * 1024 * 1024;
 
@@ -44,7 +44,7 @@ pub(super) fn on_deep_stack<T: Send>(
     })
 }
 
-/// Parses the whole of a text that [`harmless_text`] made.
+/// Parses the whole of a text that `harmless_text` made.
 pub(super) fn parse<T>(
     text: &str,
     grammar: &'static Grammar,

@@ -268,22 +268,22 @@ impl KeyWriter {
 impl Reporter for KeyWriter {
     fn report(&self, event: &Event<'_>) {
         match event {
-            Event::Looked {
+            Event::Inspected {
                 id,
                 batch,
-                standings,
+                inspected,
             } => {
                 let classes = &self.wanted.classes;
                 let is_wanted = |class: Option<Class>| {
                     classes.is_empty() || class.is_some_and(|class| classes.contains(&class))
                 };
-                let lines = batch.iter().zip(*standings);
-                let lines = lines.filter(|(_, (_, class))| is_wanted(*class));
-                self.write_lines(lines.map(|(entry, (standing, class))| Line {
+                let lines = batch.iter().zip(*inspected);
+                let lines = lines.filter(|(_, inspected)| is_wanted(inspected.class));
+                self.write_lines(lines.map(|(entry, inspected)| Line {
                     strategy: id,
                     key: entry.key,
-                    standing: Some(standing),
-                    state: class.map_or("unknown", Class::name),
+                    standing: Some(&inspected.standing),
+                    state: inspected.class.map_or("unknown", Class::name),
                 }));
             }
             Event::Orphans { id, keys } if self.wanted.orphans => {
