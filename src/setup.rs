@@ -312,7 +312,7 @@ fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a s
 /// the reason itself.
 pub async fn record_refusal(config: &Config, info: &RunInfo, refused: &Refused) {
     let is_news = match refused {
-        Refused::Failed(failure) => history::is_worth_recording(failure),
+        Refused::Failed(failure) => failure.is_worth_recording(),
         Refused::Busy(_) | Refused::Stopped(_) => true,
         Refused::RunBefore => false,
     };

@@ -12,7 +12,6 @@ use super::lock::Locking;
 use super::refused::Refused;
 use super::schedule::{Job, Occurrence, Overlap, widest_first};
 use super::service::{Order, Service};
-use crate::domain::failure::FailureKind;
 use crate::domain::run::Trigger;
 
 /// The longest sleep: clocks are set, and machines wake up again.
@@ -122,11 +121,7 @@ impl<T: Fn() -> Timetable> Clock<T> {
                 Overlap::Queue => self.queue(job, order),
             },
             Err(Refused::Failed(failure)) => {
-                let may_mend = matches!(
-                    failure.kind,
-                    FailureKind::SourceUnreachable | FailureKind::CacheUnreachable
-                );
-                if may_mend && !self.service.is_draining() {
+                if failure.is_unreachable() && !self.service.is_draining() {
                     self.try_again(job, time, order);
                 }
             }

@@ -202,19 +202,6 @@ pub async fn push(cache: &dyn Cache, prefix: &str, record: &RunRecord) -> Result
         .await
 }
 
-/// Whether a failure that let no run begin belongs into the history: whoever was at the command
-/// line and mistyped a name knows.
-pub fn is_worth_recording(failure: &Failure) -> bool {
-    !matches!(
-        failure.kind,
-        FailureKind::Usage
-            | FailureKind::Busy
-            | FailureKind::CacheUnreachable
-            | FailureKind::CacheDenied
-            | FailureKind::Internal
-    )
-}
-
 /// Records the strategies of a run that were complete.
 async fn remember(
     cache: &dyn Cache,

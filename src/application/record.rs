@@ -20,7 +20,7 @@ use crate::domain::strategy::{DEFAULT_TTL, StrategyId, StrategySpec};
 use crate::domain::verdict::{Mark, Verdict};
 
 /// A run.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[schema(title = "Report")]
 pub struct RunRecord {
     pub schema_version: u32,
@@ -132,14 +132,15 @@ pub struct Found {
 }
 
 /// One strategy of a run.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct StrategyRecord {
     pub id: String,
     pub context: String,
     pub name: String,
     pub priority: i32,
+    #[serde(rename = "ttl_seconds", with = "in_seconds")]
     #[schema(value_type = f64)]
-    pub ttl_seconds: serde_json::Number,
+    pub ttl: Duration,
     /// `completed`, `failed` or `cancelled`; `waiting` or `running` while the run runs.
     #[schema(value_type = String, example = "completed")]
     pub status: Stage,
@@ -234,20 +235,7 @@ impl RunRecord {
             job: info.job.clone(),
             host: info.host.clone(),
             started_at: humantime::format_rfc3339_seconds(info.started).to_string(),
-            elapsed_ms: 0,
-            outcome: None,
-            stopped: None,
-            passed: None,
-            verdict: None,
-            error: None,
-            error_kind: None,
-            hint: None,
-            totals: Totals::default(),
-            strategies: Vec::new(),
-            unmatched: Vec::new(),
-            unmatched_total: 0,
-            warnings: Vec::new(),
-            pace: None,
+            ..Self::default()
         }
     }
 
@@ -348,27 +336,9 @@ impl StrategyRecord {
             context: id.context.clone(),
             name: id.name.clone(),
             priority,
-            ttl_seconds: whole_seconds(ttl),
+            ttl,
             status,
-            size: Size::default(),
-            total: 0,
-            counts: Counts::default(),
-            protected: None,
-            protected_to: None,
-            unprotected_because: None,
-            success_rate: None,
-            elapsed_ms: 0,
-            read: None,
-            read_why: None,
-            unchanged: None,
-            removed: None,
-            found: None,
-            error: None,
-            error_kind: None,
-            hint: None,
-            errors: Vec::new(),
-            not_found: Vec::new(),
-            warnings: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -447,6 +417,22 @@ pub fn whole_seconds(ttl: Duration) -> serde_json::Number {
     let fraction =
         (ttl.subsec_nanos() > 0).then(|| serde_json::Number::from_f64(ttl.as_secs_f64()));
     fraction.flatten().unwrap_or_else(|| ttl.as_secs().into())
+}
+
+/// A duration as seconds.
+mod in_seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub fn serialize<S: Serializer>(ttl: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        super::whole_seconds(*ttl).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(from)?;
+        Ok(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+    }
 }
 
 #[cfg(test)]

@@ -435,8 +435,7 @@ impl Service {
         let command = info.command.clone();
         let before = lock(&self.not_begun).insert(command, failure.to_string());
         let tries_again = matches!(info.trigger, Trigger::Start | Trigger::Schedule);
-        history::is_worth_recording(failure)
-            && !(tries_again && before == Some(failure.to_string()))
+        failure.is_worth_recording() && !(tries_again && before == Some(failure.to_string()))
     }
 
     /// The runs that go on at this moment, newest first.

@@ -101,6 +101,45 @@ impl Failure {
         )
     }
 
+    /// Whether a server does not answer, or is not yet what it is to be: a cluster whose nodes have
+    /// no slots yet, sentinels that still name a replica. Waiting may help.
+    pub fn may_pass(&self) -> bool {
+        self.is_unreachable() || self.kind == FailureKind::CacheRefused
+    }
+
+    /// Whether a side does not answer.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(
+            self.kind,
+            FailureKind::SourceUnreachable | FailureKind::CacheUnreachable
+        )
+    }
+
+    /// Whether the history should say that a run could not begin for it: whoever was at the command
+    /// line and mistyped a name knows.
+    pub fn is_worth_recording(&self) -> bool {
+        !matches!(
+            self.kind,
+            FailureKind::Usage
+                | FailureKind::Busy
+                | FailureKind::CacheUnreachable
+                | FailureKind::CacheDenied
+                | FailureKind::Internal
+        )
+    }
+
+    /// Whether what was refused may be granted where everything is asked for instead: a server that
+    /// is gone is no better asked for more.
+    pub fn may_fit_a_full_read(&self) -> bool {
+        matches!(
+            self.kind,
+            FailureKind::Query
+                | FailureKind::SourceBusy
+                | FailureKind::CacheRefused
+                | FailureKind::CacheDenied
+        )
+    }
+
     /// Whether it is about one definition: it is invalid, or asks for what the database does not have
     /// or does not grant. It costs that strategy, and another one may be read.
     pub fn is_unfit(&self) -> bool {

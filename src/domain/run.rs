@@ -4,11 +4,12 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-/// Whose wish a run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Who asked for a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trigger {
     /// A person, or a deployment, at the command line.
+    #[default]
     Cli,
     /// Somebody over the admin API.
     Api,

@@ -7,5 +7,7 @@ pub mod exit;
 mod github;
 mod log;
 mod output;
+pub mod process;
 mod progress;
 mod report;
+mod signals;

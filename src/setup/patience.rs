@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::application::ports::Cache;
-use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::failure::Failure;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -31,7 +31,7 @@ where
     let mut told = None;
     loop {
         let failure = match attempt().await {
-            Err(failure) if is_silence(&failure) => failure,
+            Err(failure) if failure.may_pass() => failure,
             done => return done,
         };
         let left = until.saturating_duration_since(Instant::now());
@@ -54,20 +54,10 @@ where
 /// It does not answer questions yet.
 pub async fn answers(cache: &dyn Cache) -> Result<(), Failure> {
     match cache.read(ANY_KEY).await {
-        Err(failure) if is_silence(&failure) => Err(failure),
+        Err(failure) if failure.may_pass() => Err(failure),
         // Who may not read that key may write others.
         _ => Ok(()),
     }
-}
-
-fn is_silence(failure: &Failure) -> bool {
-    matches!(
-        failure.kind,
-        FailureKind::SourceUnreachable
-            | FailureKind::CacheUnreachable
-            // A cluster whose nodes have no slots yet, sentinels that still name a replica.
-            | FailureKind::CacheRefused
-    )
 }
 
 #[cfg(test)]
@@ -75,6 +65,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::domain::failure::FailureKind;
 
     /// How often it was attempted, and what came of it.
     async fn tried(wait: Option<u64>, kind: FailureKind) -> (u32, Result<(), Failure>) {

@@ -620,36 +620,6 @@ fn a_table_that_another_session_holds_does_not_hang_it() {
 }
 
 #[test]
-fn the_other_forms_say_the_same() {
-    let lab = Lab::shop(Dialect::Sqlite);
-    lab.redis.cli(&["REPLICAOF", "127.0.0.1", "1"]);
-    let table = lab.command("doctor").run().expect(3).stdout;
-    assert!(table.contains("✓ ok      database: "), "{table}");
-    assert!(table.contains("✗ failed  cache role: a replica"), "{table}");
-    assert!(
-        table.contains("\n          → give the URL of its primary\n"),
-        "{table}"
-    );
-    let last = table.lines().last().expect("a line");
-    assert!(last.ends_with(" ok, 0 warnings, 1 failed"), "{last}");
-    let count = table
-        .lines()
-        .filter(|line| line.starts_with(['✓', '✗', '!']))
-        .count();
-    let lines = lab.command("doctor -o ndjson").run().expect(3).stdout;
-    assert_eq!(lines.lines().count(), count);
-    for line in lines.lines() {
-        serde_json::from_str::<Value>(line).expect("JSON");
-    }
-    let csv = lab.command("doctor -o csv").run().expect(3).stdout;
-    assert!(csv.starts_with("check,level,text,hint\n"), "{csv}");
-    let markdown = lab.command("doctor -o markdown").run().expect(3).stdout;
-    assert!(markdown.starts_with("| level | check |"), "{markdown}");
-    let quiet = lab.command("doctor -q").run().expect(3).stdout;
-    assert_eq!(quiet.lines().count(), 2, "{quiet}");
-}
-
-#[test]
 fn a_standby_is_a_replica() {
     let server = Postgres::private(&["-c", "wal_level=replica"]);
     let database = server.new_database();

@@ -141,6 +141,10 @@ fn settings() -> Settings {
         (r"\d+(\.\d+)? [KM]iB (used|free)", "[size] $2"),
         (r"\d+ keys, \d+ KiB", "[number] keys, [size]"),
         (r#""ttl_seconds":\d+"#, r#""ttl_seconds":[ttl]"#),
+        (
+            r#""ttl_seconds": (\d+[1-9]|\d+[1-9]\d)\b"#,
+            r#""ttl_seconds": [ttl]"#,
+        ),
         (r"\d+[dhm] \d\d[hms]", "[ttl]"),
         (
             r"(identical|expiring|different)( \| |,)\d+( \||,)",
@@ -295,6 +299,10 @@ fn strategies_doctor_and_settings_in_every_form() {
     sample.one("strategies-verbose", "strategies -v");
     sample.all_forms("doctor", "doctor");
     sample.all_forms("config-show", "config show");
+    sample.one(
+        "doctor-quiet",
+        "doctor -q --redis-url sqlite:/nowhere/cache.db",
+    );
     sample.one("config-check", "config check");
     sample.one("effect", "effect");
     sample.one("probe", "probe --for 1s");

@@ -142,12 +142,9 @@ pub(super) enum Stop {
 impl From<Failure> for Stop {
     /// A server that is gone is no better asked for everything; what it refuses may be.
     fn from(failure: Failure) -> Self {
-        match failure.kind {
-            FailureKind::Query
-            | FailureKind::SourceBusy
-            | FailureKind::CacheRefused
-            | FailureKind::CacheDenied => Self::Full(failure.to_string()),
-            _ => Self::Failed(failure),
+        match failure.may_fit_a_full_read() {
+            true => Self::Full(failure.to_string()),
+            false => Self::Failed(failure),
         }
     }
 }

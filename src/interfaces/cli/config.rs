@@ -126,7 +126,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let file = dir.path().join("shopwarm.toml");
         fs::write(&file, lines.join("\n")).expect("a file");
-        let matches = super::super::command().get_matches_from([
+        let matches = crate::interfaces::cli::command().get_matches_from([
             "shopwarm",
             "config",
             "show",

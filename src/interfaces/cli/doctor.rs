@@ -159,14 +159,13 @@ fn document(findings: &[Finding]) -> Document {
     let table = table
         .text("level", 0, |finding| finding.level.name().to_owned())
         .text("check", 0, |finding| finding.check.clone())
-        .csv("check")
-        .csv("level")
+        .csv(["check", "level"])
         .text("found", 0, |finding| finding.text.clone())
-        .csv("text")
+        .csv(["text"])
         .text("what to do", 0, |finding| {
             finding.hint.clone().unwrap_or_default()
         })
-        .csv("hint");
+        .csv(["hint"]);
     let mut document = table.document(findings, None);
     document.footer = summary(findings);
     document.json = json!({ "schema_version": 1, "worst": worst, "checks": document.lines });

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::Map;
 
-use super::connect::connect;
+use super::inspect::{Inspect, conclude};
 use super::plan::SealedPlan;
 use super::target::Target;
 use crate::application::engine::coordinator::Coordinator;
@@ -22,10 +22,10 @@ use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::settings_text::parse_ttl;
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::{Format, Output, ProgressForm};
+use crate::interfaces::progress;
 use crate::interfaces::report::document::Document;
 use crate::interfaces::report::dry_run::DryRun;
 use crate::interfaces::report::keys::{Form, KeyWriter, Wanted};
-use crate::interfaces::{github, progress};
 use crate::setup::CacheNeed;
 
 #[derive(Args, Debug)]
@@ -66,63 +66,67 @@ pub(super) async fn run(
         format!("dry-run {}", args.target.words().join(" ")),
         Trigger::Cli,
     );
-    let look = Inspection {
-        orphans: args.orphans,
-        ..Inspection::new(args.expiring_within)
+    let inspect = Inspect {
+        config,
+        output,
+        stop: &stop,
+        selection,
+        inspection: Inspection {
+            orphans: args.orphans,
+            ..Inspection::new(args.expiring_within)
+        },
+        // Whether something would change cannot be told without a cache.
+        need: match args.exit_code {
+            true => CacheNeed::Required,
+            false => CacheNeed::IfGiven,
+        },
     };
-    let form = match args.keys {
-        true => ProgressForm::None,
-        false => output.progress(),
+    let compare = async |viewer: &Coordinator| {
+        let compared = viewer.cache().is_some();
+        let keys = args
+            .keys
+            .then(|| key_writer(output.format, compared, &stop));
+        let bars = progress::reporter(output.progress());
+        let reporter: &dyn Reporter = match &keys {
+            Some(keys) => keys,
+            None => bars.as_ref(),
+        };
+        let report = inspect.report(viewer, reporter, started).await;
+        // Whoever has stopped it does not want to wait for more.
+        let (plans, headroom) = tokio::select! {
+            biased;
+            () = stop.stopped() => (vec![None; report.strategies.len()], None),
+            both = async { (plans(viewer, config).await, headroom(viewer).await) } => both,
+        };
+        let report = Report {
+            elapsed: started.elapsed(),
+            ..report
+        };
+        let found = DryRun {
+            report: &report,
+            plans: &plans,
+            compared,
+            headroom: headroom.as_ref(),
+            expiring_within: args.expiring_within,
+            options: &config.options,
+            ttls: viewer.ttls(),
+            exit_code: args.exit_code,
+        };
+        // Before the report: its verdict is the last line.
+        let sealed = seal(args, config, &inspect.selection, &report, output);
+        let document = found.document(&info, output.verbose);
+        match &keys {
+            Some(keys) => finish(keys, &document, output),
+            None => document.show(output),
+        }
+        conclude(&report, &document, output);
+        sealed?;
+        Ok(match exit::of_run(&report) {
+            Exit::Success if found.is_failed_by_changes() => Exit::Differences,
+            exit => exit,
+        })
     };
-    // Whether something would change cannot be told without a cache.
-    let need = match args.exit_code {
-        true => CacheNeed::Required,
-        false => CacheNeed::IfGiven,
-    };
-    let viewer = match connect(config, &selection, look, need, output, &stop).await? {
-        Ok(viewer) => viewer,
-        Err(stopped) => return Ok(stopped),
-    };
-    let compared = viewer.cache().is_some();
-    let reporter = progress::reporter(form);
-    let (keys, mut report) = if args.keys {
-        let keys = key_writer(output.format, compared, reporter, &stop);
-        let report = viewer.warm_all(None, &keys, &stop).await;
-        (Some(keys), report)
-    } else {
-        (None, viewer.warm_all(None, reporter.as_ref(), &stop).await)
-    };
-    // Whoever has stopped it does not want to wait for more.
-    let (plans, headroom) = tokio::select! {
-        biased;
-        () = stop.stopped() => (vec![None; report.strategies.len()], None),
-        both = async { (plans(&viewer, config).await, headroom(&viewer).await) } => both,
-    };
-    report.elapsed = started.elapsed();
-    let found = DryRun {
-        report: &report,
-        plans: &plans,
-        compared,
-        headroom: headroom.as_ref(),
-        expiring_within: args.expiring_within,
-        options: &config.options,
-        ttls: viewer.ttls(),
-        exit_code: args.exit_code,
-    };
-    let exit = match exit::of_run(&report) {
-        Exit::Success if found.is_failed_by_changes() => Exit::Differences,
-        exit => exit,
-    };
-    // Before the report: its verdict is the last line.
-    let sealed = seal(args, config, &selection, &report, output);
-    let document = found.document(&info, output.verbose);
-    match keys {
-        Some(keys) => finish(&keys, &document, output),
-        None => document.show(output),
-    }
-    document.tell(output, report.failures());
-    github::report(&report, &document);
-    sealed.map(|()| exit)
+    inspect.run(compare).await
 }
 
 /// Writes the plan into a file, where that was asked for and all of it can be run.
@@ -149,19 +153,21 @@ fn seal(
     Ok(())
 }
 
-fn key_writer(
-    format: Format,
-    compared: bool,
-    reporter: Box<dyn Reporter>,
-    stop: &StopSignal,
-) -> KeyWriter {
+fn key_writer(format: Format, compared: bool, stop: &StopSignal) -> KeyWriter {
     let wanted = Wanted {
         orphans: true,
         before_report: true,
         ..Wanted::default()
     };
     let (form, out) = (Form::of(format), Output::stream());
-    KeyWriter::new(form, compared, wanted, out, reporter, stop.clone())
+    KeyWriter::new(
+        form,
+        compared,
+        wanted,
+        out,
+        progress::reporter(ProgressForm::None),
+        stop.clone(),
+    )
 }
 
 /// The report behind the keys: in their document where that is one, nowhere where a table of keys

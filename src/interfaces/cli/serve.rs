@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::pace;
 use crate::application::clock::{self, Clock, Timetable};
 use crate::application::schedule;
 use crate::application::selection::Selection;
@@ -21,6 +20,7 @@ use crate::domain::report::Stop;
 use crate::domain::run::Trigger;
 use crate::interfaces::admin::{self, Admin};
 use crate::interfaces::exit::Exit;
+use crate::interfaces::signals;
 use crate::setup;
 use crate::setup::shop::{CurrentShop, Shop};
 
@@ -83,7 +83,7 @@ pub(super) async fn run(
     tracing::info!("{}", schedule::summary(&shop.get().jobs, Timestamp::now()));
 
     let runs = Arc::clone(&service);
-    let listening = pace::obey(move |change| {
+    let listening = signals::change_pace(move |change| {
         for run in runs.active() {
             run.change_pace(change);
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::connect::connect;
+use super::inspect::{Inspect, conclude};
 use super::target::Target;
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::engine::inspect::Inspection;
@@ -65,30 +65,33 @@ pub(super) async fn run(
         format!("verify {}", args.target.words().join(" ")),
         Trigger::Cli,
     );
-    let look = look(args.expiring_within, args.sample, args.seed);
-    let sample = look.sample;
-    let need = CacheNeed::Required;
-    let viewer = match connect(config, &selection, look, need, output, &stop).await? {
-        Ok(viewer) => viewer,
-        Err(stopped) => return Ok(stopped),
+    let inspect = Inspect {
+        config,
+        output,
+        stop: &stop,
+        selection,
+        inspection: look(args.expiring_within, args.sample, args.seed),
+        need: CacheNeed::Required,
     };
-    check_names(&args.require, &viewer)?;
-    let reporter = progress::reporter(output.progress());
-    let mut report = viewer.warm_all(None, reporter.as_ref(), &stop).await;
-    report.elapsed = started.elapsed();
-    let verified = Verified::new(report, args.require.clone());
-    let (report, judged) = (&verified.found, verified.judge());
-    let document = Verification {
-        report,
-        judged: &judged,
-        sample,
-    }
-    .document(&info, output.verbose);
-    document.show(output);
-    document.tell(output, report.failures());
-    github::report(report, &document);
-    github::requirements(&judged);
-    Ok(judge(exit::of_run(report), &judged))
+    let verify = async |viewer: &Coordinator| {
+        check_names(&args.require, viewer)?;
+        let reporter = progress::reporter(output.progress());
+        let report = inspect.report(viewer, reporter.as_ref(), started).await;
+        let verified = Verified::new(report, args.require.clone());
+        let (report, judged) = (&verified.found, verified.judge());
+        let sample = inspect.inspection.sample;
+        let verification = Verification {
+            report,
+            judged: &judged,
+            sample,
+        };
+        let document = verification.document(&info, output.verbose);
+        document.show(output);
+        conclude(report, &document, output);
+        github::requirements(&judged);
+        Ok(judge(exit::of_run(report), &judged))
+    };
+    inspect.run(verify).await
 }
 
 /// How a verification looks; without a seed any sample will do, and its seed is shown.

@@ -1,20 +1,17 @@
 //! `shopwarm warmup`.
 
-use std::collections::HashSet;
-use std::io::BufRead as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt as _, stream};
-use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
 use super::args::{RunChecks, Warmup, WarmupArgs};
 use super::connect::{deadline, waiting};
 use super::plan::SealedPlan;
-use super::{pace, prune, target, verify};
-use crate::application::engine::coordinator::{Coordinator, KeyWindows};
+use super::stdin::key_windows;
+use super::{prune, target, verify};
+use crate::application::engine::coordinator::Coordinator;
 use crate::application::keys::consent::Consent;
 use crate::application::lock::Locking;
 use crate::application::record::RunRecord;
@@ -25,17 +22,13 @@ use crate::application::stop::StopSignal;
 use crate::config::{Config, RunFlags};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::Verified;
-use crate::domain::key::printable;
 use crate::domain::report::{Percent, Report, Stop};
 use crate::domain::run::{RunInfo, Trigger};
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::{Output, ProgressForm, note};
 use crate::interfaces::report::run::{ReadBack, document};
-use crate::interfaces::{github, progress};
+use crate::interfaces::{github, progress, signals};
 use crate::setup::{self, LastRun};
-
-/// Keys from stdin are taken in windows of this many: memory stays flat however many come.
-const WINDOW: usize = 10_000;
 
 /// How far a plan's counts may be off where nobody says it.
 const PLAN_TOLERANCE: Percent = Percent::whole(10);
@@ -250,7 +243,7 @@ async fn warm(
         None => coordinator,
     };
     let pace = coordinator.pace().clone();
-    let _listening = pace::obey(move |change| pace.change(change))?;
+    let _listening = signals::change_pace(move |change| pace.change(change))?;
     let reporter = progress::reporter(output.progress());
     let reporter = reporter.as_ref();
     let begin = |locking| {
@@ -264,7 +257,7 @@ async fn warm(
         )
     };
     if let Some(Warmup::Keys(args)) = job.what {
-        let windows = windows(&args.keys, if args.null { 0 } else { b'\n' });
+        let windows = key_windows(&args.keys, if args.null { 0 } else { b'\n' });
         // A few keys are set right beside whatever else runs.
         let run = begin(Locking::Off).await?;
         return Ok((run.warm_keys(windows, reporter, stop).await?, None));
@@ -294,70 +287,4 @@ async fn read_back(run: &Coordinator, sample: Option<u32>, stop: &StopSignal) ->
     let silent = progress::reporter(ProgressForm::None);
     let looking = run.inspection(look);
     looking.warm_all(None, silent.as_ref(), stop).await
-}
-
-/// Keys from the command line, or from stdin, where each ends with `end`.
-fn windows(keys: &[String], end: u8) -> KeyWindows {
-    if keys != ["-"] {
-        let keys = unique(keys.iter().cloned());
-        return stream::iter([Ok(keys)]).boxed();
-    }
-    let (sender, receiver) = mpsc::channel(1);
-    // A thread of its own: reading stdin blocks, and must not keep the process from ending.
-    std::thread::spawn(move || read_windows(&sender, end));
-    stream::unfold(receiver, |mut receiver| async move {
-        let window = receiver.recv().await?;
-        Some((window, receiver))
-    })
-    .boxed()
-}
-
-fn read_windows(sender: &mpsc::Sender<Result<Vec<String>, Failure>>, end: u8) {
-    let mut lines = std::io::stdin().lock().split(end).peekable();
-    while lines.peek().is_some() {
-        let mut window = Vec::new();
-        for line in lines.by_ref().take(WINDOW) {
-            match line {
-                Ok(line) => {
-                    // A key that is no text is of no template: shown escaped, it is reported so.
-                    let line = String::from_utf8(line).unwrap_or_else(|e| printable(e.as_bytes()));
-                    let key = match end {
-                        b'\n' => line.strip_suffix('\r').unwrap_or(&line),
-                        _ => &line,
-                    };
-                    if key.contains('\0') {
-                        let what = "the keys on stdin hold zero bytes";
-                        let why = "they end with one, it seems, and not with a newline";
-                        let failure = Failure::new(FailureKind::Usage, what, why)
-                            .hint("say so: shopwarm warmup keys -0 -");
-                        let _ = sender.blocking_send(Err(failure));
-                        return;
-                    }
-                    if !key.is_empty() {
-                        window.push(key.to_owned());
-                    }
-                }
-                Err(error) => {
-                    let failure = Failure::new(
-                        FailureKind::Usage,
-                        "cannot read keys from stdin",
-                        error.to_string(),
-                    );
-                    let _ = sender.blocking_send(Err(failure));
-                    return;
-                }
-            }
-        }
-        if sender
-            .blocking_send(Ok(unique(window.into_iter())))
-            .is_err()
-        {
-            return;
-        }
-    }
-}
-
-fn unique(keys: impl Iterator<Item = String>) -> Vec<String> {
-    let mut seen = HashSet::new();
-    keys.filter(|key| seen.insert(key.clone())).collect()
 }

@@ -88,32 +88,30 @@ fn table<'a>() -> Table<'a, Pair<'a>> {
     Table::of(Pair::json)
         .tone(Pair::tone)
         .text("strategy", 0, |pair: &Pair<'_>| pair.id.to_owned())
-        .csv("id")
+        .csv(["id"])
         .number("keys", 0, |pair| {
             change(pair.before.total, pair.after.total)
         })
-        .csv("total_before")
-        .csv("total_after")
+        .csv(["total_before", "total_after"])
         .number("warmed", 1, |pair| {
             change(pair.before.warmed, pair.after.warmed)
         })
-        .csv("warmed_before")
-        .csv("warmed_after")
-        .csv("failed_before")
-        .csv("failed_after")
+        .csv([
+            "warmed_before",
+            "warmed_after",
+            "failed_before",
+            "failed_after",
+        ])
         .number("bytes", 2, |pair| {
             byte_change(pair.before.bytes, pair.after.bytes)
         })
-        .csv("bytes_before")
-        .csv("bytes_after")
+        .csv(["bytes_before", "bytes_after"])
         .number("time", 2, |pair| {
             time_change(pair.before.elapsed_ms, pair.after.elapsed_ms)
         })
-        .csv("elapsed_ms_before")
-        .csv("elapsed_ms_after")
+        .csv(["elapsed_ms_before", "elapsed_ms_after"])
         .text("status", 1, Pair::status)
-        .csv("status_before")
-        .csv("status_after")
+        .csv(["status_before", "status_after"])
 }
 
 impl Pair<'_> {

@@ -173,18 +173,12 @@ impl DryRun<'_> {
         let has_orphans = strategies.iter().any(|s| s.seen.orphans.is_some());
         Table::of(move |line: &Line<'_>| line.json(compared))
             .strategy(Line::marked)
-            .csv("context")
-            .csv("name")
-            .csv("priority")
-            .csv("ttl_seconds")
-            .csv("status")
+            .csv(["context", "name", "priority", "ttl_seconds", "status"])
             .when(is_partial, |table| {
                 table.number("expected", 1, |line| expectation(line.expected))
             })
-            .csv("expected")
-            .csv("expected_is_exact")
-            .number("keys", 0, |line| grouped(line.counts.planned))
-            .csv("keys")
+            .csv(["expected", "expected_is_exact"])
+            .count("keys", 0, |line| line.counts.planned)
             .when(compared, |table| {
                 table
                     .number("missing", 0, |line| grouped(line.classes.missing))
@@ -193,21 +187,22 @@ impl DryRun<'_> {
                     .number("wrong type", 1, |line| grouped(line.classes.wrong_type))
                     .number("identical", 1, |line| grouped(line.classes.identical))
             })
-            .csv("missing")
-            .csv("different")
-            .csv("expiring")
-            .csv("wrong_type")
-            .csv("identical")
+            .csv([
+                "missing",
+                "different",
+                "expiring",
+                "wrong_type",
+                "identical",
+            ])
             .when(has_orphans, |table| {
                 table.number("orphans", 1, |line| optional(line.orphans))
             })
-            .csv("orphans")
+            .csv(["orphans"])
             .number("bytes", 2, |line| HumanBytes(line.counts.bytes).to_string())
-            .csv("bytes")
+            .csv(["bytes"])
             .number("ttl", 3, Line::ttl)
             .number("cost", 3, Line::cost)
-            .csv("cost")
-            .csv("error")
+            .csv(["cost", "error"])
     }
 
     fn footer(&self, inspected: &[Inspected<'_>], verbose: bool) -> String {

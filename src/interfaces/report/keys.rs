@@ -4,15 +4,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use glob::Pattern;
-use indicatif::HumanBytes;
 use serde_json::{Map, Value, json};
 
 use super::document::inert;
+use super::words::{NONE, bytes};
 use crate::application::event::{Event, Reporter};
 use crate::application::stop::StopSignal;
 use crate::domain::key::{printable, shortened};
 use crate::domain::report::Stop;
-use crate::domain::standing::{Class, Standing};
+use crate::domain::standing::{Class, Held, Standing};
 use crate::domain::strategy::StrategyId;
 use crate::interfaces::output::{Format, Stream};
 
@@ -233,33 +233,29 @@ impl KeyWriter {
         object.insert("key".to_owned(), key.into());
         object.insert("strategy".to_owned(), line.strategy.to_string().into());
         if self.cached {
-            let held = line.held();
-            object.insert("state".to_owned(), line.state.replace('-', "_").into());
-            object.insert("ttl_seconds".to_owned(), held.ttl_seconds());
-            object.insert("bytes".to_owned(), held.bytes.into());
             let kind = match self.wanted.before_report {
                 true => "stored_as",
                 false => "type",
             };
-            object.insert(kind.to_owned(), held.kind.into());
+            let held = line.held();
+            object.insert("state".to_owned(), line.state.replace('-', "_").into());
+            object.insert("ttl_seconds".to_owned(), line.ttl_seconds().into());
+            object.insert("bytes".to_owned(), held.and_then(|held| held.bytes).into());
+            object.insert(kind.to_owned(), held.map(|held| held.kind.name()).into());
         }
         inert(&Value::Object(object).to_string())
     }
 
     fn cells(&self, line: &Line<'_>, key: &str) -> impl Iterator<Item = String> {
         let held = line.held();
-        let ttl = match held.ttl_seconds() {
-            Value::Null => String::new(),
-            ttl => ttl.to_string(),
-        };
+        let number = |n: Option<String>| n.unwrap_or_default();
         let all = [
             line.strategy.to_string(),
             key.to_owned(),
             line.state.to_owned(),
-            ttl,
-            held.bytes
-                .map_or_else(String::new, |bytes| bytes.to_string()),
-            held.kind.unwrap_or_default(),
+            number(line.ttl_seconds().map(|ttl| ttl.to_string())),
+            number(held.and_then(|held| held.bytes).map(|n| n.to_string())),
+            held.map_or("", |held| held.kind.name()).to_owned(),
         ];
         all.into_iter().take(self.columns().len())
     }
@@ -299,54 +295,29 @@ impl Reporter for KeyWriter {
     }
 }
 
-/// What is held at a key, as far as it is known.
-#[derive(Default)]
-struct Shown {
-    ttl: Option<Duration>,
-    forever: bool,
-    bytes: Option<u64>,
-    kind: Option<String>,
-}
-
-impl Shown {
-    /// Whole seconds; -1 of a key that never expires, as Redis says it.
-    fn ttl_seconds(&self) -> Value {
-        match (self.forever, self.ttl) {
-            (true, _) => (-1).into(),
-            (false, Some(ttl)) => ttl.as_secs().into(),
-            (false, None) => Value::Null,
+impl Line<'_> {
+    fn held(&self) -> Option<&Held> {
+        match self.standing {
+            Some(Standing::Held(held)) => Some(held),
+            _ => None,
         }
     }
-}
 
-impl Line<'_> {
-    fn held(&self) -> Shown {
-        match self.standing {
-            Some(Standing::Held(held)) => Shown {
-                ttl: held.ttl,
-                forever: held.ttl.is_none(),
-                bytes: held.bytes,
-                kind: Some(held.kind.name().to_owned()),
-            },
-            _ => Shown::default(),
-        }
+    /// Whole seconds; -1 of a key that never expires, as Redis says it.
+    fn ttl_seconds(&self) -> Option<i64> {
+        let whole = |ttl: Duration| i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
+        self.held().map(|held| held.ttl.map_or(-1, whole))
     }
 
     fn columns(&self, key: &str) -> String {
-        let held = self.held();
-        let ttl = match (held.forever, held.ttl) {
-            (true, _) => "never".to_owned(),
-            (false, Some(ttl)) => time_left(ttl),
-            (false, None) => "–".to_owned(),
-        };
-        let bytes = held
-            .bytes
-            .map_or_else(|| "–".to_owned(), |bytes| HumanBytes(bytes).to_string());
-        let kind = held.kind.unwrap_or_else(|| "–".to_owned());
-        format!(
-            "{:<10}  {ttl:>8}  {bytes:>10}  {kind:<7}  {key}\n",
-            self.state
-        )
+        let (held, none) = (self.held(), || NONE.to_owned());
+        let ttl = held.map_or_else(none, |held| {
+            held.ttl.map_or_else(|| "never".to_owned(), time_left)
+        });
+        let size = bytes(held.and_then(|held| held.bytes));
+        let kind = held.map_or(NONE, |held| held.kind.name());
+        let state = self.state;
+        format!("{state:<10}  {ttl:>8}  {size:>10}  {kind:<7}  {key}\n")
     }
 }
 

@@ -4,6 +4,7 @@ pub mod difference;
 pub mod document;
 pub mod dry_run;
 mod inspected;
+pub mod key;
 pub mod keys;
 pub mod run;
 pub mod runs;

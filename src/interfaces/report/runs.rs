@@ -26,36 +26,30 @@ pub fn list(runs: &[RunRecord]) -> Document {
         })
         .text("started", 2, |run| moment(&run.started_at))
         .text("id", 0, |run| run.run_id.clone())
-        .csv("run_id")
+        .csv(["run_id"])
         .text("run", 1, |run| run.command.clone())
-        .csv("command")
+        .csv(["command"])
         .text("by", 2, |run| by(run))
-        .csv("trigger")
-        .csv("job")
+        .csv(["trigger", "job"])
         .text("host", 4, |run| run.host.clone())
-        .csv("host")
-        .csv("started_at")
-        .csv("elapsed_ms")
-        .csv("status")
-        .csv("passed")
+        .csv(["host", "started_at", "elapsed_ms", "status", "passed"])
         .text("outcome", 0, |run| ended(run))
-        .csv("strategies")
-        .csv("strategies_failed")
-        .csv("expected")
-        .csv("expected_is_exact")
-        .csv("total")
-        .number("warmed", 1, |run| grouped(run.totals.counts.warmed))
-        .csv("warmed")
+        .csv([
+            "strategies",
+            "strategies_failed",
+            "expected",
+            "expected_is_exact",
+            "total",
+        ])
+        .count("warmed", 1, |run| run.totals.counts.warmed)
         .number("of", 3, |run| expectation(run.totals.size.known()))
-        .csv("skipped")
-        .number("failed", 3, |run| grouped(run.totals.counts.wrong()))
-        .csv("failed")
-        .csv("unknown")
-        .csv("success_rate")
+        .csv(["skipped"])
+        .count("failed", 3, |run| run.totals.counts.wrong())
+        .csv(["unknown", "success_rate"])
         .number("time", 2, |run| {
             seconds(Duration::from_millis(run.elapsed_ms))
         })
-        .csv("error");
+        .csv(["error"]);
     let mut document = table.document(runs, None);
     document.json = json!({ "schema_version": 1, "runs": document.lines });
     if runs.is_empty() {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::document::{Document, Heading, Row, Tone};
 use super::words::Marked;
+use crate::domain::wording::grouped;
 
 type Get<'a, R, T> = Box<dyn Fn(&R) -> T + 'a>;
 
@@ -48,7 +49,7 @@ impl<'a, R> Table<'a, R> {
         };
         self.tone(move |row| of(row).map_or(Tone::Total, |marked| marked.tone))
             .text("strategy", 0, name)
-            .csv("id")
+            .csv(["id"])
     }
 
     /// A column for people. `rank`: how soon it goes where the terminal is narrow; 0 stays.
@@ -71,9 +72,15 @@ impl<'a, R> Table<'a, R> {
         table
     }
 
+    /// A number of keys, called the same in all forms.
+    pub fn count(self, name: &'static str, rank: u8, of: impl Fn(&R) -> u64 + 'a) -> Self {
+        self.number(name, rank, move |row| grouped(of(row)))
+            .csv([name])
+    }
+
     /// A member of the row's JSON that is a CSV column too.
     pub fn field<V: Into<Value>>(self, name: &'static str, value: impl Fn(&R) -> V + 'a) -> Self {
-        self.json(name, value).csv(name)
+        self.json(name, value).csv([name])
     }
 
     /// A member of the row's JSON.
@@ -88,8 +95,8 @@ impl<'a, R> Table<'a, R> {
     }
 
     /// CSV columns of members that the row's JSON has.
-    pub fn csv(mut self, name: &'static str) -> Self {
-        self.csv.push(name);
+    pub fn csv<const N: usize>(mut self, names: [&'static str; N]) -> Self {
+        self.csv.extend(names);
         self
     }
 

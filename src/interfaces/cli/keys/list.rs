@@ -1,22 +1,23 @@
 //! `shopwarm keys list`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use glob::Pattern;
 use serde_json::json;
 
+use crate::application::engine::coordinator::Coordinator;
 use crate::application::engine::inspect::Inspection;
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
 use crate::config::{Config, ReadFlags};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::shortened;
-use crate::domain::report::Status;
+use crate::domain::report::{Report, Status, StrategyReport};
 use crate::domain::settings_text::parse_ttl;
 use crate::domain::standing::Class;
 use crate::domain::wording::keys as count_of;
-use crate::interfaces::cli::connect::connect;
+use crate::interfaces::cli::inspect::Inspect;
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::{Output, ProgressForm};
 use crate::interfaces::progress;
@@ -113,32 +114,47 @@ pub(super) async fn list(
         (names, _) => Selection::Contexts(names.to_vec()),
     };
     let cached = args.cached || !args.state.is_empty();
-    let look = Inspection {
-        values: cached,
-        ..Inspection::new(args.expiring_within)
-    };
-    let need = match cached {
-        true => CacheNeed::Required,
-        false => CacheNeed::None,
-    };
-    let viewer = match connect(config, &selection, look, need, output, &stop).await? {
-        Ok(viewer) => viewer,
-        Err(stopped) => return Ok(stopped),
+    let inspect = Inspect {
+        config,
+        output,
+        stop: &stop,
+        selection,
+        inspection: Inspection {
+            values: cached,
+            ..Inspection::new(args.expiring_within)
+        },
+        need: match cached {
+            true => CacheNeed::Required,
+            false => CacheNeed::None,
+        },
     };
     let form = match (args.null, output.is_plain()) {
         (true, _) => Form::Nul,
         (false, true) => Form::Lines,
         (false, false) => Form::of(output.format),
     };
-    let wanted = Wanted {
-        pattern: args.pattern.clone(),
-        prefix: config.prefix.clone(),
-        classes: args.state.iter().map(|state| (*state).into()).collect(),
-        ..Wanted::default()
+    let list = async |viewer: &Coordinator| {
+        let wanted = Wanted {
+            pattern: args.pattern.clone(),
+            prefix: config.prefix.clone(),
+            classes: args.state.iter().map(|state| (*state).into()).collect(),
+            ..Wanted::default()
+        };
+        let silent = progress::reporter(ProgressForm::None);
+        let writer = KeyWriter::new(form, cached, wanted, Output::stream(), silent, stop.clone());
+        let report = inspect.report(viewer, &writer, Instant::now()).await;
+        finish(&writer, &report, form, output);
+        tell(&report, cached, output);
+        match exit::of_run(&report) {
+            Exit::Success if !args.state.is_empty() => all_known(&report).map(|()| Exit::Success),
+            exit => Ok(exit),
+        }
     };
-    let silent = progress::reporter(ProgressForm::None);
-    let writer = KeyWriter::new(form, cached, wanted, Output::stream(), silent, stop.clone());
-    let report = viewer.warm_all(None, &writer, &stop).await;
+    inspect.run(list).await
+}
+
+/// The end of the list, with how it ended.
+fn finish(writer: &KeyWriter, report: &Report, form: Form, output: &Output) {
     let errors: Vec<String> = report.failures().map(ToString::to_string).collect();
     let error = (!errors.is_empty()).then(|| errors.join("; "));
     let end = [
@@ -146,34 +162,45 @@ pub(super) async fn list(
         ("error".to_owned(), error.into()),
     ];
     let (_, altered) = writer.finish(&end.into_iter().collect());
-    if altered > 0 && matches!(form, Form::Lines) {
+    if altered > 0 && form == Form::Lines {
+        let keys = count_of(altered);
         output.note(&format!(
-            "{} cannot be shown as they are; -0 writes them so",
-            count_of(altered)
+            "{keys} cannot be shown as they are; -0 writes them so"
         ));
     }
-    for strategy in &report.strategies {
-        if let Status::Failed(failure) = &strategy.status {
+}
+
+/// What failed, and what is not known, of each strategy.
+fn tell(report: &Report, cached: bool, output: &Output) {
+    for StrategyReport {
+        id,
+        status,
+        seen,
+        errors,
+        ..
+    } in &report.strategies
+    {
+        if let Status::Failed(failure) = status {
             output.failure(failure);
         }
-        if let Some(why) = strategy.seen.why_not_known.as_ref().filter(|_| cached) {
-            output.note(&format!(
-                "{}: the cache does not say all: {why}",
-                strategy.id
-            ));
+        if let Some(why) = seen.why_not_known.as_ref().filter(|_| cached) {
+            output.note(&format!("{id}: the cache does not say all: {why}"));
         }
-        for error in &strategy.errors {
+        for error in errors {
             let key = shortened(&error.key, 120);
-            output.note(&format!("{}: {key}: {}", strategy.id, error.error));
+            output.note(&format!("{id}: {key}: {}", error.error));
         }
     }
-    let exit = exit::of_run(&report);
+}
+
+/// Whether the state of all keys is known.
+fn all_known(report: &Report) -> Result<(), Failure> {
     let not_known: u64 = report.strategies.iter().map(|s| s.seen.not_known).sum();
-    if exit == Exit::Success && not_known > 0 && !args.state.is_empty() {
-        let what = format!("the state of {} is not known", count_of(not_known));
-        let why = "the cache does not let this user look at them";
-        return Err(Failure::new(FailureKind::CacheDenied, what, why)
-            .hint("it needs +pttl +strlen +type +get, and +hlen +hgetall for hashes"));
+    if not_known == 0 {
+        return Ok(());
     }
-    Ok(exit)
+    let what = format!("the state of {} is not known", count_of(not_known));
+    let why = "the cache does not let this user look at them";
+    Err(Failure::new(FailureKind::CacheDenied, what, why)
+        .hint("it needs +pttl +strlen +type +get, and +hlen +hgetall for hashes"))
 }

@@ -1,0 +1,71 @@
+//! What `dry-run`, `verify` and `keys list` have in common: they connect, compare and write nothing.
+
+use std::time::Instant;
+
+use super::connect::{deadline, stopped_before, waiting};
+use crate::application::engine::coordinator::Coordinator;
+use crate::application::engine::inspect::Inspection;
+use crate::application::event::Reporter;
+use crate::application::selection::Selection;
+use crate::application::stop::StopSignal;
+use crate::config::Config;
+use crate::domain::failure::Failure;
+use crate::domain::report::Report;
+use crate::interfaces::exit::Exit;
+use crate::interfaces::github;
+use crate::interfaces::output::Output;
+use crate::interfaces::report::document::Document;
+use crate::setup::{self, CacheNeed};
+
+/// A command that compares what a run would write with what is in the cache.
+pub(super) struct Inspect<'a> {
+    pub config: &'a Config,
+    pub output: &'a Output,
+    pub stop: &'a StopSignal,
+    pub selection: Selection,
+    pub inspection: Inspection,
+    pub need: CacheNeed,
+}
+
+impl Inspect<'_> {
+    /// Connects, for as long as the operator wants to wait, and does `then`.
+    pub async fn run(
+        &self,
+        then: impl AsyncFnOnce(&Coordinator) -> Result<Exit, Failure>,
+    ) -> Result<Exit, Failure> {
+        deadline(self.config, self.stop);
+        let viewer = || {
+            setup::viewer(
+                self.config,
+                &self.selection,
+                self.inspection.clone(),
+                self.need,
+            )
+        };
+        let waiting = waiting(self.config, self.output);
+        tokio::select! {
+            viewer = setup::patiently(self.config.wait, waiting, viewer) => then(&viewer?).await,
+            () = self.stop.stopped() => Ok(stopped_before(self.stop)),
+        }
+    }
+
+    /// Compares everything; the time counts from `started`.
+    pub async fn report(
+        &self,
+        viewer: &Coordinator,
+        reporter: &dyn Reporter,
+        started: Instant,
+    ) -> Report {
+        let report = viewer.warm_all(None, reporter, self.stop).await;
+        Report {
+            elapsed: started.elapsed(),
+            ..report
+        }
+    }
+}
+
+/// Says what failed to whoever sees no table, and to GitHub.
+pub(super) fn conclude(report: &Report, document: &Document, output: &Output) {
+    document.tell(output, report.failures());
+    github::report(report, document);
+}

@@ -1,0 +1,63 @@
+//! The process: its runtime, its command line, its exit code.
+
+use std::process::ExitCode;
+
+use super::cli;
+use super::exit::Exit;
+use super::output::note;
+use super::signals;
+use crate::application::stop::StopSignal;
+
+/// Parses the command line, runs it, and says how the process is to end.
+pub fn main() -> ExitCode {
+    end_without_threads();
+    let matches = match cli::parse() {
+        Ok(matches) => matches,
+        Err(exit) => return exit.into(),
+    };
+    run(&matches).map_or_else(
+        |error| {
+            note(&format!("error: {error:#}\n"));
+            Exit::Internal.into()
+        },
+        ExitCode::from,
+    )
+}
+
+/// Where the system gives no thread, the runtime panics and then waits for threads that are not
+/// there. The process says so and ends instead.
+fn end_without_threads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let payload = panic.payload();
+        let said = payload.downcast_ref::<String>().map(String::as_str);
+        let said = said.or(payload.downcast_ref::<&str>().copied());
+        let no_thread = |said: &&str| {
+            said.contains("can't spawn worker thread") || said.contains("failed to spawn thread")
+        };
+        if let Some(said) = said.filter(no_thread) {
+            note(&format!("error: no thread can be made: {said}\n"));
+            note("hint: raise the limit on processes: ulimit -u, or the container's\n");
+            std::process::exit(i32::from(Exit::Internal as u8));
+        }
+        usual(panic);
+    }));
+}
+
+fn run(matches: &clap::ArgMatches) -> anyhow::Result<Exit> {
+    // The TLS library has no default of its own among its cryptographic back ends.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let exit = runtime.block_on(async {
+        let stop = StopSignal::default();
+        let is_server = matches.subcommand_name() == Some("serve");
+        // Before anything else happens, so that no signal comes too early.
+        signals::end(&stop, is_server)?;
+        cli::run(matches, stop).await
+    });
+    // A reader of stdin or a worker of SQLite's may be waiting; nothing of theirs is of use now.
+    runtime.shutdown_background();
+    exit
+}

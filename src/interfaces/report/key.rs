@@ -1,0 +1,380 @@
+//! One key: what the cache holds there, what the database gives for it, and where they differ.
+
+use std::time::Duration;
+
+use indicatif::HumanBytes;
+use serde_json::{Value as Json, json};
+
+use super::keys::time_left;
+use crate::application::ports::{Cached, CachedValue};
+use crate::domain::entry::{Entry, Value};
+use crate::domain::failure::Failure;
+use crate::domain::key::{printable, shortened};
+use crate::domain::meaning::{self, Difference};
+use crate::domain::standing::Kind;
+use crate::domain::strategy::Shape;
+
+/// More characters of a value than this are not shown without `-v`.
+const SHOWN_VALUE: usize = 2_000;
+
+/// Differences shown without `-v`.
+const SHOWN_DIFFERENCES: usize = 40;
+
+/// Longer texts are cut where a difference is shown.
+const SHOWN_SIDE: usize = 200;
+
+/// Everything that is known of a key.
+pub struct KeyReport {
+    pub key: String,
+    pub strategy: Option<Maker>,
+    pub cached: Option<Cached>,
+    pub database: Result<Option<Made>, Failure>,
+}
+
+/// The strategy that makes a key.
+pub struct Maker {
+    pub id: String,
+    pub ttl: Duration,
+    pub shape: Shape,
+}
+
+/// What the database gives for a key.
+#[derive(Default)]
+pub struct Made {
+    pub value: Option<CachedValue>,
+    /// Why the row makes no value.
+    pub error: Option<String>,
+}
+
+/// How the cache and the database compare at a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Identical,
+    Different,
+    Missing,
+    WrongType,
+    /// The cache holds it, and it has no row.
+    Orphan,
+    Nowhere,
+    /// Its row makes no value.
+    NoForm,
+    NoStrategy,
+    /// The database did not answer.
+    NotCompared,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Identical => "identical",
+            Self::Different => "different",
+            Self::Missing => "missing",
+            Self::WrongType => "wrong-type",
+            Self::Orphan => "orphan",
+            Self::Nowhere => "nowhere",
+            Self::NoForm => "no JSON form",
+            Self::NoStrategy => "no strategy makes it",
+            Self::NotCompared => "not compared",
+        }
+    }
+
+    fn json(self) -> String {
+        match self {
+            Self::NoForm => "no_json_form".to_owned(),
+            state => state.name().replace('-', "_"),
+        }
+    }
+
+    fn coloured(self) -> String {
+        let name = self.name();
+        let colour = match self {
+            Self::Identical => anstyle::AnsiColor::Green,
+            Self::Missing | Self::Different | Self::Orphan => anstyle::AnsiColor::Yellow,
+            Self::WrongType | Self::Nowhere | Self::NoForm => anstyle::AnsiColor::Red,
+            Self::NoStrategy | Self::NotCompared => return name.to_owned(),
+        };
+        let style = colour.on_default();
+        format!("{style}{name}{style:#}")
+    }
+}
+
+impl KeyReport {
+    fn shape(&self) -> Option<Shape> {
+        self.strategy.as_ref().map(|maker| maker.shape)
+    }
+
+    fn made(&self) -> Option<&Made> {
+        self.database.as_ref().ok()?.as_ref()
+    }
+
+    fn new_value(&self) -> Option<&CachedValue> {
+        self.made()?.value.as_ref()
+    }
+
+    pub fn state(&self) -> State {
+        match (&self.cached, self.new_value()) {
+            (_, None) if self.made().is_some_and(|made| made.error.is_some()) => State::NoForm,
+            (None, None) => State::Nowhere,
+            (None, Some(_)) => State::Missing,
+            (Some(_), None) if self.strategy.is_none() => State::NoStrategy,
+            (Some(_), None) if self.database.is_err() => State::NotCompared,
+            (Some(_), None) => State::Orphan,
+            (Some(cached), Some(new)) if kind_of(&cached.value) != kind_of(new) => State::WrongType,
+            (Some(cached), Some(new)) => match same(&cached.value, new, self.shape()) {
+                true => State::Identical,
+                false => State::Different,
+            },
+        }
+    }
+
+    /// Field by field, where both can be read.
+    fn differences(&self) -> Vec<Difference> {
+        let decoded = |value| decoded(value, self.shape());
+        let cached = self.cached.as_ref().and_then(|c| decoded(&c.value));
+        match (cached, self.new_value().and_then(decoded)) {
+            (Some(cached), Some(new)) => meaning::differences(&cached, &new),
+            _ => Vec::new(),
+        }
+    }
+
+    pub fn json(&self) -> Json {
+        let side = |value: &CachedValue| {
+            let whole = decoded(value, self.shape());
+            json!({
+                "type": kind_of(value).name(),
+                "bytes": bytes_of(value),
+                "value": whole.or_else(|| Some(printable(text_of(value)?).into())),
+            })
+        };
+        let cached = self.cached.as_ref().map(|cached| {
+            let mut json = side(&cached.value);
+            json["ttl_seconds"] = match &cached.ttl {
+                Ok(Some(ttl)) => ttl.as_secs().into(),
+                Ok(None) => (-1).into(),
+                Err(_) => Json::Null,
+            };
+            json
+        });
+        let error = match &self.database {
+            Err(failure) => Some(failure.to_string()),
+            Ok(made) => made.as_ref().and_then(|made| made.error.clone()),
+        };
+        let differences = self.differences().into_iter().map(
+            |Difference {
+                 path,
+                 cached,
+                 database,
+             }| { json!({ "field": path, "cached": cached, "database": database }) },
+        );
+        json!({
+            "schema_version": 1,
+            "key": self.key,
+            "strategy": self.strategy.as_ref().map(|maker| &maker.id),
+            "state": self.state().json(),
+            "cached": cached,
+            "database": self.new_value().map(side),
+            "error": error,
+            "differences": differences.collect::<Vec<_>>(),
+        })
+    }
+
+    pub fn text(&self, verbose: bool) -> String {
+        let bold = anstyle::Style::new().bold();
+        let key = shortened(&printable(self.key.as_bytes()), 1000);
+        let strategy = match &self.strategy {
+            Some(Maker { id, ttl, .. }) => {
+                format!("{id}, TTL {}", humantime::format_duration(*ttl))
+            }
+            None => "none makes this key".to_owned(),
+        };
+        let lines = [
+            ("strategy", strategy),
+            ("cached", self.cached_line()),
+            ("database", self.database_line()),
+            ("state", self.state().coloured()),
+        ];
+        let lines = lines.map(|(name, what)| format!("{name:10} {what}\n"));
+        let (differences, value) = (self.differences_text(verbose), self.value_text(verbose));
+        format!(
+            "{bold}{key}{bold:#}\n{}{differences}{value}",
+            lines.concat()
+        )
+    }
+
+    fn cached_line(&self) -> String {
+        let Some(Cached { value, ttl }) = &self.cached else {
+            return "nothing".to_owned();
+        };
+        let expiry = match ttl {
+            Ok(Some(ttl)) => format!("expires in {}", time_left(*ttl)),
+            Ok(None) => "never expires".to_owned(),
+            Err(why) => format!("its time left is not known: {why}"),
+        };
+        format!("{}, {expiry}", described(value))
+    }
+
+    fn database_line(&self) -> String {
+        match (&self.database, &self.strategy, self.made()) {
+            (Err(failure), ..) => format!("not known: {failure}"),
+            (Ok(_), None, _) => "not asked".to_owned(),
+            (
+                _,
+                _,
+                Some(Made {
+                    value: Some(value), ..
+                }),
+            ) => described(value),
+            (
+                _,
+                _,
+                Some(Made {
+                    error: Some(error), ..
+                }),
+            ) => {
+                format!("{}: {error}", State::NoForm.name())
+            }
+            _ => "no row".to_owned(),
+        }
+    }
+
+    fn differences_text(&self, verbose: bool) -> String {
+        let red = anstyle::AnsiColor::Red.on_default();
+        let green = anstyle::AnsiColor::Green.on_default();
+        let side = |value: &str| shortened(&printable(value.as_bytes()), SHOWN_SIDE);
+        let differences = self.differences();
+        let shown = if verbose {
+            usize::MAX
+        } else {
+            SHOWN_DIFFERENCES
+        };
+        let mut text = String::new();
+        for Difference {
+            path,
+            cached,
+            database,
+        } in differences.iter().take(shown)
+        {
+            let path = match path.as_str() {
+                "" => "the value".to_owned(),
+                path => printable(path.as_bytes()),
+            };
+            text += &format!("\n  {path}\n");
+            if let Some(cached) = cached {
+                text += &format!("    {red}- {}{red:#}\n", side(cached));
+            }
+            if let Some(database) = database {
+                text += &format!("    {green}+ {}{green:#}\n", side(database));
+            }
+        }
+        if differences.len() > shown {
+            text += &format!("\n  and {} more; -v shows all\n", differences.len() - shown);
+        }
+        text
+    }
+
+    /// The cached value, or the one that would be.
+    fn value_text(&self, verbose: bool) -> String {
+        let cached = self
+            .cached
+            .as_ref()
+            .map(|cached| ("cached value", &cached.value));
+        let new = || {
+            self.new_value()
+                .map(|value| ("the database's value", value))
+        };
+        let Some((title, value)) = cached.or_else(new) else {
+            return String::new();
+        };
+        let whole = match (decoded(value, self.shape()), text_of(value)) {
+            (Some(json), _) => serde_json::to_string_pretty(&json).unwrap_or_default(),
+            (None, Some(text)) => printable(text),
+            (None, None) => return String::new(),
+        };
+        let limit = if verbose { usize::MAX } else { SHOWN_VALUE };
+        let whole = shortened(&whole, limit);
+        let lines = whole
+            .lines()
+            .map(|line| format!("  {}", printable(line.as_bytes())));
+        format!("\n{title}:\n{}\n", lines.collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// What an entry would be in the cache.
+pub fn value_of(entry: Entry<'_>) -> CachedValue {
+    match entry.value {
+        Value::Text(text) => CachedValue::Text(text.to_vec()),
+        Value::Hash(fields) => {
+            let pairs = fields.iter().map(|(n, v)| (n.to_vec(), v.to_vec()));
+            CachedValue::Hash(pairs.collect())
+        }
+    }
+}
+
+pub fn hash_json(fields: &[(Vec<u8>, Vec<u8>)]) -> Json {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let pairs = fields.iter().map(|(n, v)| (text(n), text(v).into()));
+    Json::Object(pairs.collect())
+}
+
+fn text_of(value: &CachedValue) -> Option<&[u8]> {
+    match value {
+        CachedValue::Text(text) => Some(text),
+        CachedValue::Hash(_) | CachedValue::Other(_) => None,
+    }
+}
+
+/// A value as JSON, where it is any.
+fn decoded(value: &CachedValue, shape: Option<Shape>) -> Option<Json> {
+    match value {
+        CachedValue::Text(text) if shape == Some(Shape::Text) => {
+            Some(String::from_utf8(text.clone()).ok()?.into())
+        }
+        CachedValue::Text(text) => serde_json::from_slice(text).ok(),
+        CachedValue::Hash(fields) => Some(hash_json(fields)),
+        CachedValue::Other(_) => None,
+    }
+}
+
+fn same(cached: &CachedValue, new: &CachedValue, shape: Option<Shape>) -> bool {
+    match (cached, new) {
+        (CachedValue::Text(a), CachedValue::Text(b)) if shape != Some(Shape::Text) => {
+            meaning::same(a, b)
+        }
+        (CachedValue::Hash(a), CachedValue::Hash(b)) => hash_json(a) == hash_json(b),
+        (a, b) => a == b,
+    }
+}
+
+fn kind_of(value: &CachedValue) -> Kind {
+    match value {
+        CachedValue::Text(_) => Kind::Text,
+        CachedValue::Hash(_) => Kind::Hash,
+        CachedValue::Other(name) => Kind::Other(name.clone()),
+    }
+}
+
+fn bytes_of(value: &CachedValue) -> Option<u64> {
+    match value {
+        CachedValue::Text(text) => Some(text.len() as u64),
+        CachedValue::Hash(fields) => {
+            Some(fields.iter().map(|(n, v)| (n.len() + v.len()) as u64).sum())
+        }
+        CachedValue::Other(_) => None,
+    }
+}
+
+/// Type, form and size.
+fn described(value: &CachedValue) -> String {
+    let size = HumanBytes(bytes_of(value).unwrap_or_default());
+    match value {
+        CachedValue::Text(text) => {
+            let form = match serde_json::from_slice::<Json>(text) {
+                Ok(_) => "JSON",
+                Err(_) => "no JSON",
+            };
+            format!("string ({form}), {size}")
+        }
+        CachedValue::Hash(fields) => format!("hash, {} fields, {size}", fields.len()),
+        CachedValue::Other(kind) => kind.clone(),
+    }
+}

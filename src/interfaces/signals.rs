@@ -1,0 +1,101 @@
+//! Signals: which end the process, and which change its pace.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
+
+use super::exit::Exit;
+use crate::application::pace::Change;
+use crate::application::stop::StopSignal;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::report::Stop;
+
+/// SIGINT and SIGTERM ask for a clean stop; a second one ends the process at once.
+///
+/// # Errors
+/// The system takes no handler.
+pub fn end(stop: &StopSignal, is_server: bool) -> io::Result<()> {
+    let interrupt = signal(SignalKind::interrupt())?;
+    let terminate = signal(SignalKind::terminate())?;
+    // Once handled they never end the process: a run may not have begun, or be over already.
+    for pace in [SignalKind::user_defined1(), SignalKind::user_defined2()] {
+        drop(signal(pace)?);
+    }
+    let hangup = hangup(is_server)?;
+    tokio::spawn(listen(interrupt, terminate, hangup, stop.clone()));
+    Ok(())
+}
+
+/// A terminal that is closed ends what runs in it: cleanly, so that the lock is given back. A server
+/// reads its files again instead, and under nohup nothing ends.
+fn hangup(is_server: bool) -> io::Result<Option<Signal>> {
+    match is_server || ignores_hangup() {
+        true => Ok(None),
+        false => signal(SignalKind::hangup()).map(Some),
+    }
+}
+
+/// Whether whoever started this process wants it to go on without a terminal.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let bit = 1 << (SignalKind::hangup().as_raw_value() - 1);
+    mask.is_some_and(|mask| mask & bit != 0)
+}
+
+async fn listen(
+    mut interrupt: Signal,
+    mut terminate: Signal,
+    mut hangup: Option<Signal>,
+    stop: StopSignal,
+) {
+    let mut asked = false;
+    loop {
+        let hung_up = async {
+            match &mut hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let why = tokio::select! {
+            Some(()) = interrupt.recv() => Stop::Interrupted,
+            Some(()) = terminate.recv() => Stop::Terminated,
+            Some(()) = hung_up => Stop::Terminated,
+            else => return,
+        };
+        if asked {
+            std::process::exit(i32::from(Exit::from(why) as u8));
+        }
+        asked = true;
+        stop.stop(why);
+    }
+}
+
+/// SIGUSR1 halves the pace and SIGUSR2 doubles it, until what this returns is dropped.
+///
+/// # Errors
+/// The system takes no handler.
+pub fn change_pace(change: impl Fn(Change) + Send + 'static) -> Result<JoinSet<()>, Failure> {
+    let handle = |kind| {
+        signal(kind).map_err(|error| {
+            let what = "cannot handle SIGUSR1 and SIGUSR2";
+            Failure::new(FailureKind::Internal, what, error.to_string())
+        })
+    };
+    let mut halve = handle(SignalKind::user_defined1())?;
+    let mut double = handle(SignalKind::user_defined2())?;
+    let mut listening = JoinSet::new();
+    listening.spawn(async move {
+        loop {
+            let asked = tokio::select! {
+                Some(()) = halve.recv() => Change::Halve,
+                Some(()) = double.recv() => Change::Double,
+                else => return,
+            };
+            change(asked);
+        }
+    });
+    Ok(listening)
+}
