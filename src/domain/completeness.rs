@@ -3,7 +3,8 @@
 
 use super::expected::Expected;
 use super::failure::Failure;
-use super::report::{Outcome, Percent, Report, Status, Stop, StrategyReport};
+use super::percent::Percent;
+use super::report::{Outcome, Report, Status, Stop, StrategyReport};
 
 impl StrategyReport {
     /// How many keys the strategy has, as far as known. A strategy that was read to its end has what

@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 use super::expected::Expected;
-use super::report::{Gates, Percent, Report, StrategyReport};
+use super::percent::Percent;
+use super::report::{Gates, Report, StrategyReport};
 
 /// Shares of the planned keys that must be present and equal: of all, of a context, of a strategy.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use super::counts::Counts;
 use super::entry::KeyError;
 use super::expected::Expected;
 use super::failure::Failure;
-use super::precision::Precision;
+pub use super::percent::Percent;
+use super::protection::Protection;
 use super::standing::Classes;
 use super::strategy::StrategyId;
 
@@ -83,64 +84,6 @@ pub struct StrategyReport {
     pub changed: Option<ChangedReport>,
     /// What a later run needs to read only what changed since; of a run that may leave one.
     pub watermark: Option<Watermark>,
-}
-
-/// Whether a strategy's entries are protected against changes that overtake them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protection {
-    /// Each is read again after it was written, and undone where it had become stale.
-    Verified,
-    /// The same; but of two changes within a second the later one may not be seen.
-    ToTheSecond,
-    /// The same within a day.
-    ToTheDay,
-    /// The operator wishes so.
-    Off,
-    /// Its query says no version.
-    NoVersion,
-    /// Its keys cannot be looked up again.
-    Opaque,
-    /// The database is a copy that may be behind.
-    Replica,
-    /// The database takes no writes: it may be such a copy.
-    ReadOnly,
-    /// Whether it is one could not be learned.
-    NotKnown,
-}
-
-impl Protection {
-    pub fn is_protected(self) -> bool {
-        matches!(self, Self::Verified | Self::ToTheSecond)
-    }
-
-    /// What it is where its versions are as fine as this at best.
-    #[must_use]
-    pub fn limited_to(self, finest: Precision) -> Self {
-        match (self, finest) {
-            (Self::Verified | Self::ToTheSecond | Self::ToTheDay, finest) => match finest {
-                Precision::Exact => Self::Verified,
-                Precision::Second => Self::ToTheSecond,
-                Precision::Day => Self::ToTheDay,
-            },
-            (other, _) => other,
-        }
-    }
-
-    /// Why it is not.
-    pub fn why_not(self) -> Option<&'static str> {
-        match self {
-            Self::Verified | Self::ToTheSecond => None,
-            Self::ToTheDay => Some("its _version is a date, which changes once a day"),
-            Self::Off => Some("--no-verify-writes"),
-            Self::NoVersion => Some("its query selects no _version"),
-            Self::Opaque => Some("its keys cannot be looked up again"),
-            Self::NotKnown => Some("the database does not say whether it is a replica"),
-            Self::Replica => Some("the database is a replica; give --primary-url"),
-            Self::ReadOnly => Some(
-                "the database takes no writes: a replica or a standby reader; give --primary-url",
-            ),
-        }
-    }
 }
 
 impl StrategyReport {
@@ -358,78 +301,5 @@ impl Report {
             Status::Failed(failure) => Some(failure),
             _ => None,
         })
-    }
-}
-
-/// A share, kept exactly in millionths of a percent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Percent(u64);
-
-impl Percent {
-    /// `percent` hundredths; 100 at most is meaningful.
-    pub const fn whole(percent: u64) -> Self {
-        Self(percent * 1_000_000)
-    }
-
-    /// Whether `part` is at least this share of `whole`.
-    pub fn reached_by(self, part: u64, whole: u64) -> bool {
-        u128::from(part) * 100_000_000 >= u128::from(whole) * u128::from(self.0)
-    }
-
-    /// Whether `part` is more than this share of `whole`.
-    pub fn exceeded_by(self, part: u64, whole: u64) -> bool {
-        u128::from(part) * 100_000_000 > u128::from(whole) * u128::from(self.0)
-    }
-
-    /// The share from 0.0 to 1.0.
-    pub fn fraction(self) -> f64 {
-        self.0 as f64 / 100_000_000.0
-    }
-}
-
-impl std::fmt::Display for Percent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}%", self.0 as f64 / 1_000_000.0)
-    }
-}
-
-impl std::str::FromStr for Percent {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "a percentage from 0 to 100, such as 95 or 99.5%".to_owned();
-        let digits = text.strip_suffix('%').unwrap_or(text);
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-        let numeric = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
-        if !numeric(whole) || !numeric(fraction) || fraction.len() > 6 {
-            return Err(wrong());
-        }
-        let whole: u64 = whole.parse().map_err(|_| wrong())?;
-        let fraction: u64 = format!("{fraction:0<6}").parse().map_err(|_| wrong())?;
-        let millionths = whole
-            .checked_mul(1_000_000)
-            .and_then(|w| w.checked_add(fraction));
-        match millionths {
-            Some(value) if value <= 100_000_000 => Ok(Self(value)),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_percentage_is_exact() {
-        let percent = |text: &str| text.parse::<Percent>().expect("a percentage");
-        assert!(percent("99.9%").reached_by(999, 1000));
-        assert!(!percent("99.9").reached_by(998, 1000));
-        assert!(percent("66.666666").reached_by(2, 3));
-        assert!(!percent("66.666667").reached_by(2, 3));
-        assert!(percent("100").reached_by(0, 0));
-        for wrong in ["", "101", "-1", "1e1", "99.9999999", "x", "100.000001", "%"] {
-            assert!(wrong.parse::<Percent>().is_err(), "{wrong}");
-        }
     }
 }

@@ -6,7 +6,8 @@ use crate::application::guards::memory::OnEviction;
 use crate::application::guards::shape::ShapeGuard;
 use crate::application::pace::PaceLimits;
 use crate::application::ports::Mode;
-use crate::domain::report::{Gates, Percent};
+use crate::domain::percent::Percent;
+use crate::domain::report::Gates;
 
 /// How one run is to be done. Belongs to the run, never to shared state.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use super::book::Book;
 use super::context::RunContext;
 use crate::application::ports::Sources;
-use crate::domain::report::Protection;
+use crate::domain::protection::Protection;
 use crate::domain::server::ServerRole;
 
 /// Says of each strategy whether what it writes is read again.

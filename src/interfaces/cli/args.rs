@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use crate::application::lock::Locking;
 use crate::config::{RunFlags, ServeFlags};
 use crate::domain::gate::Requirement;
-use crate::domain::report::Percent;
+use crate::domain::percent::Percent;
 use crate::domain::settings_text::parse_ttl;
 
 #[derive(Args, Debug)]

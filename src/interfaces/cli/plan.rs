@@ -12,7 +12,8 @@ use crate::application::selection::Selection;
 use crate::config::Config;
 use crate::contexts::definitions::Definitions;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::report::{Percent, Report};
+use crate::domain::percent::Percent;
+use crate::domain::report::Report;
 use crate::setup;
 
 /// What a run was planned to do. The seal is over everything else, so that a plan that was edited
