@@ -146,6 +146,19 @@ impl RunRecord {
         serde_json::from_value(value).ok()
     }
 
+    /// All its strategies as one.
+    pub fn total(&self) -> StrategyRecord {
+        let totals = &self.totals;
+        StrategyRecord {
+            size: totals.size,
+            total: totals.total,
+            counts: totals.counts,
+            success_rate: totals.success_rate,
+            elapsed_ms: self.elapsed_ms,
+            ..StrategyRecord::default()
+        }
+    }
+
     /// How it ended, or that it has not.
     pub fn status(&self) -> &'static str {
         self.outcome.map_or("running", Outcome::name)

@@ -115,6 +115,11 @@ impl StrategyRecord {
         }
     }
 
+    /// Whether it is of all strategies of a run together.
+    pub fn is_total(&self) -> bool {
+        self.id.is_empty()
+    }
+
     /// Of a strategy whose turn has not come.
     pub fn waiting(spec: &StrategySpec) -> Self {
         let ttl = spec.ttl.unwrap_or(DEFAULT_TTL);

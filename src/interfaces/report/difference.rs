@@ -19,58 +19,77 @@ use crate::domain::wording::{grouped, seconds};
 /// What both runs say of a strategy, or of all of them together.
 struct Pair<'a> {
     id: &'a str,
-    before: Side<'a>,
-    after: Side<'a>,
+    before: Option<&'a StrategyRecord>,
+    after: Option<&'a StrategyRecord>,
+    status: String,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Side<'a> {
-    strategy: Option<&'a StrategyRecord>,
-    total: u64,
-    warmed: u64,
-    bytes: u64,
-    elapsed_ms: u64,
-    status: Option<&'a str>,
-}
-
-impl<'a> Side<'a> {
-    fn of(strategy: &'a StrategyRecord) -> Self {
+impl<'a> Pair<'a> {
+    fn new(id: &'a str, [before, after]: [Option<&'a StrategyRecord>; 2]) -> Self {
+        let status = |side: Option<&StrategyRecord>| side.map_or(NONE, |s| s.status.name());
+        let (was, is) = (status(before), status(after));
+        let status = match was == is {
+            true => is.to_owned(),
+            false => format!("{was} → {is}"),
+        };
         Self {
-            strategy: Some(strategy),
-            total: strategy.total,
-            warmed: strategy.counts.warmed,
-            bytes: strategy.counts.bytes,
-            elapsed_ms: strategy.elapsed_ms,
-            status: Some(strategy.status.name()),
+            id,
+            before,
+            after,
+            status,
         }
     }
 
-    fn all(run: &'a RunRecord) -> Self {
-        Self {
-            strategy: None,
-            total: run.totals.total,
-            warmed: run.totals.counts.warmed,
-            bytes: run.totals.counts.bytes,
-            elapsed_ms: run.elapsed_ms,
-            status: Some(outcome(run)),
+    /// A count before and after.
+    fn both(&self, of: fn(&StrategyRecord) -> u64) -> (u64, u64) {
+        (self.before.map_or(0, of), self.after.map_or(0, of))
+    }
+
+    fn total(&self) -> (u64, u64) {
+        self.both(|s| s.total)
+    }
+
+    fn warmed(&self) -> (u64, u64) {
+        self.both(|s| s.counts.warmed)
+    }
+
+    fn tone(&self) -> Tone {
+        let ((total, total_now), (warmed, warmed_now)) = (self.total(), self.warmed());
+        let is_completed = self.after.is_some_and(|s| s.status == Stage::Completed);
+        match is_completed && total_now >= total && warmed_now >= warmed {
+            true => Tone::Plain,
+            false => Tone::Bad,
         }
+    }
+
+    fn json(&self) -> Value {
+        let mut line = json!({ "id": self.id });
+        for (when, side) in [("before", self.before), ("after", self.after)] {
+            let mut set = |name: &str, value: Value| line[format!("{name}_{when}")] = value;
+            set("total", json!(side.map(|s| s.total)));
+            set("warmed", json!(side.map(|s| s.counts.warmed)));
+            set("failed", json!(side.map(|s| s.counts.wrong())));
+            set("bytes", json!(side.map(|s| s.counts.bytes)));
+            set("elapsed_ms", json!(side.map(|s| s.elapsed_ms)));
+            set("status", json!(side.map(|s| s.status)));
+        }
+        line
     }
 }
 
 /// What changed between two runs.
 pub fn document(before: &RunRecord, after: &RunRecord) -> Document {
-    let mut pairs: BTreeMap<&str, [Side<'_>; 2]> = BTreeMap::new();
+    let mut pairs: BTreeMap<&str, [Option<&StrategyRecord>; 2]> = BTreeMap::new();
     for (when, run) in [before, after].into_iter().enumerate() {
         for strategy in &run.strategies {
-            pairs.entry(&strategy.id).or_default()[when] = Side::of(strategy);
+            pairs.entry(&strategy.id).or_default()[when] = Some(strategy);
         }
     }
-    let pairs = pairs.into_iter();
-    let pairs = pairs.map(|(id, [before, after])| Pair { id, before, after });
+    let pairs = pairs.into_iter().map(|(id, pair)| Pair::new(id, pair));
+    let (all_before, all_after) = (before.total(), after.total());
     let total = Pair {
-        id: "total",
-        before: Side::all(before),
-        after: Side::all(after),
+        status: format!("{} → {}", outcome(before), outcome(after)),
+        ..Pair::new("total", [Some(&all_before), Some(&all_after)])
     };
     let mut document = table().document(pairs, Some(total));
     let named = |run: &RunRecord| format!("{} ({})", run.run_id, run.command);
@@ -87,69 +106,24 @@ pub fn document(before: &RunRecord, after: &RunRecord) -> Document {
 fn table<'a>() -> Table<'a, Pair<'a>> {
     Table::of(Pair::json)
         .tone(Pair::tone)
-        .text("strategy", 0, |pair: &Pair<'_>| pair.id.to_owned())
+        .text("strategy", 0, |pair| pair.id.to_owned())
         .csv(["id"])
-        .number("keys", 0, |pair| {
-            change(pair.before.total, pair.after.total)
-        })
+        .number("keys", 0, |pair| change(pair.total()))
         .csv(["total_before", "total_after"])
-        .number("warmed", 1, |pair| {
-            change(pair.before.warmed, pair.after.warmed)
-        })
-        .csv([
-            "warmed_before",
-            "warmed_after",
-            "failed_before",
-            "failed_after",
-        ])
+        .number("warmed", 1, |pair| change(pair.warmed()))
+        .csv(["warmed_before", "warmed_after"])
+        .csv(["failed_before", "failed_after"])
         .number("bytes", 2, |pair| {
-            byte_change(pair.before.bytes, pair.after.bytes)
+            byte_change(pair.both(|s| s.counts.bytes))
         })
         .csv(["bytes_before", "bytes_after"])
-        .number("time", 2, |pair| {
-            time_change(pair.before.elapsed_ms, pair.after.elapsed_ms)
-        })
+        .number("time", 2, |pair| time_change(pair.both(|s| s.elapsed_ms)))
         .csv(["elapsed_ms_before", "elapsed_ms_after"])
-        .text("status", 1, Pair::status)
+        .text("status", 1, |pair| pair.status.clone())
         .csv(["status_before", "status_after"])
 }
 
-impl Pair<'_> {
-    fn tone(&self) -> Tone {
-        let (before, after) = (&self.before, &self.after);
-        let is_good = after.status == Some(Stage::Completed.name())
-            && after.total >= before.total
-            && after.warmed >= before.warmed;
-        if is_good { Tone::Plain } else { Tone::Bad }
-    }
-
-    fn status(&self) -> String {
-        let (was, is) = (self.before.status, self.after.status);
-        let is_total = self.before.strategy.is_none() && self.after.strategy.is_none();
-        let shown = |status: Option<&str>| status.unwrap_or(NONE).to_owned();
-        match was == is && !is_total {
-            true => shown(is),
-            false => format!("{} → {}", shown(was), shown(is)),
-        }
-    }
-
-    fn json(&self) -> Value {
-        let mut line = json!({ "id": self.id });
-        for (when, side) in [("before", &self.before), ("after", &self.after)] {
-            let mut set = |name: &str, value: Value| line[format!("{name}_{when}")] = value;
-            let count = |of: fn(&StrategyRecord) -> u64| json!(side.strategy.map(of));
-            set("total", count(|s| s.total));
-            set("warmed", count(|s| s.counts.warmed));
-            set("failed", count(|s| s.counts.wrong()));
-            set("bytes", count(|s| s.counts.bytes));
-            set("elapsed_ms", count(|s| s.elapsed_ms));
-            set("status", json!(side.strategy.map(|s| s.status)));
-        }
-        line
-    }
-}
-
-fn change(before: u64, after: u64) -> String {
+fn change((before, after): (u64, u64)) -> String {
     let (old, new) = (grouped(before), grouped(after));
     match after.cmp(&before) {
         Ordering::Equal => new,
@@ -158,14 +132,14 @@ fn change(before: u64, after: u64) -> String {
     }
 }
 
-fn byte_change(before: u64, after: u64) -> String {
+fn byte_change((before, after): (u64, u64)) -> String {
     match before == after {
         true => HumanBytes(after).to_string(),
         false => format!("{} → {}", HumanBytes(before), HumanBytes(after)),
     }
 }
 
-fn time_change(before: u64, after: u64) -> String {
+fn time_change((before, after): (u64, u64)) -> String {
     let shown = |millis| seconds(Duration::from_millis(millis));
     format!("{} → {}", shown(before), shown(after))
 }

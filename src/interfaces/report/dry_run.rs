@@ -6,18 +6,16 @@ use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::document::{Document, to_value};
-use super::inspected::{Inspected, run_json, totals_json};
+use super::inspected::{Inspected, Line, run_json, totals_json};
 use super::table::Table;
-use super::words::{Marked, expectation, joined, marked, not_known, optional, strategy_notes};
+use super::words::{expectation, joined, not_known, optional, strategy_notes};
 use crate::application::engine::options::Options;
 use crate::application::ports::{Headroom, Mode, QueryPlan};
 use crate::application::record::whole_seconds;
-use crate::domain::counts::{Counts, millis};
-use crate::domain::expected::Expected;
+use crate::domain::counts::millis;
 use crate::domain::key::shortened;
 use crate::domain::report::{Report, Status, StrategyReport};
 use crate::domain::run::RunInfo;
-use crate::domain::standing::Classes;
 use crate::domain::ttl::Ttl;
 use crate::domain::verdict::Verdict;
 use crate::domain::wording::{grouped, keys, seconds};
@@ -126,26 +124,12 @@ impl DryRun<'_> {
     pub fn document(&self, info: &RunInfo, verbose: bool) -> Document {
         let (report, totals) = (self.report, self.report.totals());
         let inspected = Inspected::all(report);
-        let lines = inspected.iter().zip(self.plans).zip(self.ttls);
-        let lines = lines.map(|((strategy, plan), ttl)| Line {
-            strategy: Some((strategy, ttl)),
-            cost: plan.as_ref().and_then(|plan| plan.cost),
-            expected: strategy.report.expected(),
-            counts: strategy.report.stats,
-            classes: strategy.report.seen.classes,
-            orphans: strategy.report.seen.orphans,
-        });
-        let orphans = report.strategies.iter().map(|s| s.seen.orphans);
-        let total = Line {
-            strategy: None,
-            cost: None,
-            expected: report.expected(),
-            counts: totals,
-            classes: report.classes(),
-            orphans: orphans.sum(),
-        };
+        let more = self.plans.iter().zip(self.ttls);
+        let more = more.map(|(plan, ttl)| Some((plan.as_ref(), ttl)));
+        let rows = inspected.iter().map(Line::new).zip(more);
+        let total = Line::total(report);
         let all_orphans = total.orphans;
-        let mut document = self.table().document(lines, Some(total));
+        let mut document = self.table().document(rows, Some((total, None)));
         let verdict = self.verdict(&info.command);
         let mut json = run_json(info, report, &verdict);
         json["compared"] = self.compared.into();
@@ -166,26 +150,28 @@ impl DryRun<'_> {
         document.with_run_line()
     }
 
-    fn table<'a>(&self) -> Table<'a, Line<'a>> {
+    fn table<'a>(&self) -> Table<'a, Row<'a>> {
         let compared = self.compared;
         let strategies = &self.report.strategies;
         let is_partial = strategies.iter().any(StrategyReport::is_unfinished);
         let has_orphans = strategies.iter().any(|s| s.seen.orphans.is_some());
-        Table::of(move |line: &Line<'_>| line.json(compared))
-            .strategy(Line::marked)
+        Table::of(move |row: &Row<'_>| row_json(row, compared))
+            .strategy(|(line, _)| line.marked())
             .csv(["context", "name", "priority", "ttl_seconds", "status"])
             .when(is_partial, |table| {
-                table.number("expected", 1, |line| expectation(line.expected))
+                table.number("expected", 1, |(line, _)| expectation(line.expected))
             })
             .csv(["expected", "expected_is_exact"])
-            .count("keys", 0, |line| line.counts.planned)
+            .count("keys", 0, |(line, _)| line.counts.planned)
             .when(compared, |table| {
                 table
-                    .number("missing", 0, |line| grouped(line.classes.missing))
-                    .number("different", 0, |line| grouped(line.classes.different))
-                    .number("expiring", 1, |line| grouped(line.classes.expiring))
-                    .number("wrong type", 1, |line| grouped(line.classes.wrong_type))
-                    .number("identical", 1, |line| grouped(line.classes.identical))
+                    .number("missing", 0, |(line, _)| grouped(line.classes.missing))
+                    .number("different", 0, |(line, _)| grouped(line.classes.different))
+                    .number("expiring", 1, |(line, _)| grouped(line.classes.expiring))
+                    .number("wrong type", 1, |(line, _)| {
+                        grouped(line.classes.wrong_type)
+                    })
+                    .number("identical", 1, |(line, _)| grouped(line.classes.identical))
             })
             .csv([
                 "missing",
@@ -195,13 +181,15 @@ impl DryRun<'_> {
                 "identical",
             ])
             .when(has_orphans, |table| {
-                table.number("orphans", 1, |line| optional(line.orphans))
+                table.number("orphans", 1, |(line, _)| optional(line.orphans))
             })
             .csv(["orphans"])
-            .number("bytes", 2, |line| HumanBytes(line.counts.bytes).to_string())
+            .number("bytes", 2, |(line, _)| {
+                HumanBytes(line.counts.bytes).to_string()
+            })
             .csv(["bytes"])
-            .number("ttl", 3, Line::ttl)
-            .number("cost", 3, Line::cost)
+            .number("ttl", 3, ttl)
+            .number("cost", 3, cost_cell)
             .csv(["cost", "error"])
     }
 
@@ -249,48 +237,38 @@ impl DryRun<'_> {
     }
 }
 
-/// A strategy, or all of them together.
-struct Line<'a> {
-    strategy: Option<(&'a Inspected<'a>, &'a Ttl)>,
-    /// What the planner says that its query costs.
-    cost: Option<f64>,
-    expected: Option<Expected>,
-    counts: Counts,
-    classes: Classes,
-    orphans: Option<u64>,
+/// A strategy with what the planner says of its query and its TTL, or all strategies together.
+type Row<'a> = (Line<'a>, Option<(Option<&'a QueryPlan>, &'a Ttl)>);
+
+fn ttl((line, _): &Row<'_>) -> String {
+    let ttl = line.of.map(|of| of.report.ttl);
+    ttl.map_or_else(String::new, |ttl| {
+        humantime::format_duration(ttl).to_string()
+    })
 }
 
-impl Line<'_> {
-    fn marked(&self) -> Option<Marked> {
-        self.strategy.map(|(of, _)| marked(&of.record))
-    }
+fn cost((_, more): &Row<'_>) -> Option<f64> {
+    more.as_ref()?.0?.cost
+}
 
-    fn ttl(&self) -> String {
-        let ttl = self.strategy.map(|(of, _)| of.report.ttl);
-        ttl.map_or_else(String::new, |ttl| {
-            humantime::format_duration(ttl).to_string()
-        })
+fn cost_cell(row: &Row<'_>) -> String {
+    match row.1 {
+        Some(_) => optional(cost(row).map(|cost| cost as u64)),
+        None => String::new(),
     }
+}
 
-    fn cost(&self) -> String {
-        match self.strategy {
-            Some(_) => optional(self.cost.map(|cost| cost as u64)),
-            None => String::new(),
-        }
-    }
-
-    fn json(&self, compared: bool) -> Value {
-        let Some((of, ttl)) = self.strategy else {
-            return Value::Null;
-        };
-        let mut json = of.json(compared);
-        json["keys"] = self.counts.planned.into();
-        json["bytes"] = self.counts.bytes.into();
-        json["spread_seconds"] = whole_seconds(ttl.width()).into();
-        json["cost"] = self.cost.into();
-        json["sample"] = to_value(&of.report.seen.sample);
-        json
-    }
+fn row_json(row: &Row<'_>, compared: bool) -> Value {
+    let (Line { of: Some(of), .. }, Some((_, ttl))) = row else {
+        return Value::Null;
+    };
+    let mut json = of.json(compared);
+    json["keys"] = of.report.stats.planned.into();
+    json["bytes"] = of.report.stats.bytes.into();
+    json["spread_seconds"] = whole_seconds(ttl.width()).into();
+    json["cost"] = cost(row).into();
+    json["sample"] = to_value(&of.report.seen.sample);
+    json
 }
 
 /// What the keys of a strategy look like: the first one, or with `verbose` a few.

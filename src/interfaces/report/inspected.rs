@@ -4,9 +4,10 @@
 use serde_json::{Value, json};
 
 use super::document::to_value;
+use super::words::{Marked, marked};
 use crate::application::record::{StrategyRecord, whole_seconds};
-use crate::domain::counts::millis;
-use crate::domain::expected::Size;
+use crate::domain::counts::{Counts, millis};
+use crate::domain::expected::{Expected, Size};
 use crate::domain::report::{Report, StrategyReport};
 use crate::domain::run::RunInfo;
 use crate::domain::standing::Classes;
@@ -53,6 +54,54 @@ impl<'a> Inspected<'a> {
         });
         merge(&mut json, more);
         json
+    }
+}
+
+/// A strategy, or all of them together, in the tables of both commands.
+pub(super) struct Line<'a> {
+    pub of: Option<&'a Inspected<'a>>,
+    pub expected: Option<Expected>,
+    /// Whether all was read to its end.
+    pub is_whole: bool,
+    /// Keys that a run would write, or could not.
+    pub planned: u64,
+    pub counts: Counts,
+    pub classes: Classes,
+    pub orphans: Option<u64>,
+    pub ttl_outside: u64,
+}
+
+impl<'a> Line<'a> {
+    pub fn new(of: &'a Inspected<'a>) -> Self {
+        let (report, seen) = (of.report, &of.report.seen);
+        Self {
+            of: Some(of),
+            expected: report.expected(),
+            is_whole: !report.is_unfinished(),
+            planned: report.planned(),
+            counts: report.stats,
+            classes: seen.classes,
+            orphans: seen.orphans,
+            ttl_outside: seen.ttl_outside,
+        }
+    }
+
+    pub fn total(report: &Report) -> Self {
+        let all = || report.strategies.iter();
+        Self {
+            of: None,
+            expected: report.expected(),
+            is_whole: !all().any(StrategyReport::is_unfinished),
+            planned: all().map(StrategyReport::planned).sum(),
+            counts: report.totals(),
+            classes: report.classes(),
+            orphans: all().map(|s| s.seen.orphans).sum(),
+            ttl_outside: all().map(|s| s.seen.ttl_outside).sum(),
+        }
+    }
+
+    pub fn marked(&self) -> Option<Marked> {
+        marked(&self.of?.record)
     }
 }
 

@@ -7,11 +7,10 @@ use indicatif::HumanBytes;
 use super::document::{Document, to_value};
 use super::table::Table;
 use super::verify::{requirement_lines, requirements_json, verified_json};
-use super::words::{Marked, expectation, joined, listed, marked, not_known, strategy_notes};
+use super::words::{expectation, joined, listed, marked, not_known, strategy_notes};
 use crate::application::record::{PaceRecord, RunRecord, StrategyRecord};
 use crate::domain::changes::ReadHow;
 use crate::domain::counts::Counts;
-use crate::domain::expected::Size;
 use crate::domain::gate::{Judged, Verified};
 use crate::domain::precision::FINER;
 use crate::domain::report::{Report, Stage, StrategyReport};
@@ -24,100 +23,58 @@ pub struct ReadBack<'a> {
     pub run_passed: bool,
 }
 
-/// A strategy, or all of them together.
-struct Line<'a> {
-    strategy: Option<&'a StrategyRecord>,
-    counts: &'a Counts,
-    size: Size,
-    elapsed: Duration,
-    success_rate: Option<f64>,
-}
-
-impl<'a> Line<'a> {
-    fn of(strategy: &'a StrategyRecord) -> Self {
-        Self {
-            strategy: Some(strategy),
-            counts: &strategy.counts,
-            size: strategy.size,
-            elapsed: Duration::from_millis(strategy.elapsed_ms),
-            success_rate: strategy.success_rate,
-        }
-    }
-
-    fn total(record: &'a RunRecord) -> Self {
-        Self {
-            strategy: None,
-            counts: &record.totals.counts,
-            size: record.totals.size,
-            elapsed: Duration::from_millis(record.elapsed_ms),
-            success_rate: record.totals.success_rate,
-        }
-    }
-
-    fn marked(&self) -> Option<Marked> {
-        self.strategy.map(marked)
-    }
-
-    fn priority(&self) -> String {
-        let priority = self.strategy.map(|strategy| strategy.priority);
-        priority.map_or_else(String::new, |priority| priority.to_string())
-    }
-
-    fn keys_per_second(&self) -> u64 {
-        let elapsed = self.elapsed;
-        Counts {
-            elapsed,
-            ..*self.counts
-        }
-        .keys_per_second() as u64
+fn priority(strategy: &StrategyRecord) -> String {
+    match strategy.is_total() {
+        true => String::new(),
+        false => strategy.priority.to_string(),
     }
 }
 
-/// Columns without which the table of most runs is easier to read.
-struct Columns {
-    /// A strategy was not read to its end: how many keys it has is not its total.
-    expected: bool,
-    identical: bool,
+fn keys_per_second(strategy: &StrategyRecord) -> String {
+    let elapsed = Duration::from_millis(strategy.elapsed_ms);
+    let counts = Counts {
+        elapsed,
+        ..strategy.counts
+    };
+    grouped(counts.keys_per_second() as u64)
 }
 
-fn table<'a>(columns: &Columns) -> Table<'a, Line<'a>> {
-    Table::of(|line: &Line<'_>| to_value(&line.strategy))
-        .strategy(Line::marked)
+/// Columns without which the table of most runs is easier to read: `partial`, a strategy was not read
+/// to its end, so that how many keys it has is not its total; and `identical`.
+fn table<'a>(partial: bool, identical: bool) -> Table<'a, &'a StrategyRecord> {
+    Table::of(|strategy: &&StrategyRecord| to_value(strategy))
+        .strategy(|strategy| marked(strategy))
         .csv(["context", "name"])
-        .number("priority", 2, Line::priority)
+        .number("priority", 2, |strategy| priority(strategy))
         .csv(["priority", "ttl_seconds", "status"])
-        .when(columns.expected, |table| {
-            table.number("expected", 1, |line| expectation(line.size.known()))
+        .when(partial, |table| {
+            table.number("expected", 1, |s| expectation(s.size.known()))
         })
         .csv(["expected", "expected_is_exact"])
-        .count("total", 1, |line| line.counts.total())
-        .count("warmed", 0, |line| line.counts.warmed)
-        .when(columns.identical, |table| {
-            table.number("identical", 1, |line| {
-                grouped(line.counts.identical.unwrap_or(0))
-            })
+        .count("total", 1, |s| s.total)
+        .count("warmed", 0, |s| s.counts.warmed)
+        .when(identical, |table| {
+            table.number("identical", 1, |s| grouped(s.counts.identical.unwrap_or(0)))
         })
-        .count("skipped", 1, |line| line.counts.skipped)
-        .count("failed", 0, |line| line.counts.failed)
-        .count("unknown", 1, |line| line.counts.unknown)
-        .number("bytes", 2, |line| HumanBytes(line.counts.bytes).to_string())
+        .count("skipped", 1, |s| s.counts.skipped)
+        .count("failed", 0, |s| s.counts.failed)
+        .count("unknown", 1, |s| s.counts.unknown)
+        .number("bytes", 2, |s| HumanBytes(s.counts.bytes).to_string())
         .csv(["bytes"])
-        .number("time", 1, |line| seconds(line.elapsed))
+        .number("time", 1, |s| seconds(Duration::from_millis(s.elapsed_ms)))
         .csv(["elapsed_ms"])
-        .number("keys/s", 2, |line| grouped(line.keys_per_second()))
-        .number("success", 1, |line| rate(line.success_rate))
+        .number("keys/s", 2, |strategy| keys_per_second(strategy))
+        .number("success", 1, |s| rate(s.success_rate))
         .csv(["success_rate", "error"])
 }
 
 /// The report as a document.
 pub fn document(record: &RunRecord, read_back: Option<&ReadBack<'_>>, verbose: bool) -> Document {
     let is_unfinished = |s: &StrategyRecord| s.status != Stage::Completed;
-    let columns = Columns {
-        expected: record.strategies.iter().any(is_unfinished),
-        identical: record.totals.counts.identical.is_some(),
-    };
-    let lines = record.strategies.iter().map(Line::of);
-    let mut document = table(&columns).document(lines, Some(Line::total(record)));
+    let partial = record.strategies.iter().any(is_unfinished);
+    let total = record.total();
+    let table = table(partial, total.counts.identical.is_some());
+    let mut document = table.document(&record.strategies, Some(&total));
     document.footer =
         footer(record, verbose) + &read_back.map(read_back_footer).unwrap_or_default();
     document.verdict = record.verdict();

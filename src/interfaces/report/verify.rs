@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::document::{Document, Tone};
-use super::inspected::{Inspected, merge, run_json, totals_json};
+use super::inspected::{Inspected, Line, merge, run_json, totals_json};
 use super::table::Table;
-use super::words::{Marked, expectation, joined, marked, not_known, share, strategy_notes};
-use crate::domain::expected::{Expected, Size};
+use super::words::{Marked, expectation, joined, not_known, share, strategy_notes};
+use crate::domain::expected::Size;
 use crate::domain::gate::Judged;
 use crate::domain::report::{Report, StrategyReport};
 use crate::domain::run::RunInfo;
@@ -27,7 +27,7 @@ impl Verification<'_> {
         let report = self.report;
         let inspected = Inspected::all(report);
         let is_partial = report.strategies.iter().any(StrategyReport::is_unfinished);
-        let lines = inspected.iter().map(Line::of);
+        let lines = inspected.iter().map(Line::new);
         let mut document = table(is_partial).document(lines, Some(Line::total(report)));
         let verdict = Verdict::of_verification(report, self.judged, &info.command);
         let mut json = run_json(info, report, &verdict);
@@ -72,74 +72,37 @@ impl Verification<'_> {
     }
 }
 
-/// A strategy, or all of them together.
-struct Line<'a> {
-    strategy: Option<&'a Inspected<'a>>,
-    expected: Option<Expected>,
-    /// Whether it was read to its end.
-    is_whole: bool,
-    planned: u64,
-    classes: Classes,
-    ttl_outside: u64,
+/// A strategy whose keys are not all present and equal has failed.
+fn judged(line: &Line<'_>) -> Option<Marked> {
+    let marked = line.marked()?;
+    Some(match marked.tone {
+        Tone::Good if line.classes.equal() < line.planned => Marked {
+            mark: "✗",
+            tone: Tone::Bad,
+            ..marked
+        },
+        _ => marked,
+    })
 }
 
-impl<'a> Line<'a> {
-    fn of(strategy: &'a Inspected<'a>) -> Self {
-        let report = strategy.report;
-        Self {
-            strategy: Some(strategy),
-            expected: report.expected(),
-            is_whole: !report.is_unfinished(),
-            planned: report.planned(),
-            classes: report.seen.classes,
-            ttl_outside: report.seen.ttl_outside,
-        }
-    }
+/// Of a strategy that broke off a share would be one of an unknown whole.
+fn equal_share(line: &Line<'_>) -> String {
+    let share = share(line.classes.equal(), line.planned);
+    rate(share.filter(|_| line.is_whole))
+}
 
-    fn total(report: &Report) -> Self {
-        let all = || report.strategies.iter();
-        Self {
-            strategy: None,
-            expected: report.expected(),
-            is_whole: !all().any(StrategyReport::is_unfinished),
-            planned: all().map(StrategyReport::planned).sum(),
-            classes: report.classes(),
-            ttl_outside: all().map(|s| s.seen.ttl_outside).sum(),
-        }
-    }
-
-    fn marked(&self) -> Option<Marked> {
-        let marked = marked(&self.strategy?.record);
-        Some(match marked.tone {
-            Tone::Good if self.classes.equal() < self.planned => Marked {
-                mark: "✗",
-                tone: Tone::Bad,
-                ..marked
-            },
-            _ => marked,
-        })
-    }
-
-    /// Of a strategy that broke off a share would be one of an unknown whole.
-    fn equal_share(&self) -> String {
-        let share = share(self.classes.equal(), self.planned);
-        rate(share.filter(|_| self.is_whole))
-    }
-
-    fn json(&self) -> Value {
-        let Some(of) = self.strategy else {
-            return Value::Null;
-        };
+fn line_json(line: &Line<'_>) -> Value {
+    line.of.map_or(Value::Null, |of| {
         let mut json = of.json(true);
         merge(&mut json, verified_json(std::slice::from_ref(of.report)));
         json
-    }
+    })
 }
 
 /// `partial`: a strategy was not read to its end.
 fn table<'a>(partial: bool) -> Table<'a, Line<'a>> {
-    Table::of(Line::json)
-        .strategy(Line::marked)
+    Table::of(line_json)
+        .strategy(judged)
         .csv(["context", "name", "status"])
         .when(partial, |table| {
             table.number("expected", 1, |line| expectation(line.expected))
@@ -158,7 +121,7 @@ fn table<'a>(partial: bool) -> Table<'a, Line<'a>> {
         .csv(["identical"])
         .number("ttl too long", 3, |line| grouped(line.ttl_outside))
         .csv(["ttl_outside"])
-        .number("equal %", 1, Line::equal_share)
+        .number("equal %", 1, equal_share)
         .csv(["error"])
 }
 

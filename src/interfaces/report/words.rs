@@ -35,10 +35,11 @@ pub struct Marked {
     pub id: String,
 }
 
-pub fn marked(strategy: &StrategyRecord) -> Marked {
+/// `None`: it is all strategies together.
+pub fn marked(strategy: &StrategyRecord) -> Option<Marked> {
     let (mark, tone) = mark(strategy.status, strategy.counts.wrong());
     let id = strategy.id.clone();
-    Marked { mark, tone, id }
+    (!strategy.is_total()).then_some(Marked { mark, tone, id })
 }
 
 /// `20,000`, `~20,000` where that is an estimate, `–` where it is not known.
