@@ -1,16 +1,16 @@
 //! `shopwarm probe`.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::stdin::windows;
 use crate::application::ports::Misses;
 use crate::application::probe::Probe;
 use crate::application::stop::StopSignal;
@@ -126,52 +126,31 @@ async fn hear(
     timeout(LAST_WORDS, rest).await.unwrap_or(Ok(()))
 }
 
-type Lines = Result<Vec<Vec<u8>>, String>;
-
 /// Counts an access log to its end.
 async fn read(path: &Path, probe: &mut Probe, stop: &StopSignal) -> Result<(), Failure> {
     let failure = |why: String| {
         let what = format!("cannot read the access log {}", path.display());
         Failure::new(FailureKind::Usage, what, why)
     };
-    let file: Option<File> = match path == Path::new("-") {
-        true => None,
-        false => Some(File::open(path).map_err(|error| failure(error.to_string()))?),
+    let from: Box<dyn Read + Send> = match path == Path::new("-") {
+        true => Box::new(io::stdin()),
+        false => Box::new(File::open(path).map_err(|error| failure(error.to_string()))?),
     };
-    let (sender, mut lines) = mpsc::channel::<Lines>(1);
-    // A thread of its own: reading stdin blocks, and must not keep the process from ending.
-    std::thread::spawn(move || match file {
-        Some(file) => send_lines(BufReader::new(file), &sender),
-        None => send_lines(std::io::stdin().lock(), &sender),
-    });
+    let mut windows = windows(from, b'\n', LINES);
     loop {
-        let some = tokio::select! {
-            some = lines.recv() => some,
+        let lines = tokio::select! {
+            lines = windows.recv() => lines,
             () = stop.stopped() => return Ok(()),
         };
-        match some {
-            Some(Ok(some)) => some.iter().for_each(|line| probe.line(line)),
-            Some(Err(why)) => return Err(failure(why)),
-            None => break,
-        }
+        let Some(lines) = lines else { break };
+        let lines = lines.map_err(|error| failure(error.to_string()))?;
+        lines.iter().for_each(|line| probe.line(line));
     }
     if probe.unreadable > 0 && probe.misses + probe.hits == 0 {
         let why = "no line of it is a key, or JSON that has one".to_owned();
         return Err(failure(why).hint("one key a line, or {\"key\": \"...\", \"hit\": false}"));
     }
     Ok(())
-}
-
-fn send_lines(from: impl BufRead, sender: &mpsc::Sender<Lines>) {
-    let mut lines = from.split(b'\n').peekable();
-    while lines.peek().is_some() {
-        let some = lines.by_ref().take(LINES).collect::<Result<Vec<_>, _>>();
-        let some = some.map_err(|error| error.to_string());
-        let is_over = some.is_err();
-        if sender.blocking_send(some).is_err() || is_over {
-            return;
-        }
-    }
 }
 
 /// A strategy, or a pattern that none makes, and how often it was missed.

@@ -1,7 +1,7 @@
-//! Keys of `warmup keys`, from the command line or from stdin.
+//! What is read line by line: keys of `warmup keys`, and access logs.
 
 use std::collections::HashSet;
-use std::io::{self, BufRead as _};
+use std::io::{self, BufRead as _, BufReader, Read};
 
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
@@ -13,7 +13,26 @@ use crate::domain::key::printable;
 /// Keys from stdin are taken in windows of this many: memory stays flat however many come.
 const WINDOW: usize = 10_000;
 
-type Window = Result<Vec<String>, Failure>;
+/// Reads lines that end with `end`, `size` of them at a time, on a thread of its own: reading stdin
+/// blocks, and must not keep the process from ending.
+pub(super) fn windows(
+    from: impl Read + Send + 'static,
+    end: u8,
+    size: usize,
+) -> mpsc::Receiver<io::Result<Vec<Vec<u8>>>> {
+    let (sender, receiver) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(from).split(end).peekable();
+        while lines.peek().is_some() {
+            let window: io::Result<Vec<_>> = lines.by_ref().take(size).collect();
+            let is_over = window.is_err();
+            if sender.blocking_send(window).is_err() || is_over {
+                return;
+            }
+        }
+    });
+    receiver
+}
 
 /// Keys from the command line, or from stdin, where each ends with `end`.
 pub(super) fn key_windows(keys: &[String], end: u8) -> KeyWindows {
@@ -21,36 +40,25 @@ pub(super) fn key_windows(keys: &[String], end: u8) -> KeyWindows {
         let keys = unique(keys.iter().cloned());
         return stream::iter([Ok(keys)]).boxed();
     }
-    let (sender, receiver) = mpsc::channel(1);
-    // A thread of its own: reading stdin blocks, and must not keep the process from ending.
-    std::thread::spawn(move || read_windows(&sender, end));
-    stream::unfold(receiver, |mut receiver| async move {
+    let receiver = windows(io::stdin(), end, WINDOW);
+    let keys = stream::unfold(receiver, move |mut receiver| async move {
         let window = receiver.recv().await?;
-        Some((window, receiver))
-    })
-    .boxed()
+        Some((keys_of(window, end), receiver))
+    });
+    keys.boxed()
 }
 
-fn read_windows(sender: &mpsc::Sender<Window>, end: u8) {
-    let mut lines = std::io::stdin().lock().split(end).peekable();
-    while lines.peek().is_some() {
-        let keys = lines.by_ref().take(WINDOW).map(|line| key(line, end));
-        let keys = keys.filter(|key| key != &Ok(String::new()));
-        let window = keys.collect::<Result<Vec<String>, _>>();
-        let window = window.map(|keys| unique(keys.into_iter()));
-        let is_over = window.is_err();
-        if sender.blocking_send(window).is_err() || is_over {
-            return;
-        }
-    }
-}
-
-/// A line as a key.
-fn key(line: io::Result<Vec<u8>>, end: u8) -> Result<String, Failure> {
-    let line = line.map_err(|error| {
+fn keys_of(window: io::Result<Vec<Vec<u8>>>, end: u8) -> Result<Vec<String>, Failure> {
+    let window = window.map_err(|error| {
         let what = "cannot read keys from stdin";
         Failure::new(FailureKind::Usage, what, error.to_string())
     })?;
+    let keys = window.into_iter().map(|line| key(line, end));
+    let keys: Vec<String> = keys.collect::<Result<_, _>>()?;
+    Ok(unique(keys.into_iter().filter(|key| !key.is_empty())))
+}
+
+fn key(line: Vec<u8>, end: u8) -> Result<String, Failure> {
     // A key that is no text is of no template: shown escaped, it is reported so.
     let line = String::from_utf8(line).unwrap_or_else(|e| printable(e.as_bytes()));
     let key = match end {
