@@ -1,4 +1,4 @@
-//! All that a reporter can ever hear of a run.
+//! The events of a run.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ pub enum Event<'a> {
         id: &'a StrategyId,
         keys: &'a [String],
     },
-    /// What the strategy has done does not count any more: it begins anew.
+    /// The strategy starts again; its counts so far are void.
     StrategyRepeated {
         id: &'a StrategyId,
         why: &'a str,
@@ -67,7 +67,7 @@ pub enum Event<'a> {
 }
 
 impl Event<'_> {
-    /// What it is called where it is told.
+    /// Its name in JSON.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Waiting { .. } => "waiting",
@@ -84,7 +84,7 @@ impl Event<'_> {
         }
     }
 
-    /// The event as a JSON object, as `--progress json` and the admin API tell it. Of single keys
+    /// The event as a JSON object, as `--progress json` and the admin API write it. Of single keys
     /// nothing: they would drown the rest.
     pub fn json(&self) -> Option<Value> {
         let event = self.name();
@@ -124,15 +124,15 @@ impl Event<'_> {
     }
 }
 
-/// Progress that is told comes at most this often for a strategy.
+/// Progress of a strategy is reported at most this often.
 const TOLD_EVERY: Duration = Duration::from_millis(200);
 
-/// Lets through what is worth telling.
+/// Drops progress that follows too soon.
 #[derive(Debug, Default)]
 pub struct Sieve(Mutex<Option<(StrategyId, Instant)>>);
 
 impl Sieve {
-    /// Whether an event is worth telling: all are, but progress too soon after the last.
+    /// Whether an event is reported: all are but progress too soon after the last.
     pub fn lets(&self, event: &Event<'_>) -> bool {
         let Event::Progress { id, .. } = event else {
             return true;
@@ -149,7 +149,7 @@ impl Sieve {
     }
 }
 
-/// Hears a run. Called from the engine's own task: cheap, and cannot fail.
+/// Receives the events of a run. Called from the engine's own task: cheap, and cannot fail.
 pub trait Reporter: Send + Sync {
     fn report(&self, event: &Event<'_>);
 }

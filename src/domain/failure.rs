@@ -160,7 +160,7 @@ impl fmt::Display for Failure {
         f.write_str(&self.what)?;
         match &self.why {
             why if why.is_empty() => Ok(()),
-            // A list, a line each.
+            // A list with one item per line.
             why if why.starts_with('\n') => write!(f, ":{why}"),
             why => write!(f, ": {why}"),
         }

@@ -1,4 +1,4 @@
-//! What a verification demands.
+//! What a verification requires.
 
 use std::str::FromStr;
 
@@ -19,7 +19,7 @@ pub struct Gate {
     pub share: Percent,
 }
 
-/// What was found in the cache, and what was demanded.
+/// What was found in the cache, and what was required.
 #[derive(Clone, Debug)]
 pub struct Verified {
     pub found: Report,
@@ -30,7 +30,7 @@ pub struct Verified {
 #[derive(Clone, Debug)]
 pub struct Judged<'a> {
     pub gate: &'a Gate,
-    /// Keys that were looked at.
+    /// Keys that were compared.
     pub planned: u64,
     pub equal: u64,
     /// How many keys there are, as far as known: those that were not read count too.

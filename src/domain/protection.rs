@@ -11,7 +11,7 @@ pub enum Protection {
     ToTheSecond,
     /// The same within a day.
     ToTheDay,
-    /// The operator wishes so.
+    /// Switched off by the operator.
     Off,
     /// Its query says no version.
     NoVersion,

@@ -95,7 +95,7 @@ impl StrategyReport {
         }
     }
 
-    /// Keys that a run that only looked would write, those among them that it could not.
+    /// Keys that a run would write, including those that it could not.
     pub fn planned(&self) -> u64 {
         self.stats.planned + self.stats.wrong()
     }
@@ -124,14 +124,14 @@ impl Report {
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     pub classes: Classes,
-    /// Planned keys of which the cache did not say what stands there.
+    /// Planned keys of which the cache did not say what it holds.
     pub not_known: u64,
     pub why_not_known: Option<String>,
     /// Equal keys that live longer than the definition says, or for ever.
     pub ttl_outside: u64,
     /// Expiring keys with less than half of their time left: not just written.
     pub worn: u64,
-    /// Keys in the cache that match the template and have no row; `None`: not looked for.
+    /// Keys in the cache that match the template and have no row; `None`: not searched for.
     pub orphans: Option<u64>,
     /// The first keys of the run, to show what they look like.
     pub sample: Vec<String>,

@@ -1,4 +1,4 @@
-//! A run's name and circumstances, beside its report.
+//! The identity and circumstances of a run.
 
 use std::time::SystemTime;
 
@@ -51,7 +51,7 @@ impl RunInfo {
         let unix = started
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
-        // Chance tells apart runs of one millisecond, here and on other machines.
+        // A random part distinguishes runs of the same millisecond, here and on other machines.
         let id = format!("{:012x}-{:08x}", unix.as_millis(), fastrand::u32(..));
         let host = gethostname::gethostname().to_string_lossy().into_owned();
         Self {

@@ -1,4 +1,4 @@
-//! What stands in the cache at a key that a run would write.
+//! What the cache holds at a key that a run would write.
 
 use std::iter::Sum;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::strategy::Shape;
 
-/// What the cache holds at one key, beside what a run would store there.
+/// What the cache holds at one key, compared with what a run would store there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     Nothing,
@@ -70,7 +70,7 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
-    /// Another type stands there.
+    /// A value of another type.
     WrongType,
     Missing,
     /// Another value.
@@ -133,7 +133,7 @@ impl Classes {
         self.present() + self.missing
     }
 
-    /// Keys where something stands.
+    /// Keys with any value.
     pub fn present(&self) -> u64 {
         self.equal() + self.stale()
     }
@@ -143,7 +143,7 @@ impl Classes {
         self.expiring + self.identical
     }
 
-    /// Keys where something else stands.
+    /// Keys with another value.
     pub fn stale(&self) -> u64 {
         self.different + self.wrong_type
     }

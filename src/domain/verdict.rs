@@ -148,7 +148,7 @@ fn mark(report: &Report) -> Mark {
     }
 }
 
-/// What was demanded, and whether it is so.
+/// What was required, and whether it is met.
 fn requirements(judged: &[Judged<'_>]) -> String {
     let unmet: Vec<_> = judged.iter().filter(|judged| !judged.met).collect();
     let all = judged.len();
@@ -247,7 +247,7 @@ fn strategies(n: usize) -> String {
     format!("{n} strateg{}", if n == 1 { "y" } else { "ies" })
 }
 
-/// The ids of the first ones, and how many there are beside them.
+/// The ids of the first ones, and how many more there are.
 fn first_names(strategies: &[&StrategyReport]) -> String {
     let first = strategies.iter().take(NAMED).map(|s| s.id.to_string());
     let names = first.collect::<Vec<_>>().join(", ");
@@ -266,7 +266,7 @@ fn with_next(sentence: String, next: Option<String>) -> String {
 
 /// What to do about a run that was not good.
 fn next(report: &Report, command: &str) -> Option<String> {
-    // Keys that came on stdin cannot be told again.
+    // Keys from stdin cannot be repeated.
     let again = (command != "warmup keys").then(|| format!("shopwarm {command}"));
     let warms = command.starts_with("warmup");
     match report.ending() {
@@ -298,7 +298,7 @@ fn warm_wrong(report: &Report) -> Option<String> {
     Some(format!("shopwarm warmup strategy {}", ids.join(" ")))
 }
 
-/// The command that warms what was looked at.
+/// The command that warms what was verified.
 fn warm_again(command: &str) -> Option<String> {
     let (_, selection) = command.split_once(' ')?;
     Some(format!("shopwarm warmup {selection}"))

@@ -1,5 +1,5 @@
 //! GitHub Actions: an annotation for each failed strategy (a warning for one that lost keys) and for
-//! each demand that is not met, and the table in the job's summary.
+//! each requirement that is not met, and the table in the job's summary.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -57,7 +57,7 @@ fn add_to_summary(mut text: String) {
     }
 }
 
-/// Annotates each demand on the cache that is not met.
+/// Annotates each requirement that is not met.
 pub fn requirements(judged: &[Judged<'_>]) {
     for line in requirement_lines(judged).iter().filter(|_| is_here()) {
         if let Some(unmet) = line.strip_prefix("✗ ") {

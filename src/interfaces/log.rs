@@ -63,7 +63,7 @@ fn lines(format: LogFormat, output: &Output) -> BoxedLayer {
         (_, true) => LevelFilter::DEBUG,
         _ => LevelFilter::INFO,
     };
-    // Only our own: libraries know too much to be let speak.
+    // Only our own: what libraries log may hold secrets.
     let ours = tracing_subscriber::filter::filter_fn(|meta| meta.target().starts_with("shopwarm"));
     let lines = match format {
         LogFormat::Text => fmt::layer()

@@ -99,7 +99,7 @@ pub struct StrategyRecord {
     pub warnings: Vec<String>,
 }
 
-/// What a strategy is protected to whose versions have whole seconds.
+/// The protection of versions with whole seconds.
 const SECOND: &str = "second";
 
 impl StrategyRecord {
@@ -120,7 +120,7 @@ impl StrategyRecord {
         self.id.is_empty()
     }
 
-    /// Of a strategy whose turn has not come.
+    /// Of a strategy that has not started.
     pub fn waiting(spec: &StrategySpec) -> Self {
         let ttl = spec.ttl.unwrap_or(DEFAULT_TTL);
         Self::new(&spec.id, spec.priority, ttl, Stage::Waiting)

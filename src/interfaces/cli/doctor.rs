@@ -65,7 +65,7 @@ fn summary(findings: &[Finding]) -> String {
     format!("{ok} ok, {warnings} warning{s}, {failed} failed\n")
 }
 
-/// A line a check, its hint below it; `-q` leaves out what is well.
+/// One line per check, its hint below it; `-q` leaves out what is ok.
 fn lines(findings: &[Finding], output: &Output) -> String {
     let width = output
         .width()

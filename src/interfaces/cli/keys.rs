@@ -1,4 +1,4 @@
-//! `shopwarm keys`: which keys a run would warm, and what stands at one.
+//! `shopwarm keys`: which keys a run would warm, and everything about one.
 
 mod get;
 mod list;

@@ -240,7 +240,7 @@ fn mode(config: &Config) -> &'static str {
     }
 }
 
-/// A digest of the selected definitions with every field as it stands after merging.
+/// A digest of the selected definitions with every field as it is after merging.
 fn fingerprint(config: &Config, selection: &Selection) -> Result<String, Failure> {
     let (selected, _) = setup::definitions(config, selection)?;
     let definitions = Definitions::load(&config.contexts)?;

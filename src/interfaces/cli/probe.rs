@@ -20,7 +20,8 @@ use crate::domain::settings_text::parse_ttl;
 use crate::domain::wording::{grouped, rate};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
-use crate::interfaces::report::document::{Document, Tone};
+use crate::interfaces::report::document::Document;
+use crate::interfaces::report::grid::Tone;
 use crate::interfaces::report::table::Table;
 use crate::interfaces::report::words::{NONE, joined, share};
 use crate::setup::{self, Access};
@@ -75,7 +76,7 @@ pub(super) async fn run(
     Ok(stop.reason().map_or(Exit::Success, Exit::from))
 }
 
-/// Listens to the cache; returns why it may have told nothing.
+/// Listens to the cache; returns why it may have reported nothing.
 async fn listen(
     args: &ProbeArgs,
     config: &Config,
@@ -116,7 +117,7 @@ async fn hear(
             () = &mut stopped => break,
         }
     }
-    // What has been told by now is on its way.
+    // What has been reported by now is on its way.
     let rest = async {
         while let Ok(Some(key)) = timeout(SILENCE, misses.keys.next()).await {
             probe.miss(&key?);

@@ -10,7 +10,8 @@ use crate::domain::failure::Failure;
 use crate::domain::strategy::StrategyId;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output};
-use crate::interfaces::report::document::{Tone, plain, to_value};
+use crate::interfaces::report::document::{plain, to_value};
+use crate::interfaces::report::grid::Tone;
 use crate::interfaces::report::table::Table;
 use crate::setup;
 

@@ -33,7 +33,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let cache = setup::cache(config, Access::Look).await?;
     let cache = cache.as_ref();
-    // One that cannot tell says so before it is said that nothing is known.
+    // A cache that does not know says so first.
     cache.usage(&[]).await?;
     let all = manifest::generations(cache, &config.prefix, None).await?;
     let mut effects = Vec::new();

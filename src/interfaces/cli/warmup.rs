@@ -259,7 +259,7 @@ async fn warm(
     };
     if let Some(Warmup::Keys(args)) = job.what {
         let windows = key_windows(&args.keys, if args.null { 0 } else { b'\n' });
-        // A few keys are set right beside whatever else runs.
+        // A few keys are repaired next to whatever else runs.
         let run = begin(Locking::Off).await?;
         return Ok((run.warm_keys(windows, reporter, stop).await?, None));
     }

@@ -14,7 +14,7 @@ use crate::domain::expected::Expected;
 use crate::domain::report::StrategyReport;
 use crate::domain::strategy::StrategyId;
 use crate::domain::wording::{grouped, keys, seconds};
-use crate::interfaces::report::document::Tone;
+use crate::interfaces::report::grid::Tone;
 use crate::interfaces::report::words::{expectation, mark};
 
 /// A live bar for each strategy, that stays as a line when it is done.

@@ -7,7 +7,7 @@ use crate::application::pace::{Change, PaceNow};
 use crate::domain::counts::Counts;
 use crate::domain::wording::grouped;
 
-/// What is said of an event beside the progress of strategies.
+/// The line for an event that is no progress of a strategy.
 pub(super) fn news(event: &Event<'_>) -> Option<String> {
     Some(match event {
         Event::Waiting { holder } => format!("waiting for another run: {holder}"),

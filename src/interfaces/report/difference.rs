@@ -7,7 +7,8 @@ use std::time::Duration;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-use super::document::{Document, Tone, to_value};
+use super::document::{Document, to_value};
+use super::grid::Tone;
 use super::runs::outcome;
 use super::table::Table;
 use super::words::NONE;

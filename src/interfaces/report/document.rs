@@ -1,56 +1,27 @@
 //! A result that has rows, in any of the five forms.
 
-use comfy_table::{
-    Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
-};
 use serde_json::Value;
 
+use super::grid::{self, Heading, Row};
 use crate::domain::failure::Failure;
 use crate::domain::verdict::{Mark, Verdict};
 use crate::interfaces::output::{Format, Output, note};
-
-/// A line under the headings and nothing else: readable, and easy to cut with other tools.
-const STYLE: TableStyle =
-    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// Rows under headings, and the same as JSON.
 #[derive(Debug, Default)]
 pub struct Document {
     pub headings: Vec<Heading>,
     pub rows: Vec<Row>,
-    /// Stands under the table and the markdown.
+    /// Follows the table and the markdown.
     pub footer: String,
     /// The last line, of a document about a run.
     pub verdict: Option<Verdict>,
     /// The whole as one JSON document.
     pub json: Value,
-    /// The same a line each.
+    /// The same, one line per row.
     pub lines: Vec<Value>,
     /// The fields of `lines` that make a CSV row; rows for people are rounded.
     pub csv: Vec<&'static str>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct Heading {
-    pub name: &'static str,
-    /// How soon the column goes where the terminal is narrow; 0 stays.
-    pub rank: u8,
-    pub numeric: bool,
-}
-
-#[derive(Debug, Default)]
-pub struct Row {
-    pub cells: Vec<String>,
-    pub tone: Tone,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tone {
-    #[default]
-    Plain,
-    Good,
-    Bad,
-    Total,
 }
 
 impl Document {
@@ -61,8 +32,7 @@ impl Document {
         }
     }
 
-    /// Says what failed, and the verdict, where no table does: a person beside a machine's reader
-    /// would not know what to do next.
+    /// Says on stderr what failed, and the verdict, where stdout has no table.
     pub fn tell<'f>(&self, output: &Output, failures: impl Iterator<Item = &'f Failure>) {
         if !output.quiet && output.format == Format::Table {
             return;
@@ -80,7 +50,7 @@ impl Document {
         }
     }
 
-    /// What stands under the table: notes, and the verdict as the last line.
+    /// What follows the table: notes, and the verdict as the last line.
     pub fn notes(&self) -> String {
         let verdict = self.verdict.as_ref();
         let last = verdict.map_or_else(String::new, |verdict| format!("{verdict}\n"));
@@ -112,7 +82,11 @@ impl Document {
             Format::Table => {
                 let last = self.verdict.as_ref().map(coloured);
                 let last = last.map_or_else(String::new, |line| line + "\n");
-                format!("{}\n{}{last}", self.table(width), self.footer)
+                format!(
+                    "{}\n{}{last}",
+                    grid::render(&self.headings, &self.rows, width),
+                    self.footer
+                )
             }
             Format::Json => pretty(&self.json),
             Format::Ndjson => {
@@ -122,59 +96,6 @@ impl Document {
             Format::Csv => self.csv(),
             Format::Markdown => format!("{}\n{}", self.markdown(), self.notes()),
         }
-    }
-
-    fn table(&self, width: Option<usize>) -> String {
-        let ranks = (0..=self.headings.iter().map(|h| h.rank).max().unwrap_or(0)).rev();
-        for rank in ranks {
-            let table = self.table_to(rank, None).to_string();
-            let widest = table
-                .lines()
-                .map(console::measure_text_width)
-                .max()
-                .unwrap_or(0);
-            if width.is_none_or(|width| widest <= width) {
-                return table;
-            }
-        }
-        self.table_to(0, width).to_string()
-    }
-
-    /// The table with the columns up to a rank, wrapped into `width` if there is one.
-    fn table_to(&self, rank: u8, width: Option<usize>) -> Table {
-        let mut table = Table::new();
-        table.load_style(STYLE).enforce_styling();
-        if let Some(width) = width {
-            let width = u16::try_from(width).unwrap_or(u16::MAX);
-            table
-                .set_content_arrangement(ContentArrangement::Dynamic)
-                .set_width(width);
-        } else {
-            table.set_content_arrangement(ContentArrangement::Disabled);
-        }
-        let kept = || {
-            self.headings
-                .iter()
-                .enumerate()
-                .filter(|(_, h)| h.rank <= rank)
-        };
-        table.set_header(
-            kept()
-                .map(|(_, heading)| aligned(heading.name, heading).add_attribute(Attribute::Bold)),
-        );
-        for row in &self.rows {
-            table.add_row(kept().map(|(i, heading)| {
-                let cell = aligned(row.cells.get(i).map_or("", String::as_str), heading);
-                match row.tone {
-                    Tone::Plain => cell,
-                    Tone::Good if i == 0 => cell.fg(Color::Green),
-                    Tone::Good => cell,
-                    Tone::Bad => cell.fg(Color::Red),
-                    Tone::Total => cell.add_attribute(Attribute::Bold),
-                }
-            }));
-        }
-        table
     }
 
     fn csv(&self) -> String {
@@ -219,8 +140,8 @@ pub fn pretty(json: &Value) -> String {
     inert(&(serde_json::to_string_pretty(json).unwrap_or_default() + "\n"))
 }
 
-/// JSON that cannot touch a terminal: what JSON itself lets stand raw, and a terminal obeys, is
-/// escaped. Such characters stand in texts only, where the escape means the same.
+/// JSON that cannot control a terminal: control characters that JSON allows unescaped are escaped.
+/// They occur in texts only, where the escape means the same.
 pub fn inert(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
@@ -254,15 +175,6 @@ fn coloured(verdict: &Verdict) -> String {
     };
     let style = colour.on_default().bold();
     format!("{style}{}{style:#} {}", verdict.mark, verdict.text)
-}
-
-fn aligned(content: &str, heading: &Heading) -> Cell {
-    let cell = Cell::new(content);
-    if heading.numeric {
-        cell.set_alignment(CellAlignment::Right)
-    } else {
-        cell
-    }
 }
 
 pub fn to_value(value: &impl serde::Serialize) -> serde_json::Value {

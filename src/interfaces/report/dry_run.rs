@@ -20,10 +20,10 @@ use crate::domain::ttl::Ttl;
 use crate::domain::verdict::Verdict;
 use crate::domain::wording::{grouped, keys, seconds};
 
-/// Bytes that a server keeps for a key beside its name and value, about.
+/// What a server needs for a key besides its name and value, in bytes, about.
 const KEY_OVERHEAD: u64 = 100;
 
-/// What a dry run knows beside its report.
+/// A dry run: its report, and what else it found out.
 pub struct DryRun<'a> {
     pub report: &'a Report,
     /// The planner's answer for each strategy, where it gave one.
@@ -34,7 +34,7 @@ pub struct DryRun<'a> {
     pub headroom: Option<&'a Headroom>,
     /// Keys that are equal and expire within this count as expiring.
     pub expiring_within: Option<Duration>,
-    /// Of the run that is looked ahead to.
+    /// Of the run that is planned.
     pub options: &'a Options,
     /// Of each strategy.
     pub ttls: &'a [Ttl],
@@ -43,12 +43,12 @@ pub struct DryRun<'a> {
 }
 
 impl DryRun<'_> {
-    /// Reading was measured, all of it; what the cache was asked stands for what it will be told.
+    /// All reading was measured; comparing takes about as long as writing.
     fn estimated(&self) -> Duration {
         self.report.strategies.iter().map(|s| s.stats.elapsed).sum()
     }
 
-    /// Keys at which the run would leave something else than stands there now, a value or a time
+    /// Keys at which the run would leave something else than there is now, a value or a time
     /// that is more than half over. What is not known may change too.
     pub fn changed(&self) -> u64 {
         let changed = |strategy: &StrategyReport| {

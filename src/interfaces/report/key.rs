@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use indicatif::HumanBytes;
 use serde_json::{Value as Json, json};
 
-use super::keys::time_left;
+use super::key_line::time_left;
+use super::value::{bytes_of, decoded, described, kind_of, same, text_of};
 use crate::application::ports::{Cached, CachedValue};
-use crate::domain::entry::{Entry, Value};
 use crate::domain::failure::Failure;
 use crate::domain::key::{printable, shortened};
 use crate::domain::meaning::{self, Difference};
-use crate::domain::standing::Kind;
 use crate::domain::strategy::Shape;
 
 /// More characters of a value than this are not shown without `-v`.
@@ -296,85 +294,5 @@ impl KeyReport {
             .lines()
             .map(|line| format!("  {}", printable(line.as_bytes())));
         format!("\n{title}:\n{}\n", lines.collect::<Vec<_>>().join("\n"))
-    }
-}
-
-/// What an entry would be in the cache.
-pub fn value_of(entry: Entry<'_>) -> CachedValue {
-    match entry.value {
-        Value::Text(text) => CachedValue::Text(text.to_vec()),
-        Value::Hash(fields) => {
-            let pairs = fields.iter().map(|(n, v)| (n.to_vec(), v.to_vec()));
-            CachedValue::Hash(pairs.collect())
-        }
-    }
-}
-
-pub fn hash_json(fields: &[(Vec<u8>, Vec<u8>)]) -> Json {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let pairs = fields.iter().map(|(n, v)| (text(n), text(v).into()));
-    Json::Object(pairs.collect())
-}
-
-fn text_of(value: &CachedValue) -> Option<&[u8]> {
-    match value {
-        CachedValue::Text(text) => Some(text),
-        CachedValue::Hash(_) | CachedValue::Other(_) => None,
-    }
-}
-
-/// A value as JSON, where it is any.
-fn decoded(value: &CachedValue, shape: Option<Shape>) -> Option<Json> {
-    match value {
-        CachedValue::Text(text) if shape == Some(Shape::Text) => {
-            Some(String::from_utf8(text.clone()).ok()?.into())
-        }
-        CachedValue::Text(text) => serde_json::from_slice(text).ok(),
-        CachedValue::Hash(fields) => Some(hash_json(fields)),
-        CachedValue::Other(_) => None,
-    }
-}
-
-fn same(cached: &CachedValue, new: &CachedValue, shape: Option<Shape>) -> bool {
-    match (cached, new) {
-        (CachedValue::Text(a), CachedValue::Text(b)) if shape != Some(Shape::Text) => {
-            meaning::same(a, b)
-        }
-        (CachedValue::Hash(a), CachedValue::Hash(b)) => hash_json(a) == hash_json(b),
-        (a, b) => a == b,
-    }
-}
-
-fn kind_of(value: &CachedValue) -> Kind {
-    match value {
-        CachedValue::Text(_) => Kind::Text,
-        CachedValue::Hash(_) => Kind::Hash,
-        CachedValue::Other(name) => Kind::Other(name.clone()),
-    }
-}
-
-fn bytes_of(value: &CachedValue) -> Option<u64> {
-    match value {
-        CachedValue::Text(text) => Some(text.len() as u64),
-        CachedValue::Hash(fields) => {
-            Some(fields.iter().map(|(n, v)| (n.len() + v.len()) as u64).sum())
-        }
-        CachedValue::Other(_) => None,
-    }
-}
-
-/// Type, form and size.
-fn described(value: &CachedValue) -> String {
-    let size = HumanBytes(bytes_of(value).unwrap_or_default());
-    match value {
-        CachedValue::Text(text) => {
-            let form = match serde_json::from_slice::<Json>(text) {
-                Ok(_) => "JSON",
-                Err(_) => "no JSON",
-            };
-            format!("string ({form}), {size}")
-        }
-        CachedValue::Hash(fields) => format!("hash, {} fields, {size}", fields.len()),
-        CachedValue::Other(kind) => kind.clone(),
     }
 }

@@ -1,28 +1,23 @@
-//! Keys as they stream out: a line each, in any form, with what the cache holds.
+//! Keys as they stream out: one per line, in any form, with what the cache holds.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use glob::Pattern;
 use serde_json::{Map, Value, json};
 
 use super::document::inert;
-use super::words::{NONE, bytes};
+use super::key_line::{Line, SHOWN_KEY, is_plain};
 use crate::application::event::{Event, Reporter};
 use crate::application::stop::StopSignal;
 use crate::domain::key::{printable, shortened};
 use crate::domain::report::Stop;
-use crate::domain::standing::{Class, Held, Standing};
-use crate::domain::strategy::StrategyId;
+use crate::domain::standing::Class;
 use crate::interfaces::output::{Format, Stream};
-
-/// Longer keys are cut where people read them.
-const SHOWN_KEY: usize = 1000;
 
 /// How keys are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// The key alone, a line each.
+    /// The key alone, one per line.
     Lines,
     /// The keys' own bytes, a zero byte behind each.
     Nul,
@@ -50,7 +45,7 @@ impl Form {
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     pub pattern: Option<Pattern>,
-    /// What is to stand before a key that the pattern need not match.
+    /// The prefix of all keys, which the pattern need not match.
     pub prefix: String,
     /// Only keys in these classes; empty: all.
     pub classes: Vec<Class>,
@@ -60,7 +55,7 @@ pub struct Wanted {
     pub before_report: bool,
 }
 
-/// Writes the keys that a run looks at, and passes on every event.
+/// Writes the keys of a dry run, and passes on every event.
 pub struct KeyWriter {
     form: Form,
     /// With what the cache holds.
@@ -76,14 +71,6 @@ struct Written {
     keys: u64,
     /// Keys that were escaped or cut short.
     altered: u64,
-}
-
-/// A key with what is known of it.
-struct Line<'a> {
-    strategy: &'a StrategyId,
-    key: &'a [u8],
-    standing: Option<&'a Standing>,
-    state: &'static str,
 }
 
 impl KeyWriter {
@@ -223,7 +210,7 @@ impl KeyWriter {
         altered
     }
 
-    /// JSON has escapes of its own: the key stands there as it is, cut where it is very long.
+    /// JSON has escapes of its own: the key is written as it is, cut where it is very long.
     fn object(&self, line: &Line<'_>) -> String {
         let key = shortened(&String::from_utf8_lossy(line.key), SHOWN_KEY);
         let mut object = Map::new();
@@ -293,47 +280,4 @@ impl Reporter for KeyWriter {
             event => self.next.report(event),
         }
     }
-}
-
-impl Line<'_> {
-    fn held(&self) -> Option<&Held> {
-        match self.standing {
-            Some(Standing::Held(held)) => Some(held),
-            _ => None,
-        }
-    }
-
-    /// Whole seconds; -1 of a key that never expires, as Redis says it.
-    fn ttl_seconds(&self) -> Option<i64> {
-        let whole = |ttl: Duration| i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
-        self.held().map(|held| held.ttl.map_or(-1, whole))
-    }
-
-    fn columns(&self, key: &str) -> String {
-        let (held, none) = (self.held(), || NONE.to_owned());
-        let ttl = held.map_or_else(none, |held| {
-            held.ttl.map_or_else(|| "never".to_owned(), time_left)
-        });
-        let size = bytes(held.and_then(|held| held.bytes));
-        let kind = held.map_or(NONE, |held| held.kind.name());
-        let state = self.state;
-        format!("{state:<10}  {ttl:>8}  {size:>10}  {kind:<7}  {key}\n")
-    }
-}
-
-/// A time to live in its two largest units.
-pub fn time_left(ttl: Duration) -> String {
-    match ttl.as_secs() {
-        0 => format!("{}ms", ttl.as_millis()),
-        s @ 1..60 => format!("{s}s"),
-        s @ 60..3600 => format!("{}m {:02}s", s / 60, s % 60),
-        s @ 3600..86_400 => format!("{}h {:02}m", s / 3600, s % 3600 / 60),
-        s => format!("{}d {:02}h", s / 86_400, s % 86_400 / 3600),
-    }
-}
-
-/// Whether a key can be a line of its own just as it is. A fast yes for what nearly all keys are.
-fn is_plain(key: &[u8]) -> bool {
-    let is_ascii = || key.iter().all(|byte| (b' '..=b'~').contains(byte));
-    key.len() <= SHOWN_KEY && (is_ascii() || printable(key).as_bytes() == key)
 }

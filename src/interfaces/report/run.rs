@@ -132,7 +132,7 @@ fn unprotected_lines(strategies: &[StrategyRecord]) -> Vec<String> {
     reasons.into_iter().map(line).collect()
 }
 
-/// Which strategies cannot tell two changes within a second apart.
+/// Strategies that cannot distinguish two changes within a second.
 fn to_the_second_line(strategies: &[StrategyRecord]) -> Option<String> {
     let coarse = strategies.iter().filter(|s| s.protected_to.is_some());
     let ids: Vec<&str> = coarse.map(|strategy| strategy.id.as_str()).collect();
@@ -214,7 +214,7 @@ fn read_back_footer(read_back: &ReadBack<'_>) -> String {
     joined(lines)
 }
 
-/// The classes of the keys that were looked at; they add up.
+/// The classes of the keys that were read back; they add up.
 fn found(report: &Report) -> String {
     let classes = report.classes();
     let sum = |of: fn(&StrategyReport) -> u64| report.strategies.iter().map(of).sum::<u64>();

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-use super::document::{Document, Tone, to_value};
+use super::document::{Document, to_value};
+use super::grid::Tone;
 use super::run;
 use super::table::Table;
 use super::words::{expectation, moment};
@@ -16,7 +17,7 @@ use crate::domain::report::Outcome;
 use crate::domain::verdict::Mark;
 use crate::domain::wording::{grouped, seconds};
 
-/// Runs in a line each.
+/// One line per run.
 pub fn list(runs: &[RunRecord]) -> Document {
     let table = Table::of(|run: &&RunRecord| to_value(&RunLine::from(*run)))
         .tone(|run| match run.mark() {

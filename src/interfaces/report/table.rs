@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::document::{Document, Heading, Row, Tone};
+use super::document::Document;
+use super::grid::{Heading, Row, Tone};
 use super::words::Marked;
 use crate::domain::wording::grouped;
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::document::{Document, Tone};
+use super::document::Document;
+use super::grid::Tone;
 use super::inspected::{Inspected, Line, merge, run_json, totals_json};
 use super::table::Table;
 use super::words::{Marked, expectation, joined, not_known, share, strategy_notes};

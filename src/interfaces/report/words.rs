@@ -2,7 +2,7 @@
 
 use indicatif::HumanBytes;
 
-use super::document::Tone;
+use super::grid::Tone;
 use crate::application::record::StrategyRecord;
 use crate::domain::expected::Expected;
 use crate::domain::failure;

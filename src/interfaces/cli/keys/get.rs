@@ -12,7 +12,8 @@ use crate::domain::strategy::{Definition, StrategyId};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output};
 use crate::interfaces::report::document::{inert, pretty};
-use crate::interfaces::report::key::{KeyReport, Made, Maker, State, hash_json, value_of};
+use crate::interfaces::report::key::{KeyReport, Made, Maker, State};
+use crate::interfaces::report::value::{hash_json, value_of};
 use crate::setup;
 
 #[derive(Args, Debug)]

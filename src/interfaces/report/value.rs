@@ -1,0 +1,90 @@
+//! Values as the cache holds them, for people and machines.
+
+use indicatif::HumanBytes;
+use serde_json::Value as Json;
+
+use crate::application::ports::CachedValue;
+use crate::domain::entry::{Entry, Value};
+use crate::domain::meaning;
+use crate::domain::standing::Kind;
+use crate::domain::strategy::Shape;
+
+/// What an entry would be in the cache.
+pub fn value_of(entry: Entry<'_>) -> CachedValue {
+    match entry.value {
+        Value::Text(text) => CachedValue::Text(text.to_vec()),
+        Value::Hash(fields) => {
+            let pairs = fields.iter().map(|(n, v)| (n.to_vec(), v.to_vec()));
+            CachedValue::Hash(pairs.collect())
+        }
+    }
+}
+
+pub fn hash_json(fields: &[(Vec<u8>, Vec<u8>)]) -> Json {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let pairs = fields.iter().map(|(n, v)| (text(n), text(v).into()));
+    Json::Object(pairs.collect())
+}
+
+pub fn text_of(value: &CachedValue) -> Option<&[u8]> {
+    match value {
+        CachedValue::Text(text) => Some(text),
+        CachedValue::Hash(_) | CachedValue::Other(_) => None,
+    }
+}
+
+/// A value as JSON, where it is any.
+pub fn decoded(value: &CachedValue, shape: Option<Shape>) -> Option<Json> {
+    match value {
+        CachedValue::Text(text) if shape == Some(Shape::Text) => {
+            Some(String::from_utf8(text.clone()).ok()?.into())
+        }
+        CachedValue::Text(text) => serde_json::from_slice(text).ok(),
+        CachedValue::Hash(fields) => Some(hash_json(fields)),
+        CachedValue::Other(_) => None,
+    }
+}
+
+pub fn same(cached: &CachedValue, new: &CachedValue, shape: Option<Shape>) -> bool {
+    match (cached, new) {
+        (CachedValue::Text(a), CachedValue::Text(b)) if shape != Some(Shape::Text) => {
+            meaning::same(a, b)
+        }
+        (CachedValue::Hash(a), CachedValue::Hash(b)) => hash_json(a) == hash_json(b),
+        (a, b) => a == b,
+    }
+}
+
+pub fn kind_of(value: &CachedValue) -> Kind {
+    match value {
+        CachedValue::Text(_) => Kind::Text,
+        CachedValue::Hash(_) => Kind::Hash,
+        CachedValue::Other(name) => Kind::Other(name.clone()),
+    }
+}
+
+pub fn bytes_of(value: &CachedValue) -> Option<u64> {
+    match value {
+        CachedValue::Text(text) => Some(text.len() as u64),
+        CachedValue::Hash(fields) => {
+            Some(fields.iter().map(|(n, v)| (n.len() + v.len()) as u64).sum())
+        }
+        CachedValue::Other(_) => None,
+    }
+}
+
+/// Type, form and size.
+pub fn described(value: &CachedValue) -> String {
+    let size = HumanBytes(bytes_of(value).unwrap_or_default());
+    match value {
+        CachedValue::Text(text) => {
+            let form = match serde_json::from_slice::<Json>(text) {
+                Ok(_) => "JSON",
+                Err(_) => "no JSON",
+            };
+            format!("string ({form}), {size}")
+        }
+        CachedValue::Hash(fields) => format!("hash, {} fields, {size}", fields.len()),
+        CachedValue::Other(kind) => kind.clone(),
+    }
+}
