@@ -1,69 +1,22 @@
 //! Sessions that wait for a lock that a query of ours holds are let through: a migration that queues
 //! behind a long read would stop everybody who queues behind the migration.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 
-use super::Driver;
-use super::session::{CONNECT_TIMEOUT, Sessions};
+use super::driver::Driver;
+use super::sessions::{CONNECT_TIMEOUT, Sessions};
+use super::watched::{Waiting, Watched};
 use crate::domain::failure::{Failure, FailureKind};
-
-/// No statement of ours waits longer for a lock. It is asked again, and holds no other lock
-/// meanwhile.
-pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Between two attempts to get a lock.
-pub(super) const LOCK_PAUSE: Duration = Duration::from_millis(500);
 
 /// How often we look for sessions that wait.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Where waiting sessions cannot be seen for so long, a query ends when the cache has held it up for
-/// this long in total.
+/// a second in total.
 const BLIND: Duration = Duration::from_secs(2);
-const HELD_UP: Duration = Duration::from_secs(1);
-
-/// Who waits for a query of ours.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Waiting {
-    Nobody,
-    /// Somebody, and what for.
-    Somebody(String),
-    /// The database does not tell.
-    Unknown,
-}
-
-/// A query being read, as those who watch it see it.
-#[derive(Default)]
-pub(super) struct Watched {
-    /// The server's number of the session that reads.
-    session: OnceLock<i32>,
-    held_up_millis: AtomicU64,
-}
-
-impl Watched {
-    /// Says which session reads. The first word counts.
-    pub(super) fn reads_on(&self, session: i32) {
-        let _ = self.session.set(session);
-    }
-
-    pub(super) fn session(&self) -> Option<i32> {
-        self.session.get().copied()
-    }
-
-    /// Adds a time since which the engine has taken no rows.
-    pub(super) fn was_held_up(&self, since: Instant) {
-        let millis = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.held_up_millis.fetch_add(millis, Ordering::Relaxed);
-    }
-
-    fn is_held_up(&self) -> bool {
-        Duration::from_millis(self.held_up_millis.load(Ordering::Relaxed)) >= HELD_UP
-    }
-}
 
 /// Why a query ends before its last row.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Executor as _, Row as _};
 
-use super::super::safe;
+use super::super::driver::safe;
 
 /// The one text that a query returns.
 pub(super) async fn text(

@@ -2,7 +2,7 @@
 
 use sqlx::mysql::MySqlConnection;
 
-use super::super::facts::Role;
+use super::super::server_info::Role;
 use super::ask::text;
 use super::role::role;
 use super::session::SERVER;

@@ -33,7 +33,7 @@ pub(super) async fn check(
             _ => continue,
         };
         let what = format!("{label}: the database cut the result short");
-        let why = super::super::tidy(&text(2)?);
+        let why = super::super::errors::tidy(&text(2)?);
         return Ok(Err(Failure::new(FailureKind::Query, what, why).hint(hint)));
     }
     Ok(Ok(()))

@@ -8,7 +8,7 @@
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Executor as _, Row as _};
 
-use super::super::safe;
+use super::super::driver::safe;
 use crate::domain::row::{Column, ColumnKind};
 
 /// The declared type of a column that holds documents.

@@ -3,7 +3,7 @@
 use sqlx::error::DatabaseError;
 use sqlx::mysql::MySqlDatabaseError;
 
-use super::super::{Explained, SCHEMA_HINT, TIMEOUT_HINT, tidy};
+use super::super::errors::{Explained, SCHEMA_HINT, TIMEOUT_HINT, tidy};
 use crate::domain::failure::FailureKind;
 
 pub(super) fn explain(error: &dyn DatabaseError) -> Explained {

@@ -5,7 +5,7 @@ use sqlx::{
     Arguments as _, Connection as _, Either, Executor as _, SqlSafeStr as _, Statement as _,
 };
 
-use super::super::safe;
+use super::super::driver::safe;
 
 /// Takes the locks of a query, and gives them back. Preparing it is not enough: a session that
 /// waits to `LOCK TABLES` holds up only what is run.

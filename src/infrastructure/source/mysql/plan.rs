@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Executor as _, Row as _};
 
-use super::super::safe;
+use super::super::driver::safe;
 use crate::application::ports::{QueryPlan, Scan};
 
 pub(super) async fn of(

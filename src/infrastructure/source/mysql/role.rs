@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Executor as _, Row as _};
 
-use super::super::facts::{Lag, Role};
+use super::super::server_info::{Lag, Role};
 use super::ask::{setting, text};
 
 /// Each shows all channels, and only one of them is known to a server: MariaDB, MySQL, and both

@@ -4,8 +4,8 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tokio::time::timeout;
 
-use super::super::safe;
-use super::super::session::CONNECT_TIMEOUT;
+use super::super::driver::safe;
+use super::super::sessions::CONNECT_TIMEOUT;
 use super::variables;
 
 /// What tells one server from another behind the same address.

@@ -4,7 +4,7 @@
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Executor as _, Row as _};
 
-use super::super::Refusal;
+use super::super::driver::Refusal;
 
 const UNKNOWN: &str = "unknown column type ";
 

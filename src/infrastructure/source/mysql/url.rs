@@ -6,7 +6,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::mysql::MySqlConnectOptions;
 use url::Url;
 
-use super::super::invalid_url;
+use super::super::errors::invalid_url;
 use crate::domain::failure::Failure;
 
 /// The ones that the driver honours.

@@ -6,7 +6,7 @@
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Executor as _, Row as _};
 
-use super::super::safe;
+use super::super::driver::safe;
 
 /// Variables and their values, as the server writes them. A server that does not have one of them
 /// cannot be told.

@@ -5,9 +5,9 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
+use super::super::errors::invalid_url;
 use super::transaction;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::infrastructure::source::invalid_url;
 
 /// How to connect, and what the operator sets in each transaction.
 pub(super) struct Parameters {

@@ -1,6 +1,6 @@
 //! Whether a PostgreSQL server is a standby, and how far behind.
 
-use super::super::facts::{Lag, Role};
+use super::super::server_info::{Lag, Role};
 use super::transaction::Transaction;
 
 /// Whether it is a standby, and whether sessions begin read-only there: by the server's wish, not by

@@ -5,9 +5,9 @@ use std::str::FromStr as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use url::form_urlencoded;
 
+use super::super::errors::invalid_url;
 use crate::domain::failure::Failure;
 use crate::domain::key::printable;
-use crate::infrastructure::source::invalid_url;
 
 /// We open the file to read it and in UTF-8, whatever these say; the others are for pools and versions of
 /// the frameworks that wrote them.

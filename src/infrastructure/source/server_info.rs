@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::tidy;
+use super::errors::tidy;
 use crate::domain::finding::Finding;
 use crate::domain::server::ServerRole;
 
@@ -13,7 +13,7 @@ const CLOCK_TOLERANCE: f64 = 2.0;
 const LAG_TOLERANCE: f64 = 10.0;
 
 /// What a server says of itself.
-pub(super) struct Facts {
+pub(super) struct ServerInfo {
     /// `PostgreSQL 16.1`.
     pub(super) version: String,
     /// A file knows none.
@@ -83,7 +83,7 @@ pub(super) struct Clock {
 /// How far behind a replica is, in seconds, or why that is not known.
 pub(super) type Lag = Result<f64, String>;
 
-impl Facts {
+impl ServerInfo {
     pub(super) fn findings(self, place: &str) -> Vec<Finding> {
         let user = self
             .user

@@ -1,8 +1,7 @@
 //! Sessions with a database: opened, kept while nothing runs on them, opened again when they are
-//! lost; and what goes wrong with them, in words.
+//! lost.
 
 use std::future::Future;
-use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,12 +9,14 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use sqlx::Connection as _;
 use tokio::sync::{Mutex, OwnedRwLockReadGuard, RwLock};
 use tokio::time::{sleep, timeout};
 
+use super::driver::{Connection, Driver};
+use super::failures;
 use super::shortage::{Lender, Out, Shortage};
-use super::{Connection, Driver, Explained};
 use crate::application::ports::SourceVitals;
 use crate::domain::failure::{Failure, FailureKind};
 
@@ -35,9 +36,6 @@ const SURELY_OPEN: Duration = Duration::from_millis(500);
 
 /// Who has waited this long for an answer knows that the database is slow.
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
-
-/// How the driver begins to say that it cannot send a password over a connection without TLS.
-const NO_RSA: &str = "RSA auth backend disabled";
 
 /// How long a server may count a session that we have closed.
 const STILL_COUNTED: Duration = Duration::from_secs(30);
@@ -124,17 +122,17 @@ impl<D: Driver> Sessions<D> {
             Ok(Err(error)) => {
                 let is_full =
                     matches!(&error, sqlx::Error::Database(error) if D::is_full(error.as_ref()));
-                let failure = self.unreachable(&error);
+                let failure = failures::unreachable(&self.driver, &error);
                 Err(match is_full {
                     true => NoSession::Full(failure),
                     false => NoSession::Other(failure),
                 })
             }
-            Err(_) if self.is_greeted().await => Err(NoSession::Full(self.kept_waiting())),
-            Err(_) => Err(NoSession::Silent(self.unreachable_because(format!(
-                "no answer within {} s",
-                CONNECT_TIMEOUT.as_secs()
-            )))),
+            Err(_) if self.is_greeted().await => Err(NoSession::Full(failures::kept_waiting(
+                &self.driver.place(),
+                CONNECT_TIMEOUT,
+            ))),
+            Err(_) => Err(NoSession::Silent(self.says_nothing())),
         }
     }
 
@@ -326,7 +324,11 @@ impl<D: Driver> Sessions<D> {
                 return Err(NoSession::Other(failure));
             }
             if self.away_since().elapsed() + pause >= RECONNECT {
-                return Err(NoSession::Other(self.stayed_away(failure)));
+                return Err(NoSession::Other(failures::stayed_away(
+                    &self.driver.place(),
+                    RECONNECT,
+                    failure,
+                )));
             }
             sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -373,172 +375,62 @@ impl<D: Driver> Sessions<D> {
                 return Ok(answer);
             }
             if asked.elapsed() >= limit {
-                return Err(self.timed_out(label));
+                return Err(failures::timed_out(&self.driver, label));
             }
             if !self.answers().await {
                 let why = format!("no answer for {} s", asked.elapsed().as_secs());
-                return Err(self.lost(label, why));
+                return Err(self.lost(failures::lost(&self.driver.place(), label, &why)));
             }
         }
     }
 
-    fn lost(&self, label: &str, why: String) -> Failure {
-        self.lost.store(true, Ordering::Relaxed);
-        let place = self.driver.place();
-        let what = format!("{label}: lost the database at {place} in the middle of the query");
-        Failure::new(FailureKind::SourceLost, what, why)
-            .hint("what was written is in the cache; run again when the database is back")
-    }
-
-    fn stayed_away(&self, failure: Failure) -> Failure {
-        let place = self.driver.place();
-        let what = format!("lost the database at {place} in the middle of the run");
-        let why = format!("not back within {} s: {}", RECONNECT.as_secs(), failure.why);
-        Failure::new(failure.kind, what, why)
-            .hint("what was written is in the cache; run again when the database is back")
-    }
-
-    fn unreachable_because(&self, why: String) -> Failure {
-        let what = format!("cannot reach the database at {}", self.driver.place());
-        Failure::new(FailureKind::SourceUnreachable, what, why)
-            .hint("check that it runs, and host and port in the database URL")
-    }
-
-    fn kept_waiting(&self) -> Failure {
-        let what = format!("no session with the database at {}", self.driver.place());
-        let why = format!(
-            "a pooler answers there, and let us wait for more than {} s",
-            CONNECT_TIMEOUT.as_secs()
-        );
-        Failure::new(FailureKind::SourceUnreachable, what, why).hint(
-            "others may use all sessions of its pool (default_pool_size), or the database behind it is away",
-        )
-    }
-
-    fn unreachable(&self, error: &sqlx::Error) -> Failure {
-        match error {
-            sqlx::Error::Database(error) => {
-                let explained = D::explain(error.as_ref());
-                let kind = match explained.kind {
-                    FailureKind::Query | FailureKind::SourceBusy | FailureKind::SourceLost => {
-                        FailureKind::SourceUnreachable
-                    }
-                    FailureKind::NotGranted => FailureKind::SourceDenied,
-                    kind => kind,
-                };
-                let what = match kind {
-                    FailureKind::SourceDenied => "the database refuses",
-                    _ => "cannot use the database",
-                };
-                let what = format!("{what} at {}", self.driver.place());
-                let mut failure = Failure::new(kind, what, explained.message);
-                failure.hint = explained.hint.map(str::to_owned);
-                failure
-            }
-            // What the TLS library objects to comes as bad data.
-            sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
-                self.tls_failure(&error.to_string())
-            }
-            sqlx::Error::Io(error) => self
-                .unreadable_certificate(error.kind())
-                .unwrap_or_else(|| self.unreachable_because(error.to_string())),
-            sqlx::Error::Tls(error) => self.tls_failure(&error.to_string()),
-            sqlx::Error::Configuration(error) => self.misconfigured(&error.to_string()),
-            _ => self.unreachable_because("it answers, but not as a database does".into()),
-        }
-    }
-
-    /// What the two sides cannot agree on does not pass by waiting.
-    fn tls_failure(&self, error: &str) -> Failure {
-        let what = format!("no TLS with the database at {}", self.driver.place());
-        Failure::new(FailureKind::Config, what, error)
-            .hint("check the certificate, and sslmode/ssl-mode and the root certificate in the URL")
-    }
-
-    /// A file of the URL's that cannot be read; the driver tells it as if the server were away.
-    fn unreadable_certificate(&self, kind: ErrorKind) -> Option<Failure> {
-        if !matches!(kind, ErrorKind::NotFound | ErrorKind::PermissionDenied) {
-            return None;
-        }
-        let files = self.driver.certificates().into_iter();
-        let mut failed = files.filter_map(|(parameter, file)| {
-            let error = std::fs::File::open(&file).err()?;
-            let what = format!("{parameter} in the database URL: cannot read {file}");
-            Some(Failure::new(FailureKind::Config, what, error.to_string()))
-        });
-        failed.next()
-    }
-
-    /// What the driver takes for a mistake in the URL.
-    fn misconfigured(&self, error: &str) -> Failure {
-        let place = self.driver.place();
-        if error.starts_with(NO_RSA) {
-            let what = format!("cannot log in to the database at {place}");
-            let why = "its password method (caching_sha2_password or sha256_password) sends the \
-                       password, and the connection is not encrypted";
-            return Failure::new(FailureKind::Config, what, why).hint(
-                "use TLS: turn it on at the server, and say ssl-mode=REQUIRED in the database URL",
-            );
-        }
-        let what = format!("cannot use the database at {place}");
-        Failure::new(FailureKind::Config, what, error).hint("look at the database URL's parameters")
+    fn says_nothing(&self) -> Failure {
+        let why = format!("no answer within {} s", CONNECT_TIMEOUT.as_secs());
+        failures::unreachable_because(&self.driver.place(), why)
     }
 
     /// A failed statement.
     pub(super) fn query_failure(&self, label: &str, sql: &str, error: &sqlx::Error) -> Failure {
-        match error {
-            sqlx::Error::Database(error) => {
-                let explained = D::explain(error.as_ref());
-                if explained.is_lost() {
-                    let mut failure = self.lost(label, explained.message);
-                    failure.hint = explained.hint.map(str::to_owned).or(failure.hint);
-                    return failure;
-                }
-                let at = explained
-                    .position
-                    .map(|p| in_definition(sql, p))
-                    .unwrap_or_default();
-                let place = self.driver.place();
-                let what = format!("{label}: the database at {place} refused the query");
-                let kind = match explained.kind {
-                    FailureKind::Config => FailureKind::Query,
-                    kind => kind,
-                };
-                let mut failure = Failure::new(kind, what, format!("{}{at}", explained.message));
-                failure.hint = explained.hint.map(str::to_owned);
-                failure
-            }
-            sqlx::Error::Io(error) => self.lost(label, error.to_string()),
-            sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
-                self.lost(label, "the connection broke off".into())
-            }
-            _ => {
-                let place = self.driver.place();
-                let what = format!("{label}: the database at {place} cannot be understood");
-                Failure::new(FailureKind::Query, what, "its answer cannot be read")
-            }
+        self.lost(failures::of_query(&self.driver, label, sql, error))
+    }
+
+    /// Notices where a failure says that the server may be away.
+    fn lost(&self, failure: Failure) -> Failure {
+        if failure.kind == FailureKind::SourceLost {
+            self.lost.store(true, Ordering::Relaxed);
         }
+        failure
     }
 
-    /// Others kept a lock for longer than we wait for the database.
-    pub(super) fn locked_out(&self, label: &str) -> Failure {
-        let place = self.driver.place();
-        let what = format!("{label}: the database at {place} does not let us read");
-        let waited = self.driver.options().statement_timeout;
-        let waited = humantime::format_duration(waited);
-        let why = format!("another session locked a table of it for more than {waited}");
-        Failure::new(FailureKind::SourceBusy, what, why)
-            .hint("run again when it is done; --statement-timeout sets how long we wait")
+    /// Asks something on a session of its own, which goes back when the answer has come.
+    pub(super) async fn with_session<T, F>(
+        &self,
+        label: &str,
+        sql: &str,
+        ask: F,
+    ) -> Result<T, Failure>
+    where
+        F: for<'c> FnOnce(&'c D, &'c mut Connection<D>) -> BoxFuture<'c, Result<T, sqlx::Error>>,
+    {
+        let mut session = self.connection().await?;
+        let answer = ask(&self.driver, &mut session);
+        let answer = self.wait_for_turn(label, answer).await?;
+        if matches!(answer, Ok(_) | Err(sqlx::Error::Database(_))) {
+            self.put_back(session).await;
+        }
+        answer.map_err(|error| self.query_failure(label, sql, &error))
     }
 
-    fn timed_out(&self, label: &str) -> Failure {
-        let what = format!(
-            "{label}: the database at {} does not answer",
-            self.driver.place()
-        );
-        let waited = self.driver.options().statement_timeout;
-        let why = format!("no row within {}", humantime::format_duration(waited));
-        Failure::new(FailureKind::SourceBusy, what, why).hint(super::TIMEOUT_HINT)
+    /// The same where nobody waits long for the answer, or misses it.
+    pub(super) async fn ask_briefly<T, F>(&self, ask: F) -> Option<T>
+    where
+        F: for<'c> FnOnce(&'c D, &'c mut Connection<D>) -> BoxFuture<'c, Result<T, sqlx::Error>>,
+    {
+        let mut session = self.connection().await.ok()?;
+        let answer = timeout(CONNECT_TIMEOUT, ask(&self.driver, &mut session)).await;
+        let answer = answer.ok()?.ok()?;
+        self.put_back(session).await;
+        Some(answer)
     }
 }
 
@@ -546,29 +438,6 @@ impl NoSession {
     fn into_failure(self) -> Failure {
         match self {
             Self::Full(failure) | Self::Silent(failure) | Self::Other(failure) => failure,
-        }
-    }
-}
-
-impl Explained {
-    /// Whether the session is gone, or was ended for a reason that has nothing to do with the
-    /// query.
-    fn is_lost(&self) -> bool {
-        matches!(
-            self.kind,
-            FailureKind::SourceLost | FailureKind::SourceUnreachable
-        )
-    }
-}
-/// ` (line 3, column 8 of the SQL)`: a position in a composed query, as the definition counts.
-fn in_definition(sql: &str, position: usize) -> String {
-    let before: String = sql.chars().take(position.saturating_sub(1)).collect();
-    // The engine's own first line stands above the definition's text.
-    match before.matches('\n').count() {
-        0 => String::new(),
-        line => {
-            let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
-            format!(" (line {line}, column {column} of the SQL)")
         }
     }
 }

@@ -1,0 +1,37 @@
+//! How a database's folder presents itself.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use super::driver::SessionOptions;
+use super::rows::Reader;
+use super::sessions::Sessions;
+use super::sql_source::SqlSource;
+use crate::application::ports::{Dialect, RowSource};
+use crate::domain::failure::Failure;
+
+/// A database, as the folder of its driver describes it.
+pub(super) struct Adapter {
+    pub(super) schemes: &'static [&'static str],
+    pub(super) dialect: Dialect,
+    /// Reads a URL, and connects when awaited.
+    pub(super) open: fn(&str, SessionOptions) -> Result<Opening, Failure>,
+}
+
+pub(super) type Opening = BoxFuture<'static, Result<Arc<dyn RowSource>, Failure>>;
+
+pub(super) fn open<D: Reader>(driver: D) -> Opening
+where
+    SqlSource<D>: RowSource + 'static,
+{
+    let opening = async {
+        let sessions = Sessions::new(driver);
+        let connection = sessions.connect().await?;
+        sessions.put_back(connection).await;
+        let source: Arc<dyn RowSource> = Arc::new(SqlSource::new(sessions));
+        Ok(source)
+    };
+    opening.boxed()
+}

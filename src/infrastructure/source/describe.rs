@@ -1,0 +1,39 @@
+//! The columns of a query.
+
+use super::driver::Refusal;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::row::Column;
+
+/// All columns, or all that nobody can encode; `column` gives the name of such a type.
+pub(super) fn all<C: sqlx::Column>(
+    described: &[C],
+    column: impl Fn(&C) -> Result<Column, String>,
+) -> Result<Vec<Column>, Refusal> {
+    let mut refused = Vec::new();
+    let mut columns = Vec::new();
+    for described in described {
+        match column(described) {
+            Ok(column) => columns.push(column),
+            Err(name) => refused.push((described.name().to_owned(), name)),
+        }
+    }
+    match refused.is_empty() {
+        true => Ok(columns),
+        false => Err(Refusal::Types(refused)),
+    }
+}
+
+/// Columns that have to be changed in the query, all in one sentence.
+pub(super) fn unencodable(refused: &[(String, String)], text: &str) -> Failure {
+    let each = refused
+        .iter()
+        .map(|(column, name)| format!("column {column} has the type {name}"));
+    let why = format!(
+        "{}, which has no JSON form",
+        each.collect::<Vec<_>>().join(", ")
+    );
+    let first = refused.first().map_or("", |(column, _)| column.as_str());
+    Failure::new(FailureKind::Query, "preparing", why).hint(format!(
+        "CAST it in the query, for example CAST({first} AS {text})"
+    ))
+}

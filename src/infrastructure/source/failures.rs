@@ -1,0 +1,192 @@
+//! What goes wrong with a database, in words.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use super::driver::Driver;
+use super::errors::{Explained, TIMEOUT_HINT};
+use crate::domain::failure::{Failure, FailureKind};
+
+/// How the driver begins to say that it cannot send a password over a connection without TLS.
+const NO_RSA: &str = "RSA auth backend disabled";
+
+pub(super) fn lost(place: &str, label: &str, why: &str) -> Failure {
+    let what = format!("{label}: lost the database at {place} in the middle of the query");
+    Failure::new(FailureKind::SourceLost, what, why)
+        .hint("what was written is in the cache; run again when the database is back")
+}
+
+pub(super) fn stayed_away(place: &str, longest: Duration, failure: Failure) -> Failure {
+    let what = format!("lost the database at {place} in the middle of the run");
+    let why = format!("not back within {} s: {}", longest.as_secs(), failure.why);
+    Failure::new(failure.kind, what, why)
+        .hint("what was written is in the cache; run again when the database is back")
+}
+
+pub(super) fn unreachable_because(place: &str, why: impl Into<String>) -> Failure {
+    let what = format!("cannot reach the database at {place}");
+    Failure::new(FailureKind::SourceUnreachable, what, why)
+        .hint("check that it runs, and host and port in the database URL")
+}
+
+pub(super) fn kept_waiting(place: &str, longest: Duration) -> Failure {
+    let what = format!("no session with the database at {place}");
+    let why = format!(
+        "a pooler answers there, and let us wait for more than {} s",
+        longest.as_secs()
+    );
+    Failure::new(FailureKind::SourceUnreachable, what, why).hint(
+        "others may use all sessions of its pool (default_pool_size), or the database behind it is away",
+    )
+}
+
+/// Why no session can be opened.
+pub(super) fn unreachable<D: Driver>(driver: &D, error: &sqlx::Error) -> Failure {
+    let place = driver.place();
+    match error {
+        sqlx::Error::Database(error) => {
+            let explained = D::explain(error.as_ref());
+            let kind = match explained.kind {
+                FailureKind::Query | FailureKind::SourceBusy | FailureKind::SourceLost => {
+                    FailureKind::SourceUnreachable
+                }
+                FailureKind::NotGranted => FailureKind::SourceDenied,
+                kind => kind,
+            };
+            let what = match kind {
+                FailureKind::SourceDenied => "the database refuses",
+                _ => "cannot use the database",
+            };
+            let what = format!("{what} at {place}");
+            let mut failure = Failure::new(kind, what, explained.message);
+            failure.hint = explained.hint.map(str::to_owned);
+            failure
+        }
+        // What the TLS library objects to comes as bad data.
+        sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+            tls_failure(&place, &error.to_string())
+        }
+        sqlx::Error::Io(error) => unreadable_certificate(driver, error.kind())
+            .unwrap_or_else(|| unreachable_because(&place, error.to_string())),
+        sqlx::Error::Tls(error) => tls_failure(&place, &error.to_string()),
+        sqlx::Error::Configuration(error) => misconfigured(&place, &error.to_string()),
+        _ => unreachable_because(&place, "it answers, but not as a database does"),
+    }
+}
+
+/// What the two sides cannot agree on does not pass by waiting.
+fn tls_failure(place: &str, error: &str) -> Failure {
+    let what = format!("no TLS with the database at {place}");
+    Failure::new(FailureKind::Config, what, error)
+        .hint("check the certificate, and sslmode/ssl-mode and the root certificate in the URL")
+}
+
+/// A file of the URL's that cannot be read; the driver tells it as if the server were away.
+fn unreadable_certificate<D: Driver>(driver: &D, kind: ErrorKind) -> Option<Failure> {
+    if !matches!(kind, ErrorKind::NotFound | ErrorKind::PermissionDenied) {
+        return None;
+    }
+    let files = driver.certificates().into_iter();
+    let mut failed = files.filter_map(|(parameter, file)| {
+        let error = std::fs::File::open(&file).err()?;
+        let what = format!("{parameter} in the database URL: cannot read {file}");
+        Some(Failure::new(FailureKind::Config, what, error.to_string()))
+    });
+    failed.next()
+}
+
+/// What the driver takes for a mistake in the URL.
+fn misconfigured(place: &str, error: &str) -> Failure {
+    if error.starts_with(NO_RSA) {
+        let what = format!("cannot log in to the database at {place}");
+        let why = "its password method (caching_sha2_password or sha256_password) sends the \
+                   password, and the connection is not encrypted";
+        return Failure::new(FailureKind::Config, what, why).hint(
+            "use TLS: turn it on at the server, and say ssl-mode=REQUIRED in the database URL",
+        );
+    }
+    let what = format!("cannot use the database at {place}");
+    Failure::new(FailureKind::Config, what, error).hint("look at the database URL's parameters")
+}
+
+/// A failed statement.
+pub(super) fn of_query<D: Driver>(
+    driver: &D,
+    label: &str,
+    sql: &str,
+    error: &sqlx::Error,
+) -> Failure {
+    let place = &driver.place();
+    match error {
+        sqlx::Error::Database(error) => {
+            let explained = D::explain(error.as_ref());
+            if is_lost(&explained) {
+                let mut failure = lost(place, label, &explained.message);
+                failure.hint = explained.hint.map(str::to_owned).or(failure.hint);
+                return failure;
+            }
+            let at = explained
+                .position
+                .map(|p| in_definition(sql, p))
+                .unwrap_or_default();
+            let what = format!("{label}: the database at {place} refused the query");
+            let kind = match explained.kind {
+                FailureKind::Config => FailureKind::Query,
+                kind => kind,
+            };
+            let mut failure = Failure::new(kind, what, format!("{}{at}", explained.message));
+            failure.hint = explained.hint.map(str::to_owned);
+            failure
+        }
+        sqlx::Error::Io(error) => lost(place, label, &error.to_string()),
+        sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
+            lost(place, label, "the connection broke off")
+        }
+        _ => {
+            let what = format!("{label}: the database at {place} cannot be understood");
+            Failure::new(FailureKind::Query, what, "its answer cannot be read")
+        }
+    }
+}
+
+/// Others kept a lock for longer than we wait for the database.
+pub(super) fn locked_out<D: Driver>(driver: &D, label: &str) -> Failure {
+    let place = driver.place();
+    let what = format!("{label}: the database at {place} does not let us read");
+    let waited = driver.options().statement_timeout;
+    let waited = humantime::format_duration(waited);
+    let why = format!("another session locked a table of it for more than {waited}");
+    Failure::new(FailureKind::SourceBusy, what, why)
+        .hint("run again when it is done; --statement-timeout sets how long we wait")
+}
+
+pub(super) fn timed_out<D: Driver>(driver: &D, label: &str) -> Failure {
+    let what = format!(
+        "{label}: the database at {} does not answer",
+        driver.place()
+    );
+    let waited = driver.options().statement_timeout;
+    let why = format!("no row within {}", humantime::format_duration(waited));
+    Failure::new(FailureKind::SourceBusy, what, why).hint(TIMEOUT_HINT)
+}
+
+/// Whether the session is gone, or was ended for a reason that has nothing to do with the query.
+fn is_lost(explained: &Explained) -> bool {
+    matches!(
+        explained.kind,
+        FailureKind::SourceLost | FailureKind::SourceUnreachable
+    )
+}
+
+/// ` (line 3, column 8 of the SQL)`: a position in a composed query, as the definition counts.
+fn in_definition(sql: &str, position: usize) -> String {
+    let before: String = sql.chars().take(position.saturating_sub(1)).collect();
+    // The engine's own first line stands above the definition's text.
+    match before.matches('\n').count() {
+        0 => String::new(),
+        line => {
+            let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
+            format!(" (line {line}, column {column} of the SQL)")
+        }
+    }
+}

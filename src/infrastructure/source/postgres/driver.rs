@@ -1,0 +1,346 @@
+//! Sessions with PostgreSQL.
+
+use std::time::Duration;
+
+use sqlx::error::{BoxDynError, DatabaseError};
+use sqlx::postgres::{PgArguments, PgColumn, PgConnectOptions, PgConnection, PgRow};
+use sqlx::{Arguments as _, Column as _, ConnectOptions as _, Row as _, ValueRef as _};
+
+use super::super::certificates::certificates;
+use super::super::driver::{Driver, Refusal, SessionOptions};
+use super::super::errors::Explained;
+use super::super::rows::{Broken, Reader, Rows};
+use super::super::server_info::{Role, ServerInfo};
+use super::super::sessions::CONNECT_TIMEOUT;
+use super::super::watched::{LOCK_TIMEOUT, Waiting, Watched};
+use super::codec::Codec;
+use super::columns::columns;
+use super::cursor::read_once;
+use super::dialect::PostgresDialect;
+use super::parameters::Parameters;
+use super::transaction::{Settings, Transaction, is_forgotten, unnamed};
+use super::wire::malformed;
+use super::{errors, moment, plan, pooler, role, server, zone};
+use crate::application::ports::{Dialect, Param, Query, QueryPlan, SourceVitals};
+use crate::domain::changes::Moment;
+use crate::domain::encode::{Scalar, encode};
+use crate::domain::expected::Expected;
+use crate::domain::failure::Failure;
+use crate::domain::finding::Finding;
+use crate::domain::key_rows::{TableName, UniqueKeys};
+use crate::domain::row::{Column, RowBatch};
+use crate::domain::server::ServerZone;
+
+#[derive(Clone)]
+pub(in super::super) struct Postgres {
+    connect: PgConnectOptions,
+    options: SessionOptions,
+    /// Begins every transaction.
+    begin: String,
+    /// Begins a transaction in which row-level security hides rows.
+    begin_filtered: String,
+}
+
+impl Postgres {
+    pub(super) fn new(url: &str, options: SessionOptions) -> Result<Self, Failure> {
+        let Parameters { connect, settings } = Parameters::read(url)?;
+        let begin = |row_security| {
+            let settings = Settings::new(settings.clone()).with("row_security", row_security);
+            with_timeouts(settings, options.statement_timeout).begin()
+        };
+        Ok(Self {
+            connect: connect
+                .application_name("shopwarm")
+                // The driver's own start-up parameter, which poolers refuse.
+                .extra_float_digits(None)
+                // A named statement would stay behind at a pooler's session.
+                .statement_cache_capacity(0)
+                .disable_statement_logging(),
+            options,
+            begin: begin("off"),
+            begin_filtered: begin("on"),
+        })
+    }
+
+    /// What begins every transaction.
+    pub(super) fn begin_text(&self) -> &str {
+        &self.begin
+    }
+
+    async fn describe_once(
+        &self,
+        connection: &mut PgConnection,
+        sql: &str,
+    ) -> Result<Vec<Column>, Refusal> {
+        let mut transaction = self.begin(connection).await?;
+        let row = unnamed(sql, PgArguments::default());
+        let row = row.fetch_one(transaction.connection()).await;
+        let columns = row.map_err(Refusal::Sql).and_then(|row| columns(&row));
+        transaction.end(columns).await
+    }
+
+    async fn begin<'c>(
+        &self,
+        connection: &'c mut PgConnection,
+    ) -> Result<Transaction<'c>, sqlx::Error> {
+        Transaction::begin(connection, self.begin.clone()).await
+    }
+}
+
+fn with_timeouts(settings: Settings, longest: Duration) -> Settings {
+    // Half of the statement's, or nobody knows which of the two it was.
+    let for_locks = LOCK_TIMEOUT.min(longest / 2);
+    settings
+        .with("statement_timeout", longest.as_millis())
+        .with("lock_timeout", for_locks.as_millis())
+        // A slow cache may keep us from asking for the next rows.
+        .with("idle_in_transaction_session_timeout", 0)
+        .with("transaction_timeout", 0)
+        // From version 14 on, a query whose client has gone ends by itself.
+        .with("client_connection_check_interval", 1000)
+}
+
+impl Driver for Postgres {
+    type Db = sqlx::Postgres;
+    type Handle = ();
+
+    const DIALECT: Dialect = &PostgresDialect;
+    /// One row of NULLs, for which nothing is read. Preparing alone would leave a named statement.
+    const DESCRIBED: [&str; 2] = [
+        "SELECT d.* FROM (SELECT 1) AS one LEFT JOIN (",
+        ") AS d ON false",
+    ];
+    const PREFIX: &str = "DECLARE shopwarm BINARY NO SCROLL CURSOR FOR ";
+    const GRACE: Duration = CONNECT_TIMEOUT;
+
+    fn place(&self) -> String {
+        match self.connect.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", self.connect.get_host(), self.connect.get_port()),
+        }
+    }
+
+    fn options(&self) -> SessionOptions {
+        self.options
+    }
+
+    fn certificates(&self) -> Vec<(String, String)> {
+        certificates(&self.connect)
+    }
+
+    fn filtered(&self) -> Option<Self> {
+        let mut filtered = self.clone();
+        filtered.begin.clone_from(&self.begin_filtered);
+        Some(filtered)
+    }
+
+    /// With a first transaction, which shows whether the server or its pooler lets us work.
+    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = self.connect.connect().await?;
+        self.begin(&mut connection)
+            .await?
+            .end(Ok::<_, sqlx::Error>(()))
+            .await?;
+        Ok(connection)
+    }
+
+    /// A pooler lets everybody in, and has them wait with their first statement.
+    async fn is_greeted(&self) -> bool {
+        self.connect.connect().await.is_ok()
+    }
+
+    async fn describe(
+        &self,
+        connection: &mut PgConnection,
+        sql: &str,
+    ) -> Result<Vec<Column>, Refusal> {
+        match self.describe_once(connection, sql).await {
+            Err(Refusal::Sql(error)) if is_forgotten(&error) => {
+                self.describe_once(connection, sql).await
+            }
+            described => described,
+        }
+    }
+
+    async fn who_waits(
+        &self,
+        connection: &mut PgConnection,
+        _: &str,
+        watched: &Watched,
+    ) -> Result<Waiting, sqlx::Error> {
+        let Some(session) = watched.session() else {
+            return Ok(Waiting::Nobody);
+        };
+        let mut transaction = self.begin(connection).await?;
+        let who = unnamed(WHO_WAITS, PgArguments::default()).bind(session);
+        let who = who.fetch_one(transaction.connection()).await;
+        let who = who.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+        let (waiting, tables): (i64, String) = transaction.end(who).await?;
+        Ok(match (waiting, tables.as_str()) {
+            (0, _) => Waiting::Nobody,
+            (_, "") => Waiting::Somebody("another session waited for its end".to_owned()),
+            (_, tables) => {
+                Waiting::Somebody(format!("another session waited for a lock on {tables}"))
+            }
+        })
+    }
+
+    fn is_full(error: &dyn DatabaseError) -> bool {
+        error.code().is_some_and(|code| code == "53300")
+    }
+
+    fn is_lock_timeout(error: &dyn DatabaseError) -> bool {
+        error.code().is_some_and(|code| code == "55P03")
+    }
+
+    async fn handle(_: &mut PgConnection) -> Result<(), sqlx::Error> {
+        async { Ok(()) }.await
+    }
+
+    /// A server notices by itself that its client has gone.
+    async fn end(&self, (): ()) -> () {
+        async {}.await
+    }
+
+    /// The planner's estimate; reads no row.
+    async fn estimate(&self, connection: &mut PgConnection, sql: &str) -> Option<Expected> {
+        let rows = self.plan(connection, sql).await.ok()?.rows;
+        rows.map(Expected::about)
+    }
+
+    async fn plan(
+        &self,
+        connection: &mut PgConnection,
+        sql: &str,
+    ) -> Result<QueryPlan, sqlx::Error> {
+        let mut transaction = self.begin(connection).await?;
+        let plan = plan::plan(&mut transaction, sql).await;
+        transaction.end(plan).await
+    }
+
+    async fn checkup(&self, connection: &mut PgConnection) -> Result<ServerInfo, sqlx::Error> {
+        let mut transaction = self.begin(connection).await?;
+        let info = server::info(&mut transaction).await;
+        transaction.end(info).await
+    }
+
+    async fn pooler(&self, connection: &mut PgConnection) -> Result<Option<Finding>, sqlx::Error> {
+        pooler::finding(&self.connect, &self.begin, connection).await
+    }
+
+    async fn role(&self, connection: &mut PgConnection) -> Result<Role, sqlx::Error> {
+        let mut transaction = self.begin(connection).await?;
+        let role = role::role(&mut transaction).await;
+        transaction.end(role).await
+    }
+
+    async fn zone(&self, connection: &mut PgConnection) -> Option<ServerZone> {
+        let mut transaction = self.begin(connection).await.ok()?;
+        let zone = zone::zone(&mut transaction).await;
+        transaction.end(zone).await.ok()
+    }
+
+    async fn vitals(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Option<SourceVitals>, sqlx::Error> {
+        let mut transaction = self.begin(connection).await?;
+        let vitals = server::vitals(&mut transaction).await;
+        transaction.end(vitals.map(Some)).await
+    }
+
+    async fn moment(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Result<Moment, String>, sqlx::Error> {
+        let mut transaction = self.begin(connection).await?;
+        let moment = moment::moment(&mut transaction).await;
+        transaction.end(moment).await
+    }
+
+    /// A table with row security shows whom it likes, and a parent's key does not hold for its
+    /// children: their rows are known by none.
+    async fn unique_keys(
+        &self,
+        connection: &mut PgConnection,
+        table: &TableName,
+    ) -> Result<UniqueKeys, sqlx::Error> {
+        let sql = "SELECT i.indexrelid::text, i.indisprimary, a.attname::text
+            FROM pg_index i
+            JOIN pg_class c ON c.oid = i.indrelid
+            CROSS JOIN unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k (attnum)
+            LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+                AND k.attnum > 0
+            WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid
+                AND i.indpred IS NULL AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
+                AND (c.relkind = 'p' OR NOT c.relhassubclass)";
+        async move {
+            let mut transaction = self.begin(connection).await?;
+            let keys = unnamed(sql, PgArguments::default()).bind(&table.name);
+            let keys = keys.fetch_all(transaction.connection()).await;
+            let key = |row: &PgRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+            let keys = keys.and_then(|rows| rows.iter().map(key).collect::<Result<Vec<_>, _>>());
+            Ok(UniqueKeys::of(transaction.end(keys).await?))
+        }
+        .await
+    }
+
+    fn explain(error: &dyn DatabaseError) -> Explained {
+        errors::explain(error)
+    }
+}
+
+impl Reader for Postgres {
+    type Codec = Codec;
+
+    fn codec(_: &Column, described: &PgColumn) -> Codec {
+        Codec::of(described.type_info())
+    }
+
+    fn decode(codecs: &[Codec], query: &Query, row: &PgRow, out: &mut RowBatch) {
+        for (i, codec) in codecs.iter().enumerate() {
+            let hint = query.hints[i];
+            out.push_cell(|out| {
+                let value = row
+                    .try_get_raw(i)
+                    .map_err(|_| "the column is missing".to_owned())?;
+                if value.is_null() {
+                    return encode(Scalar::Null, hint, out);
+                }
+                let wire = value.as_bytes().map_err(|_| malformed())?;
+                codec.decode(wire, hint, out)
+            });
+        }
+    }
+
+    fn bind(arguments: &mut PgArguments, param: &Param) -> Result<(), BoxDynError> {
+        match param {
+            Param::Texts(texts) => arguments.add(texts),
+            Param::Ints(integers) => arguments.add(integers),
+            Param::Text(text) => arguments.add(text),
+            Param::Int(integer) => arguments.add(*integer),
+        }
+    }
+
+    /// Through a cursor: between two portions the server waits for nothing, however long the cache
+    /// takes, and no timeout of its own runs.
+    async fn read(
+        connection: &mut PgConnection,
+        sql: &str,
+        arguments: PgArguments,
+        rows: &mut Rows<'_, Self>,
+    ) -> Result<(), Broken> {
+        match read_once(connection, sql, arguments.clone(), rows).await {
+            Err(Broken::Sql(error)) if is_forgotten(&error) => {
+                read_once(connection, sql, arguments, rows).await
+            }
+            read => read,
+        }
+    }
+}
+
+/// The sessions that wait for a lock of a session, and the tables that they wait for.
+const WHO_WAITS: &str = "
+    SELECT count(*), coalesce(string_agg(DISTINCT relation::regclass::text, ', '), '')
+    FROM pg_catalog.pg_locks
+    WHERE NOT granted AND $1 = ANY (pg_catalog.pg_blocking_pids(pid))";

@@ -1,0 +1,82 @@
+//! The server's errors, by code.
+
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
+
+use super::super::errors::{Explained, SCHEMA_HINT, TIMEOUT_HINT, tidy};
+use super::pooler;
+use crate::domain::failure::FailureKind;
+
+pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
+    let code = error.code().unwrap_or_default();
+    let pg = error.try_downcast_ref::<PgDatabaseError>();
+    let (kind, hint) = match code.as_ref() {
+        _ if pg.is_some_and(pooler::is_statement_mode) => {
+            (FailureKind::Config, Some(pooler::STATEMENT_MODE))
+        }
+        _ if pg.is_some_and(pooler::refuses_parameter) => {
+            (FailureKind::Config, Some(pooler::REFUSED_PARAMETER))
+        }
+        "42501" if pg.and_then(PgDatabaseError::routine) == Some("check_enable_rls") => (
+            FailureKind::SourceDenied,
+            Some(
+                "read as the table's owner or a role with BYPASSRLS; row_security = \"apply\" in the \
+                 definition warms only the rows that its policies show",
+            ),
+        ),
+        // A setting of the operator's that the server does not take.
+        "42704" | "22023" | "55P02" => (FailureKind::Config, None),
+        "28P01" | "28000" => (
+            FailureKind::SourceDenied,
+            Some("check user and password in the database URL"),
+        ),
+        "42501" => (
+            FailureKind::NotGranted,
+            Some(
+                "GRANT SELECT on the table to this user, or leave the strategy out with --exclude",
+            ),
+        ),
+        "3D000" => (
+            FailureKind::Config,
+            Some("check the database's name in the URL"),
+        ),
+        "53300" => (
+            FailureKind::SourceUnreachable,
+            Some("the server has no connection left; shopwarm needs one"),
+        ),
+        "57P01" | "57P02" | "57P03" => (
+            FailureKind::SourceUnreachable,
+            Some("the server is starting or stopping; run again when it is up"),
+        ),
+        // A standby that must go on replaying, or two transactions in each other's way.
+        "40001" | "40P01" => (FailureKind::SourceLost, None),
+        // A pooler's words for a session that it lost; a lock that was waited for too long.
+        "08000" | "08003" | "08006" | "08P01" | "55P03" => (FailureKind::SourceLost, None),
+        // Ended for having waited, by a limit that is not ours.
+        "25P03" | "25P04" | "57P05" => (FailureKind::SourceLost, None),
+        "42P01" | "42703" => (FailureKind::Query, Some(SCHEMA_HINT)),
+        "57014" => (FailureKind::SourceBusy, Some(TIMEOUT_HINT)),
+        // Its memory, its disk, its locks.
+        code if code.starts_with("53") => (FailureKind::SourceBusy, None),
+        _ => (FailureKind::Query, None),
+    };
+    let position = pg.and_then(PgDatabaseError::position);
+    Explained {
+        kind,
+        message: pg.map_or_else(|| "refused".to_owned(), message),
+        position: match position {
+            Some(PgErrorPosition::Original(at)) => Some(at),
+            _ => None,
+        },
+        hint,
+    }
+}
+
+/// The server's own words, or the pooler's.
+fn message(error: &PgDatabaseError) -> String {
+    let message = tidy(error.message());
+    match pooler::refused_parameter(&message) {
+        Some(name) => format!("{message} (ignore_startup_parameters = {name})"),
+        None => message,
+    }
+}

@@ -1,0 +1,204 @@
+//! A [`RowSource`] over any database.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use tokio::time::{sleep, timeout};
+
+use super::describe::unencodable;
+use super::driver::Refusal;
+use super::failures::locked_out;
+use super::reading;
+use super::rows::Reader;
+use super::sessions::{CONNECT_TIMEOUT, Session, Sessions};
+use super::watched::LOCK_PAUSE;
+use crate::application::ports::{Dialect, Query, QueryPlan, RowSource, SourceVitals};
+use crate::domain::changes::Moment;
+use crate::domain::expected::Expected;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::Finding;
+use crate::domain::key_rows::{TableName, UniqueKeys};
+use crate::domain::row::{Column, Columns, RowBatch};
+use crate::domain::server::{ServerRole, ServerZone};
+
+pub(super) struct SqlSource<D: Reader> {
+    sessions: Arc<Sessions<D>>,
+    /// The same, where row-level security hides rows.
+    filtered: OnceLock<Arc<dyn RowSource>>,
+}
+
+impl<D: Reader> SqlSource<D> {
+    pub(super) fn new(sessions: Sessions<D>) -> Self {
+        Self {
+            sessions: Arc::new(sessions),
+            filtered: OnceLock::new(),
+        }
+    }
+
+    /// Describes a query, again and again while another session holds a lock on its tables.
+    async fn describe_unlocked(
+        &self,
+        sql: &str,
+    ) -> Result<(Session<D>, Result<Vec<Column>, Refusal>), Failure> {
+        let (sessions, began) = (&self.sessions, Instant::now());
+        loop {
+            let mut session = sessions.connection().await?;
+            let described = sessions.driver.describe(&mut session, sql);
+            let described = sessions.wait_for_turn("preparing", described).await?;
+            let is_locked = match &described {
+                Err(Refusal::Sql(error)) => Sessions::<D>::is_lock_timeout(error),
+                _ => false,
+            };
+            if !is_locked {
+                return Ok((session, described));
+            }
+            if began.elapsed() >= sessions.driver.options().statement_timeout {
+                return Err(locked_out(&sessions.driver, "preparing"));
+            }
+            drop(session);
+            sleep(LOCK_PAUSE).await;
+        }
+    }
+
+    async fn check_up(&self) -> Result<Vec<Finding>, Failure> {
+        let sessions = &self.sessions;
+        let mut session = sessions.connection().await?;
+        let info = sessions.driver.checkup(&mut session).await;
+        let info = info.map_err(|error| sessions.query_failure("checking", "", &error))?;
+        let mut findings = info.findings(&sessions.driver.place());
+        let pooler = sessions.driver.pooler(&mut session);
+        // Where it cannot be told, nothing is said of it.
+        if let Ok(Ok(pooler)) = timeout(CONNECT_TIMEOUT, pooler).await {
+            findings.extend(pooler);
+            sessions.put_back(session).await;
+        }
+        Ok(findings)
+    }
+}
+
+impl<D: Reader> RowSource for SqlSource<D> {
+    fn dialect(&self) -> Dialect {
+        D::DIALECT
+    }
+
+    fn filtered(&self) -> Option<Arc<dyn RowSource>> {
+        let driver = self.sessions.driver.filtered()?;
+        let filtered = || -> Arc<dyn RowSource> { Arc::new(Self::new(Sessions::new(driver))) };
+        Some(Arc::clone(self.filtered.get_or_init(filtered)))
+    }
+
+    fn moment(&self) -> BoxFuture<'_, Result<Moment, Failure>> {
+        async move {
+            let asked = self
+                .sessions
+                .with_session("asking for the time", "", |driver, session| {
+                    driver.moment(session).boxed()
+                });
+            asked.await?.map_err(|why| {
+                let what = "the database does not say up to when it is complete";
+                Failure::new(FailureKind::Query, what, why)
+            })
+        }
+        .boxed()
+    }
+
+    fn unique_keys<'a>(
+        &'a self,
+        table: &'a TableName,
+    ) -> BoxFuture<'a, Result<UniqueKeys, Failure>> {
+        let (label, table) = ("asking for a table's keys", table.clone());
+        let ask = self.sessions.with_session(label, "", |driver, session| {
+            async move { driver.unique_keys(session, &table).await }.boxed()
+        });
+        ask.boxed()
+    }
+
+    fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Columns, Failure>> {
+        async move {
+            let sessions = &self.sessions;
+            let sql = &D::DESCRIBED.join(sql);
+            let (session, described) = self.describe_unlocked(sql).await?;
+            let is_in_step = match &described {
+                Ok(_) | Err(Refusal::Types(_)) => true,
+                Err(Refusal::Sql(error)) => matches!(error, sqlx::Error::Database(_)),
+            };
+            if is_in_step {
+                sessions.put_back(session).await;
+            }
+            match described {
+                Ok(columns) => Ok(columns.into()),
+                Err(Refusal::Sql(error)) => Err(sessions.query_failure("preparing", sql, &error)),
+                Err(Refusal::Types(refused)) => Err(unencodable(&refused, D::TEXT)),
+            }
+        }
+        .boxed()
+    }
+
+    fn is_blind(&self) -> bool {
+        self.sessions.is_blind()
+    }
+
+    fn rows(&self, query: Query) -> BoxStream<'static, Result<RowBatch, Failure>> {
+        reading::rows(&self.sessions, query)
+    }
+
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        self.sessions.settled().boxed()
+    }
+
+    fn plan<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<QueryPlan, Failure>> {
+        let text = sql.to_owned();
+        let ask = self
+            .sessions
+            .with_session("planning", sql, |driver, session| {
+                async move { driver.plan(session, &text).await }.boxed()
+            });
+        ask.boxed()
+    }
+
+    fn checkup(&self) -> BoxFuture<'_, Vec<Finding>> {
+        async move {
+            let findings = self.check_up().await;
+            findings.unwrap_or_else(|failure| vec![Finding::of("database", &failure)])
+        }
+        .boxed()
+    }
+
+    fn role(&self) -> BoxFuture<'_, ServerRole> {
+        async move {
+            let ask = self
+                .sessions
+                .ask_briefly(|driver, session| driver.role(session).boxed());
+            ask.await.map_or(ServerRole::NotKnown, |role| role.known())
+        }
+        .boxed()
+    }
+
+    fn zone(&self) -> BoxFuture<'_, Option<ServerZone>> {
+        async move {
+            let zone = self
+                .sessions
+                .ask_briefly(|driver, session| driver.zone(session).map(Ok).boxed());
+            zone.await?
+        }
+        .boxed()
+    }
+
+    fn vitals(&self) -> BoxFuture<'_, Option<SourceVitals>> {
+        self.sessions.look().boxed()
+    }
+
+    fn estimate<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Option<Expected>> {
+        let sql = sql.to_owned();
+        async move {
+            let estimate = self.sessions.ask_briefly(|driver, session| {
+                async move { Ok(driver.estimate(session, &sql).await) }.boxed()
+            });
+            estimate.await?
+        }
+        .boxed()
+    }
+}

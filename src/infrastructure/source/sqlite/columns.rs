@@ -1,0 +1,59 @@
+//! The columns that a query returns.
+
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Executor as _, Row as _};
+
+use super::super::driver::safe;
+use crate::domain::row::{Column, ColumnKind};
+
+/// A view tells the declared type of each column, which a prepared statement does not: that is how
+/// `NUMERIC(10,2)` keeps its digits and a timestamp its meaning.
+pub(super) async fn of(
+    connection: &mut SqliteConnection,
+    sql: &str,
+) -> Result<Vec<Column>, sqlx::Error> {
+    connection
+        .execute("DROP VIEW IF EXISTS temp.shopwarm_query")
+        .await?;
+    let view = format!("CREATE TEMP VIEW shopwarm_query AS {sql}");
+    connection.execute(sqlx::raw_sql(safe(&view))).await?;
+    let columns = connection
+        .fetch_all("PRAGMA temp.table_info(shopwarm_query)")
+        .await?;
+    connection.execute("DROP VIEW temp.shopwarm_query").await?;
+    let column = |row: &SqliteRow| {
+        let declared = row.try_get::<String, _>("type")?.to_ascii_uppercase();
+        Ok(Column {
+            name: row.try_get("name")?,
+            kind: kind(&declared),
+            declared,
+        })
+    };
+    let columns: Result<Vec<Column>, sqlx::Error> = columns.iter().map(column).collect();
+    let mut columns = columns?;
+    name_as_written(&mut columns);
+    Ok(columns)
+}
+
+/// Two columns of one name are told apart by a suffix: `id`, `id:1`.
+fn name_as_written(columns: &mut [Column]) {
+    for i in 1..columns.len() {
+        let (before, this) = columns.split_at_mut(i);
+        let name = &mut this[0].name;
+        let plain = name.rsplit_once(':').map(|(plain, _)| plain);
+        if let Some(plain) = plain.filter(|plain| before.iter().any(|c| c.name == *plain)) {
+            *name = plain.to_owned();
+        }
+    }
+}
+
+fn kind(declared: &str) -> ColumnKind {
+    match declared {
+        // BLOB and NUM is what the database calls a column or an expression without a type. Truth
+        // is stored as a number, and looks like a word in a key.
+        "" | "BLOB" | "NUM" | "BOOL" | "BOOLEAN" => ColumnKind::Unknown,
+        t if t.contains("INT") => ColumnKind::Integer,
+        t if t.contains("CHAR") || t.contains("TEXT") || t.contains("CLOB") => ColumnKind::Text,
+        t => ColumnKind::Other(t.to_owned()),
+    }
+}

@@ -1,0 +1,288 @@
+//! Sessions with a SQLite file.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::error::{BoxDynError, DatabaseError};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteColumn, SqliteConnectOptions, SqliteConnection, SqliteRow,
+};
+use sqlx::{
+    Arguments as _, ConnectOptions as _, Decode, Executor as _, Row as _, TypeInfo as _,
+    ValueRef as _,
+};
+
+use super::super::driver::{Driver, Refusal, SessionOptions, safe};
+use super::super::errors::Explained;
+use super::super::rows::{Broken, Reader, Rows};
+use super::super::server_info::{Role, ServerInfo};
+use super::super::watched::{Waiting, Watched};
+use super::codec::Codec;
+use super::dialect::SqliteDialect;
+use super::{columns, errors, plan, unique_keys, url};
+use crate::application::ports::{Dialect, Param, Query, QueryPlan};
+use crate::domain::changes::Moment;
+use crate::domain::encode::{Scalar, encode};
+use crate::domain::expected::Expected;
+use crate::domain::failure::Failure;
+use crate::domain::key_rows::{TableName, UniqueKeys};
+use crate::domain::row::{Column, RowBatch};
+
+/// Virtual-machine steps between two looks at the clock.
+const STEPS: i32 = 10_000;
+
+/// Counting must cost less than a person notices.
+const ESTIMATE_TIMEOUT: Duration = Duration::from_millis(100);
+
+pub(in super::super) struct SqliteFile {
+    connect: SqliteConnectOptions,
+    file: PathBuf,
+    options: SessionOptions,
+    /// It has a write-ahead log.
+    has_log: AtomicBool,
+}
+
+impl SqliteFile {
+    pub(super) fn new(url: &str, options: SessionOptions) -> Result<Self, Failure> {
+        let connect = url::options(url)?
+            .read_only(true)
+            .create_if_missing(false)
+            // Less than a connection may take: who has the lock is said, then.
+            .busy_timeout(Duration::from_secs(4))
+            .disable_statement_logging();
+        Ok(Self {
+            file: connect.get_filename().to_owned(),
+            connect,
+            options,
+            has_log: AtomicBool::new(true),
+        })
+    }
+}
+
+impl SqliteFile {
+    /// The file, and not another that was put in its place.
+    fn origin(&self) -> String {
+        let file = self.file.canonicalize();
+        let file = file.as_deref().unwrap_or(&self.file);
+        #[cfg(unix)]
+        let which = {
+            use std::os::unix::fs::MetadataExt as _;
+            file.metadata().map_or(0, |metadata| metadata.ino())
+        };
+        #[cfg(not(unix))]
+        let which = 0;
+        format!("{}/{which}", file.display())
+    }
+}
+
+impl Driver for SqliteFile {
+    type Db = sqlx::Sqlite;
+    /// Set: the query is to end.
+    type Handle = Arc<AtomicBool>;
+
+    const DIALECT: Dialect = &SqliteDialect;
+    const PREFIX: &str = "";
+    const GRACE: Duration = Duration::ZERO;
+
+    fn place(&self) -> String {
+        self.file.display().to_string()
+    }
+
+    fn options(&self) -> SessionOptions {
+        self.options
+    }
+
+    async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
+        let mut connection = self.connect.connect().await?;
+        // The file is read only now: one that is no database must fail here, not in a query.
+        connection
+            .execute("SELECT count(*) FROM sqlite_schema")
+            .await?;
+        let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+            .fetch_one(&mut connection)
+            .await?;
+        self.has_log
+            .store(mode.eq_ignore_ascii_case("wal"), Ordering::Relaxed);
+        Ok(connection)
+    }
+
+    async fn who_waits(
+        &self,
+        _: &mut SqliteConnection,
+        _: &str,
+        _: &Watched,
+    ) -> Result<Waiting, sqlx::Error> {
+        let waiting = match self.tells_who_waits() {
+            true => Waiting::Nobody,
+            false => Waiting::Unknown,
+        };
+        async { Ok(waiting) }.await
+    }
+
+    /// With a write-ahead log nobody waits. Without one a writer waits until all readers are done,
+    /// and which lock it has is not to be seen from within the process that reads.
+    fn tells_who_waits(&self) -> bool {
+        self.has_log.load(Ordering::Relaxed)
+    }
+
+    fn is_full(_: &dyn DatabaseError) -> bool {
+        false
+    }
+
+    fn is_lock_timeout(_: &dyn DatabaseError) -> bool {
+        false
+    }
+
+    /// The server that would end a query is this process.
+    async fn handle(connection: &mut SqliteConnection) -> Result<Arc<AtomicBool>, sqlx::Error> {
+        let ended = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&ended);
+        let mut handle = connection.lock_handle().await?;
+        handle.set_progress_handler(STEPS, move || !seen.load(Ordering::Relaxed));
+        Ok(ended)
+    }
+
+    async fn end(&self, ended: Arc<AtomicBool>) -> () {
+        ended.store(true, Ordering::Relaxed);
+        async {}.await
+    }
+
+    /// Counting is the only way; what cannot be counted at once is not counted.
+    async fn estimate(&self, connection: &mut SqliteConnection, sql: &str) -> Option<Expected> {
+        let deadline = Instant::now() + ESTIMATE_TIMEOUT;
+        let mut handle = connection.lock_handle().await.ok()?;
+        handle.set_progress_handler(STEPS, move || Instant::now() < deadline);
+        drop(handle);
+        let count = format!("SELECT count(*) FROM ({sql})");
+        let count: i64 = sqlx::query_scalar(safe(&count))
+            .fetch_one(connection)
+            .await
+            .ok()?;
+        u64::try_from(count).ok().map(Expected::exactly)
+    }
+
+    async fn checkup(&self, connection: &mut SqliteConnection) -> Result<ServerInfo, sqlx::Error> {
+        let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+            .fetch_one(connection)
+            .await?;
+        let timeout = humantime::format_duration(self.options.statement_timeout);
+        Ok(ServerInfo {
+            version: format!("SQLite {version}"),
+            user: None,
+            read_only: true,
+            writing: "",
+            statement_timeout: timeout.to_string(),
+            role: Role::File,
+            clock: None,
+        })
+    }
+
+    /// What another program has open is not to be seen in a file; it is soon closed, as nobody else
+    /// can write until then.
+    async fn moment(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<Result<Moment, String>, sqlx::Error> {
+        let sql = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)";
+        let now: i64 = sqlx::query_scalar(sql).fetch_one(connection).await?;
+        Ok(Ok(Moment {
+            origin: self.origin(),
+            clock: now,
+            now,
+            oldest_open: None,
+            doubt: None,
+        }))
+    }
+
+    async fn describe(
+        &self,
+        connection: &mut SqliteConnection,
+        sql: &str,
+    ) -> Result<Vec<Column>, Refusal> {
+        Ok(columns::of(connection, sql).await?)
+    }
+
+    async fn plan(
+        &self,
+        connection: &mut SqliteConnection,
+        sql: &str,
+    ) -> Result<QueryPlan, sqlx::Error> {
+        plan::of(connection, sql).await
+    }
+
+    async fn unique_keys(
+        &self,
+        connection: &mut SqliteConnection,
+        table: &TableName,
+    ) -> Result<UniqueKeys, sqlx::Error> {
+        unique_keys::of(connection, table).await
+    }
+
+    fn explain(error: &dyn DatabaseError) -> Explained {
+        errors::explain(error)
+    }
+}
+
+impl Reader for SqliteFile {
+    type Codec = Codec;
+
+    fn codec(column: &Column, _: &SqliteColumn) -> Codec {
+        Codec::of(&column.declared)
+    }
+
+    fn decode(codecs: &[Codec], query: &Query, row: &SqliteRow, out: &mut RowBatch) {
+        for (i, codec) in codecs.iter().enumerate() {
+            let hint = query.hints[i];
+            out.push_cell(|out| {
+                let failed = |_| "the column cannot be read".to_owned();
+                let value = row
+                    .try_get_raw(i)
+                    .map_err(|_| "the column is missing".to_owned())?;
+                if value.is_null() {
+                    return encode(Scalar::Null, hint, out);
+                }
+                let storage = value.type_info().name().to_owned();
+                let mut digits = String::new();
+                let stored = match storage.as_str() {
+                    "INTEGER" | "BOOLEAN" => {
+                        Scalar::Int(<i64 as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?)
+                    }
+                    "REAL" => Scalar::Float64(
+                        <f64 as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?,
+                    ),
+                    "BLOB" => Scalar::Bytes(
+                        <&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?,
+                    ),
+                    _ => Scalar::Text(
+                        <&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?,
+                    ),
+                };
+                let value = codec.read(stored, &mut digits);
+                if hint.is_none() {
+                    codec.check(&value)?;
+                }
+                encode(value, hint, out)
+            });
+        }
+    }
+
+    fn bind(arguments: &mut SqliteArguments, param: &Param) -> Result<(), BoxDynError> {
+        match param {
+            Param::Text(text) => arguments.add(text.clone()),
+            Param::Int(integer) => arguments.add(*integer),
+            Param::Texts(_) | Param::Ints(_) => Err("this database knows no arrays".into()),
+        }
+    }
+
+    async fn read(
+        connection: &mut SqliteConnection,
+        sql: &str,
+        arguments: SqliteArguments,
+        rows: &mut Rows<'_, Self>,
+    ) -> Result<(), Broken> {
+        let query = sqlx::query_with(safe(sql), arguments);
+        rows.stream(query.fetch(connection)).await
+    }
+}

@@ -1,0 +1,38 @@
+//! The database's errors, by code.
+
+use sqlx::error::DatabaseError;
+
+use super::super::errors::{Explained, SCHEMA_HINT, TIMEOUT_HINT, tidy};
+use crate::domain::failure::FailureKind;
+
+pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
+    let code = error.code().unwrap_or_default();
+    let message = error.message();
+    // The extended codes keep the plain one in their low byte.
+    let (kind, hint) = match code.parse::<u32>().map_or(0, |code| code & 0xff) {
+        14 => (
+            FailureKind::SourceUnreachable,
+            Some("check the file's path and its permissions"),
+        ),
+        23 | 3 => (
+            FailureKind::SourceDenied,
+            Some("check the file's permissions"),
+        ),
+        5 | 6 => (
+            FailureKind::SourceLost,
+            Some("another program has the file locked; run again when it is done"),
+        ),
+        26 => (FailureKind::Config, Some("the file is no SQLite database")),
+        9 => (FailureKind::Query, Some(TIMEOUT_HINT)),
+        _ if message.contains("no such table") || message.contains("no such column") => {
+            (FailureKind::Query, Some(SCHEMA_HINT))
+        }
+        _ => (FailureKind::Query, None),
+    };
+    Explained {
+        kind,
+        message: tidy(message),
+        position: None,
+        hint,
+    }
+}

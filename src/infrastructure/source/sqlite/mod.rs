@@ -1,0 +1,22 @@
+//! SQLite: values have types of their own here, and columns declare what they mean.
+
+mod affinity;
+mod codec;
+mod columns;
+pub(super) mod dialect;
+mod driver;
+mod errors;
+mod moments;
+mod plan;
+mod unique_keys;
+mod url;
+
+use self::dialect::SqliteDialect;
+use self::driver::SqliteFile;
+use super::adapter::{Adapter, open};
+
+pub(super) const DATABASE: Adapter = Adapter {
+    schemes: &["sqlite"],
+    dialect: &SqliteDialect,
+    open: |url, options| Ok(open(SqliteFile::new(url, options)?)),
+};
