@@ -5,7 +5,7 @@
 pub const SERVERS: [&str; 4] = ["postgres", "postgresql", "mysql", "mariadb"];
 
 /// The SQL of a definition: one text for all databases, or one for each.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sql {
     any: Option<String>,
@@ -36,21 +36,5 @@ impl Sql {
             ("sql.mysql", self.mysql.as_deref()),
             ("sql.sqlite", self.sqlite.as_deref()),
         ]
-    }
-
-    /// Takes the texts that `newer` has. A new portable text stands for all databases: what was said
-    /// for one of them before is about another query.
-    pub fn merge(&mut self, newer: Self) {
-        if newer.any.is_some() {
-            *self = newer;
-            return;
-        }
-        let newer = [newer.postgres, newer.mysql, newer.sqlite];
-        let own = [&mut self.postgres, &mut self.mysql, &mut self.sqlite];
-        for (text, newer) in own.into_iter().zip(newer) {
-            if newer.is_some() {
-                *text = newer;
-            }
-        }
     }
 }

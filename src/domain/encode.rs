@@ -94,7 +94,7 @@ impl<'a> Scalar<'a> {
 }
 
 /// What the operator says about a column where the database's type does not say it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Hint {
     Bool,

@@ -72,7 +72,7 @@ pub struct StrategySpec {
 }
 
 /// How a row becomes a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
     /// The row as a JSON object.
@@ -86,7 +86,7 @@ pub enum Shape {
 }
 
 /// What a table of PostgreSQL's does whose row-level security hides rows from the user.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RowSecurity {
     /// Reading it is an error.

@@ -66,6 +66,35 @@ pub struct Documents {
     pub of_several: &'static str,
 }
 
+impl Grammar {
+    /// What most databases do.
+    pub const fn new(
+        name: &'static str,
+        parser: &'static (dyn sqlparser::dialect::Dialect + Send + Sync),
+    ) -> Self {
+        Self {
+            name,
+            parser,
+            string_quotes: &['\''],
+            name_quotes: &[('"', '"')],
+            escapes: Escapes::Never,
+            dollar_strings: false,
+            parameters: &[],
+            hash_comments: false,
+            spaced_comments: false,
+            carriage_returns: false,
+            is_case_sensitive: false,
+            names_as_strings: false,
+            sorts_nulls: true,
+            with: With::All,
+            dual: false,
+            latest: "greatest",
+            pure_of_several: "",
+            documents: None,
+        }
+    }
+}
+
 impl PartialEq for Grammar {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

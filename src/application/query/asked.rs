@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use futures_util::stream::BoxStream;
 
-use super::compose;
+use super::compose::Composer;
 use super::key_query;
 use super::prepared::{Prepared, Reading};
 use crate::application::ports::{Query, RowSource};
@@ -80,15 +80,19 @@ pub(super) fn rows_of(
     Reading { pick, layout, sql }: Reading<'_>,
     source: &dyn RowSource,
 ) -> Option<BoxStream<'static, Result<RowBatch, Failure>>> {
-    let (definition, dialect) = (&prepared.definition, prepared.dialect());
     let columns = prepared.key_columns();
+    let composer = Composer {
+        sql,
+        ..prepared.composer()
+    };
     let mut params = Vec::new();
     let sql = if columns.is_empty() {
-        compose::select_all(definition, dialect, sql, pick, definition.limit)
+        composer.all(pick, prepared.definition.limit)
     } else {
         let readings: Vec<&Vec<String>> = keys.iter().flat_map(|key| &key.readings).collect();
+        let dialect = prepared.dialect();
         let condition = key_query::condition(dialect, &columns, &readings, &mut params)?;
-        compose::select_where_only(definition, dialect, sql, pick, &condition)
+        composer.matching(pick, &condition)
     };
     Some(source.rows(Query {
         brief: true,

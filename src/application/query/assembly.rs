@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::sleep;
 
 use super::assembler::Assembler;
-use super::compose;
+use super::compose::Composer;
 use super::order::Order;
 use super::prepared::{Prepared, Reading};
 use crate::application::ports::Query;
@@ -78,20 +78,22 @@ impl<'a> Rest<'a> {
             return None;
         }
         let Reading { pick, layout, sql } = self.reading;
-        let (definition, dialect) = (self.definition, self.prepared.dialect());
+        let composer = Composer {
+            definition: self.definition,
+            sql,
+            ..self.prepared.composer()
+        };
         let (sql, params) = match &self.last {
-            None => {
-                let sql = compose::select_all(definition, dialect, sql, pick, self.row_limit);
-                (sql, Vec::new())
-            }
+            None => (composer.all(pick, self.row_limit), Vec::new()),
             Some(last) => {
                 let row = last.row(last.len().checked_sub(1)?);
                 let (condition, params) = self.order.at_or_after(row)?;
                 let left = |limit: u64| limit.saturating_sub(assembler.rows) + OVERLAP;
-                let limit = self.row_limit.map(left);
-                let sql = compose::select_rest(definition, dialect, sql, pick, &condition, limit);
                 assembler.goes_on = true;
-                (sql, params)
+                (
+                    composer.rest(pick, &condition, self.row_limit.map(left)),
+                    params,
+                )
             }
         };
         Some(self.prepared.sources.bulk.rows(Query {

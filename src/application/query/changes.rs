@@ -11,7 +11,6 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use super::asked::Asked;
 use super::assembler::Assembler;
 use super::assembly::Assembly;
-use super::compose;
 use super::layout::Layout;
 use super::prepared::Prepared;
 use crate::application::ports::{Tracked, Way};
@@ -46,15 +45,12 @@ impl Changes {
 
     /// The query for changes; `None`: `_changed_at` is of a type that tells no moment.
     fn select_changes(&self, way: Way, since: Since) -> Option<String> {
-        let Prepared {
-            definition, sql, ..
-        } = self.prepared.as_ref();
-        let (dialect, changed_at) = (self.prepared.dialect(), self.changed_at()?);
-        match (way, &definition.tracking) {
+        let (composer, changed_at) = (self.prepared.composer(), self.changed_at()?);
+        match (way, &self.prepared.definition.tracking) {
             (Way::Rows, Tracking::Rows(table, _)) => {
-                compose::select_changed_rows(definition, dialect, table, changed_at, since)
+                composer.changed_rows(table, changed_at, since)
             }
-            _ => compose::select_key_changes(definition, dialect, sql, changed_at, since),
+            _ => composer.key_changes(changed_at, since),
         }
     }
 
@@ -154,13 +150,9 @@ impl Tracked for Changes {
     }
 
     fn unchanged(&self, since: Since) -> BoxFuture<'_, Result<u64, Failure>> {
-        let Prepared {
-            definition, sql, ..
-        } = self.prepared.as_ref();
-        let dialect = self.prepared.dialect();
-        let sql = self.changed_at().and_then(|changed_at| {
-            compose::count_unchanged(definition, dialect, sql, changed_at, since)
-        });
+        let composer = self.prepared.composer();
+        let changed_at = self.changed_at();
+        let sql = changed_at.and_then(|column| composer.count_unchanged(column, since));
         async move {
             match sql {
                 Some(sql) => self.prepared.count(sql).await,

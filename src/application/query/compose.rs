@@ -12,11 +12,11 @@ use crate::domain::strategy::{Definition, Shape};
 
 /// What of each row is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pick<'a> {
+pub(super) enum Pick<'a> {
     /// Whatever columns the definition selects; only to learn which they are.
     All,
     /// The columns that it was found to select, by name: a migration in the middle of a run may add
-    /// others or change their places.
+    /// others or change their order.
     Columns(&'a [Column]),
     /// The columns that the key's template names; there must be one.
     Keys,
@@ -24,185 +24,157 @@ pub enum Pick<'a> {
     Versions,
 }
 
-/// The query of a run over the whole selection.
-pub fn select_all(
-    definition: &Definition,
-    dialect: Dialect,
-    sql: &str,
-    pick: Pick<'_>,
-    limit: Option<u64>,
-) -> String {
-    select_where(definition, dialect, sql, pick, "", limit)
+/// A definition's text for a database, which queries are made of.
+#[derive(Clone, Copy)]
+pub(super) struct Composer<'a> {
+    pub(super) definition: &'a Definition,
+    pub(super) dialect: Dialect,
+    pub(super) sql: &'a str,
 }
 
-/// The query of what is left of a run: the rows that meet a condition.
-pub fn select_rest(
-    definition: &Definition,
-    dialect: Dialect,
-    sql: &str,
-    pick: Pick<'_>,
-    condition: &str,
-    limit: Option<u64>,
-) -> String {
-    let condition = format!(" WHERE {condition}");
-    select_where(definition, dialect, sql, pick, &condition, limit)
-}
+impl Composer<'_> {
+    /// The whole selection.
+    pub(super) fn all(&self, pick: Pick<'_>, limit: Option<u64>) -> String {
+        self.filtered(pick, "", limit)
+    }
 
-fn select_where(
-    definition: &Definition,
-    dialect: Dialect,
-    sql: &str,
-    pick: Pick<'_>,
-    condition: &str,
-    limit: Option<u64>,
-) -> String {
-    let columns = picked(definition, dialect, pick);
-    let order = order(definition, dialect, pick);
-    let limit = limited(limit);
-    format!("SELECT {columns} FROM (\n{sql}\n) q{condition}{order}{limit}")
-}
+    /// What is left of the selection: the rows that meet a condition.
+    pub(super) fn rest(&self, pick: Pick<'_>, condition: &str, limit: Option<u64>) -> String {
+        self.filtered(pick, &format!(" WHERE {condition}"), limit)
+    }
 
-/// The query that counts the keys of a whole selection.
-pub fn count_keys(
-    definition: &Definition,
-    dialect: Dialect,
-    sql: &str,
-    limit: Option<u64>,
-) -> String {
-    let keys = definition.spec.key.columns();
-    let (what, limit) = match (definition.spec.value, keys.as_slice()) {
-        (Shape::List, []) => ("1".to_owned(), Some(1)),
-        (Shape::List, keys) => {
-            let columns = keys
-                .iter()
-                .map(|key| dialect.bytewise(&quoted(dialect, key)));
-            (
-                format!("DISTINCT {}", columns.collect::<Vec<_>>().join(", ")),
-                limit,
-            )
-        }
-        _ => ("1".to_owned(), limit),
-    };
-    let limit = limited(limit);
-    format!("SELECT count(*) AS n FROM (SELECT {what} FROM (\n{sql}\n) q{limit}) c")
-}
+    fn filtered(&self, pick: Pick<'_>, condition: &str, limit: Option<u64>) -> String {
+        let (columns, order, limit) = (self.picked(pick), self.order(pick), limited(limit));
+        let sql = self.sql;
+        format!("SELECT {columns} FROM (\n{sql}\n) q{condition}{order}{limit}")
+    }
 
-/// The query that counts the rows of the whole selection that have not changed since a moment.
-pub fn count_unchanged(
-    definition: &Definition,
-    dialect: Dialect,
-    sql: &str,
-    changed_at: &Column,
-    since: Since,
-) -> Option<String> {
-    let column = quoted(dialect, &changed_at.name);
-    let changed = dialect.changed_since(&column, &changed_at.declared, since)?;
-    let keys = definition.spec.key.columns().into_iter();
-    let keys = keys.map(|key| format!(" AND {} IS NOT NULL", quoted(dialect, key)));
-    let keys: String = keys.collect();
-    Some(format!(
-        "SELECT count(*) AS n FROM (\n{sql}\n) q WHERE CASE WHEN {changed} THEN 1 ELSE 0 END = 0{keys}"
-    ))
-}
+    /// The rows that meet a condition, as the primary has them; in an order only where it means
+    /// something.
+    pub(super) fn matching(&self, pick: Pick<'_>, condition: &str) -> String {
+        let (picked, sql) = (self.picked(pick), self.sql);
+        let condition = self.dialect.at_the_primary(condition);
+        let order = match self.definition.spec.value {
+            Shape::List => self.order(pick),
+            _ => String::new(),
+        };
+        format!("SELECT {picked} FROM (\n{sql}\n) q WHERE {condition}{order}")
+    }
 
-/// The query for the keys of the whole selection, each with whether it has changed since a moment.
-/// `changed_at`: the column of that name. `None`: its type is none that tells a moment.
-pub fn select_key_changes(
-    definition: &Definition,
-    dialect: Dialect,
-    sql: &str,
-    changed_at: &Column,
-    since: Since,
-) -> Option<String> {
-    let column = quoted(dialect, &changed_at.name);
-    let changed = dialect.changed_since(&column, &changed_at.declared, since)?;
-    let keys = picked(definition, dialect, Pick::Keys);
-    let order = order(definition, dialect, Pick::Keys);
-    let limit = limited(definition.limit);
-    Some(format!(
-        "SELECT {keys}, CASE WHEN {changed} THEN 1 ELSE 0 END AS is_changed FROM (\n{sql}\n) q\
-         {order}{limit}"
-    ))
-}
+    /// The number of keys of the selection.
+    pub(super) fn count_keys(&self, limit: Option<u64>) -> String {
+        let keys = self.definition.spec.key.columns();
+        let (what, limit) = match (self.definition.spec.value, keys.as_slice()) {
+            (Shape::List, []) => ("1".to_owned(), Some(1)),
+            (Shape::List, keys) => {
+                let columns = keys
+                    .iter()
+                    .map(|key| self.dialect.bytewise(&self.quoted(key)));
+                let columns = columns.collect::<Vec<_>>().join(", ");
+                (format!("DISTINCT {columns}"), limit)
+            }
+            _ => ("1".to_owned(), limit),
+        };
+        let (sql, limit) = (self.sql, limited(limit));
+        format!("SELECT count(*) AS n FROM (SELECT {what} FROM (\n{sql}\n) q{limit}) c")
+    }
 
-/// The query for the keys of all rows of a table that have changed since a moment, in the selection
-/// or not.
-pub fn select_changed_rows(
-    definition: &Definition,
-    dialect: Dialect,
-    table: &TrackedTable,
-    changed_at: &Column,
-    since: Since,
-) -> Option<String> {
-    let column = quoted(dialect, &table.changed_at);
-    let changed = dialect.changed_since(&column, &changed_at.declared, since)?;
-    let names = definition.spec.key.columns();
-    let keys =
-        table.key.iter().zip(names).map(|(column, name)| {
-            format!("{} AS {}", quoted(dialect, column), dialect.quote(name))
+    /// The number of rows with a key that have not changed since a moment. `None`: `changed_at` is of a
+    /// type that tells no moment.
+    pub(super) fn count_unchanged(&self, changed_at: &Column, since: Since) -> Option<String> {
+        let changed = self.changed(changed_at, since)?;
+        let keys = self.definition.spec.key.columns().into_iter();
+        let keys = keys.map(|key| format!(" AND {} IS NOT NULL", self.quoted(key)));
+        let (sql, keys) = (self.sql, keys.collect::<String>());
+        Some(format!(
+            "SELECT count(*) AS n FROM (\n{sql}\n) q WHERE {changed} = 0{keys}"
+        ))
+    }
+
+    /// The keys of the selection, each with whether it has changed since a moment.
+    pub(super) fn key_changes(&self, changed_at: &Column, since: Since) -> Option<String> {
+        let changed = self.changed(changed_at, since)?;
+        let (keys, order) = (self.picked(Pick::Keys), self.order(Pick::Keys));
+        let (sql, limit) = (self.sql, limited(self.definition.limit));
+        Some(format!(
+            "SELECT {keys}, {changed} AS is_changed FROM (\n{sql}\n) q{order}{limit}"
+        ))
+    }
+
+    /// 1, or 0 of a row that has not changed since a moment.
+    fn changed(&self, changed_at: &Column, since: Since) -> Option<String> {
+        let column = self.quoted(&changed_at.name);
+        let changed = self
+            .dialect
+            .changed_since(&column, &changed_at.declared, since)?;
+        Some(format!("CASE WHEN {changed} THEN 1 ELSE 0 END"))
+    }
+
+    /// The keys of all rows of a table that have changed since a moment, in the selection or not.
+    pub(super) fn changed_rows(
+        &self,
+        table: &TrackedTable,
+        changed_at: &Column,
+        since: Since,
+    ) -> Option<String> {
+        let column = self.quoted(&table.changed_at);
+        let changed = self
+            .dialect
+            .changed_since(&column, &changed_at.declared, since)?;
+        let keys = table.key.iter().zip(self.definition.spec.key.columns());
+        let keys = keys.map(|(column, name)| {
+            format!("{} AS {}", self.quoted(column), self.dialect.quote(name))
         });
-    let keys = keys.collect::<Vec<_>>().join(", ");
-    let name = &table.table.name;
-    Some(format!(
-        "SELECT {keys}, 1 AS is_changed FROM {name} q WHERE {changed}"
-    ))
+        let keys = keys.collect::<Vec<_>>().join(", ");
+        let name = &table.table.name;
+        Some(format!(
+            "SELECT {keys}, 1 AS is_changed FROM {name} q WHERE {changed}"
+        ))
+    }
+
+    /// The versions of some rows, whichever come first.
+    pub(super) fn versions(&self, limit: u64) -> String {
+        let (picked, sql) = (self.picked(Pick::Versions), self.sql);
+        format!("SELECT {picked} FROM (\n{sql}\n) q LIMIT {limit}")
+    }
+
+    fn picked(&self, pick: Pick<'_>) -> String {
+        let names: Vec<&str> = match pick {
+            Pick::All => return "*".to_owned(),
+            Pick::Columns(columns) => columns.iter().map(|column| column.name.as_str()).collect(),
+            Pick::Keys => self.definition.spec.key.columns(),
+            Pick::Versions => version_columns(self.definition),
+        };
+        let columns = names.iter().map(|column| self.quoted(column));
+        columns.collect::<Vec<_>>().join(", ")
+    }
+
+    /// ` ORDER BY ...`, or nothing.
+    fn order(&self, pick: Pick<'_>) -> String {
+        let mut terms = Vec::new();
+        let is_list = self.definition.spec.value == Shape::List;
+        if is_list {
+            for column in self.definition.spec.key.columns() {
+                terms.extend(self.dialect.key_order(&self.quoted(column)));
+            }
+        }
+        // The rows of one key are all the same where only keys are read.
+        if pick != Pick::Keys || !is_list {
+            terms.extend(self.definition.order_by.clone());
+        }
+        match terms.is_empty() {
+            true => String::new(),
+            false => format!(" ORDER BY {}", terms.join(", ")),
+        }
+    }
+
+    fn quoted(&self, column: &str) -> String {
+        quoted(self.dialect, column)
+    }
 }
 
 fn limited(limit: Option<u64>) -> String {
     limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"))
-}
-
-fn picked(definition: &Definition, dialect: Dialect, pick: Pick<'_>) -> String {
-    let names: Vec<&str> = match pick {
-        Pick::All => return "*".to_owned(),
-        Pick::Columns(columns) => columns.iter().map(|column| column.name.as_str()).collect(),
-        Pick::Keys => definition.spec.key.columns(),
-        Pick::Versions => version_columns(definition),
-    };
-    let columns = names.iter().map(|column| quoted(dialect, column));
-    columns.collect::<Vec<_>>().join(", ")
-}
-
-/// The query for the versions of some rows, whichever come first.
-pub fn select_versions(definition: &Definition, dialect: Dialect, sql: &str, limit: u64) -> String {
-    let picked = picked(definition, dialect, Pick::Versions);
-    format!("SELECT {picked} FROM (\n{sql}\n) q LIMIT {limit}")
-}
-
-/// The rows that meet a condition, in an order only where it means something.
-pub fn select_where_only(
-    definition: &Definition,
-    dialect: Dialect,
-    sql: &str,
-    pick: Pick<'_>,
-    condition: &str,
-) -> String {
-    let picked = picked(definition, dialect, pick);
-    let only = dialect.at_the_primary(condition);
-    let mut query = format!("SELECT {picked} FROM (\n{sql}\n) q WHERE {only}");
-    if definition.spec.value == Shape::List {
-        query.push_str(&order(definition, dialect, pick));
-    }
-    query
-}
-
-/// ` ORDER BY ...`, or nothing.
-fn order(definition: &Definition, dialect: Dialect, pick: Pick<'_>) -> String {
-    let mut terms = Vec::new();
-    if definition.spec.value == Shape::List {
-        for column in definition.spec.key.columns() {
-            terms.extend(dialect.key_order(&quoted(dialect, column)));
-        }
-    }
-    // The rows of one key are all the same where only keys are read.
-    if pick != Pick::Keys || definition.spec.value != Shape::List {
-        terms.extend(definition.order_by.clone());
-    }
-    if terms.is_empty() {
-        String::new()
-    } else {
-        format!(" ORDER BY {}", terms.join(", "))
-    }
 }
 
 /// A column of the definition's query.

@@ -147,15 +147,17 @@ impl Layout {
         self.version.is_some()
     }
 
+    /// The layout of some columns that the key is among, and nothing of which is stored.
     fn only(&self, definition: &Definition, names: &[&str]) -> Option<Self> {
-        let at: Vec<usize> = names.iter().filter_map(|name| self.index(name)).collect();
-        let column = |name: &str| names.iter().position(|known| *known == name);
+        let at: Option<Vec<usize>> = names.iter().map(|name| self.index(name)).collect();
+        let at = at?;
+        let index = |name: &str| names.iter().position(|known| *known == name);
         Some(Self {
             columns: at.iter().map(|at| self.columns[*at].clone()).collect(),
             shape: self.shape,
-            key: definition.spec.key.bind(column).ok()?,
+            key: definition.spec.key.bind(index).ok()?,
             stored: Vec::new(),
-            version: column(VERSION),
+            version: index(VERSION),
             location: None,
             hints: at.iter().map(|at| self.hints[*at]).collect(),
         })
@@ -208,31 +210,22 @@ impl Layout {
     /// column.
     pub fn keys_and(&self, definition: &Definition, column: &str) -> Option<Self> {
         let names = definition.spec.key.columns();
-        if names.is_empty() {
-            return None;
-        }
-        let at: Vec<usize> = names
-            .iter()
-            .map(|name| self.index(name))
-            .collect::<Option<_>>()?;
-        let mut columns: Vec<Column> = at.iter().map(|at| self.columns[*at].clone()).collect();
-        let mut hints: Vec<Option<Hint>> = at.iter().map(|at| self.hints[*at]).collect();
-        let key = |name: &str| names.iter().position(|known| *known == name);
-        let stored = vec![(columns.len(), column.to_owned(), Vec::new())];
-        columns.push(Column {
+        let keys = self
+            .only(definition, &names)
+            .filter(|_| !names.is_empty())?;
+        let added = Column {
             name: column.to_owned(),
             kind: ColumnKind::Integer,
             declared: String::new(),
-        });
-        hints.push(None);
+        };
+        let columns = keys.columns.iter().cloned();
         Some(Self {
-            columns: columns.into(),
+            stored: vec![(names.len(), column.to_owned(), Vec::new())],
+            columns: columns.chain([added]).collect(),
+            hints: keys.hints.iter().copied().chain([None]).collect(),
             shape: Shape::Text,
-            key: definition.spec.key.bind(key).ok()?,
-            stored,
-            hints,
             version: None,
-            location: None,
+            ..keys
         })
     }
 

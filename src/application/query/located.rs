@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
 
-use super::compose::{self, Pick};
+use super::compose::{Composer, Pick};
 use super::layout::Layout;
 use super::prepared::Prepared;
 use super::versions::Versions;
@@ -38,9 +38,16 @@ impl Located {
         }
         let dialect = prepared.dialect();
         let located = dialect.locate(&prepared.sql)?;
-        let all = compose::select_all(definition, dialect, &located.read, Pick::All, None);
+        let composer = Composer {
+            sql: &located.read,
+            ..prepared.composer()
+        };
         // The rows of a view lie nowhere.
-        let columns = sources.bulk.describe(&all).await.ok()?;
+        let columns = sources
+            .bulk
+            .describe(&composer.all(Pick::All, None))
+            .await
+            .ok()?;
         let layout = Layout::new(definition, columns, &definition.documents).ok()?;
         layout.is_versioned().then_some(Self {
             sql: located.read,
@@ -66,8 +73,11 @@ impl Located {
         }
         let (dialect, mut params) = (prepared.dialect(), Vec::new());
         let is_there = dialect.is_at(&locations, &mut params);
-        let (definition, pick) = (&prepared.definition, Pick::Versions);
-        let sql = compose::select_where_only(definition, dialect, &self.find, pick, &is_there);
+        let composer = Composer {
+            sql: &self.find,
+            ..prepared.composer()
+        };
+        let sql = composer.matching(Pick::Versions, &is_there);
         let mut rows = prepared.sources.primary.rows(Query {
             brief: true,
             ..prepared.query(sql, params, layout)

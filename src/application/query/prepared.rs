@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
 
-use super::compose::{self, Pick};
+use super::compose::{Composer, Pick};
 use super::key_query::{self, KeyColumn};
 use super::layout::{Layout, merged};
 use crate::application::ports::{Dialect, Param, Query, QueryPlan, RowSource, Sources};
@@ -46,7 +46,12 @@ impl Prepared {
             return Err(invalid(format!("it has no SQL for {name}"))
                 .hint(format!("add sql.{name} or sql.any to the definition")));
         };
-        let query = compose::select_all(&definition, dialect, &sql, Pick::All, definition.limit);
+        let composer = Composer {
+            definition: &definition,
+            dialect,
+            sql: &sql,
+        };
+        let query = composer.all(Pick::All, definition.limit);
         let described = source.describe(&query).await;
         let columns = described.map_err(|failure| match failure.kind {
             FailureKind::Query => Failure {
@@ -114,8 +119,12 @@ impl Prepared {
         self.sources.bulk.rows(self.query(sql, Vec::new(), layout))
     }
 
-    pub(super) fn select_all(&self, pick: Pick<'_>, limit: Option<u64>) -> String {
-        compose::select_all(&self.definition, self.dialect(), &self.sql, pick, limit)
+    pub(super) fn composer(&self) -> Composer<'_> {
+        Composer {
+            definition: &self.definition,
+            dialect: self.dialect(),
+            sql: &self.sql,
+        }
     }
 
     /// The rows that a limit on keys leaves: of a list every row of its keys is needed.
@@ -134,7 +143,9 @@ impl Prepared {
         from_primary: bool,
         mut take: impl FnMut(Row<'_>) -> Result<(), String> + Send,
     ) -> Result<Result<Option<Version>, String>, Failure> {
-        let sql = self.select_all(Pick::Columns(&self.layout.columns), None);
+        let sql = self
+            .composer()
+            .all(Pick::Columns(&self.layout.columns), None);
         let query = self.query(sql, Vec::new(), &self.layout);
         let mut batches = self.source(from_primary).rows(query);
         let mut version = None;
@@ -191,7 +202,7 @@ impl Prepared {
     /// # Errors
     /// The database's.
     pub async fn plan(&self, limit: Option<u64>) -> Result<QueryPlan, Failure> {
-        let sql = self.select_all(Pick::All, self.row_limit(limit));
+        let sql = self.composer().all(Pick::All, self.row_limit(limit));
         self.sources.bulk.plan(&sql).await
     }
 
@@ -209,9 +220,12 @@ async fn documents(
 ) -> Result<Vec<String>, Failure> {
     let mut documents = definition.documents.clone();
     if let Some(sql) = &definition.document_sql {
-        let dialect = source.dialect();
-        let asked = compose::select_all(definition, dialect, sql, Pick::All, None);
-        let columns = match source.describe(&asked).await {
+        let composer = Composer {
+            definition,
+            dialect: source.dialect(),
+            sql,
+        };
+        let columns = match source.describe(&composer.all(Pick::All, None)).await {
             // A text that the database does not take has told nothing.
             Err(failure) if failure.kind == FailureKind::Query => return Ok(documents),
             described => described?,

@@ -9,7 +9,7 @@ use futures_util::{FutureExt as _, TryStreamExt as _};
 use super::assembler::Assembler;
 use super::assembly::{Assembly, Rest};
 use super::changes::Changes;
-use super::compose::{self, Pick};
+use super::compose::{Composer, Pick};
 use super::layout::Layout;
 use super::located::Located;
 use super::lookup::Lookups;
@@ -90,7 +90,12 @@ impl QueryStrategy {
         let by_key = by_key.and_then(|definition| Some((definition, Some(order(definition)?))));
         let (definition, order) =
             by_key.unwrap_or_else(|| (&prepared.definition, order(&prepared.definition)));
-        let sql = compose::select_all(definition, dialect, sql, pick, row_limit);
+        let composer = Composer {
+            definition,
+            dialect,
+            sql,
+        };
+        let sql = composer.all(pick, row_limit);
         let rows = prepared.sources.bulk.rows(Query {
             resumable: order.is_some(),
             ..prepared.query(sql, Vec::new(), layout)
@@ -138,11 +143,7 @@ impl WarmupStrategy for QueryStrategy {
             if layout.is_list() {
                 return Ok(Some(Precision::Exact));
             }
-            let Prepared {
-                definition, sql, ..
-            } = self.prepared.as_ref();
-            let dialect = self.prepared.dialect();
-            let sql = compose::select_versions(definition, dialect, sql, SAMPLE);
+            let sql = self.prepared.composer().versions(SAMPLE);
             let mut rows = self.prepared.bulk_rows(sql, layout);
             let mut finest = None;
             while let Some(batch) = rows.try_next().await? {
@@ -177,11 +178,9 @@ impl WarmupStrategy for QueryStrategy {
     }
 
     fn count(&self, limit: Option<u64>) -> BoxFuture<'_, Result<u64, Failure>> {
-        let Prepared {
-            definition, sql, ..
-        } = self.prepared.as_ref();
-        let limit = [definition.limit, limit].into_iter().flatten().min();
-        let sql = compose::count_keys(definition, self.prepared.dialect(), sql, limit);
+        let own = self.prepared.definition.limit;
+        let limit = [own, limit].into_iter().flatten().min();
+        let sql = self.prepared.composer().count_keys(limit);
         self.prepared.count(sql).boxed()
     }
 
@@ -193,7 +192,9 @@ impl WarmupStrategy for QueryStrategy {
                 let is_one = prepared.definition.spec.key.columns().is_empty();
                 return is_one.then_some(Expected::exactly(1));
             }
-            let sql = prepared.select_all(Pick::All, prepared.row_limit(limit));
+            let sql = prepared
+                .composer()
+                .all(Pick::All, prepared.row_limit(limit));
             prepared.sources.bulk.estimate(&sql).await
         }
         .boxed()

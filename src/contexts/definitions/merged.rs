@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::origin::Origin;
 use crate::application::ports::grammar::Grammar;
@@ -17,7 +18,7 @@ use crate::domain::strategy::{Definition, RowSecurity, Shape, StrategyId, Strate
 pub type Databases<'a> = &'a [&'static Grammar];
 
 /// A strategy in one file: any part of it.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StrategyPatch {
     pub(super) description: Option<String>,
@@ -37,52 +38,70 @@ pub(super) struct StrategyPatch {
     pub(super) sql: Sql,
 }
 
+impl StrategyPatch {
+    /// The fields that are given, by name; those of `sql` as `sql.any` and so on.
+    fn shown(&self) -> Map<String, Value> {
+        let mut shown = Map::new();
+        // Nothing in it has no JSON form.
+        if let Ok(Value::Object(fields)) = serde_json::to_value(self) {
+            for (field, value) in fields {
+                match value {
+                    Value::Object(texts) if field == "sql" => {
+                        let texts = texts.into_iter().filter(|(_, text)| !text.is_null());
+                        shown.extend(texts.map(|(name, text)| (format!("sql.{name}"), text)));
+                    }
+                    Value::Null => {}
+                    value => drop(shown.insert(field, value)),
+                }
+            }
+        }
+        shown
+    }
+
+    fn of(shown: Map<String, Value>) -> Self {
+        let mut fields = Map::new();
+        let mut sql = Map::new();
+        for (field, value) in shown {
+            match field.strip_prefix("sql.") {
+                Some(name) => sql.insert(name.to_owned(), value),
+                None => fields.insert(field, value),
+            };
+        }
+        fields.insert("sql".to_owned(), Value::Object(sql));
+        serde_json::from_value(Value::Object(fields)).unwrap_or_default()
+    }
+}
+
 /// A strategy's fields as they stand after merging, each with where it came from.
 #[derive(Clone, Debug, Default)]
 pub struct Merged {
     pub(super) fields: StrategyPatch,
-    pub origins: BTreeMap<&'static str, Origin>,
+    pub origins: BTreeMap<String, Origin>,
     /// The last file that names it, whether or not it gives a field.
     named_in: Option<Origin>,
 }
 
 impl Merged {
-    pub(super) fn apply(&mut self, patch: StrategyPatch, origin: &Origin) {
+    /// Takes the fields that a later file gives.
+    pub(super) fn apply(&mut self, patch: &StrategyPatch, origin: &Origin) {
         self.named_in = Some(origin.clone());
-        macro_rules! take {
-            ($($field:ident),*) => {$(
-                if patch.$field.is_some() {
-                    self.fields.$field = patch.$field;
-                    self.origins.insert(stringify!($field), origin.clone());
-                }
-            )*};
-        }
-        take!(
-            description,
-            key,
-            value,
-            priority,
-            ttl,
-            tags,
-            min_keys,
-            enabled,
-            types,
-            order_by,
-            limit,
-            version_field,
-            row_security
-        );
+        // A new portable text stands for all databases: what was said for one of them before is about
+        // another query.
         if patch.sql.own("any").is_some() {
+            self.fields.sql = Sql::default();
             self.origins.retain(|field, _| !field.starts_with("sql."));
         }
-        let new = patch
-            .sql
-            .texts()
-            .into_iter()
-            .filter(|(_, text)| text.is_some());
-        self.origins
-            .extend(new.map(|(field, _)| (field, origin.clone())));
-        self.fields.sql.merge(patch.sql);
+        let mut fields = self.shown();
+        for (field, value) in patch.shown() {
+            self.origins.insert(field.clone(), origin.clone());
+            fields.insert(field, value);
+        }
+        self.fields = StrategyPatch::of(fields);
+    }
+
+    /// Each field with its value as a definition file would write it.
+    pub fn shown(&self) -> Map<String, Value> {
+        self.fields.shown()
     }
 
     pub fn is_enabled(&self) -> bool {
@@ -147,42 +166,6 @@ impl Merged {
             )),
         }
     }
-
-    /// Each field with its value as a definition file would write it.
-    pub fn shown(&self) -> Vec<(&'static str, serde_json::Value)> {
-        let f = &self.fields;
-        let types = f.types.as_ref().map(|types| {
-            let shown = types.iter().map(|(name, hint)| (name.clone(), word(hint)));
-            serde_json::Value::Object(shown.collect())
-        });
-        let text = |text: &Option<String>| text.clone().map(Into::into);
-        let fields = [
-            ("description", text(&f.description)),
-            ("key", text(&f.key)),
-            ("value", f.value.as_ref().map(word)),
-            ("priority", f.priority.map(Into::into)),
-            ("ttl", text(&f.ttl)),
-            ("tags", f.tags.clone().map(Into::into)),
-            ("min_keys", f.min_keys.map(Into::into)),
-            ("enabled", f.enabled.map(Into::into)),
-            ("types", types),
-            ("order_by", text(&f.order_by)),
-            ("limit", f.limit.map(Into::into)),
-            ("version_field", text(&f.version_field)),
-            ("row_security", f.row_security.as_ref().map(word)),
-        ];
-        let sql = f
-            .sql
-            .texts()
-            .map(|(field, text)| (field, text.map(Into::into)));
-        let all = fields.into_iter().chain(sql);
-        all.filter_map(|(name, value)| Some((name, value?)))
-            .collect()
-    }
-}
-
-fn word(value: &impl std::fmt::Debug) -> serde_json::Value {
-    format!("{value:?}").to_lowercase().into()
 }
 
 /// Whether a text has the column's name as a word.

@@ -81,7 +81,7 @@ impl Definitions {
                 .strategies
                 .entry(name)
                 .or_default()
-                .apply(patch, origin);
+                .apply(&patch, origin);
         }
     }
 

@@ -25,6 +25,9 @@ pub struct SessionOptions {
     pub statement_timeout: Duration,
 }
 
+/// What a driver has to say, or why the database did not.
+pub(super) type Answer<T> = Result<T, sqlx::Error>;
+
 pub(super) type Connection<D> = <<D as Driver>::Db as Database>::Connection;
 
 /// What sets one database apart from the others.
@@ -63,7 +66,7 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
     }
 
     /// Opens a session: read-only, named, with a statement timeout.
-    fn connect(&self) -> impl Future<Output = Result<Connection<Self>, sqlx::Error>> + Send;
+    fn connect(&self) -> impl Future<Output = Answer<Connection<Self>>> + Send;
 
     /// Whether a pooler lets us in there, which may have no session for us.
     fn is_greeted(&self) -> impl Future<Output = bool> + Send {
@@ -71,9 +74,7 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
     }
 
     /// What it takes to end a query on this session, asked before the query.
-    fn handle(
-        connection: &mut Connection<Self>,
-    ) -> impl Future<Output = Result<Self::Handle, sqlx::Error>> + Send;
+    fn handle(session: &mut Connection<Self>) -> impl Future<Output = Answer<Self::Handle>> + Send;
 
     /// Whether the database tells who waits for a query.
     fn tells_who_waits(&self) -> bool {
@@ -83,16 +84,20 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
     /// Who waits for a lock that a query holds, asked on another session.
     fn who_waits(
         &self,
-        connection: &mut Connection<Self>,
+        session: &mut Connection<Self>,
         sql: &str,
         watched: &Watched,
-    ) -> impl Future<Output = Result<Waiting, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Answer<Waiting>> + Send;
 
     /// Whether a statement waited for a lock for as long as ours may.
-    fn is_lock_timeout(error: &dyn DatabaseError) -> bool;
+    fn is_lock_timeout(_error: &dyn DatabaseError) -> bool {
+        false
+    }
 
     /// Whether the server refused a session because it has none left.
-    fn is_full(error: &dyn DatabaseError) -> bool;
+    fn is_full(_error: &dyn DatabaseError) -> bool {
+        false
+    }
 
     /// Ends the query at the server. A server that cannot be asked is left alone.
     fn end(&self, handle: Self::Handle) -> impl Future<Output = ()> + Send;
@@ -100,49 +105,46 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
     /// The columns of a query, prepared and not run.
     fn describe(
         &self,
-        connection: &mut Connection<Self>,
+        session: &mut Connection<Self>,
         sql: &str,
     ) -> impl Future<Output = Result<Vec<Column>, Refusal>> + Send;
 
     fn estimate(
         &self,
-        connection: &mut Connection<Self>,
+        session: &mut Connection<Self>,
         sql: &str,
     ) -> impl Future<Output = Option<Expected>> + Send;
 
     /// The plan for a query; reads no row.
     fn plan(
         &self,
-        connection: &mut Connection<Self>,
+        session: &mut Connection<Self>,
         sql: &str,
-    ) -> impl Future<Output = Result<QueryPlan, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Answer<QueryPlan>> + Send;
 
     /// What the server says of itself.
     fn checkup(
         &self,
-        connection: &mut Connection<Self>,
-    ) -> impl Future<Output = Result<ServerInfo, sqlx::Error>> + Send;
+        session: &mut Connection<Self>,
+    ) -> impl Future<Output = Answer<ServerInfo>> + Send;
 
     /// What there is to say of a pooler in front of the server.
     fn pooler(
         &self,
-        _connection: &mut Connection<Self>,
-    ) -> impl Future<Output = Result<Option<Finding>, sqlx::Error>> + Send {
+        _session: &mut Connection<Self>,
+    ) -> impl Future<Output = Answer<Option<Finding>>> + Send {
         ready(Ok(None))
     }
 
     /// What the server is to others, and how far behind.
-    fn role(
-        &self,
-        _connection: &mut Connection<Self>,
-    ) -> impl Future<Output = Result<Role, sqlx::Error>> + Send {
+    fn role(&self, _session: &mut Connection<Self>) -> impl Future<Output = Answer<Role>> + Send {
         ready(Ok(Role::File))
     }
 
     /// The time zone of the server's sessions that choose none; `None`: it has none, or does not say.
     fn zone(
         &self,
-        _connection: &mut Connection<Self>,
+        _session: &mut Connection<Self>,
     ) -> impl Future<Output = Option<ServerZone>> + Send {
         ready(None)
     }
@@ -150,23 +152,23 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
     /// How the server is at the moment; `None`: there is none.
     fn vitals(
         &self,
-        _connection: &mut Connection<Self>,
-    ) -> impl Future<Output = Result<Option<SourceVitals>, sqlx::Error>> + Send {
+        _session: &mut Connection<Self>,
+    ) -> impl Future<Output = Answer<Option<SourceVitals>>> + Send {
         ready(Ok(None))
     }
 
     /// Its clock and what is open there; `Err` inside: why it cannot say.
     fn moment(
         &self,
-        connection: &mut Connection<Self>,
-    ) -> impl Future<Output = Result<Result<Moment, String>, sqlx::Error>> + Send;
+        session: &mut Connection<Self>,
+    ) -> impl Future<Output = Answer<Result<Moment, String>>> + Send;
 
     /// The keys by which a table's rows are known.
     fn unique_keys(
         &self,
-        connection: &mut Connection<Self>,
+        session: &mut Connection<Self>,
         table: &TableName,
-    ) -> impl Future<Output = Result<UniqueKeys, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Answer<UniqueKeys>> + Send;
 
     /// The server's own error, in words.
     fn explain(error: &dyn DatabaseError) -> Explained;

@@ -15,6 +15,7 @@ use super::sessions::Sessions;
 use super::waiters::Reason;
 use super::watched::Watched;
 use crate::application::ports::{Param, Query};
+use crate::domain::encode::Hint;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::{Column, RowBatch};
 
@@ -30,6 +31,9 @@ const PORTION_BYTES: usize = 1024 * 1024;
 /// How often the time is counted that the engine keeps a query waiting.
 const TICK: Duration = Duration::from_millis(100);
 
+/// Why a cell has no JSON.
+pub(super) const NO_COLUMN: &str = "the column is missing";
+
 pub(super) type Handed = Result<RowBatch, Failure>;
 
 /// What sets one database's rows apart from the others'.
@@ -38,13 +42,17 @@ pub(super) trait Reader: Driver {
     type Codec: Send + Sync + 'static;
     fn codec(column: &Column, described: &<Self::Db as Database>::Column) -> Self::Codec;
 
-    /// Appends a row's cells.
-    fn decode(
-        codecs: &[Self::Codec],
-        query: &Query,
+    /// Appends a cell as JSON.
+    ///
+    /// # Errors
+    /// Says in words why it has no JSON form.
+    fn cell(
+        codec: &Self::Codec,
         row: &<Self::Db as Database>::Row,
-        out: &mut RowBatch,
-    );
+        at: usize,
+        hint: Option<Hint>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String>;
 
     /// Adds a parameter to a query's arguments.
     ///
@@ -220,7 +228,11 @@ impl<'r, D: Reader> Rows<'r, D> {
             let columns = columns.iter().zip(described);
             self.codecs = columns.map(|(c, d)| D::codec(c, d)).collect();
         }
-        D::decode(&self.codecs, self.query, row, &mut self.batch);
+        for (at, codec) in self.codecs.iter().enumerate() {
+            let hint = self.query.hints[at];
+            self.batch
+                .push_cell(|out| D::cell(codec, row, at, hint, out));
+        }
         Ok(())
     }
 

@@ -50,7 +50,7 @@ pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
 struct Line<'a> {
     id: &'a StrategyId,
     merged: &'a Merged,
-    fields: Vec<(&'static str, Value)>,
+    fields: Map<String, Value>,
     protected: bool,
 }
 
@@ -65,8 +65,7 @@ impl<'a> Line<'a> {
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        let found = self.fields.iter().find(|(field, _)| *field == name);
-        found.map(|(_, value)| value.clone())
+        self.fields.get(name).cloned()
     }
 
     fn text(&self, name: &str) -> String {
@@ -101,12 +100,9 @@ impl<'a> Line<'a> {
     }
 
     fn fields(&self) -> Map<String, Value> {
-        let field = |(name, value): &(&str, Value)| {
-            let origin = self.merged.origins.get(*name).map(ToString::to_string);
-            (
-                (*name).to_owned(),
-                json!({ "value": value, "from": origin }),
-            )
+        let field = |(name, value): (&String, &Value)| {
+            let origin = self.merged.origins.get(name).map(ToString::to_string);
+            (name.clone(), json!({ "value": value, "from": origin }))
         };
         self.fields.iter().map(field).collect()
     }
@@ -147,7 +143,7 @@ fn details(id: &StrategyId, merged: &Merged) -> String {
     for (name, value) in merged.shown() {
         let origin = merged
             .origins
-            .get(name)
+            .get(&name)
             .map(ToString::to_string)
             .unwrap_or_default();
         let value = plain(&value).trim().replace('\n', "\n      ");

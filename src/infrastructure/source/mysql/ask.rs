@@ -1,27 +1,26 @@
 //! One question, one answer.
 
-use sqlx::mysql::MySqlConnection;
-use sqlx::{Executor as _, Row as _};
+use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::{ColumnIndex, Executor as _, Row as _};
 
-use super::super::driver::safe;
+use super::super::driver::{Answer, safe};
 
 /// The one text that a query returns.
-pub(super) async fn text(
-    connection: &mut MySqlConnection,
-    sql: &str,
-) -> Result<String, sqlx::Error> {
-    let row = connection.fetch_one(sqlx::query(safe(sql))).await?;
-    let text: &[u8] = row.try_get_unchecked(0)?;
-    Ok(String::from_utf8_lossy(text).into_owned())
+pub(super) async fn text(session: &mut MySqlConnection, sql: &str) -> Answer<String> {
+    let row = session.fetch_one(sqlx::query(safe(sql))).await?;
+    cell(&row, 0)
+}
+
+/// A cell's text.
+pub(super) fn cell(row: &MySqlRow, at: impl ColumnIndex<MySqlRow>) -> Answer<String> {
+    let bytes: &[u8] = row.try_get_unchecked(at)?;
+    Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// A variable of the server's.
-pub(super) async fn setting(
-    connection: &mut MySqlConnection,
-    name: &'static str,
-) -> Option<String> {
+pub(super) async fn setting(session: &mut MySqlConnection, name: &'static str) -> Option<String> {
     let sql = format!("SELECT CAST(@@{name} AS CHAR)");
-    text(connection, &sql).await.ok()
+    text(session, &sql).await.ok()
 }
 
 pub(super) fn is_on(setting: Option<String>) -> bool {

@@ -2,6 +2,7 @@
 
 use sqlx::mysql::MySqlConnection;
 
+use super::super::driver::Answer;
 use super::super::server_info::Role;
 use super::ask::text;
 use super::role::role;
@@ -10,27 +11,25 @@ use crate::domain::changes::Moment;
 use crate::domain::server::ServerZone;
 
 /// Up to when what is read now is complete; `Err` inside: why the server cannot say.
-pub(super) async fn moment(
-    connection: &mut MySqlConnection,
-) -> Result<Result<Moment, String>, sqlx::Error> {
+pub(super) async fn moment(session: &mut MySqlConnection) -> Answer<Result<Moment, String>> {
     // Before what is open: one that begins between the two is later than this.
-    let now = text(connection, "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) AS CHAR)").await?;
+    let now = text(session, "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) AS CHAR)").await?;
     let Some(now) = micros(&now) else {
         return Ok(Err("its clock cannot be read".to_owned()));
     };
-    let role = role(connection).await;
+    let role = role(session).await;
     let lag = match (role.behind(), &role) {
         // It counts whole seconds.
         (Ok(seconds), Role::Replica(_)) => (seconds * 1e6) as i64 + 1_000_000,
         (Ok(_), _) => 0,
         (Err(why), _) => return Ok(Err(why)),
     };
-    let open = text(connection, OPEN).await;
+    let open = text(session, OPEN).await;
     let hidden = open
         .is_err()
         .then(|| "it does not show this user what others have open (GRANT PROCESS)".to_owned());
-    let server = text(connection, SERVER).await?;
-    let schema = text(connection, "SELECT COALESCE(DATABASE(), '')").await?;
+    let server = text(session, SERVER).await?;
+    let schema = text(session, "SELECT COALESCE(DATABASE(), '')").await?;
     Ok(Ok(Moment {
         origin: format!("{server}/{schema}"),
         clock: now,
@@ -41,8 +40,8 @@ pub(super) async fn moment(
 }
 
 /// The time zone of sessions that choose none.
-pub(super) async fn zone(connection: &mut MySqlConnection) -> Option<ServerZone> {
-    let found = text(connection, SERVER_ZONE).await.ok()?;
+pub(super) async fn zone(session: &mut MySqlConnection) -> Option<ServerZone> {
+    let found = text(session, SERVER_ZONE).await.ok()?;
     let (ahead, names) = found.split_once(' ')?;
     let (sql, system) = names.split_once(' ')?;
     let name = if sql == "SYSTEM" { system } else { sql };

@@ -1,9 +1,11 @@
 //! Values that the server cut short. It says so in a warning only, which nobody hears who does not
 //! ask, and hands on what is left.
 
+use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnection;
-use sqlx::{Executor as _, Row as _};
 
+use super::super::driver::Answer;
+use super::ask::cell;
 use crate::domain::failure::{Failure, FailureKind};
 
 /// GROUP_CONCAT or JSON_ARRAYAGG was cut; another function gave NULL for what is too long.
@@ -17,15 +19,11 @@ const TOO_DEEP: u16 = 1931;
 /// # Errors
 /// The database's; inside, that it is not.
 pub(super) async fn check(
-    connection: &mut MySqlConnection,
+    session: &mut MySqlConnection,
     label: &str,
-) -> Result<Result<(), Failure>, sqlx::Error> {
-    for row in connection.fetch_all("SHOW WARNINGS").await? {
-        let text = |at: usize| -> Result<String, sqlx::Error> {
-            let bytes: &[u8] = row.try_get_unchecked(at)?;
-            Ok(String::from_utf8_lossy(bytes).into_owned())
-        };
-        let hint = match text(1)?.parse() {
+) -> Answer<Result<(), Failure>> {
+    for row in session.fetch_all("SHOW WARNINGS").await? {
+        let hint = match cell(&row, 1)?.parse() {
             Ok(code) if TOO_LONG.contains(&code) => {
                 "raise max_allowed_packet at the server, or make the value shorter in the SQL"
             }
@@ -33,7 +31,7 @@ pub(super) async fn check(
             _ => continue,
         };
         let what = format!("{label}: the database cut the result short");
-        let why = super::super::errors::tidy(&text(2)?);
+        let why = super::super::errors::tidy(&cell(&row, 2)?);
         return Ok(Err(Failure::new(FailureKind::Query, what, why).hint(hint)));
     }
     Ok(Ok(()))

@@ -10,27 +10,21 @@ use crate::domain::encode::Hint;
 use crate::domain::row::{Column, ColumnKind};
 
 pub(crate) static GRAMMAR: Grammar = Grammar {
-    name: "mysql",
-    parser: &MySqlDialect {},
     string_quotes: &['\'', '"'],
     name_quotes: &[('`', '`')],
     escapes: Escapes::Always,
-    dollar_strings: false,
     parameters: &['?', ':', '@', '$'],
     hash_comments: true,
     spaced_comments: true,
-    carriage_returns: false,
-    is_case_sensitive: false,
     names_as_strings: true,
     sorts_nulls: false,
     with: With::Own,
     dual: true,
-    latest: "greatest",
-    pure_of_several: "",
     documents: Some(Documents {
         functions: "json_extract",
         of_several: "",
     }),
+    ..Grammar::new("mysql", &MySqlDialect {})
 };
 
 pub(crate) struct MysqlDialect;

@@ -8,7 +8,7 @@
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Executor as _, Row as _};
 
-use super::super::driver::safe;
+use super::super::driver::{Answer, safe};
 use crate::domain::row::{Column, ColumnKind};
 
 /// The declared type of a column that holds documents.
@@ -19,10 +19,10 @@ const UNKNOWN_FUNCTION: u16 = 1305;
 
 /// Marks the columns of a query that the server takes for documents.
 pub(super) async fn mark(
-    connection: &mut MySqlConnection,
+    session: &mut MySqlConnection,
     sql: &str,
     columns: &mut [Column],
-) -> Result<(), sqlx::Error> {
+) -> Answer<()> {
     let mut texts: Vec<&mut Column> = columns
         .iter_mut()
         .filter(|column| column.kind == ColumnKind::Text)
@@ -32,7 +32,7 @@ pub(super) async fn mark(
     }
     let names = texts.iter().map(|column| quoted(&column.name));
     let question = question(sql, &names.collect::<Vec<_>>());
-    let answer = match connection.fetch_one(sqlx::query(safe(&question))).await {
+    let answer = match session.fetch_one(sqlx::query(safe(&question))).await {
         Err(sqlx::Error::Database(error)) if number(error.as_ref()) == UNKNOWN_FUNCTION => {
             return Ok(());
         }

@@ -11,9 +11,9 @@ use sqlx::{SqlSafeStr as _, Statement as _};
 
 use super::super::certificates::certificates;
 use super::super::describe::all;
-use super::super::driver::{Driver, Refusal, SessionOptions, safe};
+use super::super::driver::{Answer, Driver, Refusal, SessionOptions, safe};
 use super::super::errors::Explained;
-use super::super::rows::{Broken, Reader, Rows};
+use super::super::rows::{Broken, NO_COLUMN, Reader, Rows};
 use super::super::server_info::{Role, ServerInfo};
 use super::super::watched::{Waiting, Watched};
 use super::codec::{self, Codec};
@@ -21,13 +21,13 @@ use super::dialect::MysqlDialect;
 use super::{
     clock, cut, documents, errors, locks, plan, role, server, session, strange, unique_keys, url,
 };
-use crate::application::ports::{Dialect, Param, Query, QueryPlan, SourceVitals};
+use crate::application::ports::{Dialect, Param, QueryPlan, SourceVitals};
 use crate::domain::changes::Moment;
 use crate::domain::encode::{Hint, Scalar, encode};
 use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
 use crate::domain::key_rows::{TableName, UniqueKeys};
-use crate::domain::row::{Column, RowBatch};
+use crate::domain::row::Column;
 use crate::domain::server::ServerZone;
 
 pub(in super::super) struct Mysql {
@@ -69,27 +69,27 @@ impl Driver for Mysql {
         certificates(&self.connect)
     }
 
-    async fn connect(&self) -> Result<MySqlConnection, sqlx::Error> {
+    async fn connect(&self) -> Answer<MySqlConnection> {
         session::open(&self.connect).await
     }
 
     async fn describe(
         &self,
-        connection: &mut MySqlConnection,
+        session: &mut MySqlConnection,
         sql: &str,
     ) -> Result<Vec<Column>, Refusal> {
-        let described = prepared(connection, sql).await;
+        let described = prepared(session, sql).await;
         let mut columns = match described {
             Ok(columns) => columns,
             Err(refused) => {
                 let Some(number) = strange::number(&refused) else {
                     return Err(refused);
                 };
-                *connection = session::open(&self.connect).await?;
-                return Err(strange::refusal(connection, number).await);
+                *session = session::open(&self.connect).await?;
+                return Err(strange::refusal(session, number).await);
             }
         };
-        documents::mark(connection, sql, &mut columns).await?;
+        documents::mark(session, sql, &mut columns).await?;
         Ok(columns)
     }
 
@@ -98,11 +98,11 @@ impl Driver for Mysql {
     /// tables.
     async fn who_waits(
         &self,
-        connection: &mut MySqlConnection,
+        session: &mut MySqlConnection,
         sql: &str,
         _: &Watched,
-    ) -> Result<Waiting, sqlx::Error> {
-        match locks::take(connection, sql).await {
+    ) -> Answer<Waiting> {
+        match locks::take(session, sql).await {
             Ok(()) => Ok(Waiting::Nobody),
             Err(sqlx::Error::Database(error)) if Self::is_lock_timeout(error.as_ref()) => {
                 let why = "another session waited for a lock on a table that it reads";
@@ -122,8 +122,8 @@ impl Driver for Mysql {
         error.is_some_and(|error| error.number() == 1205)
     }
 
-    async fn handle(connection: &mut MySqlConnection) -> Result<Self::Handle, sqlx::Error> {
-        session::handle(connection).await
+    async fn handle(session: &mut MySqlConnection) -> Answer<Self::Handle> {
+        session::handle(session).await
     }
 
     async fn end(&self, (server, id): Self::Handle) -> () {
@@ -136,46 +136,36 @@ impl Driver for Mysql {
         async move { limit.map(Expected::about) }.await
     }
 
-    async fn plan(
-        &self,
-        connection: &mut MySqlConnection,
-        sql: &str,
-    ) -> Result<QueryPlan, sqlx::Error> {
-        plan::of(connection, sql).await
+    async fn plan(&self, session: &mut MySqlConnection, sql: &str) -> Answer<QueryPlan> {
+        plan::of(session, sql).await
     }
 
-    async fn checkup(&self, connection: &mut MySqlConnection) -> Result<ServerInfo, sqlx::Error> {
-        server::info(connection, self.options.statement_timeout).await
+    async fn checkup(&self, session: &mut MySqlConnection) -> Answer<ServerInfo> {
+        server::info(session, self.options.statement_timeout).await
     }
 
-    async fn role(&self, connection: &mut MySqlConnection) -> Result<Role, sqlx::Error> {
-        Ok(role::role(connection).await)
+    async fn role(&self, session: &mut MySqlConnection) -> Answer<Role> {
+        Ok(role::role(session).await)
     }
 
-    async fn zone(&self, connection: &mut MySqlConnection) -> Option<ServerZone> {
-        clock::zone(connection).await
+    async fn zone(&self, session: &mut MySqlConnection) -> Option<ServerZone> {
+        clock::zone(session).await
     }
 
-    async fn vitals(
-        &self,
-        connection: &mut MySqlConnection,
-    ) -> Result<Option<SourceVitals>, sqlx::Error> {
-        server::vitals(connection).await.map(Some)
+    async fn vitals(&self, session: &mut MySqlConnection) -> Answer<Option<SourceVitals>> {
+        server::vitals(session).await.map(Some)
     }
 
-    async fn moment(
-        &self,
-        connection: &mut MySqlConnection,
-    ) -> Result<Result<Moment, String>, sqlx::Error> {
-        clock::moment(connection).await
+    async fn moment(&self, session: &mut MySqlConnection) -> Answer<Result<Moment, String>> {
+        clock::moment(session).await
     }
 
     async fn unique_keys(
         &self,
-        connection: &mut MySqlConnection,
+        session: &mut MySqlConnection,
         table: &TableName,
-    ) -> Result<UniqueKeys, sqlx::Error> {
-        unique_keys::of(connection, table).await
+    ) -> Answer<UniqueKeys> {
+        unique_keys::of(session, table).await
     }
 
     fn explain(error: &dyn DatabaseError) -> Explained {
@@ -193,24 +183,21 @@ impl Reader for Mysql {
         }
     }
 
-    fn decode(codecs: &[Codec], query: &Query, row: &MySqlRow, out: &mut RowBatch) {
-        for (i, codec) in codecs.iter().enumerate() {
-            let hint = query.hints[i];
-            out.push_cell(|out| {
-                let value = row
-                    .try_get_raw(i)
-                    .map_err(|_| "the column is missing".to_owned())?;
-                // Not `is_null`: the driver calls a zero date NULL, and that would hide it.
-                let value = match <&[u8] as Decode<sqlx::MySql>>::decode(value) {
-                    Err(_) => Scalar::Null,
-                    Ok(wire) if hint == Some(Hint::Base64) && codec.is_bits() => {
-                        Scalar::Bytes(wire)
-                    }
-                    Ok(wire) => codec.decode(wire)?,
-                };
-                encode(value, hint, out)
-            });
-        }
+    fn cell(
+        codec: &Codec,
+        row: &MySqlRow,
+        at: usize,
+        hint: Option<Hint>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        let value = row.try_get_raw(at).map_err(|_| NO_COLUMN.to_owned())?;
+        // Not `is_null`: the driver calls a zero date NULL, and that would hide it.
+        let value = match <&[u8] as Decode<sqlx::MySql>>::decode(value) {
+            Err(_) => Scalar::Null,
+            Ok(wire) if hint == Some(Hint::Base64) && codec.is_bits() => Scalar::Bytes(wire),
+            Ok(wire) => codec.decode(wire)?,
+        };
+        encode(value, hint, out)
     }
 
     fn bind(arguments: &mut MySqlArguments, param: &Param) -> Result<(), BoxDynError> {
@@ -223,20 +210,20 @@ impl Reader for Mysql {
 
     /// In one stream: there is no cursor to be had, and pages would sort or scan anew for each.
     async fn read(
-        connection: &mut MySqlConnection,
+        session: &mut MySqlConnection,
         sql: &str,
         arguments: MySqlArguments,
         rows: &mut Rows<'_, Self>,
     ) -> Result<(), Broken> {
         let query = sqlx::query_with(safe(sql), arguments);
-        rows.stream(query.fetch(&mut *connection)).await?;
-        let whole = cut::check(connection, rows.label()).await?;
+        rows.stream(query.fetch(&mut *session)).await?;
+        let whole = cut::check(session, rows.label()).await?;
         whole.map_err(Broken::Failed)
     }
 }
 
 /// The columns of a prepared statement.
-async fn prepared(connection: &mut MySqlConnection, sql: &str) -> Result<Vec<Column>, Refusal> {
-    let statement = connection.prepare(safe(sql).into_sql_str()).await?;
+async fn prepared(session: &mut MySqlConnection, sql: &str) -> Result<Vec<Column>, Refusal> {
+    let statement = session.prepare(safe(sql).into_sql_str()).await?;
     all(statement.columns(), codec::column)
 }

@@ -4,15 +4,12 @@ use serde_json::Value as Json;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Executor as _, Row as _};
 
-use super::super::driver::safe;
+use super::super::driver::{Answer, safe};
 use crate::application::ports::{QueryPlan, Scan};
 
-pub(super) async fn of(
-    connection: &mut MySqlConnection,
-    sql: &str,
-) -> Result<QueryPlan, sqlx::Error> {
+pub(super) async fn of(session: &mut MySqlConnection, sql: &str) -> Answer<QueryPlan> {
     let explain = format!("EXPLAIN FORMAT=JSON {sql}");
-    let row = connection.fetch_one(sqlx::query(safe(&explain))).await?;
+    let row = session.fetch_one(sqlx::query(safe(&explain))).await?;
     let text: &[u8] = row.try_get_unchecked(0)?;
     let plan: Json = serde_json::from_slice(text).unwrap_or_default();
     let block = &plan["query_block"];

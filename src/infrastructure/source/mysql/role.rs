@@ -37,25 +37,25 @@ const HAS_REPLICATED: &str = "it has replicated from another server, and this us
                               whether it still does (GRANT REPLICA MONITOR)";
 
 /// Whether it is a replica, and how far behind. A denied question is not an answer.
-pub(super) async fn role(connection: &mut MySqlConnection) -> Role {
-    let channels = channels(connection).await;
+pub(super) async fn role(session: &mut MySqlConnection) -> Role {
+    let channels = channels(session).await;
     if let Some(channels) = &channels
         && !channels.is_empty()
     {
         return Role::Replica(farthest(channels));
     }
-    match (takes_no_writes(connection).await, channels) {
+    match (takes_no_writes(session).await, channels) {
         (Err(why), _) => Role::NotKnown(why),
         (Ok(Some(why)), _) => Role::ReadOnly(why),
         (Ok(None), Some(_)) => Role::Primary,
-        (Ok(None), None) => by_public_signs(connection).await,
+        (Ok(None), None) => by_public_signs(session).await,
     }
 }
 
 /// Where the server replicates from; `None`: this user may not ask.
-async fn channels(connection: &mut MySqlConnection) -> Option<Vec<MySqlRow>> {
+async fn channels(session: &mut MySqlConnection) -> Option<Vec<MySqlRow>> {
     for question in STATUS {
-        match connection.fetch_all(question).await {
+        match session.fetch_all(question).await {
             Ok(channels) => return Some(channels),
             Err(error) if is_unknown(&error) => {}
             Err(_) => return None,
@@ -71,8 +71,8 @@ fn is_unknown(error: &sqlx::Error) -> bool {
 }
 
 /// How far behind it is, where it is a replica that says so.
-pub(super) async fn lag(connection: &mut MySqlConnection) -> Option<Duration> {
-    let lag = farthest(&channels(connection).await?).ok()?;
+pub(super) async fn lag(session: &mut MySqlConnection) -> Option<Duration> {
+    let lag = farthest(&channels(session).await?).ok()?;
     Duration::try_from_secs_f64(lag).ok()
 }
 
@@ -92,11 +92,11 @@ fn farthest(channels: &[MySqlRow]) -> Lag {
 
 /// Which setting says that the server takes no writes; `Err`: why that is not known.
 async fn takes_no_writes(
-    connection: &mut MySqlConnection,
+    session: &mut MySqlConnection,
 ) -> Result<Option<&'static str>, &'static str> {
     let is_off = |value: &str| matches!(value.to_ascii_uppercase().as_str(), "0" | "OFF");
     for (name, why) in READ_ONLY {
-        match setting(connection, name).await {
+        match setting(session, name).await {
             Some(value) if is_off(&value) => {}
             Some(_) => return Ok(Some(why)),
             None if name == EVERYWHERE => return Err("the server does not answer"),
@@ -108,19 +108,15 @@ async fn takes_no_writes(
 
 /// What a user without any right can see: MariaDB counts its replication threads, and keeps what it
 /// replicated. MySQL shows nothing that tells a replica from a primary.
-async fn by_public_signs(connection: &mut MySqlConnection) -> Role {
-    let Some(running) = status(connection, "SHOW GLOBAL STATUS LIKE 'Slaves_running'").await else {
+async fn by_public_signs(session: &mut MySqlConnection) -> Role {
+    let Some(running) = status(session, "SHOW GLOBAL STATUS LIKE 'Slaves_running'").await else {
         return Role::NotKnown(DENIED);
     };
     if running != "0" {
         return Role::Replica(Err(DENIED.to_owned()));
     }
-    let heartbeat = status(
-        connection,
-        "SHOW GLOBAL STATUS LIKE 'Slave_heartbeat_period'",
-    )
-    .await;
-    let position = text(connection, "SELECT @@global.gtid_slave_pos").await;
+    let heartbeat = status(session, "SHOW GLOBAL STATUS LIKE 'Slave_heartbeat_period'").await;
+    let position = text(session, "SELECT @@global.gtid_slave_pos").await;
     match (heartbeat, position) {
         (Some(heartbeat), Ok(position)) if position.is_empty() && heartbeat == "0.000" => {
             Role::Primary
@@ -129,8 +125,8 @@ async fn by_public_signs(connection: &mut MySqlConnection) -> Role {
     }
 }
 
-async fn status(connection: &mut MySqlConnection, question: &'static str) -> Option<String> {
-    let row = connection.fetch_optional(question).await.ok()??;
+async fn status(session: &mut MySqlConnection, question: &'static str) -> Option<String> {
+    let row = session.fetch_optional(question).await.ok()??;
     let value: &[u8] = row.try_get_unchecked(1).ok()?;
     Some(String::from_utf8_lossy(value).into_owned())
 }

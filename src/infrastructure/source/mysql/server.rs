@@ -5,20 +5,21 @@ use std::time::{Duration, Instant, SystemTime};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Executor as _, Row as _};
 
+use super::super::driver::Answer;
 use super::super::server_info::{Clock, ServerInfo};
 use super::ask::{is_on, setting, text};
 use super::role::{self, role};
 use crate::application::ports::SourceVitals;
 
 pub(super) async fn info(
-    connection: &mut MySqlConnection,
+    session: &mut MySqlConnection,
     statement_timeout: Duration,
-) -> Result<ServerInfo, sqlx::Error> {
+) -> Answer<ServerInfo> {
     let before = SystemTime::now();
     let seconds = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) AS CHAR)";
-    let seconds = text(connection, seconds).await?;
+    let seconds = text(session, seconds).await?;
     let after = SystemTime::now();
-    let version = text(connection, "SELECT VERSION()").await?;
+    let version = text(session, "SELECT VERSION()").await?;
     let (name, read_only) = match version.contains("MariaDB") {
         true => ("MariaDB", "tx_read_only"),
         false => ("MySQL", "transaction_read_only"),
@@ -27,11 +28,11 @@ pub(super) async fn info(
     let number = version.split('-').next().unwrap_or(&version);
     Ok(ServerInfo {
         version: format!("{name} {number}"),
-        user: Some(text(connection, "SELECT CURRENT_USER()").await?),
-        read_only: is_on(setting(connection, read_only).await),
+        user: Some(text(session, "SELECT CURRENT_USER()").await?),
+        read_only: is_on(setting(session, read_only).await),
         writing: "",
         statement_timeout: timeout.to_string(),
-        role: role(connection).await,
+        role: role(session).await,
         clock: Some(Clock {
             theirs: seconds.parse().ok(),
             before,
@@ -40,11 +41,11 @@ pub(super) async fn info(
     })
 }
 
-pub(super) async fn vitals(connection: &mut MySqlConnection) -> Result<SourceVitals, sqlx::Error> {
+pub(super) async fn vitals(session: &mut MySqlConnection) -> Answer<SourceVitals> {
     let asked = Instant::now();
-    text(connection, "SELECT 'here'").await?;
+    text(session, "SELECT 'here'").await?;
     let latency = asked.elapsed();
-    let running = connection
+    let running = session
         .fetch_one("SHOW GLOBAL STATUS LIKE 'Threads_running'")
         .await?;
     let running: &[u8] = running.try_get_unchecked(1)?;
@@ -52,6 +53,6 @@ pub(super) async fn vitals(connection: &mut MySqlConnection) -> Result<SourceVit
     Ok(SourceVitals {
         latency,
         active: running.map(|running| running.saturating_sub(1)),
-        lag: role::lag(connection).await,
+        lag: role::lag(session).await,
     })
 }

@@ -4,7 +4,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tokio::time::timeout;
 
-use super::super::driver::safe;
+use super::super::driver::{Answer, safe};
 use super::super::sessions::CONNECT_TIMEOUT;
 use super::variables;
 
@@ -13,18 +13,18 @@ pub(super) const SERVER: &str = "SELECT CONCAT_WS(':', @@hostname, @@port, @@ser
 
 /// Opens a session that only reads, and in which nothing that the server or the URL says changes
 /// what a query returns.
-pub(super) async fn open(options: &MySqlConnectOptions) -> Result<MySqlConnection, sqlx::Error> {
-    let mut connection = options.connect().await?;
-    variables::set(&mut connection).await?;
-    Ok(connection)
+pub(super) async fn open(options: &MySqlConnectOptions) -> Answer<MySqlConnection> {
+    let mut session = options.connect().await?;
+    variables::set(&mut session).await?;
+    Ok(session)
 }
 
 /// The server, and the session's number there.
-pub(super) async fn handle(connection: &mut MySqlConnection) -> Result<(String, u64), sqlx::Error> {
+pub(super) async fn handle(session: &mut MySqlConnection) -> Answer<(String, u64)> {
     let server = sqlx::query_scalar(SERVER);
-    let server = server.fetch_one(&mut *connection).await?;
+    let server = server.fetch_one(&mut *session).await?;
     let id = sqlx::query_scalar("SELECT CONNECTION_ID()");
-    Ok((server, id.fetch_one(connection).await?))
+    Ok((server, id.fetch_one(session).await?))
 }
 
 /// A server runs a query on whose client has gone, so another session ends it: at the same server,
@@ -36,15 +36,13 @@ pub(super) async fn end(options: &MySqlConnectOptions, server: String, id: u64) 
     );
     let kill = format!("KILL QUERY {id}");
     let killed = async {
-        let mut connection = open(options).await?;
-        let here: String = sqlx::query_scalar(SERVER)
-            .fetch_one(&mut connection)
-            .await?;
+        let mut session = open(options).await?;
+        let here: String = sqlx::query_scalar(SERVER).fetch_one(&mut session).await?;
         let ours = sqlx::query_scalar::<_, i64>(safe(&ours));
-        if here == server && ours.fetch_one(&mut connection).await? > 0 {
-            connection.execute(sqlx::raw_sql(safe(&kill))).await?;
+        if here == server && ours.fetch_one(&mut session).await? > 0 {
+            session.execute(sqlx::raw_sql(safe(&kill))).await?;
         }
-        connection.close().await
+        session.close().await
     };
     let _ = timeout(CONNECT_TIMEOUT, killed).await;
 }

@@ -1,10 +1,11 @@
 //! Types that the driver has never heard of, such as MySQL's VECTOR. It gives up in the middle of
-//! the answer, which is no loss of the connection but a query that cannot be read.
+//! the answer, which is no loss of the session but a query that cannot be read.
 
+use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnection;
-use sqlx::{Executor as _, Row as _};
 
 use super::super::driver::Refusal;
+use super::ask::cell;
 
 const UNKNOWN: &str = "unknown column type ";
 
@@ -22,16 +23,11 @@ pub(super) fn number(refusal: &Refusal) -> Option<String> {
     Some(number.trim().to_owned())
 }
 
-/// What has to be changed in the query; `connection`: a new one, the other is out of step.
-pub(super) async fn refusal(connection: &mut MySqlConnection, number: String) -> Refusal {
-    let rows = connection.fetch_all(VECTORS).await.unwrap_or_default();
-    let named = rows.iter().filter_map(|row| {
-        let text = |at: usize| {
-            let bytes: &[u8] = row.try_get_unchecked(at).ok()?;
-            Some(String::from_utf8_lossy(bytes).into_owned())
-        };
-        Some((text(0)?, text(1)?))
-    });
+/// What has to be changed in the query; `session`: a new one, the other is out of step.
+pub(super) async fn refusal(session: &mut MySqlConnection, number: String) -> Refusal {
+    let rows = session.fetch_all(VECTORS).await.unwrap_or_default();
+    let named = rows.iter();
+    let named = named.filter_map(|row| Some((cell(row, 0).ok()?, cell(row, 1).ok()?)));
     let mut columns: Vec<(String, String)> = named.collect();
     if columns.is_empty() {
         columns.push(("of the query".to_owned(), format!("number {number}")));

@@ -3,18 +3,15 @@
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Executor as _, Row as _};
 
-use super::super::driver::safe;
+use super::super::driver::{Answer, safe};
+use super::ask::cell;
 use crate::domain::key_rows::{TableName, UniqueKeys};
 
-pub(super) async fn of(
-    connection: &mut MySqlConnection,
-    table: &TableName,
-) -> Result<UniqueKeys, sqlx::Error> {
+pub(super) async fn of(session: &mut MySqlConnection, table: &TableName) -> Answer<UniqueKeys> {
     let sql = format!("SHOW KEYS FROM {} WHERE Non_unique = 0", table.name);
-    let rows = connection.fetch_all(sqlx::query(safe(&sql))).await?;
+    let rows = session.fetch_all(sqlx::query(safe(&sql))).await?;
     let key = |row: &MySqlRow| {
-        let name: &[u8] = row.try_get_unchecked("Key_name")?;
-        let name = String::from_utf8_lossy(name).into_owned();
+        let name = cell(row, "Key_name")?;
         let column: Option<&[u8]> = row.try_get_unchecked("Column_name")?;
         let column = column.map(|column| String::from_utf8_lossy(column).into_owned());
         let is_primary = name == "PRIMARY";
@@ -25,15 +22,11 @@ pub(super) async fn of(
         .map(key)
         .collect::<Result<Vec<_>, sqlx::Error>>();
     let columns = format!("SHOW COLUMNS FROM {}", table.name);
-    let columns = connection.fetch_all(sqlx::query(safe(&columns))).await?;
-    let text = |row: &MySqlRow, name| -> Result<String, sqlx::Error> {
-        let text: &[u8] = row.try_get_unchecked(name)?;
-        Ok(String::from_utf8_lossy(text).into_owned())
-    };
+    let columns = session.fetch_all(sqlx::query(safe(&columns))).await?;
     let mut unique = UniqueKeys::of(rows?);
     for column in &columns {
-        if is_text(&text(column, "Type")?) {
-            unique.texts.push(text(column, "Field")?);
+        if is_text(&cell(column, "Type")?) {
+            unique.texts.push(cell(column, "Field")?);
         }
     }
     Ok(unique)

@@ -3,10 +3,11 @@
 //! How the text of the SQL is understood stays the server's business, as the shop's own sessions
 //! have it: `||`, `"x"`, `\`, `NOT`. Everything else that can change a result is ours.
 
+use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnection;
-use sqlx::{Executor as _, Row as _};
 
-use super::super::driver::safe;
+use super::super::driver::{Answer, safe};
+use super::ask::cell;
 
 /// Variables and their values, as the server writes them. A server that does not have one of them
 /// cannot be told.
@@ -52,7 +53,7 @@ const WITHOUT: [(&str, &str); 2] = [
 ];
 
 /// Sets whatever is not as it should be.
-pub(super) async fn set(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+pub(super) async fn set(session: &mut MySqlConnection) -> Answer<()> {
     // First, since they also cut or refuse the list of variables. What `init_connect` began is
     // given up.
     for statement in [
@@ -62,13 +63,13 @@ pub(super) async fn set(connection: &mut MySqlConnection) -> Result<(), sqlx::Er
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
         "SET timestamp = DEFAULT",
     ] {
-        connection.execute(statement).await?;
+        session.execute(statement).await?;
     }
     // The server's own limit also runs while it waits for us: we keep the time. MariaDB knows the
     // first, MySQL the second.
-    let limit = connection.execute("SET SESSION max_statement_time = 0");
+    let limit = session.execute("SET SESSION max_statement_time = 0");
     if limit.await.is_err() {
-        let limit = connection.execute("SET SESSION max_execution_time = 0");
+        let limit = session.execute("SET SESSION max_execution_time = 0");
         limit.await?;
     }
     let names = FIXED.iter().map(|(name, _)| *name);
@@ -79,16 +80,12 @@ pub(super) async fn set(connection: &mut MySqlConnection) -> Result<(), sqlx::Er
         names.join("', '")
     );
     let mut changes = Vec::new();
-    for row in connection.fetch_all(sqlx::raw_sql(safe(&sql))).await? {
-        let text = |at: usize| -> Result<String, sqlx::Error> {
-            let bytes: &[u8] = row.try_get_unchecked(at)?;
-            Ok(String::from_utf8_lossy(bytes).into_owned())
-        };
-        changes.extend(change(&text(0)?, &text(1)?));
+    for row in session.fetch_all(sqlx::raw_sql(safe(&sql))).await? {
+        changes.extend(change(&cell(&row, 0)?, &cell(&row, 1)?));
     }
     if !changes.is_empty() {
         let set = format!("SET {}", changes.join(", "));
-        connection.execute(sqlx::raw_sql(safe(&set))).await?;
+        session.execute(sqlx::raw_sql(safe(&set))).await?;
     }
     Ok(())
 }

@@ -6,30 +6,17 @@ use sqlparser::dialect::PostgreSqlDialect;
 
 use crate::application::ports::Param;
 use crate::application::ports::dialect::{Located, SqlDialect, integer, param};
-use crate::application::ports::grammar::{Escapes, Grammar, With};
+use crate::application::ports::grammar::{Escapes, Grammar};
 use crate::domain::changes::Since;
 use crate::domain::row::{Column, ColumnKind};
 use crate::domain::strategy::ROW_LOCATION;
 
 pub(crate) static GRAMMAR: Grammar = Grammar {
-    name: "postgres",
-    parser: &PostgreSqlDialect {},
-    string_quotes: &['\''],
-    name_quotes: &[('"', '"')],
     escapes: Escapes::AfterE,
     dollar_strings: true,
-    parameters: &[],
-    hash_comments: false,
-    spaced_comments: false,
     carriage_returns: true,
     is_case_sensitive: true,
-    names_as_strings: false,
-    sorts_nulls: true,
-    with: With::All,
-    dual: false,
-    latest: "greatest",
-    pure_of_several: "",
-    documents: None,
+    ..Grammar::new("postgres", &PostgreSqlDialect {})
 };
 
 pub(crate) struct PostgresDialect;

@@ -7,9 +7,9 @@ use sqlx::postgres::{PgArguments, PgColumn, PgConnectOptions, PgConnection, PgRo
 use sqlx::{Arguments as _, Column as _, ConnectOptions as _, Row as _, ValueRef as _};
 
 use super::super::certificates::certificates;
-use super::super::driver::{Driver, Refusal, SessionOptions};
+use super::super::driver::{Answer, Driver, Refusal, SessionOptions};
 use super::super::errors::Explained;
-use super::super::rows::{Broken, Reader, Rows};
+use super::super::rows::{Broken, NO_COLUMN, Reader, Rows};
 use super::super::server_info::{Role, ServerInfo};
 use super::super::sessions::CONNECT_TIMEOUT;
 use super::super::watched::{LOCK_TIMEOUT, Waiting, Watched};
@@ -21,14 +21,14 @@ use super::parameters::Parameters;
 use super::transaction::{Settings, Transaction, is_forgotten, unnamed};
 use super::wire::malformed;
 use super::{errors, moment, plan, pooler, role, server, zone};
-use crate::application::ports::{Dialect, Param, Query, QueryPlan, SourceVitals};
+use crate::application::ports::{Dialect, Param, QueryPlan, SourceVitals};
 use crate::domain::changes::Moment;
-use crate::domain::encode::{Scalar, encode};
+use crate::domain::encode::{Hint, Scalar, encode};
 use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 use crate::domain::key_rows::{TableName, UniqueKeys};
-use crate::domain::row::{Column, RowBatch};
+use crate::domain::row::Column;
 use crate::domain::server::ServerZone;
 
 #[derive(Clone)]
@@ -69,21 +69,18 @@ impl Postgres {
 
     async fn describe_once(
         &self,
-        connection: &mut PgConnection,
+        session: &mut PgConnection,
         sql: &str,
     ) -> Result<Vec<Column>, Refusal> {
-        let mut transaction = self.begin(connection).await?;
+        let mut transaction = self.begin(session).await?;
         let row = unnamed(sql, PgArguments::default());
         let row = row.fetch_one(transaction.connection()).await;
         let columns = row.map_err(Refusal::Sql).and_then(|row| columns(&row));
         transaction.end(columns).await
     }
 
-    async fn begin<'c>(
-        &self,
-        connection: &'c mut PgConnection,
-    ) -> Result<Transaction<'c>, sqlx::Error> {
-        Transaction::begin(connection, self.begin.clone()).await
+    async fn begin<'c>(&self, session: &'c mut PgConnection) -> Answer<Transaction<'c>> {
+        Transaction::begin(session, self.begin.clone()).await
     }
 }
 
@@ -135,13 +132,10 @@ impl Driver for Postgres {
     }
 
     /// With a first transaction, which shows whether the server or its pooler lets us work.
-    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
-        let mut connection = self.connect.connect().await?;
-        self.begin(&mut connection)
-            .await?
-            .end(Ok::<_, sqlx::Error>(()))
-            .await?;
-        Ok(connection)
+    async fn connect(&self) -> Answer<PgConnection> {
+        let mut session = self.connect.connect().await?;
+        self.begin(&mut session).await?.end(Answer::Ok(())).await?;
+        Ok(session)
     }
 
     /// A pooler lets everybody in, and has them wait with their first statement.
@@ -151,12 +145,12 @@ impl Driver for Postgres {
 
     async fn describe(
         &self,
-        connection: &mut PgConnection,
+        session: &mut PgConnection,
         sql: &str,
     ) -> Result<Vec<Column>, Refusal> {
-        match self.describe_once(connection, sql).await {
+        match self.describe_once(session, sql).await {
             Err(Refusal::Sql(error)) if is_forgotten(&error) => {
-                self.describe_once(connection, sql).await
+                self.describe_once(session, sql).await
             }
             described => described,
         }
@@ -164,15 +158,15 @@ impl Driver for Postgres {
 
     async fn who_waits(
         &self,
-        connection: &mut PgConnection,
+        session: &mut PgConnection,
         _: &str,
         watched: &Watched,
-    ) -> Result<Waiting, sqlx::Error> {
-        let Some(session) = watched.session() else {
+    ) -> Answer<Waiting> {
+        let Some(reading) = watched.session() else {
             return Ok(Waiting::Nobody);
         };
-        let mut transaction = self.begin(connection).await?;
-        let who = unnamed(WHO_WAITS, PgArguments::default()).bind(session);
+        let mut transaction = self.begin(session).await?;
+        let who = unnamed(WHO_WAITS, PgArguments::default()).bind(reading);
         let who = who.fetch_one(transaction.connection()).await;
         let who = who.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
         let (waiting, tables): (i64, String) = transaction.end(who).await?;
@@ -193,67 +187,55 @@ impl Driver for Postgres {
         error.code().is_some_and(|code| code == "55P03")
     }
 
-    async fn handle(_: &mut PgConnection) -> Result<(), sqlx::Error> {
-        async { Ok(()) }.await
+    async fn handle(_: &mut PgConnection) -> Answer<()> {
+        Ok(())
     }
 
     /// A server notices by itself that its client has gone.
-    async fn end(&self, (): ()) -> () {
-        async {}.await
-    }
+    async fn end(&self, (): ()) {}
 
     /// The planner's estimate; reads no row.
-    async fn estimate(&self, connection: &mut PgConnection, sql: &str) -> Option<Expected> {
-        let rows = self.plan(connection, sql).await.ok()?.rows;
+    async fn estimate(&self, session: &mut PgConnection, sql: &str) -> Option<Expected> {
+        let rows = self.plan(session, sql).await.ok()?.rows;
         rows.map(Expected::about)
     }
 
-    async fn plan(
-        &self,
-        connection: &mut PgConnection,
-        sql: &str,
-    ) -> Result<QueryPlan, sqlx::Error> {
-        let mut transaction = self.begin(connection).await?;
+    async fn plan(&self, session: &mut PgConnection, sql: &str) -> Answer<QueryPlan> {
+        let mut transaction = self.begin(session).await?;
         let plan = plan::plan(&mut transaction, sql).await;
         transaction.end(plan).await
     }
 
-    async fn checkup(&self, connection: &mut PgConnection) -> Result<ServerInfo, sqlx::Error> {
-        let mut transaction = self.begin(connection).await?;
+    async fn checkup(&self, session: &mut PgConnection) -> Answer<ServerInfo> {
+        let mut transaction = self.begin(session).await?;
         let info = server::info(&mut transaction).await;
         transaction.end(info).await
     }
 
-    async fn pooler(&self, connection: &mut PgConnection) -> Result<Option<Finding>, sqlx::Error> {
-        pooler::finding(&self.connect, &self.begin, connection).await
+    async fn pooler(&self, session: &mut PgConnection) -> Answer<Option<Finding>> {
+        pooler::finding(&self.connect, &self.begin, session).await
     }
 
-    async fn role(&self, connection: &mut PgConnection) -> Result<Role, sqlx::Error> {
-        let mut transaction = self.begin(connection).await?;
+    async fn role(&self, session: &mut PgConnection) -> Answer<Role> {
+        let mut transaction = self.begin(session).await?;
         let role = role::role(&mut transaction).await;
         transaction.end(role).await
     }
 
-    async fn zone(&self, connection: &mut PgConnection) -> Option<ServerZone> {
-        let mut transaction = self.begin(connection).await.ok()?;
+    async fn zone(&self, session: &mut PgConnection) -> Option<ServerZone> {
+        let mut transaction = self.begin(session).await.ok()?;
         let zone = zone::zone(&mut transaction).await;
         transaction.end(zone).await.ok()
     }
 
-    async fn vitals(
-        &self,
-        connection: &mut PgConnection,
-    ) -> Result<Option<SourceVitals>, sqlx::Error> {
-        let mut transaction = self.begin(connection).await?;
+    async fn vitals(&self, session: &mut PgConnection) -> Answer<Option<SourceVitals>> {
+        let mut transaction = self.begin(session).await?;
         let vitals = server::vitals(&mut transaction).await;
         transaction.end(vitals.map(Some)).await
     }
 
-    async fn moment(
-        &self,
-        connection: &mut PgConnection,
-    ) -> Result<Result<Moment, String>, sqlx::Error> {
-        let mut transaction = self.begin(connection).await?;
+    async fn moment(&self, session: &mut PgConnection) -> Answer<Result<Moment, String>> {
+        let mut transaction = self.begin(session).await?;
         let moment = moment::moment(&mut transaction).await;
         transaction.end(moment).await
     }
@@ -262,9 +244,9 @@ impl Driver for Postgres {
     /// children: their rows are known by none.
     async fn unique_keys(
         &self,
-        connection: &mut PgConnection,
+        session: &mut PgConnection,
         table: &TableName,
-    ) -> Result<UniqueKeys, sqlx::Error> {
+    ) -> Answer<UniqueKeys> {
         let sql = "SELECT i.indexrelid::text, i.indisprimary, a.attname::text
             FROM pg_index i
             JOIN pg_class c ON c.oid = i.indrelid
@@ -274,15 +256,12 @@ impl Driver for Postgres {
             WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid
                 AND i.indpred IS NULL AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
                 AND (c.relkind = 'p' OR NOT c.relhassubclass)";
-        async move {
-            let mut transaction = self.begin(connection).await?;
-            let keys = unnamed(sql, PgArguments::default()).bind(&table.name);
-            let keys = keys.fetch_all(transaction.connection()).await;
-            let key = |row: &PgRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
-            let keys = keys.and_then(|rows| rows.iter().map(key).collect::<Result<Vec<_>, _>>());
-            Ok(UniqueKeys::of(transaction.end(keys).await?))
-        }
-        .await
+        let mut transaction = self.begin(session).await?;
+        let keys = unnamed(sql, PgArguments::default()).bind(&table.name);
+        let keys = keys.fetch_all(transaction.connection()).await;
+        let key = |row: &PgRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+        let keys = keys.and_then(|rows| rows.iter().map(key).collect::<Result<Vec<_>, _>>());
+        Ok(UniqueKeys::of(transaction.end(keys).await?))
     }
 
     fn explain(error: &dyn DatabaseError) -> Explained {
@@ -297,20 +276,18 @@ impl Reader for Postgres {
         Codec::of(described.type_info())
     }
 
-    fn decode(codecs: &[Codec], query: &Query, row: &PgRow, out: &mut RowBatch) {
-        for (i, codec) in codecs.iter().enumerate() {
-            let hint = query.hints[i];
-            out.push_cell(|out| {
-                let value = row
-                    .try_get_raw(i)
-                    .map_err(|_| "the column is missing".to_owned())?;
-                if value.is_null() {
-                    return encode(Scalar::Null, hint, out);
-                }
-                let wire = value.as_bytes().map_err(|_| malformed())?;
-                codec.decode(wire, hint, out)
-            });
+    fn cell(
+        codec: &Codec,
+        row: &PgRow,
+        at: usize,
+        hint: Option<Hint>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        let value = row.try_get_raw(at).map_err(|_| NO_COLUMN.to_owned())?;
+        if value.is_null() {
+            return encode(Scalar::Null, hint, out);
         }
+        codec.decode(value.as_bytes().map_err(|_| malformed())?, hint, out)
     }
 
     fn bind(arguments: &mut PgArguments, param: &Param) -> Result<(), BoxDynError> {
@@ -325,14 +302,14 @@ impl Reader for Postgres {
     /// Through a cursor: between two portions the server waits for nothing, however long the cache
     /// takes, and no timeout of its own runs.
     async fn read(
-        connection: &mut PgConnection,
+        session: &mut PgConnection,
         sql: &str,
         arguments: PgArguments,
         rows: &mut Rows<'_, Self>,
     ) -> Result<(), Broken> {
-        match read_once(connection, sql, arguments.clone(), rows).await {
+        match read_once(session, sql, arguments.clone(), rows).await {
             Err(Broken::Sql(error)) if is_forgotten(&error) => {
-                read_once(connection, sql, arguments, rows).await
+                read_once(session, sql, arguments, rows).await
             }
             read => read,
         }

@@ -1,12 +1,11 @@
 //! The server's clock, and what is open there.
 
+use super::super::driver::Answer;
 use super::role::role;
 use super::transaction::Transaction;
 use crate::domain::changes::Moment;
 
-pub(super) async fn moment(
-    transaction: &mut Transaction<'_>,
-) -> Result<Result<Moment, String>, sqlx::Error> {
+pub(super) async fn moment(transaction: &mut Transaction<'_>) -> Answer<Result<Moment, String>> {
     let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8";
     let (now,): (i64,) = transaction.ask(clock).await?;
     let role = role(transaction).await?;
@@ -40,7 +39,7 @@ const OPEN: &str = "
         AND a.backend_type IS DISTINCT FROM 'walsender'";
 
 /// Which database it is: of a cluster, on a timeline that goes on from no backup since.
-async fn origin(transaction: &mut Transaction<'_>) -> Result<String, sqlx::Error> {
+async fn origin(transaction: &mut Transaction<'_>) -> Answer<String> {
     let name = "SELECT concat_ws('/', current_database(), current_schema())";
     let (name,): (String,) = transaction.ask(name).await?;
     let cluster = "SELECT concat_ws('/', s.system_identifier, c.timeline_id)

@@ -4,13 +4,11 @@ use serde_json::Value as Json;
 use sqlx::Row as _;
 use sqlx::postgres::PgArguments;
 
+use super::super::driver::Answer;
 use super::transaction::{Transaction, unnamed};
 use crate::application::ports::{QueryPlan, Scan};
 
-pub(super) async fn plan(
-    transaction: &mut Transaction<'_>,
-    sql: &str,
-) -> Result<QueryPlan, sqlx::Error> {
+pub(super) async fn plan(transaction: &mut Transaction<'_>, sql: &str) -> Answer<QueryPlan> {
     let explain = format!("EXPLAIN (FORMAT JSON) {sql}");
     let explain = unnamed(&explain, PgArguments::default());
     let row = explain.fetch_one(transaction.connection()).await?;
@@ -28,10 +26,7 @@ pub(super) async fn plan(
 }
 
 /// The tables that a plan reads from end to end, each with about how many rows it has.
-async fn find_scans(
-    transaction: &mut Transaction<'_>,
-    top: &Json,
-) -> Result<Vec<Scan>, sqlx::Error> {
+async fn find_scans(transaction: &mut Transaction<'_>, top: &Json) -> Answer<Vec<Scan>> {
     let mut found = Vec::new();
     let mut nodes = vec![top];
     while let Some(node) = nodes.pop() {

@@ -1,5 +1,6 @@
 //! Whether a PostgreSQL server is a standby, and how far behind.
 
+use super::super::driver::Answer;
 use super::super::server_info::{Lag, Role};
 use super::transaction::Transaction;
 
@@ -18,7 +19,7 @@ const LAG: &str = "
                 AND pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
            ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END::float8";
 
-pub(super) async fn role(transaction: &mut Transaction<'_>) -> Result<Role, sqlx::Error> {
+pub(super) async fn role(transaction: &mut Transaction<'_>) -> Answer<Role> {
     let (is_standby, is_read_only): (bool, bool) = transaction.ask(ROLE).await?;
     Ok(match (is_standby, is_read_only) {
         (true, _) => Role::Replica(lag(transaction).await),

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use super::super::driver::Answer;
 use super::super::server_info::{Clock, ServerInfo};
 use super::role::{self, role};
 use super::transaction::Transaction;
 use crate::application::ports::SourceVitals;
 
-pub(super) async fn info(transaction: &mut Transaction<'_>) -> Result<ServerInfo, sqlx::Error> {
+pub(super) async fn info(transaction: &mut Transaction<'_>) -> Answer<ServerInfo> {
     let before = SystemTime::now();
     let seconds = "SELECT extract(epoch FROM clock_timestamp())::float8";
     let (seconds,): (f64,) = transaction.ask(seconds).await?;
@@ -45,7 +46,7 @@ pub(super) async fn info(transaction: &mut Transaction<'_>) -> Result<ServerInfo
     })
 }
 
-pub(super) async fn vitals(transaction: &mut Transaction<'_>) -> Result<SourceVitals, sqlx::Error> {
+pub(super) async fn vitals(transaction: &mut Transaction<'_>) -> Answer<SourceVitals> {
     let asked = Instant::now();
     let (is_replica,): (bool,) = transaction.ask("SELECT pg_is_in_recovery()").await?;
     let latency = asked.elapsed();

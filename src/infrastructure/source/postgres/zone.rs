@@ -4,6 +4,7 @@
 //! database says is there to read, and so is the server's configuration for whoever may read it. A
 //! role's setting is no sign: which role the applications have is not known.
 
+use super::super::driver::Answer;
 use super::transaction::Transaction;
 use crate::domain::server::ServerZone;
 
@@ -22,7 +23,7 @@ const CONFIGURED: &str = "
         (SELECT setting FROM pg_catalog.pg_show_all_file_settings()
          WHERE lower(name) = 'timezone' AND error IS NULL ORDER BY seqno DESC LIMIT 1), 'GMT')";
 
-pub(super) async fn zone(transaction: &mut Transaction<'_>) -> Result<ServerZone, sqlx::Error> {
+pub(super) async fn zone(transaction: &mut Transaction<'_>) -> Answer<ServerZone> {
     let (of_database, of_log): (Option<String>, String) = transaction.ask(ZONES).await?;
     let known = match of_database {
         Some(zone) => Some(zone),

@@ -3,24 +3,21 @@
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Executor as _, Row as _};
 
-use super::super::driver::safe;
+use super::super::driver::{Answer, safe};
 use crate::domain::row::{Column, ColumnKind};
 
 /// A view tells the declared type of each column, which a prepared statement does not: that is how
 /// `NUMERIC(10,2)` keeps its digits and a timestamp its meaning.
-pub(super) async fn of(
-    connection: &mut SqliteConnection,
-    sql: &str,
-) -> Result<Vec<Column>, sqlx::Error> {
-    connection
+pub(super) async fn of(session: &mut SqliteConnection, sql: &str) -> Answer<Vec<Column>> {
+    session
         .execute("DROP VIEW IF EXISTS temp.shopwarm_query")
         .await?;
     let view = format!("CREATE TEMP VIEW shopwarm_query AS {sql}");
-    connection.execute(sqlx::raw_sql(safe(&view))).await?;
-    let columns = connection
+    session.execute(sqlx::raw_sql(safe(&view))).await?;
+    let columns = session
         .fetch_all("PRAGMA temp.table_info(shopwarm_query)")
         .await?;
-    connection.execute("DROP VIEW temp.shopwarm_query").await?;
+    session.execute("DROP VIEW temp.shopwarm_query").await?;
     let column = |row: &SqliteRow| {
         let declared = row.try_get::<String, _>("type")?.to_ascii_uppercase();
         Ok(Column {

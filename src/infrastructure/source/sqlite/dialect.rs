@@ -4,33 +4,22 @@ use sqlparser::dialect::SQLiteDialect;
 
 use crate::application::ports::Param;
 use crate::application::ports::dialect::{SqlDialect, integer};
-use crate::application::ports::grammar::{Documents, Escapes, Grammar, With};
+use crate::application::ports::grammar::{Documents, Grammar};
 use crate::domain::changes::Since;
 use crate::domain::encode::Hint;
 use crate::domain::row::Column;
 
 pub(crate) static GRAMMAR: Grammar = Grammar {
-    name: "sqlite",
-    parser: &SQLiteDialect {},
-    string_quotes: &['\''],
     name_quotes: &[('"', '"'), ('`', '`'), ('[', ']')],
-    escapes: Escapes::Never,
-    dollar_strings: false,
     parameters: &['?', ':', '@', '$'],
-    hash_comments: false,
-    spaced_comments: false,
-    carriage_returns: false,
-    is_case_sensitive: false,
     names_as_strings: true,
-    sorts_nulls: true,
-    with: With::All,
-    dual: false,
     latest: "greatest max",
     pure_of_several: "max min",
     documents: Some(Documents {
         functions: "json_quote",
         of_several: "json_extract",
     }),
+    ..Grammar::new("sqlite", &SQLiteDialect {})
 };
 
 pub(crate) struct SqliteDialect;

@@ -8,27 +8,28 @@ use std::time::{Duration, Instant};
 use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::sqlite::{
     SqliteArguments, SqliteColumn, SqliteConnectOptions, SqliteConnection, SqliteRow,
+    SqliteValueRef,
 };
 use sqlx::{
     Arguments as _, ConnectOptions as _, Decode, Executor as _, Row as _, TypeInfo as _,
     ValueRef as _,
 };
 
-use super::super::driver::{Driver, Refusal, SessionOptions, safe};
+use super::super::driver::{Answer, Driver, Refusal, SessionOptions, safe};
 use super::super::errors::Explained;
-use super::super::rows::{Broken, Reader, Rows};
+use super::super::rows::{Broken, NO_COLUMN, Reader, Rows};
 use super::super::server_info::{Role, ServerInfo};
 use super::super::watched::{Waiting, Watched};
 use super::codec::Codec;
 use super::dialect::SqliteDialect;
 use super::{columns, errors, plan, unique_keys, url};
-use crate::application::ports::{Dialect, Param, Query, QueryPlan};
+use crate::application::ports::{Dialect, Param, QueryPlan};
 use crate::domain::changes::Moment;
-use crate::domain::encode::{Scalar, encode};
+use crate::domain::encode::{Hint, Scalar, encode};
 use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
 use crate::domain::key_rows::{TableName, UniqueKeys};
-use crate::domain::row::{Column, RowBatch};
+use crate::domain::row::Column;
 
 /// Virtual-machine steps between two looks at the clock.
 const STEPS: i32 = 10_000;
@@ -49,7 +50,7 @@ impl SqliteFile {
         let connect = url::options(url)?
             .read_only(true)
             .create_if_missing(false)
-            // Less than a connection may take: who has the lock is said, then.
+            // Less than a session may take: who has the lock is said, then.
             .busy_timeout(Duration::from_secs(4))
             .disable_statement_logging();
         Ok(Self {
@@ -94,31 +95,26 @@ impl Driver for SqliteFile {
         self.options
     }
 
-    async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
-        let mut connection = self.connect.connect().await?;
+    async fn connect(&self) -> Answer<SqliteConnection> {
+        let mut session = self.connect.connect().await?;
         // The file is read only now: one that is no database must fail here, not in a query.
-        connection
+        session
             .execute("SELECT count(*) FROM sqlite_schema")
             .await?;
         let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
-            .fetch_one(&mut connection)
+            .fetch_one(&mut session)
             .await?;
         self.has_log
             .store(mode.eq_ignore_ascii_case("wal"), Ordering::Relaxed);
-        Ok(connection)
+        Ok(session)
     }
 
-    async fn who_waits(
-        &self,
-        _: &mut SqliteConnection,
-        _: &str,
-        _: &Watched,
-    ) -> Result<Waiting, sqlx::Error> {
+    async fn who_waits(&self, _: &mut SqliteConnection, _: &str, _: &Watched) -> Answer<Waiting> {
         let waiting = match self.tells_who_waits() {
             true => Waiting::Nobody,
             false => Waiting::Unknown,
         };
-        async { Ok(waiting) }.await
+        Ok(waiting)
     }
 
     /// With a write-ahead log nobody waits. Without one a writer waits until all readers are done,
@@ -127,45 +123,36 @@ impl Driver for SqliteFile {
         self.has_log.load(Ordering::Relaxed)
     }
 
-    fn is_full(_: &dyn DatabaseError) -> bool {
-        false
-    }
-
-    fn is_lock_timeout(_: &dyn DatabaseError) -> bool {
-        false
-    }
-
     /// The server that would end a query is this process.
-    async fn handle(connection: &mut SqliteConnection) -> Result<Arc<AtomicBool>, sqlx::Error> {
+    async fn handle(session: &mut SqliteConnection) -> Answer<Arc<AtomicBool>> {
         let ended = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&ended);
-        let mut handle = connection.lock_handle().await?;
+        let mut handle = session.lock_handle().await?;
         handle.set_progress_handler(STEPS, move || !seen.load(Ordering::Relaxed));
         Ok(ended)
     }
 
-    async fn end(&self, ended: Arc<AtomicBool>) -> () {
+    async fn end(&self, ended: Arc<AtomicBool>) {
         ended.store(true, Ordering::Relaxed);
-        async {}.await
     }
 
     /// Counting is the only way; what cannot be counted at once is not counted.
-    async fn estimate(&self, connection: &mut SqliteConnection, sql: &str) -> Option<Expected> {
+    async fn estimate(&self, session: &mut SqliteConnection, sql: &str) -> Option<Expected> {
         let deadline = Instant::now() + ESTIMATE_TIMEOUT;
-        let mut handle = connection.lock_handle().await.ok()?;
+        let mut handle = session.lock_handle().await.ok()?;
         handle.set_progress_handler(STEPS, move || Instant::now() < deadline);
         drop(handle);
         let count = format!("SELECT count(*) FROM ({sql})");
         let count: i64 = sqlx::query_scalar(safe(&count))
-            .fetch_one(connection)
+            .fetch_one(session)
             .await
             .ok()?;
         u64::try_from(count).ok().map(Expected::exactly)
     }
 
-    async fn checkup(&self, connection: &mut SqliteConnection) -> Result<ServerInfo, sqlx::Error> {
+    async fn checkup(&self, session: &mut SqliteConnection) -> Answer<ServerInfo> {
         let version: String = sqlx::query_scalar("SELECT sqlite_version()")
-            .fetch_one(connection)
+            .fetch_one(session)
             .await?;
         let timeout = humantime::format_duration(self.options.statement_timeout);
         Ok(ServerInfo {
@@ -181,12 +168,9 @@ impl Driver for SqliteFile {
 
     /// What another program has open is not to be seen in a file; it is soon closed, as nobody else
     /// can write until then.
-    async fn moment(
-        &self,
-        connection: &mut SqliteConnection,
-    ) -> Result<Result<Moment, String>, sqlx::Error> {
+    async fn moment(&self, session: &mut SqliteConnection) -> Answer<Result<Moment, String>> {
         let sql = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)";
-        let now: i64 = sqlx::query_scalar(sql).fetch_one(connection).await?;
+        let now: i64 = sqlx::query_scalar(sql).fetch_one(session).await?;
         Ok(Ok(Moment {
             origin: self.origin(),
             clock: now,
@@ -198,26 +182,22 @@ impl Driver for SqliteFile {
 
     async fn describe(
         &self,
-        connection: &mut SqliteConnection,
+        session: &mut SqliteConnection,
         sql: &str,
     ) -> Result<Vec<Column>, Refusal> {
-        Ok(columns::of(connection, sql).await?)
+        Ok(columns::of(session, sql).await?)
     }
 
-    async fn plan(
-        &self,
-        connection: &mut SqliteConnection,
-        sql: &str,
-    ) -> Result<QueryPlan, sqlx::Error> {
-        plan::of(connection, sql).await
+    async fn plan(&self, session: &mut SqliteConnection, sql: &str) -> Answer<QueryPlan> {
+        plan::of(session, sql).await
     }
 
     async fn unique_keys(
         &self,
-        connection: &mut SqliteConnection,
+        session: &mut SqliteConnection,
         table: &TableName,
-    ) -> Result<UniqueKeys, sqlx::Error> {
-        unique_keys::of(connection, table).await
+    ) -> Answer<UniqueKeys> {
+        unique_keys::of(session, table).await
     }
 
     fn explain(error: &dyn DatabaseError) -> Explained {
@@ -232,40 +212,30 @@ impl Reader for SqliteFile {
         Codec::of(&column.declared)
     }
 
-    fn decode(codecs: &[Codec], query: &Query, row: &SqliteRow, out: &mut RowBatch) {
-        for (i, codec) in codecs.iter().enumerate() {
-            let hint = query.hints[i];
-            out.push_cell(|out| {
-                let failed = |_| "the column cannot be read".to_owned();
-                let value = row
-                    .try_get_raw(i)
-                    .map_err(|_| "the column is missing".to_owned())?;
-                if value.is_null() {
-                    return encode(Scalar::Null, hint, out);
-                }
-                let storage = value.type_info().name().to_owned();
-                let mut digits = String::new();
-                let stored = match storage.as_str() {
-                    "INTEGER" | "BOOLEAN" => {
-                        Scalar::Int(<i64 as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?)
-                    }
-                    "REAL" => Scalar::Float64(
-                        <f64 as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?,
-                    ),
-                    "BLOB" => Scalar::Bytes(
-                        <&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?,
-                    ),
-                    _ => Scalar::Text(
-                        <&[u8] as Decode<sqlx::Sqlite>>::decode(value).map_err(failed)?,
-                    ),
-                };
-                let value = codec.read(stored, &mut digits);
-                if hint.is_none() {
-                    codec.check(&value)?;
-                }
-                encode(value, hint, out)
-            });
+    fn cell(
+        codec: &Codec,
+        row: &SqliteRow,
+        at: usize,
+        hint: Option<Hint>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        let value = row.try_get_raw(at).map_err(|_| NO_COLUMN.to_owned())?;
+        if value.is_null() {
+            return encode(Scalar::Null, hint, out);
         }
+        let storage = value.type_info().name().to_owned();
+        let mut digits = String::new();
+        let stored = match storage.as_str() {
+            "INTEGER" | "BOOLEAN" => Scalar::Int(decoded(value)?),
+            "REAL" => Scalar::Float64(decoded(value)?),
+            "BLOB" => Scalar::Bytes(decoded(value)?),
+            _ => Scalar::Text(decoded(value)?),
+        };
+        let value = codec.read(stored, &mut digits);
+        if hint.is_none() {
+            codec.check(&value)?;
+        }
+        encode(value, hint, out)
     }
 
     fn bind(arguments: &mut SqliteArguments, param: &Param) -> Result<(), BoxDynError> {
@@ -277,12 +247,16 @@ impl Reader for SqliteFile {
     }
 
     async fn read(
-        connection: &mut SqliteConnection,
+        session: &mut SqliteConnection,
         sql: &str,
         arguments: SqliteArguments,
         rows: &mut Rows<'_, Self>,
     ) -> Result<(), Broken> {
         let query = sqlx::query_with(safe(sql), arguments);
-        rows.stream(query.fetch(connection)).await
+        rows.stream(query.fetch(session)).await
     }
+}
+
+fn decoded<'r, T: Decode<'r, sqlx::Sqlite>>(value: SqliteValueRef<'r>) -> Result<T, String> {
+    T::decode(value).map_err(|_| "the column cannot be read".to_owned())
 }

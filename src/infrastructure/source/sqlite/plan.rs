@@ -3,15 +3,12 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Executor as _, Row as _};
 
-use super::super::driver::safe;
+use super::super::driver::{Answer, safe};
 use crate::application::ports::{QueryPlan, Scan};
 
-pub(super) async fn of(
-    connection: &mut SqliteConnection,
-    sql: &str,
-) -> Result<QueryPlan, sqlx::Error> {
+pub(super) async fn of(session: &mut SqliteConnection, sql: &str) -> Answer<QueryPlan> {
     let explain = format!("EXPLAIN QUERY PLAN {sql}");
-    let steps = connection.fetch_all(sqlx::query(safe(&explain))).await?;
+    let steps = session.fetch_all(sqlx::query(safe(&explain))).await?;
     let mut plan = QueryPlan::default();
     let mut inner = Vec::new();
     for step in steps {
@@ -31,7 +28,7 @@ pub(super) async fn of(
         {
             plan.scans.push(Scan {
                 table: table.to_owned(),
-                rows: highest_row(connection, table).await,
+                rows: highest_row(session, table).await,
             });
         }
     }
@@ -40,13 +37,13 @@ pub(super) async fn of(
 
 /// About how many rows a table has: the highest row number, which is found at once. A table that
 /// the query calls by another name is not found.
-async fn highest_row(connection: &mut SqliteConnection, table: &str) -> Option<u64> {
+async fn highest_row(session: &mut SqliteConnection, table: &str) -> Option<u64> {
     let sql = format!(
         "SELECT max(_rowid_) FROM \"{}\"",
         table.replace('"', "\"\"")
     );
     let highest: Option<i64> = sqlx::query_scalar(safe(&sql))
-        .fetch_one(connection)
+        .fetch_one(session)
         .await
         .ok()?;
     u64::try_from(highest.unwrap_or(0)).ok()

@@ -2,13 +2,11 @@
 
 use sqlx::sqlite::SqliteConnection;
 
+use super::super::driver::Answer;
 use super::affinity::{Affinity, affinity};
 use crate::domain::key_rows::{TableName, UniqueKeys};
 
-pub(super) async fn of(
-    connection: &mut SqliteConnection,
-    table: &TableName,
-) -> Result<UniqueKeys, sqlx::Error> {
+pub(super) async fn of(session: &mut SqliteConnection, table: &TableName) -> Answer<UniqueKeys> {
     let (schema, table) = match table.parts.as_slice() {
         [table] => ("main", table),
         [schema, table] => (schema.as_str(), table),
@@ -21,13 +19,13 @@ pub(super) async fn of(
     let rows: Vec<(String, bool, Option<String>)> = sqlx::query_as(sql)
         .bind(table)
         .bind(schema)
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut *session)
         .await?;
     let sql = "SELECT name, upper(type) FROM pragma_table_info(?1, ?2)";
     let types: Vec<(String, String)> = sqlx::query_as(sql)
         .bind(table)
         .bind(schema)
-        .fetch_all(connection)
+        .fetch_all(session)
         .await?;
     let of_affinity = |wanted: Affinity| {
         let columns = types.iter().filter(move |(_, of)| affinity(of) == wanted);
