@@ -3,95 +3,26 @@
 //! Adapters only take wire formats apart into a [`Scalar`]; how a value looks is decided here, so
 //! that the same data gives the same JSON from every database.
 
-use std::fmt::Write as _;
+mod document;
+mod moment;
+mod number;
+mod scalar;
+mod text;
+
 use std::io::Write as _;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use self::document::push_compact_json;
+pub use self::moment::{Date, ZERO_DATE};
+use self::moment::{push_date, push_time};
+use self::number::{not_finite, push_number};
+pub use self::scalar::Scalar;
+use self::text::{infallible, push, push_string, push_uuid, utf8};
+
 /// The longest single value that is warmed, in bytes. A longer one is no cache entry.
 pub const MAX_VALUE_BYTES: usize = 64 * 1024 * 1024;
-
-const MICROS_PER_DAY: i64 = 86_400_000_000;
-
-/// One column's value, borrowed from the driver.
-#[derive(Clone, Copy, Debug)]
-pub enum Scalar<'a> {
-    Null,
-    Bool(bool),
-    Int(i64),
-    Uint(u64),
-    Float32(f32),
-    Float64(f64),
-    /// Decimal digits as the database prints them.
-    Decimal(&'a str),
-    /// Text in bytes; checked to be UTF-8 here.
-    Text(&'a [u8]),
-    Bytes(&'a [u8]),
-    /// A JSON document in bytes.
-    Json(&'a [u8]),
-    Uuid([u8; 16]),
-    Date(Date),
-    /// Microseconds since midnight; with a zone they are already in UTC.
-    Time {
-        micros: i64,
-        utc: bool,
-    },
-    DateTime {
-        date: Date,
-        micros: i64,
-        utc: bool,
-    },
-}
-
-/// A calendar date as the database means it (proleptic Gregorian).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Date {
-    pub year: i64,
-    pub month: u8,
-    pub day: u8,
-}
-
-impl Date {
-    /// The date `days` after 1970-01-01.
-    pub fn from_unix_days(days: i64) -> Self {
-        // Howard Hinnant's civil_from_days: years start in March, so leap days come last.
-        let z = days + 719_468;
-        let era = z.div_euclid(146_097);
-        let doe = z.rem_euclid(146_097);
-        let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-        let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-        let mp = (5 * doy + 2) / 153;
-        let month = if mp < 10 { mp + 3 } else { mp - 9 };
-        Self {
-            year: yoe + era * 400 + i64::from(month <= 2),
-            month: month as u8,
-            day: (doy - (153 * mp + 2) / 5 + 1) as u8,
-        }
-    }
-
-    /// Days since 1970-01-01.
-    pub fn to_unix_days(self) -> i64 {
-        let (m, d) = (i64::from(self.month), i64::from(self.day));
-        let y = self.year - i64::from(m <= 2);
-        let era = y.div_euclid(400);
-        let yoe = y.rem_euclid(400);
-        let doy = (153 * (if m > 2 { m - 3 } else { m + 9 }) + 2) / 5 + d - 1;
-        let doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-        era * 146_097 + doe - 719_468
-    }
-}
-
-impl<'a> Scalar<'a> {
-    /// A moment as microseconds since 1970-01-01 00:00.
-    pub fn date_time_from_unix_micros(micros: i64, utc: bool) -> Self {
-        Scalar::DateTime {
-            date: Date::from_unix_days(micros.div_euclid(MICROS_PER_DAY)),
-            micros: micros.rem_euclid(MICROS_PER_DAY),
-            utc,
-        }
-    }
-}
 
 /// What the operator says about a column where the database's type does not say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
@@ -227,188 +158,9 @@ fn as_bool(value: Scalar<'_>) -> Option<bool> {
     }
 }
 
-fn not_finite() -> String {
-    "NaN and infinity have no JSON form".into()
-}
-
-fn utf8(bytes: &[u8]) -> Result<&str, String> {
-    std::str::from_utf8(bytes).map_err(|e| format!("invalid UTF-8 at byte {}", e.valid_up_to()))
-}
-
-fn push(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(text.as_bytes());
-}
-
-/// Writing into a `Vec` cannot fail.
-fn infallible(result: std::io::Result<()>) {
-    debug_assert!(result.is_ok());
-}
-
-/// Appends a JSON string literal: non-ASCII as it is, only what must be escaped is.
-fn push_string(text: &str, out: &mut Vec<u8>) -> Result<(), String> {
-    if needs_escapes(text.as_bytes()) {
-        return serde_json::to_writer(out, text).map_err(|e| e.to_string());
-    }
-    out.reserve(text.len() + 2);
-    out.push(b'"');
-    push(out, text);
-    out.push(b'"');
-    Ok(())
-}
-
-/// Looked at in blocks without a branch for each byte: most text has nothing to escape, and this
-/// was the costliest part of a run.
-fn needs_escapes(text: &[u8]) -> bool {
-    let special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    let mut blocks = text.chunks_exact(32);
-    let in_block = |block: &[u8]| {
-        block
-            .iter()
-            .fold(false, |found, byte| found | special(*byte))
-    };
-    blocks.any(in_block) || in_block(blocks.remainder())
-}
-
-fn push_number(digits: &str, out: &mut Vec<u8>) -> Result<(), String> {
-    if matches!(
-        digits.to_ascii_lowercase().trim_start_matches(['-', '+']),
-        "nan" | "inf" | "infinity"
-    ) {
-        return Err(not_finite());
-    }
-    if !is_json_number(digits.as_bytes()) {
-        return Err("is not a JSON number".into());
-    }
-    push(out, digits);
-    Ok(())
-}
-
-/// RFC 8259, section 6.
-fn is_json_number(text: &[u8]) -> bool {
-    let digits = |s: &[u8]| s.iter().take_while(|b| b.is_ascii_digit()).count();
-    let rest = text.strip_prefix(b"-").unwrap_or(text);
-    let int = digits(rest);
-    if int == 0 || (int > 1 && rest[0] == b'0') {
-        return false;
-    }
-    let mut rest = &rest[int..];
-    if let Some(fraction) = rest.strip_prefix(b".") {
-        let n = digits(fraction);
-        if n == 0 {
-            return false;
-        }
-        rest = &fraction[n..];
-    }
-    if let [b'e' | b'E', exponent @ ..] = rest {
-        let exponent = match exponent {
-            [b'+' | b'-', digits @ ..] => digits,
-            digits => digits,
-        };
-        return !exponent.is_empty() && digits(exponent) == exponent.len();
-    }
-    rest.is_empty()
-}
-
-/// Whether an escape in a JSON document is one half of a surrogate pair without the other: readers
-/// refuse it, though the grammar does not.
-fn has_half_a_character(json: &[u8]) -> bool {
-    let mut high_ends = None;
-    let mut at = 0;
-    while let Some(found) = json[at..].iter().position(|byte| *byte == b'\\') {
-        let escape = at + found;
-        at = (escape + 2).min(json.len());
-        let digits = match json.get(escape..escape + 6) {
-            Some([_, b'u', digits @ ..]) => std::str::from_utf8(digits).unwrap_or_default(),
-            _ => continue,
-        };
-        let low_belongs = high_ends == Some(escape);
-        match u16::from_str_radix(digits, 16) {
-            Ok(0xD800..=0xDBFF) if high_ends.is_none() => high_ends = Some(escape + 6),
-            Ok(0xDC00..=0xDFFF) if low_belongs => high_ends = None,
-            Ok(0xD800..=0xDFFF) => return true,
-            _ => {}
-        }
-    }
-    high_ends.is_some()
-}
-
-/// Appends a JSON document without the white space between its tokens, so that a document is the
-/// same bytes whichever database formatted it.
-fn push_compact_json(text: &str, out: &mut Vec<u8>) -> Result<(), String> {
-    serde_json::from_str::<&serde_json::value::RawValue>(text)
-        .map_err(|e| format!("invalid JSON: {e}"))?;
-    if has_half_a_character(text.as_bytes()) {
-        return Err("invalid JSON: half of a surrogate pair, which is no character".to_owned());
-    }
-    let (mut in_string, mut escaped) = (false, false);
-    for &byte in text.as_bytes() {
-        if !in_string && matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
-            continue;
-        }
-        out.push(byte);
-        if escaped {
-            escaped = false;
-        } else if byte == b'\\' {
-            escaped = true;
-        } else if byte == b'"' {
-            in_string = !in_string;
-        }
-    }
-    Ok(())
-}
-
-fn push_uuid(bytes: [u8; 16], out: &mut Vec<u8>) {
-    for (i, byte) in bytes.iter().enumerate() {
-        if matches!(i, 4 | 6 | 8 | 10) {
-            out.push(b'-');
-        }
-        infallible(write!(out, "{byte:02x}"));
-    }
-}
-
-/// What is said of MySQL's `0000-00-00`, and what to do.
-pub const ZERO_DATE: &str =
-    "a zero date is no date; NULLIF(column, '0000-00-00') in the query makes it null";
-
-fn push_date(date: Date, out: &mut Vec<u8>) -> Result<(), String> {
-    if date.month == 0 || date.day == 0 {
-        return Err(ZERO_DATE.into());
-    }
-    if !(1..=9999).contains(&date.year) {
-        return Err(format!(
-            "the year {} has no four-digit ISO 8601 form",
-            date.year
-        ));
-    }
-    infallible(write!(
-        out,
-        "{:04}-{:02}-{:02}",
-        date.year, date.month, date.day
-    ));
-    Ok(())
-}
-
-/// No fraction where it is zero, else six digits: the two forms every ISO 8601 reader knows.
-fn push_time(micros: i64, utc: bool, out: &mut Vec<u8>) -> Result<(), String> {
-    if !(0..=MICROS_PER_DAY).contains(&micros) {
-        return Err("a time outside of the day has no ISO 8601 form; CAST it to text".into());
-    }
-    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
-    let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let mut text = String::with_capacity(21);
-    let _ = write!(text, "{h:02}:{m:02}:{s:02}");
-    if fraction != 0 {
-        let _ = write!(text, ".{fraction:06}");
-    }
-    if utc {
-        text.push_str("+00:00");
-    }
-    push(out, &text);
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::moment::MICROS_PER_DAY;
     use super::*;
 
     fn json(value: Scalar<'_>, hint: Option<Hint>) -> Result<String, String> {

@@ -44,15 +44,11 @@ pub(super) fn complete(
         document_sql: text.and_then(|(sql, grammar)| documents::without_literals(sql, grammar)),
         tracking: tracking(id, text, &key, value),
         spec: StrategySpec {
-            id: id.clone(),
-            description: fields.description.unwrap_or_default(),
-            priority: fields.priority.unwrap_or(0),
             ttl,
-            tags: fields.tags.unwrap_or_default(),
-            min_keys: fields.min_keys.unwrap_or(1),
             key,
             value,
             version_field: fields.version_field.map(Into::into),
+            ..merged.spec(id)
         },
         types: fields.types.unwrap_or_default().into_iter().collect(),
         order_by: fields.order_by,

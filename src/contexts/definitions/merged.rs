@@ -134,36 +134,38 @@ impl Merged {
         origin.map_or_else(String::new, ToString::to_string)
     }
 
-    /// What is known of a strategy whose `field` is wrong.
-    pub(super) fn faulty(&self, id: &StrategyId, field: &'static str, why: &str) -> Definition {
+    /// What the engine must know of the strategy, as far as it can be told.
+    pub(super) fn spec(&self, id: &StrategyId) -> StrategySpec {
         let fields = self.fields.clone();
         let key = fields.key.and_then(|key| key.parse().ok());
+        StrategySpec {
+            id: id.clone(),
+            description: fields.description.unwrap_or_default(),
+            priority: self.priority(),
+            ttl: fields.ttl.and_then(|ttl| parse_ttl(&ttl).ok()),
+            tags: fields.tags.unwrap_or_default(),
+            min_keys: fields.min_keys.unwrap_or(1),
+            key: key.unwrap_or_default(),
+            value: fields.value.unwrap_or(Shape::Object),
+            version_field: None,
+        }
+    }
+
+    /// What is known of a strategy whose `field` is wrong.
+    pub(super) fn faulty(&self, id: &StrategyId, field: &'static str, why: &str) -> Definition {
         let what = format!("{id} ({})", self.origin(field));
+        let why = format!("{field}: {why}");
         Definition {
-            spec: StrategySpec {
-                id: id.clone(),
-                description: fields.description.unwrap_or_default(),
-                priority: fields.priority.unwrap_or(0),
-                ttl: fields.ttl.and_then(|ttl| parse_ttl(&ttl).ok()),
-                tags: fields.tags.unwrap_or_default(),
-                min_keys: fields.min_keys.unwrap_or(1),
-                key: key.unwrap_or_default(),
-                value: fields.value.unwrap_or(Shape::Object),
-                version_field: None,
-            },
+            spec: self.spec(id),
             types: Vec::new(),
             order_by: None,
             limit: None,
             documents: Vec::new(),
             document_sql: None,
             sql: Sql::default(),
-            row_security: fields.row_security.unwrap_or_default(),
+            row_security: self.fields.row_security.unwrap_or_default(),
             tracking: Tracking::None("its definition is not valid".to_owned()),
-            fault: Some(Failure::new(
-                FailureKind::Config,
-                what,
-                format!("{field}: {why}"),
-            )),
+            fault: Some(Failure::new(FailureKind::Config, what, why)),
         }
     }
 }

@@ -28,8 +28,7 @@ where
 {
     let opening = async {
         let sessions = Sessions::new(driver);
-        let connection = sessions.connect().await?;
-        sessions.put_back(connection).await;
+        sessions.connect().await?;
         let source: Arc<dyn RowSource> = Arc::new(SqlSource::new(sessions));
         Ok(source)
     };

@@ -13,7 +13,8 @@ use tokio::time::sleep;
 
 use super::failures::locked_out;
 use super::rows::{Broken, Handed, Reader, Rows};
-use super::sessions::{Session, Sessions};
+use super::session::Session;
+use super::sessions::Sessions;
 use super::waiters::wait_for_waiters;
 use super::watched::{LOCK_PAUSE, Watched};
 use crate::application::ports::{Param, Query};
@@ -78,7 +79,7 @@ async fn read_unlocked<D: Reader>(
             Err(Ended::Locked) => {}
         }
         if began.elapsed() >= sessions.driver.options().statement_timeout {
-            return Err(locked_out(&sessions.driver, &query.label));
+            return Err(locked_out(sessions.driver.as_ref(), &query.label));
         }
         if !std::mem::replace(&mut is_told, true) {
             tracing::warn!(query = query.label, "waiting for another session's lock");

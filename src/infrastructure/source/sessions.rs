@@ -2,60 +2,42 @@
 //! lost.
 
 use std::future::Future;
-use std::ops::{Deref, DerefMut};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sqlx::Connection as _;
 use tokio::sync::{Mutex, OwnedRwLockReadGuard, RwLock};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use super::driver::{Connection, Driver};
+use super::driver::{Answer, Connection, Driver};
 use super::failures;
-use super::shortage::{Lender, Out, Shortage};
+use super::opener::{CONNECT_TIMEOUT, LONGEST_LOOK, Opener, RECONNECT};
+use super::session::{NoSession, Session};
+use super::shortage::{Lender, Shortage};
 use crate::application::ports::SourceVitals;
 use crate::domain::failure::{Failure, FailureKind};
-
-/// A server that has not answered a connection attempt by then is called unreachable.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Without a row for this long we look whether the server is still there: a slow query is, a dead
 /// machine says nothing.
 const LOOK_AFTER: Duration = Duration::from_secs(10);
 
-/// How long a server that was lost in the middle of a query may take to come back.
-const RECONNECT: Duration = Duration::from_secs(10);
-
 /// A session that was in use this short a time ago is not asked whether it is still open: look-ups come
 /// one after the other, and the question would cost each of them a round trip.
 const SURELY_OPEN: Duration = Duration::from_millis(500);
 
-/// Who has waited this long for an answer knows that the database is slow.
-const LONGEST_LOOK: Duration = Duration::from_secs(1);
-
 /// How long a server may count a session that we have closed.
 const STILL_COUNTED: Duration = Duration::from_secs(30);
 
-/// Between two attempts to reach it: as much as a moment ago twice over, with chance.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
 /// The sessions with one database.
 pub(super) struct Sessions<D: Driver> {
-    pub(super) driver: D,
+    pub(super) driver: Arc<D>,
+    opener: Opener<D>,
     /// Connections while nothing runs on them. One whose query was left in the middle is not put
     /// back: it would have to drain the rest first.
     idle: Mutex<Vec<Idle<D>>>,
     shortage: Arc<Shortage>,
-    /// The server may be away: a session was lost in the middle of the run, and none was opened since.
-    lost: AtomicBool,
-    /// Since when it has been away for sure. Whoever asks for a session counts from there, so that they
-    /// all give up at the same time and say the same.
-    away: std::sync::Mutex<Option<Instant>>,
     /// Read by every query that is under way.
     under_way: Arc<RwLock<()>>,
 }
@@ -63,83 +45,26 @@ pub(super) struct Sessions<D: Driver> {
 /// A connection, and since when nothing runs on it.
 type Idle<D> = (Connection<D>, Instant);
 
-/// A session in use.
-pub(super) struct Session<D: Driver> {
-    connection: Connection<D>,
-    _out: Out,
-}
-
-impl<D: Driver> Deref for Session<D> {
-    type Target = Connection<D>;
-    fn deref(&self) -> &Connection<D> {
-        &self.connection
-    }
-}
-
-impl<D: Driver> DerefMut for Session<D> {
-    fn deref_mut(&mut self) -> &mut Connection<D> {
-        &mut self.connection
-    }
-}
-
-/// Why there is no session.
-pub(super) enum NoSession {
-    /// The server has none left, or a pooler in front of it.
-    Full(Failure),
-    /// It says nothing.
-    Silent(Failure),
-    Other(Failure),
-}
-
 impl<D: Driver> Sessions<D> {
     pub(super) fn new(driver: D) -> Self {
+        let (driver, shortage) = (Arc::new(driver), Arc::default());
         Self {
+            opener: Opener::new(&driver, &shortage),
             driver,
             idle: Mutex::default(),
-            shortage: Arc::default(),
-            lost: AtomicBool::new(false),
-            away: std::sync::Mutex::default(),
+            shortage,
             under_way: Arc::default(),
         }
     }
 
-    /// One plain attempt at the start of a run, so that a dead server is noticed at once and named.
-    pub(super) async fn connect(&self) -> Result<Session<D>, Failure> {
-        self.is_back();
-        self.try_connect().await.map_err(NoSession::into_failure)
-    }
-
-    async fn try_connect(&self) -> Result<Session<D>, NoSession> {
-        let out = self.shortage.out();
-        match timeout(CONNECT_TIMEOUT, self.driver.connect().boxed()).await {
-            Ok(Ok(connection)) => {
-                self.is_back();
-                Ok(Session {
-                    connection,
-                    _out: out,
-                })
-            }
-            Ok(Err(error)) => {
-                let is_full =
-                    matches!(&error, sqlx::Error::Database(error) if D::is_full(error.as_ref()));
-                let failure = failures::unreachable(&self.driver, &error);
-                Err(match is_full {
-                    true => NoSession::Full(failure),
-                    false => NoSession::Other(failure),
-                })
-            }
-            Err(_) if self.is_greeted().await => Err(NoSession::Full(failures::kept_waiting(
-                &self.driver.place(),
-                CONNECT_TIMEOUT,
-            ))),
-            Err(_) => Err(NoSession::Silent(self.says_nothing())),
-        }
-    }
-
-    /// Whether a pooler is there, whatever is behind it.
-    async fn is_greeted(&self) -> bool {
-        let greeted = timeout(LONGEST_LOOK, self.driver.is_greeted()).await;
-        greeted.unwrap_or(false)
+    /// One plain attempt at the start of a run.
+    ///
+    /// # Errors
+    /// Names the server, and says why there is no session with it.
+    pub(super) async fn connect(&self) -> Result<(), Failure> {
+        let session = self.opener.connect().await?;
+        self.put_back(session).await;
+        Ok(())
     }
 
     /// How the server is, asked on a session where nothing else waits.
@@ -201,7 +126,7 @@ impl<D: Driver> Sessions<D> {
         match timeout(self.shortage.patience(), &mut opened).await {
             Ok(opened) => Some(opened),
             // A server that is away takes its time.
-            Err(_) if self.lost.load(Ordering::Relaxed) => Some(opened.await),
+            Err(_) if self.opener.is_lost() => Some(opened.await),
             Err(_) => None,
         }
     }
@@ -220,7 +145,7 @@ impl<D: Driver> Sessions<D> {
             let opened = match self.idle_session().await {
                 Some(session) => Ok(session),
                 None => tokio::select! {
-                    opened = self.open() => opened,
+                    opened = self.opener.open() => opened,
                     // A pooler may have no other for us while this one is ours.
                     () = self.is_idle_again() => continue,
                 },
@@ -265,7 +190,7 @@ impl<D: Driver> Sessions<D> {
     pub(super) async fn try_session(&self) -> Result<Session<D>, NoSession> {
         match self.idle_session().await {
             Some(session) => Ok(session),
-            None => self.open().await,
+            None => self.opener.open().await,
         }
     }
 
@@ -277,66 +202,25 @@ impl<D: Driver> Sessions<D> {
             match timeout(CONNECT_TIMEOUT, session.ping()).await {
                 Ok(Ok(())) => return Some(session),
                 // The server may have closed it while nothing ran on it.
-                Ok(Err(_)) => self.lost.store(true, Ordering::Relaxed),
+                Ok(Err(_)) => self.opener.lose(),
                 Err(_) => {}
             }
         }
         None
     }
 
-    async fn open(&self) -> Result<Session<D>, NoSession> {
-        match self.lost.load(Ordering::Relaxed) {
-            true => self.reconnect().await,
-            false => self.try_connect().await,
-        }
-    }
-
     async fn take_idle(&self) -> Option<(Session<D>, Instant)> {
         let (connection, since) = self.idle.lock().await.pop()?;
-        let session = Session {
-            connection,
-            _out: self.shortage.out(),
-        };
+        let out = self.shortage.out();
+        let session = Session { connection, out };
         Some((session, since))
     }
 
-    fn is_back(&self) {
-        self.lost.store(false, Ordering::Relaxed);
-        *self.away.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    fn away_since(&self) -> Instant {
-        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
-        *away.get_or_insert_with(Instant::now)
-    }
-
-    /// Connects to a server that was there a moment ago, and gives it time to come back. A refusal
-    /// is never tried again.
-    async fn reconnect(&self) -> Result<Session<D>, NoSession> {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let failure = match self.try_connect().await {
-                Ok(session) => return Ok(session),
-                Err(NoSession::Full(failure)) => return Err(NoSession::Full(failure)),
-                Err(NoSession::Silent(failure) | NoSession::Other(failure)) => failure,
-            };
-            if failure.kind != FailureKind::SourceUnreachable {
-                return Err(NoSession::Other(failure));
-            }
-            if self.away_since().elapsed() + pause >= RECONNECT {
-                return Err(NoSession::Other(failures::stayed_away(
-                    &self.driver.place(),
-                    RECONNECT,
-                    failure,
-                )));
-            }
-            sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-
     pub(super) async fn put_back(&self, session: Session<D>) {
-        let Session { connection, _out } = session;
+        let Session {
+            connection,
+            out: _out,
+        } = session;
         self.idle.lock().await.push((connection, Instant::now()));
     }
 
@@ -348,15 +232,6 @@ impl<D: Driver> Sessions<D> {
     /// Waits until no query is under way any more, not even one that nobody listens to.
     pub(super) async fn settled(&self) {
         let _ = timeout(CONNECT_TIMEOUT, self.under_way.write()).await;
-    }
-
-    /// Whether the server is there. An error is an answer too.
-    async fn answers(&self) -> bool {
-        match timeout(CONNECT_TIMEOUT, self.driver.connect()).await {
-            Ok(connected) => matches!(connected, Ok(_) | Err(sqlx::Error::Database(_))),
-            // The query that we wait for may have the pooler's last session.
-            Err(_) => self.is_greeted().await,
-        }
     }
 
     /// Waits for an answer as long as we ever wait for the database, but not for a server that is
@@ -375,29 +250,21 @@ impl<D: Driver> Sessions<D> {
                 return Ok(answer);
             }
             if asked.elapsed() >= limit {
-                return Err(failures::timed_out(&self.driver, label));
+                return Err(failures::timed_out(self.driver.as_ref(), label));
             }
-            if !self.answers().await {
+            if !self.opener.answers().await {
                 let why = format!("no answer for {} s", asked.elapsed().as_secs());
-                return Err(self.lost(failures::lost(&self.driver.place(), label, &why)));
+                self.opener.lose();
+                return Err(failures::lost(&self.driver.place(), label, &why));
             }
         }
     }
 
-    fn says_nothing(&self) -> Failure {
-        let why = format!("no answer within {} s", CONNECT_TIMEOUT.as_secs());
-        failures::unreachable_because(&self.driver.place(), why)
-    }
-
     /// A failed statement.
     pub(super) fn query_failure(&self, label: &str, sql: &str, error: &sqlx::Error) -> Failure {
-        self.lost(failures::of_query(&self.driver, label, sql, error))
-    }
-
-    /// Notices where a failure says that the server may be away.
-    fn lost(&self, failure: Failure) -> Failure {
+        let failure = failures::of_query(self.driver.as_ref(), label, sql, error);
         if failure.kind == FailureKind::SourceLost {
-            self.lost.store(true, Ordering::Relaxed);
+            self.opener.lose();
         }
         failure
     }
@@ -410,10 +277,10 @@ impl<D: Driver> Sessions<D> {
         ask: F,
     ) -> Result<T, Failure>
     where
-        F: for<'c> FnOnce(&'c D, &'c mut Connection<D>) -> BoxFuture<'c, Result<T, sqlx::Error>>,
+        F: for<'c> FnOnce(&'c D, &'c mut Connection<D>) -> BoxFuture<'c, Answer<T>>,
     {
         let mut session = self.connection().await?;
-        let answer = ask(&self.driver, &mut session);
+        let answer = ask(self.driver.as_ref(), &mut session);
         let answer = self.wait_for_turn(label, answer).await?;
         if matches!(answer, Ok(_) | Err(sqlx::Error::Database(_))) {
             self.put_back(session).await;
@@ -424,20 +291,12 @@ impl<D: Driver> Sessions<D> {
     /// The same where nobody waits long for the answer, or misses it.
     pub(super) async fn ask_briefly<T, F>(&self, ask: F) -> Option<T>
     where
-        F: for<'c> FnOnce(&'c D, &'c mut Connection<D>) -> BoxFuture<'c, Result<T, sqlx::Error>>,
+        F: for<'c> FnOnce(&'c D, &'c mut Connection<D>) -> BoxFuture<'c, Answer<T>>,
     {
         let mut session = self.connection().await.ok()?;
-        let answer = timeout(CONNECT_TIMEOUT, ask(&self.driver, &mut session)).await;
+        let answer = timeout(CONNECT_TIMEOUT, ask(self.driver.as_ref(), &mut session)).await;
         let answer = answer.ok()?.ok()?;
         self.put_back(session).await;
         Some(answer)
-    }
-}
-
-impl NoSession {
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::Full(failure) | Self::Silent(failure) | Self::Other(failure) => failure,
-        }
     }
 }

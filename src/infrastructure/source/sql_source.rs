@@ -11,9 +11,11 @@ use tokio::time::{sleep, timeout};
 use super::describe::unencodable;
 use super::driver::Refusal;
 use super::failures::locked_out;
+use super::opener::CONNECT_TIMEOUT;
 use super::reading;
 use super::rows::Reader;
-use super::sessions::{CONNECT_TIMEOUT, Session, Sessions};
+use super::session::Session;
+use super::sessions::Sessions;
 use super::watched::LOCK_PAUSE;
 use crate::application::ports::{Dialect, Query, QueryPlan, RowSource, SourceVitals};
 use crate::domain::changes::Moment;
@@ -56,7 +58,7 @@ impl<D: Reader> SqlSource<D> {
                 return Ok((session, described));
             }
             if began.elapsed() >= sessions.driver.options().statement_timeout {
-                return Err(locked_out(&sessions.driver, "preparing"));
+                return Err(locked_out(sessions.driver.as_ref(), "preparing"));
             }
             drop(session);
             sleep(LOCK_PAUSE).await;

@@ -3,8 +3,7 @@
 use sqlx::TypeInfo as _;
 use sqlx::postgres::{PgTypeInfo, PgTypeKind};
 
-use super::numeric::numeric;
-use super::wire::{fixed, malformed};
+use super::numeric::{fixed, malformed, numeric};
 use crate::domain::encode::{Date, Hint, Scalar, encode};
 
 /// Days and microseconds from 1970-01-01, which everybody counts from, to PostgreSQL's 2000-01-01.

@@ -14,7 +14,6 @@ mod pooler;
 mod role;
 mod server;
 mod transaction;
-mod wire;
 mod zone;
 
 use self::dialect::PostgresDialect;

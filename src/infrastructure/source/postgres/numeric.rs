@@ -1,6 +1,4 @@
-//! Exact numbers.
-
-use super::wire::{fixed, malformed};
+//! Bytes on the wire, and exact numbers.
 
 /// Base-10,000 digits to decimal ones, exactly those that the column has.
 pub(super) fn numeric(wire: &[u8], out: &mut String) -> Result<(), String> {
@@ -44,4 +42,12 @@ pub(super) fn numeric(wire: &[u8], out: &mut String) -> Result<(), String> {
         out.truncate(end);
     }
     Ok(())
+}
+
+pub(super) fn malformed() -> String {
+    "the database sent a value of another format than its type has".to_owned()
+}
+
+pub(super) fn fixed<const N: usize>(wire: &[u8]) -> Result<[u8; N], String> {
+    wire.try_into().map_err(|_| malformed())
 }

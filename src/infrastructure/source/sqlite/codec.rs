@@ -1,6 +1,6 @@
 //! What a declared type makes of a stored value.
 
-use super::affinity::{Affinity, affinity};
+use super::columns::{Affinity, affinity};
 use super::moments::{parse_date, parse_date_time, parse_time};
 use crate::domain::encode::Scalar;
 

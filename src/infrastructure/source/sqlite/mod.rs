@@ -1,6 +1,5 @@
 //! SQLite: values have types of their own here, and columns declare what they mean.
 
-mod affinity;
 mod codec;
 mod columns;
 pub(super) mod dialect;

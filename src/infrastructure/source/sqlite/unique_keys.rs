@@ -3,7 +3,7 @@
 use sqlx::sqlite::SqliteConnection;
 
 use super::super::driver::Answer;
-use super::affinity::{Affinity, affinity};
+use super::columns::{Affinity, affinity};
 use crate::domain::key_rows::{TableName, UniqueKeys};
 
 pub(super) async fn of(session: &mut SqliteConnection, table: &TableName) -> Answer<UniqueKeys> {

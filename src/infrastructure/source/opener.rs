@@ -1,0 +1,150 @@
+//! Sessions opened, and opened again with a server that was away.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use tokio::time::{sleep, timeout};
+
+use super::driver::Driver;
+use super::failures;
+use super::session::{NoSession, Session};
+use super::shortage::Shortage;
+use crate::domain::failure::{Failure, FailureKind};
+
+/// A server that has not answered a connection attempt by then is called unreachable.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a server that was lost in the middle of a query may take to come back.
+pub(super) const RECONNECT: Duration = Duration::from_secs(10);
+
+/// Who has waited this long for an answer knows that the database is slow.
+pub(super) const LONGEST_LOOK: Duration = Duration::from_secs(1);
+
+/// Between two attempts to reach it: as much as a moment ago twice over, with chance.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Opens sessions with one database.
+pub(super) struct Opener<D: Driver> {
+    driver: Arc<D>,
+    shortage: Arc<Shortage>,
+    /// The server may be away: a session was lost in the middle of the run, and none was opened since.
+    lost: AtomicBool,
+    /// Since when it has been away for sure. Whoever asks for a session counts from there, so that they
+    /// all give up at the same time and say the same.
+    away: std::sync::Mutex<Option<Instant>>,
+}
+
+impl<D: Driver> Opener<D> {
+    pub(super) fn new(driver: &Arc<D>, shortage: &Arc<Shortage>) -> Self {
+        Self {
+            driver: Arc::clone(driver),
+            shortage: Arc::clone(shortage),
+            lost: AtomicBool::new(false),
+            away: std::sync::Mutex::default(),
+        }
+    }
+
+    /// One plain attempt at the start of a run, so that a dead server is noticed at once and named.
+    pub(super) async fn connect(&self) -> Result<Session<D>, Failure> {
+        self.is_back();
+        self.try_connect().await.map_err(NoSession::into_failure)
+    }
+
+    pub(super) async fn open(&self) -> Result<Session<D>, NoSession> {
+        match self.is_lost() {
+            true => self.reconnect().await,
+            false => self.try_connect().await,
+        }
+    }
+
+    async fn try_connect(&self) -> Result<Session<D>, NoSession> {
+        let out = self.shortage.out();
+        match timeout(CONNECT_TIMEOUT, self.driver.connect().boxed()).await {
+            Ok(Ok(connection)) => {
+                self.is_back();
+                Ok(Session { connection, out })
+            }
+            Ok(Err(error)) => {
+                let is_full =
+                    matches!(&error, sqlx::Error::Database(error) if D::is_full(error.as_ref()));
+                let failure = failures::unreachable(self.driver.as_ref(), &error);
+                Err(match is_full {
+                    true => NoSession::Full(failure),
+                    false => NoSession::Other(failure),
+                })
+            }
+            Err(_) if self.is_greeted().await => Err(NoSession::Full(failures::kept_waiting(
+                &self.driver.place(),
+                CONNECT_TIMEOUT,
+            ))),
+            Err(_) => Err(NoSession::Silent(self.says_nothing())),
+        }
+    }
+
+    /// Whether a pooler is there, whatever is behind it.
+    async fn is_greeted(&self) -> bool {
+        let greeted = timeout(LONGEST_LOOK, self.driver.is_greeted()).await;
+        greeted.unwrap_or(false)
+    }
+
+    /// Connects to a server that was there a moment ago, and gives it time to come back. A refusal
+    /// is never tried again.
+    async fn reconnect(&self) -> Result<Session<D>, NoSession> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let failure = match self.try_connect().await {
+                Ok(session) => return Ok(session),
+                Err(NoSession::Full(failure)) => return Err(NoSession::Full(failure)),
+                Err(NoSession::Silent(failure) | NoSession::Other(failure)) => failure,
+            };
+            if failure.kind != FailureKind::SourceUnreachable {
+                return Err(NoSession::Other(failure));
+            }
+            if self.away_since().elapsed() + pause >= RECONNECT {
+                return Err(NoSession::Other(failures::stayed_away(
+                    &self.driver.place(),
+                    RECONNECT,
+                    failure,
+                )));
+            }
+            sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Whether the server is there. An error is an answer too.
+    pub(super) async fn answers(&self) -> bool {
+        match timeout(CONNECT_TIMEOUT, self.driver.connect()).await {
+            Ok(connected) => matches!(connected, Ok(_) | Err(sqlx::Error::Database(_))),
+            // The query that we wait for may have the pooler's last session.
+            Err(_) => self.is_greeted().await,
+        }
+    }
+
+    fn says_nothing(&self) -> Failure {
+        let why = format!("no answer within {} s", CONNECT_TIMEOUT.as_secs());
+        failures::unreachable_because(&self.driver.place(), why)
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Notices that the server may be away.
+    pub(super) fn lose(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+    }
+
+    fn is_back(&self) {
+        self.lost.store(false, Ordering::Relaxed);
+        *self.away.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn away_since(&self) -> Instant {
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        *away.get_or_insert_with(Instant::now)
+    }
+}
