@@ -1,6 +1,7 @@
 //! The vocabulary of a warm-up. No I/O, and nothing of the other layers.
 
 pub mod amount;
+pub mod backoff;
 pub mod changes;
 pub mod completeness;
 pub mod counts;
@@ -16,6 +17,7 @@ pub mod holder;
 pub mod key;
 pub mod key_rows;
 pub mod meaning;
+pub mod mutex;
 pub mod nearest;
 pub mod percent;
 pub mod precision;

@@ -5,7 +5,6 @@ mod redis;
 mod sqlite;
 mod url;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::application::ports::{Cache, RightsProbe};
@@ -14,19 +13,8 @@ use crate::domain::finding::Finding;
 
 pub use memory::MemoryCache;
 pub use sqlite::SqliteCache;
-pub use url::Access;
 use url::invalid_url;
-
-/// What a cache's URL does not say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ConnectOptions {
-    /// Authorities that a Redis is trusted by, in a PEM file; else the system's.
-    pub ca: Option<PathBuf>,
-    /// Our certificate, for a Redis that wants one.
-    pub cert: Option<PathBuf>,
-    /// The key to `cert`.
-    pub key: Option<PathBuf>,
-}
+pub use url::{Access, ConnectOptions};
 
 /// Connects to the cache that `url` names by its scheme.
 ///

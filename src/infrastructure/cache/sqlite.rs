@@ -9,6 +9,7 @@ mod entries;
 mod file;
 mod meta;
 mod rows;
+mod url;
 
 use std::path::Path;
 
@@ -18,7 +19,6 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::url::Access;
 use crate::application::ports::{
     Answer, Cache, Cached, CachedValue, Deletion, Extended, Headroom, MetaStore, RightsProbe,
     WriteOptions, WriteOutcome, Written,
@@ -29,10 +29,11 @@ use crate::domain::finding::Finding;
 use crate::domain::standing::Standing;
 use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
+use crate::infrastructure::cache::url::Access;
 use file::{CacheFile, words};
 use rows::{ITEM, fields};
 
-pub(super) use checkup::not_there_yet;
+pub(super) use url::not_there_yet;
 
 pub struct SqliteCache {
     /// SQLite has one writer; so have we.
@@ -207,5 +208,5 @@ impl Cache for SqliteCache {
 /// # Errors
 /// The URL cannot be read.
 pub(super) fn check_url(url: &str) -> Result<(), Failure> {
-    file::parsed(url).map(drop)
+    url::parsed(url).map(drop)
 }

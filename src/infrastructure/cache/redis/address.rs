@@ -10,7 +10,7 @@ use redis::{
 use url::Url;
 
 use crate::domain::failure::Failure;
-use crate::infrastructure::cache::ConnectOptions;
+use crate::infrastructure::cache::url::ConnectOptions;
 use crate::infrastructure::cache::url::invalid_url;
 
 const SENTINEL_PORT: u16 = 26379;

@@ -1,11 +1,9 @@
 //! Deleting what this run wrote, and nothing that somebody else has written since.
 
-use std::sync::atomic::Ordering;
-
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 
-use super::questions::Questions;
-use super::{RedisCache, words};
+use super::RedisCache;
+use super::reply::words;
 use crate::application::ports::Deletion;
 use crate::domain::entry::{EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
@@ -43,13 +41,10 @@ impl RedisCache {
         picks: &[usize],
     ) -> Result<Vec<Deletion>, Failure> {
         loop {
-            let at = self.way_to_delete.load(Ordering::Relaxed);
+            let at = self.way_to_delete.current();
             match self.delete_by(WAYS[at], batch, picks).await? {
                 Ok(deletions) => return Ok(deletions),
-                Err(_) if at + 1 < WAYS.len() => {
-                    let way = &self.way_to_delete;
-                    let _ = way.compare_exchange(at, at + 1, Ordering::Relaxed, Ordering::Relaxed);
-                }
+                Err(_) if at + 1 < WAYS.len() => self.way_to_delete.is_refused(at),
                 Err(error) => return Err(refused(&error)),
             }
         }
@@ -92,12 +87,9 @@ impl RedisCache {
             }
         };
         let commands = if matches!(way, Way::Script) { 1 } else { 2 };
-        let questions = Questions {
-            keys: entries().map(|entry| entry.key).collect(),
-            commands,
-            add,
-        };
-        let replies = self.ask(&questions).await?;
+        let replies = self
+            .ask(entries().map(|entry| entry.key).collect(), commands, add)
+            .await?;
         let answers: Result<Vec<i64>, RedisError> = replies.into_iter().map(number).collect();
         Ok(answers.map(|answers| answers.chunks(commands).map(outcome).collect()))
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use redis::{ErrorKind, Pipeline, RedisError, Value as Reply};
+use redis::{Pipeline, RedisError, Value as Reply};
 
-use super::inspect::hex_digest;
-use super::questions::Questions;
+use super::RedisCache;
+use super::digest::hex_digest;
+use super::reply::{malformed, pipe, words};
 use super::servers::Servers;
-use super::{RedisCache, pipe, words};
 use crate::application::ports::Extended;
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
@@ -79,7 +79,7 @@ impl RedisCache {
         ttl: &Ttl,
     ) -> Result<Extended, Failure> {
         match self.ask_to_extend(batch, picks, ttl).await? {
-            Err(error) if is_not_loaded(&error) => {
+            Err(error) if error.code() == Some("NOSCRIPT") => {
                 self.load_script().await?;
                 let again = self.ask_to_extend(batch, picks, ttl).await?;
                 again.map_err(|error| refused(&error))
@@ -116,16 +116,14 @@ impl RedisCache {
             }
         };
         let keys: usize = texts.iter().map(|(key, _)| key.len() + KEY_BYTES).sum();
-        let questions = Questions {
-            keys: chunks.iter().map(|chunk| chunk[0].0).collect(),
-            commands: 1,
-            add,
-        };
         let mut extended = Extended {
             equal: Vec::with_capacity(texts.len()),
             sent: (keys + chunks.len() * SCRIPT_CALL_BYTES) as u64,
         };
-        for reply in self.ask(&questions).await? {
+        for reply in self
+            .ask(chunks.iter().map(|chunk| chunk[0].0).collect(), 1, add)
+            .await?
+        {
             match reply {
                 Ok(Reply::Array(same)) => {
                     extended
@@ -181,14 +179,6 @@ fn chunks<'t, 'e>(
         rest = later;
     }
     chunks
-}
-
-fn is_not_loaded(error: &RedisError) -> bool {
-    error.code() == Some("NOSCRIPT")
-}
-
-fn malformed() -> RedisError {
-    (ErrorKind::Parse, "a reply is of another form").into()
 }
 
 fn refused(error: &RedisError) -> Failure {

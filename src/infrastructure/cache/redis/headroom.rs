@@ -2,8 +2,9 @@
 
 use futures_util::future::join_all;
 
+use super::RedisCache;
 use super::node::Node;
-use super::{RedisCache, pipe, words};
+use super::reply::{info, info_line, pipe};
 use crate::application::ports::{Headroom, Known};
 
 impl RedisCache {
@@ -50,38 +51,26 @@ fn together(mut all: Vec<Headroom>, shares: &[f64]) -> Headroom {
 }
 
 async fn headroom(node: &Node) -> Headroom {
-    let info = info(node).await;
-    let figure = |name: &str| {
-        let info = info.as_ref().map_err(Clone::clone)?;
-        let mut lines = info.lines().filter_map(|line| line.split_once(':'));
-        let found = lines.find(|(field, _)| *field == name);
-        found
-            .map(|(_, value)| value.trim().to_owned())
-            .ok_or_else(|| format!("INFO has no {name}"))
+    let mut pipe = pipe();
+    pipe.cmd("INFO").arg("memory");
+    let info = match node.ask(&pipe).await {
+        Ok(mut replies) => info(replies.pop()),
+        Err(failure) => Err(failure.why),
     };
+    let info = match info {
+        Ok(info) => info,
+        Err(why) => return Headroom::unknown(&why),
+    };
+    let figure = |name: &str| info_line(&info, name).ok_or_else(|| format!("INFO has no {name}"));
     let bytes = |name: &str| {
-        let value = figure(name)?;
-        value
-            .parse::<u64>()
+        figure(name)?
+            .parse()
             .map_err(|_| format!("{name} is no number"))
     };
     Headroom {
         used: bytes("used_memory"),
-        max: bytes("maxmemory").map(|max| (max > 0).then_some(max)),
-        policy: figure("maxmemory_policy"),
-    }
-}
-
-/// What INFO says of the memory.
-async fn info(node: &Node) -> Known<String> {
-    let mut pipe = pipe();
-    pipe.cmd("INFO").arg("memory");
-    let reply = node.ask(&pipe).await.map_err(|failure| failure.why)?.pop();
-    match reply {
-        Some(Ok(reply)) => redis::from_redis_value::<String>(reply)
-            .map_err(|_| "INFO answers in another form".to_owned()),
-        Some(Err(error)) => Err(words(&error)),
-        None => Err("no answer".to_owned()),
+        max: bytes("maxmemory").map(|max: u64| (max > 0).then_some(max)),
+        policy: figure("maxmemory_policy").map(str::to_owned),
     }
 }
 

@@ -1,26 +1,16 @@
-//! Reading back: what stands at a key, without moving its value where a digest tells enough.
+//! What is stored at the keys of a batch, without moving a value where a digest is enough.
 
-use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::{self, BoxStream};
-use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
-use sha1::{Digest as _, Sha1};
+use redis::{Pipeline, RedisError, Value as Reply};
 
-use super::node::Node;
-use super::questions::Questions;
+use super::RedisCache;
+use super::compare::{Facts, Looked, compare_fetched, key, size, standing};
+use super::reply::{self, malformed, number, text, words};
 use super::servers::Servers;
-use super::{RedisCache, pipe, words};
-use crate::application::ports::{Cached, CachedValue};
-use crate::domain::encode::MAX_VALUE_BYTES;
-use crate::domain::entry::{Entry, EntryBatch, Fields, Value};
-use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::meaning;
-use crate::domain::standing::{Held, Kind, Standing};
+use crate::domain::entry::{EntryBatch, Value};
+use crate::domain::failure::Failure;
+use crate::domain::standing::{Kind, Standing};
 use crate::domain::strategy::Shape;
 
 /// Keys that one script looks at: the server does nothing else meanwhile.
@@ -28,9 +18,6 @@ const SCRIPT_KEYS: usize = 50;
 
 /// Values fetched together, in bytes.
 const FETCHED_BYTES: u64 = 1024 * 1024;
-
-/// Keys asked for in one step of a scan.
-const SCAN_COUNT: usize = 1000;
 
 /// Bytes of values that one script digests, about; a single value may be longer.
 const SCRIPT_BYTES: usize = 512 * 1024;
@@ -64,18 +51,6 @@ enum Way {
     Plain,
 }
 
-/// What the server says of a key before any value is moved.
-struct Facts {
-    ttl: Option<Duration>,
-    kind: Kind,
-    /// Bytes of a text, fields of a hash.
-    length: u64,
-    /// SHA-1 of a text, in hexadecimal.
-    digest: Option<Vec<u8>>,
-}
-
-type Looked = Result<Option<Facts>, String>;
-
 impl RedisCache {
     pub(super) async fn inspect_batch(
         &self,
@@ -86,7 +61,7 @@ impl RedisCache {
         let mut undecided = Vec::new();
         for (i, facts) in self.facts(batch).await?.into_iter().enumerate() {
             let entry = batch.get(i).expect("one for each entry");
-            let (standing, open) = judge(entry, facts, shape);
+            let (standing, open) = standing(entry, facts, shape);
             if open {
                 undecided.push(i);
             }
@@ -100,9 +75,8 @@ impl RedisCache {
     /// What the server says of each key, in the best way that it allows.
     async fn facts(&self, batch: &EntryBatch) -> Result<Vec<Looked>, Failure> {
         loop {
-            let at = self.way_to_inspect.load(Ordering::Relaxed);
-            let way = WAYS[at.min(WAYS.len() - 1)];
-            let Way::Script(command) = way else {
+            let at = self.way_to_inspect.current();
+            let Way::Script(command) = WAYS[at] else {
                 return self.plain_facts(batch).await;
             };
             match self.script_facts(command, batch).await? {
@@ -111,14 +85,7 @@ impl RedisCache {
                 Err(error) if error.detail().is_some_and(|d| d.contains("to access")) => {
                     return self.plain_facts(batch).await;
                 }
-                Err(_) => {
-                    let _ = self.way_to_inspect.compare_exchange(
-                        at,
-                        at + 1,
-                        Ordering::Relaxed,
-                        Ordering::Relaxed,
-                    );
-                }
+                Err(_) => self.way_to_inspect.is_refused(at),
             }
         }
     }
@@ -147,13 +114,15 @@ impl RedisCache {
                 };
             }
         };
-        let questions = Questions {
-            keys: chunks.iter().map(|chunk| key(batch, chunk.start)).collect(),
-            commands: 1,
-            add,
-        };
         let mut facts = Vec::with_capacity(batch.len());
-        for reply in self.ask(&questions).await? {
+        for reply in self
+            .ask(
+                chunks.iter().map(|chunk| key(batch, chunk.start)).collect(),
+                1,
+                add,
+            )
+            .await?
+        {
             match reply {
                 Ok(Reply::Array(found)) => facts.extend(found.into_iter().map(script_fact)),
                 Ok(_) => return Ok(Err(malformed())),
@@ -177,12 +146,10 @@ impl RedisCache {
                 Value::Hash(_) => pipe.cmd("HLEN").arg(entry.key),
             };
         };
-        let questions = Questions {
-            keys: batch.iter().map(|entry| entry.key).collect(),
-            commands: 2,
-            add,
-        };
-        let mut replies = self.ask(&questions).await?.into_iter();
+        let mut replies = self
+            .ask(batch.iter().map(|entry| entry.key).collect(), 2, add)
+            .await?
+            .into_iter();
         let mut facts = Vec::with_capacity(batch.len());
         let mut other = Vec::new();
         for (i, entry) in batch.iter().enumerate() {
@@ -218,13 +185,11 @@ impl RedisCache {
         let add = |pipe: &mut Pipeline, n: usize| {
             pipe.cmd("TYPE").arg(key(batch, keys[n]));
         };
-        let questions = Questions {
-            keys: keys.iter().map(|i| key(batch, *i)).collect(),
-            commands: 1,
-            add,
-        };
-        for (i, reply) in keys.iter().zip(self.ask(&questions).await?) {
-            if let (Ok(Some(facts)), Some(name)) = (&mut facts[*i], text(reply)) {
+        for (i, reply) in keys.iter().zip(
+            self.ask(keys.iter().map(|i| key(batch, *i)).collect(), 1, add)
+                .await?,
+        ) {
+            if let (Ok(Some(facts)), Some(name)) = (&mut facts[*i], reply.ok().and_then(text)) {
                 facts.kind = Kind::named(&name);
             }
         }
@@ -258,192 +223,15 @@ impl RedisCache {
                     Value::Hash(_) => pipe.cmd("HGETALL").arg(entry.key),
                 };
             };
-            let questions = Questions {
-                keys: group.iter().map(|i| key(batch, *i)).collect(),
-                commands: 1,
-                add,
-            };
-            for (i, reply) in group.iter().zip(self.ask(&questions).await?) {
+            for (i, reply) in group.iter().zip(
+                self.ask(group.iter().map(|i| key(batch, *i)).collect(), 1, add)
+                    .await?,
+            ) {
                 let entry = batch.get(*i).expect("one of the batch");
-                settle(&mut standings[*i], entry, reply, shape);
+                compare_fetched(&mut standings[*i], entry, reply, shape);
             }
         }
         Ok(())
-    }
-
-    pub(super) async fn read_key(&self, key: &[u8]) -> Result<Option<Cached>, Failure> {
-        let add = |pipe: &mut Pipeline| {
-            pipe.cmd("PTTL").arg(key).cmd("GET").arg(key);
-        };
-        let mut replies = self.ask_about(key, 2, add).await?.into_iter();
-        let ttl = replies.next();
-        let value = match replies.next() {
-            Some(Ok(Reply::BulkString(text))) => CachedValue::Text(text),
-            Some(Ok(_)) => return Ok(None),
-            Some(Err(error)) if error.code() == Some("WRONGTYPE") => {
-                match self.read_fields(key).await? {
-                    Some(value) => value,
-                    None => return Ok(None),
-                }
-            }
-            Some(Err(error)) => return Err(self.any_node().denied(&error)),
-            None => return Ok(None),
-        };
-        // The value alone is worth showing where the time left may not be asked.
-        let ttl = number(ttl).map(ttl_of).map_err(|error| words(&error));
-        Ok(Some(Cached { value, ttl }))
-    }
-
-    async fn read_fields(&self, key: &[u8]) -> Result<Option<CachedValue>, Failure> {
-        let add = |pipe: &mut Pipeline| {
-            pipe.cmd("HGETALL").arg(key).cmd("TYPE").arg(key);
-        };
-        let mut replies = self.ask_about(key, 2, add).await?.into_iter();
-        let fields = replies.next();
-        let kind = replies.next().and_then(text).unwrap_or_default();
-        match fields {
-            Some(Ok(reply)) => Ok(Some(CachedValue::Hash(pairs(reply)))),
-            Some(Err(error)) if error.code() == Some("WRONGTYPE") => {
-                Ok(Some(CachedValue::Other(kind)))
-            }
-            Some(Err(error)) => Err(self.any_node().denied(&error)),
-            None => Ok(None),
-        }
-    }
-
-    /// Any of the servers, for words about all of them.
-    pub(super) fn any_node(&self) -> Arc<Node> {
-        self.servers.any()
-    }
-
-    /// SCAN, never KEYS: a server goes on with its work between two steps. One server after another.
-    pub(super) fn scan_keys<'a>(
-        &'a self,
-        prefix: &'a [u8],
-    ) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {
-        let pattern = glob(prefix);
-        let nodes = VecDeque::from(self.servers.primaries());
-        stream::try_unfold((nodes, b"0".to_vec()), move |(mut nodes, cursor)| {
-            let pattern = pattern.clone();
-            async move {
-                let Some(node) = nodes.front() else {
-                    return Ok(None);
-                };
-                let (next, keys) = scan_step(node, &cursor, &pattern).await?;
-                if next == b"0" {
-                    nodes.pop_front();
-                }
-                Ok(Some((keys, (nodes, next))))
-            }
-        })
-        .boxed()
-    }
-}
-
-async fn scan_step(
-    node: &Node,
-    cursor: &[u8],
-    pattern: &[u8],
-) -> Result<(Vec<u8>, Vec<Vec<u8>>), Failure> {
-    let mut pipe = pipe();
-    pipe.cmd("SCAN").arg(cursor);
-    pipe.arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN_COUNT);
-    match node.ask(&pipe).await?.pop() {
-        Some(Ok(reply)) => redis::from_redis_value(reply).map_err(|_| {
-            let what = format!("the cache at {} cannot be scanned", node.place());
-            Failure::new(
-                FailureKind::CacheRefused,
-                what,
-                "its answer is of another form",
-            )
-        }),
-        Some(Err(error)) => Err(node.denied(&error)),
-        None => Err(node.denied(&malformed())),
-    }
-}
-
-fn key(batch: &EntryBatch, i: usize) -> &[u8] {
-    batch.get(i).map_or(&[][..], |entry| entry.key)
-}
-
-/// What is known of a key from the server's facts, and whether its value must be fetched to know
-/// whether it is equal.
-fn judge(entry: Entry<'_>, facts: Looked, shape: Shape) -> (Standing, bool) {
-    let facts = match facts {
-        Ok(Some(facts)) => facts,
-        Ok(None) => return (Standing::Nothing, false),
-        Err(why) => return (Standing::Unknown(why), false),
-    };
-    let is_text = facts.kind == Kind::Text;
-    let mut held = Held {
-        bytes: is_text.then_some(facts.length),
-        ttl: facts.ttl,
-        equal: false,
-        kind: facts.kind,
-    };
-    let open = match entry.value {
-        Value::Text(text) if is_text => {
-            let known = facts.digest.map(|digest| digest == hex_digest(text));
-            held.equal = known == Some(true);
-            match known {
-                Some(true) => false,
-                // Other bytes may mean the same, unless the value is a plain text.
-                Some(false) => shape != Shape::Text && facts.length <= MAX_VALUE_BYTES as u64,
-                None => {
-                    let same_length = facts.length == text.len() as u64;
-                    (shape != Shape::Text || same_length) && facts.length <= MAX_VALUE_BYTES as u64
-                }
-            }
-        }
-        Value::Hash(fields) => {
-            held.kind == Kind::Hash && facts.length == fields.iter().count() as u64
-        }
-        Value::Text(_) => false,
-    };
-    (Standing::Held(held), open)
-}
-
-/// Compares a fetched value.
-fn settle(standing: &mut Standing, entry: Entry<'_>, reply: RedisResult<Reply>, shape: Shape) {
-    let Standing::Held(held) = standing else {
-        return;
-    };
-    match (reply, entry.value) {
-        (Ok(Reply::BulkString(cached)), Value::Text(text)) => {
-            held.bytes = Some(cached.len() as u64);
-            held.equal = cached == text || (shape != Shape::Text && meaning::same(&cached, text));
-        }
-        (Ok(Reply::Nil), _) => *standing = Standing::Nothing,
-        (Ok(reply), Value::Hash(fields)) => {
-            let cached = pairs(reply);
-            held.bytes = Some(cached.iter().map(|(n, v)| (n.len() + v.len()) as u64).sum());
-            held.equal = same_fields(&cached, fields);
-        }
-        (Ok(_), Value::Text(_)) => {}
-        (Err(error), _) => *standing = Standing::Unknown(words(&error)),
-    }
-}
-
-fn same_fields(cached: &[(Vec<u8>, Vec<u8>)], fields: Fields<'_>) -> bool {
-    let mut fields: Vec<(&[u8], &[u8])> = fields.iter().collect();
-    let mut cached: Vec<(&[u8], &[u8])> = cached.iter().map(|(n, v)| (&**n, &**v)).collect();
-    fields.sort_unstable();
-    cached.sort_unstable();
-    fields == cached
-}
-
-pub(super) fn hex_digest(text: &[u8]) -> Vec<u8> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digest = Sha1::digest(text);
-    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.map(|digit| DIGITS[usize::from(digit)]).collect()
-}
-
-/// The bytes that fetching a value would move, at most.
-fn size(standing: &Standing) -> u64 {
-    match standing {
-        Standing::Held(held) => held.bytes.unwrap_or(FETCHED_BYTES / 20),
-        _ => 0,
     }
 }
 
@@ -466,37 +254,11 @@ fn script_fact(found: Reply) -> Looked {
 
 fn facts_of(ttl: i64, kind: Kind, length: i64) -> Facts {
     Facts {
-        ttl: ttl_of(ttl),
+        ttl: reply::ttl(ttl),
         kind,
         length: u64::try_from(length).unwrap_or_default(),
         digest: None,
     }
-}
-
-fn ttl_of(millis: i64) -> Option<Duration> {
-    u64::try_from(millis).ok().map(Duration::from_millis)
-}
-
-pub(super) fn number(reply: Option<RedisResult<Reply>>) -> Result<i64, RedisError> {
-    match reply {
-        Some(Ok(Reply::Int(number))) => Ok(number),
-        Some(Ok(Reply::Nil)) => Ok(0),
-        Some(Err(error)) => Err(error),
-        _ => Err(malformed()),
-    }
-}
-
-fn text(reply: RedisResult<Reply>) -> Option<String> {
-    redis::from_redis_value(reply.ok()?).ok()
-}
-
-/// Names and values of a hash, in either protocol's form.
-fn pairs(reply: Reply) -> Vec<(Vec<u8>, Vec<u8>)> {
-    redis::from_redis_value(reply).unwrap_or_default()
-}
-
-fn malformed() -> RedisError {
-    (redis::ErrorKind::Parse, "a reply is of another form").into()
 }
 
 /// Runs of entries that one script looks at.
@@ -514,17 +276,4 @@ fn chunks(batch: &EntryBatch, most: usize) -> Vec<Range<usize>> {
         }
     }
     chunks
-}
-
-/// A pattern for all keys that begin with `prefix`.
-fn glob(prefix: &[u8]) -> Vec<u8> {
-    let mut pattern = Vec::with_capacity(prefix.len() + 1);
-    for byte in prefix {
-        if b"*?[]\\^-".contains(byte) {
-            pattern.push(b'\\');
-        }
-        pattern.push(*byte);
-    }
-    pattern.push(b'*');
-    pattern
 }

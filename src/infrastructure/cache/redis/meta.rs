@@ -7,7 +7,6 @@ use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 use tokio::time::timeout;
 
 use super::RedisCache;
-use super::questions::Questions;
 use super::servers::Servers;
 use crate::application::ports::{Answer, Claimed, MetaStore};
 use crate::domain::failure::{Failure, FailureKind};
@@ -77,29 +76,24 @@ impl RedisCache {
     fn answer(&self, reply: Option<RedisResult<Reply>>) -> Result<Reply, Failure> {
         match reply {
             Some(Ok(reply)) => Ok(reply),
-            Some(Err(error)) => Err(self.why_not(&error)),
-            None => Err(self.any_node().no_answer("a reply is missing")),
+            Some(Err(error)) => Err(self.refused(&error)),
+            None => Err(self.servers.any().peer.no_answer("a reply is missing")),
         }
     }
 
-    /// The answers to one question about each of some keys: whether it says 1.
+    /// The answers to one request about each of some keys: whether it says 1.
     pub(super) async fn yes_or_no<F>(&self, keys: &[&[u8]], add: F) -> Result<Vec<bool>, Failure>
     where
         F: Fn(&mut Pipeline, usize) + Sync,
     {
-        let questions = Questions {
-            keys: keys.to_vec(),
-            commands: 1,
-            add,
-        };
-        let replies = self.ask(&questions).await?.into_iter();
+        let replies = self.ask(keys.to_vec(), 1, add).await?.into_iter();
         let yes = replies.map(|reply| Ok(self.answer(Some(reply))? == Reply::Int(1)));
         yes.collect()
     }
 
-    fn why_not(&self, error: &RedisError) -> Failure {
-        let node = self.any_node();
-        node.refusal(error).unwrap_or_else(|| node.denied(error))
+    pub(super) fn refused(&self, error: &RedisError) -> Failure {
+        let peer = &self.servers.any().peer;
+        peer.refusal(error).unwrap_or_else(|| peer.denied(error))
     }
 
     /// The keys that one script can be about: all of them, or each alone where their slots may be
@@ -162,12 +156,12 @@ impl RedisCache {
         let add = |pipe: &mut Pipeline, i: usize| {
             pipe.cmd("GET").arg(keys[i]);
         };
-        let questions = Questions {
-            keys: keys.to_vec(),
-            commands: 1,
-            add,
-        };
-        for (key, reply) in self.ask(&questions).await?.into_iter().enumerate() {
+        for (key, reply) in self
+            .ask(keys.to_vec(), 1, add)
+            .await?
+            .into_iter()
+            .enumerate()
+        {
             if let Reply::BulkString(found) = self.answer(Some(reply))?
                 && found != value
             {

@@ -6,11 +6,11 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _};
 use redis::Value as Reply;
 
-use super::node::{self, Node};
-use super::{RedisCache, pipe, words};
+use super::RedisCache;
+use super::node::Node;
+use super::reply::{self, pipe, shown, words};
 use crate::application::ports::{Known, Misses};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::key::{printable, shortened};
 
 /// The setting that says which events there are, and what it must have: `E` for events by their
 /// name, `m` for misses, which `A` (all) does not mean.
@@ -35,7 +35,7 @@ impl RedisCache {
         let mut doubt = None;
         let mut changed: Vec<Changed> = Vec::new();
         for node in nodes {
-            let place = node.place();
+            let place = node.peer.place();
             let done = match setting(&node).await? {
                 Ok(was) => match missing(&was) {
                     missing if missing.is_empty() => Ok(None),
@@ -58,7 +58,7 @@ impl RedisCache {
             }
         }
         let told = changed.iter().map(|changed| {
-            let (place, was, is) = (changed.node.place(), &changed.was, &changed.is);
+            let (place, was, is) = (changed.node.peer.place(), &changed.was, &changed.is);
             format!("{place}: {SETTING} is \"{is}\" meanwhile; it was \"{was}\"")
         });
         Ok(Misses {
@@ -72,18 +72,23 @@ impl RedisCache {
 
 /// The misses of one server, until it is gone: that is an error.
 async fn events(node: &Arc<Node>) -> Result<BoxStream<'static, Result<Vec<u8>, Failure>>, Failure> {
-    let channel = format!("__keyevent@{}__:keymiss", node.info().redis_settings().db());
+    let channel = format!(
+        "__keyevent@{}__:keymiss",
+        node.peer.info.redis_settings().db()
+    );
     let heard = node.subscribe(&channel).await.map_err(|error| {
-        let failure = node.connect_failure(&error);
+        let failure = node.peer.connect_failure(&error);
         match error.code() {
             Some("NOPERM") => {
                 let hint = format!("it needs +subscribe and the channel: &{channel}");
-                node.denied(&error).hint(hint)
+                node.peer.denied(&error).hint(hint)
             }
             _ => failure,
         }
     })?;
-    let gone = node.no_answer("it was lost while its misses were listened to");
+    let gone = node
+        .peer
+        .no_answer("it was lost while its misses were listened to");
     let keys = heard.map(|message| Ok(message.get_payload_bytes().to_vec()));
     Ok(keys.chain(stream::once(async { Err(gone) })).boxed())
 }
@@ -95,7 +100,7 @@ async fn setting(node: &Node) -> Result<Known<String>, Failure> {
     let reply = node.ask(&question).await?.pop();
     Ok(match reply {
         Some(Ok(reply)) => {
-            let value = node::setting(reply, SETTING);
+            let value = reply::setting(reply, SETTING);
             value.ok_or_else(|| "it does not know the setting".to_owned())
         }
         Some(Err(error)) => Err(words(&error)),
@@ -126,7 +131,7 @@ async fn change(node: Arc<Node>, was: String, missing: &str) -> Result<Changed, 
     let is = format!("{was}{missing}");
     match set(&node, &is).await? {
         Ok(()) => Ok(Changed { node, was, is }),
-        Err(why) => Err(not_set(&node.place(), &why)),
+        Err(why) => Err(not_set(&node.peer.place(), &why)),
     }
 }
 
@@ -144,7 +149,7 @@ async fn restore(changed: Vec<Changed>) -> Result<(), Failure> {
             Ok(Err(why)) => why,
             Err(failure) => failure.to_string(),
         };
-        let what = format!("{SETTING} of {} could not be put back", node.place());
+        let what = format!("{SETTING} of {} could not be put back", node.peer.place());
         let failure = Failure::new(FailureKind::CacheRefused, what, why);
         failed.get_or_insert(failure.hint(format!("CONFIG SET {SETTING} \"{was}\"")));
     }
@@ -162,7 +167,7 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 fn off(place: &str, was: &str, missing: &str) -> Failure {
-    let was_shown = shortened(&printable(was.as_bytes()), 40);
+    let was_shown = shown(was, 40);
     let what = format!("the cache at {place} does not tell of misses");
     let why = format!("{SETTING} is \"{was_shown}\", and has no {missing}");
     Failure::new(FailureKind::Config, what, why).hint(format!(

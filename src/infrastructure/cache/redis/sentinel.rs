@@ -3,7 +3,7 @@
 //! A primary that was replaced goes on answering OK for seconds, and forgets what it was told. So who
 //! the primary is, the sentinels say, never the connection.
 
-use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -11,11 +11,13 @@ use redis::{ConnectionInfo, RedisError, RedisResult, Value as Reply};
 use tokio::sync::Mutex;
 
 use super::address::{SentinelAddress, neighbour};
-use super::node::{Node, Replies};
-use super::servers::{CONNECTIONS, GIVE_UP, Wait, other_kind};
-use super::{pipe, words};
+use super::node::{CONNECTIONS, Node};
+use super::peer::other_kind;
+use super::reply::{Replies, pipe, shown, words};
+use super::wait::{GIVE_UP, Wait};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::key::{printable, shortened};
+use crate::domain::mutex::lock;
+use crate::infrastructure::cache::url::invalid_url;
 
 /// The sentinels are not asked more often.
 const REFRESH_EVERY: Duration = Duration::from_millis(250);
@@ -25,6 +27,9 @@ const ASK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long sentinels wait for a primary where they do not say.
 const DOWN_AFTER: Duration = Duration::from_secs(30);
+
+/// A longer name is shown in part.
+const MAX_NAME: usize = 100;
 
 pub(super) struct Sentinels {
     name: String,
@@ -81,7 +86,7 @@ impl Sentinels {
     }
 
     pub(super) fn primary(&self) -> Arc<Node> {
-        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = lock(&self.current);
         // Set before anybody is given this.
         Arc::clone(current.as_ref().expect("a primary was found"))
     }
@@ -93,11 +98,11 @@ impl Sentinels {
     /// Takes the primary that the sentinels name, if it is one.
     async fn install(&self, word: &Word) -> Result<(), Failure> {
         let is_current = || {
-            let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+            let current = lock(&self.current);
             let info = neighbour(&self.primary, &word.host, word.port);
             current
                 .as_ref()
-                .is_some_and(|node| *node.info().addr() == *info.addr())
+                .is_some_and(|node| *node.peer.info.addr() == *info.addr())
         };
         if is_current() {
             return Ok(());
@@ -108,18 +113,21 @@ impl Sentinels {
             if failure.kind == FailureKind::CacheUnreachable {
                 failure.hint = Some(format!(
                     "the sentinels name it as the primary of {}: check that this host can reach it",
-                    shown(&self.name)
+                    shown(&self.name, MAX_NAME)
                 ));
             }
             failure
         })?;
         if greeting.is_replica {
-            let what = format!("there is no primary of {} now", shown(&self.name));
-            let why = format!("the sentinels name {}, which is a replica", node.place());
+            let what = format!("there is no primary of {} now", shown(&self.name, MAX_NAME));
+            let why = format!(
+                "the sentinels name {}, which is a replica",
+                node.peer.place()
+            );
             return Err(Failure::new(FailureKind::CacheRefused, what, why)
                 .hint("see SENTINEL MASTERS, and the logs of the sentinels"));
         }
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(node));
+        *lock(&self.current) = Some(Arc::new(node));
         Ok(())
     }
 
@@ -159,7 +167,7 @@ impl Sentinels {
         if let Some(word) = best {
             return Ok(word);
         }
-        let mut failure = failure.unwrap_or_else(|| super::invalid_url("it names no sentinel"));
+        let mut failure = failure.unwrap_or_else(|| invalid_url("it names no sentinel"));
         if failure.kind == FailureKind::Config && failure.hint.is_none() {
             let names = self.names().await;
             failure = failure.hint(format!("names that they know: {names}"));
@@ -168,13 +176,16 @@ impl Sentinels {
     }
 
     fn understand(&self, node: &Node, answer: RedisResult<Replies>) -> Result<Word, Failure> {
-        let place = node.place();
+        let place = node.peer.place();
         let mut replies = answer
             .map_err(|error| no_sentinel(node, &error))?
             .into_iter();
         let address = match replies.next() {
             Some(Ok(Reply::Nil)) => {
-                let what = format!("the sentinels know no primary named {}", shown(&self.name));
+                let what = format!(
+                    "the sentinels know no primary named {}",
+                    shown(&self.name, MAX_NAME)
+                );
                 let why = format!("the sentinel at {place} answers so");
                 return Err(Failure::new(FailureKind::Config, what, why));
             }
@@ -241,7 +252,7 @@ impl Sentinels {
                     let node = self.primary();
                     match node.incarnation().await {
                         Ok(number) => return Ok(number),
-                        Err(error) => node.connect_failure(&error),
+                        Err(error) => node.peer.connect_failure(&error),
                     }
                 }
             };
@@ -260,14 +271,14 @@ impl Sentinels {
         let answers = join_all(answers).await.into_iter();
         let nodes = self.sentinels.iter().zip(answers);
         nodes
-            .map(|(node, answer)| (node.place(), answer.err().map(|error| words(&error))))
+            .map(|(node, answer)| (node.peer.place(), answer.err().map(|error| words(&error))))
             .collect()
     }
 }
 
 /// Why a server did not answer as a sentinel does.
 fn no_sentinel(node: &Node, error: &RedisError) -> Failure {
-    let place = node.place();
+    let place = node.peer.place();
     let refuses = matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
         || error.kind() == redis::ErrorKind::AuthenticationFailed;
     if refuses {
@@ -283,13 +294,13 @@ fn no_sentinel(node: &Node, error: &RedisError) -> Failure {
         let hint = "write redis:// for a single server, or give the sentinels' port (26379)";
         return other_kind(&place, "it is no sentinel", hint);
     }
-    node.connect_failure(error)
+    node.peer.connect_failure(error)
 }
 
 /// The failure of a URL that means a server and reaches a sentinel.
 pub(super) async fn not_a_server(node: &Node) -> Failure {
-    let place = node.place();
-    let scheme = match node.info().addr() {
+    let place = node.peer.place();
+    let scheme = match node.peer.info.addr() {
         redis::ConnectionAddr::TcpTls { .. } => "rediss+sentinel",
         _ => "redis+sentinel",
     };
@@ -308,12 +319,8 @@ async fn names(node: &Node) -> Option<String> {
     let all: Vec<Vec<(String, String)>> = redis::from_redis_value(reply).ok()?;
     let names = all.into_iter().filter_map(|fields| {
         let name = fields.into_iter().find(|(field, _)| field == "name");
-        name.map(|(_, name)| shown(&name))
+        name.map(|(_, name)| shown(&name, MAX_NAME))
     });
     let names: Vec<String> = names.collect();
     (!names.is_empty()).then(|| names.join(", "))
-}
-
-fn shown(name: &str) -> String {
-    shortened(&printable(name.as_bytes()), 100)
 }

@@ -1,85 +1,23 @@
 //! One server, a primary that sentinels name, or a cluster: who is to be asked about which key.
 
-use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use redis::RedisError;
-use tokio::time::sleep;
 
 use super::address::Address;
 use super::cluster::Cluster;
-use super::node::{Mode, Node};
-use super::sentinel::Sentinels;
-use super::words;
+use super::greeting::ServerMode;
+use super::node::{CONNECTIONS, Node};
+use super::parts::Picks;
+use super::sentinel::{Sentinels, not_a_server};
+use super::wait::{GIVE_UP, Wait};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::infrastructure::cache::ConnectOptions;
-
-/// Redis' one thread is the limit; a few connections keep it busy, more would only cost it.
-pub(super) const CONNECTIONS: usize = 4;
-
-/// A server that has answered nothing this long in the middle of a run ends the run. Where another
-/// can take its place, the time that the others need to notice comes on top.
-pub(super) const GIVE_UP: Duration = Duration::from_secs(15);
-
-const FIRST_RETRY: Duration = Duration::from_millis(50);
-const SLOWEST_RETRY: Duration = Duration::from_secs(1);
+use crate::infrastructure::cache::url::ConnectOptions;
 
 pub(super) enum Servers {
     One(Arc<Node>),
     Sentinels(Sentinels),
     Cluster(Cluster),
-}
-
-/// Some of a batch's entries, or of a list of questions, by place.
-#[derive(Clone)]
-pub(super) enum Picks {
-    Run(Range<usize>),
-    Some(Vec<usize>),
-}
-
-impl Picks {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Run(range) => range.len(),
-            Self::Some(places) => places.len(),
-        }
-    }
-
-    pub(super) fn at(&self, n: usize) -> usize {
-        match self {
-            Self::Run(range) => range.start + n,
-            Self::Some(places) => places[n],
-        }
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
-        (0..self.len()).map(|n| self.at(n))
-    }
-
-    /// The first so many, and the rest.
-    pub(super) fn split(self, n: usize) -> (Self, Self) {
-        match self {
-            Self::Run(range) => {
-                let middle = range.start + n;
-                (Self::Run(range.start..middle), Self::Run(middle..range.end))
-            }
-            Self::Some(mut places) => {
-                let rest = places.split_off(n);
-                (Self::Some(places), Self::Some(rest))
-            }
-        }
-    }
-}
-
-/// What one server is to be sent together.
-pub(super) struct Part {
-    pub node: Arc<Node>,
-    pub picks: Picks,
-    /// How often it was sent and no answer came.
-    pub losses: u32,
-    /// Of keys that are on their way to this node, which does not have their slot yet.
-    pub asking: bool,
 }
 
 impl Servers {
@@ -95,9 +33,9 @@ impl Servers {
         };
         let node = Node::new(info, CONNECTIONS, GIVE_UP)?;
         match node.greet().await?.mode {
-            Mode::Alone => Ok(Self::One(Arc::new(node))),
-            Mode::Cluster => Ok(Self::Cluster(Cluster::of(node).await?)),
-            Mode::Sentinel => Err(super::sentinel::not_a_server(&node).await),
+            ServerMode::Alone => Ok(Self::One(Arc::new(node))),
+            ServerMode::Cluster => Ok(Self::Cluster(Cluster::of(node).await?)),
+            ServerMode::Sentinel => Err(not_a_server(&node).await),
         }
     }
 
@@ -106,28 +44,16 @@ impl Servers {
         !matches!(self, Self::One(_))
     }
 
-    /// Each to the server that has it.
+    /// Keys by the server that owns them.
     pub(super) fn parts<'k>(
         &self,
         picks: Picks,
-        losses: u32,
         key: impl Fn(usize) -> &'k [u8],
-    ) -> Vec<Part> {
-        let part = |(node, picks)| Part {
-            node,
-            picks,
-            losses,
-            asking: false,
-        };
+    ) -> Vec<(Arc<Node>, Picks)> {
         match self {
-            Self::One(node) => vec![part((Arc::clone(node), picks))],
-            Self::Sentinels(sentinels) => vec![part((sentinels.primary(), picks))],
-            Self::Cluster(cluster) => {
-                let groups = cluster.groups(&picks, key).into_iter();
-                groups
-                    .map(|(node, list)| part((node, Picks::Some(list))))
-                    .collect()
-            }
+            Self::One(node) => vec![(Arc::clone(node), picks)],
+            Self::Sentinels(sentinels) => vec![(sentinels.primary(), picks)],
+            Self::Cluster(cluster) => cluster.groups(&picks, key),
         }
     }
 
@@ -137,21 +63,6 @@ impl Servers {
             Self::One(_) => {}
             Self::Sentinels(sentinels) => sentinels.refresh().await,
             Self::Cluster(cluster) => cluster.refresh().await,
-        }
-    }
-
-    /// Takes a server's word on where a key is now.
-    pub(super) fn moved(&self, by: &Node, error: &RedisError) {
-        if let Self::Cluster(cluster) = self {
-            cluster.moved(by, error);
-        }
-    }
-
-    /// The server that is to be asked about one key instead.
-    pub(super) fn named(&self, by: &Node, error: &RedisError) -> Option<Arc<Node>> {
-        match self {
-            Self::Cluster(cluster) => cluster.named(by, error),
-            _ => None,
         }
     }
 
@@ -202,7 +113,7 @@ impl Servers {
                     match node.incarnation().await {
                         Ok(number) => return Ok(number),
                         Err(error) => {
-                            let failure = node.connect_failure(&error);
+                            let failure = node.peer.connect_failure(&error);
                             let silent = failure.kind == FailureKind::CacheUnreachable;
                             if !silent || node.is_gone() || wait.is_over(GIVE_UP) {
                                 return Err(failure);
@@ -216,64 +127,4 @@ impl Servers {
             Self::Cluster(cluster) => cluster.epoch().await,
         }
     }
-}
-
-/// The patience with which something is tried again.
-pub(super) struct Wait {
-    pause: Duration,
-    since: Instant,
-    /// Redirections without anything that came of them.
-    hops: u32,
-}
-
-/// Two nodes that name each other are not asked in a ring.
-const HOPS: u32 = 5;
-
-impl Wait {
-    pub(super) fn new() -> Self {
-        Self {
-            pause: FIRST_RETRY,
-            since: Instant::now(),
-            hops: 0,
-        }
-    }
-
-    /// Something came of it.
-    pub(super) fn progress(&mut self) {
-        *self = Self::new();
-    }
-
-    /// Whether nothing has come of it for so long.
-    pub(super) fn is_over(&self, patience: Duration) -> bool {
-        self.since.elapsed() >= patience
-    }
-
-    pub(super) async fn pause(&mut self) {
-        // Not all at the same moment.
-        sleep(self.pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-        self.pause = (self.pause * 2).min(SLOWEST_RETRY);
-    }
-
-    pub(super) async fn hop(&mut self) {
-        self.hops += 1;
-        if self.hops > HOPS {
-            self.pause().await;
-        }
-    }
-}
-
-/// The servers are not what the URL says.
-pub(super) fn other_kind(place: &str, what: &str, hint: &str) -> Failure {
-    Failure::new(
-        FailureKind::Config,
-        format!("the cache URL does not fit the server at {place}"),
-        what,
-    )
-    .hint(hint)
-}
-
-/// An answer that says no more than that it was refused.
-pub(super) fn refused(node: &Node, error: &RedisError, hint: &str) -> Failure {
-    let what = format!("the cache at {} refuses", node.place());
-    Failure::new(FailureKind::CacheDenied, what, words(error)).hint(hint)
 }

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 
-use super::inspect::number;
-use super::questions::Questions;
-use super::{RedisCache, words};
+use super::RedisCache;
+use super::reply::{number, words};
 use crate::application::ports::{Known, LastUse, Usage};
 use crate::domain::failure::Failure;
 
@@ -44,24 +43,14 @@ impl RedisCache {
         let add = |pipe: &mut Pipeline, i: usize| {
             pipe.cmd("OBJECT").arg(what).arg(keys[i]);
         };
-        let questions = Questions {
-            keys: keys.to_vec(),
-            commands: 1,
-            add,
-        };
-        self.ask(&questions).await
+        self.ask(keys.to_vec(), 1, add).await
     }
 
     async fn bytes(&self, keys: &[&[u8]]) -> Result<Vec<Known<u64>>, Failure> {
         let add = |pipe: &mut Pipeline, i: usize| {
             pipe.cmd("MEMORY").arg("USAGE").arg(keys[i]);
         };
-        let questions = Questions {
-            keys: keys.to_vec(),
-            commands: 1,
-            add,
-        };
-        let replies = self.ask(&questions).await?.into_iter();
+        let replies = self.ask(keys.to_vec(), 1, add).await?.into_iter();
         let bytes = replies.map(|reply| match number(Some(reply)) {
             // Gone since.
             Ok(bytes) => Ok(u64::try_from(bytes).unwrap_or(0)),
@@ -71,8 +60,7 @@ impl RedisCache {
     }
 
     fn does_not_tell(&self, error: &RedisError) -> Failure {
-        let node = self.any_node();
-        let failure = node.refusal(error).unwrap_or_else(|| node.denied(error));
+        let failure = self.refused(error);
         failure.hint("it needs +object|idletime, +object|freq and +memory|usage")
     }
 }

@@ -6,8 +6,9 @@ use futures_util::future::join_all;
 use redis::{Cmd, RedisError, RedisResult, Value as Reply};
 use tokio::time::timeout;
 
+use super::RedisCache;
 use super::node::Node;
-use super::{RedisCache, words};
+use super::reply::{info, info_line, words};
 use crate::application::ports::Known;
 
 /// Who has waited this long need not wait longer to know that it is long.
@@ -55,12 +56,8 @@ async fn latency(node: &Node) -> Option<Duration> {
 async fn evicted(node: &Node) -> Known<u64> {
     let mut question = redis::cmd("INFO");
     let reply = ask(node, question.arg("stats")).await?;
-    let text = redis::from_redis_value::<String>(reply);
-    let text = text.map_err(|_| "INFO answers in another form".to_owned())?;
-    let count = text
-        .lines()
-        .find_map(|line| line.strip_prefix("evicted_keys:"));
-    let count = count.and_then(|count| count.trim().parse().ok());
+    let text = info(Some(Ok(reply)))?;
+    let count = info_line(&text, "evicted_keys").and_then(|count| count.parse().ok());
     count.ok_or_else(|| "INFO has no evicted_keys".to_owned())
 }
 

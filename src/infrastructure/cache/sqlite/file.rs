@@ -5,15 +5,16 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
+use super::url::parsed;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::infrastructure::cache::url::{Access, invalid_url};
+use crate::domain::mutex::lock;
+use crate::infrastructure::cache::url::Access;
 
 /// Keys are bytes, as Redis' are. `expires_at` is in milliseconds since 1970; an entry past it
 /// does not exist. A hash is stored as a JSON object of its fields.
@@ -45,12 +46,6 @@ struct Opened {
     identity: Option<(u64, u64)>,
     /// How often the file was opened again: a new file may get the inode of a deleted one.
     times: u32,
-}
-
-/// # Errors
-/// The URL cannot be read.
-pub(super) fn parsed(url: &str) -> Result<SqliteConnectOptions, Failure> {
-    SqliteConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))
 }
 
 impl CacheFile {
@@ -199,12 +194,11 @@ impl CacheFile {
     }
 
     fn opened(&self) -> Opened {
-        *self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.opened)
     }
 
     fn note(&self, times: u32) {
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        *opened = Opened {
+        *lock(&self.opened) = Opened {
             identity: self.identity(),
             times,
         };

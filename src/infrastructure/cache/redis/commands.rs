@@ -2,9 +2,8 @@
 
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value as Reply};
 
-use super::servers::Part;
 use crate::application::ports::{Mode, WriteOptions, WriteOutcome};
-use crate::domain::entry::{Entry, EntryBatch, Value};
+use crate::domain::entry::{Entry, Value};
 
 /// What a command costs beside key and value, and a field of a hash beside itself; at most.
 const COMMAND_BYTES: usize = 160;
@@ -59,35 +58,16 @@ pub(super) enum Judged {
     Refused(RedisError),
 }
 
-/// Whether an entry of a part takes several commands, which have to be run as one.
-pub(super) fn needs_transaction(batch: &EntryBatch, part: &Part, how: &WriteOptions) -> bool {
-    let mut entries = part.picks.iter().filter_map(|i| batch.get(i));
-    entries.any(|entry| commands(entry, how) > 1)
-}
-
 /// How many commands store an entry.
-fn commands(entry: Entry<'_>, how: &WriteOptions) -> usize {
+pub(super) fn count(entry: Entry<'_>, how: &WriteOptions) -> usize {
     match (entry.value, how.mode) {
         (Value::Hash(_), Mode::Refresh) if how.version_field.is_none() => 5,
         _ => 1,
     }
 }
 
-/// The commands that store a part's entries.
-pub(super) fn stores(batch: &EntryBatch, part: &Part, how: &WriteOptions) -> Pipeline {
-    let mut pipe = Pipeline::with_capacity(part.picks.len());
-    pipe.ignore_errors();
-    for entry in part.picks.iter().filter_map(|i| batch.get(i)) {
-        if part.asking {
-            pipe.cmd("ASKING");
-        }
-        add(&mut pipe, entry, how);
-    }
-    pipe
-}
-
 /// Adds the commands that store an entry.
-fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
+pub(super) fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
     let ttl = how.ttl.millis_for(entry.key);
     match (entry.value, how.mode) {
         (Value::Text(text), Mode::Refresh) if how.version_field.is_some() => {
@@ -141,13 +121,11 @@ fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
     }
 }
 
-/// Takes the replies of an entry's commands and says what they mean.
+/// Takes the replies to an entry's commands, and says what they mean.
 pub(super) fn judge(
     replies: &mut impl Iterator<Item = RedisResult<Reply>>,
-    entry: Entry<'_>,
-    how: &WriteOptions,
+    commands: usize,
 ) -> Judged {
-    let commands = commands(entry, how);
     let mut last = None;
     for answered in 1..=commands {
         match replies.next() {

@@ -1,0 +1,111 @@
+//! What the servers say of a key, compared with what a run would store there.
+
+use std::time::Duration;
+
+use redis::{RedisResult, Value as Reply};
+
+use super::digest::hex_digest;
+use super::reply::{pairs, words};
+use crate::domain::encode::MAX_VALUE_BYTES;
+use crate::domain::entry::{Entry, EntryBatch, Fields, Value};
+use crate::domain::meaning;
+use crate::domain::standing::{Held, Kind, Standing};
+use crate::domain::strategy::Shape;
+
+/// Bytes that a hash is taken to have until it is read.
+const GUESSED_BYTES: u64 = 50 * 1024;
+
+/// What the server says of a key before any value is moved.
+pub(super) struct Facts {
+    pub ttl: Option<Duration>,
+    pub kind: Kind,
+    /// Bytes of a text, fields of a hash.
+    pub length: u64,
+    /// SHA-1 of a text, in hexadecimal.
+    pub digest: Option<Vec<u8>>,
+}
+
+pub(super) type Looked = Result<Option<Facts>, String>;
+
+pub(super) fn key(batch: &EntryBatch, i: usize) -> &[u8] {
+    batch.get(i).map_or(&[][..], |entry| entry.key)
+}
+
+/// What is known of a key from the server's facts, and whether its value must be fetched to know
+/// whether it is equal.
+pub(super) fn standing(entry: Entry<'_>, facts: Looked, shape: Shape) -> (Standing, bool) {
+    let facts = match facts {
+        Ok(Some(facts)) => facts,
+        Ok(None) => return (Standing::Nothing, false),
+        Err(why) => return (Standing::Unknown(why), false),
+    };
+    let is_text = facts.kind == Kind::Text;
+    let mut held = Held {
+        bytes: is_text.then_some(facts.length),
+        ttl: facts.ttl,
+        equal: false,
+        kind: facts.kind,
+    };
+    let open = match entry.value {
+        Value::Text(text) if is_text => {
+            let known = facts.digest.map(|digest| digest == hex_digest(text));
+            held.equal = known == Some(true);
+            match known {
+                Some(true) => false,
+                // Other bytes may mean the same, unless the value is a plain text.
+                Some(false) => shape != Shape::Text && facts.length <= MAX_VALUE_BYTES as u64,
+                None => {
+                    let same_length = facts.length == text.len() as u64;
+                    (shape != Shape::Text || same_length) && facts.length <= MAX_VALUE_BYTES as u64
+                }
+            }
+        }
+        Value::Hash(fields) => {
+            held.kind == Kind::Hash && facts.length == fields.iter().count() as u64
+        }
+        Value::Text(_) => false,
+    };
+    (Standing::Held(held), open)
+}
+
+/// Compares a fetched value.
+pub(super) fn compare_fetched(
+    standing: &mut Standing,
+    entry: Entry<'_>,
+    reply: RedisResult<Reply>,
+    shape: Shape,
+) {
+    let Standing::Held(held) = standing else {
+        return;
+    };
+    match (reply, entry.value) {
+        (Ok(Reply::BulkString(cached)), Value::Text(text)) => {
+            held.bytes = Some(cached.len() as u64);
+            held.equal = cached == text || (shape != Shape::Text && meaning::same(&cached, text));
+        }
+        (Ok(Reply::Nil), _) => *standing = Standing::Nothing,
+        (Ok(reply), Value::Hash(fields)) => {
+            let cached = pairs(reply);
+            held.bytes = Some(cached.iter().map(|(n, v)| (n.len() + v.len()) as u64).sum());
+            held.equal = same_fields(&cached, fields);
+        }
+        (Ok(_), Value::Text(_)) => {}
+        (Err(error), _) => *standing = Standing::Unknown(words(&error)),
+    }
+}
+
+fn same_fields(cached: &[(Vec<u8>, Vec<u8>)], fields: Fields<'_>) -> bool {
+    let mut fields: Vec<(&[u8], &[u8])> = fields.iter().collect();
+    let mut cached: Vec<(&[u8], &[u8])> = cached.iter().map(|(n, v)| (&**n, &**v)).collect();
+    fields.sort_unstable();
+    cached.sort_unstable();
+    fields == cached
+}
+
+/// The bytes that fetching a value would move, at most.
+pub(super) fn size(standing: &Standing) -> u64 {
+    match standing {
+        Standing::Held(held) => held.bytes.unwrap_or(GUESSED_BYTES),
+        _ => 0,
+    }
+}

@@ -1,0 +1,118 @@
+//! What a server says of itself.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use redis::{RedisError, RedisResult, Value as Reply};
+
+use super::node::Node;
+use super::reply::{Replies, pipe, setting};
+use crate::domain::failure::Failure;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Greeting {
+    pub mode: ServerMode,
+    /// It copies another, as far as it says.
+    pub is_replica: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ServerMode {
+    Alone,
+    Cluster,
+    Sentinel,
+}
+
+impl Node {
+    /// Connects, and says what the server is.
+    ///
+    /// # Errors
+    /// It cannot be reached, or refuses us.
+    pub(super) async fn greet(&self) -> Result<Greeting, Failure> {
+        let unreachable = |error: &RedisError| self.peer.connect_failure(error);
+        let mut connection = self.open().await.map_err(|error| unreachable(&error))?;
+        let mut questions = pipe();
+        questions.cmd("PING");
+        questions.cmd("CONFIG").arg("GET").arg("proto-max-bulk-len");
+        // Without arguments it changes nothing, and every user may ask.
+        questions.cmd("HELLO");
+        questions.cmd("INFO");
+        // Connecting proves nothing: a server that wants a password says so to the first command.
+        let replies: RedisResult<Replies> = questions.query_async(&mut connection).await;
+        let replies = replies.map_err(|error| unreachable(&error))?;
+        if let Some(Err(error)) = replies.first()
+            && matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "DENIED"))
+        {
+            return Err(unreachable(error));
+        }
+        let mut replies = replies.into_iter().skip(1);
+        // CONFIG may be denied; then the default stands.
+        if let Some(Ok(reply)) = replies.next()
+            && let Some(limit) = setting(reply, "proto-max-bulk-len")
+            && let Ok(limit) = limit.parse()
+        {
+            self.set_longest_value(limit);
+        }
+        let greeting = greeting(replies.next(), replies.next());
+        self.adopt(connection).await;
+        Ok(greeting)
+    }
+
+    /// A number that is another one when the server may have lost what it acknowledged: it was
+    /// restarted, or it is or was a replica. Where the server does not say, of its address alone.
+    pub(super) async fn incarnation(&self) -> RedisResult<u64> {
+        let mut info = pipe();
+        info.cmd("INFO")
+            .arg("server")
+            .cmd("INFO")
+            .arg("replication");
+        let mut hasher = DefaultHasher::new();
+        self.peer.place().hash(&mut hasher);
+        for reply in self.glance(&info).await?.into_iter().flatten() {
+            let text: String = redis::from_redis_value(reply).unwrap_or_default();
+            life(&text).for_each(|line| line.hash(&mut hasher));
+        }
+        Ok(hasher.finish())
+    }
+}
+
+/// The lines of INFO that are others when a server may have lost keys.
+///
+/// The `master_replid` of a primary is none of them. It changes, and nothing is lost, when a first
+/// replica or a backup connects, and when the backlog of the last one is freed. A primary that was a
+/// replica names the history that it had then in `master_replid2`.
+fn life(info: &str) -> impl Iterator<Item = &str> {
+    let history = match info.lines().any(|line| line == "role:slave") {
+        true => "master_replid:",
+        false => "master_replid2:",
+    };
+    let names = ["run_id:", "role:", history];
+    let says = move |line: &&str| names.iter().any(|name| line.starts_with(name));
+    info.lines().filter(says)
+}
+
+/// What HELLO says, or INFO where the server is too old for it.
+fn greeting(hello: Option<RedisResult<Reply>>, info: Option<RedisResult<Reply>>) -> Greeting {
+    let hello = hello.and_then(Result::ok);
+    let mut hello = hello
+        .and_then(|hello| redis::from_redis_value::<HashMap<String, Reply>>(hello).ok())
+        .unwrap_or_default();
+    let info: Option<String> = info
+        .and_then(Result::ok)
+        .and_then(|info| redis::from_redis_value(info).ok());
+    let info = info.unwrap_or_default();
+    let mut says = |name: &str, in_info: &str| -> Option<String> {
+        let said = hello.remove(name);
+        let said = said.and_then(|said| redis::from_redis_value(said).ok());
+        let line = || info.lines().find_map(|line| line.strip_prefix(in_info));
+        said.or_else(|| line().map(|value| value.trim().to_owned()))
+    };
+    Greeting {
+        mode: match says("mode", "redis_mode:").as_deref() {
+            Some("cluster") => ServerMode::Cluster,
+            Some("sentinel") => ServerMode::Sentinel,
+            _ => ServerMode::Alone,
+        },
+        is_replica: matches!(says("role", "role:").as_deref(), Some("replica" | "slave")),
+    }
+}

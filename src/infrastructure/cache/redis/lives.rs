@@ -1,0 +1,48 @@
+//! What was seen of the primaries' lives.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::node::Node;
+
+#[derive(Default)]
+pub(super) struct Past {
+    /// Nodes whose place another took, that began anew, or that are gone.
+    pub losses: u64,
+    /// Primaries by id, as they were last seen.
+    pub lives: HashMap<String, Life>,
+}
+
+/// A primary as it was last seen.
+pub(super) struct Life {
+    pub node: Arc<Node>,
+    incarnation: u64,
+    /// It did not answer since.
+    silent: bool,
+}
+
+impl Past {
+    /// Takes what a primary says of itself, if it does.
+    pub(super) fn see(&mut self, id: String, node: &Arc<Node>, now: Option<u64>) {
+        let Some(life) = self.lives.get_mut(&id) else {
+            if let Some(incarnation) = now {
+                let node = Arc::clone(node);
+                let life = Life {
+                    node,
+                    incarnation,
+                    silent: false,
+                };
+                self.lives.insert(id, life);
+            }
+            return;
+        };
+        let is_lost = match now {
+            Some(incarnation) => incarnation != life.incarnation,
+            // Whoever comes back as he was has lost nothing twice.
+            None => !life.silent,
+        };
+        life.incarnation = now.unwrap_or(life.incarnation);
+        life.silent = now.is_none();
+        self.losses += u64::from(is_lost);
+    }
+}

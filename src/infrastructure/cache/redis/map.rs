@@ -1,0 +1,195 @@
+//! A cluster's map: which primary owns which slot.
+
+use std::sync::Arc;
+
+use redis::Value as Reply;
+
+use super::node::Node;
+use super::parts::Picks;
+use super::reply::{items, text};
+use super::slots::{SLOTS, slot};
+use crate::domain::failure::Failure;
+
+pub(super) struct Map {
+    /// By slot, an index into `primaries`.
+    owners: Vec<Option<u16>>,
+    pub primaries: Vec<Primary>,
+}
+
+pub(super) struct Primary {
+    pub node: Arc<Node>,
+    pub id: String,
+    /// The ids of those that copy it.
+    pub replicas: Vec<String>,
+}
+
+impl Primary {
+    fn new(node: Arc<Node>, id: String) -> Self {
+        let replicas = Vec::new();
+        Self { node, id, replicas }
+    }
+}
+
+impl Default for Map {
+    fn default() -> Self {
+        Self {
+            owners: vec![None; SLOTS],
+            primaries: Vec::new(),
+        }
+    }
+}
+
+impl Map {
+    /// The map as a node gives it in CLUSTER SLOTS; `None`: an empty one. `asked` is the host of that
+    /// node, and `node` gives the node at an address.
+    pub(super) fn read(
+        reply: Reply,
+        asked: &str,
+        node: impl Fn(&str, u16) -> Result<Arc<Node>, Failure>,
+    ) -> Result<Option<Self>, Failure> {
+        let mut map = Self::default();
+        for range in items(reply) {
+            let mut range = items(range).into_iter();
+            let (Some(Reply::Int(start)), Some(Reply::Int(end))) = (range.next(), range.next())
+            else {
+                continue;
+            };
+            let mut members = range.filter_map(|member| Member::read(member, asked));
+            let Some(primary) = members.next() else {
+                continue;
+            };
+            let at = map.add(node(&primary.host, primary.port)?, primary.id);
+            for replica in members {
+                // Known, so that it can be asked when its primary is gone.
+                node(&replica.host, replica.port)?;
+                let replicas = &mut map.primaries[at].replicas;
+                if !replicas.contains(&replica.id) {
+                    replicas.push(replica.id);
+                }
+            }
+            let (Ok(start), Ok(end)) = (usize::try_from(start), usize::try_from(end)) else {
+                continue;
+            };
+            for slot in start..=end.min(SLOTS - 1) {
+                map.owners[slot] = u16::try_from(at).ok();
+            }
+        }
+        Ok((!map.primaries.is_empty()).then_some(map))
+    }
+
+    /// The index of a primary by its id.
+    fn add(&mut self, node: Arc<Node>, id: String) -> usize {
+        let known = self.primaries.iter().position(|primary| primary.id == id);
+        known.unwrap_or_else(|| {
+            self.primaries.push(Primary::new(node, id));
+            self.primaries.len() - 1
+        })
+    }
+
+    /// Another node owns a slot.
+    pub(super) fn set_owner(&mut self, slot: usize, node: Arc<Node>) {
+        let is_node = |primary: &Primary| Arc::ptr_eq(&primary.node, &node);
+        let owner = self.primaries.iter().position(is_node).unwrap_or_else(|| {
+            // Its id comes with the next map.
+            self.primaries
+                .push(Primary::new(Arc::clone(&node), String::new()));
+            self.primaries.len() - 1
+        });
+        self.owners[slot] = u16::try_from(owner).ok();
+    }
+
+    /// Keys by the node that owns them. A slot without an owner goes to any: it says so.
+    pub(super) fn groups<'k>(
+        &self,
+        picks: &Picks,
+        key: impl Fn(usize) -> &'k [u8],
+    ) -> Vec<(Arc<Node>, Picks)> {
+        let share = picks.len() / self.primaries.len().max(1) + picks.len() / 8 + 1;
+        let mut groups: Vec<Vec<usize>> = vec![Vec::new(); self.primaries.len()];
+        for i in picks.iter() {
+            let owner = usize::from(self.owners[usize::from(slot(key(i)))].unwrap_or_default());
+            let group = &mut groups[owner];
+            if group.is_empty() {
+                group.reserve(share);
+            }
+            group.push(i);
+        }
+        let groups = self.primaries.iter().zip(groups);
+        groups
+            .filter(|(_, group)| !group.is_empty())
+            .map(|(primary, group)| (Arc::clone(&primary.node), Picks::Some(group)))
+            .collect()
+    }
+
+    /// The primaries that own a slot.
+    pub(super) fn owners(&self) -> Vec<Arc<Node>> {
+        let mut is_owner = vec![false; self.primaries.len()];
+        for owner in self.owners.iter().flatten() {
+            is_owner[usize::from(*owner)] = true;
+        }
+        let owners = self
+            .primaries
+            .iter()
+            .zip(is_owner)
+            .filter(|(_, owns)| *owns);
+        owners
+            .map(|(primary, _)| Arc::clone(&primary.node))
+            .collect()
+    }
+
+    /// How many slots have an owner, or this one.
+    pub(super) fn owned(&self, by: Option<&Arc<Node>>) -> usize {
+        let is_its = |owner: &&u16| {
+            by.is_none_or(|node| Arc::ptr_eq(&self.primaries[usize::from(**owner)].node, node))
+        };
+        self.owners.iter().flatten().filter(is_its).count()
+    }
+
+    /// How many of the primaries were replicas in another map.
+    pub(super) fn promoted_since(&self, old: &Self) -> usize {
+        let was_primary = |id: &String| old.primaries.iter().any(|primary| primary.id == *id);
+        let was_replica = |id| {
+            old.primaries
+                .iter()
+                .any(|primary| primary.replicas.contains(id))
+        };
+        let ids = self.primaries.iter().map(|primary| &primary.id);
+        ids.filter(|id| was_replica(*id) && !was_primary(id))
+            .count()
+    }
+}
+
+/// A node in CLUSTER SLOTS.
+struct Member {
+    host: String,
+    port: u16,
+    id: String,
+}
+
+impl Member {
+    /// `asked`: where the node is that tells, which stands for a host that it leaves out.
+    fn read(reply: Reply, asked: &str) -> Option<Self> {
+        let mut fields = items(reply).into_iter();
+        let host = fields.next().and_then(text);
+        let port = match fields.next()? {
+            Reply::Int(port) => u16::try_from(port).ok()?,
+            _ => return None,
+        };
+        let id = fields.next().and_then(text);
+        // A node that has no name for itself still knows its address.
+        let mut more = fields
+            .next()
+            .map(items)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(text);
+        let mut address = || more.by_ref().skip_while(|name| name != "ip").nth(1);
+        let host = match host.as_deref() {
+            Some("?") => address().unwrap_or_else(|| asked.to_owned()),
+            None | Some("") => asked.to_owned(),
+            Some(host) => host.to_owned(),
+        };
+        let id = id.unwrap_or_else(|| format!("{host}:{port}"));
+        Some(Self { host, port, id })
+    }
+}

@@ -1,0 +1,227 @@
+//! The server at the other end, and what its errors mean to an operator.
+
+use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, RedisError};
+
+use super::reply::words;
+use crate::domain::failure::{Failure, FailureKind};
+
+/// What a user of the cache needs.
+const RIGHTS: &str = "a run needs +set and +ping, and +select for a database index; hashes +multi +exec +del +hset \
+     +pexpire; --mode only-missing with hashes +eval +exists +hset +pexpire; a version_field +eval +get +hget and these";
+
+pub(super) struct Peer {
+    pub info: ConnectionInfo,
+}
+
+impl Peer {
+    /// Where it is, for people.
+    pub(super) fn place(&self) -> String {
+        self.info.addr().to_string()
+    }
+
+    pub(super) fn connect_failure(&self, error: &RedisError) -> Failure {
+        if let Some(failure) = self.refusal(error) {
+            return failure;
+        }
+        let place = self.place();
+        if words(error).contains("not allowed in cluster mode") {
+            let what = format!("the cache at {place} does not have what the URL asks for");
+            return Failure::new(FailureKind::Config, what, words(error))
+                .hint("a cluster has only the database 0: leave the index out of the cache URL");
+        }
+        if words(error).contains("KeyMismatch") {
+            let why = "certificate and key do not belong together";
+            return Failure::new(
+                FailureKind::Config,
+                "--cache-key does not fit --cache-cert",
+                why,
+            );
+        }
+        let tls = matches!(self.info.addr(), ConnectionAddr::TcpTls { .. });
+        if matches!(
+            error.kind(),
+            ErrorKind::Client | ErrorKind::InvalidClientConfig
+        ) || error.detail().is_some_and(|d| d.contains("DB index"))
+        {
+            return Failure::new(
+                FailureKind::Config,
+                format!("the cache at {place} does not have what the URL asks for"),
+                words(error),
+            )
+            .hint("check the database index and the options in the cache URL");
+        }
+        let broke_off = error.is_timeout() || error.is_connection_dropped();
+        let hint = if error.is_connection_refusal() || !(tls || broke_off) {
+            "check that it runs, and host and port in the cache URL"
+        } else if let Some(hint) = certificate_hint(error) {
+            hint
+        } else if tls {
+            "check that it runs and speaks TLS on this port (redis:// is without), and that its certificate is trusted"
+        } else {
+            "check that it runs, that it has connections left (maxclients), and whether it wants TLS (rediss://)"
+        };
+        Failure::new(
+            FailureKind::CacheUnreachable,
+            format!("cannot reach the cache at {place}"),
+            words(error),
+        )
+        .hint(hint)
+    }
+
+    /// The failure that ends the run, if the server's answer is one.
+    pub(super) fn refusal(&self, error: &RedisError) -> Option<Failure> {
+        let place = self.place();
+        let failure = |kind, what: &str, hint: &str| {
+            Some(Failure::new(kind, format!("{what} at {place}"), words(error)).hint(hint))
+        };
+        if error.kind() == ErrorKind::AuthenticationFailed {
+            return failure(
+                FailureKind::CacheDenied,
+                "the cache refuses the password",
+                "check user and password in the cache URL",
+            );
+        }
+        // While connecting (SELECT), the crate wraps the server's words in its own.
+        if error.code().is_none() && error.to_string().contains("no permissions") {
+            return failure(
+                FailureKind::CacheDenied,
+                "the cache refuses this user a command",
+                "connecting needs +select where the URL names a database index",
+            );
+        }
+        match error.code()? {
+            "NOAUTH" => failure(
+                FailureKind::CacheDenied,
+                "the cache wants a password",
+                "put it into the cache URL: redis://:PASSWORD@HOST",
+            ),
+            "WRONGPASS" => failure(
+                FailureKind::CacheDenied,
+                "the cache refuses the password",
+                "check user and password in the cache URL",
+            ),
+            "DENIED" => failure(
+                FailureKind::CacheDenied,
+                "the cache is in protected mode",
+                "give it a password or bind it to this host",
+            ),
+            "NOPERM" if !error.detail().unwrap_or_default().contains("to access") => failure(
+                FailureKind::CacheDenied,
+                "the cache refuses this user a command",
+                RIGHTS,
+            ),
+            // Before 7.2 a script that is refused a command has no code for it.
+            "ERR"
+                if error
+                    .detail()
+                    .unwrap_or_default()
+                    .contains("user executing the script") =>
+            {
+                failure(
+                    FailureKind::CacheDenied,
+                    "the cache refuses this user a command of a script",
+                    RIGHTS,
+                )
+            }
+            "OOM" => failure(
+                FailureKind::CacheRefused,
+                "the cache is full",
+                "raise maxmemory, choose an evicting maxmemory-policy, or warm less (--limit, --exclude)",
+            ),
+            "READONLY" => failure(
+                FailureKind::CacheRefused,
+                "the cache takes no writes: it is a replica",
+                "give the URL of its primary",
+            ),
+            "MISCONF" => failure(
+                FailureKind::CacheRefused,
+                "the cache takes no writes",
+                "it cannot save to its disk: see rdb_last_bgsave_status in INFO and its log",
+            ),
+            "MOVED" | "ASK" | "CROSSSLOT" => failure(
+                FailureKind::CacheRefused,
+                "the cache has become a cluster",
+                "run again",
+            ),
+            _ => None,
+        }
+    }
+
+    /// The failure of a server that stopped answering.
+    pub(super) fn lost(&self, error: &RedisError) -> Failure {
+        let mut failure = self.connect_failure(error);
+        failure.kind = FailureKind::CacheUnreachable;
+        failure.what = format!(
+            "lost the cache at {} in the middle of the run",
+            self.place()
+        );
+        failure
+    }
+
+    /// The failure of a server that asks again and again to come back later.
+    pub(super) fn not_ready(&self, error: &RedisError) -> Failure {
+        let what = format!("the cache at {} is not ready", self.place());
+        Failure::new(FailureKind::CacheUnreachable, what, words(error))
+            .hint("run again when it is: see INFO (loading, master_link_status) and its log")
+    }
+
+    pub(super) fn no_answer(&self, why: impl Into<String>) -> Failure {
+        let what = format!("the cache at {} does not answer", self.place());
+        Failure::new(FailureKind::CacheUnreachable, what, why)
+    }
+
+    /// A command that this user or this server does not run.
+    pub(super) fn denied(&self, error: &RedisError) -> Failure {
+        let what = format!("the cache at {} refuses", self.place());
+        Failure::new(FailureKind::CacheDenied, what, words(error))
+    }
+}
+
+/// The servers are not what the URL says.
+pub(super) fn other_kind(place: &str, what: &str, hint: &str) -> Failure {
+    Failure::new(
+        FailureKind::Config,
+        format!("the cache URL does not fit the server at {place}"),
+        what,
+    )
+    .hint(hint)
+}
+
+/// What to do where a certificate is what keeps two servers apart.
+fn certificate_hint(error: &RedisError) -> Option<&'static str> {
+    const HINTS: [(&str, &str); 9] = [
+        (
+            "UnknownIssuer",
+            "its certificate is not trusted: give the authority that has signed it with --cache-ca FILE",
+        ),
+        (
+            "CaUsedAsEndEntity",
+            "the server shows an authority's certificate as its own: give it one that the authority has signed (CA:FALSE)",
+        ),
+        (
+            "NotValidForName",
+            "write the host as the server's certificate names it",
+        ),
+        (
+            "not valid for name",
+            "write the host as the server's certificate names it",
+        ),
+        ("Expired", "the server's certificate needs to be renewed"),
+        ("expired", "the server's certificate needs to be renewed"),
+        (
+            "CertificateRequired",
+            "it wants a certificate from its clients: --cache-cert FILE and --cache-key FILE",
+        ),
+        (
+            "HandshakeFailure",
+            "it may want a certificate from its clients: --cache-cert FILE and --cache-key FILE",
+        ),
+        (
+            "fatal alert",
+            "it refuses the certificate in --cache-cert: one that its authority has signed for clients is needed",
+        ),
+    ];
+    let text = error.to_string();
+    let hint = HINTS.iter().find(|(word, _)| text.contains(word));
+    hint.map(|(_, hint)| *hint)
+}

@@ -1,0 +1,113 @@
+//! What the servers' replies say.
+
+use std::time::Duration;
+
+use redis::{ErrorKind, Pipeline, RedisError, RedisResult, Value as Reply};
+
+use crate::domain::key::{printable, shortened};
+
+pub(super) type Replies = Vec<RedisResult<Reply>>;
+
+/// A pipeline whose commands fail one by one.
+pub(super) fn pipe() -> Pipeline {
+    let mut pipe = redis::pipe();
+    pipe.ignore_errors();
+    pipe
+}
+
+/// The server asks to come back later.
+pub(super) fn is_transient(error: &RedisError) -> bool {
+    matches!(
+        error.code(),
+        Some("LOADING" | "BUSY" | "TRYAGAIN" | "MASTERDOWN" | "CLUSTERDOWN" | "NOREPLICAS")
+    )
+}
+
+/// An error in one short line: the server's code and sentence, or what broke. The crate's own text
+/// is never shown: it repeats every error of a pipeline.
+pub(super) fn words(error: &RedisError) -> String {
+    let text = match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) if error.is_timeout() => "no answer in time".to_owned(),
+        (None, _) if error.kind() == ErrorKind::AuthenticationFailed => {
+            "the password is wrong".to_owned()
+        }
+        (None, Some(detail)) => detail.to_owned(),
+        (None, None) if error.is_io_error() || error.is_connection_dropped() => error.to_string(),
+        (None, None) => error.category().to_owned(),
+    };
+    shown(text.lines().next().unwrap_or_default(), 200)
+}
+
+/// A text of the server's as it can be shown.
+pub(super) fn shown(text: &str, max: usize) -> String {
+    shortened(&printable(text.as_bytes()), max)
+}
+
+pub(super) fn no_answer_in_time() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
+}
+
+pub(super) fn malformed() -> RedisError {
+    (ErrorKind::Parse, "a reply is of another form").into()
+}
+
+/// The text of a single reply, or why there is none.
+pub(super) fn info(reply: Option<RedisResult<Reply>>) -> Result<String, String> {
+    match reply {
+        Some(Ok(reply)) => {
+            redis::from_redis_value(reply).map_err(|_| "INFO answers in another form".to_owned())
+        }
+        Some(Err(error)) => Err(words(&error)),
+        None => Err("no answer".to_owned()),
+    }
+}
+
+/// A line of INFO.
+pub(super) fn info_line<'i>(info: &'i str, name: &str) -> Option<&'i str> {
+    let mut lines = info.lines().filter_map(|line| line.split_once(':'));
+    let (_, value) = lines.find(|(field, _)| *field == name)?;
+    Some(value.trim())
+}
+
+/// What CONFIG GET says of a setting: a list in the older protocol, a map in the newer one.
+pub(super) fn setting(reply: Reply, name: &str) -> Option<String> {
+    let all = redis::from_redis_value::<std::collections::HashMap<String, String>>(reply);
+    all.ok()?.remove(name)
+}
+
+pub(super) fn number(reply: Option<RedisResult<Reply>>) -> Result<i64, RedisError> {
+    match reply {
+        Some(Ok(Reply::Int(number))) => Ok(number),
+        Some(Ok(Reply::Nil)) => Ok(0),
+        Some(Err(error)) => Err(error),
+        _ => Err(malformed()),
+    }
+}
+
+pub(super) fn text(reply: Reply) -> Option<String> {
+    redis::from_redis_value::<Option<String>>(reply).ok()?
+}
+
+/// Names and values of a hash, in either protocol's form.
+pub(super) fn pairs(reply: Reply) -> Vec<(Vec<u8>, Vec<u8>)> {
+    redis::from_redis_value(reply).unwrap_or_default()
+}
+
+/// The items of a list, or of a map one after the other.
+pub(super) fn items(reply: Reply) -> Vec<Reply> {
+    match reply {
+        Reply::Array(items) => items,
+        Reply::Map(pairs) => pairs
+            .into_iter()
+            .flat_map(|(name, value)| [name, value])
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The TTL that PTTL gives; `None`: the key never expires.
+pub(super) fn ttl(millis: i64) -> Option<Duration> {
+    u64::try_from(millis).ok().map(Duration::from_millis)
+}

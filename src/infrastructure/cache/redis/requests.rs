@@ -1,0 +1,106 @@
+//! Requests about keys, each answered by the server that owns its key.
+
+use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
+
+use super::RedisCache;
+use super::answers::Answer;
+use super::job::Job;
+use super::node::{ATTEMPTS, Node};
+use super::reply::{Replies, is_transient};
+use super::router;
+use crate::domain::failure::Failure;
+
+/// The same number of commands about each of some keys.
+struct Requests<'q, F> {
+    keys: Vec<&'q [u8]>,
+    commands: usize,
+    /// Adds the commands about a key.
+    add: F,
+}
+
+impl<F: Fn(&mut Pipeline, usize) + Sync> Job for Requests<'_, F> {
+    const ATTEMPTS: u32 = ATTEMPTS;
+
+    type Answer = Replies;
+
+    fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn key(&self, i: usize) -> &[u8] {
+        self.keys[i]
+    }
+
+    fn add(&self, pipe: &mut Pipeline, i: usize) {
+        (self.add)(pipe, i);
+    }
+
+    fn read(
+        &self,
+        _: usize,
+        replies: &mut impl Iterator<Item = RedisResult<Reply>>,
+    ) -> (Replies, Option<RedisError>) {
+        let own: Replies = replies.take(self.commands).collect();
+        let errors = || own.iter().filter_map(|reply| reply.as_ref().err());
+        let is_for_now = |error: &&RedisError| {
+            is_transient(error) || matches!(error.code(), Some("MOVED" | "ASK" | "READONLY"))
+        };
+        let error = errors()
+            .find(is_for_now)
+            .or_else(|| errors().next())
+            .cloned();
+        (own, error)
+    }
+
+    // Other errors are for the caller to read.
+    fn refusal(&self, node: &Node, error: &RedisError) -> Option<Failure> {
+        match error.code() {
+            Some("NOAUTH" | "DENIED") => node.peer.refusal(error),
+            _ => None,
+        }
+    }
+}
+
+impl RedisCache {
+    /// Asks about each of some keys, with `commands` commands that `add` adds. The replies come in
+    /// the order of the keys; errors of single commands are for the caller to read.
+    pub(super) async fn ask<F>(
+        &self,
+        keys: Vec<&[u8]>,
+        commands: usize,
+        add: F,
+    ) -> Result<Replies, Failure>
+    where
+        F: Fn(&mut Pipeline, usize) + Sync,
+    {
+        let requests = Requests {
+            keys,
+            commands,
+            add,
+        };
+        let mut answers = router::run(&self.servers, &requests).await;
+        if let Some(failure) = answers.fatal.take().or(answers.failure.take()) {
+            return Err(failure);
+        }
+        let (answers, _) = answers.finish();
+        let replies = answers.into_iter().flat_map(|answer| match answer {
+            Answer::Given { answer, .. } => answer,
+            Answer::Refused(_) | Answer::Unknown(_) => Vec::new(),
+        });
+        Ok(replies.collect())
+    }
+
+    /// Asks about a single key.
+    pub(super) async fn ask_about<F>(
+        &self,
+        key: &[u8],
+        commands: usize,
+        add: F,
+    ) -> Result<Replies, Failure>
+    where
+        F: Fn(&mut Pipeline) + Sync,
+    {
+        self.ask(vec![key], commands, |pipe: &mut Pipeline, _| add(pipe))
+            .await
+    }
+}

@@ -1,0 +1,391 @@
+//! The way of commands to the servers that own their keys, and of the answers back.
+//!
+//! A job is a number of keys with some commands each. Its keys are split by the server that owns
+//! them; each part is one pipeline. A reply that is final answers its key. A connection that breaks
+//! leaves the keys of its part in doubt; they are sent again, to whoever owns them then, until a
+//! server has answered nothing for too long.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use redis::{Pipeline, RedisError};
+
+use super::answers::Answers;
+use super::course::{Course, course};
+use super::job::Job;
+use super::node::{Lost, Node};
+use super::parts::{Part, Picks, asking, push_front};
+use super::reply::{Replies, words};
+use super::servers::Servers;
+use super::wait::Wait;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::mutex::{into_inner, lock};
+
+/// Bytes that a server is sent together, at most, unless a single key has more.
+const MAX_PIPELINE_BYTES: usize = 4 * 1024 * 1024;
+
+/// What the replies of a part leave open.
+#[derive(Default)]
+struct Rest {
+    answered: usize,
+    later: Vec<usize>,
+    why_later: Option<RedisError>,
+    /// Keys that other nodes own.
+    moved: Vec<usize>,
+    /// Keys that other nodes are to be asked for once.
+    asked: Vec<(usize, Arc<Node>)>,
+    why_redirected: Option<RedisError>,
+}
+
+struct Router<'r, J: Job> {
+    servers: &'r Servers,
+    job: &'r J,
+    answers: Mutex<Answers<J::Answer>>,
+}
+
+/// Runs a job until each of its keys has an answer.
+pub(super) async fn run<J: Job>(servers: &Servers, job: &J) -> Answers<J::Answer> {
+    let router = Router {
+        servers,
+        job,
+        answers: Mutex::new(Answers::new(job.len())),
+    };
+    let parts = router.route(Picks::Run(0..job.len()), 0).into_iter();
+    join_all(parts.map(|part| router.deliver(part))).await;
+    into_inner(router.answers)
+}
+
+impl<J: Job> Router<'_, J> {
+    /// Keys in parts, each for one server and not too large for it.
+    fn route(&self, picks: Picks, losses: u32) -> VecDeque<Part> {
+        let mut parts = VecDeque::new();
+        for (node, mut picks) in self.servers.parts(picks, |i| self.job.key(i)) {
+            while let Some(n) = too_many(self.job, &picks) {
+                let (first, rest) = picks.split(n);
+                parts.push_back(Part::new(Arc::clone(&node), first, losses));
+                picks = rest;
+            }
+            parts.push_back(Part::new(node, picks, losses));
+        }
+        parts
+    }
+
+    /// Sends a part until each of its keys has its answer, to other servers too where these own its
+    /// keys by then.
+    async fn deliver(&self, part: Part) {
+        let mut wait = Wait::new();
+        let mut parts = VecDeque::from([part]);
+        while let Some(mut part) = parts.pop_front() {
+            self.refuse_too_long(&mut part);
+            if part.picks.len() == 0 {
+                continue;
+            }
+            if self.is_over() {
+                return;
+            }
+            let asked = Instant::now();
+            match self.send(&part).await {
+                Ok(replies) => {
+                    let rest = self.sort(&part, replies);
+                    if rest.answered > 0 {
+                        wait.progress();
+                    }
+                    if rest.answered > 0 || rest.why_later.is_none() {
+                        part.node.health.answered();
+                    }
+                    parts.extend(self.follow(&part, rest, asked, &mut wait).await);
+                }
+                Err(Lost::Server { failure, sent }) => {
+                    let elsewhere = self.give_up(part, failure, sent).await;
+                    if !elsewhere.is_empty() {
+                        wait.progress();
+                    }
+                    parts.extend(elsewhere);
+                }
+                Err(Lost::Unsent) => {
+                    wait.pause().await;
+                    self.servers.refresh().await;
+                    push_front(&mut parts, self.route(part.picks, part.losses));
+                }
+                Err(Lost::Answer(why)) => {
+                    push_front(&mut parts, self.repeat(part, &why).await);
+                }
+            }
+        }
+    }
+
+    /// Sends a part to its server, unless that could leave a value half-written.
+    async fn send(&self, part: &Part) -> Result<Replies, Lost> {
+        if part.picks.iter().any(|i| self.job.is_transaction(i)) {
+            part.node.need_transactions().await?;
+        }
+        let mut pipe = Pipeline::with_capacity(part.picks.len());
+        pipe.ignore_errors();
+        for i in part.picks.iter() {
+            if part.asking {
+                pipe.cmd("ASKING");
+            }
+            self.job.add(&mut pipe, i);
+        }
+        part.node.send(&pipe, part.losses > 0).await
+    }
+
+    /// Takes the replies that are final.
+    fn sort(&self, part: &Part, replies: Replies) -> Rest {
+        let mut replies = replies.into_iter();
+        let mut answers = self.answers();
+        let mut rest = Rest::default();
+        for i in part.picks.iter() {
+            if part.asking {
+                replies.next();
+            }
+            let (answer, error) = self.job.read(i, &mut replies);
+            let course = error
+                .as_ref()
+                .map(|error| course(self.servers, &part.node, error));
+            match course {
+                Some(Course::Later) => {
+                    rest.later.push(i);
+                    rest.why_later = error;
+                }
+                Some(Course::Elsewhere(there)) => {
+                    match there {
+                        Some(there) => rest.asked.push((i, there)),
+                        None => rest.moved.push(i),
+                    }
+                    rest.why_redirected = error;
+                }
+                Some(Course::End) | None => {
+                    let refusal = error.and_then(|error| self.job.refusal(&part.node, &error));
+                    refusal.into_iter().for_each(|failure| answers.end(failure));
+                    answers.give(i, answer);
+                    rest.answered += 1;
+                }
+            }
+        }
+        rest
+    }
+
+    /// What is to be sent again of a part that was answered, after the wait that the replies ask for.
+    async fn follow(
+        &self,
+        part: &Part,
+        rest: Rest,
+        asked: Instant,
+        wait: &mut Wait,
+    ) -> VecDeque<Part> {
+        let mut again = VecDeque::new();
+        if let Some(error) = rest.why_later
+            && !self.is_too_late(part, &rest.later, &error, asked, wait)
+        {
+            wait.pause().await;
+            self.servers.refresh().await;
+            again = self.route(Picks::Some(rest.later), part.losses);
+        }
+        if let Some(error) = rest.why_redirected.filter(|_| !self.is_over()) {
+            wait.hop().await;
+            if wait.is_over(part.node.health.patience) {
+                let asked = rest.asked.into_iter().map(|(i, _)| i);
+                let picks = Picks::Some(rest.moved.into_iter().chain(asked).collect());
+                let denied = || part.node.peer.denied(&error);
+                self.answers().refuse(&picks, &words(&error), denied);
+                return again;
+            }
+            self.servers.refresh().await;
+            again.extend(self.route(Picks::Some(rest.moved), 0));
+            again.extend(asking(rest.asked));
+        }
+        if self.is_over() {
+            VecDeque::new()
+        } else {
+            again
+        }
+    }
+
+    /// Refuses keys that a server has put off for too long.
+    fn is_too_late(
+        &self,
+        part: &Part,
+        later: &[usize],
+        error: &RedisError,
+        asked: Instant,
+        wait: &Wait,
+    ) -> bool {
+        let (node, can_change) = (&part.node, self.servers.can_change());
+        // A cluster may say so of some slots while the node is well.
+        let gone = match error.code() {
+            Some("CLUSTERDOWN" | "TRYAGAIN") if can_change => None,
+            _ => node.health.silent(asked, || node.peer.not_ready(error)),
+        };
+        let is_down = self.servers.is_down(error);
+        let is_over = is_down || wait.is_over(node.health.patience) && can_change;
+        if gone.is_none() && !is_over {
+            return false;
+        }
+        let failure = gone.unwrap_or_else(|| node.peer.not_ready(error));
+        let mut answers = self.answers();
+        answers.refuse(&Picks::Some(later.to_vec()), &words(error), || {
+            failure.clone()
+        });
+        let whole = is_down && error.detail() == Some("The cluster is down");
+        if whole || !can_change || self.servers.are_gone() {
+            answers.end(failure);
+        }
+        true
+    }
+
+    /// A server is gone or refuses us: keys that others own by now go to them, the rest are refused.
+    async fn give_up(&self, part: Part, failure: Failure, sent: bool) -> VecDeque<Part> {
+        if sent {
+            self.answers().doubt(&part.picks);
+        } else if failure.kind == FailureKind::CacheDenied {
+            self.answers()
+                .refuse(&part.picks, &failure.why, || failure.clone());
+        }
+        if !self.servers.can_change() {
+            self.answers().end(failure);
+            return VecDeque::new();
+        }
+        self.servers.refresh().await;
+        let (here, elsewhere): (VecDeque<Part>, VecDeque<Part>) = self
+            .route(part.picks, part.losses)
+            .into_iter()
+            .partition(|again| Arc::ptr_eq(&again.node, &part.node));
+        for again in here {
+            if failure.kind == FailureKind::CacheUnreachable && !self.servers.are_gone() {
+                let why = failure.to_string();
+                self.answers()
+                    .refuse(&again.picks, &why, || failure.clone());
+            } else {
+                self.answers().end(failure.clone());
+            }
+        }
+        elsewhere
+    }
+
+    /// The server is up (it takes connections) and broke this one: after two losses the key that
+    /// does it is looked for.
+    async fn repeat(&self, part: Part, why: &str) -> VecDeque<Part> {
+        self.answers().doubt(&part.picks);
+        let losses = part.losses + 1;
+        if part.picks.len() == 1 && losses >= J::ATTEMPTS {
+            let why = format!("{why}; the server breaks the connection over this entry");
+            let failure = || part.node.peer.no_answer(why.clone());
+            self.answers().refuse(&part.picks, &why, failure);
+            return VecDeque::new();
+        }
+        self.servers.refresh().await;
+        if part.losses == 0 || part.picks.len() == 1 {
+            return self.route(part.picks, losses);
+        }
+        let middle = part.picks.len() / 2;
+        let (first, second) = part.picks.split(middle);
+        let mut halves = self.route(first, part.losses);
+        halves.extend(self.route(second, part.losses));
+        halves
+    }
+
+    /// Takes out keys that the server would break the connection over.
+    fn refuse_too_long(&self, part: &mut Part) {
+        let max = part.node.longest_value();
+        if self.job.bytes() <= max {
+            return;
+        }
+        let is_long = |i: &usize| self.job.longest(*i) > max;
+        let (long, rest): (Vec<usize>, Vec<usize>) = part.picks.iter().partition(is_long);
+        for i in long {
+            let bytes = self.job.longest(i);
+            let why = format!(
+                "{bytes} bytes is more than the server takes in one value (proto-max-bulk-len is {max})"
+            );
+            let failure = || part.node.peer.no_answer(why.clone());
+            self.answers().refuse(&Picks::Some(vec![i]), &why, failure);
+        }
+        if rest.len() < part.picks.len() {
+            part.picks = Picks::Some(rest);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.answers().fatal.is_some()
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Answers<J::Answer>> {
+        lock(&self.answers)
+    }
+}
+
+/// How many keys are enough for one pipeline, where these are too many.
+fn too_many(job: &impl Job, picks: &Picks) -> Option<usize> {
+    // Most jobs are far from it.
+    if job.bytes() <= MAX_PIPELINE_BYTES / 2 {
+        return None;
+    }
+    let mut bytes = 0;
+    let n = picks.iter().position(|i| {
+        bytes += job.bytes_of(i);
+        bytes > MAX_PIPELINE_BYTES
+    })?;
+    // A key that is larger goes alone.
+    let n = n.max(1);
+    (n < picks.len()).then_some(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Sizes(Vec<usize>);
+
+    impl Job for Sizes {
+        const ATTEMPTS: u32 = 1;
+
+        type Answer = ();
+
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+
+        fn key(&self, _: usize) -> &[u8] {
+            &[]
+        }
+
+        fn add(&self, _: &mut Pipeline, _: usize) {}
+
+        fn read(
+            &self,
+            _: usize,
+            _: &mut impl Iterator<Item = redis::RedisResult<redis::Value>>,
+        ) -> ((), Option<RedisError>) {
+            ((), None)
+        }
+
+        fn refusal(&self, _: &Node, _: &RedisError) -> Option<Failure> {
+            None
+        }
+
+        fn bytes(&self) -> usize {
+            self.0.iter().sum()
+        }
+
+        fn bytes_of(&self, i: usize) -> usize {
+            self.0[i]
+        }
+    }
+
+    #[test]
+    fn a_pipeline_is_no_larger_than_a_server_is_to_take() {
+        let megabyte = 1024 * 1024;
+        let many = Sizes(vec![megabyte + 200; 10]);
+        // Four of them, and what is said beside them, are too many.
+        assert_eq!(too_many(&many, &Picks::Run(0..10)), Some(3));
+        assert_eq!(too_many(&many, &Picks::Run(7..10)), None);
+        let odd = Sizes(vec![10, 9 * megabyte, 10]);
+        assert_eq!(too_many(&odd, &Picks::Run(0..3)), Some(1));
+        assert_eq!(too_many(&odd, &Picks::Some(vec![1, 2])), Some(1));
+        assert_eq!(too_many(&odd, &Picks::Some(vec![1])), None);
+        assert_eq!(too_many(&Sizes(vec![200; 500]), &Picks::Run(0..500)), None);
+    }
+}

@@ -1,0 +1,147 @@
+//! What a server's own figures say before a run.
+
+use redis::{RedisResult, Value as Reply};
+
+use super::reply::{info, shown};
+use crate::application::ports::Known;
+use crate::domain::failure::FailureKind;
+use crate::domain::finding::Finding;
+
+/// Above this share of its limit a server that does not evict is nearly full.
+const NEARLY_FULL: f64 = 0.9;
+
+/// The server's own figures, or why they are not known.
+pub(super) struct Info(Known<Vec<(String, String)>>);
+
+impl Info {
+    pub(super) fn of(reply: Option<RedisResult<Reply>>) -> Self {
+        let fields = |text: String| {
+            let lines = text.lines().filter_map(|line| line.split_once(':'));
+            let fields = lines.map(|(name, value)| (name.to_owned(), shown(value.trim(), 100)));
+            fields.collect()
+        };
+        Self(info(reply).map(fields))
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let fields = self.0.as_ref().ok()?;
+        let (_, value) = fields.iter().find(|(field, _)| field == name)?;
+        Some(value)
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.get(name)?.parse().ok()
+    }
+
+    /// Why a figure that INFO should have is not there.
+    pub(super) fn unknown(&self) -> String {
+        match &self.0 {
+            Ok(_) => "not known: INFO does not say".to_owned(),
+            Err(why) => format!("not known: {why}"),
+        }
+    }
+}
+
+pub(super) fn version(info: &Info) -> String {
+    if let Some(version) = info.get("valkey_version") {
+        return format!("Valkey {version}");
+    }
+    let name = match info.get("server_name") {
+        Some("valkey") => "Valkey",
+        _ => "Redis",
+    };
+    let version = info.get("redis_version").unwrap_or("of unknown version");
+    format!("{name} {version}")
+}
+
+/// What it is among other servers.
+pub(super) fn role(info: &Info, is_read_only: bool) -> Finding {
+    let Some(role) = info.get("role") else {
+        return Finding::ok("cache role", info.unknown());
+    };
+    if !matches!(role, "slave" | "replica") {
+        let role = if role == "master" { "primary" } else { role };
+        return Finding::ok("cache role", role);
+    }
+    let link = match info.get("master_link_status") {
+        Some("up") | None => "",
+        Some(_) => ", which it has lost",
+    };
+    let host = info.get("master_host").unwrap_or("another server");
+    let text = format!("a replica of {host}{link}");
+    // A replica that takes writes loses them.
+    if is_read_only {
+        Finding::failed("cache role", FailureKind::CacheRefused, text)
+            .hint("give the URL of its primary")
+    } else {
+        let text = format!("{text}; what is written to it is lost when it syncs again");
+        Finding::warning("cache role", text).hint("give the URL of its primary")
+    }
+}
+
+pub(super) fn memory(info: &Info) -> Finding {
+    const CHECK: &str = "cache memory";
+    let (Some(used), Some(max)) = (info.number("used_memory"), info.number("maxmemory")) else {
+        return Finding::ok(CHECK, info.unknown());
+    };
+    let evicted = match info.number("evicted_keys") {
+        Some(keys @ 1..) => format!(", {keys} keys evicted since its start"),
+        _ => String::new(),
+    };
+    if max == 0 {
+        return Finding::ok(CHECK, format!("{} used, no limit{evicted}", bytes(used)));
+    }
+    let policy = info.get("maxmemory_policy").unwrap_or("policy not known");
+    let share = used as f64 / max as f64;
+    let text = format!(
+        "{} of {} used ({:.0}%), {policy}{evicted}",
+        bytes(used),
+        bytes(max),
+        share * 100.0
+    );
+    if policy == "noeviction" && share > NEARLY_FULL {
+        return Finding::warning(CHECK, text)
+            .hint("raise maxmemory, choose an evicting maxmemory-policy, or warm less (--limit, --exclude)");
+    }
+    Finding::ok(CHECK, text)
+}
+
+pub(super) fn persistence(info: &Info) -> Finding {
+    const CHECK: &str = "cache persistence";
+    let status = [
+        "rdb_last_bgsave_status",
+        "aof_last_write_status",
+        "aof_last_bgrewrite_status",
+    ];
+    let known = status
+        .into_iter()
+        .filter_map(|name| Some((name, info.get(name)?)));
+    let known: Vec<(&str, &str)> = known.collect();
+    if known.is_empty() {
+        return Finding::ok(CHECK, info.unknown());
+    }
+    let failing = known.iter().filter(|(_, status)| *status != "ok");
+    let failing: Vec<String> = failing
+        .map(|(name, status)| format!("{name} is {status}"))
+        .collect();
+    if failing.is_empty() {
+        return Finding::ok(CHECK, "its last saves went well");
+    }
+    Finding::warning(CHECK, failing.join(", "))
+        .hint("the server cannot save to its disk, and may soon take no writes: see its log")
+}
+
+/// `1.5 MiB`.
+fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if count < 1024 {
+        return format!("{count} bytes");
+    }
+    let mut size = count as f64 / 1024.0;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    format!("{size:.1} {}", UNITS[unit])
+}

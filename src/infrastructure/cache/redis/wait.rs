@@ -1,0 +1,54 @@
+//! How long the servers are given.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use crate::domain::backoff::Backoff;
+
+/// A server that has answered nothing for this long ends the run. Where another can take its place,
+/// the time that the others need to notice comes on top.
+pub(super) const GIVE_UP: Duration = Duration::from_secs(15);
+
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const SLOWEST_RETRY: Duration = Duration::from_secs(1);
+
+/// Redirections without a result after which we pause: two nodes may name each other.
+const MAX_HOPS: u32 = 5;
+
+/// The retries since the last progress.
+pub(super) struct Wait {
+    backoff: Backoff,
+    since: Instant,
+    hops: u32,
+}
+
+impl Wait {
+    pub(super) fn new() -> Self {
+        Self {
+            backoff: Backoff::new(FIRST_RETRY, SLOWEST_RETRY),
+            since: Instant::now(),
+            hops: 0,
+        }
+    }
+
+    pub(super) fn progress(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Whether there has been no progress for so long.
+    pub(super) fn is_over(&self, patience: Duration) -> bool {
+        self.since.elapsed() >= patience
+    }
+
+    pub(super) async fn pause(&mut self) {
+        sleep(self.backoff.pause()).await;
+    }
+
+    pub(super) async fn hop(&mut self) {
+        self.hops += 1;
+        if self.hops > MAX_HOPS {
+            self.pause().await;
+        }
+    }
+}
