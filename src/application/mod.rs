@@ -4,7 +4,6 @@ pub mod changed;
 pub mod clock;
 pub mod engine;
 pub mod event;
-mod governor;
 pub mod guards;
 pub mod history;
 pub mod keys;

@@ -96,15 +96,12 @@ impl<'a> Touching<'a> {
         if keys.is_empty() {
             return Ok(());
         }
-        let paced = self.reload.pace.now().rate;
-        let most = if paced.is_some() { 1 } else { TOUCHES };
+        let is_paced = self.reload.pace.now().rate.is_some();
+        let most = if is_paced { 1 } else { TOUCHES };
         while self.groups.len() >= most {
             self.heed().await?;
         }
-        if let Some(rate) = paced {
-            let due = keys.len() as f64 / rate.max(1) as f64;
-            tokio::time::sleep(Duration::from_secs_f64(due)).await;
-        }
+        self.reload.pace.admit(keys.len()).await;
         let (cache, ttl) = (Arc::clone(&self.reload.cache), self.reload.ttl.clone());
         let renewed = self.reload.ground.renewed;
         self.groups

@@ -20,12 +20,11 @@ use super::tally::keep_first;
 use super::{expected, protection};
 use crate::application::changed::Changes;
 use crate::application::event::Reporter;
-use crate::application::governor::Governor;
 use crate::application::guards::size::SizeGuard;
 use crate::application::keys::consent::Consent;
 use crate::application::keys::{orphans, prune};
 use crate::application::lookup;
-use crate::application::pace::{Pace, PaceLimits};
+use crate::application::pace::{Governor, Pace, PaceLimits};
 use crate::application::ports::{Cache, Sources, Wanted, WarmupStrategy};
 use crate::application::stop::StopSignal;
 use crate::domain::entry::Name;
@@ -279,12 +278,12 @@ impl Coordinator {
 /// Watches over the servers for as long as the run is to be gentle, until it is dropped.
 fn governed(plan: &RunPlan) -> JoinSet<()> {
     let source = plan.sources.as_ref().map(|sources| &sources.bulk);
-    let governor = Governor {
-        pace: plan.pace.clone(),
-        cache: Arc::clone(&plan.target),
-        source: source.map(Arc::clone),
-        limits: plan.options.pace.gentle_limits.clone(),
-    };
+    let governor = Governor::new(
+        plan.pace.clone(),
+        Arc::clone(&plan.target),
+        source.map(Arc::clone),
+        plan.options.pace.gentle_limits.clone(),
+    );
     let mut governing = JoinSet::new();
     governing.spawn(governor.run());
     governing

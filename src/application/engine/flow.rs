@@ -57,7 +57,7 @@ impl<'a> Flow<'a> {
 
     async fn run(&mut self, book: &mut Book, index: usize, entries: Entries<'a>, named: bool) {
         let run = self.writer.run;
-        let entries = run.plan.pace.keep(entries);
+        let entries = run.plan.pace.throttle(entries);
         let id = &run.plan.spec(index).id;
         let (memory, writer) = (&mut self.memory, &mut self.writer);
         let watched = memory.watch(id, run.stop, entries, |entries| {

@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
 use super::options::{ChangedOptions, Options};
@@ -118,40 +117,38 @@ impl InspectingCache {
     }
 }
 
+#[async_trait]
 impl Cache for InspectingCache {
-    fn write<'a>(&'a self, batch: &'a EntryBatch, how: &'a WriteOptions) -> BoxFuture<'a, Written> {
-        async move {
-            self.remember(batch);
-            let standings = match self.standings(batch, how.shape).await {
-                Ok(standings) => standings,
-                Err(failure) => {
-                    let unknown = Written::unknown(batch.len(), &failure.why);
-                    return Written {
-                        fatal: Some(failure),
-                        ..unknown
-                    };
-                }
-            };
-            let kind = Kind::of(how.shape);
-            let inspected = batch.iter().zip(standings).map(|(entry, standing)| {
-                let soon = self.expiring_within;
-                let soon = soon.unwrap_or_else(|| how.ttl.expiring(entry.key));
-                let class = standing.class(&kind, soon);
-                WriteOutcome::Inspected(Inspected { standing, class })
-            });
-            Written::new(inspected.collect())
-        }
-        .boxed()
+    async fn write(&self, batch: &EntryBatch, how: &WriteOptions) -> Written {
+        self.remember(batch);
+        let standings = match self.standings(batch, how.shape).await {
+            Ok(standings) => standings,
+            Err(failure) => {
+                let unknown = Written::unknown(batch.len(), &failure.why);
+                return Written {
+                    fatal: Some(failure),
+                    ..unknown
+                };
+            }
+        };
+        let kind = Kind::of(how.shape);
+        let inspected = batch.iter().zip(standings).map(|(entry, standing)| {
+            let soon = self.expiring_within;
+            let soon = soon.unwrap_or_else(|| how.ttl.expiring(entry.key));
+            let class = standing.class(&kind, soon);
+            WriteOutcome::Inspected(Inspected { standing, class })
+        });
+        Written::new(inspected.collect())
     }
 
-    fn inspect<'a>(&'a self, batch: &'a EntryBatch, shape: Shape) -> Answer<'a, Vec<Standing>> {
-        self.standings(batch, shape).boxed()
+    async fn inspect(&self, batch: &EntryBatch, shape: Shape) -> Answer<Vec<Standing>> {
+        self.standings(batch, shape).await
     }
 
-    fn read<'a>(&'a self, key: &'a [u8]) -> Answer<'a, Option<Cached>> {
+    async fn read(&self, key: &[u8]) -> Answer<Option<Cached>> {
         match &self.cache {
-            Some(cache) => cache.read(key),
-            None => std::future::ready(Ok(None)).boxed(),
+            Some(cache) => cache.read(key).await,
+            None => Ok(None),
         }
     }
 
@@ -163,8 +160,8 @@ impl Cache for InspectingCache {
     }
 
     /// Nothing is acknowledged, so nothing can be lost.
-    fn epoch(&self) -> Answer<'_, u64> {
-        std::future::ready(Ok(0)).boxed()
+    async fn epoch(&self) -> Answer<u64> {
+        Ok(0)
     }
 
     fn is_read_only(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
+use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
@@ -18,24 +18,25 @@ use crate::domain::ttl::Ttl;
 
 /// A cache. Five methods make one; the others are abilities that it may lack, and a run does
 /// without.
+#[async_trait]
 pub trait Cache: Send + Sync {
     /// Stores a batch, retrying within the adapter's bounds; writing the same batch again is
     /// harmless.
-    fn write<'a>(&'a self, batch: &'a EntryBatch, how: &'a WriteOptions) -> BoxFuture<'a, Written>;
+    async fn write(&self, batch: &EntryBatch, how: &WriteOptions) -> Written;
 
     /// Compares each entry with what is stored at its key: one [`Standing`] each, in the batch's
     /// order. Changes nothing, and moves no value where a digest is enough.
-    fn inspect<'a>(&'a self, batch: &'a EntryBatch, shape: Shape) -> Answer<'a, Vec<Standing>>;
+    async fn inspect(&self, batch: &EntryBatch, shape: Shape) -> Answer<Vec<Standing>>;
 
     /// What is stored at a key, whole; `None`: nothing.
-    fn read<'a>(&'a self, key: &'a [u8]) -> Answer<'a, Option<Cached>>;
+    async fn read(&self, key: &[u8]) -> Answer<Option<Cached>>;
 
     /// All keys that begin with `prefix`, some at a time; a key may come twice.
     fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>>;
 
     /// Changes whenever acknowledged writes may be lost: the server restarted, or another took its
     /// place. Asks the server.
-    fn epoch(&self) -> Answer<'_, u64>;
+    async fn epoch(&self) -> Answer<u64>;
 
     /// Whether nothing is written to it, whatever it is asked for.
     fn is_read_only(&self) -> bool {
@@ -50,22 +51,22 @@ pub trait Cache: Send + Sync {
     /// Extends the TTL of the picked texts whose stored value is byte-identical
     /// ([`Ttl::millis_for`]); compare and extend are one step per key. Changes no value, and moves
     /// none where a digest is enough.
-    fn extend_if_equal<'a>(
-        &'a self,
-        _batch: &'a EntryBatch,
-        _picks: &'a [usize],
-        _ttl: &'a Ttl,
-    ) -> Answer<'a, Extended> {
+    async fn extend_if_equal(
+        &self,
+        _batch: &EntryBatch,
+        _picks: &[usize],
+        _ttl: &Ttl,
+    ) -> Answer<Extended> {
         unsupported("does not compare values", "")
     }
 
     /// Deletes the picked entries whose stored value is still the entry's: one answer per pick, in
     /// order.
-    fn delete_if_equal<'a>(
-        &'a self,
-        _batch: &'a EntryBatch,
-        _picks: &'a [usize],
-    ) -> Answer<'a, Vec<Deletion>> {
+    async fn delete_if_equal(
+        &self,
+        _batch: &EntryBatch,
+        _picks: &[usize],
+    ) -> Answer<Vec<Deletion>> {
         unsupported(
             "does not delete stale values",
             "--no-verify-writes runs without",
@@ -73,59 +74,59 @@ pub trait Cache: Send + Sync {
     }
 
     /// Refreshes the TTL of keys ([`Ttl::millis_for`]); for each, in order, whether it exists.
-    fn refresh_ttl<'a>(&'a self, _keys: &'a [&'a [u8]], _ttl: Ttl) -> Answer<'a, Vec<bool>> {
+    async fn refresh_ttl(&self, _keys: &[&[u8]], _ttl: Ttl) -> Answer<Vec<bool>> {
         unsupported("does not refresh a TTL", "")
     }
 
     /// Whether every key exists and the remaining TTL of a sample is within `tolerance` of a fresh
     /// one. `false`: no, or finding out would cost as much as refreshing them.
-    fn ttl_is_fresh<'a>(
-        &'a self,
-        _keys: &'a [&'a [u8]],
-        _ttl: &'a Ttl,
+    async fn ttl_is_fresh(
+        &self,
+        _keys: &[&[u8]],
+        _ttl: &Ttl,
         _tolerance: Duration,
-    ) -> Answer<'a, bool> {
-        async { Ok(false) }.boxed()
+    ) -> Answer<bool> {
+        Ok(false)
     }
 
     /// Deletes keys of any type; for each, in order, whether it existed. When an answer is lost, a
     /// key that existed may count as one that did not. On an error some may be deleted.
-    fn remove<'a>(&'a self, _keys: &'a [&'a [u8]]) -> Answer<'a, Vec<bool>> {
+    async fn remove(&self, _keys: &[&[u8]]) -> Answer<Vec<bool>> {
         unsupported("does not delete keys", "")
     }
 
-    fn headroom(&self) -> BoxFuture<'_, Headroom> {
-        async { Headroom::unknown("this cache does not say") }.boxed()
+    async fn headroom(&self) -> Headroom {
+        Headroom::unknown("this cache does not say")
     }
 
     /// What an operator should know of the server before a run, and whether it would accept keys
     /// like `probes`. What cannot be asked is a finding.
-    fn checkup<'a>(&'a self, _probes: &'a [RightsProbe]) -> BoxFuture<'a, Vec<Finding>> {
-        async { Vec::new() }.boxed()
+    async fn checkup(&self, _probes: &[RightsProbe]) -> Vec<Finding> {
+        Vec::new()
     }
 
     /// When each key was used last, in order, and its size. Asking does not count as a use.
-    fn usage<'a>(&'a self, _keys: &'a [&'a [u8]]) -> Answer<'a, Vec<Usage>> {
+    async fn usage(&self, _keys: &[&[u8]]) -> Answer<Vec<Usage>> {
         let hint = "a Redis or Valkey keeps them: give its URL with --cache-url";
         unsupported("does not know which keys are used", hint)
     }
 
     /// Listens for keys that clients ask for in vain; `set_events`: the server's settings may be
     /// changed for it. On an error they are unchanged.
-    fn misses(&self, _set_events: bool) -> Answer<'_, Misses> {
+    async fn misses(&self, _set_events: bool) -> Answer<Misses> {
         let hint = "give the shop's own log with --access-log";
         unsupported("does not report misses", hint)
     }
 
     /// How long a client waits at the moment, measured on a connection of its own; `None`: there
     /// are no other clients, or it is unreachable.
-    fn latency(&self) -> BoxFuture<'_, Option<Duration>> {
-        async { None }.boxed()
+    async fn latency(&self) -> Option<Duration> {
+        None
     }
 
     /// How many keys it has evicted in its life.
-    fn evicted(&self) -> BoxFuture<'_, Known<u64>> {
-        async { Ok(0) }.boxed()
+    async fn evicted(&self) -> Known<u64> {
+        Ok(0)
     }
 }
 

@@ -2,12 +2,12 @@
 //! milliseconds, with a clock that can be moved and failures that can be chosen.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{BoxFuture, ready};
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _};
 use serde_json::Value as Json;
 
 use crate::application::ports::{
@@ -17,6 +17,7 @@ use crate::application::ports::{
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::Failure;
 use crate::domain::meaning;
+use crate::domain::mutex::lock;
 use crate::domain::standing::{Held, Kind, Standing};
 use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
@@ -148,17 +149,16 @@ impl MemoryCache {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Answers a request at once.
-    fn answer<'a, T: Send + 'a>(&self, ask: impl FnOnce(&mut State) -> T) -> Answer<'a, T> {
+    fn answer<T>(&self, ask: impl FnOnce(&mut State) -> T) -> Answer<T> {
         let mut state = self.state();
-        let answer = match state.refusal.clone() {
+        match state.refusal.clone() {
             Some(failure) => Err(failure),
             None => Ok(ask(&mut state)),
-        };
-        ready(answer).boxed()
+        }
     }
 }
 
@@ -256,8 +256,9 @@ fn time(ttl: &Ttl, key: &[u8]) -> Duration {
     Duration::from_millis(ttl.millis_for(key))
 }
 
+#[async_trait]
 impl Cache for MemoryCache {
-    fn write<'a>(&'a self, batch: &'a EntryBatch, how: &'a WriteOptions) -> BoxFuture<'a, Written> {
+    async fn write(&self, batch: &EntryBatch, how: &WriteOptions) -> Written {
         let mut state = self.state();
         let written = match state.refusal.clone() {
             Some(failure) => Written {
@@ -268,19 +269,19 @@ impl Cache for MemoryCache {
         };
         if written.fatal.is_none() && state.lost_answers > 0 {
             state.lost_answers -= 1;
-            return ready(Written::unknown(batch.len(), "no answer")).boxed();
+            return Written::unknown(batch.len(), "no answer");
         }
-        ready(written).boxed()
+        written
     }
 
-    fn inspect<'a>(&'a self, batch: &'a EntryBatch, shape: Shape) -> Answer<'a, Vec<Standing>> {
+    async fn inspect(&self, batch: &EntryBatch, shape: Shape) -> Answer<Vec<Standing>> {
         self.answer(|state| {
             let entries = batch.iter();
             entries.map(|entry| state.standing(entry, shape)).collect()
         })
     }
 
-    fn read<'a>(&'a self, key: &'a [u8]) -> Answer<'a, Option<Cached>> {
+    async fn read(&self, key: &[u8]) -> Answer<Option<Cached>> {
         self.answer(|state| {
             let now = state.now();
             let item = state.get(key)?;
@@ -304,11 +305,14 @@ impl Cache for MemoryCache {
                 .map(<[_]>::to_vec)
                 .collect::<Vec<_>>()
         });
-        let steps = async { found.await.map(|steps| stream::iter(steps).map(Ok)) };
-        steps.try_flatten_stream().boxed()
+        let steps = match found {
+            Ok(steps) => steps.into_iter().map(Ok).collect(),
+            Err(failure) => vec![Err(failure)],
+        };
+        stream::iter(steps).boxed()
     }
 
-    fn epoch(&self) -> Answer<'_, u64> {
+    async fn epoch(&self) -> Answer<u64> {
         self.answer(|state| state.epoch)
     }
 
@@ -316,12 +320,12 @@ impl Cache for MemoryCache {
         self
     }
 
-    fn extend_if_equal<'a>(
-        &'a self,
-        batch: &'a EntryBatch,
-        picks: &'a [usize],
-        ttl: &'a Ttl,
-    ) -> Answer<'a, Extended> {
+    async fn extend_if_equal(
+        &self,
+        batch: &EntryBatch,
+        picks: &[usize],
+        ttl: &Ttl,
+    ) -> Answer<Extended> {
         self.answer(|state| {
             let entries = picks.iter().filter_map(|i| batch.get(*i));
             let extend = |entry: Entry<'_>| {
@@ -333,11 +337,7 @@ impl Cache for MemoryCache {
         })
     }
 
-    fn delete_if_equal<'a>(
-        &'a self,
-        batch: &'a EntryBatch,
-        picks: &'a [usize],
-    ) -> Answer<'a, Vec<Deletion>> {
+    async fn delete_if_equal(&self, batch: &EntryBatch, picks: &[usize]) -> Answer<Vec<Deletion>> {
         self.answer(|state| {
             let entries = picks.iter().filter_map(|i| batch.get(*i));
             let mut delete = |entry: Entry<'_>| match state.get(entry.key) {
@@ -352,33 +352,29 @@ impl Cache for MemoryCache {
         })
     }
 
-    fn refresh_ttl<'a>(&'a self, keys: &'a [&'a [u8]], ttl: Ttl) -> Answer<'a, Vec<bool>> {
+    async fn refresh_ttl(&self, keys: &[&[u8]], ttl: Ttl) -> Answer<Vec<bool>> {
         self.answer(|state| {
             let refresh = |key: &&[u8]| state.refresh(key, time(&ttl, key), None);
             keys.iter().map(refresh).collect()
         })
     }
 
-    fn remove<'a>(&'a self, keys: &'a [&'a [u8]]) -> Answer<'a, Vec<bool>> {
+    async fn remove(&self, keys: &[&[u8]]) -> Answer<Vec<bool>> {
         self.answer(|state| keys.iter().map(|key| state.remove(key)).collect())
     }
 
-    fn headroom(&self) -> BoxFuture<'_, Headroom> {
-        ready(self.state().headroom.clone()).boxed()
+    async fn headroom(&self) -> Headroom {
+        self.state().headroom.clone()
     }
 
-    fn evicted(&self) -> BoxFuture<'_, Known<u64>> {
-        ready(Ok(self.state().evicted)).boxed()
+    async fn evicted(&self) -> Known<u64> {
+        Ok(self.state().evicted)
     }
 }
 
+#[async_trait]
 impl MetaStore for MemoryCache {
-    fn claim<'a>(
-        &'a self,
-        keys: &'a [&'a [u8]],
-        value: &'a [u8],
-        ttl: Duration,
-    ) -> Answer<'a, Option<Claimed>> {
+    async fn claim(&self, keys: &[&[u8]], value: &[u8], ttl: Duration) -> Answer<Option<Claimed>> {
         self.answer(|state| {
             for (key, name) in keys.iter().enumerate() {
                 if let Some(Item {
@@ -398,17 +394,12 @@ impl MetaStore for MemoryCache {
         })
     }
 
-    fn renew<'a>(
-        &'a self,
-        keys: &'a [&'a [u8]],
-        value: &'a [u8],
-        ttl: Duration,
-    ) -> Answer<'a, bool> {
+    async fn renew(&self, keys: &[&[u8]], value: &[u8], ttl: Duration) -> Answer<bool> {
         let ours = Stored::Text(value.to_vec());
         self.answer(|state| keys.iter().all(|key| state.refresh(key, ttl, Some(&ours))))
     }
 
-    fn release<'a>(&'a self, keys: &'a [&'a [u8]], value: &'a [u8]) -> Answer<'a, ()> {
+    async fn release(&self, keys: &[&[u8]], value: &[u8]) -> Answer<()> {
         let ours = Stored::Text(value.to_vec());
         self.answer(|state| {
             for key in keys {
@@ -419,7 +410,7 @@ impl MetaStore for MemoryCache {
         })
     }
 
-    fn set_fields<'a>(&'a self, key: &'a [u8], fields: &'a [(String, String)]) -> Answer<'a, ()> {
+    async fn set_fields(&self, key: &[u8], fields: &[(String, String)]) -> Answer<()> {
         let bytes = |text: &String| text.clone().into_bytes();
         let fields = fields
             .iter()
@@ -427,18 +418,12 @@ impl MetaStore for MemoryCache {
         self.answer(|state| state.hash(key).extend(fields))
     }
 
-    fn delete_fields<'a>(&'a self, key: &'a [u8], fields: &'a [String]) -> Answer<'a, ()> {
+    async fn delete_fields(&self, key: &[u8], fields: &[String]) -> Answer<()> {
         let is_gone = |name: &[u8]| fields.iter().any(|field| field.as_bytes() == name);
         self.answer(|state| state.hash(key).retain(|name, _| !is_gone(name)))
     }
 
-    fn prepend<'a>(
-        &'a self,
-        key: &'a [u8],
-        item: &'a [u8],
-        max: usize,
-        ttl: Duration,
-    ) -> Answer<'a, ()> {
+    async fn prepend(&self, key: &[u8], item: &[u8], max: usize, ttl: Duration) -> Answer<()> {
         self.answer(|state| {
             let list = state.list(key, ttl);
             list.push_front(item.to_vec());
@@ -446,11 +431,11 @@ impl MetaStore for MemoryCache {
         })
     }
 
-    fn append<'a>(&'a self, key: &'a [u8], items: &'a [Vec<u8>], ttl: Duration) -> Answer<'a, ()> {
+    async fn append(&self, key: &[u8], items: &[Vec<u8>], ttl: Duration) -> Answer<()> {
         self.answer(|state| state.list(key, ttl).extend(items.iter().cloned()))
     }
 
-    fn range<'a>(&'a self, key: &'a [u8], first: usize, count: usize) -> Answer<'a, Vec<Vec<u8>>> {
+    async fn range(&self, key: &[u8], first: usize, count: usize) -> Answer<Vec<Vec<u8>>> {
         self.answer(|state| match state.get(key).map(|item| &item.value) {
             Some(Stored::List(items)) => items.iter().skip(first).take(count).cloned().collect(),
             _ => Vec::new(),

@@ -41,8 +41,7 @@ mod write;
 
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use redis::{Cmd, Pipeline};
 
@@ -83,96 +82,88 @@ impl RedisCache {
     }
 }
 
+#[async_trait]
 impl Cache for RedisCache {
-    fn write<'a>(&'a self, batch: &'a EntryBatch, how: &'a WriteOptions) -> BoxFuture<'a, Written> {
-        self.write_batch(batch, how).boxed()
+    async fn write(&self, batch: &EntryBatch, how: &WriteOptions) -> Written {
+        self.write_batch(batch, how).await
     }
 
-    fn inspect<'a>(&'a self, batch: &'a EntryBatch, shape: Shape) -> Answer<'a, Vec<Standing>> {
-        self.inspect_batch(batch, shape).boxed()
+    async fn inspect(&self, batch: &EntryBatch, shape: Shape) -> Answer<Vec<Standing>> {
+        self.inspect_batch(batch, shape).await
     }
 
-    fn read<'a>(&'a self, key: &'a [u8]) -> Answer<'a, Option<Cached>> {
-        self.read_key(key).boxed()
+    async fn read(&self, key: &[u8]) -> Answer<Option<Cached>> {
+        self.read_key(key).await
     }
 
     fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {
         self.scan_keys(prefix)
     }
 
-    fn epoch(&self) -> Answer<'_, u64> {
-        self.servers.epoch().boxed()
+    async fn epoch(&self) -> Answer<u64> {
+        self.servers.epoch().await
     }
 
     fn meta(&self) -> &dyn MetaStore {
         self
     }
 
-    fn extend_if_equal<'a>(
-        &'a self,
-        batch: &'a EntryBatch,
-        picks: &'a [usize],
-        ttl: &'a Ttl,
-    ) -> Answer<'a, Extended> {
-        self.extend_entries(batch, picks, ttl).boxed()
+    async fn extend_if_equal(
+        &self,
+        batch: &EntryBatch,
+        picks: &[usize],
+        ttl: &Ttl,
+    ) -> Answer<Extended> {
+        self.extend_entries(batch, picks, ttl).await
     }
 
-    fn delete_if_equal<'a>(
-        &'a self,
-        batch: &'a EntryBatch,
-        picks: &'a [usize],
-    ) -> Answer<'a, Vec<Deletion>> {
-        self.delete_entries(batch, picks).boxed()
+    async fn delete_if_equal(&self, batch: &EntryBatch, picks: &[usize]) -> Answer<Vec<Deletion>> {
+        self.delete_entries(batch, picks).await
     }
 
-    fn refresh_ttl<'a>(&'a self, keys: &'a [&'a [u8]], ttl: Ttl) -> Answer<'a, Vec<bool>> {
+    async fn refresh_ttl(&self, keys: &[&[u8]], ttl: Ttl) -> Answer<Vec<bool>> {
         let expire = move |pipe: &mut Pipeline, i: usize| {
             let key = keys[i];
             let mut expire = Cmd::with_capacity(3, key.len() + 32);
             expire.arg("PEXPIRE").arg(key).arg(ttl.millis_for(key));
             pipe.add_command(expire);
         };
-        self.yes_or_no(keys, expire).boxed()
+        self.yes_or_no(keys, expire).await
     }
 
-    fn ttl_is_fresh<'a>(
-        &'a self,
-        keys: &'a [&'a [u8]],
-        ttl: &'a Ttl,
-        tolerance: Duration,
-    ) -> Answer<'a, bool> {
-        self.are_fresh(keys, ttl, tolerance).boxed()
+    async fn ttl_is_fresh(&self, keys: &[&[u8]], ttl: &Ttl, tolerance: Duration) -> Answer<bool> {
+        self.are_fresh(keys, ttl, tolerance).await
     }
 
     // DEL, which a run needs for its hashes anyway: what is deleted here is small.
-    fn remove<'a>(&'a self, keys: &'a [&'a [u8]]) -> Answer<'a, Vec<bool>> {
+    async fn remove(&self, keys: &[&[u8]]) -> Answer<Vec<bool>> {
         let delete = move |pipe: &mut Pipeline, i: usize| {
             pipe.cmd("DEL").arg(keys[i]);
         };
-        self.yes_or_no(keys, delete).boxed()
+        self.yes_or_no(keys, delete).await
     }
 
-    fn headroom(&self) -> BoxFuture<'_, Headroom> {
-        self.measure_headroom().boxed()
+    async fn headroom(&self) -> Headroom {
+        self.measure_headroom().await
     }
 
-    fn checkup<'a>(&'a self, probes: &'a [RightsProbe]) -> BoxFuture<'a, Vec<Finding>> {
-        self.check(probes).boxed()
+    async fn checkup(&self, probes: &[RightsProbe]) -> Vec<Finding> {
+        self.check(probes).await
     }
 
-    fn usage<'a>(&'a self, keys: &'a [&'a [u8]]) -> Answer<'a, Vec<Usage>> {
-        self.measure_usage(keys).boxed()
+    async fn usage(&self, keys: &[&[u8]]) -> Answer<Vec<Usage>> {
+        self.measure_usage(keys).await
     }
 
-    fn misses(&self, set_events: bool) -> Answer<'_, Misses> {
-        self.listen_for_misses(set_events).boxed()
+    async fn misses(&self, set_events: bool) -> Answer<Misses> {
+        self.listen_for_misses(set_events).await
     }
 
-    fn latency(&self) -> BoxFuture<'_, Option<Duration>> {
-        self.measure_latency().boxed()
+    async fn latency(&self) -> Option<Duration> {
+        self.measure_latency().await
     }
 
-    fn evicted(&self) -> BoxFuture<'_, Known<u64>> {
-        self.count_evicted().boxed()
+    async fn evicted(&self) -> Known<u64> {
+        self.count_evicted().await
     }
 }

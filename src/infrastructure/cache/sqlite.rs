@@ -13,9 +13,9 @@ mod url;
 
 use std::path::Path;
 
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use futures_util::{FutureExt as _, StreamExt as _};
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -80,47 +80,39 @@ impl SqliteCache {
     }
 }
 
+#[async_trait]
 impl Cache for SqliteCache {
-    fn write<'a>(&'a self, batch: &'a EntryBatch, how: &'a WriteOptions) -> BoxFuture<'a, Written> {
-        async move {
-            match self.write_batch(batch, how).await {
-                Ok(outcomes) => Written::new(outcomes),
-                // The transaction is rolled back: none of it is stored.
-                Err(failure) => Written {
-                    fatal: Some(failure.clone()),
-                    ..Written::new(vec![WriteOutcome::Failed(failure.why); batch.len()])
-                },
-            }
+    async fn write(&self, batch: &EntryBatch, how: &WriteOptions) -> Written {
+        match self.write_batch(batch, how).await {
+            Ok(outcomes) => Written::new(outcomes),
+            // The transaction is rolled back: none of it is stored.
+            Err(failure) => Written {
+                fatal: Some(failure.clone()),
+                ..Written::new(vec![WriteOutcome::Failed(failure.why); batch.len()])
+            },
         }
-        .boxed()
     }
 
-    fn inspect<'a>(&'a self, batch: &'a EntryBatch, shape: Shape) -> Answer<'a, Vec<Standing>> {
-        async move {
-            let mut connection = self.lock().await;
-            let mut standings = Vec::with_capacity(batch.len());
-            for entry in batch.iter() {
-                let row = self.answer(entries::read(&mut connection, entry.key).await)?;
-                standings.push(row.map_or(Standing::Nothing, |row| row.compare(entry, shape)));
-            }
-            Ok(standings)
+    async fn inspect(&self, batch: &EntryBatch, shape: Shape) -> Answer<Vec<Standing>> {
+        let mut connection = self.lock().await;
+        let mut standings = Vec::with_capacity(batch.len());
+        for entry in batch.iter() {
+            let row = self.answer(entries::read(&mut connection, entry.key).await)?;
+            standings.push(row.map_or(Standing::Nothing, |row| row.compare(entry, shape)));
         }
-        .boxed()
+        Ok(standings)
     }
 
-    fn read<'a>(&'a self, key: &'a [u8]) -> Answer<'a, Option<Cached>> {
-        async move {
-            let row = self.answer(entries::read(&mut *self.lock().await, key).await)?;
-            Ok(row.map(|row| Cached {
-                ttl: Ok(row.ttl()),
-                value: match row.kind.as_str() {
-                    "hash" => CachedValue::Hash(fields(&row.value)),
-                    "claim" | ITEM => CachedValue::Other(row.kind),
-                    _ => CachedValue::Text(row.value),
-                },
-            }))
-        }
-        .boxed()
+    async fn read(&self, key: &[u8]) -> Answer<Option<Cached>> {
+        let row = self.answer(entries::read(&mut *self.lock().await, key).await)?;
+        Ok(row.map(|row| Cached {
+            ttl: Ok(row.ttl()),
+            value: match row.kind.as_str() {
+                "hash" => CachedValue::Hash(fields(&row.value)),
+                "claim" | ITEM => CachedValue::Other(row.kind),
+                _ => CachedValue::Text(row.value),
+            },
+        }))
     }
 
     fn scan<'a>(&'a self, prefix: &'a [u8]) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {
@@ -137,71 +129,54 @@ impl Cache for SqliteCache {
     }
 
     // What a transaction wrote to a file stays there. The file may go.
-    fn epoch(&self) -> Answer<'_, u64> {
-        async {
-            self.file.follow(&mut *self.lock().await).await?;
-            Ok(self.file.epoch())
-        }
-        .boxed()
+    async fn epoch(&self) -> Answer<u64> {
+        self.file.follow(&mut *self.lock().await).await?;
+        Ok(self.file.epoch())
     }
 
     fn meta(&self) -> &dyn MetaStore {
         self
     }
 
-    fn extend_if_equal<'a>(
-        &'a self,
-        batch: &'a EntryBatch,
-        picks: &'a [usize],
-        ttl: &'a Ttl,
-    ) -> Answer<'a, Extended> {
-        async move {
-            let mut connection = self.lock().await;
-            self.answer(entries::extend(&mut connection, batch, picks, ttl).await)
+    async fn extend_if_equal(
+        &self,
+        batch: &EntryBatch,
+        picks: &[usize],
+        ttl: &Ttl,
+    ) -> Answer<Extended> {
+        let mut connection = self.lock().await;
+        self.answer(entries::extend(&mut connection, batch, picks, ttl).await)
+    }
+
+    async fn delete_if_equal(&self, batch: &EntryBatch, picks: &[usize]) -> Answer<Vec<Deletion>> {
+        let mut connection = self.lock().await;
+        self.answer(entries::delete_if_equal(&mut connection, batch, picks).await)
+    }
+
+    async fn refresh_ttl(&self, keys: &[&[u8]], ttl: Ttl) -> Answer<Vec<bool>> {
+        self.answer(entries::refresh(&mut *self.lock().await, keys, &ttl).await)
+    }
+
+    async fn remove(&self, keys: &[&[u8]]) -> Answer<Vec<bool>> {
+        self.answer(entries::remove(&mut *self.lock().await, keys).await)
+    }
+
+    async fn headroom(&self) -> Headroom {
+        let size = |file: &Path| match std::fs::metadata(file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            size => size.map(|file| file.len()).map_err(|e| e.to_string()),
+        };
+        // What was written last is in a file beside it.
+        let log = size(&self.file.log());
+        Headroom {
+            used: size(self.file.path()).and_then(|file| Ok(file + log?)),
+            max: Ok(None),
+            policy: Err("the embedded cache has what the disk has".to_owned()),
         }
-        .boxed()
     }
 
-    fn delete_if_equal<'a>(
-        &'a self,
-        batch: &'a EntryBatch,
-        picks: &'a [usize],
-    ) -> Answer<'a, Vec<Deletion>> {
-        async move {
-            let mut connection = self.lock().await;
-            self.answer(entries::delete_if_equal(&mut connection, batch, picks).await)
-        }
-        .boxed()
-    }
-
-    fn refresh_ttl<'a>(&'a self, keys: &'a [&'a [u8]], ttl: Ttl) -> Answer<'a, Vec<bool>> {
-        async move { self.answer(entries::refresh(&mut *self.lock().await, keys, &ttl).await) }
-            .boxed()
-    }
-
-    fn remove<'a>(&'a self, keys: &'a [&'a [u8]]) -> Answer<'a, Vec<bool>> {
-        async move { self.answer(entries::remove(&mut *self.lock().await, keys).await) }.boxed()
-    }
-
-    fn headroom(&self) -> BoxFuture<'_, Headroom> {
-        async {
-            let size = |file: &Path| match std::fs::metadata(file) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
-                size => size.map(|file| file.len()).map_err(|e| e.to_string()),
-            };
-            // What was written last is in a file beside it.
-            let log = size(&self.file.log());
-            Headroom {
-                used: size(self.file.path()).and_then(|file| Ok(file + log?)),
-                max: Ok(None),
-                policy: Err("the embedded cache has what the disk has".to_owned()),
-            }
-        }
-        .boxed()
-    }
-
-    fn checkup<'a>(&'a self, _: &'a [RightsProbe]) -> BoxFuture<'a, Vec<Finding>> {
-        self.check().boxed()
+    async fn checkup(&self, _: &[RightsProbe]) -> Vec<Finding> {
+        self.check().await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
+use async_trait::async_trait;
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 use tokio::time::timeout;
 
@@ -212,102 +212,78 @@ fn millis(ttl: Duration) -> u64 {
     u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)
 }
 
+#[async_trait]
 impl MetaStore for RedisCache {
-    fn claim<'a>(
-        &'a self,
-        keys: &'a [&'a [u8]],
-        value: &'a [u8],
-        ttl: Duration,
-    ) -> Answer<'a, Option<Claimed>> {
+    async fn claim(&self, keys: &[&[u8]], value: &[u8], ttl: Duration) -> Answer<Option<Claimed>> {
         match self.servers {
-            Servers::Cluster(_) if keys.len() > 1 => self.claim_apart(keys, value, ttl).boxed(),
-            _ => self.claim_some(keys, value, ttl).boxed(),
+            Servers::Cluster(_) if keys.len() > 1 => self.claim_apart(keys, value, ttl).await,
+            _ => self.claim_some(keys, value, ttl).await,
         }
     }
 
-    fn renew<'a>(
-        &'a self,
-        keys: &'a [&'a [u8]],
-        value: &'a [u8],
-        ttl: Duration,
-    ) -> Answer<'a, bool> {
-        async move {
-            for keys in self.together(keys) {
-                if !self.renew_some(keys, value, ttl).await? {
-                    return Ok(false);
-                }
+    async fn renew(&self, keys: &[&[u8]], value: &[u8], ttl: Duration) -> Answer<bool> {
+        for keys in self.together(keys) {
+            if !self.renew_some(keys, value, ttl).await? {
+                return Ok(false);
             }
-            Ok(true)
         }
-        .boxed()
+        Ok(true)
     }
 
-    fn release<'a>(&'a self, keys: &'a [&'a [u8]], value: &'a [u8]) -> Answer<'a, ()> {
-        async move {
-            let mut released = Ok(());
-            for keys in self.together(keys) {
-                let done = self.script(RELEASE, keys, value, Duration::ZERO).await;
-                released = released.and(done.map(drop));
-            }
-            released
+    async fn release(&self, keys: &[&[u8]], value: &[u8]) -> Answer<()> {
+        let mut released = Ok(());
+        for keys in self.together(keys) {
+            let done = self.script(RELEASE, keys, value, Duration::ZERO).await;
+            released = released.and(done.map(drop));
         }
-        .boxed()
+        released
     }
 
-    fn set_fields<'a>(&'a self, key: &'a [u8], fields: &'a [(String, String)]) -> Answer<'a, ()> {
+    async fn set_fields(&self, key: &[u8], fields: &[(String, String)]) -> Answer<()> {
         self.all(key, 1, move |pipe| {
             pipe.cmd("HSET").arg(key);
             for (name, value) in fields {
                 pipe.arg(name).arg(value);
             }
         })
-        .boxed()
+        .await
     }
 
-    fn delete_fields<'a>(&'a self, key: &'a [u8], fields: &'a [String]) -> Answer<'a, ()> {
+    async fn delete_fields(&self, key: &[u8], fields: &[String]) -> Answer<()> {
         let commands = usize::from(!fields.is_empty());
         self.all(key, commands, move |pipe| {
             pipe.cmd("HDEL").arg(key).arg(fields);
         })
-        .boxed()
+        .await
     }
 
-    fn prepend<'a>(
-        &'a self,
-        key: &'a [u8],
-        item: &'a [u8],
-        max: usize,
-        ttl: Duration,
-    ) -> Answer<'a, ()> {
+    async fn prepend(&self, key: &[u8], item: &[u8], max: usize, ttl: Duration) -> Answer<()> {
         self.all(key, 3, move |pipe| {
             pipe.cmd("LPUSH").arg(key).arg(item);
             pipe.cmd("LTRIM").arg(key).arg(0).arg(index(max) - 1);
             pipe.cmd("PEXPIRE").arg(key).arg(millis(ttl));
         })
-        .boxed()
+        .await
     }
 
-    fn append<'a>(&'a self, key: &'a [u8], items: &'a [Vec<u8>], ttl: Duration) -> Answer<'a, ()> {
+    async fn append(&self, key: &[u8], items: &[Vec<u8>], ttl: Duration) -> Answer<()> {
         let commands = if items.is_empty() { 0 } else { 2 };
         self.all(key, commands, move |pipe| {
             pipe.cmd("RPUSH").arg(key).arg(items);
             pipe.cmd("PEXPIRE").arg(key).arg(millis(ttl));
         })
-        .boxed()
+        .await
     }
 
-    fn range<'a>(&'a self, key: &'a [u8], first: usize, count: usize) -> Answer<'a, Vec<Vec<u8>>> {
-        async move {
-            if count == 0 {
-                return Ok(Vec::new());
-            }
-            let last = index(first.saturating_add(count)).saturating_sub(1);
-            let range = |pipe: &mut Pipeline| {
-                pipe.cmd("LRANGE").arg(key).arg(index(first)).arg(last);
-            };
-            let reply = self.one(key, range).await?;
-            Ok(redis::from_redis_value(reply).unwrap_or_default())
+    async fn range(&self, key: &[u8], first: usize, count: usize) -> Answer<Vec<Vec<u8>>> {
+        if count == 0 {
+            return Ok(Vec::new());
         }
-        .boxed()
+        let last = index(first.saturating_add(count)).saturating_sub(1);
+        let range = |pipe: &mut Pipeline| {
+            pipe.cmd("LRANGE").arg(key).arg(index(first)).arg(last);
+        };
+        let reply = self.one(key, range).await?;
+        Ok(redis::from_redis_value(reply).unwrap_or_default())
     }
 }

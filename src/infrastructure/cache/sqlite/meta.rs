@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
+use async_trait::async_trait;
 use serde_json::{Map, Value as Json};
 use sqlx::{Connection as _, SqliteConnection, query, query_scalar};
 
@@ -200,58 +200,41 @@ fn expiry(ttl: Duration) -> i64 {
     now_millis().saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
 }
 
+#[async_trait]
 impl MetaStore for SqliteCache {
-    fn claim<'a>(
-        &'a self,
-        keys: &'a [&'a [u8]],
-        value: &'a [u8],
-        ttl: Duration,
-    ) -> Answer<'a, Option<Claimed>> {
-        async move { self.answer(claim(&mut *self.lock().await, keys, value, ttl).await) }.boxed()
+    async fn claim(&self, keys: &[&[u8]], value: &[u8], ttl: Duration) -> Answer<Option<Claimed>> {
+        self.answer(claim(&mut *self.lock().await, keys, value, ttl).await)
     }
 
-    fn renew<'a>(
-        &'a self,
-        keys: &'a [&'a [u8]],
-        value: &'a [u8],
-        ttl: Duration,
-    ) -> Answer<'a, bool> {
-        async move { self.answer(renew(&mut *self.lock().await, keys, value, ttl).await) }.boxed()
+    async fn renew(&self, keys: &[&[u8]], value: &[u8], ttl: Duration) -> Answer<bool> {
+        self.answer(renew(&mut *self.lock().await, keys, value, ttl).await)
     }
 
-    fn release<'a>(&'a self, keys: &'a [&'a [u8]], value: &'a [u8]) -> Answer<'a, ()> {
-        async move { self.answer(release(&mut *self.lock().await, keys, value).await) }.boxed()
+    async fn release(&self, keys: &[&[u8]], value: &[u8]) -> Answer<()> {
+        self.answer(release(&mut *self.lock().await, keys, value).await)
     }
 
-    fn set_fields<'a>(&'a self, key: &'a [u8], new: &'a [(String, String)]) -> Answer<'a, ()> {
+    async fn set_fields(&self, key: &[u8], new: &[(String, String)]) -> Answer<()> {
         let set = |fields: &mut Map<String, Json>| {
             fields.extend(new.iter().map(|(n, v)| (n.clone(), v.clone().into())));
         };
-        async move { self.answer(change_fields(&mut *self.lock().await, key, set).await) }.boxed()
+        self.answer(change_fields(&mut *self.lock().await, key, set).await)
     }
 
-    fn delete_fields<'a>(&'a self, key: &'a [u8], gone: &'a [String]) -> Answer<'a, ()> {
+    async fn delete_fields(&self, key: &[u8], gone: &[String]) -> Answer<()> {
         let delete = |fields: &mut Map<String, Json>| fields.retain(|name, _| !gone.contains(name));
-        async move { self.answer(change_fields(&mut *self.lock().await, key, delete).await) }
-            .boxed()
+        self.answer(change_fields(&mut *self.lock().await, key, delete).await)
     }
 
-    fn prepend<'a>(
-        &'a self,
-        key: &'a [u8],
-        item: &'a [u8],
-        max: usize,
-        ttl: Duration,
-    ) -> Answer<'a, ()> {
-        async move { self.answer(prepend(&mut *self.lock().await, key, item, max, ttl).await) }
-            .boxed()
+    async fn prepend(&self, key: &[u8], item: &[u8], max: usize, ttl: Duration) -> Answer<()> {
+        self.answer(prepend(&mut *self.lock().await, key, item, max, ttl).await)
     }
 
-    fn append<'a>(&'a self, key: &'a [u8], items: &'a [Vec<u8>], ttl: Duration) -> Answer<'a, ()> {
-        async move { self.answer(append(&mut *self.lock().await, key, items, ttl).await) }.boxed()
+    async fn append(&self, key: &[u8], items: &[Vec<u8>], ttl: Duration) -> Answer<()> {
+        self.answer(append(&mut *self.lock().await, key, items, ttl).await)
     }
 
-    fn range<'a>(&'a self, key: &'a [u8], first: usize, count: usize) -> Answer<'a, Vec<Vec<u8>>> {
-        async move { self.answer(range(&mut *self.lock().await, key, first, count).await) }.boxed()
+    async fn range(&self, key: &[u8], first: usize, count: usize) -> Answer<Vec<Vec<u8>>> {
+        self.answer(range(&mut *self.lock().await, key, first, count).await)
     }
 }

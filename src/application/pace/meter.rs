@@ -1,0 +1,65 @@
+//! How many keys leave per second.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// The length of a measurement.
+const METERED: Duration = Duration::from_millis(500);
+
+/// A run that writes nothing for this long waits for the database, or for its turn.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Throughput is the maximum of this many measurements.
+const SAMPLES: usize = 4;
+
+/// The shortest time that a rate is told of.
+const MIN_TIME: Duration = Duration::from_millis(50);
+
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    since: Option<Instant>,
+    keys: u64,
+    /// Of the time before `since`.
+    last: Option<f64>,
+    /// The last measurements without a pause.
+    samples: VecDeque<f64>,
+}
+
+impl Meter {
+    pub(super) fn count(&mut self, keys: usize, now: Instant) {
+        let since = *self.since.get_or_insert(now);
+        let elapsed = now.duration_since(since);
+        if elapsed >= METERED {
+            let rate = self.keys as f64 / elapsed.as_secs_f64();
+            self.last = Some(rate);
+            if elapsed < PAUSE {
+                self.samples.push_back(rate);
+            }
+            if self.samples.len() > SAMPLES {
+                self.samples.pop_front();
+            }
+            self.since = Some(now);
+            self.keys = 0;
+        }
+        self.keys += keys as u64;
+    }
+
+    pub(super) fn rate(&self, now: Instant) -> f64 {
+        let elapsed = self.since.map_or(Duration::ZERO, |since| now - since);
+        match self.last {
+            Some(last) if elapsed < METERED => last,
+            _ => self.keys as f64 / elapsed.max(MIN_TIME).as_secs_f64(),
+        }
+    }
+
+    /// Forgets what left under another limit.
+    pub(super) fn restart(&mut self) {
+        self.since = None;
+        self.keys = 0;
+        self.samples.clear();
+    }
+
+    pub(super) fn max(&self) -> Option<f64> {
+        self.samples.iter().copied().reduce(f64::max)
+    }
+}
