@@ -107,15 +107,13 @@ pub trait Cache: Send + Sync {
 
     /// When each key was used last, in order, and its size. Asking does not count as a use.
     async fn usage(&self, _keys: &[&[u8]]) -> Answer<Vec<Usage>> {
-        let hint = "a Redis or Valkey keeps them: give its URL with --cache-url";
-        unsupported("does not know which keys are used", hint)
+        unsupported("does not know which keys are used", "")
     }
 
     /// Listens for keys that clients ask for in vain; `set_events`: the server's settings may be
     /// changed for it. On an error they are unchanged.
     async fn misses(&self, _set_events: bool) -> Answer<Misses> {
-        let hint = "give the shop's own log with --access-log";
-        unsupported("does not report misses", hint)
+        unsupported("does not report misses", "")
     }
 
     /// How long a client waits at the moment, measured on a connection of its own; `None`: there

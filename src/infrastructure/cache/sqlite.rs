@@ -20,8 +20,8 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::application::ports::{
-    Answer, Cache, Cached, CachedValue, Deletion, Extended, Headroom, MetaStore, RightsProbe,
-    WriteOptions, WriteOutcome, Written,
+    Answer, Cache, Cached, CachedValue, Deletion, Extended, Headroom, MetaStore, Misses,
+    RightsProbe, Usage, WriteOptions, WriteOutcome, Written,
 };
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
@@ -173,6 +173,19 @@ impl Cache for SqliteCache {
             max: Ok(None),
             policy: Err("the embedded cache has what the disk has".to_owned()),
         }
+    }
+
+    async fn usage(&self, _: &[&[u8]]) -> Answer<Vec<Usage>> {
+        let what = "the embedded cache does not know which keys are used";
+        let why = "it keeps no time or count of reads";
+        let failure = Failure::new(FailureKind::Config, what, why);
+        Err(failure.hint("a Redis or Valkey keeps them: give its URL with --cache-url"))
+    }
+
+    async fn misses(&self, _: bool) -> Answer<Misses> {
+        let what = "the embedded cache does not tell of misses";
+        let failure = Failure::new(FailureKind::Config, what, "nobody hears who asks it");
+        Err(failure.hint("give the shop's own log with --access-log"))
     }
 
     async fn checkup(&self, _: &[RightsProbe]) -> Vec<Finding> {
