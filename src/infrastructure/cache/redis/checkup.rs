@@ -98,10 +98,7 @@ async fn of_sentinels(sentinels: &Sentinels) -> Finding {
         .iter()
         .filter_map(|(place, why)| Some(format!("{place}: {}", why.as_ref()?)))
         .collect();
-    let (name, place) = (
-        shown(sentinels.name(), 100),
-        sentinels.primary().peer.place(),
-    );
+    let (name, place) = (shown(sentinels.name()), sentinels.primary().peer.place());
     if silent.is_empty() {
         let text = format!(
             "{} name {place} as the primary of {name}",
@@ -126,10 +123,7 @@ async fn of_cluster(cluster: &Cluster) -> Finding {
         count(replicas, "replica")
     );
     // CLUSTER INFO may be denied; then the map speaks alone.
-    let state = cluster.state().await.unwrap_or_default();
-    let is_down = state
-        .get("cluster_state")
-        .is_some_and(|state| state != "ok");
+    let is_down = cluster.state().await.is_some_and(|state| state != "ok");
     let text = format!("{nodes}, {slots} of {SLOTS} slots have a node");
     if is_down {
         let text = format!("it is down: {text}");

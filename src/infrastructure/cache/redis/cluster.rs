@@ -10,7 +10,7 @@ use std::sync::{
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use redis::{ConnectionAddr, ConnectionInfo, RedisError, RedisResult};
+use redis::{ConnectionAddr, ConnectionInfo, RedisError};
 use tokio::sync::Mutex;
 
 use super::address::neighbour;
@@ -20,9 +20,9 @@ use super::map::Map;
 use super::node::Node;
 use super::parts::Picks;
 use super::peer::other_kind;
-use super::reply::{items, pipe, setting};
+use super::reply::{info_line, items, setting, text};
 use super::slots::SLOTS;
-use super::wait::{GIVE_UP, Wait};
+use super::wait::GIVE_UP;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::mutex::lock;
 use crate::infrastructure::cache::url::invalid_url;
@@ -77,12 +77,15 @@ impl Cluster {
 
     /// The cluster that a node is of.
     pub(super) async fn of(mut node: Node) -> Result<Self, Failure> {
-        let mut timeout = pipe();
-        timeout.cmd("CONFIG").arg("GET").arg("cluster-node-timeout");
-        let replies = node.glance(&timeout).await;
-        let replies = replies.map_err(|error| node.peer.connect_failure(&error))?;
-        let settings = replies.into_iter().flatten().next();
-        let millis = settings.and_then(|reply| setting(reply, "cluster-node-timeout"));
+        let timeout = node
+            .glance_at(&["CONFIG", "GET", "cluster-node-timeout"])
+            .await;
+        let millis = match timeout {
+            Ok(reply) => setting(reply, "cluster-node-timeout"),
+            // CONFIG may be denied.
+            Err(error) if error.code().is_some() => None,
+            Err(error) => return Err(node.peer.connect_failure(&error)),
+        };
         let millis = millis.and_then(|millis| millis.parse().ok());
         let timeout = millis.map_or(NODE_TIMEOUT, Duration::from_millis);
         node.health.patience = GIVE_UP + timeout;
@@ -202,45 +205,28 @@ impl Cluster {
 
     /// Asks nodes for the map until one has it.
     async fn reload(&self) -> Result<(), Failure> {
-        let mut question = pipe();
-        question.cmd("CLUSTER").arg("SLOTS");
         let mut failure = None;
         for node in self.everyone() {
-            let answer = node
-                .glance(&question)
-                .await
-                .map(|mut replies| replies.pop());
-            match answer {
-                Ok(Some(Ok(reply))) => match Map::read(reply, &host_of(&node).0, |h, p| {
-                    self.node(h, p)
-                })? {
-                    Some(map) => {
-                        self.take(map);
-                        return Ok(());
-                    }
-                    None => {
-                        let what = format!("the cluster at {} serves no keys", node.peer.place());
-                        let why = "no node has a slot";
-                        failure = Some(
-                            Failure::new(FailureKind::CacheRefused, what, why)
-                                .hint("give its nodes their slots: redis-cli --cluster create"),
-                        );
-                    }
-                },
-                Ok(Some(Err(error))) => {
-                    let hint = "a cluster needs +cluster|slots, beside what a single server needs";
-                    let refused = node.peer.refusal(&error);
-                    failure = Some(match (refused, error.code()) {
-                        (Some(failure), code) if code != Some("NOPERM") => failure,
-                        (refused, _) => {
-                            let denied = refused.unwrap_or_else(|| node.peer.denied(&error));
-                            denied.hint(hint)
-                        }
-                    });
+            let reply = match node.glance_at(&["CLUSTER", "SLOTS"]).await {
+                Ok(reply) => reply,
+                Err(error) if error.code().is_some() => {
+                    failure = Some(no_map(&node, &error));
+                    continue;
                 }
-                Ok(None) => {}
-                Err(error) => failure = failure.or_else(|| Some(node.peer.connect_failure(&error))),
+                Err(error) => {
+                    failure = failure.or_else(|| Some(node.peer.connect_failure(&error)));
+                    continue;
+                }
+            };
+            let (asked, _) = host_of(&node);
+            if let Some(map) = Map::read(reply, &asked, |host, port| self.node(host, port))? {
+                self.take(map);
+                return Ok(());
             }
+            let what = format!("the cluster at {} serves no keys", node.peer.place());
+            let empty = Failure::new(FailureKind::CacheRefused, what, "no node has a slot");
+            let hint = "give its nodes their slots: redis-cli --cluster create";
+            failure = Some(empty.hint(hint));
         }
         // There is one node at least.
         failure.map_or(Ok(()), Err)
@@ -281,7 +267,7 @@ impl Cluster {
             all.map(|primary| (primary.id.clone(), Arc::clone(&primary.node)))
                 .collect()
         };
-        let seen = join_all(primaries.iter().map(|(_, node)| self.incarnation(node))).await;
+        let seen = join_all(primaries.iter().map(|(_, node)| node.patient_incarnation())).await;
         let vanished: Vec<Arc<Node>> = {
             let mut past = self.past();
             let is_primary = |id: &String| primaries.iter().any(|(primary, _)| primary == id);
@@ -292,7 +278,7 @@ impl Cluster {
         let mut past = self.past();
         past.losses += emptied.iter().filter(|still| !**still).count() as u64;
         for ((id, node), now) in primaries.into_iter().zip(seen) {
-            past.see(id, &node, now);
+            past.see(id, &node, now.ok());
         }
         Ok(past.losses)
     }
@@ -301,54 +287,32 @@ impl Cluster {
         lock(&self.past)
     }
 
-    /// One that hesitates is asked again before it counts as gone.
-    async fn incarnation(&self, node: &Node) -> Option<u64> {
-        let mut wait = Wait::new();
-        loop {
-            match node.incarnation().await {
-                Ok(number) => return Some(number),
-                Err(_) if node.is_gone() || wait.is_over(GIVE_UP) => return None,
-                Err(_) => wait.pause().await,
-            }
-        }
-    }
-
-    /// What the nodes say of the cluster as a whole.
-    pub(super) async fn state(&self) -> RedisResult<HashMap<String, String>> {
-        let mut question = pipe();
-        question.cmd("CLUSTER").arg("INFO");
-        let mut last: RedisError = (redis::ErrorKind::Parse, "no node answers").into();
+    /// What a node says of the cluster as a whole, if one does.
+    pub(super) async fn state(&self) -> Option<String> {
         for node in self.everyone() {
-            match node
-                .glance(&question)
-                .await
-                .map(|mut replies| replies.pop())
-            {
-                Ok(Some(Ok(reply))) => {
-                    let text: String = redis::from_redis_value(reply).unwrap_or_default();
-                    let lines = text.lines().filter_map(|line| line.split_once(':'));
-                    let lines =
-                        lines.map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-                    return Ok(lines.collect());
-                }
-                Ok(Some(Err(error))) | Err(error) => last = error,
-                Ok(None) => {}
+            if let Ok(reply) = node.glance_at(&["CLUSTER", "INFO"]).await {
+                return info_line(&text(reply)?, "cluster_state").map(str::to_owned);
             }
         }
-        Err(last)
+        None
+    }
+}
+
+/// Why a node does not give the map.
+fn no_map(node: &Node, error: &RedisError) -> Failure {
+    match node.peer.refusal(error) {
+        Some(failure) if error.code() != Some("NOPERM") => failure,
+        refused => refused
+            .unwrap_or_else(|| node.peer.denied(error))
+            .hint("a cluster needs +cluster|slots, beside what a single server needs"),
     }
 }
 
 /// Whether a node that has no slots any more was emptied, and not put in another's place.
 async fn is_primary_still(node: &Node) -> bool {
-    let mut question = pipe();
-    question.cmd("ROLE");
-    let Ok(replies) = node.glance(&question).await else {
-        return false;
-    };
-    let role = replies.into_iter().next().and_then(RedisResult::ok);
-    let role = role.and_then(|role| items(role).into_iter().next());
-    role.is_some_and(|role| redis::from_redis_value::<String>(role).is_ok_and(|r| r == "master"))
+    let role = node.glance_at(&["ROLE"]).await;
+    let role = role.ok().and_then(|role| items(role).into_iter().next());
+    role.and_then(text).is_some_and(|role| role == "master")
 }
 
 /// Where a node is, for those that it calls its neighbours.

@@ -13,7 +13,7 @@ use crate::domain::standing::{Held, Kind, Standing};
 use crate::domain::strategy::Shape;
 
 /// Bytes that a hash is taken to have until it is read.
-const GUESSED_BYTES: u64 = 50 * 1024;
+const GUESSED_BYTES: usize = 50 * 1024;
 
 /// What the server says of a key before any value is moved.
 pub(super) struct Facts {
@@ -103,9 +103,9 @@ fn same_fields(cached: &[(Vec<u8>, Vec<u8>)], fields: Fields<'_>) -> bool {
 }
 
 /// The bytes that fetching a value would move, at most.
-pub(super) fn size(standing: &Standing) -> u64 {
+pub(super) fn size(standing: &Standing) -> usize {
     match standing {
-        Standing::Held(held) => held.bytes.unwrap_or(GUESSED_BYTES),
+        Standing::Held(held) => held.bytes.map_or(GUESSED_BYTES, |bytes| bytes as usize),
         _ => 0,
     }
 }

@@ -6,6 +6,7 @@ use redis::{Pipeline, RedisError, Value as Reply};
 
 use super::RedisCache;
 use super::digest::hex_digest;
+use super::parts::chunks;
 use super::reply::{malformed, pipe, words};
 use super::servers::Servers;
 use crate::application::ports::Extended;
@@ -25,8 +26,7 @@ const EXTEND: &str = "local same = {} \
     end \
     return same";
 
-/// Keys per script, and about how many bytes it digests: it blocks the server.
-const SCRIPT_KEYS: usize = 50;
+/// About how many bytes a script digests: it blocks the server.
 const SCRIPT_BYTES: usize = 512 * 1024;
 
 /// Bytes of a request, about, per key besides the key and per script besides its keys.
@@ -95,49 +95,39 @@ impl RedisCache {
         picks: &[usize],
         ttl: &Ttl,
     ) -> Result<Result<Extended, RedisError>, Failure> {
-        // A cluster refuses a script about keys of several slots.
-        let most = match self.servers {
-            Servers::Cluster(_) => 1,
-            _ => SCRIPT_KEYS,
-        };
         let texts: Vec<(&[u8], &[u8])> =
             picks.iter().filter_map(|i| text(batch.get(*i)?)).collect();
-        let chunks = chunks(&texts, most);
+        let sizes = texts.iter().map(|(_, value)| value.len());
+        let chunks = chunks(sizes, self.servers.keys_per_script(), SCRIPT_BYTES);
         let script = hex_digest(EXTEND.as_bytes());
         let add = |pipe: &mut Pipeline, n: usize| {
-            let chunk = chunks[n];
-            pipe.cmd("EVALSHA").arg(&script).arg(chunk.len());
-            for (key, _) in chunk {
+            let texts = &texts[chunks[n].clone()];
+            pipe.cmd("EVALSHA").arg(&script).arg(texts.len());
+            for (key, _) in texts {
                 pipe.arg(*key);
             }
-            for (key, value) in chunk {
+            for (key, value) in texts {
                 pipe.arg(value.len()).arg(hex_digest(value));
                 pipe.arg(ttl.millis_for(key));
             }
         };
-        let keys: usize = texts.iter().map(|(key, _)| key.len() + KEY_BYTES).sum();
-        let mut extended = Extended {
-            equal: Vec::with_capacity(texts.len()),
-            sent: (keys + chunks.len() * SCRIPT_CALL_BYTES) as u64,
-        };
-        for reply in self
-            .ask(chunks.iter().map(|chunk| chunk[0].0).collect(), 1, add)
-            .await?
-        {
+        let keys = chunks.iter().map(|chunk| texts[chunk.start].0).collect();
+        let mut equal = Vec::with_capacity(texts.len());
+        for reply in self.ask(keys, 1, add).await? {
             match reply {
                 Ok(Reply::Array(same)) => {
-                    extended
-                        .equal
-                        .extend(same.iter().map(|one| *one == Reply::Int(1)));
+                    equal.extend(same.iter().map(|one| *one == Reply::Int(1)))
                 }
                 Ok(_) => return Ok(Err(malformed())),
                 Err(error) => return Ok(Err(error)),
             }
         }
-        match extended.equal.len() == picks.len() {
-            true => Ok(Ok(extended)),
-            false => Ok(Err(malformed())),
-        }
+        let bytes: usize = texts.iter().map(|(key, _)| key.len() + KEY_BYTES).sum();
+        let sent = (bytes + chunks.len() * SCRIPT_CALL_BYTES) as u64;
+        let is_whole = equal.len() == picks.len();
+        Ok(is_whole
+            .then_some(Extended { equal, sent })
+            .ok_or_else(malformed))
     }
 
     /// Makes the script known to every server: it is called by its digest, which is shorter.
@@ -158,27 +148,6 @@ fn text(entry: Entry<'_>) -> Option<(&[u8], &[u8])> {
         Value::Text(text) => Some((entry.key, text)),
         Value::Hash(_) => None,
     }
-}
-
-/// Runs of texts that one script is about.
-fn chunks<'t, 'e>(
-    texts: &'t [(&'e [u8], &'e [u8])],
-    most: usize,
-) -> Vec<&'t [(&'e [u8], &'e [u8])]> {
-    let mut chunks = Vec::new();
-    let mut rest = texts;
-    while !rest.is_empty() {
-        let mut bytes = 0;
-        let fits = |(_, value): &&(&[u8], &[u8])| {
-            bytes += value.len();
-            bytes <= SCRIPT_BYTES
-        };
-        let count = rest.iter().take(most).take_while(fits).count().max(1);
-        let (chunk, later) = rest.split_at(count);
-        chunks.push(chunk);
-        rest = later;
-    }
-    chunks
 }
 
 fn refused(error: &RedisError) -> Failure {

@@ -7,7 +7,8 @@ use redis::{RedisError, RedisResult, Value as Reply};
 
 use super::node::Node;
 use super::reply::{Replies, pipe, setting};
-use crate::domain::failure::Failure;
+use super::wait::{GIVE_UP, Wait};
+use crate::domain::failure::{Failure, FailureKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Greeting {
@@ -73,6 +74,22 @@ impl Node {
             life(&text).for_each(|line| line.hash(&mut hasher));
         }
         Ok(hasher.finish())
+    }
+
+    /// The same; a server that hesitates is asked again before it counts as gone.
+    pub(super) async fn patient_incarnation(&self) -> Result<u64, Failure> {
+        let mut wait = Wait::new();
+        loop {
+            let failure = match self.incarnation().await {
+                Ok(number) => return Ok(number),
+                Err(error) => self.peer.connect_failure(&error),
+            };
+            let is_silent = failure.kind == FailureKind::CacheUnreachable;
+            if !is_silent || self.is_gone() || wait.is_over(GIVE_UP) {
+                return Err(failure);
+            }
+            wait.pause().await;
+        }
     }
 }
 

@@ -1,23 +1,18 @@
 //! What is stored at the keys of a batch, without moving a value where a digest is enough.
 
-use std::ops::Range;
-
 use redis::{Pipeline, RedisError, Value as Reply};
 
 use super::RedisCache;
 use super::compare::{Facts, Looked, compare_fetched, key, size, standing};
+use super::parts::chunks;
 use super::reply::{self, malformed, number, text, words};
-use super::servers::Servers;
 use crate::domain::entry::{EntryBatch, Value};
 use crate::domain::failure::Failure;
 use crate::domain::standing::{Kind, Standing};
 use crate::domain::strategy::Shape;
 
-/// Keys that one script looks at: the server does nothing else meanwhile.
-const SCRIPT_KEYS: usize = 50;
-
 /// Values fetched together, in bytes.
-const FETCHED_BYTES: u64 = 1024 * 1024;
+const FETCHED_BYTES: usize = 1024 * 1024;
 
 /// Bytes of values that one script digests, about; a single value may be longer.
 const SCRIPT_BYTES: usize = 512 * 1024;
@@ -90,110 +85,74 @@ impl RedisCache {
         }
     }
 
+    /// `Err` within: the server does not do it this way.
     async fn script_facts(
         &self,
         command: &str,
         batch: &EntryBatch,
     ) -> Result<Result<Vec<Looked>, RedisError>, Failure> {
-        // A cluster refuses a script about keys of several slots.
-        let most = match self.servers {
-            Servers::Cluster(_) => 1,
-            _ => SCRIPT_KEYS,
-        };
-        let chunks = chunks(batch, most);
+        let sizes = batch.iter().map(|entry| entry.bytes() as usize);
+        let chunks = chunks(sizes, self.servers.keys_per_script(), SCRIPT_BYTES);
         let add = |pipe: &mut Pipeline, n: usize| {
-            let chunk = &chunks[n];
-            pipe.cmd(command).arg(LOOK).arg(chunk.len());
-            for entry in chunk.clone().filter_map(|i| batch.get(i)) {
+            let entries = || chunks[n].clone().filter_map(|i| batch.get(i));
+            pipe.cmd(command).arg(LOOK).arg(chunks[n].len());
+            for entry in entries() {
                 pipe.arg(entry.key);
             }
-            for entry in chunk.clone().filter_map(|i| batch.get(i)) {
+            for entry in entries() {
                 match entry.value {
                     Value::Text(text) => pipe.arg(text.len()),
                     Value::Hash(_) => pipe.arg(-1),
                 };
             }
         };
+        let keys = chunks.iter().map(|chunk| key(batch, chunk.start)).collect();
         let mut facts = Vec::with_capacity(batch.len());
-        for reply in self
-            .ask(
-                chunks.iter().map(|chunk| key(batch, chunk.start)).collect(),
-                1,
-                add,
-            )
-            .await?
-        {
+        for reply in self.ask(keys, 1, add).await? {
             match reply {
                 Ok(Reply::Array(found)) => facts.extend(found.into_iter().map(script_fact)),
                 Ok(_) => return Ok(Err(malformed())),
                 Err(error) => return Ok(Err(error)),
             }
         }
-        if facts.len() == batch.len() {
-            Ok(Ok(facts))
-        } else {
-            Ok(Err(malformed()))
-        }
+        let is_whole = facts.len() == batch.len();
+        Ok(is_whole.then_some(facts).ok_or_else(malformed))
     }
 
     /// The same with plain commands, where scripts are not allowed: no digest.
     async fn plain_facts(&self, batch: &EntryBatch) -> Result<Vec<Looked>, Failure> {
         let add = |pipe: &mut Pipeline, i: usize| {
             let Some(entry) = batch.get(i) else { return };
-            pipe.cmd("PTTL").arg(entry.key);
-            match entry.value {
-                Value::Text(_) => pipe.cmd("STRLEN").arg(entry.key),
-                Value::Hash(_) => pipe.cmd("HLEN").arg(entry.key),
+            let length = match entry.value {
+                Value::Text(_) => "STRLEN",
+                Value::Hash(_) => "HLEN",
             };
+            for command in ["PTTL", "TYPE", length] {
+                pipe.cmd(command).arg(entry.key);
+            }
         };
-        let mut replies = self
-            .ask(batch.iter().map(|entry| entry.key).collect(), 2, add)
-            .await?
-            .into_iter();
-        let mut facts = Vec::with_capacity(batch.len());
-        let mut other = Vec::new();
-        for (i, entry) in batch.iter().enumerate() {
-            let (ttl, length) = (number(replies.next()), number(replies.next()));
-            let kind = match entry.value {
-                Value::Text(_) => Kind::Text,
-                Value::Hash(_) => Kind::Hash,
-            };
-            facts.push(match (ttl, length) {
+        let keys = batch.iter().map(|entry| entry.key).collect();
+        let mut replies = self.ask(keys, 3, add).await?.into_iter();
+        let facts = batch.iter().map(|entry| {
+            let ttl = number(replies.next());
+            let kind = replies.next().and_then(Result::ok).and_then(text);
+            match (ttl, number(replies.next())) {
                 (Ok(-2), _) => Ok(None),
-                (Ok(ttl), Ok(length)) => Ok(Some(facts_of(ttl, kind, length))),
+                (Ok(ttl), Ok(length)) => {
+                    let kind = match entry.value {
+                        Value::Text(_) => Kind::Text,
+                        Value::Hash(_) => Kind::Hash,
+                    };
+                    Ok(Some(facts_of(ttl, kind, length)))
+                }
                 (Ok(ttl), Err(error)) if error.code() == Some("WRONGTYPE") => {
-                    other.push(i);
-                    Ok(Some(facts_of(ttl, Kind::Other(String::new()), 0)))
+                    let kind = Kind::named(&kind.unwrap_or_default());
+                    Ok(Some(facts_of(ttl, kind, 0)))
                 }
                 (Err(error), _) | (_, Err(error)) => Err(words(&error)),
-            });
-        }
-        self.name_types(batch, &other, &mut facts).await?;
-        Ok(facts)
-    }
-
-    /// Asks for the types of keys that are none of ours.
-    async fn name_types(
-        &self,
-        batch: &EntryBatch,
-        keys: &[usize],
-        facts: &mut [Looked],
-    ) -> Result<(), Failure> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let add = |pipe: &mut Pipeline, n: usize| {
-            pipe.cmd("TYPE").arg(key(batch, keys[n]));
-        };
-        for (i, reply) in keys.iter().zip(
-            self.ask(keys.iter().map(|i| key(batch, *i)).collect(), 1, add)
-                .await?,
-        ) {
-            if let (Ok(Some(facts)), Some(name)) = (&mut facts[*i], reply.ok().and_then(text)) {
-                facts.kind = Kind::named(&name);
             }
-        }
-        Ok(())
+        });
+        Ok(facts.collect())
     }
 
     /// Fetches the values that their digests and lengths do not decide, a little at a time.
@@ -204,29 +163,18 @@ impl RedisCache {
         undecided: &[usize],
         standings: &mut [Standing],
     ) -> Result<(), Failure> {
-        let mut rest = undecided;
-        while !rest.is_empty() {
-            let mut bytes = 0;
-            let fits = |i: &&usize| {
-                bytes += size(&standings[**i]);
-                bytes <= FETCHED_BYTES
-            };
-            let count = rest.iter().take_while(fits).count().max(1);
-            let (group, later) = rest.split_at(count);
-            rest = later;
+        let sizes = undecided.iter().map(|i| size(&standings[*i]));
+        for group in chunks(sizes, usize::MAX, FETCHED_BYTES) {
+            let group = &undecided[group];
             let add = |pipe: &mut Pipeline, n: usize| {
-                let Some(entry) = batch.get(group[n]) else {
-                    return;
+                let command = match batch.get(group[n]).map(|entry| entry.value) {
+                    Some(Value::Hash(_)) => "HGETALL",
+                    _ => "GET",
                 };
-                match entry.value {
-                    Value::Text(_) => pipe.cmd("GET").arg(entry.key),
-                    Value::Hash(_) => pipe.cmd("HGETALL").arg(entry.key),
-                };
+                pipe.cmd(command).arg(key(batch, group[n]));
             };
-            for (i, reply) in group.iter().zip(
-                self.ask(group.iter().map(|i| key(batch, *i)).collect(), 1, add)
-                    .await?,
-            ) {
+            let keys = group.iter().map(|i| key(batch, *i)).collect();
+            for (i, reply) in group.iter().zip(self.ask(keys, 1, add).await?) {
                 let entry = batch.get(*i).expect("one of the batch");
                 compare_fetched(&mut standings[*i], entry, reply, shape);
             }
@@ -259,21 +207,4 @@ fn facts_of(ttl: i64, kind: Kind, length: i64) -> Facts {
         length: u64::try_from(length).unwrap_or_default(),
         digest: None,
     }
-}
-
-/// Runs of entries that one script looks at.
-fn chunks(batch: &EntryBatch, most: usize) -> Vec<Range<usize>> {
-    let mut chunks: Vec<Range<usize>> = Vec::new();
-    let mut bytes = 0;
-    for (i, entry) in batch.iter().enumerate() {
-        bytes += entry.bytes() as usize;
-        match chunks.last_mut() {
-            Some(chunk) if chunk.len() < most && bytes <= SCRIPT_BYTES => chunk.end = i + 1,
-            _ => {
-                bytes = entry.bytes() as usize;
-                chunks.push(i..i + 1);
-            }
-        }
-    }
-    chunks
 }

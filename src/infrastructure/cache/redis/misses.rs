@@ -167,7 +167,7 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 fn off(place: &str, was: &str, missing: &str) -> Failure {
-    let was_shown = shown(was, 40);
+    let was_shown = shown(was);
     let what = format!("the cache at {place} does not tell of misses");
     let why = format!("{SETTING} is \"{was_shown}\", and has no {missing}");
     Failure::new(FailureKind::Config, what, why).hint(format!(

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use redis::aio::{MultiplexedConnection, PubSubStream};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionInfo, Pipeline, ProtocolVersion, RedisResult,
+    Value as Reply,
 };
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -13,7 +14,7 @@ use tokio::time::timeout;
 use super::health::Health;
 use super::line::Line;
 use super::peer::Peer;
-use super::reply::{Replies, is_transient, no_answer_in_time, pipe, words};
+use super::reply::{Replies, is_transient, malformed, no_answer_in_time, pipe, words};
 use super::wait::Wait;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::infrastructure::cache::url::invalid_url;
@@ -280,6 +281,14 @@ impl Node {
                 Err(no_answer_in_time())
             }
         }
+    }
+
+    /// Asks one thing at a glance.
+    pub(super) async fn glance_at(&self, command: &[&str]) -> RedisResult<Reply> {
+        let mut question = pipe();
+        question.cmd(command[0]).arg(&command[1..]);
+        let reply = self.glance(&question).await?.pop();
+        reply.unwrap_or_else(|| Err(malformed()))
     }
 
     async fn over_first_line(&self, pipe: &Pipeline) -> RedisResult<Replies> {

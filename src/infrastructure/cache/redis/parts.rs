@@ -89,3 +89,25 @@ pub(super) fn push_front(parts: &mut VecDeque<Part>, new: VecDeque<Part>) {
         parts.push_front(part);
     }
 }
+
+/// Consecutive items in runs of at most `max` items and about `max_bytes`; a single item may have
+/// more.
+pub(super) fn chunks(
+    sizes: impl Iterator<Item = usize>,
+    max: usize,
+    max_bytes: usize,
+) -> Vec<Range<usize>> {
+    let mut chunks: Vec<Range<usize>> = Vec::new();
+    let mut bytes = 0;
+    for (i, size) in sizes.enumerate() {
+        bytes += size;
+        match chunks.last_mut() {
+            Some(chunk) if chunk.len() < max && bytes <= max_bytes => chunk.end = i + 1,
+            _ => {
+                bytes = size;
+                chunks.push(i..i + 1);
+            }
+        }
+    }
+    chunks
+}

@@ -9,6 +9,12 @@ use crate::domain::failure::{Failure, FailureKind};
 const RIGHTS: &str = "a run needs +set and +ping, and +select for a database index; hashes +multi +exec +del +hset \
      +pexpire; --mode only-missing with hashes +eval +exists +hset +pexpire; a version_field +eval +get +hget and these";
 
+const PASSWORD: &str = "the cache refuses the password";
+const SIGN_IN: &str = "check user and password in the cache URL";
+const COMMAND: &str = "the cache refuses this user a command";
+pub(super) const MAKE_ROOM: &str =
+    "raise maxmemory, choose an evicting maxmemory-policy, or warm less (--limit, --exclude)";
+
 pub(super) struct Peer {
     pub info: ConnectionInfo,
 }
@@ -70,81 +76,49 @@ impl Peer {
 
     /// The failure that ends the run, if the server's answer is one.
     pub(super) fn refusal(&self, error: &RedisError) -> Option<Failure> {
-        let place = self.place();
-        let failure = |kind, what: &str, hint: &str| {
-            Some(Failure::new(kind, format!("{what} at {place}"), words(error)).hint(hint))
-        };
-        if error.kind() == ErrorKind::AuthenticationFailed {
-            return failure(
-                FailureKind::CacheDenied,
-                "the cache refuses the password",
-                "check user and password in the cache URL",
-            );
-        }
-        // While connecting (SELECT), the crate wraps the server's words in its own.
-        if error.code().is_none() && error.to_string().contains("no permissions") {
-            return failure(
-                FailureKind::CacheDenied,
-                "the cache refuses this user a command",
-                "connecting needs +select where the URL names a database index",
-            );
-        }
-        match error.code()? {
-            "NOAUTH" => failure(
-                FailureKind::CacheDenied,
-                "the cache wants a password",
-                "put it into the cache URL: redis://:PASSWORD@HOST",
-            ),
-            "WRONGPASS" => failure(
-                FailureKind::CacheDenied,
-                "the cache refuses the password",
-                "check user and password in the cache URL",
-            ),
-            "DENIED" => failure(
-                FailureKind::CacheDenied,
-                "the cache is in protected mode",
-                "give it a password or bind it to this host",
-            ),
-            "NOPERM" if !error.detail().unwrap_or_default().contains("to access") => failure(
-                FailureKind::CacheDenied,
-                "the cache refuses this user a command",
-                RIGHTS,
-            ),
-            // Before 7.2 a script that is refused a command has no code for it.
-            "ERR"
-                if error
-                    .detail()
-                    .unwrap_or_default()
-                    .contains("user executing the script") =>
-            {
-                failure(
-                    FailureKind::CacheDenied,
-                    "the cache refuses this user a command of a script",
-                    RIGHTS,
-                )
+        use FailureKind::{CacheDenied, CacheRefused};
+        let detail = error.detail().unwrap_or_default();
+        let (kind, what, hint) = match error.code() {
+            // The crate wraps the server's words in its own while it connects (AUTH, SELECT).
+            _ if error.kind() == ErrorKind::AuthenticationFailed => {
+                (CacheDenied, PASSWORD, SIGN_IN)
             }
-            "OOM" => failure(
-                FailureKind::CacheRefused,
-                "the cache is full",
-                "raise maxmemory, choose an evicting maxmemory-policy, or warm less (--limit, --exclude)",
-            ),
-            "READONLY" => failure(
-                FailureKind::CacheRefused,
-                "the cache takes no writes: it is a replica",
-                "give the URL of its primary",
-            ),
-            "MISCONF" => failure(
-                FailureKind::CacheRefused,
-                "the cache takes no writes",
-                "it cannot save to its disk: see rdb_last_bgsave_status in INFO and its log",
-            ),
-            "MOVED" | "ASK" | "CROSSSLOT" => failure(
-                FailureKind::CacheRefused,
-                "the cache has become a cluster",
-                "run again",
-            ),
-            _ => None,
-        }
+            None if error.to_string().contains("no permissions") => {
+                let hint = "connecting needs +select where the URL names a database index";
+                (CacheDenied, COMMAND, hint)
+            }
+            Some("NOAUTH") => {
+                let hint = "put it into the cache URL: redis://:PASSWORD@HOST";
+                (CacheDenied, "the cache wants a password", hint)
+            }
+            Some("WRONGPASS") => (CacheDenied, PASSWORD, SIGN_IN),
+            Some("DENIED") => {
+                let hint = "give it a password or bind it to this host";
+                (CacheDenied, "the cache is in protected mode", hint)
+            }
+            Some("NOPERM") if !detail.contains("to access") => (CacheDenied, COMMAND, RIGHTS),
+            // Before 7.2 a script that is refused a command has no code for it.
+            Some("ERR") if detail.contains("user executing the script") => {
+                let what = "the cache refuses this user a command of a script";
+                (CacheDenied, what, RIGHTS)
+            }
+            Some("OOM") => (CacheRefused, "the cache is full", MAKE_ROOM),
+            Some("READONLY") => {
+                let what = "the cache takes no writes: it is a replica";
+                (CacheRefused, what, "give the URL of its primary")
+            }
+            Some("MISCONF") => {
+                let hint =
+                    "it cannot save to its disk: see rdb_last_bgsave_status in INFO and its log";
+                (CacheRefused, "the cache takes no writes", hint)
+            }
+            Some("MOVED" | "ASK" | "CROSSSLOT") => {
+                (CacheRefused, "the cache has become a cluster", "run again")
+            }
+            _ => return None,
+        };
+        let what = format!("{what} at {}", self.place());
+        Some(Failure::new(kind, what, words(error)).hint(hint))
     }
 
     /// The failure of a server that stopped answering.

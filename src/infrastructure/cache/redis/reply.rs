@@ -37,12 +37,13 @@ pub(super) fn words(error: &RedisError) -> String {
         (None, None) if error.is_io_error() || error.is_connection_dropped() => error.to_string(),
         (None, None) => error.category().to_owned(),
     };
-    shown(text.lines().next().unwrap_or_default(), 200)
+    let line = text.lines().next().unwrap_or_default();
+    shortened(&printable(line.as_bytes()), 200)
 }
 
 /// A text of the server's as it can be shown.
-pub(super) fn shown(text: &str, max: usize) -> String {
-    shortened(&printable(text.as_bytes()), max)
+pub(super) fn shown(text: &str) -> String {
+    shortened(&printable(text.as_bytes()), 100)
 }
 
 pub(super) fn no_answer_in_time() -> RedisError {

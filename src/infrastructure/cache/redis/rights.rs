@@ -221,78 +221,53 @@ pub(super) fn rights(questions: &[Question<'_>], replies: &[RedisResult<Reply>])
 
 /// What the user may not do: commands that a run must have, keys of strategies, and the rest.
 pub(super) fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Finding> {
+    const CHECK: &str = "cache rights";
     let asked = || questions.iter().zip(rights);
+    let is_must = |(question, right): &(&Question<'_>, &Right)| {
+        matches!(right, Right::Denied(_)) && question.need.is_a_must()
+    };
+    let is_spared = |(question, right): &(&Question<'_>, &Right)| match right {
+        Right::KeyDenied(_) => question.need.is_our_own(),
+        Right::Denied(_) => !question.need.is_a_must(),
+        _ => false,
+    };
     let mut findings = Vec::new();
-    let is_denied = |right: &Right| matches!(right, Right::Denied(_));
-    let a_must = |need: Need| need.is_a_must();
-    let musts = lacking(asked().filter(|(q, r)| is_denied(r) && a_must(q.need)));
-    let why = asked().find_map(|(q, right)| match right {
-        Right::Denied(why) if a_must(q.need) => Some(why),
+    let why = asked().find(is_must).and_then(|(_, right)| match right {
+        Right::Denied(why) => Some(why),
         _ => None,
     });
-    if let (Some(musts), Some(why)) = (&musts, why) {
-        let text = format!("denied: {} ({why})", musts.text);
-        findings.push(
-            Finding::failed("cache rights", FailureKind::CacheDenied, text)
-                .hint(format!("ACL SETUSER USER {}", musts.allow)),
-        );
+    if let (Some((what, allow)), Some(why)) = (lacking(asked().filter(is_must)), why) {
+        let text = format!("denied: {what} ({why})");
+        let finding = Finding::failed(CHECK, FailureKind::CacheDenied, text);
+        findings.push(finding.hint(format!("ACL SETUSER USER {allow}")));
     }
     findings.extend(asked().filter_map(|(question, right)| match right {
         Right::KeyDenied(why) => key_denied(question.key_of?, why),
         _ => None,
     }));
-    let mut spared = asked()
-        .filter(|(q, right)| match (q.need, right) {
-            (need, Right::KeyDenied(_)) if need.is_our_own() => true,
-            (need, right) => is_denied(right) && !a_must(need),
-        })
-        .peekable();
-    if spared.peek().is_some()
-        && let Some(lacking) = lacking(spared)
-    {
-        findings.push(
-            Finding::warning(
-                "cache rights",
-                format!("denied, and a run does without: {}", lacking.text),
-            )
-            .hint(format!(
-                "where you want them: ACL SETUSER USER {}",
-                lacking.allow
-            )),
-        );
+    if let Some((what, allow)) = lacking(asked().filter(is_spared)) {
+        let text = format!("denied, and a run does without: {what}");
+        let hint = format!("where you want them: ACL SETUSER USER {allow}");
+        findings.push(Finding::warning(CHECK, text).hint(hint));
     }
     if findings.is_empty() {
-        findings.push(Finding::ok(
-            "cache rights",
-            "every command that is ever needed",
-        ));
+        findings.push(Finding::ok(CHECK, "every command that is ever needed"));
     }
     findings
 }
 
 /// Where one command is enough for something, the others are not missed.
 fn one_of_several(questions: &[Question<'_>], rights: &mut [Right], need: Need) {
-    let mut of_need = questions
-        .iter()
-        .zip(&*rights)
-        .filter(|(q, _)| q.need == need);
-    if of_need.any(|(_, right)| !matches!(right, Right::Denied(_))) {
-        let all = questions.iter().zip(rights).filter(|(q, _)| q.need == need);
-        all.for_each(|(_, right)| *right = Right::Given);
+    let of_need = || questions.iter().enumerate().filter(|(_, q)| q.need == need);
+    if of_need().any(|(i, _)| !matches!(rights[i], Right::Denied(_))) {
+        of_need().for_each(|(i, _)| rights[i] = Right::Given);
     }
 }
 
-/// Commands that are denied, for people.
-struct Lacking {
-    /// By what they are needed for.
-    text: String,
-    /// As ACL rules.
-    allow: String,
-}
-
+/// Commands that are denied, by what they are needed for, and the ACL rules that allow them.
 fn lacking<'a, 'p: 'a>(
     denied: impl Iterator<Item = (&'a Question<'p>, &'a Right)>,
-) -> Option<Lacking> {
+) -> Option<(String, String)> {
     let mut needs: Vec<(Need, Vec<&str>)> = Vec::new();
     let mut allow: Vec<String> = Vec::new();
     for (question, right) in denied {
@@ -303,36 +278,24 @@ fn lacking<'a, 'p: 'a>(
         if !allow.contains(&rule) {
             allow.push(rule);
         }
-        let at = needs.iter().position(|(need, _)| *need == question.need);
-        let commands = match at {
-            Some(at) => &mut needs[at].1,
-            None => {
-                needs.push((question.need, Vec::new()));
-                &mut needs.last_mut()?.1
-            }
-        };
-        if !commands.contains(&question.command) {
-            commands.push(question.command);
+        match needs.iter_mut().find(|(need, _)| *need == question.need) {
+            Some((_, commands)) if commands.contains(&question.command) => {}
+            Some((_, commands)) => commands.push(question.command),
+            None => needs.push((question.need, vec![question.command])),
         }
     }
     let shown = needs
         .iter()
         .map(|(need, commands)| format!("{} for {}", commands.join(", "), need.name()));
     let text = shown.collect::<Vec<_>>().join("; ");
-    (!allow.is_empty()).then(|| Lacking {
-        text,
-        allow: allow.join(" "),
-    })
+    (!allow.is_empty()).then(|| (text, allow.join(" ")))
 }
 
 /// A strategy whose keys this user may not write.
 fn key_denied(probe: &RightsProbe, why: &str) -> Option<Finding> {
     let strategy = probe.strategy.as_ref()?;
     let text = format!("the keys of {strategy} may not be written: {why}");
-    let pattern = shown(&probe.pattern, 100);
-    Some(
-        Finding::failed("cache rights", FailureKind::CacheDenied, text).hint(format!(
-            "ACL SETUSER USER ~{pattern}, or leave it out with --exclude {strategy}"
-        )),
-    )
+    let pattern = shown(&probe.pattern);
+    let hint = format!("ACL SETUSER USER ~{pattern}, or leave it out with --exclude {strategy}");
+    Some(Finding::failed("cache rights", FailureKind::CacheDenied, text).hint(hint))
 }

@@ -28,9 +28,6 @@ const ASK_PATIENCE: Duration = Duration::from_secs(2);
 /// How long sentinels wait for a primary where they do not say.
 const DOWN_AFTER: Duration = Duration::from_secs(30);
 
-/// A longer name is shown in part.
-const MAX_NAME: usize = 100;
-
 pub(super) struct Sentinels {
     name: String,
     sentinels: Vec<Node>,
@@ -113,13 +110,13 @@ impl Sentinels {
             if failure.kind == FailureKind::CacheUnreachable {
                 failure.hint = Some(format!(
                     "the sentinels name it as the primary of {}: check that this host can reach it",
-                    shown(&self.name, MAX_NAME)
+                    shown(&self.name)
                 ));
             }
             failure
         })?;
         if greeting.is_replica {
-            let what = format!("there is no primary of {} now", shown(&self.name, MAX_NAME));
+            let what = format!("there is no primary of {} now", shown(&self.name));
             let why = format!(
                 "the sentinels name {}, which is a replica",
                 node.peer.place()
@@ -182,10 +179,7 @@ impl Sentinels {
             .into_iter();
         let address = match replies.next() {
             Some(Ok(Reply::Nil)) => {
-                let what = format!(
-                    "the sentinels know no primary named {}",
-                    shown(&self.name, MAX_NAME)
-                );
+                let what = format!("the sentinels know no primary named {}", shown(&self.name));
                 let why = format!("the sentinel at {place} answers so");
                 return Err(Failure::new(FailureKind::Config, what, why));
             }
@@ -265,13 +259,14 @@ impl Sentinels {
 
     /// What each sentinel says of itself, for people.
     pub(super) async fn health(&self) -> Vec<(String, Option<String>)> {
-        let mut question = pipe();
-        question.cmd("PING");
-        let answers = self.sentinels.iter().map(|node| node.glance(&question));
-        let answers = join_all(answers).await.into_iter();
-        let nodes = self.sentinels.iter().zip(answers);
+        let answers = self.sentinels.iter().map(|node| node.glance_at(&["PING"]));
+        let nodes = self.sentinels.iter().zip(join_all(answers).await);
         nodes
-            .map(|(node, answer)| (node.peer.place(), answer.err().map(|error| words(&error))))
+            .map(|(node, answer)| {
+                // One that answers with an error answers.
+                let lost = answer.err().filter(|error| error.code().is_none());
+                (node.peer.place(), lost.map(|error| words(&error)))
+            })
             .collect()
     }
 }
@@ -313,13 +308,11 @@ pub(super) async fn not_a_server(node: &Node) -> Failure {
 
 /// The names that a sentinel knows.
 async fn names(node: &Node) -> Option<String> {
-    let mut question = pipe();
-    question.cmd("SENTINEL").arg("masters");
-    let reply = node.glance(&question).await.ok()?.pop()?.ok()?;
+    let reply = node.glance_at(&["SENTINEL", "masters"]).await.ok()?;
     let all: Vec<Vec<(String, String)>> = redis::from_redis_value(reply).ok()?;
     let names = all.into_iter().filter_map(|fields| {
         let name = fields.into_iter().find(|(field, _)| field == "name");
-        name.map(|(_, name)| shown(&name, MAX_NAME))
+        name.map(|(_, name)| shown(&name))
     });
     let names: Vec<String> = names.collect();
     (!names.is_empty()).then(|| names.join(", "))

@@ -2,6 +2,7 @@
 
 use redis::{RedisResult, Value as Reply};
 
+use super::peer::MAKE_ROOM;
 use super::reply::{info, shown};
 use crate::application::ports::Known;
 use crate::domain::failure::FailureKind;
@@ -17,7 +18,7 @@ impl Info {
     pub(super) fn of(reply: Option<RedisResult<Reply>>) -> Self {
         let fields = |text: String| {
             let lines = text.lines().filter_map(|line| line.split_once(':'));
-            let fields = lines.map(|(name, value)| (name.to_owned(), shown(value.trim(), 100)));
+            let fields = lines.map(|(name, value)| (name.to_owned(), shown(value.trim())));
             fields.collect()
         };
         Self(info(reply).map(fields))
@@ -100,8 +101,7 @@ pub(super) fn memory(info: &Info) -> Finding {
         share * 100.0
     );
     if policy == "noeviction" && share > NEARLY_FULL {
-        return Finding::warning(CHECK, text)
-            .hint("raise maxmemory, choose an evicting maxmemory-policy, or warm less (--limit, --exclude)");
+        return Finding::warning(CHECK, text).hint(MAKE_ROOM);
     }
     Finding::ok(CHECK, text)
 }

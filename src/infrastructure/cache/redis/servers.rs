@@ -10,8 +10,8 @@ use super::greeting::ServerMode;
 use super::node::{CONNECTIONS, Node};
 use super::parts::Picks;
 use super::sentinel::{Sentinels, not_a_server};
-use super::wait::{GIVE_UP, Wait};
-use crate::domain::failure::{Failure, FailureKind};
+use super::wait::GIVE_UP;
+use crate::domain::failure::Failure;
 use crate::infrastructure::cache::url::ConnectOptions;
 
 pub(super) enum Servers {
@@ -74,6 +74,15 @@ impl Servers {
         }
     }
 
+    /// How many keys a script may be about: it blocks the server. A cluster refuses a script about
+    /// keys of several slots.
+    pub(super) fn keys_per_script(&self) -> usize {
+        match self {
+            Self::Cluster(_) => 1,
+            _ => 50,
+        }
+    }
+
     /// All servers that hold keys of their own.
     pub(super) fn primaries(&self) -> Vec<Arc<Node>> {
         match self {
@@ -107,22 +116,7 @@ impl Servers {
 
     pub(super) async fn epoch(&self) -> Result<u64, Failure> {
         match self {
-            Self::One(node) => {
-                let mut wait = Wait::new();
-                loop {
-                    match node.incarnation().await {
-                        Ok(number) => return Ok(number),
-                        Err(error) => {
-                            let failure = node.peer.connect_failure(&error);
-                            let silent = failure.kind == FailureKind::CacheUnreachable;
-                            if !silent || node.is_gone() || wait.is_over(GIVE_UP) {
-                                return Err(failure);
-                            }
-                            wait.pause().await;
-                        }
-                    }
-                }
-            }
+            Self::One(node) => node.patient_incarnation().await,
             Self::Sentinels(sentinels) => sentinels.epoch().await,
             Self::Cluster(cluster) => cluster.epoch().await,
         }

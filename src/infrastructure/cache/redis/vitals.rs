@@ -3,16 +3,16 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use redis::{Cmd, RedisError, RedisResult, Value as Reply};
+use redis::{Cmd, RedisResult, Value as Reply};
 use tokio::time::timeout;
 
 use super::RedisCache;
 use super::node::Node;
-use super::reply::{info, info_line, words};
+use super::reply::{info, info_line, no_answer_in_time};
 use crate::application::ports::Known;
 
-/// Who has waited this long need not wait longer to know that it is long.
-const LONGEST: Duration = Duration::from_secs(1);
+/// An answer that takes longer than this is too late in any case.
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 impl RedisCache {
     /// The slowest of all servers.
@@ -31,55 +31,47 @@ impl RedisCache {
 }
 
 async fn latency(node: &Node) -> Option<Duration> {
-    let mut watch = node.watch.lock().await;
-    // Connecting is not what a client of the shop waits for.
-    let mut connection = match watch.take() {
-        Some(connection) => connection,
-        None => match timeout(LONGEST, node.open()).await {
-            Ok(opened) => opened.ok()?,
-            Err(_) => return Some(LONGEST),
-        },
-    };
-    let (ping, asked) = (redis::cmd("PING"), Instant::now());
-    let answer = timeout(LONGEST, ping.query_async::<Reply>(&mut connection)).await;
-    match answer {
-        Ok(Err(error)) if is_lost(&error) => None,
-        // Who waits too long for an answer has another connection the next time.
-        Err(_) => Some(LONGEST),
-        Ok(_) => {
-            *watch = Some(connection);
-            Some(asked.elapsed())
-        }
+    match ask(node, &redis::cmd("PING")).await {
+        (Err(error), _) if error.is_timeout() => Some(MAX_WAIT),
+        // The connection broke: that says nothing of the server.
+        (Err(error), _) if error.code().is_none() => None,
+        (_, took) => Some(took),
     }
 }
 
 async fn evicted(node: &Node) -> Known<u64> {
-    let mut question = redis::cmd("INFO");
-    let reply = ask(node, question.arg("stats")).await?;
-    let text = info(Some(Ok(reply)))?;
+    let (reply, _) = ask(node, redis::cmd("INFO").arg("stats")).await;
+    let text = info(Some(reply))?;
     let count = info_line(&text, "evicted_keys").and_then(|count| count.parse().ok());
     count.ok_or_else(|| "INFO has no evicted_keys".to_owned())
 }
 
-/// Asks on a connection where nothing else waits. The time that another question takes there is not
-/// the server's.
-async fn ask(node: &Node, question: &Cmd) -> Known<Reply> {
-    let late = || "no answer in time".to_owned();
+/// Asks on a connection where nothing else waits: the answer, and how long it took.
+async fn ask(node: &Node, question: &Cmd) -> (RedisResult<Reply>, Duration) {
     let mut watch = node.watch.lock().await;
     let connection = match watch.take() {
         Some(connection) => Ok(connection),
-        None => timeout(LONGEST, node.open()).await.map_err(|_| late())?,
+        None => in_time(node.open()).await,
     };
-    let mut connection = connection.map_err(|error| words(&error))?;
-    let answer = timeout(LONGEST, question.query_async(&mut connection)).await;
-    let answer: RedisResult<Reply> = answer.map_err(|_| late())?;
-    if !answer.as_ref().is_err_and(is_lost) {
+    // Connecting is not what a client of the shop waits for.
+    let asked = Instant::now();
+    let mut connection = match connection {
+        Ok(connection) => connection,
+        Err(error) => return (Err(error), MAX_WAIT),
+    };
+    let answer = in_time(question.query_async(&mut connection)).await;
+    // After an answer that came too late there is a new connection the next time.
+    if answer
+        .as_ref()
+        .err()
+        .is_none_or(|error| error.code().is_some())
+    {
         *watch = Some(connection);
     }
-    answer.map_err(|error| words(&error))
+    (answer, asked.elapsed())
 }
 
-/// Whether it was not the server that said so.
-fn is_lost(error: &RedisError) -> bool {
-    error.code().is_none()
+async fn in_time<T>(answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    let answer = timeout(MAX_WAIT, answer).await;
+    answer.unwrap_or_else(|_| Err(no_answer_in_time()))
 }
