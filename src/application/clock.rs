@@ -1,7 +1,7 @@
 //! Starts jobs when their time comes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,6 +13,7 @@ use super::refused::Refused;
 use super::schedule::{Job, Occurrence, Overlap, widest_first};
 use super::service::{Order, Service};
 use crate::domain::run::Trigger;
+use crate::domain::sync::lock;
 
 /// The longest sleep: clocks are set, and machines wake up again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -197,8 +198,4 @@ pub async fn at_start(service: Arc<Service>, mut order: Order) {
             Err(Refused::Stopped(_) | Refused::RunBefore) => return,
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

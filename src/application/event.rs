@@ -1,6 +1,6 @@
 //! The events of a run.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use crate::domain::expected::Expected;
 use crate::domain::holder::Holder;
 use crate::domain::report::{Report, StrategyReport};
 use crate::domain::strategy::{StrategyId, StrategySpec};
+use crate::domain::sync::lock;
 
 pub enum Event<'a> {
     /// The run waits for another that has its lock.
@@ -137,7 +138,7 @@ impl Sieve {
         let Event::Progress { id, .. } = event else {
             return true;
         };
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.0);
         if last
             .as_ref()
             .is_some_and(|(told, at)| told == *id && at.elapsed() < TOLD_EVERY)

@@ -1,7 +1,7 @@
 //! A run that others can watch: its report so far, its events, and how to stop it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -13,6 +13,7 @@ use super::refused::Refused;
 use super::stop::StopSignal;
 use crate::domain::counts::millis;
 use crate::domain::run::RunInfo;
+use crate::domain::sync::lock;
 
 /// How a run ended.
 pub type Ended = Result<RunRecord, Arc<Refused>>;
@@ -206,9 +207,4 @@ impl Reporter for LiveRun {
         }
         self.told.push(event);
     }
-}
-
-/// What another task was doing when it ended must not end this one.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

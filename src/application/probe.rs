@@ -1,7 +1,7 @@
-//! What a shop really misses in its cache: which strategy would have had the key, and what the keys
-//! look like that none has.
+//! What a shop misses in its cache: which strategy makes the key, and the patterns of keys that none
+//! makes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde::Deserialize;
 
@@ -9,15 +9,15 @@ use super::history::OWN;
 use super::lookup;
 use crate::domain::key::{KeyTemplate, printable, shortened};
 
-/// Patterns that are counted at the same time, at most. Where more come the rarest make room.
-const KEPT_PATTERNS: usize = 10_000;
+/// Patterns that are counted at the same time, at most; then the rarest are dropped.
+const MAX_PATTERNS: usize = 10_000;
 
-/// Longer ones are cut.
-const PATTERN_LENGTH: usize = 200;
+/// Longer patterns are cut.
+const MAX_LENGTH: usize = 200;
 
-/// So long a run of hexadecimal digits is no word, nor one of letters and digits mixed.
-const LONG_HEX: usize = 12;
-const LONG_MIXED: usize = 20;
+/// From this length on a run of hexadecimal digits, or of letters and digits mixed, is no word.
+const MIN_HEX: usize = 12;
+const MIN_MIXED: usize = 20;
 
 /// What was missed, so far.
 pub struct Probe {
@@ -31,7 +31,7 @@ pub struct Probe {
     pub unreadable: u64,
     covered: Vec<u64>,
     patterns: HashMap<String, u64>,
-    /// Misses of patterns that had to make room.
+    /// Misses of patterns that were dropped.
     pub others: u64,
 }
 
@@ -89,16 +89,16 @@ impl Probe {
 
     fn count(&mut self, pattern: String) {
         *self.patterns.entry(pattern).or_default() += 1;
-        if self.patterns.len() > KEPT_PATTERNS {
-            self.make_room();
+        if self.patterns.len() > MAX_PATTERNS {
+            self.drop_rarest();
         }
     }
 
-    /// Leaves the half that was seen most.
-    fn make_room(&mut self) {
+    /// Keeps the half that was seen most.
+    fn drop_rarest(&mut self) {
         let mut all: Vec<(String, u64)> = self.patterns.drain().collect();
-        all.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let rest = all.split_off(KEPT_PATTERNS / 2);
+        most_first(&mut all);
+        let rest = all.split_off(MAX_PATTERNS / 2);
         self.others += rest.iter().map(|(_, count)| count).sum::<u64>();
         self.patterns = all.into_iter().collect();
     }
@@ -110,32 +110,27 @@ impl Probe {
 
     /// Misses by strategy, the most first; those that have none are left out.
     pub fn by_strategy(&self) -> Vec<(&str, u64)> {
-        let both = self
-            .names
-            .iter()
-            .map(String::as_str)
-            .zip(self.covered.iter().copied());
-        most_first(both.filter(|(_, count)| *count > 0).collect())
+        let names = self.names.iter().map(String::as_str);
+        let missed = names.zip(self.covered.iter().copied());
+        let mut all: Vec<_> = missed.filter(|(_, count)| *count > 0).collect();
+        most_first(&mut all);
+        all
     }
 
-    /// What the keys look like that no strategy makes, the most frequent first.
-    pub fn uncovered(&self, first: usize) -> Vec<(&str, u64)> {
-        let all = self
-            .patterns
-            .iter()
-            .map(|(pattern, count)| (pattern.as_str(), *count));
-        let mut all = most_first(all.collect());
-        all.truncate(first);
+    /// The patterns of keys that no strategy makes, the most frequent first.
+    pub fn uncovered(&self, max: usize) -> Vec<(&str, u64)> {
+        let patterns = self.patterns.iter();
+        let mut all: Vec<_> = patterns
+            .map(|(pattern, count)| (&**pattern, *count))
+            .collect();
+        most_first(&mut all);
+        all.truncate(max);
         all
     }
 }
 
-fn most_first(counts: Vec<(&str, u64)>) -> Vec<(&str, u64)> {
-    let sorted: BTreeMap<_, _> = counts
-        .into_iter()
-        .map(|(name, n)| ((u64::MAX - n, name), n))
-        .collect();
-    sorted.into_iter().map(|((_, name), n)| (name, n)).collect()
+fn most_first<S: Ord>(counts: &mut [(S, u64)]) {
+    counts.sort_unstable_by(|(a, n), (b, m)| m.cmp(n).then_with(|| a.cmp(b)));
 }
 
 /// A key with `*` for what looks like a variable part: digits, UUIDs, long hexadecimal numbers and
@@ -163,7 +158,7 @@ fn pattern(key: &str) -> String {
         out.push_str(&rest[..word]);
         rest = &rest[word..];
     }
-    shortened(&out, PATTERN_LENGTH)
+    shortened(&out, MAX_LENGTH)
 }
 
 /// How much of a text is a variable part, from its begin on.
@@ -176,7 +171,7 @@ fn variable(text: &str) -> usize {
     let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
     let is_hex = word.iter().all(u8::is_ascii_hexdigit);
     let is_mixed = digits > 0 && digits < run;
-    if is_mixed && (is_hex && run >= LONG_HEX || run >= LONG_MIXED) {
+    if is_mixed && (is_hex && run >= MIN_HEX || run >= MIN_MIXED) {
         return run;
     }
     word.iter().take_while(|byte| byte.is_ascii_digit()).count()
@@ -289,7 +284,7 @@ mod tests {
                 probe.miss(b"often:1");
             }
         }
-        assert!(probe.patterns.len() <= KEPT_PATTERNS);
+        assert!(probe.patterns.len() <= MAX_PATTERNS);
         assert_eq!(probe.uncovered(1), [("often:*", 10_000)]);
         let kept: u64 = probe.patterns.values().sum();
         assert_eq!(kept + probe.others, probe.misses);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -28,6 +28,7 @@ use super::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{Outcome, Stop};
 use crate::domain::run::{RunInfo, Trigger};
+use crate::domain::sync::lock;
 
 /// Ended runs that can still be watched without asking the cache.
 const KEPT_ENDED: usize = 50;
@@ -592,10 +593,6 @@ fn panicked() -> Failure {
     let why = "its task panicked; the log says where";
     Failure::new(FailureKind::Internal, "the run broke off", why)
         .hint("report it, with the log; what was written before stays")
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 pub mod file;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::SystemTime;
 
 use prometheus::core::Collector;
@@ -22,6 +22,7 @@ use crate::domain::failure::FailureKind;
 use crate::domain::report::{Outcome, Report};
 use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::strategy::StrategyId;
+use crate::domain::sync::lock;
 
 /// The `Content-Type` of what is rendered.
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
@@ -407,8 +408,4 @@ fn render(registry: &Registry) -> String {
     let text = TextEncoder::new().encode_to_string(&registry.gather());
     // It fails for a family without samples, and the registry leaves those out.
     text.unwrap_or_default()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

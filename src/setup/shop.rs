@@ -1,7 +1,7 @@
 //! What a server holds between its runs: configuration, definitions and schedule, read together and
 //! replaced together.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::contexts::definitions::Definitions;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::strategy::Definition;
+use crate::domain::sync::{read, write};
 
 /// One reading of all files. A definition in it may have a fault.
 #[derive(Clone, Debug)]
@@ -107,12 +108,12 @@ impl CurrentShop {
     }
 
     pub fn get(&self) -> Arc<Shop> {
-        Arc::clone(&self.shop.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&read(&self.shop))
     }
 
     /// Runs that go on keep the old one.
     pub fn replace(&self, shop: Shop) {
-        *self.shop.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(shop);
+        *write(&self.shop) = Arc::new(shop);
         self.changes.send_replace(());
     }
 

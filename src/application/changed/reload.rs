@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use foldhash::quality::FixedState;
@@ -23,6 +23,7 @@ use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 use crate::domain::strategy::Shape;
+use crate::domain::sync::lock;
 use crate::domain::ttl::Ttl;
 
 /// Where more than one key in so many is to be loaded by name, everything is read instead.
@@ -101,13 +102,12 @@ impl Told {
 
     pub(super) fn all_is_read(&self, why: String) {
         self.begin_anew();
-        *self.full.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        *lock(&self.full) = Some(why);
     }
 
     /// Why everything was read after all.
     pub fn full(&self) -> Option<String> {
-        let full = self.full.lock();
-        full.unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.full).clone()
     }
 }
 

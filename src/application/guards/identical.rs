@@ -4,10 +4,11 @@
 //! Asking costs bytes too. Where most values are others, or are hardly longer than what is asked of
 //! them, they are simply written, and only now and then it is looked whether that has changed.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use crate::application::ports::{Cache, Checked, Mode, WriteOptions, WriteOutcome, Written};
 use crate::domain::entry::{Entry, EntryBatch, Value};
+use crate::domain::sync::lock;
 
 /// Shorter values are written: a digest is hardly shorter.
 const SHORTEST: usize = 128;
@@ -152,7 +153,7 @@ impl<'a> Identical<'a> {
     }
 
     fn balance(&self) -> MutexGuard<'_, Balance> {
-        self.balance.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.balance)
     }
 }
 

@@ -12,8 +12,8 @@ use super::limits::{Allowance, Change, PaceLimits, PaceNow, Throughput};
 use super::state::{State, Turn};
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
-use crate::domain::mutex::lock;
 use crate::domain::report::PaceReport;
+use crate::domain::sync::lock;
 
 #[derive(Clone, Debug)]
 pub struct Pace(Arc<Shared>);

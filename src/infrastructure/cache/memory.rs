@@ -17,9 +17,9 @@ use crate::application::ports::{
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::Failure;
 use crate::domain::meaning;
-use crate::domain::mutex::lock;
 use crate::domain::standing::{Held, Kind, Standing};
 use crate::domain::strategy::Shape;
+use crate::domain::sync::lock;
 use crate::domain::ttl::Ttl;
 use crate::domain::version::is_newer;
 

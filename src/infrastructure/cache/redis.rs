@@ -3,6 +3,7 @@
 mod address;
 mod answers;
 mod checkup;
+mod claims;
 mod cluster;
 mod commands;
 mod compare;

@@ -166,7 +166,7 @@ impl Cache for SqliteCache {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
             size => size.map(|file| file.len()).map_err(|e| e.to_string()),
         };
-        // What was written last is in a file beside it.
+        // What was written last is in a file next to it.
         let log = size(&self.file.log());
         Headroom {
             used: size(self.file.path()).and_then(|file| Ok(file + log?)),

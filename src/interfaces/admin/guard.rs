@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use axum::extract::Request;
@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::problem::Problem;
 use crate::config::Serving;
+use crate::domain::sync::lock;
 
 /// Wrong tokens that an address may send at once, and how soon it may send another one.
 const FAILURES: f64 = 10.0;
@@ -164,7 +165,7 @@ impl Failures {
     /// Counts a wrong token; `false`: there were too many before.
     fn allow(&self, client: IpAddr) -> bool {
         let client = network(client);
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.0);
         if all.len() >= REMEMBERED {
             all.retain(|_, known| left(known) > 0.0);
         }

@@ -1,10 +1,11 @@
 //! What the answers are made from.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use super::guard::Guard;
 use crate::application::service::Service;
 use crate::config::Serving;
+use crate::domain::sync::{read, write};
 use crate::setup::shop::CurrentShop;
 
 /// What the answers are made from.
@@ -35,12 +36,12 @@ impl Admin {
     }
 
     pub(super) fn guard(&self) -> Arc<Guard> {
-        Arc::clone(&self.guard.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&read(&self.guard))
     }
 
     /// Takes token and hosts from a new configuration.
     pub fn reload(&self, serving: &Serving) {
         let guard = Arc::new(Guard::new(serving));
-        *self.guard.write().unwrap_or_else(PoisonError::into_inner) = guard;
+        *write(&self.guard) = guard;
     }
 }

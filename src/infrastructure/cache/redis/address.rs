@@ -1,4 +1,4 @@
-//! What a cache URL means: which servers, how they stand together, and how one signs in.
+//! What a cache URL means: which servers, their topology, and how to sign in.
 //!
 //! `redis+cluster://` and `redis+sentinel://` list several hosts, which no URL parser takes. Each host
 //! is read as a URL of its own, so all forms know the same users, passwords and options.
@@ -26,7 +26,7 @@ pub(super) enum Address {
 pub(super) struct SentinelAddress {
     pub sentinels: Vec<ConnectionInfo>,
     pub name: String,
-    /// How one signs in at the primary; where it is, the sentinels say.
+    /// How to sign in at the primary; the sentinels say where it is.
     pub primary: ConnectionInfo,
 }
 
@@ -148,7 +148,7 @@ fn sign_in(options: &str) -> Result<RedisConnectionInfo, Failure> {
     Ok(own)
 }
 
-/// Text of a URL as it is meant: `%2F` is a slash.
+/// Decodes a part of a URL: `%2F` is a slash.
 fn unescaped(text: &str) -> Result<String, Failure> {
     let query = text.replace('+', "%2B");
     let url = Url::parse(&format!("redis://name/?name={query}"))
@@ -157,7 +157,7 @@ fn unescaped(text: &str) -> Result<String, Failure> {
     Ok(name.unwrap_or_default())
 }
 
-/// A server as reached with the certificates that were given.
+/// A server with the given certificates.
 fn trusting(info: ConnectionInfo, options: &ConnectOptions) -> Result<ConnectionInfo, Failure> {
     let Some(certificates) = certificates(options)? else {
         return Ok(info);

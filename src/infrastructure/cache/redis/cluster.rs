@@ -1,12 +1,9 @@
-//! A cluster: which node has which key, and what changes in that.
+//! A cluster: its nodes, and the map that says which of them owns which key.
 //!
-//! Each batch is split by the node that has the slot of a key, and each part is sent and judged as
-//! one server's. Where a node names another, the map is corrected at once, and asked for again.
+//! When a node names another as a key's owner, the map is corrected at once and requested again.
 
 use std::collections::HashMap;
-use std::sync::{
-    Arc, Mutex as StdMutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-};
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -24,7 +21,7 @@ use super::reply::{info_line, items, setting, text};
 use super::slots::SLOTS;
 use super::wait::GIVE_UP;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::mutex::lock;
+use crate::domain::sync::{lock, read, write};
 use crate::infrastructure::cache::url::invalid_url;
 
 /// There are several nodes, and each is one thread.
@@ -36,7 +33,7 @@ const REFRESH_EVERY: Duration = Duration::from_millis(250);
 /// What a node waits for another where it does not say.
 const NODE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A cluster that was not down for so long is down anew.
+/// After this time without a report, a cluster that is down counts from the start.
 const QUIET: Duration = Duration::from_secs(5);
 
 pub(super) struct Cluster {
@@ -132,7 +129,7 @@ impl Cluster {
         self.map().owners()
     }
 
-    /// A node that is well, if there is one.
+    /// A healthy node, if there is one.
     pub(super) fn any(&self) -> Arc<Node> {
         // The seed is one at least.
         self.everyone().swap_remove(0)
@@ -178,8 +175,8 @@ impl Cluster {
         self.map_mut().set_owner(slot, node);
     }
 
-    /// Notes that a node says the cluster is down; `true`: it has been for too long, or a node is gone
-    /// without which it stays so.
+    /// Notes that a node reports the cluster as down; `true`: it has been for too long, or a node is
+    /// gone without which it stays down.
     pub(super) fn is_down(&self) -> bool {
         if self.primaries().iter().any(|node| node.is_gone()) {
             return true;
@@ -232,7 +229,7 @@ impl Cluster {
         failure.map_or(Ok(()), Err)
     }
 
-    /// All nodes, those that are well first.
+    /// All nodes, healthy ones first.
     fn everyone(&self) -> Vec<Arc<Node>> {
         let nodes = lock(&self.nodes);
         let mut all: Vec<Arc<Node>> = nodes.values().cloned().collect();
@@ -250,15 +247,15 @@ impl Cluster {
     }
 
     fn map(&self) -> RwLockReadGuard<'_, Map> {
-        self.map.read().unwrap_or_else(PoisonError::into_inner)
+        read(&self.map)
     }
 
     fn map_mut(&self) -> RwLockWriteGuard<'_, Map> {
-        self.map.write().unwrap_or_else(PoisonError::into_inner)
+        write(&self.map)
     }
 
-    /// Counts up when a replica takes its primary's place, or a node begins anew or does not answer
-    /// any more. Slots that move from one primary to another take their keys with them.
+    /// Counts up when a replica takes its primary's place, or a node restarts or stops answering.
+    /// Slots that move from one primary to another take their keys with them.
     pub(super) async fn epoch(&self) -> Result<u64, Failure> {
         self.reload().await?;
         let primaries: Vec<(String, Arc<Node>)> = {

@@ -5,22 +5,22 @@ use redis::{Cmd, Pipeline, RedisError, RedisResult, Value as Reply};
 use crate::application::ports::{Mode, WriteOptions, WriteOutcome};
 use crate::domain::entry::{Entry, Value};
 
-/// What a command costs beside key and value, and a field of a hash beside itself; at most.
+/// Overhead of a command besides key and value, and of a hash's field besides itself; at most.
 const COMMAND_BYTES: usize = 160;
 const FIELD_BYTES: usize = 24;
 
-/// Sets a hash only where nothing is. A transaction cannot: its commands do not see each other's
-/// answers.
+/// Sets a hash only if the key is free. A transaction cannot: its commands do not see each other's
+/// replies.
 ///
-/// A script that is refused a command is not undone. So scripts set the TTL first, where it changes
-/// nothing: who may not do that has written nothing, and leaves no hash without a TTL.
+/// A script that is denied a command is not undone. So scripts set the TTL first, where it changes
+/// nothing: without that right nothing is written, and no hash is left without a TTL.
 const SET_MISSING_HASH: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end \
      redis.call('PEXPIRE', KEYS[1], ARGV[1]) \
      for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
      redis.call('PEXPIRE', KEYS[1], ARGV[1]) return 1";
 
-/// Sets a value, or a hash, unless one that is newer stands there: ours and the other's say so in a
-/// field. What says nothing is written over.
+/// Sets a value, or a hash, unless the stored one is newer by the version in a field of both. A value
+/// without a version is overwritten.
 const SET_UNLESS_NEWER: &str = "local function says(text) \
          local ok, value = pcall(cjson.decode, text) \
          return ok and type(value) == 'table' and value[ARGV[3]] or nil end \
@@ -89,7 +89,7 @@ pub(super) fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
             }
         }
         (Value::Text(text), mode) => {
-            // Sized at once: growing a buffer for each key is what a pipeline costs most.
+            // Sized at once: growing a buffer per key is the largest cost of a pipeline.
             let mut set = Cmd::with_capacity(6, entry.key.len() + text.len() + 32);
             set.arg("SET").arg(entry.key).arg(text).arg("PX").arg(ttl);
             if mode == Mode::OnlyMissing {
@@ -130,7 +130,7 @@ pub(super) fn judge(
     for answered in 1..=commands {
         match replies.next() {
             Some(Ok(reply)) => last = Some(reply),
-            // Later errors say only that there was one before.
+            // Later errors only repeat that there was one.
             Some(Err(error)) => {
                 replies.by_ref().take(commands - answered).for_each(drop);
                 return Judged::Refused(error);
@@ -148,7 +148,7 @@ pub(super) fn judge(
             });
             refused.map_or(Judged::Done(WriteOutcome::Stored), Judged::Refused)
         }
-        // What a transaction that nobody ends has queued is not stored.
+        // What was queued in an unfinished transaction is not stored.
         Some(Reply::SimpleString(word)) if word == "QUEUED" => Judged::Done(WriteOutcome::Unknown(
             "the server only queued it".to_owned(),
         )),

@@ -8,8 +8,8 @@ use crate::application::ports::Deletion;
 use crate::domain::entry::{EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
 
-/// What was written is compared and deleted in one step, or an application's write in between would
-/// be lost. Of a hash: as many fields, and each with its value.
+/// Compare and delete are one step, or an application's write in between would be lost. A hash must
+/// have as many fields, each with its value.
 const DELETE_OURS: &str = "local v = redis.pcall('GET', KEYS[1]) \
      if v == false then return 0 end \
      if v ~= ARGV[1] then return 2 end \
@@ -31,7 +31,7 @@ enum Way {
     Script,
 }
 
-/// The cheapest first; each that a server does not know or allow is not tried again.
+/// The cheapest first.
 const WAYS: [Way; 3] = [Way::Delex, Way::Delifeq, Way::Script];
 
 impl RedisCache {
@@ -95,7 +95,7 @@ impl RedisCache {
     }
 }
 
-/// What a script says, or how many keys a command deleted and how many are there.
+/// From a script's reply, or from how many keys a command deleted and how many are left.
 fn outcome(answers: &[i64]) -> Deletion {
     match answers {
         [1] | [1, _] => Deletion::Deleted,

@@ -47,7 +47,7 @@ impl Node {
             return Err(unreachable(error));
         }
         let mut replies = replies.into_iter().skip(1);
-        // CONFIG may be denied; then the default stands.
+        // CONFIG may be denied; then the default applies.
         if let Some(Ok(reply)) = replies.next()
             && let Some(limit) = setting(reply, "proto-max-bulk-len")
             && let Ok(limit) = limit.parse()
@@ -59,8 +59,8 @@ impl Node {
         Ok(greeting)
     }
 
-    /// A number that is another one when the server may have lost what it acknowledged: it was
-    /// restarted, or it is or was a replica. Where the server does not say, of its address alone.
+    /// Changes when the server may have lost what it acknowledged: it was restarted, or it is or was a
+    /// replica. If the server does not say, a hash of its address alone.
     pub(super) async fn incarnation(&self) -> RedisResult<u64> {
         let mut info = pipe();
         info.cmd("INFO")
@@ -93,11 +93,11 @@ impl Node {
     }
 }
 
-/// The lines of INFO that are others when a server may have lost keys.
+/// The lines of INFO that change when a server may have lost keys.
 ///
-/// The `master_replid` of a primary is none of them. It changes, and nothing is lost, when a first
-/// replica or a backup connects, and when the backlog of the last one is freed. A primary that was a
-/// replica names the history that it had then in `master_replid2`.
+/// Not the `master_replid` of a primary: it changes without a loss when a first replica or a backup
+/// connects, and when the backlog of the last one is freed. A primary that was a replica names its
+/// former history in `master_replid2`.
 fn life(info: &str) -> impl Iterator<Item = &str> {
     let history = match info.lines().any(|line| line == "role:slave") {
         true => "master_replid:",

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::domain::failure::Failure;
-use crate::domain::mutex::lock;
+use crate::domain::sync::lock;
 
 /// Nobody waits less than this for an answer.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use super::node::Node;
 
 #[derive(Default)]
 pub(super) struct Past {
-    /// Nodes whose place another took, that began anew, or that are gone.
+    /// Nodes that were replaced, restarted or lost.
     pub losses: u64,
     /// Primaries by id, as they were last seen.
     pub lives: HashMap<String, Life>,
@@ -17,7 +17,7 @@ pub(super) struct Past {
 pub(super) struct Life {
     pub node: Arc<Node>,
     incarnation: u64,
-    /// It did not answer since.
+    /// It has not answered since.
     silent: bool,
 }
 
@@ -38,7 +38,7 @@ impl Past {
         };
         let is_lost = match now {
             Some(incarnation) => incarnation != life.incarnation,
-            // Whoever comes back as he was has lost nothing twice.
+            // A node that comes back as it was is not lost twice.
             None => !life.silent,
         };
         life.incarnation = now.unwrap_or(life.incarnation);

@@ -167,7 +167,7 @@ struct Member {
 }
 
 impl Member {
-    /// `asked`: where the node is that tells, which stands for a host that it leaves out.
+    /// `asked`: the host of the node that was asked, for a host that is left out.
     fn read(reply: Reply, asked: &str) -> Option<Self> {
         let mut fields = items(reply).into_iter();
         let host = fields.next().and_then(text);

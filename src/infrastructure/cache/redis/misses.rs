@@ -1,4 +1,4 @@
-//! Keys that somebody asks for in vain: the server's own events, where they are on.
+//! Keys that clients ask for in vain, from the server's keyspace events.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use super::reply::{self, pipe, shown, words};
 use crate::application::ports::{Known, Misses};
 use crate::domain::failure::{Failure, FailureKind};
 
-/// The setting that says which events there are, and what it must have: `E` for events by their
-/// name, `m` for misses, which `A` (all) does not mean.
+/// The setting that says which events there are, and what it must have: `E` for events by name, `m`
+/// for misses, which `A` (all) does not include.
 const SETTING: &str = "notify-keyspace-events";
 const NEEDED: [char; 2] = ['E', 'm'];
 
@@ -25,7 +25,7 @@ struct Changed {
 }
 
 impl RedisCache {
-    /// Listens at every primary: no node tells of another's keys.
+    /// Listens at every primary: no node reports another's keys.
     pub(super) async fn listen_for_misses(&self, set_events: bool) -> Result<Misses, Failure> {
         let nodes = self.servers.primaries();
         let mut heard = Vec::new();
@@ -51,7 +51,7 @@ impl RedisCache {
             match done {
                 Ok(some) => changed.extend(some),
                 Err(failure) => {
-                    // What was changed at others before it. That they cannot be told is worse.
+                    // First what was changed on other servers: failing at that is worse.
                     restore(changed).await?;
                     return Err(failure);
                 }
@@ -70,7 +70,7 @@ impl RedisCache {
     }
 }
 
-/// The misses of one server, until it is gone: that is an error.
+/// The misses of one server; ends with an error when it is lost.
 async fn events(node: &Arc<Node>) -> Result<BoxStream<'static, Result<Vec<u8>, Failure>>, Failure> {
     let channel = format!(
         "__keyevent@{}__:keymiss",
@@ -93,7 +93,7 @@ async fn events(node: &Arc<Node>) -> Result<BoxStream<'static, Result<Vec<u8>, F
     Ok(keys.chain(stream::once(async { Err(gone) })).boxed())
 }
 
-/// What the setting is, or why it is not told.
+/// The setting, or why it is not known.
 async fn setting(node: &Node) -> Result<Known<String>, Failure> {
     let mut question = pipe();
     question.cmd("CONFIG").arg("GET").arg(SETTING);
@@ -135,7 +135,7 @@ async fn change(node: Arc<Node>, was: String, missing: &str) -> Result<Changed, 
     }
 }
 
-/// Puts back what was there, unless somebody has set something else since.
+/// Restores the setting, unless somebody has changed it since.
 async fn restore(changed: Vec<Changed>) -> Result<(), Failure> {
     let mut failed = None;
     for Changed { node, was, is } in changed {
@@ -156,7 +156,7 @@ async fn restore(changed: Vec<Changed>) -> Result<(), Failure> {
     failed.map_or(Ok(()), Err)
 }
 
-/// Whether two settings have the same flags: the server writes them in an order of its own.
+/// Whether two settings have the same flags: the server has its own order.
 fn same(a: &str, b: &str) -> bool {
     let flags = |setting: &str| {
         let mut flags: Vec<char> = setting.chars().collect();

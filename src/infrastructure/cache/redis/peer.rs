@@ -132,7 +132,7 @@ impl Peer {
         failure
     }
 
-    /// The failure of a server that asks again and again to come back later.
+    /// The failure of a server that keeps asking to come back later.
     pub(super) fn not_ready(&self, error: &RedisError) -> Failure {
         let what = format!("the cache at {} is not ready", self.place());
         Failure::new(FailureKind::CacheUnreachable, what, words(error))
@@ -161,7 +161,7 @@ pub(super) fn other_kind(place: &str, what: &str, hint: &str) -> Failure {
     .hint(hint)
 }
 
-/// What to do where a certificate is what keeps two servers apart.
+/// What to do about an error of a certificate.
 fn certificate_hint(error: &RedisError) -> Option<&'static str> {
     const HINTS: [(&str, &str); 9] = [
         (

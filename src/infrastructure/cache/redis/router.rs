@@ -21,7 +21,7 @@ use super::reply::{Replies, words};
 use super::servers::Servers;
 use super::wait::Wait;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::mutex::{into_inner, lock};
+use crate::domain::sync::{into_inner, lock};
 
 /// Bytes that a server is sent together, at most, unless a single key has more.
 const MAX_PIPELINE_BYTES: usize = 4 * 1024 * 1024;
@@ -214,7 +214,7 @@ impl<J: Job> Router<'_, J> {
         wait: &Wait,
     ) -> bool {
         let (node, can_change) = (&part.node, self.servers.can_change());
-        // A cluster may say so of some slots while the node is well.
+        // A cluster may say so of some slots while the node is healthy.
         let gone = match error.code() {
             Some("CLUSTERDOWN" | "TRYAGAIN") if can_change => None,
             _ => node.health.silent(asked, || node.peer.not_ready(error)),
@@ -271,7 +271,7 @@ impl<J: Job> Router<'_, J> {
         self.answers().doubt(&part.picks);
         let losses = part.losses + 1;
         if part.picks.len() == 1 && losses >= J::ATTEMPTS {
-            let why = format!("{why}; the server breaks the connection over this entry");
+            let why = format!("{why}; the server breaks the connection over this key");
             let failure = || part.node.peer.no_answer(why.clone());
             self.answers().refuse(&part.picks, &why, failure);
             return VecDeque::new();

@@ -16,7 +16,7 @@ use super::peer::other_kind;
 use super::reply::{Replies, pipe, shown, words};
 use super::wait::{GIVE_UP, Wait};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::mutex::lock;
+use crate::domain::sync::lock;
 use crate::infrastructure::cache::url::invalid_url;
 
 /// The sentinels are not asked more often.

@@ -1,4 +1,4 @@
-//! When keys were used last, and what they take. Neither question counts as a use.
+//! When keys were used last, and their size. Asking does not count as a use.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::domain::failure::Failure;
 impl RedisCache {
     pub(super) async fn measure_usage(&self, keys: &[&[u8]]) -> Result<Vec<Usage>, Failure> {
         let mut last = self.object("IDLETIME", keys).await?;
-        // A server that evicts by frequency keeps that in the place of the time.
+        // A server that evicts by frequency keeps that instead of the time.
         let by_frequency = |reply: &RedisResult<Reply>| match reply {
             Err(error) => error.detail().is_some_and(|text| text.contains("LFU")),
             Ok(_) => false,

@@ -1,4 +1,4 @@
-//! How the servers are while a run writes: what anybody who asks has to wait, and what they evict.
+//! What a gentle run watches: how long the servers' clients wait, and what they evict.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The file behind an embedded cache: whose it is, how it is opened, and whether it is still there.
+//! The file of an embedded cache: its owner, how it is opened, and whether it is still there.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::url::parsed;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::mutex::lock;
+use crate::domain::sync::lock;
 use crate::infrastructure::cache::url::Access;
 
 /// Keys are bytes, as Redis' are. `expires_at` is in milliseconds since 1970; an entry past it
@@ -85,15 +85,15 @@ impl CacheFile {
         log.into()
     }
 
-    /// Another number when the file that was opened is not the one that is open now.
+    /// Changes when another file was opened in place of the first.
     pub(super) fn epoch(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.opened().hash(&mut hasher);
         hasher.finish()
     }
 
-    /// Opens the file at the path where it is not the one that is open: who deletes, moves or replaces
-    /// the file in the middle of a run would otherwise see none of what is written from then on.
+    /// Opens the file at the path if it is no longer the one that is open: otherwise, after somebody
+    /// deletes, moves or replaces the file during a run, nothing written later could be seen.
     ///
     /// # Errors
     /// It cannot be used as a cache. Then the cache is empty, until it can.
@@ -138,7 +138,7 @@ impl CacheFile {
     }
 
     /// SQLite waits for a lock by itself, but not for the one that turns the log on: of two processes that
-    /// make the file at the same moment, one is told at once that it is busy.
+    /// make the file at the same moment, one fails at once as busy.
     async fn wait_to_write(&self) -> Result<Option<SqliteConnection>, sqlx::Error> {
         let since = Instant::now();
         loop {
@@ -171,13 +171,13 @@ impl CacheFile {
         Ok(Some(connection))
     }
 
-    /// The same, opened so that nothing of the file changes; of a file that is not there, nothing.
+    /// The same, opened so that the file does not change; if there is none, an empty cache.
     async fn connect_to_look(&self) -> Result<Option<SqliteConnection>, sqlx::Error> {
         if !self.path.exists() {
             return nothing().await.map(Some);
         }
-        // Whoever writes it has a log beside it. Without one even a folder that nobody may write to can
-        // be read from.
+        // A file that is being written has a log next to it. Without one, even a read-only folder can be
+        // read from.
         let options = self.options.clone().create_if_missing(false);
         let options = options.read_only(true).immutable(!self.log().exists());
         let mut connection = options.connect().await?;
