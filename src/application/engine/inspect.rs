@@ -18,6 +18,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::KeyTemplate;
 use crate::domain::standing::{Kind, Standing};
 use crate::domain::strategy::Shape;
+use crate::domain::sync::lock;
 
 /// What a dry run compares.
 #[derive(Clone, Debug)]
@@ -96,9 +97,7 @@ impl InspectingCache {
 
     fn remember(&self, batch: &EntryBatch) {
         if let Some(planned) = &self.planned {
-            let mut planned = planned
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut planned = lock(planned);
             batch.iter().for_each(|entry| planned.insert(entry.key));
         }
     }
