@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::application::ports::Cache;
+use crate::domain::backoff::Backoff;
 use crate::domain::failure::Failure;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -27,7 +28,7 @@ where
     F: Future<Output = Result<T, Failure>>,
 {
     let until = Instant::now() + wait.unwrap_or_default();
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut told = None;
     loop {
         let failure = match attempt().await {
@@ -42,9 +43,7 @@ where
             tell(&failure);
             told = Some(failure.to_string());
         }
-        // Many jobs may be waiting for the same server.
-        sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0).min(left)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE).min(wait);
+        sleep(backoff.pause().min(wait).min(left)).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sessions opened, and opened again with a server that was away.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -11,7 +11,9 @@ use super::driver::Driver;
 use super::failures;
 use super::session::{NoSession, Session};
 use super::shortage::Shortage;
+use crate::domain::backoff::Backoff;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::sync::lock;
 
 /// A server that has not answered a connection attempt by then is called unreachable.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -93,7 +95,7 @@ impl<D: Driver> Opener<D> {
     /// Connects to a server that was there a moment ago, and gives it time to come back. A refusal
     /// is never tried again.
     async fn reconnect(&self) -> Result<Session<D>, NoSession> {
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let failure = match self.try_connect().await {
                 Ok(session) => return Ok(session),
@@ -103,6 +105,7 @@ impl<D: Driver> Opener<D> {
             if failure.kind != FailureKind::SourceUnreachable {
                 return Err(NoSession::Other(failure));
             }
+            let pause = backoff.pause();
             if self.away_since().elapsed() + pause >= RECONNECT {
                 return Err(NoSession::Other(failures::stayed_away(
                     &self.driver.place(),
@@ -110,8 +113,7 @@ impl<D: Driver> Opener<D> {
                     failure,
                 )));
             }
-            sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            sleep(pause).await;
         }
     }
 
@@ -140,11 +142,11 @@ impl<D: Driver> Opener<D> {
 
     fn is_back(&self) {
         self.lost.store(false, Ordering::Relaxed);
-        *self.away.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.away) = None;
     }
 
     fn away_since(&self) -> Instant {
-        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut away = lock(&self.away);
         *away.get_or_insert_with(Instant::now)
     }
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::words::{limited, lock, news, wrong};
+use super::words::{limited, news, wrong};
 use crate::application::event::{Event, Reporter};
 use crate::application::pace::PaceNow;
 use crate::domain::counts::Counts;
 use crate::domain::expected::Expected;
 use crate::domain::report::StrategyReport;
 use crate::domain::strategy::StrategyId;
+use crate::domain::sync::lock;
 use crate::domain::wording::{grouped, keys, seconds};
 use crate::interfaces::report::grid::Tone;
 use crate::interfaces::report::words::{expectation, mark};

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::words::{limited, lock, news, wrong};
+use super::words::{limited, news, wrong};
 use crate::application::event::{Event, Reporter};
 use crate::application::pace::PaceNow;
 use crate::domain::counts::Counts;
 use crate::domain::report::StrategyReport;
 use crate::domain::strategy::StrategyId;
+use crate::domain::sync::lock;
 use crate::domain::wording::{grouped, keys, seconds};
 use crate::interfaces::output::note;
 use crate::interfaces::report::words::expectation;

@@ -1,7 +1,5 @@
 //! What bars and lines say in the same words.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use crate::application::event::Event;
 use crate::application::pace::{Change, PaceNow};
 use crate::domain::counts::Counts;
@@ -52,9 +50,4 @@ fn changed(change: Change, pace: &PaceNow) -> String {
         (_, Some(rate)) => format!("pace {}: at most {} keys/s", change.name(), grouped(rate)),
         (_, None) => format!("pace {}: no limit", change.name()),
     }
-}
-
-/// A panic in another reporter call must not become a second one here.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

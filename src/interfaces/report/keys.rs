@@ -1,6 +1,6 @@
 //! Keys as they stream out: one per line, in any form, with what the cache holds.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use glob::Pattern;
 use serde_json::{Map, Value, json};
@@ -12,6 +12,7 @@ use crate::application::stop::StopSignal;
 use crate::domain::key::{printable, shortened};
 use crate::domain::report::Stop;
 use crate::domain::standing::Class;
+use crate::domain::sync::lock;
 use crate::interfaces::output::{Format, Stream};
 
 /// How keys are written.
@@ -139,7 +140,7 @@ impl KeyWriter {
     }
 
     fn written(&self) -> std::sync::MutexGuard<'_, Written> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.written)
     }
 
     fn write(&self, bytes: &[u8]) {
