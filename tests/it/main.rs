@@ -12,6 +12,7 @@ mod documented;
 mod dry_run;
 mod effect;
 mod embedded;
+mod engine;
 mod epoch;
 mod exposition;
 mod faults;

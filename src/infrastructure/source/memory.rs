@@ -1,0 +1,261 @@
+//! A table in memory, for tests: a strategy over its rows and the database that they are in, with a
+//! clock that stands still and interruptions that can be chosen.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, ready};
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+
+use super::sqlite::dialect::SqliteDialect;
+use crate::application::ports::{
+    Ask, Dialect, Query, QueryPlan, RowSource, Sources, Tracked, Wanted, WarmupStrategy, Way,
+};
+use crate::domain::changes::{Moment, Since};
+use crate::domain::entry::{Entry, EntryBatch};
+use crate::domain::expected::Expected;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::finding::Finding;
+use crate::domain::key::printable;
+use crate::domain::key_rows::{TableName, UniqueKeys};
+use crate::domain::row::{Columns, RowBatch};
+use crate::domain::strategy::StrategySpec;
+use crate::domain::version::Version;
+
+type Entries<'a> = BoxStream<'a, Result<EntryBatch, Failure>>;
+
+/// Rows by their keys.
+#[derive(Clone, Default)]
+pub struct MemoryTable(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    rows: BTreeMap<String, Row>,
+    /// Seconds since 1970.
+    now: i64,
+    /// After how many keys the next selections end, and why.
+    interruptions: VecDeque<(usize, Failure)>,
+    values_read: u64,
+}
+
+#[derive(Clone)]
+struct Row {
+    value: String,
+    changed_at: i64,
+}
+
+impl MemoryTable {
+    /// Inserts or updates a row, now.
+    pub fn set(&self, key: &str, value: &str) {
+        let mut state = self.state();
+        let row = Row {
+            value: value.to_owned(),
+            changed_at: state.now,
+        };
+        state.rows.insert(key.to_owned(), row);
+    }
+
+    pub fn delete(&self, key: &str) {
+        self.state().rows.remove(key);
+    }
+
+    /// Moves the table's clock.
+    pub fn advance(&self, seconds: i64) {
+        self.state().now += seconds;
+    }
+
+    /// Ends a selection after this many keys; called twice, the next two.
+    pub fn interrupt(&self, after: usize, failure: Failure) {
+        self.state().interruptions.push_back((after, failure));
+    }
+
+    /// How many values were read since this was last asked.
+    pub fn take_values_read(&self) -> u64 {
+        std::mem::take(&mut self.state().values_read)
+    }
+
+    pub fn strategy(&self, spec: StrategySpec) -> Arc<dyn WarmupStrategy> {
+        let table = self.clone();
+        Arc::new(MemoryStrategy { spec, table })
+    }
+
+    pub fn sources(&self) -> Sources {
+        Sources::one(Arc::new(self.clone()))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All rows of a table, as they are.
+struct MemoryStrategy {
+    spec: StrategySpec,
+    table: MemoryTable,
+}
+
+fn push(batch: &mut EntryBatch, key: &str, row: &Row) {
+    let pushed: Result<(), Infallible> = batch.push_text(key.as_bytes(), |out| {
+        out.extend_from_slice(row.value.as_bytes());
+        Ok(())
+    });
+    let Ok(()) = pushed;
+    batch.stamp(Some(Version::of_row(row.value.as_bytes())), None);
+}
+
+impl WarmupStrategy for MemoryStrategy {
+    fn spec(&self) -> &StrategySpec {
+        &self.spec
+    }
+
+    fn entries(&self, ask: Ask) -> Entries<'_> {
+        let mut state = self.table.state();
+        let mut interruption = None;
+        let mut batches: Vec<EntryBatch> = Vec::new();
+        match &ask.keys {
+            Wanted::All { limit } => {
+                interruption = state.interruptions.pop_front();
+                let limit = limit.map_or(usize::MAX, |limit| limit as usize);
+                let limit = interruption.as_ref().map_or(limit, |(after, _)| *after);
+                let rows: Vec<_> = state.rows.iter().take(limit).collect();
+                for rows in rows.chunks(ask.batch_size) {
+                    let mut batch = EntryBatch::default();
+                    rows.iter()
+                        .for_each(|(key, row)| push(&mut batch, key, row));
+                    batches.push(batch);
+                }
+            }
+            Wanted::Named(names) => {
+                let mut batch = EntryBatch::default();
+                for name in names {
+                    match state.rows.get(&name.key) {
+                        Some(row) => push(&mut batch, &name.key, row),
+                        None => batch.absent.push(printable(name.key.as_bytes())),
+                    }
+                }
+                batches.push(batch);
+            }
+        }
+        if ask.values {
+            state.values_read += batches.iter().map(|batch| batch.len() as u64).sum::<u64>();
+        }
+        let failure = interruption.map(|(_, failure)| Err(failure));
+        stream::iter(batches.into_iter().map(Ok).chain(failure)).boxed()
+    }
+
+    fn is_versioned(&self) -> bool {
+        true
+    }
+
+    fn versions<'a>(
+        &'a self,
+        entries: &'a [Entry<'a>],
+    ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>> {
+        let state = self.table.state();
+        let version = |entry: &Entry<'_>| {
+            let key = std::str::from_utf8(entry.key).ok()?;
+            let row = state.rows.get(key)?;
+            Some(Version::of_row(row.value.as_bytes()))
+        };
+        ready(Ok(entries.iter().map(version).collect())).boxed()
+    }
+
+    fn tracked(&self) -> Result<&dyn Tracked, String> {
+        Ok(self)
+    }
+}
+
+impl Row {
+    fn has_changed(&self, since: Since) -> bool {
+        let earliest = (self.changed_at + 1) * 1_000_000;
+        Since::new(earliest, Duration::ZERO).utc() >= since.utc()
+    }
+}
+
+impl Tracked for MemoryStrategy {
+    fn fingerprint(&self) -> String {
+        String::new()
+    }
+
+    fn way(&self) -> BoxFuture<'_, Result<Way, String>> {
+        ready(Ok(Way::Rows)).boxed()
+    }
+
+    fn unchanged(&self, since: Since) -> BoxFuture<'_, Result<u64, Failure>> {
+        let state = self.table.state();
+        let unchanged = state.rows.values().filter(|row| !row.has_changed(since));
+        ready(Ok(unchanged.count() as u64)).boxed()
+    }
+
+    fn has_one_reading(&self, _: &str) -> bool {
+        true
+    }
+
+    fn changes(&self, way: Way, since: Since, _: usize) -> Entries<'_> {
+        let mut batch = EntryBatch::default();
+        for (key, row) in &self.table.state().rows {
+            let changed = row.has_changed(since);
+            if changed || way == Way::Keys {
+                let Ok(()) = batch.push_text(key.as_bytes(), |out| {
+                    out.push(if changed { b'1' } else { b'0' });
+                    Ok::<(), Infallible>(())
+                });
+            }
+        }
+        stream::iter([Ok(batch)]).boxed()
+    }
+}
+
+fn no_sql<T>() -> Result<T, Failure> {
+    let what = "a table in memory takes no SQL";
+    Err(Failure::new(FailureKind::Query, what, "it has rows only"))
+}
+
+impl RowSource for MemoryTable {
+    fn dialect(&self) -> Dialect {
+        &SqliteDialect
+    }
+
+    fn moment(&self) -> BoxFuture<'_, Result<Moment, Failure>> {
+        let now = self.state().now * 1_000_000;
+        let moment = Moment {
+            origin: "memory".to_owned(),
+            clock: now,
+            now,
+            oldest_open: None,
+            doubt: None,
+        };
+        ready(Ok(moment)).boxed()
+    }
+
+    fn unique_keys<'a>(&'a self, _: &'a TableName) -> BoxFuture<'a, Result<UniqueKeys, Failure>> {
+        ready(no_sql()).boxed()
+    }
+
+    fn describe<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Columns, Failure>> {
+        ready(no_sql()).boxed()
+    }
+
+    fn rows(&self, _: Query) -> BoxStream<'static, Result<RowBatch, Failure>> {
+        stream::iter([no_sql()]).boxed()
+    }
+
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        ready(()).boxed()
+    }
+
+    fn estimate<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<Expected>> {
+        ready(None).boxed()
+    }
+
+    fn plan<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<QueryPlan, Failure>> {
+        ready(no_sql()).boxed()
+    }
+
+    fn checkup(&self) -> BoxFuture<'_, Vec<Finding>> {
+        ready(Vec::new()).boxed()
+    }
+}
