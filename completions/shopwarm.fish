@@ -27,13 +27,13 @@ end
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_needs_command" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l prefix -d 'Stands before every key' -r
@@ -75,27 +75,27 @@ complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "schedule" -d 'Wha
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "completions" -d 'Print completions for a shell'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "man" -d 'Print the manual page, of a command if one is named'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l concurrency -d 'Batches in flight [default: 20]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l limit -d 'At most this many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l full-every -d 'With --changed: read everything where the last full read is this long ago [default: 1day]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l changed-overlap -d 'With --changed: read again what changed this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l rate -d 'At most this many keys a second, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-bytes-rate -d 'At most this many bytes a second, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
@@ -110,13 +110,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l prefix -d 'Stands before every key' -r
@@ -140,11 +140,11 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l allow-empty -d 'Nothing to warm is no failure'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l skip-identical -d 'Do not send a value that is there already, where comparing digests is cheaper; refresh its TTL'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l gentle -d 'Write no faster than database and cache can take: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l prune -d 'Remove keys that earlier runs wrote and that have no row any more; asks before it does'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l yes -d 'Remove them without asking'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
@@ -157,27 +157,27 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -f -a "strategy" -d 'Warm some strategies'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -f -a "keys" -d 'Warm some keys, whether or not they are in a selection'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l concurrency -d 'Batches in flight [default: 20]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l limit -d 'At most this many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l full-every -d 'With --changed: read everything where the last full read is this long ago [default: 1day]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l changed-overlap -d 'With --changed: read again what changed this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l rate -d 'At most this many keys a second, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-bytes-rate -d 'At most this many bytes a second, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
@@ -192,13 +192,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l prefix -d 'Stands before every key' -r
@@ -222,11 +222,11 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l allow-empty -d 'Nothing to warm is no failure'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l skip-identical -d 'Do not send a value that is there already, where comparing digests is cheaper; refresh its TTL'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l gentle -d 'Write no faster than database and cache can take: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l prune -d 'Remove keys that earlier runs wrote and that have no row any more; asks before it does'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l yes -d 'Remove them without asking'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
@@ -235,27 +235,27 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l concurrency -d 'Batches in flight [default: 20]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l limit -d 'At most this many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l full-every -d 'With --changed: read everything where the last full read is this long ago [default: 1day]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l changed-overlap -d 'With --changed: read again what changed this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l rate -d 'At most this many keys a second, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-bytes-rate -d 'At most this many bytes a second, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
@@ -270,13 +270,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l prefix -d 'Stands before every key' -r
@@ -300,11 +300,11 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l allow-empty -d 'Nothing to warm is no failure'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l skip-identical -d 'Do not send a value that is there already, where comparing digests is cheaper; refresh its TTL'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l gentle -d 'Write no faster than database and cache can take: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l prune -d 'Remove keys that earlier runs wrote and that have no row any more; asks before it does'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l yes -d 'Remove them without asking'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
@@ -313,27 +313,27 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l concurrency -d 'Batches in flight [default: 20]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l limit -d 'At most this many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l full-every -d 'With --changed: read everything where the last full read is this long ago [default: 1day]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l changed-overlap -d 'With --changed: read again what changed this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l rate -d 'At most this many keys a second, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-bytes-rate -d 'At most this many bytes a second, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
@@ -348,13 +348,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l prefix -d 'Stands before every key' -r
@@ -378,11 +378,11 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l allow-empty -d 'Nothing to warm is no failure'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l skip-identical -d 'Do not send a value that is there already, where comparing digests is cheaper; refresh its TTL'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l gentle -d 'Write no faster than database and cache can take: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l prune -d 'Remove keys that earlier runs wrote and that have no row any more; asks before it does'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l yes -d 'Remove them without asking'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
@@ -391,27 +391,27 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l concurrency -d 'Batches in flight [default: 20]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l limit -d 'At most this many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l full-every -d 'With --changed: read everything where the last full read is this long ago [default: 1day]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l changed-overlap -d 'With --changed: read again what changed this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l rate -d 'At most this many keys a second, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-bytes-rate -d 'At most this many bytes a second, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
@@ -420,13 +420,13 @@ off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l prefix -d 'Stands before every key' -r
@@ -451,11 +451,11 @@ never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s 0 -l null -d 'Keys on stdin end with a zero byte, as `keys list -0` writes them'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l allow-empty -d 'Nothing to warm is no failure'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l skip-identical -d 'Do not send a value that is there already, where comparing digests is cheaper; refresh its TTL'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l gentle -d 'Write no faster than database and cache can take: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -463,13 +463,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l prefix -d 'Stands before every key' -r
@@ -507,26 +507,26 @@ wrong-type\t'Another type stands there'
 identical\t'The value stands there'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l expiring-within -d 'An equal key with less time left than this is `expiring` [default: a quarter of its time to live, 1h at most]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l concurrency -d 'Batches in flight [default: 20]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l limit -d 'At most this many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l prefix -d 'Stands before every key' -r
@@ -559,13 +559,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l prefix -d 'Stands before every key' -r
@@ -597,26 +597,26 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l plan -d 'S
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l mode -d 'What the run would do with keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l concurrency -d 'Batches in flight [default: 20]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l limit -d 'At most this many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l prefix -d 'Stands before every key' -r
@@ -652,26 +652,26 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l seed -d 'Ch
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l require -d 'The share of keys that must be present and equal: 99%, catalog=99.5%,hot-products=100%' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l expiring-within -d 'An equal key with less time left than this is counted as `expiring`; it is equal all the same [default: a quarter of its time to live, 1h at most]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l concurrency -d 'Batches in flight [default: 20]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l limit -d 'At most this many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l prefix -d 'Stands before every key' -r
@@ -702,13 +702,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -s h -l help -
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l prefix -d 'Stands before every key' -r
@@ -735,27 +735,27 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -s q -l qu
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l concurrency -d 'Batches in flight [default: 20]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l limit -d 'At most this many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l full-every -d 'With --changed: read everything where the last full read is this long ago [default: 1day]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l changed-overlap -d 'With --changed: read again what changed this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l rate -d 'At most this many keys a second, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-bytes-rate -d 'At most this many bytes a second, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
@@ -764,13 +764,13 @@ off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l prefix -d 'Stands before every key' -r
@@ -794,11 +794,11 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l allow-empty -d 'Nothing to warm is no failure'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l skip-identical -d 'Do not send a value that is there already, where comparing digests is cheaper; refresh its TTL'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l gentle -d 'Write no faster than database and cache can take: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -806,13 +806,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s h -l help -
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l prefix -d 'Stands before every key' -r
@@ -842,27 +842,27 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "check" -d 'Check configuration, definitions and schedule without connecting'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "init" -d 'Write a commented shopwarm.toml and the shipped definitions to edit; overwrites nothing'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l concurrency -d 'Batches in flight [default: 20]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l limit -d 'At most this many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l full-every -d 'With --changed: read everything where the last full read is this long ago [default: 1day]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l changed-overlap -d 'With --changed: read again what changed this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l rate -d 'At most this many keys a second, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-bytes-rate -d 'At most this many bytes a second, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
@@ -870,7 +870,7 @@ fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l listen -d 'Where to listen; beyond this machine only with a token [default: 127.0.0.1:8787]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l token-file -d 'A file that holds the token which clients must have [env: SHOPWARM_TOKEN: the token itself]' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l allowed-host -d 'A name that clients may call this server by, beside localhost and addresses; `*`: any' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l allowed-host -d 'A name that clients may call this server by, next to localhost and addresses; `*`: any' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l ready-after -d 'When /readyz says so [default: start]' -r -f -a "start\t'As soon as it listens'
 first-run\t'After its first complete run'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l on-start -d 'Warm this when it starts: all, or names of contexts and CONTEXT/NAME' -r
@@ -879,13 +879,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l prefix -d 'Stands before every key' -r
@@ -909,37 +909,37 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-empty -d 'Nothing to warm is no failure'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l skip-identical -d 'Do not send a value that is there already, where comparing digests is cheaper; refresh its TTL'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l gentle -d 'Write no faster than database and cache can take: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l concurrency -d 'Batches in flight [default: 20]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l limit -d 'At most this many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l full-every -d 'With --changed: read everything where the last full read is this long ago [default: 1day]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l changed-overlap -d 'With --changed: read again what changed this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l rate -d 'At most this many keys a second, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-bytes-rate -d 'At most this many bytes a second, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
@@ -947,7 +947,7 @@ fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l listen -d 'Where to listen; beyond this machine only with a token [default: 127.0.0.1:8787]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l token-file -d 'A file that holds the token which clients must have [env: SHOPWARM_TOKEN: the token itself]' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l allowed-host -d 'A name that clients may call this server by, beside localhost and addresses; `*`: any' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l allowed-host -d 'A name that clients may call this server by, next to localhost and addresses; `*`: any' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l ready-after -d 'When /readyz says so [default: start]' -r -f -a "start\t'As soon as it listens'
 first-run\t'After its first complete run'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l on-start -d 'Warm this when it starts: all, or names of contexts and CONTEXT/NAME' -r
@@ -956,13 +956,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l prefix -d 'Stands before every key' -r
@@ -986,11 +986,11 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l allow-empty -d 'Nothing to warm is no failure'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l skip-identical -d 'Do not send a value that is there already, where comparing digests is cheaper; refresh its TTL'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l gentle -d 'Write no faster than database and cache can take: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -998,13 +998,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l prefix -d 'Stands before every key' -r
@@ -1031,27 +1031,27 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l concurrency -d 'Batches in flight [default: 20]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l batch-size -d 'Keys a batch [default: 500]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l db-concurrency -d 'Strategies read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l default-ttl -d 'The time to live where a definition has none [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l ttl-jitter -d 'Spread times to live over the last part of this size; 0 is off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l limit -d 'At most so many keys of each strategy' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l limit -d 'At most this many keys of each strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l deadline -d 'End the run after this time, and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l wait -d 'Wait this long for servers that do not answer yet, such as ones that are still starting' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l statement-timeout -d 'The longest to wait for the database, for an answer or its next rows [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l mode -d 'What happens to keys that are there already [default: refresh]' -r -f -a "refresh\t'Write over them'
 only-missing\t'Leave them as they are'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l full-every -d 'With --changed: read everything where that was so long ago [default: 24h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l changed-overlap -d 'With --changed: read again what changed so long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l full-every -d 'With --changed: read everything where the last full read is this long ago [default: 1day]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l changed-overlap -d 'With --changed: read again what changed this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l fail-under -d 'Exit 0 where at least this share of the keys did not fail; a failed strategy still fails' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-shrink -d 'Fail a strategy that has shrunk by more than this since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l on-eviction -d 'What to do when the cache evicts keys while it is written [default: warn]' -r -f -a "stop\t'End the run'
 warn\t'Say it and go on'
 ignore\t'Do not look at evictions'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l rate -d 'Write so many keys a second at most, evenly, such as 500 or 20k' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-bytes-rate -d 'Write so many bytes a second at most, such as 5MiB' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l rate -d 'At most this many keys a second, evenly, such as 500 or 20k' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-bytes-rate -d 'At most this many bytes a second, such as 5MiB' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-cache-latency -d 'Gentle: how long the cache\'s clients may wait [default: 1ms more than before the run, or twice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-db-latency -d 'Gentle: how long the database\'s clients may wait [default: 10ms more than before the run, or thrice that]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l shape -d 'What to do when readers of the cache would see other fields or types [default: warn]' -r -f -a "warn\t'Say it and go on'
@@ -1059,7 +1059,7 @@ fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l listen -d 'Where to listen; beyond this machine only with a token [default: 127.0.0.1:8787]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l token-file -d 'A file that holds the token which clients must have [env: SHOPWARM_TOKEN: the token itself]' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l allowed-host -d 'A name that clients may call this server by, beside localhost and addresses; `*`: any' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l allowed-host -d 'A name that clients may call this server by, next to localhost and addresses; `*`: any' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l ready-after -d 'When /readyz says so [default: start]' -r -f -a "start\t'As soon as it listens'
 first-run\t'After its first complete run'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l on-start -d 'Warm this when it starts: all, or names of contexts and CONTEXT/NAME' -r
@@ -1068,13 +1068,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l timezone -d 
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l prefix -d 'Stands before every key' -r
@@ -1098,11 +1098,11 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l strict -d 'Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l allow-empty -d 'Nothing to warm is no failure'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l skip-identical -d 'Send no value again that is there already, where comparing digests is cheaper; its time begins anew'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l skip-identical -d 'Do not send a value that is there already, where comparing digests is cheaper; refresh its TTL'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l changed -d 'Read only what changed since the last complete run, and keep alive what has not'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l stop-on-error -d 'End the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l no-verify-writes -d 'Do not read versions again after writing: what changes meanwhile may stay stale'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l gentle -d 'Write no faster than database and cache bear: watch both, slow down and recover'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l gentle -d 'Write no faster than database and cache can take: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -1111,13 +1111,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l diff -d 'Comp
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l prefix -d 'Stands before every key' -r
@@ -1148,13 +1148,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l sample -d '
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l prefix -d 'Stands before every key' -r
@@ -1185,13 +1185,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l access-log -
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l prefix -d 'Stands before every key' -r
@@ -1221,13 +1221,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -s h -l help -d
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l prefix -d 'Stands before every key' -r
@@ -1254,18 +1254,18 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fi
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -s v -l verbose -d 'Show more: every kept error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -f -a "list" -d 'List the coming runs, and what each would warm'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l next -d 'So many coming times of each job' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l next -d 'This many coming times of each job' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l timezone -d 'The time zone of jobs that name none, such as Europe/Berlin [default: the system\'s, else UTC]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l prefix -d 'Stands before every key' -r
@@ -1294,13 +1294,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_s
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l prefix -d 'Stands before every key' -r
@@ -1329,13 +1329,13 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -s h -l h
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l database-url-file -d 'A file that holds the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l database-url-command -d 'A command that prints the database URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l primary-url -d 'The database\'s primary, where --database-url is a copy of it: what was written is compared with this one' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l primary-url -d 'The database\'s primary, where --database-url is a replica: what was written is compared with this one' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l primary-url-file -d 'A file that holds the primary\'s URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l primary-url-command -d 'A command that prints the primary\'s URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-url-file -d 'A file that holds the cache URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-url-command -d 'A command that prints the cache URL; run by sh, within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-ca -d 'The authority that a Redis with TLS is trusted by, in PEM form [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-ca -d 'The CA certificate that verifies a Redis with TLS, in PEM form [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-cert -d 'Your certificate, for a Redis that wants one, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-key -d 'The key to that certificate, in PEM form' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l prefix -d 'Stands before every key' -r

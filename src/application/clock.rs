@@ -11,51 +11,43 @@ use tokio::time::sleep;
 use super::lock::Locking;
 use super::refused::Refused;
 use super::schedule::{Job, Occurrence, Overlap, widest_first};
-use super::service::{Order, Service};
+use super::service::{RunRequest, Service};
 use crate::domain::run::Trigger;
 use crate::domain::sync::lock;
 
 /// The longest sleep: clocks are set, and machines wake up again.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+const MAX_SLEEP: Duration = Duration::from_secs(30);
 
-/// A job that could not begin for a server that does not answer is tried again so soon, within its
-/// grace.
+/// A job that could not begin as a server did not answer is retried this often, within its grace.
 const RETRY_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a job may wait in the queue.
-const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 /// A run at a server's start that left gaps is tried again a few times, later and later: what is
 /// broken for good must not be read again and again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+const MAX_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// The same for the run at a server's start.
 const RETRY_START: Duration = Duration::from_secs(5);
 
-/// Between two looks whether the run of another server has ended.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Until it is asked again whether the run of another server has ended.
+const ASK_EVERY: Duration = Duration::from_secs(2);
 
-/// What the clock goes by; a reload puts another in its place.
-pub struct Timetable {
-    pub jobs: Vec<Job>,
-    /// A run that takes longer is ended.
-    pub deadline: Option<Duration>,
-}
-
-/// Keeps time for the jobs of a timetable, from now on until it is dropped.
-pub struct Clock<T> {
+/// Runs jobs at their times, from now on until it is dropped. `jobs` are those of the moment.
+pub struct Clock<J> {
     service: Arc<Service>,
-    timetable: T,
+    jobs: J,
     /// Up to when each job's times have been dealt with.
     seen: BTreeMap<String, Timestamp>,
     queued: Arc<Mutex<BTreeSet<String>>>,
 }
 
-impl<T: Fn() -> Timetable> Clock<T> {
-    pub fn new(service: Arc<Service>, timetable: T) -> Self {
+impl<J: Fn() -> Vec<Job>> Clock<J> {
+    pub fn new(service: Arc<Service>, jobs: J) -> Self {
         Self {
             service,
-            timetable,
+            jobs,
             seen: BTreeMap::new(),
             queued: Arc::default(),
         }
@@ -66,23 +58,22 @@ impl<T: Fn() -> Timetable> Clock<T> {
         self.look_back().await;
         loop {
             let now = Timestamp::now();
-            let times = (self.timetable)();
-            let jobs = &times.jobs;
+            let jobs = &(self.jobs)();
             // One that comes back later is a new one.
             self.seen
                 .retain(|name, _| jobs.iter().any(|job| job.name == *name));
             for job in widest_first(jobs) {
-                self.look_at(job, now, &times).await;
+                self.run_due(job, now).await;
             }
             let next = jobs
                 .iter()
                 .filter_map(|job| Some(job.coming(now).next()?.starts));
-            let until = next.min().map_or(LONGEST_SLEEP, |next| {
+            let until = next.min().map_or(MAX_SLEEP, |next| {
                 let left = next.duration_since(Timestamp::now());
                 Duration::try_from(left).unwrap_or_default()
             });
             tokio::select! {
-                () = sleep(until.min(LONGEST_SLEEP)) => {}
+                () = sleep(until.min(MAX_SLEEP)) => {}
                 changed = changes.changed() => if changed.is_err() { return },
             }
         }
@@ -92,9 +83,9 @@ impl<T: Fn() -> Timetable> Clock<T> {
     async fn look_back(&mut self) {
         // Times that pass while the cache is asked are not lost.
         let now = Timestamp::now();
-        let jobs = (self.timetable)().jobs;
+        let jobs = (self.jobs)();
         self.seen = jobs.into_iter().map(|job| (job.name, now)).collect();
-        match self.service.last_occurrences().await {
+        match self.service.past.last_occurrences().await {
             Ok(last) => self.seen.extend(last),
             Err(failure) => {
                 tracing::warn!(%failure, "times that were missed are not known");
@@ -102,7 +93,7 @@ impl<T: Fn() -> Timetable> Clock<T> {
         }
     }
 
-    async fn look_at(&mut self, job: &Job, now: Timestamp, times: &Timetable) {
+    async fn run_due(&mut self, job: &Job, now: Timestamp) {
         let since = *self.seen.entry(job.name.clone()).or_insert(now);
         let due = job.due(since, now);
         self.seen.insert(job.name.clone(), now);
@@ -110,43 +101,42 @@ impl<T: Fn() -> Timetable> Clock<T> {
             tracing::warn!(job = job.name, missed = due.missed, "times were missed");
         }
         let Some(time) = due.run else { return };
-        let mut order = job.order(Trigger::Schedule);
-        order.occurrence = Some(time.at);
-        order.deadline = times.deadline;
-        match self.service.start(order.clone()).await {
+        let mut request = job.request(Trigger::Schedule);
+        request.occurrence = Some(time.at);
+        match self.service.start(request.clone()).await {
             Ok(_) | Err(Refused::RunBefore | Refused::Stopped(_)) => {}
             Err(Refused::Busy(holder)) => match job.overlap {
                 Overlap::Skip => {
                     tracing::info!(job = job.name, %holder, "skipped: another run is at work");
                 }
-                Overlap::Queue => self.queue(job, order),
+                Overlap::Queue => self.queue(job, request),
             },
             Err(Refused::Failed(failure)) => {
-                if failure.is_unreachable() && !self.service.is_draining() {
-                    self.try_again(job, time, order);
+                if failure.is_unreachable() && !self.service.registry.is_draining() {
+                    self.retry(job, time, request);
                 }
             }
         }
     }
 
     /// Runs a job as soon as nothing is in its way; once, however many of its times pass meanwhile.
-    fn queue(&self, job: &Job, mut order: Order) {
+    fn queue(&self, job: &Job, mut request: RunRequest) {
         let (name, queued) = (job.name.clone(), Arc::clone(&self.queued));
         if !lock(&queued).insert(name.clone()) {
             tracing::info!(job = name, "waits already");
             return;
         }
         tracing::info!(job = name, "waits for another run");
-        order.locking = Locking::Wait(PATIENCE);
+        request.locking = Locking::Wait(QUEUE_TIMEOUT);
         let service = Arc::clone(&self.service);
         tokio::spawn(async move {
             // What became of it is in the log and in the history.
-            let _ = service.start(order).await;
+            let _ = service.start(request).await;
             lock(&queued).remove(&name);
         });
     }
 
-    fn try_again(&self, job: &Job, time: Occurrence, order: Order) {
+    fn retry(&self, job: &Job, time: Occurrence, request: RunRequest) {
         let (name, queued) = (job.name.clone(), Arc::clone(&self.queued));
         let ends = time.starts.saturating_add(job.grace);
         if !lock(&queued).insert(name.clone()) {
@@ -158,7 +148,10 @@ impl<T: Fn() -> Timetable> Clock<T> {
                 sleep(RETRY_EVERY).await;
                 let in_time = ends.as_ref().is_ok_and(|ends| Timestamp::now() <= *ends);
                 if !in_time
-                    || !matches!(service.start(order.clone()).await, Err(Refused::Failed(_)))
+                    || !matches!(
+                        service.start(request.clone()).await,
+                        Err(Refused::Failed(_))
+                    )
                 {
                     break;
                 }
@@ -168,16 +161,16 @@ impl<T: Fn() -> Timetable> Clock<T> {
     }
 }
 
-/// Runs an order when a server starts: once, however many servers start at the same time. One that
+/// Runs a request when a server starts: once, however many servers start at the same time. One that
 /// another server is at work on is waited for, and need not be done again when it was complete.
-pub async fn at_start(service: Arc<Service>, mut order: Order) {
+pub async fn at_start(service: Arc<Service>, mut request: RunRequest) {
     let mut pause = RETRY_EVERY;
-    while !service.is_draining() {
-        match service.start(order.clone()).await {
+    while !service.registry.is_draining() {
+        match service.start(request.clone()).await {
             Err(Refused::Busy(holder)) => {
-                sleep(LOOK_EVERY).await;
-                if holder.command == order.command {
-                    order.unless = Some(holder.run_id);
+                sleep(ASK_EVERY).await;
+                if holder.command == request.command {
+                    request.unless = Some(holder.run_id);
                 }
             }
             // Why is in the log.
@@ -187,7 +180,7 @@ pub async fn at_start(service: Arc<Service>, mut order: Order) {
                 if run.has_passed() {
                     return;
                 }
-                if pause > LONGEST_PAUSE {
+                if pause > MAX_PAUSE {
                     tracing::warn!("the run at the start left gaps; the schedule goes on");
                     return;
                 }

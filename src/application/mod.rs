@@ -21,5 +21,6 @@ pub mod run_line;
 pub mod schedule;
 pub mod selection;
 pub mod service;
+pub mod settings;
 pub mod stop;
 pub mod unfit;

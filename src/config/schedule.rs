@@ -1,73 +1,92 @@
 //! The `[schedule.NAME]` tables: each a job, or any part of a shipped one where those are there.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
+use clap::Args;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
-use super::ModeName;
-use crate::application::schedule::{Cron, DEFAULT_GRACE, Job, Overlap, Schedule, parse_zone};
-use crate::domain::amount::Amount;
+use crate::application::schedule::{Cron, Job, Overlap, Schedule, Zone};
+use crate::application::settings::group::{groups, settings};
+use crate::application::settings::{Group as _, Names, RunSettings, SpanOrZero};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::nearest::nearest;
-use crate::domain::settings_text::{parse_toml, parse_ttl};
+use crate::domain::settings_text::parse_toml;
 use crate::domain::strategy::is_name;
 
 const SHIPPED: &str = include_str!("schedule.toml");
 
-/// Jobs as a file writes them.
-pub(super) type Jobs = BTreeMap<String, JobPatch>;
-
-/// A job in one file: any part of it.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct JobPatch {
-    cron: Option<Text<Cron>>,
-    warmup: Option<Names>,
-    concurrency: Option<Concurrency>,
-    rate: Option<Amount>,
-    gentle: Option<bool>,
-    mode: Option<ModeName>,
-    skip_identical: Option<bool>,
-    changed: Option<bool>,
-    strict: Option<bool>,
-    limit: Option<Limit>,
-    tags: Option<Vec<String>>,
-    timezone: Option<Text<Zone>>,
-    overlap: Option<OverlapName>,
-    grace: Option<Text<Span>>,
-    jitter: Option<Text<Span>>,
-    enabled: Option<bool>,
+settings! {
+    /// When jobs run.
+    #[derive(Args)]
+    #[command(next_help_heading = "The schedule")]
+    pub struct ScheduleSettings {
+        /// The time zone of jobs that name none, such as Europe/Berlin [default: the system's, else UTC]
+        #[arg(long, value_name = "NAME", env = "SHOPWARM_TIMEZONE")]
+        timezone: Zone = Zone(TimeZone::try_system().unwrap_or(TimeZone::UTC)),
+    }
 }
+
+settings! {
+    /// What a job is, beside how its runs are done.
+    pub struct JobSettings {
+        cron: Cron,
+        warmup: Names,
+        timezone: Zone,
+        overlap: Overlap = Overlap::Skip,
+        grace: SpanOrZero = SpanOrZero(Duration::from_secs(10 * 60)),
+        jitter: SpanOrZero = SpanOrZero(Duration::ZERO),
+        enabled: bool = true,
+    }
+}
+
+groups! {
+    /// A job in one file: any part of it.
+    pub struct JobTable {
+        job: JobSettings,
+        run: RunSettings,
+    }
+}
+
+/// Jobs as a file writes them.
+pub(super) type Jobs = BTreeMap<String, JobTable>;
 
 #[derive(Debug, Deserialize)]
 struct Shipped {
     schedule: Jobs,
 }
 
-impl JobPatch {
+impl JobTable {
     fn over(self, base: Self) -> Self {
         Self {
-            cron: self.cron.or(base.cron),
-            warmup: self.warmup.or(base.warmup),
-            concurrency: self.concurrency.or(base.concurrency),
-            rate: self.rate.or(base.rate),
-            gentle: self.gentle.or(base.gentle),
-            mode: self.mode.or(base.mode),
-            skip_identical: self.skip_identical.or(base.skip_identical),
-            changed: self.changed.or(base.changed),
-            strict: self.strict.or(base.strict),
-            limit: self.limit.or(base.limit),
-            tags: self.tags.or(base.tags),
-            timezone: self.timezone.or(base.timezone),
-            overlap: self.overlap.or(base.overlap),
-            grace: self.grace.or(base.grace),
-            jitter: self.jitter.or(base.jitter),
-            enabled: self.enabled.or(base.enabled),
+            job: self.job.over(base.job),
+            run: self.run.gentle_by_latency().over(base.run),
         }
+    }
+
+    /// A complete job, or why it is none.
+    fn complete(self, name: &str, file: Option<&str>, zone: &TimeZone) -> Result<Job, String> {
+        if !is_name(name) {
+            let why =
+                "a job's name is a lower-case letter, then lower-case letters, digits, - and _";
+            return Err(why.to_owned());
+        }
+        let job = self.job;
+        let (overlap, grace, jitter) = (job.overlap(), job.grace().0, job.jitter().0);
+        let no_cron = r#"cron is missing, such as cron = "30 8 * * *" for 08:30 every day"#;
+        let no_names = r#"warmup is missing, such as warmup = "all" or warmup = ["catalog"]"#;
+        Ok(Job {
+            name: name.to_owned(),
+            cron: job.cron.ok_or(no_cron)?,
+            zone: job.timezone.map_or_else(|| zone.clone(), |zone| zone.0),
+            warmup: job.warmup.ok_or(no_names)?.0,
+            settings: self.run,
+            overlap,
+            grace,
+            jitter,
+            file: file.map(str::to_owned),
+        })
     }
 }
 
@@ -89,27 +108,23 @@ impl OwnJobs {
     pub fn schedule(&self, with_shipped: bool) -> Result<Schedule, Failure> {
         let shipped: Shipped = parse_toml(SHIPPED, "the shipped schedule")?;
         let shipped = shipped.schedule;
-        let mut merged: BTreeMap<&str, (JobPatch, Option<&str>)> = BTreeMap::new();
+        let mut merged: BTreeMap<&str, (JobTable, Option<&str>)> = BTreeMap::new();
         for (name, job) in shipped.iter().filter(|_| with_shipped) {
             merged.insert(name, (job.clone(), None));
         }
-        for (name, job) in &self.jobs {
-            let (base, place) = merged.remove(name.as_str()).unwrap_or_default();
+        for (name, table) in &self.jobs {
+            let (base, file) = merged.remove(name.as_str()).unwrap_or_default();
             // Who says what it warms, or in which tags, answers for its warming something.
-            let says = job.warmup.is_some() || job.tags.is_some();
-            let place = if says {
-                Some(self.file.as_str())
-            } else {
-                place
-            };
-            merged.insert(name, (job.clone().over(base), place));
+            let says = table.job.warmup.is_some() || table.run.tags.is_some();
+            let file = if says { Some(self.file.as_str()) } else { file };
+            merged.insert(name, (table.clone().over(base), file));
         }
         let mut schedule = Schedule::default();
-        for (name, (job, place)) in merged {
-            if job.enabled == Some(false) {
+        for (name, (table, file)) in merged {
+            if !table.job.enabled() {
                 continue;
             }
-            let job = complete(name, job, place, &self.zone).map_err(|why| {
+            let job = table.complete(name, file, &self.zone).map_err(|why| {
                 let what = format!("{}: schedule.{name}", self.file);
                 let failure = Failure::new(FailureKind::Config, what, why);
                 hint(failure, name, &shipped, with_shipped)
@@ -134,174 +149,10 @@ fn hint(failure: Failure, name: &str, shipped: &Jobs, with_shipped: bool) -> Fai
     }
 }
 
-/// A complete job, or why it is none.
-fn complete(
-    name: &str,
-    job: JobPatch,
-    place: Option<&str>,
-    zone: &TimeZone,
-) -> Result<Job, String> {
-    if !is_name(name) {
-        return Err(
-            "a job's name is a lower-case letter, then lower-case letters, digits, - and _"
-                .to_owned(),
-        );
-    }
-    let cron = job
-        .cron
-        .ok_or(r#"cron is missing, such as cron = "30 8 * * *" for 08:30 every day"#)?;
-    let warmup = job
-        .warmup
-        .ok_or(r#"warmup is missing, such as warmup = "all" or warmup = ["catalog"]"#)?;
-    let zone = job.timezone.map_or_else(|| zone.clone(), |zone| zone.0.0);
-    Ok(Job {
-        name: name.to_owned(),
-        cron: cron.0,
-        zone,
-        warmup: warmup.0,
-        concurrency: job.concurrency.map(|n| n.0 as usize),
-        rate: job.rate.map(Amount::get),
-        gentle: job.gentle,
-        mode: job.mode.map(Into::into),
-        skip_identical: job.skip_identical,
-        changed: job.changed,
-        strict: job.strict,
-        limit: job.limit.map(|n| n.0),
-        tags: job.tags,
-        overlap: match job.overlap {
-            None | Some(OverlapName::Skip) => Overlap::Skip,
-            Some(OverlapName::Queue) => Overlap::Queue,
-        },
-        grace: job.grace.map_or(DEFAULT_GRACE, |span| span.0.0),
-        jitter: job.jitter.map_or(Duration::ZERO, |span| span.0.0),
-        file: place.map(str::to_owned),
-    })
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum OverlapName {
-    Skip,
-    Queue,
-}
-
-/// A value that is written as a text. Read where it stands, so that an error knows its line.
-#[derive(Clone, Debug)]
-pub(super) struct Text<T>(pub(super) T);
-
-impl<'de, T: std::str::FromStr<Err = String>> Deserialize<'de> for Text<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(de::Error::custom)
-    }
-}
-
-/// A time zone by its name.
-#[derive(Clone, Debug)]
-pub(super) struct Zone(pub(super) TimeZone);
-
-impl std::str::FromStr for Zone {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        parse_zone(name).map(Self)
-    }
-}
-
-/// A duration that may be none.
-#[derive(Clone, Debug)]
-struct Span(Duration);
-
-impl std::str::FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_zero = humantime::parse_duration(text).is_ok_and(|span| span.is_zero());
-        let span = if is_zero {
-            Duration::ZERO
-        } else {
-            parse_ttl(text)?
-        };
-        Ok(Self(span))
-    }
-}
-
-/// The range of `--concurrency`.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "i64")]
-struct Concurrency(u32);
-
-impl TryFrom<i64> for Concurrency {
-    type Error = String;
-
-    fn try_from(n: i64) -> Result<Self, Self::Error> {
-        match u32::try_from(n) {
-            Ok(small @ 1..=1000) => Ok(Self(small)),
-            _ => Err(format!("concurrency: {n} is not in 1..1000")),
-        }
-    }
-}
-
-/// The range of `--limit`.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "i64")]
-struct Limit(u64);
-
-impl TryFrom<i64> for Limit {
-    type Error = String;
-
-    fn try_from(n: i64) -> Result<Self, Self::Error> {
-        match u64::try_from(n) {
-            Ok(some @ 1..) => Ok(Self(some)),
-            _ => Err(format!("limit: {n} is less than 1")),
-        }
-    }
-}
-
-/// One name, or a list of them; with `all` among them that is all.
-#[derive(Clone, Debug)]
-pub(super) struct Names(pub(super) Vec<String>);
-
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NamesVisitor)
-    }
-}
-
-struct NamesVisitor;
-
-impl<'de> Visitor<'de> for NamesVisitor {
-    type Value = Names;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(r#""all", or a list of "context" and "context/strategy" names"#)
-    }
-
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<Names, E> {
-        Ok(Names(vec![name.to_owned()]))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
-        let mut names: Vec<String> = Vec::new();
-        while let Some(name) = list.next_element::<String>()? {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        if names.is_empty() {
-            let why = r#"warmup names nothing; enabled = false takes a job away"#;
-            return Err(de::Error::custom(why));
-        }
-        if names.iter().any(|name| name == "all") {
-            names = vec!["all".to_owned()];
-        }
-        Ok(Names(names))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::application::settings::Count;
 
     #[derive(Deserialize)]
     struct File {
@@ -350,7 +201,7 @@ mod tests {
                     job.name,
                     job.cron,
                     job.warmup,
-                    job.concurrency,
+                    job.settings.concurrency.map(Count::get),
                     job.overlap,
                     job.grace,
                     job.jitter
@@ -394,11 +245,14 @@ mod tests {
         let nightly = &jobs["nightly"];
         assert_eq!(nightly.cron.to_string(), "15 3 * * *");
         assert_eq!(nightly.zone.iana_name(), Some("Asia/Shanghai"));
-        assert_eq!(nightly.concurrency, Some(50));
+        assert_eq!(nightly.settings.concurrency, Some(Count::new(50)));
         assert_eq!(nightly.file, None, "what it warms is shipped");
         let peak = &jobs["peak"];
         assert_eq!(peak.warmup, ["catalog/hot-products", "ordering"]);
-        assert_eq!((peak.limit, peak.overlap), (Some(7), Overlap::Queue));
+        assert_eq!(
+            (peak.settings.limit, peak.overlap),
+            (Some(Count::new(7)), Overlap::Queue)
+        );
         assert_eq!(peak.grace, Duration::ZERO);
         assert_eq!(peak.jitter, Duration::from_secs(90));
         assert_eq!(peak.zone.iana_name(), Some("Europe/Berlin"));
@@ -416,7 +270,7 @@ mod tests {
         for (text, why, hint) in [
             (
                 "nightly]\n\ncron = \"61 2 * * *\"",
-                "line 3: `61 2 * * *`",
+                "line 3: cron: `61 2 * * *`",
                 None,
             ),
             (
@@ -426,7 +280,7 @@ mod tests {
             ),
             (
                 "nightly]\ntimezone = \"Berlin\"",
-                "line 2: there is no time zone `Berlin`; did you mean `Europe/Berlin`?",
+                "line 2: timezone: there is no time zone `Berlin`; did you mean `Europe/Berlin`?",
                 None,
             ),
             (
@@ -446,18 +300,18 @@ mod tests {
             ),
             (
                 "nightly]\nwarmup = []",
-                "line 2: warmup names nothing",
+                "line 2: warmup: it names nothing",
                 None,
             ),
             ("nightly]\nwarmup = 3", "expected \"all\", or a list", None),
             (
                 "nightly]\ngrace = \"soon\"",
-                "line 2: `soon` is no duration",
+                "line 2: grace: `soon` is no duration",
                 None,
             ),
             (
                 "nightly]\noverlap = \"skipp\"",
-                "line 2: unknown variant `skipp`",
+                "line 2: overlap: unknown variant `skipp`",
                 Some("`skip`"),
             ),
             (

@@ -22,8 +22,8 @@ pub fn parse_toml<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, Fail
         let mut failure =
             Failure::new(FailureKind::Config, format!("{file}, line {line}"), message);
         // serde says: unknown field `x`, expected one of `a`, `b`.
-        let mut quoted = message.split('`').skip(1).step_by(2);
-        if message.starts_with("unknown")
+        if let Some((_, choice)) = message.split_once("unknown ")
+            && let mut quoted = choice.split('`').skip(1).step_by(2)
             && let Some(unknown) = quoted.next()
             && let Some(meant) = nearest(unknown, quoted)
         {

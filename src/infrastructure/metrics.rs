@@ -17,7 +17,7 @@ use crate::application::live::Ended;
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::application::refused::Refused;
 use crate::application::run::Begun;
-use crate::application::service::Observer;
+use crate::application::service::Milestone;
 use crate::domain::failure::FailureKind;
 use crate::domain::report::{Outcome, Report};
 use crate::domain::run::{RunInfo, Trigger};
@@ -237,8 +237,17 @@ impl Default for Metrics {
     }
 }
 
-impl Observer for Metrics {
-    fn begun(&self, info: &RunInfo, begun: &Begun) {
+impl Metrics {
+    /// Counts a run.
+    pub fn observe(&self, info: &RunInfo, milestone: Milestone<'_>) {
+        match milestone {
+            Milestone::Begun(begun) => self.begun(info, begun),
+            Milestone::Ended { dry_run, end } => self.ended(info, dry_run, end),
+        }
+    }
+
+    /// It has its locks and is about to warm.
+    pub fn begun(&self, info: &RunInfo, begun: &Begun) {
         let mut active = lock(&self.active);
         for context in &begun.locked {
             self.lock_held.with_label_values(&[context]).set(1);
@@ -247,7 +256,7 @@ impl Observer for Metrics {
         self.runs_active.set(active.len() as i64);
     }
 
-    fn ended(&self, info: &RunInfo, dry_run: bool, end: &Ended) {
+    pub fn ended(&self, info: &RunInfo, dry_run: bool, end: &Ended) {
         let begun = self.forget(&info.id);
         let Some(outcome) = outcome(end).filter(|_| !dry_run) else {
             return;

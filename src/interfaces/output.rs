@@ -17,7 +17,6 @@ pub struct OutputFlags {
         global = true,
         value_name = "FORM",
         env = "SHOPWARM_OUTPUT",
-        hide_env_values = true,
         default_value = "table"
     )]
     pub output: Format,
@@ -27,24 +26,17 @@ pub struct OutputFlags {
         global = true,
         value_name = "FORM",
         env = "SHOPWARM_PROGRESS",
-        hide_env_values = true,
         default_value = "auto"
     )]
     pub progress: ProgressForm,
     /// Show errors and asked-for results only: no progress, no table
-    #[arg(short, long, global = true, env = "SHOPWARM_QUIET", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(short, long, global = true, env = "SHOPWARM_QUIET", value_parser = clap::builder::FalseyValueParser::new())]
     pub quiet: bool,
     /// Show more: every kept error, every field
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "SHOPWARM_VERBOSE", hide_env_values = true)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "SHOPWARM_VERBOSE")]
     pub verbose: u8,
     /// Log on stderr in this form [default: text while serving, else none]
-    #[arg(
-        long,
-        global = true,
-        value_name = "FORM",
-        env = "SHOPWARM_LOG_FORMAT",
-        hide_env_values = true
-    )]
+    #[arg(long, global = true, value_name = "FORM", env = "SHOPWARM_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
     /// When to colour
     #[arg(
@@ -52,7 +44,6 @@ pub struct OutputFlags {
         global = true,
         value_name = "WHEN",
         env = "SHOPWARM_COLOR",
-        hide_env_values = true,
         default_value = "auto"
     )]
     pub color: ColorWhen,

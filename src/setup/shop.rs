@@ -4,21 +4,24 @@
 use std::sync::{Arc, RwLock};
 
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::{Access, CacheNeed, cache, checked, jobs, looker, patiently, pick, warmer};
-use crate::application::engine::coordinator::Coordinator;
+use super::connections::{Access, cache};
+use super::coordinators::{CacheNeed, looker, warmer};
+use super::definitions::{checked, jobs, pick};
+use super::patience::patiently;
 use crate::application::engine::inspect::Inspection;
-use crate::application::ports::Cache;
 use crate::application::schedule::PlannedJob;
 use crate::application::selection::Selection;
-use crate::application::service::{Order, Wishes, Workshop};
+use crate::application::service::{Milestone, Open, Prepared, RunRequest, Service, Store, Use};
+use crate::application::settings::{Group as _, RunSettings};
 use crate::config::Config;
 use crate::contexts::definitions::Definitions;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::run::RunInfo;
 use crate::domain::strategy::Definition;
 use crate::domain::sync::{read, write};
+use crate::infrastructure::metrics::Metrics;
 
 /// One reading of all files. A definition in it may have a fault.
 #[derive(Clone, Debug)]
@@ -61,35 +64,49 @@ impl Shop {
 
     /// What a server warms when it starts, if anything.
     pub fn start_selection(&self) -> Option<Selection> {
-        let names = &self.config.serving.on_start;
+        let names = self.config.serve.on_start().0;
         match names.iter().any(|name| name == "all") {
             _ if names.is_empty() => None,
             true => Some(Selection::All),
-            false => Some(Selection::Names(names.clone())),
+            false => Some(Selection::Names(names)),
         }
     }
 
     /// Whether there is what a selection names.
     fn check(&self, selection: &Selection) -> Result<(), Failure> {
-        pick(self.definitions.clone(), selection, &self.config.filter).map(drop)
+        pick(self.definitions.clone(), selection, &self.config.filter()).map(drop)
     }
 
     /// The configuration as one run has it.
-    fn config_for(&self, wishes: &Wishes) -> Config {
+    fn config_for(&self, settings: RunSettings) -> Config {
         let mut config = self.config.clone();
-        config.strict = wishes.strict.unwrap_or(config.strict);
-        let options = &mut config.options;
-        options.concurrency = wishes.concurrency.unwrap_or(options.concurrency);
-        options.pace.rate = wishes.rate.unwrap_or(options.pace.rate);
-        options.pace.gentle = wishes.gentle.unwrap_or(options.pace.gentle);
-        options.mode = wishes.mode.unwrap_or(options.mode);
-        options.skip_identical = wishes.skip_identical.unwrap_or(options.skip_identical);
-        options.changed.on = wishes.changed.unwrap_or(options.changed.on);
-        options.limit = wishes.limit.or(options.limit);
-        if let Some(tags) = &wishes.tags {
-            config.filter.tags.clone_from(tags);
+        if settings.exclude.is_some() {
+            config.exclude_kind = FailureKind::Usage;
         }
+        config.run = settings.gentle_by_latency().over(config.run);
         config
+    }
+
+    /// Connects and prepares what a request asks for.
+    async fn prepare(&self, request: RunRequest) -> Result<Prepared, Failure> {
+        let config = self.config_for(request.settings);
+        let picked = pick(
+            self.definitions.clone(),
+            &request.selection,
+            &config.filter(),
+        )?;
+        let tell = |why: &Failure| tracing::warn!(%why, "waiting for a server");
+        let connect = async || {
+            let picked = picked.clone();
+            match request.dry_run {
+                true => looker(&config, picked, Inspection::new(None), CacheNeed::IfGiven).await,
+                false => warmer(&config, picked.0).await,
+            }
+        };
+        Ok(Prepared {
+            coordinator: patiently(config.run.wait(), tell, connect).await?,
+            deadline: config.run.deadline(),
+        })
     }
 }
 
@@ -117,42 +134,33 @@ impl CurrentShop {
         self.changes.send_replace(());
     }
 
-    /// Hears of each replacement.
+    /// Says when it has been replaced.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }
 }
 
-impl Workshop for CurrentShop {
-    fn coordinator<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Result<Coordinator, Failure>> {
+/// The runs of this shop.
+pub fn service(shop: &Arc<CurrentShop>, metrics: &Arc<Metrics>) -> Service {
+    let (preparing, opening, metrics) = (Arc::clone(shop), Arc::clone(shop), Arc::clone(metrics));
+    let prepare = move |request| {
+        let shop = preparing.get();
+        async move { shop.prepare(request).await }.boxed()
+    };
+    let open: Arc<Open> = Arc::new(move |what_for| {
+        let shop = opening.get();
         async move {
-            let shop = self.get();
-            let config = shop.config_for(&order.wishes);
-            let picked = pick(shop.definitions.clone(), &order.selection, &config.filter)?;
-            let tell = |why: &Failure| tracing::warn!(%why, "waiting for a server");
-            let connect = async || {
-                let picked = picked.clone();
-                match order.wishes.dry_run {
-                    true => {
-                        looker(&config, picked, Inspection::new(None), CacheNeed::IfGiven).await
-                    }
-                    false => warmer(&config, picked.0).await,
-                }
+            let access = match what_for {
+                Use::Read => Access::Look,
+                Use::Write => Access::Write,
             };
-            patiently(config.wait, tell, connect).await
+            Ok(Store {
+                cache: cache(&shop.config, access).await?,
+                prefix: shop.config.prefix.clone(),
+            })
         }
         .boxed()
-    }
-
-    fn view(&self) -> BoxFuture<'_, Result<Arc<dyn Cache>, Failure>> {
-        async move { cache(&self.get().config, Access::Look).await }.boxed()
-    }
-
-    fn cache(&self) -> BoxFuture<'_, Result<Arc<dyn Cache>, Failure>> {
-        async move { cache(&self.get().config, Access::Write).await }.boxed()
-    }
-
-    fn prefix(&self) -> String {
-        self.get().config.prefix.clone()
-    }
+    });
+    let observe = move |info: &RunInfo, milestone: Milestone<'_>| metrics.observe(info, milestone);
+    Service::new(Box::new(prepare), open, Box::new(observe))
 }

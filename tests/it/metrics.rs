@@ -15,7 +15,6 @@ use ::shopwarm::application::live::Ended;
 use ::shopwarm::application::record::RunRecord;
 use ::shopwarm::application::refused::Refused;
 use ::shopwarm::application::run::Begun;
-use ::shopwarm::application::service::Observer as _;
 use ::shopwarm::domain::counts::Counts;
 use ::shopwarm::domain::failure::{Failure, FailureKind};
 use ::shopwarm::domain::report::{Report, Seen, Status, Stop, StrategyReport};

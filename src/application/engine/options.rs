@@ -8,7 +8,6 @@ use crate::application::pace::PaceLimits;
 use crate::application::ports::Mode;
 use crate::domain::percent::Percent;
 use crate::domain::report::Gates;
-use crate::domain::strategy::DEFAULT_TTL;
 
 /// How one run is to be done. Belongs to the run, never to shared state.
 #[derive(Clone, Debug)]
@@ -48,33 +47,6 @@ pub struct Options {
     pub changed: ChangedOptions,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            prefix: String::new(),
-            concurrency: 4,
-            batch_size: 500,
-            db_concurrency: 1,
-            default_ttl: DEFAULT_TTL,
-            ttl_jitter: 0.1,
-            mode: Mode::Refresh,
-            skip_identical: false,
-            limit: None,
-            values: true,
-            sample: None,
-            lists_keys: false,
-            verify_writes: true,
-            stop_on_error: false,
-            gates: Gates::default(),
-            max_shrink: None,
-            shape: ShapeGuard::default(),
-            pace: PaceLimits::default(),
-            on_eviction: OnEviction::default(),
-            changed: ChangedOptions::default(),
-        }
-    }
-}
-
 /// Whether and how a run reads only what changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChangedOptions {
@@ -83,14 +55,4 @@ pub struct ChangedOptions {
     pub full_every: Duration,
     /// How much earlier than the last run's own moment changes are looked for.
     pub overlap: Duration,
-}
-
-impl Default for ChangedOptions {
-    fn default() -> Self {
-        Self {
-            on: false,
-            full_every: Duration::from_secs(24 * 3600),
-            overlap: Duration::from_secs(60),
-        }
-    }
 }

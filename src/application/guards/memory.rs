@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use crate::application::ports::{Cache, Known};
@@ -24,12 +26,15 @@ const PAUSE: Duration = Duration::from_millis(50);
 const NOT_WATCHED: &str = "memory is not watched";
 
 /// What to do when the cache evicts keys while it is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum OnEviction {
-    /// Ends the run.
+    /// End the run
     Stop,
+    /// Say it and go on
     #[default]
     Warn,
+    /// Do not look at evictions
     Ignore,
 }
 

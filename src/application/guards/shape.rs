@@ -1,6 +1,8 @@
 //! The shape canary: before values of someone else's are written over, their field names and JSON
 //! types are compared with what would be written.
 
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
 
@@ -21,14 +23,16 @@ const GLANCE: usize = 10;
 const EACH: usize = 16;
 
 /// What to do about another shape.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ShapeGuard {
-    Off,
-    /// The run goes on and says it.
+    /// Say it and go on
     #[default]
     Warn,
-    /// The strategy fails before anything of it is written.
+    /// Fail the strategy before it writes
     Fail,
+    /// Do not look
+    Off,
 }
 
 /// Watches over one strategy's batches on their way to the cache.

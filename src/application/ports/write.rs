@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
 use crate::domain::digest::Digest;
 use crate::domain::failure::Failure;
 use crate::domain::standing::{Class, Standing};
@@ -20,11 +23,12 @@ pub struct WriteOptions {
 }
 
 /// What happens to a key that is in the cache already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// It is overwritten.
+    /// Write over them
     Refresh,
-    /// It stays as it is.
+    /// Leave them as they are
     OnlyMissing,
 }
 

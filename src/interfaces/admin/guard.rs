@@ -1,9 +1,6 @@
 //! Who may ask: the host that is meant, the page that asks, the token.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -12,19 +9,12 @@ use axum::http::uri::Authority;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::failures::Failures;
 use super::problem::Problem;
-use crate::config::Serving;
-use crate::domain::sync::lock;
-
-/// Wrong tokens that an address may send at once, and how soon it may send another one.
-const FAILURES: f64 = 10.0;
-const ANOTHER_EVERY: Duration = Duration::from_secs(6);
+use crate::config::Config;
 
 /// What browsers say of who asks.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-
-/// Addresses that are remembered at most.
-const REMEMBERED: usize = 10_000;
 
 /// What is checked before anything else.
 pub(super) struct Guard {
@@ -35,11 +25,11 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub fn new(serving: &Serving) -> Self {
+    pub fn new(config: &Config) -> Self {
         let digest = |token: &str| Sha256::digest(token).into();
         Self {
-            token: serving.token.as_ref().map(|token| digest(token.expose())),
-            allowed_hosts: serving.allowed_hosts.clone(),
+            token: config.token.as_ref().map(|token| digest(token.expose())),
+            allowed_hosts: config.serve.allowed_host(),
             failures: Failures::default(),
         }
     }
@@ -155,44 +145,4 @@ fn not_called_that() -> Problem {
 /// A host and its port, and nothing before them.
 fn authority(text: &str) -> Option<Authority> {
     text.parse().ok().filter(|_| !text.contains('@'))
-}
-
-/// Wrong tokens by address: each leaks away in time.
-#[derive(Default)]
-struct Failures(Mutex<HashMap<IpAddr, (f64, Instant)>>);
-
-impl Failures {
-    /// Counts a wrong token; `false`: there were too many before.
-    fn allow(&self, client: IpAddr) -> bool {
-        let client = network(client);
-        let mut all = lock(&self.0);
-        if all.len() >= REMEMBERED {
-            all.retain(|_, known| left(known) > 0.0);
-        }
-        if all.len() >= REMEMBERED && !all.contains_key(&client) {
-            return false;
-        }
-        let known = all.entry(client).or_insert((0.0, Instant::now()));
-        let failures = left(known);
-        if failures > FAILURES - 1.0 {
-            return false;
-        }
-        *known = (failures + 1.0, Instant::now());
-        true
-    }
-}
-
-/// Who has one address of version 6 has all of its network.
-fn network(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = u128::from(address) >> 64 << 64;
-            IpAddr::V6(network.into())
-        }
-        address => address,
-    }
-}
-
-fn left((failures, at): &(f64, Instant)) -> f64 {
-    (failures - at.elapsed().as_secs_f64() / ANOTHER_EVERY.as_secs_f64()).max(0.0)
 }

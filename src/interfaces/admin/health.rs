@@ -21,8 +21,8 @@ pub(super) async fn live() -> &'static str {
     (status = 503, body = String, content_type = "text/plain", description = "Why not."),
 ))]
 pub(super) async fn ready(State(admin): State<Arc<Admin>>) -> (StatusCode, &'static str) {
-    let waits = admin.shop.get().config.serving.ready_after == ReadyAfter::FirstRun;
-    if admin.service.is_draining() {
+    let waits = admin.shop.get().config.serve.ready_after() == ReadyAfter::FirstRun;
+    if admin.service.registry.is_draining() {
         (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
     } else if waits && !admin.service.has_warmed() {
         let why = "no run has been complete yet\n";
@@ -36,5 +36,5 @@ pub(super) async fn ready(State(admin): State<Arc<Admin>>) -> (StatusCode, &'sta
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, body = String, content_type = "text/plain")))]
 pub(super) async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    ([(header::CONTENT_TYPE, kind)], (admin.metrics)()).into_response()
+    ([(header::CONTENT_TYPE, kind)], admin.metrics.render()).into_response()
 }

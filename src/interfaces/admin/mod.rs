@@ -1,14 +1,20 @@
 //! The admin API: runs over HTTP, the schedule, the state of the server, and a page for people.
 
+mod answers;
 mod body;
 mod door;
+mod events;
+mod failures;
 mod guard;
 mod health;
 mod listener;
+mod pace;
 mod problem;
 mod runs;
-mod shop;
+mod schedule;
+mod start;
 mod state;
+mod strategies;
 mod warmup;
 
 use std::net::SocketAddr;
@@ -27,7 +33,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::config::Serving;
+use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
 use problem::Problem;
 
@@ -72,21 +78,7 @@ impl Admin {
     }
 
     fn router(self: Arc<Self>) -> Router {
-        let (router, mut api) = OpenApiRouter::with_openapi(Api::openapi())
-            .routes(routes!(warmup::warm_all))
-            .routes(routes!(warmup::warm_context))
-            .routes(routes!(warmup::warm_strategy))
-            .routes(routes!(runs::list))
-            .routes(routes!(runs::show, runs::cancel, runs::change))
-            .routes(routes!(runs::events))
-            .routes(routes!(shop::strategies))
-            .routes(routes!(shop::schedule))
-            .routes(routes!(shop::run_job))
-            .routes(routes!(health::live))
-            .routes(routes!(health::ready))
-            .routes(routes!(health::metrics))
-            .split_for_parts();
-        complete(&mut api);
+        let (router, api) = routes();
         let api: Arc<str> = serde_json::to_string(&api).unwrap_or_default().into();
         let json = move || async move { asset("application/json", api.to_string()) };
         router
@@ -110,6 +102,40 @@ impl Admin {
     }
 }
 
+/// What can be asked for, and its description.
+fn routes() -> (Router<Arc<Admin>>, utoipa::openapi::OpenApi) {
+    let (router, mut api) = OpenApiRouter::with_openapi(Api::openapi())
+        .routes(routes!(warmup::warm_all))
+        .routes(routes!(warmup::warm_context))
+        .routes(routes!(warmup::warm_strategy))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::show, runs::cancel, pace::change))
+        .routes(routes!(events::events))
+        .routes(routes!(strategies::strategies))
+        .routes(routes!(schedule::schedule))
+        .routes(routes!(schedule::run_job))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+        .split_for_parts();
+    complete(&mut api);
+    (router, api)
+}
+
+/// The OpenAPI document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    routes().1
+}
+
+/// What every operation may answer.
+const PROBLEMS: [(&str, &str); 2] = [
+    (
+        "4XX",
+        "The request cannot be done: its token or host, how often it comes, what it names.",
+    ),
+    ("5XX", "The server cannot do it now."),
+];
+
 /// Adds what holds for every operation: that it may be refused, and what each status means.
 fn complete(api: &mut utoipa::openapi::OpenApi) {
     for item in api.paths.paths.values_mut() {
@@ -121,8 +147,10 @@ fn complete(api: &mut utoipa::openapi::OpenApi) {
         ];
         for operation in operations.into_iter().flatten() {
             let responses = &mut operation.responses.responses;
-            let refused = || Problem::documented("Refused: token, host, or how often.").into();
-            responses.entry("4XX".to_owned()).or_insert_with(refused);
+            for (status, text) in PROBLEMS {
+                let problem = || Problem::documented(text).into();
+                responses.entry(status.to_owned()).or_insert_with(problem);
+            }
             for (status, response) in responses {
                 if let RefOr::T(response) = response
                     && response.description.is_empty()
@@ -136,16 +164,9 @@ fn complete(api: &mut utoipa::openapi::OpenApi) {
 
 /// What a status says.
 fn words(status: &str) -> &'static str {
-    match status {
-        "4XX" => "The request cannot be done.",
-        "5XX" => "The server cannot do it now.",
-        _ => {
-            let status = StatusCode::from_bytes(status.as_bytes()).ok();
-            status
-                .and_then(|status| status.canonical_reason())
-                .unwrap_or("An answer")
-        }
-    }
+    let status = StatusCode::from_bytes(status.as_bytes()).ok();
+    let words = status.and_then(|status| status.canonical_reason());
+    words.unwrap_or("An answer")
 }
 
 fn asset(kind: &'static str, text: impl IntoResponse) -> Response {
@@ -157,9 +178,9 @@ fn asset(kind: &'static str, text: impl IntoResponse) -> Response {
 ///
 /// # Errors
 /// An address beyond this machine without a token, or one that cannot be had.
-pub async fn listen(serving: &Serving) -> Result<(TcpListener, SocketAddr), Failure> {
-    let address = serving.listen;
-    if serving.is_public() && serving.token.is_none() {
+pub async fn listen(config: &Config) -> Result<(TcpListener, SocketAddr), Failure> {
+    let address = config.serve.listen();
+    if config.serve.is_public() && config.token.is_none() {
         let what = format!("{address} can be reached from other machines");
         let why = "and no token is set: anybody could start and stop runs";
         return Err(Failure::new(FailureKind::Config, what, why)

@@ -4,15 +4,17 @@ use std::sync::{Arc, RwLock};
 
 use super::guard::Guard;
 use crate::application::service::Service;
-use crate::config::Serving;
+use crate::config::Config;
 use crate::domain::sync::{read, write};
+use crate::setup::Metrics;
+use crate::setup::server::Server;
 use crate::setup::shop::CurrentShop;
 
 /// What the answers are made from.
 pub struct Admin {
     pub(super) service: Arc<Service>,
     pub(super) shop: Arc<CurrentShop>,
-    pub(super) metrics: Box<dyn Fn() -> String + Send + Sync>,
+    pub(super) metrics: Arc<Metrics>,
     guard: RwLock<Arc<Guard>>,
 }
 
@@ -21,16 +23,12 @@ pub struct Admin {
 pub(super) struct RunId(pub(super) String);
 
 impl Admin {
-    pub fn new(
-        service: Arc<Service>,
-        shop: Arc<CurrentShop>,
-        metrics: Box<dyn Fn() -> String + Send + Sync>,
-    ) -> Self {
-        let guard = Guard::new(&shop.get().config.serving);
+    pub fn new(server: &Server) -> Self {
+        let guard = Guard::new(&server.shop.get().config);
         Self {
-            service,
-            shop,
-            metrics,
+            service: Arc::clone(&server.service),
+            shop: Arc::clone(&server.shop),
+            metrics: Arc::clone(&server.metrics),
             guard: RwLock::new(Arc::new(guard)),
         }
     }
@@ -40,8 +38,8 @@ impl Admin {
     }
 
     /// Takes token and hosts from a new configuration.
-    pub fn reload(&self, serving: &Serving) {
-        let guard = Arc::new(Guard::new(serving));
+    pub fn reload(&self, config: &Config) {
+        let guard = Arc::new(Guard::new(config));
         *write(&self.guard) = guard;
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::application::lock::Locking;
-use crate::config::{RunFlags, ServeFlags};
+use crate::application::settings::RunSettings;
+use crate::config::{ScheduleSettings, ServeSettings};
 use crate::domain::gate::Requirement;
 use crate::domain::percent::Percent;
 use crate::domain::settings_text::parse_ttl;
@@ -59,17 +60,17 @@ pub(super) struct KeysArgs {
     #[arg(required = true, value_name = "KEY")]
     pub(super) keys: Vec<String>,
     /// Keys on stdin end with a zero byte, as `keys list -0` writes them
-    #[arg(short = '0', long, env = "SHOPWARM_NULL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(short = '0', long, env = "SHOPWARM_NULL", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) null: bool,
     #[command(flatten)]
-    pub(super) run: RunFlags,
+    pub(super) run: RunSettings,
 }
 
 /// The run of a selection, and what holds before and after it.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct SelectionRun {
     #[command(flatten)]
-    pub(super) run: RunFlags,
+    pub(super) run: RunSettings,
     #[command(flatten)]
     pub(super) checks: RunChecks,
 }
@@ -82,40 +83,34 @@ pub(super) struct RunChecks {
         long,
         value_name = "PERCENT",
         env = "SHOPWARM_VERIFY",
-        hide_env_values = true,
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "100%"
     )]
     pub(super) verify: Option<Requirement>,
     /// Read back so many keys of each strategy, chosen at random, instead of all
-    #[arg(long, value_name = "N", env = "SHOPWARM_VERIFY_SAMPLE", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    #[arg(long, value_name = "N", env = "SHOPWARM_VERIFY_SAMPLE", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(super) verify_sample: Option<u32>,
     /// Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more
-    #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", value_hint = clap::ValueHint::FilePath)]
     pub(super) plan: Option<PathBuf>,
     /// Remove keys that earlier runs wrote and that have no row any more; asks before it does
-    #[arg(long, env = "SHOPWARM_PRUNE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "SHOPWARM_PRUNE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) prune: bool,
     /// Remove them without asking
-    #[arg(long, env = "SHOPWARM_YES", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "SHOPWARM_YES", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) yes: bool,
     /// Wait this long for another run that has the lock, instead of giving way to it
-    #[arg(long, value_name = "DURATION", env = "SHOPWARM_LOCK_WAIT", hide_env_values = true, value_parser = parse_ttl)]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_LOCK_WAIT", value_parser = parse_ttl)]
     pub(super) lock_wait: Option<Duration>,
     /// Take no lock: run beside others, which may write the same keys
-    #[arg(long, env = "SHOPWARM_NO_LOCK", hide_env_values = true, conflicts_with = "lock_wait", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "SHOPWARM_NO_LOCK", conflicts_with = "lock_wait", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) no_lock: bool,
     /// Write the run's metrics here, for node exporter to read (a name that ends in .prom)
-    #[arg(long, value_name = "FILE", env = "SHOPWARM_METRICS_FILE", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", env = "SHOPWARM_METRICS_FILE", value_hint = clap::ValueHint::FilePath)]
     pub(super) metrics_file: Option<PathBuf>,
     /// How far a strategy's number of keys may be from the plan's [default: 10%]
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        env = "SHOPWARM_PLAN_TOLERANCE",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "PERCENT", env = "SHOPWARM_PLAN_TOLERANCE")]
     pub(super) plan_tolerance: Option<Percent>,
 }
 
@@ -133,7 +128,9 @@ impl RunChecks {
 #[derive(Args, Clone, Debug)]
 pub(super) struct SettingsArgs {
     #[command(flatten)]
-    pub(super) run: RunFlags,
+    pub(super) run: RunSettings,
     #[command(flatten)]
-    pub(super) serve: ServeFlags,
+    pub(super) serve: ServeSettings,
+    #[command(flatten)]
+    pub(super) schedule: ScheduleSettings,
 }

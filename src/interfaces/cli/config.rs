@@ -34,10 +34,8 @@ pub(super) fn show(config: &Config, output: &Output) -> Exit {
 }
 
 pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
-    let config = Config {
-        strict: true,
-        ..config.clone()
-    };
+    let mut config = config.clone();
+    config.run.strict = Some(true);
     let shop = Shop::load(config)?;
     let count =
         |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
@@ -90,6 +88,7 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::application::settings::{Group as _, READING, RunSettings, Settings as _};
     use crate::domain::strategy::is_name;
 
     #[test]
@@ -133,11 +132,7 @@ mod tests {
             "--config",
             &file.display().to_string(),
         ]);
-        let flags = crate::config::ConnectionFlags {
-            config: Some(file.clone()),
-            ..Default::default()
-        };
-        let resolve = || Config::resolve(&flags, None, None, None, &matches);
+        let resolve = || Config::resolve(super::super::leaf(&matches));
         let failed = resolve().err();
         // A URL is given in one way only; every name and value before them was taken.
         assert!(
@@ -177,5 +172,126 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    // ── one option, everywhere ────────────────────────────────────────────────────────────────
+
+    /// The arguments of a subcommand by their ids.
+    fn arguments(path: &[&str]) -> Vec<clap::Arg> {
+        let mut command = super::super::command();
+        for name in path {
+            let found = command.find_subcommand(name).expect("a subcommand");
+            command = found.clone();
+        }
+        command.get_arguments().cloned().collect()
+    }
+
+    fn is_of_run(arg: &&clap::Arg) -> bool {
+        arg.get_help_heading() == Some("The run")
+    }
+
+    #[test]
+    fn a_run_option_is_a_flag_a_variable_a_key_of_the_file_and_of_jobs_and_a_field_over_http() {
+        let names = RunSettings::names();
+        let arguments = arguments(&["warmup", "all"]);
+        let flags: Vec<&clap::Arg> = arguments.iter().filter(is_of_run).collect();
+        let ids: Vec<&str> = flags.iter().map(|arg| arg.get_id().as_str()).collect();
+        assert_eq!(ids, names, "each flag of a run is a setting");
+        for arg in &flags {
+            let flag = arg.get_long().expect("a flag");
+            let variable = format!("SHOPWARM_{}", flag.to_uppercase().replace('-', "_"));
+            let has = arg.get_env().and_then(std::ffi::OsStr::to_str);
+            assert_eq!(has, Some(variable.as_str()));
+        }
+        let file = crate::config::file_names();
+        let job = crate::config::JobTable::names();
+        let body = api_fields("WarmupBody");
+        let shown = api_fields("OwnSettings");
+        for name in &names {
+            assert!(file.contains(name), "{name} is not in shopwarm.toml");
+            assert!(job.contains(name), "{name} is not in jobs");
+            assert!(
+                body.iter().any(|field| field == name),
+                "{name} is not in the bodies of requests"
+            );
+            assert!(
+                shown.iter().any(|field| field == name),
+                "{name} of a job is not shown"
+            );
+        }
+        let others: Vec<&String> = body
+            .iter()
+            .filter(|n| !names.contains(&n.as_str()))
+            .collect();
+        assert_eq!(others, ["dry_run"], "a command of its own elsewhere");
+        for (id, schema) in api_schema("WarmupBody") {
+            let text = schema["description"].as_str().unwrap_or_default();
+            assert!(!text.is_empty(), "{id} is not described");
+        }
+    }
+
+    #[test]
+    fn commands_that_read_have_the_settings_for_it() {
+        for command in [["verify"].as_slice(), &["keys", "list"]] {
+            let arguments = arguments(command);
+            let ids: Vec<&str> = arguments
+                .iter()
+                .filter(is_of_run)
+                .map(|a| a.get_id().as_str())
+                .collect();
+            assert_eq!(ids, READING);
+        }
+        let dry_run = arguments(&["dry-run"]);
+        assert!(
+            READING
+                .iter()
+                .all(|id| dry_run.iter().any(|arg| arg.get_id() == *id))
+        );
+    }
+
+    #[test]
+    fn every_setting_is_documented_with_its_default() {
+        let page = include_str!("../../../docs/settings.md");
+        let defaults = RunSettings::defaults().said();
+        let arguments = arguments(&["warmup", "all"]);
+        let mut table = String::from("| setting | flag | default | what |\n|---|---|---|---|\n");
+        for name in RunSettings::names() {
+            let arg = arguments
+                .iter()
+                .find(|arg| arg.get_id() == name)
+                .expect("a flag");
+            let help = arg.get_help().expect("help").to_string();
+            let (what, own) = match help.split_once(" [default: ") {
+                Some((what, default)) => {
+                    (what.to_owned(), default.trim_end_matches(']').to_owned())
+                }
+                None => (help, String::new()),
+            };
+            let default = match defaults.get(name) {
+                Some(serde_json::Value::Bool(on)) => {
+                    (if *on { "true" } else { "false" }).to_owned()
+                }
+                _ => own,
+            };
+            let flag = arg.get_long().expect("a flag");
+            table += &format!("| `{name}` | `--{flag}` | {default} | {what} |\n");
+        }
+        assert!(
+            page.contains(&table),
+            "docs/settings.md is to have:\n{table}"
+        );
+    }
+
+    fn api_schema(name: &str) -> serde_json::Map<String, serde_json::Value> {
+        let api = serde_json::to_value(crate::interfaces::admin::document()).expect("JSON");
+        let schema = &api["components"]["schemas"][name]["properties"];
+        schema
+            .as_object()
+            .unwrap_or_else(|| panic!("no {name}: {api:#}"))
+            .clone()
+    }
+
+    fn api_fields(name: &str) -> Vec<String> {
+        api_schema(name).keys().cloned().collect()
     }
 }

@@ -9,7 +9,7 @@ use crate::interfaces::output::{Output, note};
 
 /// Says what is waited for.
 pub(super) fn waiting(config: &Config, output: &Output) -> impl FnMut(&Failure) {
-    let wait = humantime::format_duration(config.wait.unwrap_or_default()).to_string();
+    let wait = humantime::format_duration(config.run.wait().unwrap_or_default()).to_string();
     move |why| output.note(&format!("waiting up to {wait}: {why}"))
 }
 
@@ -27,7 +27,7 @@ pub(super) fn stopped_before(stop: &StopSignal) -> Exit {
 
 /// Ends the run when its time is over.
 pub(super) fn deadline(config: &Config, stop: &StopSignal) {
-    if let Some(deadline) = config.deadline {
+    if let Some(deadline) = config.run.deadline() {
         let stop = stop.clone();
         tokio::spawn(async move {
             tokio::time::sleep(deadline).await;

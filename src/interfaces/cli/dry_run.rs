@@ -12,10 +12,10 @@ use super::target::Target;
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::engine::inspect::Inspection;
 use crate::application::event::Reporter;
-use crate::application::ports::{Headroom, QueryPlan};
+use crate::application::ports::{Headroom, Mode, QueryPlan};
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
-use crate::config::{Config, ModeName, ReadFlags};
+use crate::config::{Config, ReadingArgs};
 use crate::domain::failure::Failure;
 use crate::domain::report::Report;
 use crate::domain::run::{RunInfo, Trigger};
@@ -33,25 +33,25 @@ pub struct DryRunArgs {
     #[command(flatten)]
     target: Target,
     /// An equal key with less time left than this is `expiring` [default: a quarter of its time to live, 1h at most]
-    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", hide_env_values = true, value_parser = parse_ttl)]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", value_parser = parse_ttl)]
     expiring_within: Option<Duration>,
     /// Print every key with its class, as it is looked at
-    #[arg(long, env = "SHOPWARM_KEYS", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "SHOPWARM_KEYS", value_parser = clap::builder::FalseyValueParser::new())]
     keys: bool,
     /// Search the cache for keys that have no row any more
-    #[arg(long, env = "SHOPWARM_ORPHANS", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "SHOPWARM_ORPHANS", value_parser = clap::builder::FalseyValueParser::new())]
     orphans: bool,
     /// Exit 10 when a run would change something
-    #[arg(long, env = "SHOPWARM_EXIT_CODE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "SHOPWARM_EXIT_CODE", value_parser = clap::builder::FalseyValueParser::new())]
     exit_code: bool,
     /// Seal the plan into this file, for `shopwarm warmup --plan FILE`
-    #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", value_hint = clap::ValueHint::FilePath)]
     plan: Option<PathBuf>,
-    /// What the run would do with keys that are there already [default: refresh]
-    #[arg(long, env = "SHOPWARM_MODE", hide_env_values = true)]
-    pub(super) mode: Option<ModeName>,
+    /// What the run would do with keys that are there already
+    #[arg(long, env = "SHOPWARM_MODE")]
+    mode: Option<Mode>,
     #[command(flatten)]
-    pub(super) read: ReadFlags,
+    read: ReadingArgs,
 }
 
 pub(super) async fn run(
@@ -108,7 +108,7 @@ pub(super) async fn run(
             compared,
             headroom: headroom.as_ref(),
             expiring_within: args.expiring_within,
-            options: &config.options,
+            options: &config.options(),
             ttls: viewer.ttls(),
             exit_code: args.exit_code,
         };
@@ -191,7 +191,7 @@ fn finish(keys: &KeyWriter, document: &Document, output: &Output) {
 async fn plans(viewer: &Coordinator, config: &Config) -> Vec<Option<QueryPlan>> {
     let mut plans = Vec::new();
     for strategy in viewer.strategies() {
-        plans.push(strategy.plan(config.options.limit).await.ok());
+        plans.push(strategy.plan(config.run.limit()).await.ok());
     }
     plans
 }

@@ -44,7 +44,7 @@ impl Inspect<'_> {
         };
         let waiting = waiting(self.config, self.output);
         tokio::select! {
-            viewer = setup::patiently(self.config.wait, waiting, viewer) => then(&viewer?).await,
+            viewer = setup::patiently(self.config.run.wait(), waiting, viewer) => then(&viewer?).await,
             () = self.stop.stopped() => Ok(stopped_before(self.stop)),
         }
     }

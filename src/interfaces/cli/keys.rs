@@ -14,10 +14,6 @@ use get::GetArgs;
 use list::ListArgs;
 
 #[derive(Subcommand, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a process has one, and only once"
-)]
 pub enum KeysCommand {
     /// List the keys that a run would warm, in its order
     ///

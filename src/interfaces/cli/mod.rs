@@ -21,9 +21,12 @@ mod usage;
 mod verify;
 mod warmup;
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Once;
 
+use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -32,8 +35,9 @@ use super::exit::Exit;
 use super::github;
 use super::log;
 use super::output::{self, LogFormat, Output, OutputFlags, note};
+use crate::application::settings::RunSettings;
 use crate::application::stop::StopSignal;
-use crate::config::{Config, ConnectionFlags, ReadFlags, RunFlags, ServeFlags};
+use crate::config::{Config, ConnectionSettings, PlaceArgs, defaults};
 use crate::domain::failure::Failure;
 use crate::domain::redaction;
 use args::{SettingsArgs, WarmupArgs};
@@ -70,7 +74,9 @@ use verify::VerifyArgs;
 )]
 pub struct Cli {
     #[command(flatten)]
-    connection: ConnectionFlags,
+    connection: ConnectionSettings,
+    #[command(flatten)]
+    place: PlaceArgs,
     #[command(flatten)]
     output: OutputFlags,
     #[command(subcommand)]
@@ -103,7 +109,7 @@ enum Command {
     /// Exit code: 0 when nothing failed, warnings or not; else the highest of what failed: 3 a
     /// server that takes no writes, or a query · 4 configuration or a definition · 5 database and 6
     /// cache unreachable · 7 refused.
-    Doctor(RunFlags),
+    Doctor(RunSettings),
     /// Show, check or start a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -152,20 +158,37 @@ enum ConfigCommand {
     },
 }
 
-/// The whole command line. A variable that is set to nothing counts as not set: that is what CI
-/// systems make of a secret that is not there.
+/// The whole command line.
 pub fn command() -> clap::Command {
-    without_empty_variables(Cli::command())
+    complete(Cli::command(), &defaults())
 }
 
-fn without_empty_variables(command: clap::Command) -> clap::Command {
-    let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|v| v.is_empty());
+/// What holds for every argument. A variable that is set to nothing counts as not set: that is what
+/// CI systems make of a secret that is not there.
+fn complete(command: clap::Command, defaults: &BTreeMap<String, String>) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|v| v.is_empty());
     command
-        .mut_args(|arg| match arg.get_env() {
-            Some(name) if is_empty(name) => arg.env(clap::builder::Resettable::Reset),
-            _ => arg,
+        .mut_args(|arg| {
+            let arg = with_default(arg.hide_env_values(true), defaults);
+            match arg.get_env() {
+                Some(name) if is_empty(name) => arg.env(Resettable::Reset),
+                _ => arg,
+            }
         })
-        .mut_subcommands(without_empty_variables)
+        .mut_subcommands(|command| complete(command, defaults))
+}
+
+/// Shows a setting's default, where its help does not say one.
+fn with_default(arg: clap::Arg, defaults: &BTreeMap<String, String>) -> clap::Arg {
+    let variable = arg.get_env().and_then(OsStr::to_str).unwrap_or_default();
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    match defaults.get(variable) {
+        Some(default) if arg.get_action().takes_values() && !help.contains("[default:") => {
+            let default = format!("{help} [default: {default}]");
+            arg.help(default)
+        }
+        _ => arg,
+    }
 }
 
 /// Reads the command line; `Err`: it is wrong, or help was asked for, which has been said.
@@ -219,15 +242,9 @@ async fn dispatch(
     output: &Output,
     stop: StopSignal,
 ) -> Result<Exit, Failure> {
-    let flags = run_flags(&cli.command);
-    let serve = serve_flags(&cli.command);
-    let schedule = match &cli.command {
-        Command::Schedule(what) => Some(what.flags()),
-        _ => serve.as_ref().map(|serve| &serve.schedule),
-    };
+    let matches = leaf(matches);
     let config = || {
-        let (run, serve) = (flags.as_ref(), serve.as_ref());
-        let config = Config::resolve(&cli.connection, run, serve, schedule, leaf(matches))?;
+        let config = Config::resolve(matches)?;
         warn(&config, output);
         Ok(config)
     };
@@ -237,8 +254,8 @@ async fn dispatch(
         Command::DryRun(args) => dry_run::run(args, &config()?, output, stop).await,
         Command::Verify(args) => verify::run(args, &config()?, output, stop).await,
         Command::Strategies => strategies::run(&config()?, output),
-        Command::Doctor(run) => {
-            let config = Config::salvage(&cli.connection, run, leaf(matches));
+        Command::Doctor(_) => {
+            let config = Config::salvage(matches);
             if let Some(config) = &config.0 {
                 warn(config, output);
             }
@@ -268,40 +285,6 @@ fn warn(config: &Config, output: &Output) {
             }
         }
     });
-}
-
-/// The settings of the run that a command is about, if it is about one.
-fn run_flags(command: &Command) -> Option<RunFlags> {
-    let reading = |read: &ReadFlags| RunFlags {
-        read: read.clone(),
-        ..RunFlags::default()
-    };
-    match command {
-        Command::Warmup(args) => Some(warmup::flags(args).clone()),
-        Command::Keys(KeysCommand::List(args)) => Some(reading(&args.read)),
-        Command::DryRun(args) => Some(RunFlags {
-            mode: args.mode,
-            ..reading(&args.read)
-        }),
-        Command::Verify(args) => Some(reading(&args.read)),
-        // A run's settings are shown and checked as a run would take them.
-        Command::Serve(args)
-        | Command::Config(ConfigCommand::Show(args) | ConfigCommand::Check(args)) => {
-            Some(args.run.clone())
-        }
-        _ => None,
-    }
-}
-
-/// The settings of a server, of commands that are about one.
-fn serve_flags(command: &Command) -> Option<ServeFlags> {
-    match command {
-        Command::Serve(args)
-        | Command::Config(ConfigCommand::Show(args) | ConfigCommand::Check(args)) => {
-            Some(args.serve.clone())
-        }
-        _ => None,
-    }
 }
 
 /// The matches of the innermost subcommand; they know the global flags too.

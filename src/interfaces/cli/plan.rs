@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::time::SystemTime;
 
+use clap::ValueEnum as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::ports::Mode;
 use crate::application::selection::Selection;
+use crate::application::settings::{Count, Group as _, RunSettings};
 use crate::config::Config;
 use crate::contexts::definitions::Definitions;
 use crate::domain::failure::{Failure, FailureKind};
@@ -28,7 +30,7 @@ pub struct SealedPlan {
     tags: Vec<String>,
     exclude: Vec<String>,
     limit: Option<u64>,
-    mode: String,
+    mode: Mode,
     prefix: String,
     /// Of the definitions of all selected strategies, as they are merged.
     definitions: String,
@@ -62,10 +64,10 @@ impl SealedPlan {
             schema_version: 1,
             sealed_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             selection: words.to_vec(),
-            tags: config.filter.tags.clone(),
-            exclude: config.filter.exclude.clone(),
-            limit: config.options.limit,
-            mode: mode(config).to_owned(),
+            tags: config.run.tags(),
+            exclude: config.run.exclude(),
+            limit: config.run.limit(),
+            mode: config.run.mode(),
             prefix: config.prefix.clone(),
             definitions: fingerprint(config, selection)?,
             strategies: planned.collect(),
@@ -125,19 +127,16 @@ impl SealedPlan {
 
     /// Takes over what the plan says of a run, where the operator does not say it.
     pub fn apply(&self, config: &mut Config) {
-        if config.filter.tags.is_empty() {
-            config.filter.tags.clone_from(&self.tags);
-        }
-        if config.filter.exclude.is_empty() {
-            config.filter.exclude.clone_from(&self.exclude);
-        }
-        config.options.limit = config.options.limit.or(self.limit);
-        if !config.given("mode") && self.mode == ONLY_MISSING {
-            config.options.mode = Mode::OnlyMissing;
-        }
+        let planned = RunSettings {
+            tags: Some(self.tags.clone()),
+            exclude: Some(self.exclude.clone()),
+            limit: self.limit.map(Count::new),
+            mode: Some(self.mode),
+            ..RunSettings::default()
+        };
+        config.run = config.run.clone().over(planned);
         if !config.given("prefix") {
             config.prefix.clone_from(&self.prefix);
-            config.options.prefix.clone_from(&self.prefix);
         }
     }
 
@@ -184,20 +183,23 @@ impl SealedPlan {
                 ids.join(", ")
             ));
         }
-        if config.options.limit != self.limit {
+        let limit = config.run.limit();
+        if limit != self.limit {
             let shown = |limit: Option<u64>| limit.map_or("none".to_owned(), |n| n.to_string());
             changed.push(format!(
                 "--limit: planned {}, now {}",
                 shown(self.limit),
-                shown(config.options.limit)
+                shown(limit)
             ));
         }
-        if mode(config) != self.mode {
-            changed.push(format!(
-                "--mode: planned {}, now {}",
-                self.mode,
-                mode(config)
-            ));
+        let name = |mode: Mode| {
+            mode.to_possible_value()
+                .map(|value| value.get_name().to_owned())
+        };
+        let (planned, now) = (name(self.mode), name(config.run.mode()));
+        if planned != now {
+            let (planned, now) = (planned.unwrap_or_default(), now.unwrap_or_default());
+            changed.push(format!("--mode: planned {planned}, now {now}"));
         }
         if config.prefix != self.prefix {
             changed.push(format!(
@@ -219,7 +221,7 @@ impl SealedPlan {
     ) -> Result<Vec<String>, Failure> {
         let mut moved = Vec::new();
         for (strategy, planned) in run.strategies().iter().zip(&self.strategies) {
-            let keys = strategy.count(config.options.limit).await?;
+            let keys = strategy.count(config.run.limit()).await?;
             if tolerance.exceeded_by(keys.abs_diff(planned.keys), planned.keys) {
                 moved.push(format!(
                     "{}: planned {} keys, now {keys}, which is more than {tolerance} apart",
@@ -228,15 +230,6 @@ impl SealedPlan {
             }
         }
         Ok(moved)
-    }
-}
-
-const ONLY_MISSING: &str = "only-missing";
-
-fn mode(config: &Config) -> &'static str {
-    match config.options.mode {
-        Mode::Refresh => "refresh",
-        Mode::OnlyMissing => ONLY_MISSING,
     }
 }
 

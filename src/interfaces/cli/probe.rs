@@ -39,13 +39,13 @@ const LINES: usize = 1000;
 #[derive(Args, Debug)]
 pub(super) struct ProbeArgs {
     /// Listen for so long
-    #[arg(long = "for", value_name = "DURATION", env = "SHOPWARM_FOR", hide_env_values = true, default_value = "30s", value_parser = parse_ttl)]
+    #[arg(long = "for", value_name = "DURATION", env = "SHOPWARM_FOR", default_value = "30s", value_parser = parse_ttl)]
     time: Duration,
     /// Turn on the server's events of misses for this time, and put its setting back afterwards
-    #[arg(long, env = "SHOPWARM_SET_EVENTS", hide_env_values = true, conflicts_with = "access_log", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "SHOPWARM_SET_EVENTS", conflicts_with = "access_log", value_parser = clap::builder::FalseyValueParser::new())]
     set_events: bool,
     /// Read missed keys from here instead, one a line, or JSON lines with `key` and perhaps `hit`; `-` is stdin
-    #[arg(long, value_name = "FILE", env = "SHOPWARM_ACCESS_LOG", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", env = "SHOPWARM_ACCESS_LOG", value_hint = clap::ValueHint::FilePath)]
     access_log: Option<PathBuf>,
 }
 

@@ -8,7 +8,7 @@ use jiff::{Timestamp, Zoned};
 use serde_json::json;
 
 use crate::application::schedule::{Job, Occurrence, PlannedJob, zone_name};
-use crate::config::{Config, ScheduleFlags};
+use crate::config::{Config, ScheduleSettings};
 use crate::domain::failure::Failure;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output};
@@ -24,18 +24,11 @@ pub(super) enum ScheduleCommand {
 
 #[derive(Args, Debug)]
 pub(super) struct ListArgs {
-    /// So many coming times of each job
-    #[arg(long, value_name = "N", env = "SHOPWARM_NEXT", hide_env_values = true, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    /// This many coming times of each job
+    #[arg(long, value_name = "N", env = "SHOPWARM_NEXT", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
     next: u16,
     #[command(flatten)]
-    schedule: ScheduleFlags,
-}
-
-impl ScheduleCommand {
-    pub(super) fn flags(&self) -> &ScheduleFlags {
-        let Self::List(args) = self;
-        &args.schedule
-    }
+    schedule: ScheduleSettings,
 }
 
 pub(super) fn run(

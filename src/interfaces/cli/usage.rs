@@ -22,7 +22,7 @@ pub(super) struct UsageArgs {
     #[arg(value_name = "RUN")]
     run: Option<String>,
     /// Ask about at most so many keys of each strategy, spread evenly
-    #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", hide_env_values = true, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     sample: u64,
 }
 

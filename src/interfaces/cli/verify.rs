@@ -9,7 +9,7 @@ use super::target::Target;
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::engine::inspect::Inspection;
 use crate::application::stop::StopSignal;
-use crate::config::{Config, ReadFlags};
+use crate::config::{Config, ReadingArgs};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::{Judged, Requirement, Verified};
 use crate::domain::nearest::nearest;
@@ -26,14 +26,13 @@ pub struct VerifyArgs {
     #[command(flatten)]
     target: Target,
     /// Look at so many keys of each strategy, chosen at random, instead of all
-    #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     sample: Option<u32>,
     /// Choose the same sample as the run that printed this number
     #[arg(
         long,
         value_name = "NUMBER",
         env = "SHOPWARM_SEED",
-        hide_env_values = true,
         requires = "sample"
     )]
     seed: Option<u64>,
@@ -42,15 +41,14 @@ pub struct VerifyArgs {
         long,
         value_name = "PERCENT",
         env = "SHOPWARM_REQUIRE",
-        hide_env_values = true,
         default_value = "100%"
     )]
     require: Requirement,
     /// An equal key with less time left than this is counted as `expiring`; it is equal all the same [default: a quarter of its time to live, 1h at most]
-    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", hide_env_values = true, value_parser = parse_ttl)]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", value_parser = parse_ttl)]
     expiring_within: Option<Duration>,
     #[command(flatten)]
-    pub(super) read: ReadFlags,
+    read: ReadingArgs,
 }
 
 pub(super) async fn run(

@@ -19,7 +19,7 @@ use crate::application::refused::Refused;
 use crate::application::run::{self, Finished, Run};
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
-use crate::config::{Config, RunFlags};
+use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::Verified;
 use crate::domain::percent::Percent;
@@ -33,16 +33,6 @@ use crate::setup::{self, LastRun};
 
 /// How far a plan's counts may be off where nobody says it.
 const PLAN_TOLERANCE: Percent = Percent::whole(10);
-
-pub(super) fn flags(args: &WarmupArgs) -> &RunFlags {
-    match &args.what {
-        None => &args.run.run,
-        Some(Warmup::All(run)) => &run.run,
-        Some(Warmup::Context(args)) => &args.run.run,
-        Some(Warmup::Strategy(args)) => &args.run.run,
-        Some(Warmup::Keys(args)) => &args.run,
-    }
-}
 
 fn checks(args: &WarmupArgs) -> RunChecks {
     match &args.what {
@@ -216,7 +206,7 @@ async fn carry_out(
     }
     Ok(Done {
         exit,
-        whole: config.options.limit.is_none(),
+        whole: config.run.limit.is_none(),
         record,
     })
 }
@@ -234,7 +224,7 @@ async fn warm(
     let waiting = waiting(config, output);
     let connect = || setup::coordinator(config, &job.selection);
     let coordinator = tokio::select! {
-        coordinator = setup::patiently(config.wait, waiting, connect) => coordinator?,
+        coordinator = setup::patiently(config.run.wait(), waiting, connect) => coordinator?,
         () = stop.stopped() => {
             return Err(Refused::Stopped(stop.reason().unwrap_or(Stop::Interrupted)));
         }

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::domain::finding::Finding;
 use crate::domain::precision::{FINER, Precision};
 use crate::domain::server::ServerRole;
-use crate::setup::primary;
+use crate::setup::connections::primary;
 
 const CHECK: &str = "protection";
 

@@ -21,7 +21,7 @@ pub struct GetArgs {
     #[arg(value_name = "KEY")]
     key: String,
     /// Print the cached bytes alone
-    #[arg(long, env = "SHOPWARM_RAW", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "SHOPWARM_RAW", value_parser = clap::builder::FalseyValueParser::new())]
     raw: bool,
 }
 
@@ -119,7 +119,7 @@ async fn look_up(key: &str, config: &Config) -> Result<KeyReport, Failure> {
     Ok(KeyReport {
         strategy: Some(Maker {
             id: spec.id.to_string(),
-            ttl: spec.ttl.unwrap_or(config.options.default_ttl),
+            ttl: spec.ttl.unwrap_or(config.run.default_ttl().0),
             shape: spec.value,
         }),
         cached: cache.read(key.as_bytes()).await?,

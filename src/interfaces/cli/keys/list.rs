@@ -10,7 +10,7 @@ use crate::application::engine::coordinator::Coordinator;
 use crate::application::engine::inspect::Inspection;
 use crate::application::selection::Selection;
 use crate::application::stop::StopSignal;
-use crate::config::{Config, ReadFlags};
+use crate::config::{Config, ReadingArgs};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::shortened;
 use crate::domain::report::{Report, Status, StrategyReport};
@@ -31,7 +31,6 @@ pub struct ListArgs {
         long,
         value_name = "NAME",
         env = "SHOPWARM_CONTEXT",
-        hide_env_values = true,
         value_delimiter = ',',
         conflicts_with = "strategy"
     )]
@@ -41,33 +40,31 @@ pub struct ListArgs {
         long,
         value_name = "CONTEXT/NAME",
         env = "SHOPWARM_STRATEGY",
-        hide_env_values = true,
         value_delimiter = ','
     )]
     strategy: Vec<String>,
     /// Only keys like this: `*` any text, `?` one character, `[ab]` one of these
-    #[arg(long, value_name = "GLOB", env = "SHOPWARM_PATTERN", hide_env_values = true, value_parser = pattern)]
+    #[arg(long, value_name = "GLOB", env = "SHOPWARM_PATTERN", value_parser = pattern)]
     pattern: Option<Pattern>,
     /// With what the cache holds for each: state, time left, size, type
-    #[arg(long, env = "SHOPWARM_CACHED", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "SHOPWARM_CACHED", value_parser = clap::builder::FalseyValueParser::new())]
     cached: bool,
     /// Only keys in this state (implies --cached); can be given several times
     #[arg(
         long,
         value_name = "STATE",
         env = "SHOPWARM_STATE",
-        hide_env_values = true,
         value_delimiter = ','
     )]
     state: Vec<State>,
     /// An equal key with less time left than this is `expiring` [default: a quarter of its time to live, 1h at most]
-    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", hide_env_values = true, value_parser = parse_ttl)]
+    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", value_parser = parse_ttl)]
     expiring_within: Option<Duration>,
     /// End each key with a zero byte instead of a newline, and write it as it is
-    #[arg(short = '0', long, env = "SHOPWARM_NULL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(short = '0', long, env = "SHOPWARM_NULL", value_parser = clap::builder::FalseyValueParser::new())]
     null: bool,
     #[command(flatten)]
-    pub(in crate::interfaces::cli) read: ReadFlags,
+    read: ReadingArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

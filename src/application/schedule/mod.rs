@@ -1,0 +1,11 @@
+//! Jobs that run by the clock: when, and what. No clock of its own: `now` is always given.
+
+mod cron;
+mod job;
+mod plan;
+mod zone;
+
+pub use cron::Cron;
+pub use job::{Due, Job, Occurrence, Overlap, widest_first};
+pub use plan::{PlannedJob, Schedule, summary};
+pub use zone::{Zone, zone_name};

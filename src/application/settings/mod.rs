@@ -1,0 +1,12 @@
+//! How a run can be told to be done. Each setting is declared once, and read from flags,
+//! environment, file, job and request alike.
+
+pub mod group;
+mod limits;
+mod run;
+pub mod values;
+
+pub use group::{Group, Settings};
+pub use limits::{Count, RateLimit};
+pub use run::{LookSettings, READING, RunSettings};
+pub use values::{Latency, Names, Span, SpanOrZero};

@@ -1,0 +1,250 @@
+//! The settings of a run.
+
+use std::time::Duration;
+
+use clap::ArgAction::SetTrue;
+use clap::builder::{FalseyValueParser, TypedValueParser as _};
+use clap::{Args, Command};
+use utoipa::PartialSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema};
+
+use super::group::{Group as _, settings};
+use super::limits::{Count, RateLimit};
+use super::values::{Latency, Span, SpanOrZero};
+use crate::application::engine::options::{ChangedOptions, Options};
+use crate::application::guards::memory::OnEviction;
+use crate::application::guards::shape::ShapeGuard;
+use crate::application::pace::{GentleLimits, PaceLimits};
+use crate::application::ports::Mode;
+use crate::application::selection::Filter;
+use crate::domain::failure::FailureKind;
+use crate::domain::percent::Percent;
+use crate::domain::report::Gates;
+use crate::domain::strategy::DEFAULT_TTL;
+
+settings! {
+    /// How a run is done.
+    #[derive(Args)]
+    #[command(next_help_heading = "The run")]
+    pub struct RunSettings {
+        /// Batches in flight
+        #[arg(long, value_name = "N", env = "SHOPWARM_CONCURRENCY")]
+        concurrency: Count<1000> = Count::new(20),
+        /// Keys per batch
+        #[arg(long, value_name = "KEYS", env = "SHOPWARM_BATCH_SIZE")]
+        batch_size: Count<10_000> = Count::new(500),
+        /// Strategies read from the database at the same time, 1 to 16
+        #[arg(long, value_name = "N", env = "SHOPWARM_DB_CONCURRENCY")]
+        db_concurrency: Count<16> = Count::new(1),
+        /// The time to live where a definition has none
+        #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEFAULT_TTL")]
+        default_ttl: Span = Span(DEFAULT_TTL),
+        /// Spread times to live over the last part of this size; 0 is off
+        #[arg(long, value_name = "PERCENT", env = "SHOPWARM_TTL_JITTER")]
+        ttl_jitter: Percent = Percent::whole(10),
+        /// Only strategies with this tag; can be given several times
+        #[arg(long = "tag", value_name = "TAG", env = "SHOPWARM_TAG", value_delimiter = ',')]
+        tags: Vec<String> = Vec::new(),
+        /// Leave this context or strategy out; can be given several times
+        #[arg(long, value_name = "NAME", env = "SHOPWARM_EXCLUDE", value_delimiter = ',')]
+        exclude: Vec<String> = Vec::new(),
+        /// At most this many keys of each strategy
+        #[arg(long, value_name = "N", env = "SHOPWARM_LIMIT")]
+        limit: Count,
+        /// Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy
+        #[arg(long, env = "SHOPWARM_STRICT", action = SetTrue, value_parser = FalseyValueParser::new())]
+        strict: bool = false,
+        /// Nothing to warm is no failure
+        #[arg(long, env = "SHOPWARM_ALLOW_EMPTY", action = SetTrue, value_parser = FalseyValueParser::new())]
+        allow_empty: bool = false,
+        /// End the run after this time, and exit 9
+        #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEADLINE")]
+        deadline: Span,
+        /// Wait this long for servers that do not answer yet, such as ones that are still starting
+        #[arg(long, value_name = "DURATION", env = "SHOPWARM_WAIT")]
+        wait: Span,
+        /// The longest to wait for the database, for an answer or its next rows
+        #[arg(long, value_name = "DURATION", env = "SHOPWARM_STATEMENT_TIMEOUT")]
+        statement_timeout: Span = Span(Duration::from_secs(5 * 60)),
+        /// What happens to keys that are there already
+        #[arg(long, env = "SHOPWARM_MODE")]
+        mode: Mode = Mode::Refresh,
+        /// Do not send a value that is there already, where comparing digests is cheaper; refresh its TTL
+        #[arg(long, env = "SHOPWARM_SKIP_IDENTICAL", action = SetTrue, value_parser = FalseyValueParser::new())]
+        skip_identical: bool = false,
+        /// Read only what changed since the last complete run, and keep alive what has not
+        #[arg(long, env = "SHOPWARM_CHANGED", action = SetTrue, value_parser = FalseyValueParser::new())]
+        changed: bool = false,
+        /// With --changed: read everything where the last full read is this long ago
+        // What deletes rows without a trace is noticed then.
+        #[arg(long, value_name = "DURATION", env = "SHOPWARM_FULL_EVERY")]
+        full_every: Span = Span(Duration::from_secs(24 * 3600)),
+        /// With --changed: read again what changed this long before the last run
+        // Longer than a transaction of a shop takes.
+        #[arg(long, value_name = "DURATION", env = "SHOPWARM_CHANGED_OVERLAP")]
+        changed_overlap: SpanOrZero = SpanOrZero(Duration::from_secs(5 * 60)),
+        /// End the run when a strategy fails
+        #[arg(long, env = "SHOPWARM_STOP_ON_ERROR", action = SetTrue, value_parser = FalseyValueParser::new())]
+        stop_on_error: bool = false,
+        /// Exit 0 where at least this share of the keys did not fail; a failed strategy still fails
+        #[arg(long, value_name = "PERCENT", env = "SHOPWARM_FAIL_UNDER")]
+        fail_under: Percent,
+        /// Fail a strategy that has shrunk by more than this since its last complete run
+        #[arg(long, value_name = "PERCENT", env = "SHOPWARM_MAX_SHRINK")]
+        max_shrink: Percent,
+        /// Do not read versions again after writing: what changes meanwhile may stay stale
+        #[arg(long = "no-verify-writes", env = "SHOPWARM_NO_VERIFY_WRITES", action = SetTrue,
+            value_parser = FalseyValueParser::new().map(|no| !no))]
+        verify_writes: bool = true,
+        /// What to do when the cache evicts keys while it is written
+        #[arg(long, env = "SHOPWARM_ON_EVICTION")]
+        on_eviction: OnEviction = OnEviction::Warn,
+        /// At most this many keys a second, evenly, such as 500 or 20k
+        #[arg(long, value_name = "KEYS/S", env = "SHOPWARM_RATE")]
+        rate: RateLimit,
+        /// At most this many bytes a second, such as 5MiB
+        #[arg(long, value_name = "BYTES/S", env = "SHOPWARM_MAX_BYTES_RATE")]
+        max_bytes_rate: RateLimit,
+        /// Write no faster than database and cache can take: watch both, slow down and recover
+        #[arg(long, env = "SHOPWARM_GENTLE", action = SetTrue, value_parser = FalseyValueParser::new())]
+        gentle: bool = false,
+        /// Gentle: how long the cache's clients may wait [default: 1ms more than before the run, or twice that]
+        #[arg(long, value_name = "DURATION", env = "SHOPWARM_MAX_CACHE_LATENCY")]
+        max_cache_latency: Latency,
+        /// Gentle: how long the database's clients may wait [default: 10ms more than before the run, or thrice that]
+        #[arg(long, value_name = "DURATION", env = "SHOPWARM_MAX_DB_LATENCY")]
+        max_db_latency: Latency,
+        /// What to do when readers of the cache would see other fields or types
+        #[arg(long, env = "SHOPWARM_SHAPE")]
+        shape: ShapeGuard = ShapeGuard::Warn,
+    }
+}
+
+settings! {
+    /// What only a request says.
+    pub struct LookSettings {
+        /// Look, and write nothing
+        dry_run: bool,
+    }
+}
+
+/// The settings of commands that only read.
+pub const READING: [&str; 13] = [
+    "concurrency",
+    "batch_size",
+    "db_concurrency",
+    "default_ttl",
+    "ttl_jitter",
+    "tags",
+    "exclude",
+    "limit",
+    "strict",
+    "allow_empty",
+    "deadline",
+    "wait",
+    "statement_timeout",
+];
+
+impl RunSettings {
+    /// Who says how long others may wait means to give way to them.
+    #[must_use]
+    pub fn gentle_by_latency(mut self) -> Self {
+        let has_limit = self.max_cache_latency.or(self.max_db_latency).is_some();
+        self.gentle = self.gentle.or(has_limit.then_some(true));
+        self
+    }
+
+    pub fn limit(&self) -> Option<u64> {
+        self.limit.map(Count::get)
+    }
+
+    pub fn deadline(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.0)
+    }
+
+    /// How long servers that do not answer yet are waited for.
+    pub fn wait(&self) -> Option<Duration> {
+        self.wait.map(|wait| wait.0)
+    }
+
+    /// What the engine is told.
+    pub fn options(&self, prefix: &str) -> Options {
+        let limit = |rate: Option<RateLimit>| rate.and_then(|rate| rate.0);
+        Options {
+            prefix: prefix.to_owned(),
+            concurrency: self.concurrency().as_usize(),
+            batch_size: self.batch_size().as_usize(),
+            db_concurrency: self.db_concurrency().as_usize(),
+            default_ttl: self.default_ttl().0,
+            ttl_jitter: self.ttl_jitter().fraction(),
+            mode: self.mode(),
+            skip_identical: self.skip_identical(),
+            limit: self.limit(),
+            values: true,
+            sample: None,
+            lists_keys: false,
+            verify_writes: self.verify_writes(),
+            stop_on_error: self.stop_on_error(),
+            gates: Gates {
+                fail_under: self.fail_under,
+                allow_empty: self.allow_empty(),
+            },
+            max_shrink: self.max_shrink,
+            shape: self.shape(),
+            changed: ChangedOptions {
+                on: self.changed(),
+                full_every: self.full_every().0,
+                overlap: self.changed_overlap().0,
+            },
+            on_eviction: self.on_eviction(),
+            pace: PaceLimits {
+                rate: limit(self.rate),
+                bytes_rate: limit(self.max_bytes_rate),
+                gentle: self.gentle(),
+                gentle_limits: GentleLimits {
+                    cache_latency: self.max_cache_latency.map(|latency| latency.0),
+                    db_latency: self.max_db_latency.map(|latency| latency.0),
+                },
+            },
+        }
+    }
+
+    /// Which strategies are meant. `exclude_kind`: what an unknown name in `exclude` is.
+    pub fn filter(&self, exclude_kind: FailureKind) -> Filter {
+        Filter {
+            tags: self.tags(),
+            exclude: self.exclude(),
+            exclude_kind,
+        }
+    }
+
+    /// Adds them to the schema of an object: what they are is what `--help` says.
+    pub fn describe(object: ObjectBuilder) -> ObjectBuilder {
+        let command = Self::augment_args(Command::new("run"));
+        let help = |name: &str| {
+            let arg = command.get_arguments().find(|arg| arg.get_id() == name);
+            let help = arg.and_then(clap::Arg::get_help).map(ToString::to_string);
+            match name {
+                // As a flag it says the opposite.
+                "verify_writes" => "Read versions again after writing".to_owned(),
+                _ => help.unwrap_or_default(),
+            }
+        };
+        Self::properties(object, help)
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        RunSettings::default().options("")
+    }
+}
+
+impl PartialSchema for RunSettings {
+    fn schema() -> RefOr<Schema> {
+        Schema::from(Self::describe(ObjectBuilder::new())).into()
+    }
+}
+
+impl utoipa::ToSchema for RunSettings {}

@@ -1,0 +1,107 @@
+//! `shopwarm.toml`.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::{Deserialize as _, Deserializer, Error as _};
+
+use super::connection::ConnectionSettings;
+use super::schedule::{Jobs, ScheduleSettings};
+use super::secret::Secret;
+use super::serve::ServeSettings;
+use crate::application::settings::group::groups;
+use crate::application::settings::{RunSettings, Settings};
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::settings_text::parse_toml;
+
+groups! {
+    /// All that the file can say.
+    pub struct FileSettings {
+        connection: ConnectionSettings,
+        run: RunSettings,
+        serve: ServeSettings,
+        schedule: ScheduleSettings,
+        tables: Tables,
+    }
+}
+
+/// The tables in it.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    pub schedule: Jobs,
+}
+
+impl Settings for Tables {
+    fn names() -> Vec<&'static str> {
+        vec!["schedule"]
+    }
+
+    fn read<'de, D: Deserializer<'de>>(&mut self, name: &str, from: D) -> Result<(), D::Error> {
+        if !Self::names().contains(&name) {
+            return Err(D::Error::custom(name));
+        }
+        self.schedule = Jobs::deserialize(from)?;
+        Ok(())
+    }
+}
+
+impl FileSettings {
+    /// # Errors
+    /// It cannot be read, or what is wrong in it.
+    pub fn load(path: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let what = format!("cannot read {}", path.display());
+            Failure::new(FailureKind::Config, what, error.to_string())
+        })?;
+        let settings: Self = parse_toml(&text, &path.display().to_string())?;
+        Ok(settings.beside(path))
+    }
+
+    /// Of a file with something wrong in it: where things are, as far as that can be read.
+    pub fn salvage(path: &Path) -> Self {
+        let mut settings = Self::default();
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        for (name, value) in toml::from_str::<toml::Table>(&text).unwrap_or_default() {
+            // What is wrong with it has been said.
+            let _ = settings.connection.read(&name, value);
+        }
+        settings.beside(path)
+    }
+
+    /// Paths are meant from where the file stands.
+    fn beside(mut self, file: &Path) -> Self {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let connection = &mut self.connection;
+        let single = [
+            &mut connection.database_url_file,
+            &mut connection.primary_url_file,
+            &mut connection.cache_url_file,
+            &mut connection.cache_ca,
+            &mut connection.cache_cert,
+            &mut connection.cache_key,
+            &mut self.serve.token_file,
+        ];
+        let contexts = connection.contexts.iter_mut().flatten();
+        let all: Vec<&mut PathBuf> = single.into_iter().flatten().chain(contexts).collect();
+        for path in all {
+            *path = folder.join(&*path);
+        }
+        self
+    }
+
+    /// Whether a password stands in it.
+    pub fn is_secret(&self) -> bool {
+        let connection = &self.connection;
+        let urls = [
+            &connection.database_url,
+            &connection.primary_url,
+            &connection.cache_url,
+        ];
+        urls.into_iter().flatten().any(Secret::holds_password)
+    }
+}
+
+/// What the file can say.
+#[cfg(test)]
+pub fn file_names() -> Vec<&'static str> {
+    FileSettings::names()
+}

@@ -1,0 +1,210 @@
+//! Flag, environment and file laid over each other, and which of them said what.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args as _, Command};
+use serde_json::Value;
+
+use super::connection::ConnectionSettings;
+use super::schedule::ScheduleSettings;
+use super::serve::ServeSettings;
+use crate::application::settings::{Group, RunSettings};
+use crate::domain::failure::{Failure, FailureKind};
+
+/// The configuration file that is read where it stands in the working directory.
+pub const DEFAULT_FILE: &str = "shopwarm.toml";
+
+/// Where a setting's value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Provenance {
+    Flag,
+    Environment(String),
+    /// What a command wrote, and where the command was named.
+    Command(Box<Provenance>),
+    /// A credential that systemd handed to the service.
+    Credential(&'static str),
+    File(PathBuf),
+    Demo,
+    Default,
+}
+
+impl fmt::Display for Provenance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("flag"),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::Command(from) => write!(f, "command ({from})"),
+            Self::Credential(name) => write!(f, "systemd credential {name}"),
+            Self::File(path) => path.display().fmt(f),
+            Self::Demo => f.write_str("--demo"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// One setting as `config show` prints it.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub name: &'static str,
+    /// Redacted; `None` is not set.
+    pub value: Option<String>,
+    pub from: Provenance,
+}
+
+/// A group of settings as each place says it, the nearest first.
+pub(super) struct Layers<G> {
+    pub flags: G,
+    pub environment: G,
+    pub file: G,
+}
+
+impl<G: Group> Layers<G> {
+    pub(super) fn new(matches: &ArgMatches, file: G) -> Self {
+        Self {
+            flags: G::given(matches, ValueSource::CommandLine),
+            environment: G::given(matches, ValueSource::EnvVariable),
+            file,
+        }
+    }
+
+    pub(super) fn merged(self) -> G {
+        self.flags.over(self.environment).over(self.file)
+    }
+}
+
+impl Layers<RunSettings> {
+    pub(super) fn gentle_by_latency(self) -> Self {
+        Self {
+            flags: self.flags.gentle_by_latency(),
+            environment: self.environment.gentle_by_latency(),
+            file: self.file.gentle_by_latency(),
+        }
+    }
+}
+
+/// Reads settings and remembers where they came from.
+pub(super) struct Reading<'a> {
+    pub matches: &'a ArgMatches,
+    /// The configuration file, whether or not it is there.
+    pub path: PathBuf,
+    pub shown: Vec<Shown>,
+    /// Files that hold a secret.
+    pub secret_files: Vec<PathBuf>,
+    pub warnings: Vec<String>,
+    /// URLs that cannot be had, where the rest is wanted all the same.
+    pub refused: Option<Vec<Failure>>,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(matches: &'a ArgMatches) -> Self {
+        let path = matches.get_one::<PathBuf>("config").cloned();
+        Self {
+            matches,
+            path: path.unwrap_or_else(|| DEFAULT_FILE.into()),
+            shown: Vec::new(),
+            secret_files: Vec::new(),
+            warnings: Vec::new(),
+            refused: None,
+        }
+    }
+
+    /// The configuration file, where one is named or there.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        let is_named = self.matches.contains_id("config");
+        (is_named || self.path.exists()).then(|| self.path.clone())
+    }
+
+    /// The sample shop's folder, where that is asked for.
+    pub(super) fn demo(&self) -> Result<Option<PathBuf>, Failure> {
+        if !self.matches.get_flag("demo") {
+            return Ok(None);
+        }
+        let set = |name: &str| {
+            let value = std::env::var_os(name).filter(|value| !value.is_empty());
+            value.map(PathBuf::from)
+        };
+        let home = || set("HOME").map(|home| home.join(".cache"));
+        let usual = || Some(set("XDG_CACHE_HOME").or_else(home)?.join("shopwarm/demo"));
+        let given = self.matches.get_one::<PathBuf>("demo_dir").cloned();
+        given.or_else(usual).map(Some).ok_or_else(|| {
+            let what = "there is no place for the sample shop";
+            let why = "neither HOME nor XDG_CACHE_HOME is set";
+            Failure::new(FailureKind::Config, what, why).hint("give one with --demo-dir DIR")
+        })
+    }
+
+    /// Shows each setting of a group but those that have been shown by what they lead to.
+    pub(super) fn show_all<G: Group>(&mut self, layers: &Layers<G>) {
+        let file = Provenance::File(self.path.clone());
+        let defaults = G::defaults().said();
+        let said = [&layers.flags, &layers.environment, &layers.file].map(Group::said);
+        for name in G::names() {
+            if name.contains("_url") || name == "token_file" {
+                continue;
+            }
+            let from = said.iter().position(|layer| layer.contains_key(name));
+            let (value, from) = match from {
+                Some(0) => (said[0].get(name), Provenance::Flag),
+                Some(1) => (said[1].get(name), self.environment(name)),
+                Some(_) => (said[2].get(name), file.clone()),
+                None => (defaults.get(name), Provenance::Default),
+            };
+            self.show(name, value.map(text), from);
+        }
+    }
+
+    pub(super) fn show(&mut self, name: &'static str, value: Option<String>, from: Provenance) {
+        self.shown.push(Shown { name, value, from });
+    }
+
+    /// A group from all places, shown.
+    pub(super) fn settle<G: Group>(&mut self, file: G) -> G {
+        let layers = Layers::new(self.matches, file);
+        self.show_all(&layers);
+        layers.merged()
+    }
+
+    /// The variable that says a setting.
+    pub(super) fn environment(&self, name: &str) -> Provenance {
+        let is_said = |id: &&&str| self.matches.value_source(id) == Some(ValueSource::EnvVariable);
+        let saying: &[&str] = match name {
+            "gentle" => &["gentle", "max_cache_latency", "max_db_latency"],
+            name => &[name],
+        };
+        let id = saying.iter().find(is_said).copied().unwrap_or(name);
+        Provenance::Environment(variable(id))
+    }
+}
+
+/// The variable of a setting, as clap knows it.
+pub(super) fn variable(id: &str) -> String {
+    let command = ConnectionSettings::augment_args(Command::new("all"));
+    let command = ServeSettings::augment_args(RunSettings::augment_args(command));
+    let command = ScheduleSettings::augment_args(command);
+    let arg = command.get_arguments().find(|arg| arg.get_id() == id);
+    let name = arg.and_then(clap::Arg::get_env).unwrap_or_default();
+    name.display().to_string()
+}
+
+/// The defaults that a setting has, by its variable, as they are shown.
+pub fn defaults() -> BTreeMap<String, String> {
+    let all = [
+        RunSettings::defaults().said(),
+        ServeSettings::defaults().said(),
+    ];
+    let all = all.iter().flatten();
+    let shown = all.map(|(name, value)| (variable(name), text(value)));
+    shown.filter(|(_, text)| !text.is_empty()).collect()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(list) => list.iter().map(text).collect::<Vec<_>>().join(", "),
+        Value::Null => "none".to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,227 @@
+//! URLs with secrets in them: from a flag, a variable, a credential of systemd's or the file, each
+//! as such, in a file or printed by a command.
+
+use std::path::{Path, PathBuf};
+
+use super::command;
+use super::connection::ConnectionSettings;
+use super::layers::{Layers, Provenance, Reading, variable};
+use super::secret::{Secret, credential};
+use crate::domain::failure::{Failure, FailureKind};
+
+/// A URL by its names.
+#[derive(Clone, Copy)]
+pub(super) struct Url {
+    setting: &'static str,
+    credential: &'static str,
+    /// Its file in the sample shop.
+    demo: Option<&'static str>,
+    /// A variable of another name that counts too.
+    older: Option<&'static str>,
+    ways: fn(&ConnectionSettings) -> Ways,
+}
+
+pub(super) const DATABASE: Url = Url {
+    setting: "database_url",
+    credential: "database-url",
+    demo: Some("shop.db"),
+    older: None,
+    ways: |c| {
+        Ways::new(
+            &c.database_url,
+            &c.database_url_file,
+            &c.database_url_command,
+        )
+    },
+};
+
+pub(super) const PRIMARY: Url = Url {
+    setting: "primary_url",
+    credential: "primary-url",
+    demo: None,
+    older: None,
+    ways: |c| Ways::new(&c.primary_url, &c.primary_url_file, &c.primary_url_command),
+};
+
+pub(super) const CACHE: Url = Url {
+    setting: "cache_url",
+    credential: "cache-url",
+    demo: Some("cache.db"),
+    older: Some("REDIS_URL"),
+    ways: |c| Ways::new(&c.cache_url, &c.cache_url_file, &c.cache_url_command),
+};
+
+impl Url {
+    /// The settings that can say it: the URL, its file, its command.
+    fn settings(self) -> [String; 3] {
+        ["", "_file", "_command"].map(|way| format!("{}{way}", self.setting))
+    }
+
+    fn flags(self) -> [String; 3] {
+        self.settings()
+            .map(|name| format!("--{}", name.replace('_', "-")))
+    }
+
+    fn variables(self) -> [String; 3] {
+        self.settings().map(|name| variable(&name))
+    }
+}
+
+/// The three ways in which a URL can be given in one place.
+struct Ways {
+    url: Option<Secret>,
+    file: Option<PathBuf>,
+    command: Option<Secret>,
+}
+
+impl Ways {
+    fn new(url: &Option<Secret>, file: &Option<PathBuf>, command: &Option<Secret>) -> Self {
+        let said = |text: &Secret| !text.expose().is_empty();
+        Self {
+            url: url.clone().filter(said),
+            file: file.clone(),
+            command: command.clone().filter(said),
+        }
+    }
+}
+
+impl Reading<'_> {
+    /// Finds a URL and shows where. One that cannot be had ends everything, unless the rest is
+    /// wanted all the same.
+    pub(super) fn url(
+        &mut self,
+        url: Url,
+        layers: &Layers<ConnectionSettings>,
+        demo: Option<&Path>,
+    ) -> Result<Option<Secret>, Failure> {
+        let found = match (self.find(url, layers, demo), &mut self.refused) {
+            (Err(failure), Some(refused)) => {
+                refused.push(failure);
+                None
+            }
+            (found, _) => found?,
+        };
+        let (secret, from) = match found {
+            Some((secret, from)) => (Some(secret), from),
+            None => (None, Provenance::Default),
+        };
+        self.show(url.setting, secret.as_ref().map(Secret::redacted), from);
+        Ok(secret)
+    }
+
+    /// `--demo` stands behind a flag and before everything else: who says it means the sample.
+    fn find(
+        &mut self,
+        url: Url,
+        layers: &Layers<ConnectionSettings>,
+        demo: Option<&Path>,
+    ) -> Result<Option<(Secret, Provenance)>, Failure> {
+        if let Some(folder) = demo {
+            let given = (url.ways)(&layers.flags);
+            return match url.demo {
+                // The sample shop's database is no replica of another.
+                None => Ok(None),
+                Some(file) => Ok(self.given(url, &given)?.or_else(|| {
+                    let path = escaped(&folder.join(file));
+                    Some((Secret::new(format!("sqlite:{path}")), Provenance::Demo))
+                })),
+            };
+        }
+        if let Some(found) = self.given(url, &(url.ways)(&layers.flags))? {
+            return Ok(Some(found));
+        }
+        let variables = url.variables();
+        let in_environment = (url.ways)(&layers.environment);
+        if let Some((way, secret)) = self.one(&in_environment, &variables, FailureKind::Usage)? {
+            let from = Provenance::Environment(variables[way].clone());
+            return Ok(Some((secret, from_way(way, from))));
+        }
+        let older = url
+            .older
+            .and_then(|name| Some((std::env::var(name).ok()?, name)));
+        if let Some((text, name)) = older.filter(|(text, _)| !text.is_empty()) {
+            let from = Provenance::Environment(name.to_owned());
+            return Ok(Some((Secret::new(text), from)));
+        }
+        if let Some(secret) = credential(url.credential)? {
+            return Ok(Some((secret, Provenance::Credential(url.credential))));
+        }
+        let in_file = (url.ways)(&layers.file);
+        let found = self.one(&in_file, &url.settings(), FailureKind::Config)?;
+        let file = Provenance::File(self.path.clone());
+        Ok(found.map(|(way, secret)| (secret, from_way(way, file))))
+    }
+
+    /// What flags say. A password among them is warned of.
+    fn given(&mut self, url: Url, ways: &Ways) -> Result<Option<(Secret, Provenance)>, Failure> {
+        let flags = url.flags();
+        let Some((way, secret)) = self.one(ways, &flags, FailureKind::Usage)? else {
+            return Ok(None);
+        };
+        if way == 0 && secret.holds_password() {
+            let [flag, file, command] = &flags;
+            self.warnings.push(format!(
+                "the password in {flag} is in this machine's list of processes, for all to read; \
+                 use {file}, {command} or {}",
+                variable(url.setting)
+            ));
+        }
+        Ok(Some((secret, from_way(way, Provenance::Flag))))
+    }
+
+    /// The secret that is given in one of three ways, and in which; two are one too many.
+    fn one(
+        &mut self,
+        ways: &Ways,
+        names: &[String; 3],
+        kind: FailureKind,
+    ) -> Result<Option<(usize, Secret)>, Failure> {
+        let is_given = [
+            ways.url.is_some(),
+            ways.file.is_some(),
+            ways.command.is_some(),
+        ];
+        let given = names.iter().zip(is_given).filter(|(_, is_given)| *is_given);
+        let given: Vec<&str> = given.map(|(name, _)| name.as_str()).collect();
+        if given.len() > 1 {
+            let place = match kind {
+                FailureKind::Config => format!("{}: ", self.path.display()),
+                _ => String::new(),
+            };
+            let what = format!("{place}{} are both given", given.join(" and "));
+            return Err(Failure::new(kind, what, "they are ways to say the same").hint("keep one"));
+        }
+        if let Some(url) = &ways.url {
+            return Ok(Some((0, url.clone())));
+        }
+        if let Some(path) = &ways.file {
+            return Ok(Some((1, self.secret(path)?)));
+        }
+        match &ways.command {
+            Some(command) => Ok(Some((2, command::run(command.expose(), &names[2])?))),
+            None => Ok(None),
+        }
+    }
+
+    /// The secret in a file, which is remembered: it should be its owner's alone.
+    pub(super) fn secret(&mut self, path: &Path) -> Result<Secret, Failure> {
+        let secret = Secret::read(path)?;
+        self.secret_files.push(path.to_owned());
+        Ok(secret)
+    }
+}
+
+fn from_way(way: usize, from: Provenance) -> Provenance {
+    match way {
+        2 => Provenance::Command(Box::new(from)),
+        _ => from,
+    }
+}
+
+/// A path as it may stand in a URL.
+fn escaped(path: &Path) -> String {
+    let path = path.display().to_string();
+    path.replace('%', "%25")
+        .replace('?', "%3F")
+        .replace('#', "%23")
+}

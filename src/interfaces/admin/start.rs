@@ -1,0 +1,125 @@
+//! Starting a run that a request asks for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, StatusCode};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::problem::Problem;
+use super::state::Admin;
+use crate::application::live::LiveRun;
+use crate::application::record::RunRecord;
+use crate::application::service::{RunRequest, Started, hex};
+use crate::application::settings::group::groups;
+use crate::application::settings::{Group as _, LookSettings, RunSettings};
+
+/// The longest name of a request.
+const MAX_KEY: usize = 255;
+
+/// The run of a request that came before is asked for this often, this far apart.
+const ATTEMPTS: u32 = 25;
+const ATTEMPT_EVERY: Duration = Duration::from_millis(50);
+
+groups! {
+    /// How a run is to differ from the configuration.
+    pub struct WarmupBody {
+        run: RunSettings,
+        look: LookSettings,
+    }
+}
+
+impl WarmupBody {
+    /// What it says wins.
+    pub(super) fn over(self, request: RunRequest) -> RunRequest {
+        RunRequest {
+            settings: self.run.gentle_by_latency().over(request.settings),
+            dry_run: self.look.dry_run.unwrap_or(request.dry_run),
+            ..request
+        }
+    }
+}
+
+impl PartialSchema for WarmupBody {
+    fn schema() -> RefOr<Schema> {
+        let object = RunSettings::describe(ObjectBuilder::new());
+        let help = |_: &str| "Look, and write nothing".to_owned();
+        Schema::from(LookSettings::properties(object, help)).into()
+    }
+}
+
+impl ToSchema for WarmupBody {}
+
+/// Whether the client wants to wait for the end.
+pub(super) fn wait(query: Option<&str>, usual: bool) -> Result<bool, Problem> {
+    let pairs = query
+        .unwrap_or_default()
+        .split('&')
+        .filter(|p| !p.is_empty());
+    let mut wait = usual;
+    for pair in pairs {
+        wait = match pair {
+            "wait=true" | "wait=1" | "wait" => true,
+            "wait=false" | "wait=0" => false,
+            _ => {
+                let what = "the query may say wait=true or wait=false";
+                return Err(Problem::new(StatusCode::BAD_REQUEST, what));
+            }
+        };
+    }
+    Ok(wait)
+}
+
+/// What a started request leads to.
+pub(super) enum Lead {
+    Live(Arc<LiveRun>),
+    /// It ended some time ago.
+    Ended(Box<RunRecord>),
+}
+
+/// Starts what is asked for, or finds what the same request started before.
+pub(super) async fn start(
+    admin: &Arc<Admin>,
+    headers: &HeaderMap,
+    request: RunRequest,
+) -> Result<Lead, Problem> {
+    let Some(name) = headers.get("idempotency-key") else {
+        return Ok(Lead::Live(admin.service.start(request).await?));
+    };
+    if name.is_empty() || name.len() > MAX_KEY {
+        let what = format!("an Idempotency-Key has 1 to {MAX_KEY} characters");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, what));
+    }
+    let name = hex(name.as_bytes());
+    match admin.service.start_once(&name, request).await? {
+        Started::New(run) => Ok(Lead::Live(run)),
+        Started::Before(run_id) => before(admin, run_id).await,
+        Started::Other => Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "this Idempotency-Key was used for another request",
+        )),
+    }
+}
+
+/// The run that the same request led to. One that began at this very moment, or has just ended
+/// elsewhere, is known in the next.
+async fn before(admin: &Admin, id: String) -> Result<Lead, Problem> {
+    for _ in 0..ATTEMPTS {
+        if let Some(run) = admin.service.registry.find(&id) {
+            return Ok(Lead::Live(run));
+        }
+        if let Some(record) = admin.service.record(&id).await? {
+            return Ok(Lead::Ended(Box::new(record)));
+        }
+        tokio::time::sleep(ATTEMPT_EVERY).await;
+    }
+    let detail = "the same request led to a run that is not known here: another server is at work on \
+                  it or died of it, or its report is not kept any more";
+    Err(Problem {
+        run_id: Some(id),
+        ..Problem::new(StatusCode::CONFLICT, detail)
+            .hint("ask again in a minute, or with another Idempotency-Key")
+    })
+}

@@ -1,0 +1,115 @@
+//! Connections to the configured servers.
+
+use std::sync::Arc;
+
+use super::patience;
+use crate::application::ports::{Cache, RowSource, Sources};
+use crate::config::{Config, Secret};
+use crate::domain::failure::{Failure, FailureKind};
+pub use crate::infrastructure::cache::Access;
+pub use crate::infrastructure::source::SessionOptions;
+use crate::infrastructure::{cache, demo, source};
+
+/// The configured database, and its primary where it is a copy.
+pub(super) async fn sources(config: &Config) -> Result<Sources, Failure> {
+    let bulk = source(config).await?;
+    let wanted = config.primary_url.as_ref();
+    let Some(url) = wanted.filter(|_| config.run.verify_writes()) else {
+        return Ok(Sources::one(bulk));
+    };
+    let primary = primary(url, config).await?;
+    if primary.dialect() != bulk.dialect() {
+        let what = "--primary-url names another kind of database than --database-url";
+        let why = "the primary of a replica is of the same kind";
+        return Err(Failure::new(FailureKind::Config, what, why));
+    }
+    Ok(Sources { bulk, primary })
+}
+
+pub(super) async fn primary(url: &Secret, config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
+    let url = required(Some(url), "primary", "--primary-url")?;
+    source::connect(url, session_options(config)).await
+}
+
+pub(super) fn session_options(config: &Config) -> SessionOptions {
+    SessionOptions {
+        statement_timeout: config.run.statement_timeout().0,
+    }
+}
+
+/// The configured database, connected.
+///
+/// # Errors
+/// None is configured, or it cannot be reached.
+pub async fn source(config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
+    if let Some(dir) = &config.demo {
+        demo::make(dir).await?;
+    }
+    source::connect(required_database(config)?, session_options(config)).await
+}
+
+/// The configured cache, connected.
+///
+/// # Errors
+/// None is configured, or it cannot be reached.
+pub async fn cache(config: &Config, access: Access) -> Result<Arc<dyn Cache>, Failure> {
+    if let Some(dir) = &config.demo {
+        demo::make_folder(dir)?;
+    }
+    let cache = cache::connect(required_cache(config)?, access, &cache_options(config)).await?;
+    if config.run.wait.is_some() {
+        patience::answers(cache.as_ref()).await?;
+    }
+    Ok(cache)
+}
+
+/// What the cache's URL does not say.
+pub(super) fn cache_options(config: &Config) -> cache::ConnectOptions {
+    cache::ConnectOptions {
+        ca: config.cache_ca.clone(),
+        cert: config.cache_cert.clone(),
+        key: config.cache_key.clone(),
+    }
+}
+
+/// Whether a database and a cache are configured, whether or not they answer.
+///
+/// # Errors
+/// One of them is not, or its URL cannot be read.
+pub fn are_configured(config: &Config) -> Result<(), Failure> {
+    let database = required_database(config);
+    let cache = required_cache(config);
+    match (database, cache) {
+        (Err(database), Err(cache)) => Err(Failure {
+            why: cache.to_string(),
+            hint: [database.hint, cache.hint].into_iter().flatten().next(),
+            ..database
+        }),
+        (database, cache) => database.and(cache).map(drop),
+    }
+}
+
+pub(super) fn required_database(config: &Config) -> Result<&str, Failure> {
+    let ways = "--database-url or DATABASE_URL";
+    required(config.database_url.as_ref(), "database", ways)
+}
+
+pub(super) fn required_cache(config: &Config) -> Result<&str, Failure> {
+    let ways = "--cache-url, CACHE_URL or REDIS_URL";
+    required(config.cache_url.as_ref(), "cache", ways)
+}
+
+fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a str, Failure> {
+    let url = url.ok_or_else(|| {
+        Failure::new(FailureKind::Config, format!("no {what} is configured"), "")
+            .hint(format!("give its URL with {ways}, or try --demo"))
+    })?;
+    if url.is_ambiguous() {
+        let why = "where its password ends cannot be known";
+        let what = format!("the {what} URL is not valid");
+        return Err(
+            Failure::new(FailureKind::Config, what, why).hint("write / as %2F, # as %23, @ as %40")
+        );
+    }
+    Ok(url.expose())
+}

@@ -1,0 +1,167 @@
+//! Coordinators: definitions on a database, with a cache.
+
+use std::sync::Arc;
+
+use super::connections::{Access, cache, source, sources};
+use super::definitions::definitions;
+use crate::application::engine::coordinator::Coordinator;
+use crate::application::engine::inspect::Inspection;
+use crate::application::engine::options::Options;
+use crate::application::pace::PaceLimits;
+use crate::application::ports::{Sources, WarmupStrategy};
+use crate::application::query::prepared::Prepared;
+use crate::application::query::strategy::QueryStrategy;
+use crate::application::selection::Selection;
+use crate::application::unfit::Unfit;
+use crate::config::Config;
+use crate::contexts::shipped::coded;
+use crate::domain::failure::Failure;
+use crate::domain::strategy::Definition;
+
+/// A coordinator over what `selection` names: definitions checked, both servers reached, every
+/// query prepared. Nothing is written before all of that is done.
+///
+/// # Errors
+/// The first of these that fails.
+pub async fn coordinator(config: &Config, selection: &Selection) -> Result<Coordinator, Failure> {
+    let (selected, _) = definitions(config, selection)?;
+    warmer(config, selected).await
+}
+
+/// A coordinator that warms these definitions.
+pub(super) async fn warmer(
+    config: &Config,
+    selected: Vec<Definition>,
+) -> Result<Coordinator, Failure> {
+    let (sources, cache) = tokio::join!(sources(config), cache(config, Access::Write));
+    let (sources, cache) = (sources?, cache?);
+    let strategies = prepare(selected, &sources, config).await?;
+    Ok(Coordinator::new(strategies, cache, config.options()).reading(sources))
+}
+
+/// Whether a run that looks needs a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheNeed {
+    None,
+    /// Where one is configured.
+    IfGiven,
+    Required,
+}
+
+/// A coordinator that only looks: the same engine, and nothing is written.
+///
+/// # Errors
+/// As [`coordinator`].
+pub async fn viewer(
+    config: &Config,
+    selection: &Selection,
+    look: Inspection,
+    need: CacheNeed,
+) -> Result<Coordinator, Failure> {
+    looker(config, definitions(config, selection)?, look, need).await
+}
+
+/// A coordinator that looks at these definitions, and knows those that are not meant.
+pub(super) async fn looker(
+    config: &Config,
+    (selected, others): (Vec<Definition>, Vec<Definition>),
+    mut look: Inspection,
+    need: CacheNeed,
+) -> Result<Coordinator, Failure> {
+    let cache = async {
+        match need {
+            CacheNeed::None => Ok(None),
+            CacheNeed::IfGiven if config.cache_url.is_none() => Ok(None),
+            CacheNeed::IfGiven | CacheNeed::Required => cache(config, Access::Look).await.map(Some),
+        }
+    };
+    let (source, cache) = tokio::join!(source(config), cache);
+    let (source, cache) = (source?, cache?);
+    let strategies = prepare(selected, &Sources::one(source), config).await?;
+    let template = |definition: Definition| definition.spec.key.with_prefix(&config.prefix);
+    look.others = others.into_iter().map(template).collect();
+    let options = Options {
+        // Nothing is written.
+        pace: PaceLimits::default(),
+        ..config.options()
+    };
+    Ok(Coordinator::inspecting(strategies, cache, look, options))
+}
+
+/// The strategies that a selection names, prepared on the database, in no order.
+///
+/// # Errors
+/// The first of definitions, database and queries that fails.
+pub async fn strategies(
+    config: &Config,
+    selection: &Selection,
+) -> Result<Vec<Arc<dyn WarmupStrategy>>, Failure> {
+    let (selected, _) = definitions(config, selection)?;
+    let source = source(config).await?;
+    prepare(selected, &Sources::one(source), config).await
+}
+
+/// A definition on the database.
+pub(super) async fn prepare_one(
+    mut definition: Definition,
+    sources: &Sources,
+    prefix: &str,
+) -> Result<Arc<dyn WarmupStrategy>, Failure> {
+    if let Some(fault) = definition.fault.take() {
+        return Err(fault);
+    }
+    definition.spec.key = definition.spec.key.with_prefix(prefix);
+    let sources = sources.with(definition.row_security);
+    let build = coded(&definition.spec.id);
+    let prepared = Prepared::new(definition, sources).await?;
+    match build {
+        Some(build) => build(prepared),
+        None => Ok(Arc::new(QueryStrategy::new(prepared).await)),
+    }
+}
+
+/// Every definition on the database. One that does not fit costs its strategy, not the run, unless
+/// none fits or the operator wants it so.
+///
+/// # Errors
+/// All that does not fit, at once; the database's own.
+async fn prepare(
+    definitions: Vec<Definition>,
+    sources: &Sources,
+    config: &Config,
+) -> Result<Vec<Arc<dyn WarmupStrategy>>, Failure> {
+    let mut strategies: Vec<Arc<dyn WarmupStrategy>> = Vec::new();
+    let mut unfit: Vec<Failure> = Vec::new();
+    for definition in definitions {
+        let mut spec = definition.spec.clone();
+        match prepare_one(definition, sources, &config.prefix).await {
+            Ok(strategy) => strategies.push(strategy),
+            Err(failure) if failure.is_unfit() => {
+                spec.key = spec.key.with_prefix(&config.prefix);
+                strategies.push(Arc::new(Unfit::new(spec, failure.clone())));
+                unfit.push(failure);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    let is_end = config.run.strict() || unfit.len() == strategies.len();
+    match is_end.then(|| together(unfit)).flatten() {
+        Some(failure) => Err(failure),
+        None => Ok(strategies),
+    }
+}
+
+/// Failures of definitions as one; `None`: there are none.
+fn together(mut unfit: Vec<Failure>) -> Option<Failure> {
+    if unfit.len() < 2 {
+        return unfit.pop();
+    }
+    let lines: Vec<String> = unfit.iter().map(ToString::to_string).collect();
+    let what = format!("{} definitions cannot be run", unfit.len());
+    let why = format!("\n  {}", lines.join("\n  "));
+    let all = Failure::new(unfit[0].kind, what, why);
+    Some(Failure {
+        hint: unfit.into_iter().find_map(|failure| failure.hint),
+        ..all
+    })
+}
