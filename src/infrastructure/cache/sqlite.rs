@@ -31,7 +31,7 @@ use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
 use crate::infrastructure::cache::url::Access;
 use file::{CacheFile, words};
-use rows::{ITEM, fields};
+use rows::{ITEM, fields, stored_form};
 
 pub(super) use url::not_there_yet;
 
@@ -144,8 +144,12 @@ impl Cache for SqliteCache {
         picks: &[usize],
         ttl: &Ttl,
     ) -> Answer<Extended> {
-        let mut connection = self.lock().await;
-        self.answer(entries::extend(&mut connection, batch, picks, ttl).await)
+        let entries = picks.iter().filter_map(|i| batch.get(*i));
+        let entries = entries.map(|entry| (entry.key, Some(stored_form(entry))));
+        let refreshed = entries::refresh(&mut *self.lock().await, entries, ttl).await;
+        // Nothing is sent: the values are compared where they are.
+        let (equal, sent) = (self.answer(refreshed)?, 0);
+        Ok(Extended { equal, sent })
     }
 
     async fn delete_if_equal(&self, batch: &EntryBatch, picks: &[usize]) -> Answer<Vec<Deletion>> {
@@ -154,6 +158,7 @@ impl Cache for SqliteCache {
     }
 
     async fn refresh_ttl(&self, keys: &[&[u8]], ttl: Ttl) -> Answer<Vec<bool>> {
+        let keys = keys.iter().map(|key| (*key, None));
         self.answer(entries::refresh(&mut *self.lock().await, keys, &ttl).await)
     }
 

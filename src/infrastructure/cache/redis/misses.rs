@@ -8,7 +8,7 @@ use redis::Value as Reply;
 
 use super::RedisCache;
 use super::node::Node;
-use super::reply::{self, pipe, shown, words};
+use super::reply::{self, shown, words};
 use crate::application::ports::{Known, Misses};
 use crate::domain::failure::{Failure, FailureKind};
 
@@ -36,7 +36,7 @@ impl RedisCache {
         let mut changed: Vec<Changed> = Vec::new();
         for node in nodes {
             let place = node.peer.place();
-            let done = match setting(&node).await? {
+            let done = match setting(&node).await {
                 Ok(was) => match missing(&was) {
                     missing if missing.is_empty() => Ok(None),
                     missing if set_events => change(node, was, &missing).await.map(Some),
@@ -94,18 +94,11 @@ async fn events(node: &Arc<Node>) -> Result<BoxStream<'static, Result<Vec<u8>, F
 }
 
 /// The setting, or why it is not known.
-async fn setting(node: &Node) -> Result<Known<String>, Failure> {
-    let mut question = pipe();
-    question.cmd("CONFIG").arg("GET").arg(SETTING);
-    let reply = node.ask(&question).await?.pop();
-    Ok(match reply {
-        Some(Ok(reply)) => {
-            let value = reply::setting(reply, SETTING);
-            value.ok_or_else(|| "it does not know the setting".to_owned())
-        }
-        Some(Err(error)) => Err(words(&error)),
-        None => Err("no answer".to_owned()),
-    })
+async fn setting(node: &Node) -> Known<String> {
+    let reply = node.glance_at(&["CONFIG", "GET", SETTING]).await;
+    let reply = reply.map_err(|error| words(&error))?;
+    let value = reply::setting(reply, SETTING);
+    value.ok_or_else(|| "it does not know the setting".to_owned())
 }
 
 fn missing(setting: &str) -> String {
@@ -115,21 +108,17 @@ fn missing(setting: &str) -> String {
         .collect()
 }
 
-async fn set(node: &Node, value: &str) -> Result<Known<()>, Failure> {
-    let mut order = pipe();
-    order.cmd("CONFIG").arg("SET").arg(SETTING).arg(value);
-    let reply = node.ask(&order).await?.pop();
-    Ok(match reply {
-        Some(Ok(Reply::Okay)) => Ok(()),
-        Some(Ok(_)) => Err("another answer than OK".to_owned()),
-        Some(Err(error)) => Err(words(&error)),
-        None => Err("no answer".to_owned()),
-    })
+async fn set(node: &Node, value: &str) -> Known<()> {
+    match node.glance_at(&["CONFIG", "SET", SETTING, value]).await {
+        Ok(Reply::Okay) => Ok(()),
+        Ok(_) => Err("another answer than OK".to_owned()),
+        Err(error) => Err(words(&error)),
+    }
 }
 
 async fn change(node: Arc<Node>, was: String, missing: &str) -> Result<Changed, Failure> {
     let is = format!("{was}{missing}");
-    match set(&node, &is).await? {
+    match set(&node, &is).await {
         Ok(()) => Ok(Changed { node, was, is }),
         Err(why) => Err(not_set(&node.peer.place(), &why)),
     }
@@ -140,15 +129,10 @@ async fn restore(changed: Vec<Changed>) -> Result<(), Failure> {
     let mut failed = None;
     for Changed { node, was, is } in changed {
         let restored = match setting(&node).await {
-            Ok(Ok(now)) if !same(&now, &is) => Ok(Ok(())),
-            Ok(_) => set(&node, &was).await,
-            Err(failure) => Err(failure),
+            Ok(now) if !same(&now, &is) => Ok(()),
+            _ => set(&node, &was).await,
         };
-        let why = match restored {
-            Ok(Ok(())) => continue,
-            Ok(Err(why)) => why,
-            Err(failure) => failure.to_string(),
-        };
+        let Err(why) = restored else { continue };
         let what = format!("{SETTING} of {} could not be put back", node.peer.place());
         let failure = Failure::new(FailureKind::CacheRefused, what, why);
         failed.get_or_insert(failure.hint(format!("CONFIG SET {SETTING} \"{was}\"")));

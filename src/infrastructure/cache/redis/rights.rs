@@ -12,60 +12,23 @@ use crate::domain::failure::FailureKind;
 use crate::domain::finding::Finding;
 use crate::domain::standing::Kind;
 
-/// What a command is needed for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
-    /// Every run.
-    Texts,
-    /// A run of a strategy whose values are hashes.
-    Hashes,
-    HashesOnlyMissing,
-    Looking,
-    LookingAtHashes,
-    /// One of two ways is enough.
-    Comparing,
-    Undoing,
-    Orphans,
-    Memory,
-    Record,
-    Lock,
-    History,
-    OwnKeys,
-    Answering,
-}
-
-impl Need {
-    fn is_a_must(self) -> bool {
-        matches!(self, Self::Texts | Self::Hashes)
-    }
-
-    /// What the tool keeps for itself, under keys of its own.
-    fn is_our_own(self) -> bool {
-        matches!(
-            self,
-            Self::Record | Self::Lock | Self::History | Self::OwnKeys
-        )
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Texts => "every run",
-            Self::Hashes => "hashes",
-            Self::HashesOnlyMissing => "hashes with --mode only-missing",
-            Self::Looking => "dry-run, verify and keys",
-            Self::LookingAtHashes => "dry-run and verify of hashes",
-            Self::Comparing => "comparing values without moving them",
-            Self::Undoing => "undoing what was overtaken while it was written",
-            Self::Orphans => "--orphans",
-            Self::Memory => "the memory figures",
-            Self::Record => "the record of the last run",
-            Self::Lock => "the lock that keeps runs apart",
-            Self::History => "the history of runs",
-            Self::OwnKeys => "the keys that runs have written",
-            Self::Answering => "a look whether it answers",
-        }
-    }
-}
+/// What a command is needed for. The first two are a must.
+const TEXTS: &str = "every run";
+const HASHES: &str = "hashes";
+const HASHES_ONLY_MISSING: &str = "hashes with --mode only-missing";
+const READING: &str = "dry-run, verify and keys";
+const READING_HASHES: &str = "dry-run and verify of hashes";
+/// Of the commands for these two, one is enough.
+const COMPARING: &str = "comparing values without moving them";
+const UNDOING: &str = "undoing what was overtaken while it was written";
+const ORPHANS: &str = "--orphans";
+const MEMORY: &str = "the memory figures";
+/// Under keys of the tool's own.
+const RECORD: &str = "the record of the last run";
+const LOCK: &str = "the lock that keeps runs apart";
+const HISTORY: &str = "the history of runs";
+const OWN_KEYS: &str = "the keys that runs have written";
+const ANSWERING: &str = "a look whether it answers";
 
 /// `LPUSH` and `RPUSH` have no form that changes nothing. A server that cannot be asked so (before
 /// 7.0) does not say.
@@ -75,7 +38,7 @@ const MAY_PUSH: &str = "if redis.acl_check_cmd and not redis.acl_check_cmd(ARGV[
 /// A question to the server: a command that changes nothing, and what it tells.
 pub(super) struct Question<'p> {
     pub command: &'static str,
-    need: Need,
+    need: &'static str,
     /// Whose key it is about, where the answer says whether that may be written.
     key_of: Option<&'p RightsProbe>,
     pub cmd: Cmd,
@@ -112,70 +75,70 @@ impl Right {
     }
 }
 
-/// Where the tool's own key is `KEY` and a key that nobody has is `NOBODY`, for what would delete or
-/// move a value.
-const OWN: [(&str, Need, &str); 13] = [
-    ("HSET", Need::Record, "HSET KEY field value no-value"),
-    ("HGETALL", Need::Record, "HGETALL KEY"),
-    ("EVAL", Need::Lock, "EVAL RETURN 1 KEY"),
-    ("GET", Need::Lock, "GET KEY"),
-    ("SET", Need::Lock, "SET KEY EMPTY PX 0"),
-    ("DEL", Need::Lock, "DEL KEY"),
-    ("PEXPIRE", Need::Lock, "PEXPIRE KEY no-number"),
-    ("LPUSH", Need::History, "EVAL MAY_PUSH 1 KEY lpush"),
-    ("RPUSH", Need::OwnKeys, "EVAL MAY_PUSH 1 KEY rpush"),
-    ("HDEL", Need::OwnKeys, "HDEL KEY no-field"),
-    ("LTRIM", Need::History, "LTRIM KEY no-number 0"),
-    ("PEXPIRE", Need::History, "PEXPIRE KEY no-number"),
-    ("LRANGE", Need::History, "LRANGE KEY 0 0"),
+/// A command, what it is needed for, and how it is sent: `KEY` is the key in question, `NOBODY` one
+/// that nobody has, for what would delete or move a value.
+type Row = (&'static str, &'static str, &'static str);
+
+/// About the tool's own record.
+const OWN: [Row; 13] = [
+    ("HSET", RECORD, "HSET KEY field value no-value"),
+    ("HGETALL", RECORD, "HGETALL KEY"),
+    ("EVAL", LOCK, "EVAL RETURN 1 KEY"),
+    ("GET", LOCK, "GET KEY"),
+    ("SET", LOCK, "SET KEY EMPTY PX 0"),
+    ("DEL", LOCK, "DEL KEY"),
+    ("PEXPIRE", LOCK, "PEXPIRE KEY no-number"),
+    ("LPUSH", HISTORY, "EVAL MAY_PUSH 1 KEY lpush"),
+    ("RPUSH", OWN_KEYS, "EVAL MAY_PUSH 1 KEY rpush"),
+    ("HDEL", OWN_KEYS, "HDEL KEY no-field"),
+    ("LTRIM", HISTORY, "LTRIM KEY no-number 0"),
+    ("PEXPIRE", HISTORY, "PEXPIRE KEY no-number"),
+    ("LRANGE", HISTORY, "LRANGE KEY 0 0"),
 ];
 
 /// What the values of a strategy need.
-const TEXT: (&str, Need, &str) = ("SET", Need::Texts, "SET KEY EMPTY PX 0");
-const HASH: (&str, Need, &str) = ("HSET", Need::Hashes, "HSET KEY field value no-value");
+const TEXT: Row = ("SET", TEXTS, "SET KEY EMPTY PX 0");
+const HASH: Row = ("HSET", HASHES, "HSET KEY field value no-value");
 
-const HASHES: [(&str, Need, &str); 5] = [
-    ("DEL", Need::Hashes, "DEL NOBODY"),
-    ("PEXPIRE", Need::Hashes, "PEXPIRE KEY no-number"),
-    ("EVAL", Need::HashesOnlyMissing, "EVAL RETURN 1 NOBODY"),
-    ("HLEN", Need::LookingAtHashes, "HLEN KEY"),
-    ("HGETALL", Need::LookingAtHashes, "HGETALL NOBODY"),
+const FOR_HASHES: [Row; 5] = [
+    ("DEL", HASHES, "DEL NOBODY"),
+    ("PEXPIRE", HASHES, "PEXPIRE KEY no-number"),
+    ("EVAL", HASHES_ONLY_MISSING, "EVAL RETURN 1 NOBODY"),
+    ("HLEN", READING_HASHES, "HLEN KEY"),
+    ("HGETALL", READING_HASHES, "HGETALL NOBODY"),
 ];
 
 /// Of those that undo, each compares and deletes in one step.
-const EVERY_RUN: [(&str, Need, &str); 11] = [
-    ("PTTL", Need::Looking, "PTTL NOBODY"),
-    ("TYPE", Need::Looking, "TYPE NOBODY"),
-    ("STRLEN", Need::Looking, "STRLEN NOBODY"),
-    ("GET", Need::Looking, "GET NOBODY"),
-    ("EVAL_RO", Need::Comparing, "EVAL_RO RETURN 1 NOBODY"),
-    ("EVAL", Need::Comparing, "EVAL RETURN 1 NOBODY"),
-    ("DELEX", Need::Undoing, "DELEX NOBODY IFEQ EMPTY"),
-    ("DELIFEQ", Need::Undoing, "DELIFEQ NOBODY EMPTY"),
-    ("EVAL", Need::Undoing, "EVAL RETURN 1 NOBODY"),
-    ("SCAN", Need::Orphans, "SCAN 0 COUNT 1"),
-    ("INFO", Need::Memory, "INFO"),
+const EVERY_RUN: [Row; 11] = [
+    ("PTTL", READING, "PTTL NOBODY"),
+    ("TYPE", READING, "TYPE NOBODY"),
+    ("STRLEN", READING, "STRLEN NOBODY"),
+    ("GET", READING, "GET NOBODY"),
+    ("EVAL_RO", COMPARING, "EVAL_RO RETURN 1 NOBODY"),
+    ("EVAL", COMPARING, "EVAL RETURN 1 NOBODY"),
+    ("DELEX", UNDOING, "DELEX NOBODY IFEQ EMPTY"),
+    ("DELIFEQ", UNDOING, "DELIFEQ NOBODY EMPTY"),
+    ("EVAL", UNDOING, "EVAL RETURN 1 NOBODY"),
+    ("SCAN", ORPHANS, "SCAN 0 COUNT 1"),
+    ("INFO", MEMORY, "INFO"),
 ];
 
 /// Last: where EXEC is denied, nothing can follow on this connection.
-const TRANSACTIONS: [(&str, Need, &str); 2] = [
-    ("MULTI", Need::Hashes, "MULTI"),
-    ("EXEC", Need::Hashes, "EXEC"),
-];
+const TRANSACTIONS: [Row; 2] = [("MULTI", HASHES, "MULTI"), ("EXEC", HASHES, "EXEC")];
 
 /// All that is asked.
 pub(super) fn questions(probes: &[RightsProbe]) -> Vec<Question<'_>> {
     let nobody = format!("shopwarm-doctor:{:032x}", fastrand::u128(..)).into_bytes();
     let mut all = Vec::new();
-    let mut ask = |rows: &[(&'static str, Need, &str)], key: &[u8], key_of| {
-        all.extend(rows.iter().map(|(command, need, text)| Question {
+    let mut ask = |rows: &[Row], key: &[u8], key_of| {
+        all.extend(rows.iter().map(|&(command, need, text)| Question {
             command,
-            need: *need,
+            need,
             key_of,
             cmd: cmd(text, key, &nobody),
         }));
     };
-    ask(&[("PING", Need::Answering, "PING")], b"", None);
+    ask(&[("PING", ANSWERING, "PING")], b"", None);
     for probe in probes {
         let rows = match (&probe.strategy, &probe.kind) {
             (None, _) => &OWN[..],
@@ -187,7 +150,7 @@ pub(super) fn questions(probes: &[RightsProbe]) -> Vec<Question<'_>> {
     let is_hash = |probe: &&RightsProbe| probe.strategy.is_some() && probe.kind == Kind::Hash;
     let hash = probes.iter().find(is_hash);
     if let Some(hash) = hash {
-        ask(&HASHES, &hash.key, None);
+        ask(&FOR_HASHES, &hash.key, None);
     }
     ask(&EVERY_RUN, b"", None);
     if hash.is_some() {
@@ -214,8 +177,8 @@ fn cmd(text: &str, key: &[u8], nobody: &[u8]) -> Cmd {
 /// Where one command is enough for something, the others are not missed.
 pub(super) fn rights(questions: &[Question<'_>], replies: &[RedisResult<Reply>]) -> Vec<Right> {
     let mut rights: Vec<Right> = replies.iter().map(Right::of).collect();
-    one_of_several(questions, &mut rights, Need::Comparing);
-    one_of_several(questions, &mut rights, Need::Undoing);
+    one_of_several(questions, &mut rights, COMPARING);
+    one_of_several(questions, &mut rights, UNDOING);
     rights
 }
 
@@ -223,20 +186,20 @@ pub(super) fn rights(questions: &[Question<'_>], replies: &[RedisResult<Reply>])
 pub(super) fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Finding> {
     const CHECK: &str = "cache rights";
     let asked = || questions.iter().zip(rights);
-    let is_must = |(question, right): &(&Question<'_>, &Right)| {
-        matches!(right, Right::Denied(_)) && question.need.is_a_must()
+    let lacks_must = |(question, right): &(&Question<'_>, &Right)| {
+        matches!(right, Right::Denied(_)) && is_must(question.need)
     };
     let is_spared = |(question, right): &(&Question<'_>, &Right)| match right {
-        Right::KeyDenied(_) => question.need.is_our_own(),
-        Right::Denied(_) => !question.need.is_a_must(),
+        Right::KeyDenied(_) => [RECORD, LOCK, HISTORY, OWN_KEYS].contains(&question.need),
+        Right::Denied(_) => !is_must(question.need),
         _ => false,
     };
     let mut findings = Vec::new();
-    let why = asked().find(is_must).and_then(|(_, right)| match right {
+    let why = asked().find(lacks_must).and_then(|(_, right)| match right {
         Right::Denied(why) => Some(why),
         _ => None,
     });
-    if let (Some((what, allow)), Some(why)) = (lacking(asked().filter(is_must)), why) {
+    if let (Some((what, allow)), Some(why)) = (lacking(asked().filter(lacks_must)), why) {
         let text = format!("denied: {what} ({why})");
         let finding = Finding::failed(CHECK, FailureKind::CacheDenied, text);
         findings.push(finding.hint(format!("ACL SETUSER USER {allow}")));
@@ -256,8 +219,12 @@ pub(super) fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Findin
     findings
 }
 
+fn is_must(need: &str) -> bool {
+    [TEXTS, HASHES].contains(&need)
+}
+
 /// Where one command is enough for something, the others are not missed.
-fn one_of_several(questions: &[Question<'_>], rights: &mut [Right], need: Need) {
+fn one_of_several(questions: &[Question<'_>], rights: &mut [Right], need: &str) {
     let of_need = || questions.iter().enumerate().filter(|(_, q)| q.need == need);
     if of_need().any(|(i, _)| !matches!(rights[i], Right::Denied(_))) {
         of_need().for_each(|(i, _)| rights[i] = Right::Given);
@@ -268,7 +235,7 @@ fn one_of_several(questions: &[Question<'_>], rights: &mut [Right], need: Need) 
 fn lacking<'a, 'p: 'a>(
     denied: impl Iterator<Item = (&'a Question<'p>, &'a Right)>,
 ) -> Option<(String, String)> {
-    let mut needs: Vec<(Need, Vec<&str>)> = Vec::new();
+    let mut needs: Vec<(&str, Vec<&str>)> = Vec::new();
     let mut allow: Vec<String> = Vec::new();
     for (question, right) in denied {
         let rule = match (right, question.key_of) {
@@ -286,7 +253,7 @@ fn lacking<'a, 'p: 'a>(
     }
     let shown = needs
         .iter()
-        .map(|(need, commands)| format!("{} for {}", commands.join(", "), need.name()));
+        .map(|(need, commands)| format!("{} for {}", commands.join(", "), need));
     let text = shown.collect::<Vec<_>>().join("; ");
     (!allow.is_empty()).then(|| (text, allow.join(" ")))
 }

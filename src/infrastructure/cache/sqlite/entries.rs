@@ -4,15 +4,18 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, query, query_as, query_scalar};
 
 use super::file::now_millis;
-use super::rows::{Row, STORE, expiry, item_key, stored_form};
-use crate::application::ports::{Deletion, Extended, Mode, WriteOptions, WriteOutcome};
+use super::rows::{Row, STORE, StoredForm, expiry, item_key, stored_form};
+use crate::application::ports::{Deletion, Mode, WriteOptions, WriteOutcome};
 use crate::domain::entry::EntryBatch;
 use crate::domain::ttl::Ttl;
 use crate::domain::version::is_newer;
 
-type Done<T> = Result<T, sqlx::Error>;
+pub(super) type Done<T> = Result<T, sqlx::Error>;
 
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+
+const REFRESH: &str = "UPDATE entries SET expires_at = ?1
+    WHERE key = ?2 AND expires_at > ?3 AND (?4 IS NULL OR type = ?4 AND value = ?5)";
 
 /// Keys per step of a scan.
 const SCAN: &str = "SELECT key FROM entries
@@ -98,48 +101,23 @@ async fn has_newer(
     Ok(versions.is_some_and(|(old, new)| is_newer(&old, &new)))
 }
 
-/// Nothing is sent: the values are compared where they are.
-pub(super) async fn extend(
+/// Refreshes the TTL of keys, of those with a stored form only if it is still the same.
+pub(super) async fn refresh<'k>(
     connection: &mut SqliteConnection,
-    batch: &EntryBatch,
-    picks: &[usize],
-    ttl: &Ttl,
-) -> Done<Extended> {
-    let now = now_millis();
-    let mut extended = Extended::default();
-    let mut transaction = connection.begin_with(BEGIN).await?;
-    for entry in picks.iter().filter_map(|i| batch.get(*i)) {
-        let (kind, value) = stored_form(entry);
-        let done = query(
-            "UPDATE entries SET expires_at = ?
-             WHERE key = ? AND expires_at > ? AND type = ? AND value = ?",
-        )
-        .bind(expiry(ttl, entry.key, now))
-        .bind(entry.key)
-        .bind(now)
-        .bind(kind)
-        .bind(value)
-        .execute(&mut *transaction)
-        .await?;
-        extended.equal.push(done.rows_affected() > 0);
-    }
-    transaction.commit().await?;
-    Ok(extended)
-}
-
-pub(super) async fn refresh(
-    connection: &mut SqliteConnection,
-    keys: &[&[u8]],
+    keys: impl Iterator<Item = (&'k [u8], Option<StoredForm>)> + Send,
     ttl: &Ttl,
 ) -> Done<Vec<bool>> {
     let now = now_millis();
-    let mut refreshed = Vec::with_capacity(keys.len());
+    let mut refreshed = Vec::new();
     let mut transaction = connection.begin_with(BEGIN).await?;
-    for key in keys {
-        let done = query("UPDATE entries SET expires_at = ? WHERE key = ? AND expires_at > ?")
+    for (key, form) in keys {
+        let (kind, value) = form.unzip();
+        let done = query(REFRESH)
             .bind(expiry(ttl, key, now))
             .bind(key)
             .bind(now)
+            .bind(kind)
+            .bind(value)
             .execute(&mut *transaction)
             .await?;
         refreshed.push(done.rows_affected() > 0);

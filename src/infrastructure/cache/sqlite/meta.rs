@@ -7,12 +7,10 @@ use serde_json::{Map, Value as Json};
 use sqlx::{Connection as _, SqliteConnection, query, query_scalar};
 
 use super::SqliteCache;
-use super::entries::{BEGIN, read};
+use super::entries::{BEGIN, Done, read};
 use super::file::now_millis;
 use super::rows::{ITEM, STORE, item_key, item_number, object};
 use crate::application::ports::{Answer, Claimed, MetaStore};
-
-type Done<T> = Result<T, sqlx::Error>;
 
 const CLAIM: &str = "claim";
 

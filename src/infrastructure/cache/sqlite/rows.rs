@@ -52,7 +52,9 @@ pub(super) fn expiry(ttl: &Ttl, key: &[u8], now: i64) -> i64 {
 }
 
 /// Type and value of an entry as they are stored.
-pub(super) fn stored_form(entry: Entry<'_>) -> (&'static str, Vec<u8>) {
+pub(super) type StoredForm = (&'static str, Vec<u8>);
+
+pub(super) fn stored_form(entry: Entry<'_>) -> StoredForm {
     match entry.value {
         Value::Text(text) => ("string", text.to_vec()),
         Value::Hash(fields) => {
