@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::event::{Event, Reporter, Sieve};
 use super::pace::{Change, Pace, PaceNow};
-use super::record::{PaceRecord, RunRecord, StrategyRecord, Totals};
+use super::record::{RunRecord, StrategyRecord, Totals};
 use super::refused::Refused;
 use super::stop::StopSignal;
 use crate::domain::counts::millis;
@@ -125,8 +125,7 @@ impl LiveRun {
         let mut record = lock(&self.so_far).clone();
         record.elapsed_ms = millis(self.since.elapsed());
         record.totals = Totals::sum(&record.strategies);
-        let pace = self.pace.get().and_then(Pace::report);
-        record.pace = pace.as_ref().map(PaceRecord::from);
+        record.pace = self.pace.get().and_then(Pace::report);
         record
     }
 

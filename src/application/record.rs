@@ -1,10 +1,8 @@
 //! A run as it is written down: what `-o json` prints, the history keeps and the admin API answers.
 //! Fields are only ever added.
 
-mod pace;
 mod run;
 mod strategy;
 
-pub use pace::{LimitedBy, PaceRecord};
 pub use run::{RunRecord, Totals};
 pub use strategy::{Found, StrategyRecord, whole_seconds};

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::changes::{ChangedReport, Watermark};
-use super::counts::Counts;
+use super::counts::{Counts, millis};
 use super::entry::KeyError;
 use super::expected::Expected;
 use super::failure::Failure;
@@ -189,17 +190,39 @@ pub struct Gates {
 }
 
 /// How a run was held back.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PaceReport {
-    /// It was watched over, at its end.
+    /// It was gentle at its end.
+    #[serde(default)]
     pub gentle: bool,
-    /// What an operator limited it to at its end, in keys and in bytes a second.
+    /// Keys per second that an operator limited it to at its end; null: as fast as it goes.
+    #[schema(required = true)]
     pub rate: Option<u64>,
+    /// Bytes per second that it was limited to at its end.
+    #[schema(required = true)]
     pub bytes_rate: Option<u64>,
-    /// The fewest keys a second that it was ever limited to.
+    /// The fewest keys per second that it was ever limited to.
+    #[schema(required = true)]
     pub lowest_rate: Option<u64>,
-    /// What it waited for, and how long.
-    pub limited_by: Vec<(Limiter, Duration)>,
+    pub limited_by: Vec<LimitedBy>,
+}
+
+/// What a run waited for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LimitedBy {
+    /// `rate`, `bytes rate`, `start`, `cache latency`, `evictions`, `database latency`,
+    /// `database sessions` or `replica lag`.
+    pub by: String,
+    pub seconds: f64,
+}
+
+impl LimitedBy {
+    pub fn new(by: Limiter, time: Duration) -> Self {
+        Self {
+            by: by.name().to_owned(),
+            seconds: millis(time) as f64 / 1000.0,
+        }
+    }
 }
 
 /// What holds a run back.

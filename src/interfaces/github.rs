@@ -6,7 +6,6 @@ use std::io::Write as _;
 
 use super::output::note;
 use super::report::document::Document;
-use super::report::verify::requirement_lines;
 use crate::domain::failure::Failure;
 use crate::domain::gate::Judged;
 use crate::domain::report::{Report, Status};
@@ -59,10 +58,8 @@ fn add_to_summary(mut text: String) {
 
 /// Annotates each requirement that is not met.
 pub fn requirements(judged: &[Judged<'_>]) {
-    for line in requirement_lines(judged).iter().filter(|_| is_here()) {
-        if let Some(unmet) = line.strip_prefix("✗ ") {
-            note(&annotation("error", "verify", unmet));
-        }
+    for unmet in judged.iter().filter(|judged| !judged.met && is_here()) {
+        note(&annotation("error", "verify", &unmet.to_string()));
     }
 }
 

@@ -152,31 +152,23 @@ impl Output {
 
     /// Where results and progress go, in a line.
     pub fn terminal(&self) -> String {
-        let of = |name: &str, is_terminal: bool, choice: anstream::ColorChoice| {
+        let (out, err) = (io::stdout(), io::stderr());
+        let of = |is_terminal: bool, choice: anstream::ColorChoice| {
             let what = if is_terminal { "a" } else { "no" };
-            let colours = if choice == anstream::ColorChoice::Never {
-                "no colours"
+            let no = if choice == anstream::ColorChoice::Never {
+                "no "
             } else {
-                "colours"
+                ""
             };
-            format!("{name} is {what} terminal, {colours}")
+            format!("{what} terminal, {no}colours")
         };
-        let out = io::stdout();
-        let err = io::stderr();
-        let width = self.width().map(|w| format!(", {w} columns"));
+        let width = self
+            .width()
+            .map_or_else(String::new, |w| format!(", {w} columns"));
         format!(
-            "{}{}; {}",
-            of(
-                "stdout",
-                out.is_terminal(),
-                anstream::AutoStream::choice(&out)
-            ),
-            width.unwrap_or_default(),
-            of(
-                "stderr",
-                err.is_terminal(),
-                anstream::AutoStream::choice(&err)
-            ),
+            "stdout is {}{width}; stderr is {}",
+            of(out.is_terminal(), anstream::AutoStream::choice(&out)),
+            of(err.is_terminal(), anstream::AutoStream::choice(&err)),
         )
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::limits::{Allowance, Change, MIN_RATE, PaceLimits, PaceNow, Throughput};
 use super::meter::Meter;
 use crate::domain::entry::EntryBatch;
-use crate::domain::report::{Limiter, PaceReport};
+use crate::domain::report::{LimitedBy, Limiter, PaceReport};
 
 /// A slice is what may leave in this time.
 const SLICE: Duration = Duration::from_millis(50);
@@ -234,7 +234,7 @@ impl State {
             rate: self.rate.map(whole),
             bytes_rate: self.bytes_rate.map(whole),
             lowest_rate: self.lowest.map(whole),
-            limited_by: self.held.iter().map(|(by, held)| (*by, *held)).collect(),
+            limited_by: self.held.iter().map(|(by, held)| LimitedBy::new(*by, *held)).collect(),
         })
     }
 }

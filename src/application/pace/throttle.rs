@@ -231,7 +231,7 @@ mod tests {
         assert_eq!((report.rate, report.lowest_rate), (Some(1000), Some(1000)));
         assert_eq!(
             report.limited_by,
-            [(Limiter::Rate, Duration::from_millis(950))]
+            [LimitedBy::new(Limiter::Rate, Duration::from_millis(950))]
         );
     }
 

@@ -3,17 +3,17 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::pace::PaceRecord;
 use super::strategy::StrategyRecord;
 use crate::domain::counts::{Counts, is_zero, millis};
 use crate::domain::expected::{Expected, Size};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::report::{Outcome, Report, Stage, Stop};
+use crate::domain::report::{Outcome, PaceReport, Report, Stage, Stop};
 use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::verdict::{Mark, Verdict};
 
 /// A run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
 #[schema(title = "Report")]
 pub struct RunRecord {
     pub schema_version: u32,
@@ -24,7 +24,7 @@ pub struct RunRecord {
     #[schema(value_type = String, example = "cli")]
     pub trigger: Trigger,
     /// The job of the schedule, where one started it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
     /// The machine that it ran on.
     pub host: String,
@@ -35,46 +35,44 @@ pub struct RunRecord {
     #[schema(value_type = Option<String>, required = true, example = "complete")]
     pub outcome: Option<Outcome>,
     /// What ended it from outside: `interrupted`, `terminated`, `deadline`, `lock_lost` or `enough`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "interrupted")]
     pub stopped: Option<Stop>,
     /// Whether every gate was met; null while it runs.
-    #[serde(default)]
     #[schema(required = true)]
     pub passed: Option<bool>,
     /// How it ended, in a sentence: what failed, and what to do next; null while it runs.
-    #[serde(default)]
     #[schema(required = true)]
     pub verdict: Option<String>,
     /// Why it could not begin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The class of that error.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "cache_unreachable")]
     pub error_kind: Option<FailureKind>,
     /// What to do about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     pub totals: Totals,
     pub strategies: Vec<StrategyRecord>,
     /// Keys asked for by name that belong to no strategy.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unmatched: Vec<String>,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub unmatched_total: u64,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// How it was held back, where somebody asked for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pace: Option<PaceRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pace: Option<PaceReport>,
 }
 
 /// The counts of all strategies together.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
 pub struct Totals {
     pub strategies: usize,
-    #[serde(default)]
     pub strategies_failed: usize,
     #[serde(flatten)]
     pub size: Size,
@@ -102,7 +100,7 @@ impl RunRecord {
             unmatched: report.unmatched.clone(),
             unmatched_total: report.unmatched_total,
             warnings: report.warnings.clone(),
-            pace: report.pace.as_ref().map(PaceRecord::from),
+            pace: report.pace.clone(),
             ..Self::started(info)
         }
     }

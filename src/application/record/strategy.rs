@@ -26,6 +26,7 @@ pub struct Found {
 
 /// One strategy of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
 pub struct StrategyRecord {
     pub id: String,
     pub context: String,
@@ -45,16 +46,15 @@ pub struct StrategyRecord {
     pub counts: Counts,
     /// Whether all that was written was read again, so that none of it is stale; null: not known yet,
     /// or nothing is written.
-    #[serde(default)]
     #[schema(required = true)]
     pub protected: Option<bool>,
     /// `second`: of two changes within a second the later one may not have been seen, as `_version`
     /// has whole seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "second")]
     pub protected_to: Option<String>,
     /// Why it is not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unprotected_because: Option<String>,
     /// The share of `expected` that is warm: `warmed`, and of the skipped those that are there
     /// already. What has no data or is left out (`absent`, `withdrawn`) is no part of it. Null of
@@ -64,38 +64,38 @@ pub struct StrategyRecord {
     pub elapsed_ms: u64,
     /// How it was read, where the run was to read only what changed: `changed` (the changed rows),
     /// `keys` (all keys, and the changed rows) or `full`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "changed")]
     pub read: Option<ReadHow>,
     /// Why everything was read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub read_why: Option<String>,
     /// Of the warmed keys those that had not changed and whose TTL was refreshed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unchanged: Option<u64>,
     /// Keys that were removed, as their rows have left the selection.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub removed: Option<u64>,
     /// Of a dry run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<Found>,
     /// Why it failed.
     #[schema(required = true)]
     pub error: Option<String>,
     /// The class of that error.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "query")]
     pub error_kind: Option<FailureKind>,
     /// What to do about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// The first keys that failed or are unknown.
     #[schema(value_type = Vec<Object>)]
     pub errors: Vec<KeyError>,
     /// Keys asked for by name that have no row.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_found: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 

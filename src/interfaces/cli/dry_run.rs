@@ -21,7 +21,7 @@ use crate::domain::report::Report;
 use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::settings_text::parse_ttl;
 use crate::interfaces::exit::{self, Exit};
-use crate::interfaces::output::{Format, Output, ProgressForm};
+use crate::interfaces::output::{Format, Output};
 use crate::interfaces::progress;
 use crate::interfaces::report::document::Document;
 use crate::interfaces::report::dry_run::DryRun;
@@ -159,13 +159,11 @@ fn key_writer(format: Format, compared: bool, stop: &StopSignal) -> KeyWriter {
         before_report: true,
         ..Wanted::default()
     };
-    let (form, out) = (Form::of(format), Output::stream());
     KeyWriter::new(
-        form,
+        Form::of(format),
         compared,
         wanted,
-        out,
-        progress::reporter(ProgressForm::None),
+        Output::stream(),
         stop.clone(),
     )
 }

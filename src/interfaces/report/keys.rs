@@ -56,13 +56,12 @@ pub struct Wanted {
     pub before_report: bool,
 }
 
-/// Writes the keys of a dry run, and passes on every event.
+/// Writes the keys of a dry run.
 pub struct KeyWriter {
     form: Form,
     /// With what the cache holds.
     cached: bool,
     wanted: Wanted,
-    next: Box<dyn Reporter>,
     stop: StopSignal,
     written: Mutex<Written>,
 }
@@ -76,19 +75,11 @@ struct Written {
 
 impl KeyWriter {
     /// Ends the run through `stop` when nobody reads any more.
-    pub fn new(
-        form: Form,
-        cached: bool,
-        wanted: Wanted,
-        out: Stream,
-        next: Box<dyn Reporter>,
-        stop: StopSignal,
-    ) -> Self {
+    pub fn new(form: Form, cached: bool, wanted: Wanted, out: Stream, stop: StopSignal) -> Self {
         let writer = Self {
             form,
             cached,
             wanted,
-            next,
             stop,
             written: Mutex::new(Written {
                 out,
@@ -278,7 +269,7 @@ impl Reporter for KeyWriter {
                     state: "orphan",
                 }));
             }
-            event => self.next.report(event),
+            _ => {}
         }
     }
 }

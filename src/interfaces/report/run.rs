@@ -8,12 +8,12 @@ use super::document::{Document, to_value};
 use super::table::Table;
 use super::verify::{requirement_lines, requirements_json, verified_json};
 use super::words::{expectation, joined, listed, marked, not_known, strategy_notes};
-use crate::application::record::{PaceRecord, RunRecord, StrategyRecord};
+use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::changes::ReadHow;
 use crate::domain::counts::Counts;
 use crate::domain::gate::{Judged, Verified};
 use crate::domain::precision::FINER;
-use crate::domain::report::{Report, Stage, StrategyReport};
+use crate::domain::report::{PaceReport, Report, Stage, StrategyReport};
 use crate::domain::wording::{grouped, keys, rate, seconds};
 
 /// What was found when a run was read back.
@@ -184,7 +184,7 @@ fn overtaken_line(counts: &Counts) -> Option<String> {
 }
 
 /// What held the run back.
-fn pace_line(pace: &PaceRecord) -> String {
+fn pace_line(pace: &PaceReport) -> String {
     let time = |time: f64| seconds(Duration::try_from_secs_f64(time).unwrap_or_default());
     let parts = pace.limited_by.iter();
     let parts = parts.map(|limited| format!("{} for {}", limited.by, time(limited.seconds)));
@@ -236,25 +236,20 @@ fn found(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::record::LimitedBy;
+    use crate::domain::report::{LimitedBy, Limiter};
 
     #[test]
     fn a_pace_that_held_nothing_back_says_so() {
-        let mut pace = PaceRecord {
-            gentle: false,
-            rate: None,
-            bytes_rate: None,
+        let mut pace = PaceReport {
             lowest_rate: Some(100),
-            limited_by: Vec::new(),
+            ..PaceReport::default()
         };
         assert_eq!(
             pace_line(&pace),
             "pace: nothing had to wait, never below 100 keys/s"
         );
-        pace.limited_by.push(LimitedBy {
-            by: "rate".to_owned(),
-            seconds: 2.0,
-        });
+        let two = LimitedBy::new(Limiter::Rate, Duration::from_secs(2));
+        pace.limited_by.push(two);
         assert!(pace_line(&pace).starts_with("pace: limited by rate for 2"));
     }
 }

@@ -19,8 +19,7 @@ use crate::domain::standing::Class;
 use crate::domain::wording::keys as count_of;
 use crate::interfaces::cli::inspect::Inspect;
 use crate::interfaces::exit::{self, Exit};
-use crate::interfaces::output::{Output, ProgressForm};
-use crate::interfaces::progress;
+use crate::interfaces::output::Output;
 use crate::interfaces::report::keys::{Form, KeyWriter, Wanted};
 use crate::setup::CacheNeed;
 
@@ -137,8 +136,7 @@ pub(super) async fn list(
             classes: args.state.iter().map(|state| (*state).into()).collect(),
             ..Wanted::default()
         };
-        let silent = progress::reporter(ProgressForm::None);
-        let writer = KeyWriter::new(form, cached, wanted, Output::stream(), silent, stop.clone());
+        let writer = KeyWriter::new(form, cached, wanted, Output::stream(), stop.clone());
         let report = inspect.report(viewer, &writer, Instant::now()).await;
         finish(&writer, &report, form, output);
         tell(&report, cached, output);
