@@ -8,6 +8,7 @@ use tracing::Instrument as _;
 
 use super::args::{RunChecks, Warmup, WarmupArgs};
 use super::connect::{deadline, waiting};
+use super::inspect::conclude;
 use super::plan::SealedPlan;
 use super::stdin::key_windows;
 use super::{prune, target, verify};
@@ -137,41 +138,49 @@ fn leave_metrics(
     }
 }
 
+impl<'a> Job<'a> {
+    fn new(args: &'a WarmupArgs, config: &mut Config, info: RunInfo) -> Result<Self, Failure> {
+        let checks = checks(args);
+        let plan = checks.plan.as_deref().map(SealedPlan::read).transpose()?;
+        let (words, selection) = match (&args.what, &plan) {
+            (Some(what), _) => (words(what), selection(what, &config.prefix)?),
+            (None, Some(plan)) => {
+                plan.apply(config);
+                (plan.selection.clone(), target::selection(&plan.selection)?)
+            }
+            (None, None) => return Err(nothing_named()),
+        };
+        Ok(Self {
+            info: RunInfo {
+                command: format!("warmup {}", words.join(" ")),
+                ..info
+            },
+            started: Instant::now(),
+            what: args.what.as_ref(),
+            selection,
+            plan,
+            consent: prune::consent(&checks)?,
+            checks,
+        })
+    }
+}
+
+fn nothing_named() -> Failure {
+    let what = "nothing is named to be warmed";
+    let why = "it is one of: all, context NAME..., strategy CONTEXT/NAME..., keys KEY...";
+    Failure::new(FailureKind::Usage, what, why)
+        .hint("or --plan FILE, sealed by `shopwarm dry-run --plan FILE`")
+}
+
 async fn carry_out(
     args: &WarmupArgs,
     mut config: Config,
-    mut info: RunInfo,
+    info: RunInfo,
     output: &Output,
     stop: StopSignal,
 ) -> Result<Done, Failure> {
-    let started = Instant::now();
-    let checks = checks(args);
-    let plan = checks.plan.as_deref().map(SealedPlan::read).transpose()?;
-    let (words, selection) = match (&args.what, &plan) {
-        (Some(what), _) => (words(what), selection(what, &config.prefix)?),
-        (None, Some(plan)) => {
-            plan.apply(&mut config);
-            (plan.selection.clone(), target::selection(&plan.selection)?)
-        }
-        (None, None) => {
-            let what = "nothing is named to be warmed";
-            let why = "it is one of: all, context NAME..., strategy CONTEXT/NAME..., keys KEY...";
-            return Err(Failure::new(FailureKind::Usage, what, why)
-                .hint("or --plan FILE, sealed by `shopwarm dry-run --plan FILE`"));
-        }
-    };
-    let consent = prune::consent(&checks)?;
-    info.command = format!("warmup {}", words.join(" "));
+    let job = Job::new(args, &mut config, info)?;
     deadline(&config, &stop);
-    let job = Job {
-        info,
-        started,
-        what: args.what.as_ref(),
-        selection,
-        plan,
-        checks,
-        consent,
-    };
     let warming = warm(&job, &config, output, &stop);
     let (finished, verified) = match warming.instrument(run::span(&job.info)).await {
         Ok(done) => done,
@@ -186,29 +195,37 @@ async fn carry_out(
             }
         }
     };
-    let Finished { report, record } = finished;
-    let read_back = verified.as_ref().map(|verified| ReadBack {
+    Ok(Done {
+        exit: show(&finished, verified.as_ref(), output),
+        whole: config.run.limit.is_none(),
+        record: finished.record,
+    })
+}
+
+/// Shows how a run ended; returns what that means for the process.
+fn show(
+    Finished { report, record }: &Finished,
+    verified: Option<&Verified>,
+    output: &Output,
+) -> Exit {
+    let read_back = verified.map(|verified| ReadBack {
         verified,
         run_passed: report.passes(),
     });
-    let document = document(&record, read_back.as_ref(), output.verbose);
+    let document = document(record, read_back.as_ref(), output.verbose);
     document.show(output);
-    document.tell(output, report.failures());
-    github::report(&report, &document);
-    let mut exit = exit::of_run(&report);
-    if let Some(verified) = &verified {
-        let judged = verified.judge();
-        github::requirements(&judged);
+    conclude(report, &document, output);
+    let exit = exit::of_run(report);
+    let Some(verified) = verified else {
+        return exit;
+    };
+    let judged = verified.judge();
+    github::requirements(&judged);
+    match exit {
         // A verification that could not be done has not found the keys.
-        if exit == Exit::Success {
-            exit = verify::judge(exit::of_run(&verified.found), &judged);
-        }
+        Exit::Success => verify::judge(exit::of_run(&verified.found), &judged),
+        exit => exit,
     }
-    Ok(Done {
-        exit,
-        whole: config.run.limit.is_none(),
-        record,
-    })
 }
 
 /// Connects, prepares and runs.
