@@ -234,7 +234,11 @@ impl State {
             rate: self.rate.map(whole),
             bytes_rate: self.bytes_rate.map(whole),
             lowest_rate: self.lowest.map(whole),
-            limited_by: self.held.iter().map(|(by, held)| LimitedBy::new(*by, *held)).collect(),
+            limited_by: self
+                .held
+                .iter()
+                .map(|(by, held)| LimitedBy::new(*by, *held))
+                .collect(),
         })
     }
 }

@@ -174,7 +174,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::report::Limiter;
+    use crate::domain::report::{LimitedBy, Limiter};
 
     /// Entries of 100 bytes each.
     fn batch(keys: usize) -> EntryBatch {

@@ -125,14 +125,14 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let file = dir.path().join("shopwarm.toml");
         fs::write(&file, lines.join("\n")).expect("a file");
-        let matches = crate::interfaces::cli::command().get_matches_from([
+        let matches = crate::interfaces::cli::parse::command().get_matches_from([
             "shopwarm",
             "config",
             "show",
             "--config",
             &file.display().to_string(),
         ]);
-        let resolve = || Config::resolve(super::super::leaf(&matches));
+        let resolve = || Config::resolve(crate::interfaces::cli::parse::leaf(&matches));
         let failed = resolve().err();
         // A URL is given in one way only; every name and value before them was taken.
         assert!(
@@ -178,7 +178,7 @@ mod tests {
 
     /// The arguments of a subcommand by their ids.
     fn arguments(path: &[&str]) -> Vec<clap::Arg> {
-        let mut command = super::super::command();
+        let mut command = crate::interfaces::cli::parse::command();
         for name in path {
             let found = command.find_subcommand(name).expect("a subcommand");
             command = found.clone();

@@ -1,0 +1,96 @@
+//! From the parsed command line to the command.
+
+use std::sync::Once;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, FromArgMatches as _};
+
+use super::command::{Cli, Command, ConfigCommand};
+use super::parse::{command, leaf};
+use super::{
+    config, doctor, dry_run, keys, probe, runs, schedule, serve, shell, strategies, usage, verify,
+    warmup,
+};
+use crate::application::stop::StopSignal;
+use crate::config::Config;
+use crate::domain::failure::Failure;
+use crate::interfaces::exit::Exit;
+use crate::interfaces::output::{self, LogFormat, Output};
+use crate::interfaces::{github, log};
+
+/// Runs a parsed command line and says how the process is to end.
+///
+/// # Errors
+/// Only where clap's own matches do not fit its own types: a bug.
+pub async fn run(matches: &ArgMatches, stop: StopSignal) -> anyhow::Result<Exit> {
+    let cli = Cli::from_arg_matches(matches)?;
+    let asked = leaf(matches).value_source("output") != Some(ValueSource::DefaultValue);
+    let mut output = Output::new(cli.output, asked);
+    if matches!(cli.command, Command::Serve(_)) {
+        output.log_format.get_or_insert(LogFormat::Text);
+    }
+    let log = log::start(output.log_format, &output);
+    let done = dispatch(&cli, matches, &output, stop).await;
+    log.end();
+    let failed = |failure: Failure| {
+        output.failure(&failure);
+        github::failure(&failure);
+        Exit::from(&failure)
+    };
+    let exit = done.unwrap_or_else(failed);
+    Ok(match output::delivered().map_err(failed) {
+        Err(lost) if exit == Exit::Success => lost,
+        _ => exit,
+    })
+}
+
+async fn dispatch(
+    cli: &Cli,
+    matches: &ArgMatches,
+    output: &Output,
+    stop: StopSignal,
+) -> Result<Exit, Failure> {
+    let matches = leaf(matches);
+    let config = || {
+        let config = Config::resolve(matches)?;
+        warn(&config, output);
+        Ok(config)
+    };
+    match &cli.command {
+        Command::Warmup(args) => warmup::run(args, config(), output, stop).await,
+        Command::Keys(what) => keys::run(what, &config()?, output, stop).await,
+        Command::DryRun(args) => dry_run::run(args, &config()?, output, stop).await,
+        Command::Verify(args) => verify::run(args, &config()?, output, stop).await,
+        Command::Strategies => strategies::run(&config()?, output),
+        Command::Doctor(_) => {
+            let config = Config::salvage(matches);
+            if let Some(config) = &config.0 {
+                warn(config, output);
+            }
+            Ok(doctor::run(config, output, &stop).await)
+        }
+        Command::Config(ConfigCommand::Show(_)) => Ok(config::show(&config()?, output)),
+        Command::Config(ConfigCommand::Check(_)) => config::check(&config()?, output),
+        Command::Config(ConfigCommand::Init { dir }) => config::init(dir, output),
+        Command::Serve(_) => serve::run(&config, stop).await,
+        Command::Runs(args) => runs::run(args, &config()?, output).await,
+        Command::Effect(args) => usage::run(args, &config()?, output).await,
+        Command::Probe(args) => probe::run(args, &config()?, output, &stop).await,
+        Command::Schedule(what) => schedule::run(what, &config()?, output),
+        Command::Completions { shell } => Ok(shell::completions(*shell, command(), output)),
+        Command::Man { command: path } => shell::man(path, command(), output),
+    }
+}
+
+/// Says what is done and should not be, once, where the log goes or to the person who watches.
+fn warn(config: &Config, output: &Output) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        for warning in &config.warnings {
+            match output.log_format {
+                Some(_) => tracing::warn!("{warning}"),
+                None => output.note(&format!("warning: {warning}")),
+            }
+        }
+    });
+}
