@@ -1,5 +1,5 @@
 //! Types that the driver has never heard of, such as MySQL's VECTOR. It gives up in the middle of
-//! the answer, which is no loss of the session but a query that cannot be read.
+//! the answer, which is no loss of the connection but a query that cannot be read.
 
 use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnection;
