@@ -12,7 +12,7 @@ pub mod shop;
 pub use crate::infrastructure::metrics::Metrics;
 #[cfg(feature = "otel")]
 pub use crate::infrastructure::telemetry::Traces;
-pub use connections::{Access, SessionOptions, are_configured, cache, source};
+pub use connections::{Access, are_configured, cache, source};
 pub use coordinators::{CacheNeed, coordinator, strategies, viewer};
 pub use definitions::{all_definitions, databases, definitions, schedule};
 pub use patience::patiently;

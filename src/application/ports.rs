@@ -13,8 +13,8 @@ pub use answer::{Answer, Known};
 pub use cache::{
     Cache, Cached, CachedValue, Deletion, Extended, Headroom, LastUse, Misses, RightsProbe, Usage,
 };
-pub use dialect::Dialect;
+pub use dialect::{Dialect, Param};
 pub use meta::{Claimed, MetaStore};
-pub use source::{Param, Query, QueryPlan, RowSource, Scan, SourceVitals, Sources};
+pub use source::{Query, QueryPlan, RowSource, Scan, SourceVitals, Sources};
 pub use strategy::{Ask, Tracked, Wanted, WarmupStrategy, Way};
 pub use write::{Checked, Inspected, Mode, WriteOptions, WriteOutcome, Written};

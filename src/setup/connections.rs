@@ -7,7 +7,6 @@ use crate::application::ports::{Cache, RowSource, Sources};
 use crate::config::{Config, Secret};
 use crate::domain::failure::{Failure, FailureKind};
 pub use crate::infrastructure::cache::Access;
-pub use crate::infrastructure::source::SessionOptions;
 use crate::infrastructure::{cache, demo, source};
 
 /// The configured database, and its primary where it is a copy.
@@ -28,13 +27,7 @@ pub(super) async fn sources(config: &Config) -> Result<Sources, Failure> {
 
 pub(super) async fn primary(url: &Secret, config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
     let url = required(Some(url), "primary", "--primary-url")?;
-    source::connect(url, session_options(config)).await
-}
-
-pub(super) fn session_options(config: &Config) -> SessionOptions {
-    SessionOptions {
-        statement_timeout: config.run.statement_timeout().0,
-    }
+    source::connect(url, config.run.statement_timeout().0).await
 }
 
 /// The configured database, connected.
@@ -45,7 +38,7 @@ pub async fn source(config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
     if let Some(dir) = &config.demo {
         demo::make(dir).await?;
     }
-    source::connect(required_database(config)?, session_options(config)).await
+    source::connect(required_database(config)?, config.run.statement_timeout().0).await
 }
 
 /// The configured cache, connected.

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use self::database::{ANSWER_TIMEOUT, check_database, no_answer};
-use super::connections::{cache_options, required_cache, required_database, session_options};
+use super::connections::{cache_options, required_cache, required_database};
 use super::definitions::{databases, dialect, jobs};
 use crate::application::history;
 use crate::application::ports::RightsProbe;
@@ -78,7 +78,7 @@ fn url(setting: &Shown, config: &Config) -> Option<Finding> {
     let (name, url, can_be_read) = match setting.name {
         "database_url" => {
             let checked = required_database(config)
-                .and_then(|url| source::check_url(url, session_options(config)));
+                .and_then(|url| source::check_url(url, config.run.statement_timeout().0));
             (
                 "database URL",
                 config.database_url.as_ref(),

@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::grammar::Grammar;
-use super::source::Param;
 use crate::domain::changes::Since;
 use crate::domain::encode::Hint;
 use crate::domain::row::{Column, ColumnKind};
@@ -128,6 +127,16 @@ pub trait SqlDialect: Send + Sync {
     fn password_files(&self) -> Vec<PathBuf> {
         Vec::new()
     }
+}
+
+/// A parameter of a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Param {
+    Text(String),
+    Int(i64),
+    /// Many in one, where the database knows arrays.
+    Texts(Vec<String>),
+    Ints(Vec<i64>),
 }
 
 /// See [`SqlDialect::locate`].

@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use super::dialect::Dialect;
+use super::dialect::{Dialect, Param};
 use crate::domain::changes::Moment;
 use crate::domain::encode::Hint;
 use crate::domain::expected::Expected;
@@ -169,13 +169,4 @@ pub struct Query {
     pub brief: bool,
     /// Whoever reads it can go on at the last row with another query, so that it may end at any row.
     pub resumable: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Param {
-    Text(String),
-    Int(i64),
-    /// Many in one, where the database knows arrays.
-    Texts(Vec<String>),
-    Ints(Vec<i64>),
 }

@@ -4,11 +4,10 @@
 //! stands around the definition's own text when keys are asked for, so every database can push the
 //! condition down to an index.
 
-use super::layout::version_columns;
 use crate::application::ports::Dialect;
 use crate::domain::changes::{Since, TrackedTable};
 use crate::domain::row::Column;
-use crate::domain::strategy::{Definition, Shape};
+use crate::domain::strategy::{Definition, Shape, VERSION};
 
 /// What of each row is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,4 +179,13 @@ fn limited(limit: Option<u64>) -> String {
 /// A column of the definition's query.
 pub(super) fn quoted(dialect: Dialect, column: &str) -> String {
     format!("q.{}", dialect.quote(column))
+}
+
+/// The columns that tell an entry's version: those of its key, and that one.
+pub(super) fn version_columns(definition: &Definition) -> Vec<&str> {
+    let mut names = definition.spec.key.columns();
+    if !names.contains(&VERSION) {
+        names.push(VERSION);
+    }
+    names
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::compose::version_columns;
 use super::key_query::KeyColumn;
 use crate::application::ports::Dialect;
 use crate::domain::encode::Hint;
@@ -242,15 +243,6 @@ impl Layout {
         out.push(b'}');
         Ok(())
     }
-}
-
-/// The columns that tell an entry's version: those of its key, and that one.
-pub fn version_columns(definition: &Definition) -> Vec<&str> {
-    let mut names = definition.spec.key.columns();
-    if !names.contains(&VERSION) {
-        names.push(VERSION);
-    }
-    names
 }
 
 fn repeated(columns: &Columns) -> Option<&str> {

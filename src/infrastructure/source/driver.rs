@@ -17,14 +17,6 @@ use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
 use crate::domain::server::ServerZone;
 
-/// How sessions are to be set up.
-#[derive(Clone, Copy, Debug)]
-pub struct SessionOptions {
-    /// The longest that we wait for the database: for its answer to a statement, or for its next
-    /// rows. The time that the cache takes to store rows does not count.
-    pub statement_timeout: Duration,
-}
-
 /// What a driver has to say, or why the database did not.
 pub(super) type Answer<T> = Result<T, sqlx::Error>;
 
@@ -53,7 +45,9 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
     /// Where it is, for messages: host and port or file, never the password.
     fn place(&self) -> String;
 
-    fn options(&self) -> SessionOptions;
+    /// The longest that we wait for the database: for its answer to a statement, or for its next rows.
+    /// The time that the cache takes to store rows does not count.
+    fn statement_timeout(&self) -> Duration;
 
     /// The same, where row-level security hides rows; `None`: the database has no such thing.
     fn filtered(&self) -> Option<Self> {

@@ -153,7 +153,7 @@ pub(super) fn of_query<D: Driver>(
 pub(super) fn locked_out<D: Driver>(driver: &D, label: &str) -> Failure {
     let place = driver.place();
     let what = format!("{label}: the database at {place} does not let us read");
-    let waited = driver.options().statement_timeout;
+    let waited = driver.statement_timeout();
     let waited = humantime::format_duration(waited);
     let why = format!("another session locked a table of it for more than {waited}");
     Failure::new(FailureKind::SourceBusy, what, why)
@@ -165,7 +165,7 @@ pub(super) fn timed_out<D: Driver>(driver: &D, label: &str) -> Failure {
         "{label}: the database at {} does not answer",
         driver.place()
     );
-    let waited = driver.options().statement_timeout;
+    let waited = driver.statement_timeout();
     let why = format!("no row within {}", humantime::format_duration(waited));
     Failure::new(FailureKind::SourceBusy, what, why).hint(TIMEOUT_HINT)
 }

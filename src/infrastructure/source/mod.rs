@@ -23,29 +23,33 @@ mod waiters;
 mod watched;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::adapter::Adapter;
-pub use self::driver::SessionOptions;
 use self::errors::invalid_url;
 pub use self::memory::MemoryTable;
 use crate::application::ports::grammar::Grammar;
 use crate::application::ports::{Dialect, RowSource};
 use crate::domain::failure::Failure;
 
-/// Connects to the database that `url` names by its scheme.
+/// Connects to the database that `url` names by its scheme, and waits for its answers no longer than
+/// `statement_timeout`.
 ///
 /// # Errors
 /// Says which part is wrong without repeating the URL, which holds a password.
-pub async fn connect(url: &str, options: SessionOptions) -> Result<Arc<dyn RowSource>, Failure> {
-    (database(url)?.open)(url, options)?.await
+pub async fn connect(
+    url: &str,
+    statement_timeout: Duration,
+) -> Result<Arc<dyn RowSource>, Failure> {
+    (database(url)?.open)(url, statement_timeout)?.await
 }
 
 /// Whether `url` can be read, whoever answers there.
 ///
 /// # Errors
 /// As [`connect`].
-pub fn check_url(url: &str, options: SessionOptions) -> Result<(), Failure> {
-    (database(url)?.open)(url, options).map(drop)
+pub fn check_url(url: &str, statement_timeout: Duration) -> Result<(), Failure> {
+    (database(url)?.open)(url, statement_timeout).map(drop)
 }
 
 /// The SQL of the database that `url` names by its scheme.

@@ -78,7 +78,7 @@ async fn read_unlocked<D: Reader>(
             Err(Ended::Failed(failure)) => return Err(failure),
             Err(Ended::Locked) => {}
         }
-        if began.elapsed() >= sessions.driver.options().statement_timeout {
+        if began.elapsed() >= sessions.driver.statement_timeout() {
             return Err(locked_out(sessions.driver.as_ref(), &query.label));
         }
         if !std::mem::replace(&mut is_told, true) {

@@ -140,7 +140,7 @@ impl<D: Driver> Sessions<D> {
 
     async fn keep_trying(&self) -> Result<Session<D>, NoSession> {
         let since = Instant::now();
-        let longest = self.driver.options().statement_timeout;
+        let longest = self.driver.statement_timeout();
         loop {
             let opened = match self.idle_session().await {
                 Some(session) => Ok(session),
@@ -242,7 +242,7 @@ impl<D: Driver> Sessions<D> {
         answer: impl Future<Output = T>,
     ) -> Result<T, Failure> {
         let mut answer = pin!(answer);
-        let limit = self.driver.options().statement_timeout + D::GRACE;
+        let limit = self.driver.statement_timeout() + D::GRACE;
         let asked = Instant::now();
         loop {
             let left = limit.saturating_sub(asked.elapsed());

@@ -57,7 +57,7 @@ impl<D: Reader> SqlSource<D> {
             if !is_locked {
                 return Ok((session, described));
             }
-            if began.elapsed() >= sessions.driver.options().statement_timeout {
+            if began.elapsed() >= sessions.driver.statement_timeout() {
                 return Err(locked_out(sessions.driver.as_ref(), "preparing"));
             }
             drop(session);

@@ -26,7 +26,7 @@ pub(super) fn column(described: &MySqlColumn) -> Result<Column, String> {
 
 /// How to read one type's binary format.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) enum Codec {
+pub(crate) enum Codec {
     Int,
     Uint,
     Float,

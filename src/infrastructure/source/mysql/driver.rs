@@ -11,16 +11,14 @@ use sqlx::{SqlSafeStr as _, Statement as _};
 
 use super::super::certificates::certificates;
 use super::super::describe::all;
-use super::super::driver::{Answer, Driver, Refusal, SessionOptions, safe};
+use super::super::driver::{Answer, Driver, Refusal, safe};
 use super::super::errors::Explained;
 use super::super::rows::{Broken, NO_COLUMN, Reader, Rows};
 use super::super::server_info::{Role, ServerInfo};
 use super::super::watched::{Waiting, Watched};
 use super::codec::{self, Codec};
 use super::dialect::MysqlDialect;
-use super::{
-    clock, cut, documents, errors, locks, plan, role, server, session, strange, unique_keys, url,
-};
+use super::{documents, errors, role, server, session, tables, url};
 use crate::application::ports::{Dialect, Param, QueryPlan, SourceVitals};
 use crate::domain::changes::Moment;
 use crate::domain::encode::{Hint, Scalar, encode};
@@ -30,16 +28,16 @@ use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
 use crate::domain::server::ServerZone;
 
-pub(in super::super) struct Mysql {
+pub(crate) struct Mysql {
     connect: MySqlConnectOptions,
-    options: SessionOptions,
+    statement_timeout: Duration,
 }
 
 impl Mysql {
-    pub(super) fn new(url: &str, options: SessionOptions) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, statement_timeout: Duration) -> Result<Self, Failure> {
         Ok(Self {
             connect: url::options(url)?,
-            options,
+            statement_timeout,
         })
     }
 }
@@ -61,8 +59,8 @@ impl Driver for Mysql {
         }
     }
 
-    fn options(&self) -> SessionOptions {
-        self.options
+    fn statement_timeout(&self) -> Duration {
+        self.statement_timeout
     }
 
     fn certificates(&self) -> Vec<(String, String)> {
@@ -82,11 +80,11 @@ impl Driver for Mysql {
         let mut columns = match described {
             Ok(columns) => columns,
             Err(refused) => {
-                let Some(number) = strange::number(&refused) else {
+                let Some(number) = errors::strange_type(&refused) else {
                     return Err(refused);
                 };
                 *session = session::open(&self.connect).await?;
-                return Err(strange::refusal(session, number).await);
+                return Err(errors::strange(session, number).await);
             }
         };
         documents::mark(session, sql, &mut columns).await?;
@@ -102,7 +100,7 @@ impl Driver for Mysql {
         sql: &str,
         _: &Watched,
     ) -> Answer<Waiting> {
-        match locks::take(session, sql).await {
+        match tables::take_locks(session, sql).await {
             Ok(()) => Ok(Waiting::Nobody),
             Err(sqlx::Error::Database(error)) if Self::is_lock_timeout(error.as_ref()) => {
                 let why = "another session waited for a lock on a table that it reads";
@@ -137,11 +135,11 @@ impl Driver for Mysql {
     }
 
     async fn plan(&self, session: &mut MySqlConnection, sql: &str) -> Answer<QueryPlan> {
-        plan::of(session, sql).await
+        tables::plan(session, sql).await
     }
 
     async fn checkup(&self, session: &mut MySqlConnection) -> Answer<ServerInfo> {
-        server::info(session, self.options.statement_timeout).await
+        server::info(session, self.statement_timeout).await
     }
 
     async fn role(&self, session: &mut MySqlConnection) -> Answer<Role> {
@@ -149,7 +147,7 @@ impl Driver for Mysql {
     }
 
     async fn zone(&self, session: &mut MySqlConnection) -> Option<ServerZone> {
-        clock::zone(session).await
+        server::zone(session).await
     }
 
     async fn vitals(&self, session: &mut MySqlConnection) -> Answer<Option<SourceVitals>> {
@@ -157,7 +155,7 @@ impl Driver for Mysql {
     }
 
     async fn moment(&self, session: &mut MySqlConnection) -> Answer<Result<Moment, String>> {
-        clock::moment(session).await
+        server::moment(session).await
     }
 
     async fn unique_keys(
@@ -165,7 +163,7 @@ impl Driver for Mysql {
         session: &mut MySqlConnection,
         table: &TableName,
     ) -> Answer<UniqueKeys> {
-        unique_keys::of(session, table).await
+        tables::unique_keys(session, table).await
     }
 
     fn explain(error: &dyn DatabaseError) -> Explained {
@@ -217,7 +215,7 @@ impl Reader for Mysql {
     ) -> Result<(), Broken> {
         let query = sqlx::query_with(safe(sql), arguments);
         rows.stream(query.fetch(&mut *session)).await?;
-        let whole = cut::check(session, rows.label()).await?;
+        let whole = errors::check_whole(session, rows.label()).await?;
         whole.map_err(Broken::Failed)
     }
 }

@@ -1,10 +1,13 @@
-//! The server's errors, by number.
+//! The server's errors, and answers that are as good as errors.
 
+use sqlx::Executor as _;
 use sqlx::error::DatabaseError;
-use sqlx::mysql::MySqlDatabaseError;
+use sqlx::mysql::{MySqlConnection, MySqlDatabaseError};
 
+use super::super::driver::{Answer, Refusal};
 use super::super::errors::{Explained, SCHEMA_HINT, TIMEOUT_HINT, tidy};
-use crate::domain::failure::FailureKind;
+use super::ask::cell;
+use crate::domain::failure::{Failure, FailureKind};
 
 pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     let error = error.try_downcast_ref::<MySqlDatabaseError>();
@@ -48,4 +51,64 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
         position: None,
         hint,
     }
+}
+
+/// Of values cut short there is a warning only, which nobody hears who does not ask, and what is left.
+/// GROUP_CONCAT or JSON_ARRAYAGG was cut; another function gave NULL for what is too long.
+const TOO_LONG: [u16; 2] = [1260, 1301];
+
+/// A recursive query ended at `max_recursive_iterations`.
+const TOO_DEEP: u16 = 1931;
+
+/// Asks whether what was read just now is whole.
+///
+/// # Errors
+/// The database's; inside, that it is not.
+pub(super) async fn check_whole(
+    session: &mut MySqlConnection,
+    label: &str,
+) -> Answer<Result<(), Failure>> {
+    for row in session.fetch_all("SHOW WARNINGS").await? {
+        let hint = match cell(&row, 1)?.parse() {
+            Ok(code) if TOO_LONG.contains(&code) => {
+                "raise max_allowed_packet at the server, or make the value shorter in the SQL"
+            }
+            Ok(TOO_DEEP) => "raise max_recursive_iterations at the server, or bound the recursion",
+            _ => continue,
+        };
+        let what = format!("{label}: the database cut the result short");
+        let why = tidy(&cell(&row, 2)?);
+        return Ok(Err(Failure::new(FailureKind::Query, what, why).hint(hint)));
+    }
+    Ok(Ok(()))
+}
+
+/// Types that the driver has never heard of, such as MySQL's VECTOR: it gives up in the middle of the
+/// answer, which is no loss of the connection but a query that cannot be read.
+const UNKNOWN: &str = "unknown column type ";
+
+/// Columns of this database that are of a type without a number in the driver.
+const VECTORS: &str = "
+    SELECT CONCAT(table_name, '.', column_name), data_type FROM information_schema.columns
+    WHERE table_schema = DATABASE() AND data_type = 'vector'";
+
+/// The number of the type that an error is about.
+pub(super) fn strange_type(refusal: &Refusal) -> Option<String> {
+    let Refusal::Sql(sqlx::Error::Protocol(text)) = refusal else {
+        return None;
+    };
+    let (_, number) = text.split_once(UNKNOWN)?;
+    Some(number.trim().to_owned())
+}
+
+/// What has to be changed in the query; `session`: a new one, the other is out of step.
+pub(super) async fn strange(session: &mut MySqlConnection, number: String) -> Refusal {
+    let rows = session.fetch_all(VECTORS).await.unwrap_or_default();
+    let named = rows.iter();
+    let named = named.filter_map(|row| Some((cell(row, 0).ok()?, cell(row, 1).ok()?)));
+    let mut columns: Vec<(String, String)> = named.collect();
+    if columns.is_empty() {
+        columns.push(("of the query".to_owned(), format!("number {number}")));
+    }
+    Refusal::Types(columns)
 }

@@ -1,15 +1,18 @@
-//! What the server says of itself.
+//! What the server says of itself: its clock, its time zone, what is open there.
 
 use std::time::{Duration, Instant, SystemTime};
 
+use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnection;
-use sqlx::{Executor as _, Row as _};
 
 use super::super::driver::Answer;
-use super::super::server_info::{Clock, ServerInfo};
-use super::ask::{is_on, setting, text};
+use super::super::server_info::{Clock, Role, ServerInfo};
+use super::ask::{cell, is_on, setting, text};
 use super::role::{self, role};
+use super::session::SERVER;
 use crate::application::ports::SourceVitals;
+use crate::domain::changes::Moment;
+use crate::domain::server::ServerZone;
 
 pub(super) async fn info(
     session: &mut MySqlConnection,
@@ -48,11 +51,75 @@ pub(super) async fn vitals(session: &mut MySqlConnection) -> Answer<SourceVitals
     let running = session
         .fetch_one("SHOW GLOBAL STATUS LIKE 'Threads_running'")
         .await?;
-    let running: &[u8] = running.try_get_unchecked(1)?;
-    let running = String::from_utf8_lossy(running).parse::<u64>().ok();
+    let running = cell(&running, 1)?.parse::<u64>().ok();
     Ok(SourceVitals {
         latency,
         active: running.map(|running| running.saturating_sub(1)),
         lag: role::lag(session).await,
     })
+}
+
+/// Up to when what is read now is complete; `Err` inside: why the server cannot say.
+pub(super) async fn moment(session: &mut MySqlConnection) -> Answer<Result<Moment, String>> {
+    // Before what is open: one that begins between the two is later than this.
+    let now = text(session, "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) AS CHAR)").await?;
+    let Some(now) = micros(&now) else {
+        return Ok(Err("its clock cannot be read".to_owned()));
+    };
+    let role = role(session).await;
+    let lag = match (role.behind(), &role) {
+        // It counts whole seconds.
+        (Ok(seconds), Role::Replica(_)) => (seconds * 1e6) as i64 + 1_000_000,
+        (Ok(_), _) => 0,
+        (Err(why), _) => return Ok(Err(why)),
+    };
+    let open = text(session, OPEN).await;
+    let hidden = open
+        .is_err()
+        .then(|| "it does not show this user what others have open (GRANT PROCESS)".to_owned());
+    let server = text(session, SERVER).await?;
+    let schema = text(session, "SELECT COALESCE(DATABASE(), '')").await?;
+    Ok(Ok(Moment {
+        origin: format!("{server}/{schema}"),
+        clock: now,
+        now: now - lag,
+        oldest_open: open.ok().as_deref().and_then(micros),
+        doubt: role.doubt().or(hidden),
+    }))
+}
+
+/// The time zone of sessions that choose none.
+pub(super) async fn zone(session: &mut MySqlConnection) -> Option<ServerZone> {
+    let found = text(session, SERVER_ZONE).await.ok()?;
+    let (ahead, names) = found.split_once(' ')?;
+    let (sql, system) = names.split_once(' ')?;
+    let name = if sql == "SYSTEM" { system } else { sql };
+    Some(ServerZone {
+        name: name.to_owned(),
+        sql: sql.to_owned(),
+        ahead: ahead.parse().ok()?,
+        is_known: true,
+    })
+}
+
+/// NULL where the server does not have the tables that tell what its zone means.
+const SERVER_ZONE: &str = "
+    SELECT CONCAT(TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(),
+            CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone)),
+        ' ', @@global.time_zone, ' ', @@system_time_zone)";
+
+/// When the oldest transaction began, which the server tells in its system's time zone.
+const OPEN: &str = "
+    SELECT COALESCE(CAST(UNIX_TIMESTAMP(CONVERT_TZ(MIN(trx_started), 'SYSTEM', '+00:00')) AS CHAR), '')
+    FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> CONNECTION_ID()";
+
+/// A number of seconds, with or without a fraction, in microseconds.
+fn micros(seconds: &str) -> Option<i64> {
+    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    let fraction: i64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
+    whole
+        .parse::<i64>()
+        .ok()?
+        .checked_mul(1_000_000)?
+        .checked_add(fraction)
 }

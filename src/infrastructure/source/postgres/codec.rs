@@ -12,7 +12,7 @@ const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400_000_000;
 
 /// How to read one type's binary format.
 #[derive(Clone, Debug)]
-pub(in super::super) enum Codec {
+pub(crate) enum Codec {
     Bool,
     Int2,
     Int4,

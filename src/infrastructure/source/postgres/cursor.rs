@@ -4,18 +4,18 @@
 use sqlx::postgres::{PgArguments, PgConnection};
 
 use super::super::driver::safe;
-use super::super::rows::{Broken, Rows};
-use super::driver::Postgres;
+use super::super::rows::{Broken, Reader, Rows};
 use super::transaction::{Statement, Transaction, unnamed};
 
 /// Reads a query in a transaction of its own.
-pub(super) async fn read_once(
+pub(super) async fn read_once<D: Reader<Db = sqlx::Postgres>>(
     connection: &mut PgConnection,
     sql: &str,
     arguments: PgArguments,
-    rows: &mut Rows<'_, Postgres>,
+    rows: &mut Rows<'_, D>,
+    begin: &str,
 ) -> Result<(), Broken> {
-    let begin = rows.labelled(rows.driver().begin_text());
+    let begin = rows.labelled(begin);
     let begun = Transaction::begin(connection, begin);
     let mut transaction = rows.wait_for_turn(begun).await?;
     if let Some(session) = transaction.session() {
@@ -37,10 +37,10 @@ pub(super) async fn read_once(
 }
 
 /// Declares a cursor and reads it in portions.
-async fn read_cursor(
+async fn read_cursor<D: Reader<Db = sqlx::Postgres>>(
     connection: &mut PgConnection,
     declare: Statement,
-    rows: &mut Rows<'_, Postgres>,
+    rows: &mut Rows<'_, D>,
 ) -> Result<(), Broken> {
     rows.wait(declare.execute(&mut *connection)).await?;
     let mut size = FIRST_PORTION;

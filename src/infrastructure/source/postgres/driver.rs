@@ -7,7 +7,7 @@ use sqlx::postgres::{PgArguments, PgColumn, PgConnectOptions, PgConnection, PgRo
 use sqlx::{Arguments as _, Column as _, ConnectOptions as _, Row as _, ValueRef as _};
 
 use super::super::certificates::certificates;
-use super::super::driver::{Answer, Driver, Refusal, SessionOptions};
+use super::super::driver::{Answer, Driver, Refusal};
 use super::super::errors::Explained;
 use super::super::opener::CONNECT_TIMEOUT;
 use super::super::rows::{Broken, NO_COLUMN, Reader, Rows};
@@ -20,7 +20,7 @@ use super::dialect::PostgresDialect;
 use super::numeric::malformed;
 use super::parameters::Parameters;
 use super::transaction::{Settings, Transaction, is_forgotten, unnamed};
-use super::{errors, moment, plan, pooler, role, server, zone};
+use super::{errors, plan, pooler, server};
 use crate::application::ports::{Dialect, Param, QueryPlan, SourceVitals};
 use crate::domain::changes::Moment;
 use crate::domain::encode::{Hint, Scalar, encode};
@@ -32,9 +32,9 @@ use crate::domain::row::Column;
 use crate::domain::server::ServerZone;
 
 #[derive(Clone)]
-pub(in super::super) struct Postgres {
+pub(crate) struct Postgres {
     connect: PgConnectOptions,
-    options: SessionOptions,
+    statement_timeout: Duration,
     /// Begins every transaction.
     begin: String,
     /// Begins a transaction in which row-level security hides rows.
@@ -42,11 +42,11 @@ pub(in super::super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) fn new(url: &str, options: SessionOptions) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, statement_timeout: Duration) -> Result<Self, Failure> {
         let Parameters { connect, settings } = Parameters::read(url)?;
         let begin = |row_security| {
             let settings = Settings::new(settings.clone()).with("row_security", row_security);
-            with_timeouts(settings, options.statement_timeout).begin()
+            with_timeouts(settings, statement_timeout).begin()
         };
         Ok(Self {
             connect: connect
@@ -56,15 +56,10 @@ impl Postgres {
                 // A named statement would stay behind at a pooler's session.
                 .statement_cache_capacity(0)
                 .disable_statement_logging(),
-            options,
+            statement_timeout,
             begin: begin("off"),
             begin_filtered: begin("on"),
         })
-    }
-
-    /// What begins every transaction.
-    pub(super) fn begin_text(&self) -> &str {
-        &self.begin
     }
 
     async fn describe_once(
@@ -117,8 +112,8 @@ impl Driver for Postgres {
         }
     }
 
-    fn options(&self) -> SessionOptions {
-        self.options
+    fn statement_timeout(&self) -> Duration {
+        self.statement_timeout
     }
 
     fn certificates(&self) -> Vec<(String, String)> {
@@ -218,13 +213,13 @@ impl Driver for Postgres {
 
     async fn role(&self, session: &mut PgConnection) -> Answer<Role> {
         let mut transaction = self.begin(session).await?;
-        let role = role::role(&mut transaction).await;
+        let role = server::role(&mut transaction).await;
         transaction.end(role).await
     }
 
     async fn zone(&self, session: &mut PgConnection) -> Option<ServerZone> {
         let mut transaction = self.begin(session).await.ok()?;
-        let zone = zone::zone(&mut transaction).await;
+        let zone = server::zone(&mut transaction).await;
         transaction.end(zone).await.ok()
     }
 
@@ -236,7 +231,7 @@ impl Driver for Postgres {
 
     async fn moment(&self, session: &mut PgConnection) -> Answer<Result<Moment, String>> {
         let mut transaction = self.begin(session).await?;
-        let moment = moment::moment(&mut transaction).await;
+        let moment = server::moment(&mut transaction).await;
         transaction.end(moment).await
     }
 
@@ -307,9 +302,10 @@ impl Reader for Postgres {
         arguments: PgArguments,
         rows: &mut Rows<'_, Self>,
     ) -> Result<(), Broken> {
-        match read_once(session, sql, arguments.clone(), rows).await {
+        let begin = rows.driver().begin.clone();
+        match read_once(session, sql, arguments.clone(), rows, &begin).await {
             Err(Broken::Sql(error)) if is_forgotten(&error) => {
-                read_once(session, sql, arguments, rows).await
+                read_once(session, sql, arguments, rows, &begin).await
             }
             read => read,
         }

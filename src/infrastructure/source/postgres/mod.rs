@@ -6,15 +6,12 @@ mod cursor;
 pub(super) mod dialect;
 mod driver;
 mod errors;
-mod moment;
 mod numeric;
 mod parameters;
 mod plan;
 mod pooler;
-mod role;
 mod server;
 mod transaction;
-mod zone;
 
 use self::dialect::PostgresDialect;
 use self::driver::Postgres;
@@ -23,5 +20,5 @@ use super::adapter::{Adapter, open};
 pub(super) const DATABASE: Adapter = Adapter {
     schemes: &["postgres", "postgresql"],
     dialect: &PostgresDialect,
-    open: |url, options| Ok(open(Postgres::new(url, options)?)),
+    open: |url, timeout| Ok(open(Postgres::new(url, timeout)?)),
 };

@@ -1,12 +1,17 @@
-//! What the server says of itself.
+//! What the server says of itself: its role, its clock, what is open there, its time zone.
+//!
+//! Our sessions choose a zone when they begin, and no session is shown what it would have had otherwise.
+//! What a database says is there to read, and so is the server's configuration for whoever may read it.
+//! A role's setting is no sign: which role the applications have is not known.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use super::super::driver::Answer;
-use super::super::server_info::{Clock, ServerInfo};
-use super::role::{self, role};
+use super::super::server_info::{Clock, Lag, Role, ServerInfo};
 use super::transaction::Transaction;
 use crate::application::ports::SourceVitals;
+use crate::domain::changes::Moment;
+use crate::domain::server::ServerZone;
 
 pub(super) async fn info(transaction: &mut Transaction<'_>) -> Answer<ServerInfo> {
     let before = SystemTime::now();
@@ -55,12 +60,129 @@ pub(super) async fn vitals(transaction: &mut Transaction<'_>) -> Answer<SourceVi
                   WHERE state = 'active' AND pid <> pg_backend_pid()";
     let (active,): (i64,) = transaction.ask(active).await?;
     let lag = match is_replica {
-        true => role::lag(transaction).await.ok(),
+        true => lag(transaction).await.ok(),
         false => None,
     };
     Ok(SourceVitals {
         latency,
         active: u64::try_from(active).ok(),
         lag: lag.and_then(|lag| Duration::try_from_secs_f64(lag).ok()),
+    })
+}
+
+pub(super) async fn moment(transaction: &mut Transaction<'_>) -> Answer<Result<Moment, String>> {
+    let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8";
+    let (now,): (i64,) = transaction.ask(clock).await?;
+    let role = role(transaction).await?;
+    let lag = match role.behind() {
+        Ok(seconds) => (seconds * 1e6) as i64,
+        Err(why) => return Ok(Err(why)),
+    };
+    let (oldest_open, hidden): (Option<i64>, i64) = transaction.ask(OPEN).await?;
+    let hidden = (hidden > 0).then(|| {
+        "it does not show this user what others have open (GRANT pg_read_all_stats)".to_owned()
+    });
+    Ok(Ok(Moment {
+        origin: origin(transaction).await?,
+        clock: now,
+        now: now - lag,
+        oldest_open,
+        doubt: role.doubt().or(hidden),
+    }))
+}
+
+/// When the oldest transaction began that may have changed something here or may yet, and how many
+/// sessions do not show whether they have one. A prepared one is known since it was prepared only.
+const OPEN: &str = "
+    SELECT (extract(epoch FROM least(min(a.xact_start),
+                (SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database())
+            )) * 1000000)::int8,
+        count(*) FILTER (WHERE a.state = 'disabled' OR a.query = '<insufficient privilege>')
+    FROM pg_stat_activity a
+    WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+        AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
+        AND a.backend_type IS DISTINCT FROM 'walsender'";
+
+/// Which database it is: of a cluster, on a timeline that goes on from no backup since.
+async fn origin(transaction: &mut Transaction<'_>) -> Answer<String> {
+    let name = "SELECT concat_ws('/', current_database(), current_schema())";
+    let (name,): (String,) = transaction.ask(name).await?;
+    let cluster = "SELECT concat_ws('/', s.system_identifier, c.timeline_id)
+                   FROM pg_control_system() s, pg_control_checkpoint() c";
+    let cluster = transaction.try_ask(cluster).await;
+    let cluster = cluster.map_or_else(|_| String::new(), |(cluster,)| cluster);
+    Ok(format!("{cluster}/{name}"))
+}
+
+/// Whether it is a standby, and whether sessions begin read-only there: by the server's wish, not by
+/// ours or by a setting of our own user's.
+const ROLE: &str = "
+    SELECT pg_is_in_recovery(), s.reset_val = 'on' AND NOT EXISTS (
+        SELECT FROM pg_db_role_setting o
+        JOIN pg_roles r ON r.oid = o.setrole, unnest(o.setconfig) AS setting
+        WHERE r.rolname = session_user AND setting LIKE 'default_transaction_read_only=%')
+    FROM pg_settings s WHERE s.name = 'default_transaction_read_only'";
+
+/// One that has replayed all that it receives is not behind, however long ago the last change was.
+const LAG: &str = "
+    SELECT CASE WHEN EXISTS (SELECT FROM pg_stat_wal_receiver)
+                AND pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+           ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END::float8";
+
+pub(super) async fn role(transaction: &mut Transaction<'_>) -> Answer<Role> {
+    let (is_standby, is_read_only): (bool, bool) = transaction.ask(ROLE).await?;
+    Ok(match (is_standby, is_read_only) {
+        (true, _) => Role::Replica(lag(transaction).await),
+        (false, true) => Role::ReadOnly("default_transaction_read_only is on"),
+        (false, false) => Role::Primary,
+    })
+}
+
+pub(super) async fn lag(transaction: &mut Transaction<'_>) -> Lag {
+    match transaction.try_ask(LAG).await {
+        Ok((Some(seconds),)) => Ok(seconds),
+        Ok((None,)) => Err("it has replayed nothing yet".to_owned()),
+        Err(_) => Err("the server does not say".to_owned()),
+    }
+}
+
+/// What is set for this database or for all, and the zone of the server's log.
+const ZONES: &str = "
+    SELECT (SELECT split_part(setting, '=', 2)
+            FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS setting
+            WHERE s.setrole = 0 AND lower(setting) LIKE 'timezone=%' AND s.setdatabase IN (0,
+                (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+            ORDER BY s.setdatabase DESC LIMIT 1),
+        current_setting('log_timezone')";
+
+/// What the server's files say; it has GMT if they say nothing.
+const CONFIGURED: &str = "
+    SELECT coalesce(
+        (SELECT setting FROM pg_catalog.pg_show_all_file_settings()
+         WHERE lower(name) = 'timezone' AND error IS NULL ORDER BY seqno DESC LIMIT 1), 'GMT')";
+
+pub(super) async fn zone(transaction: &mut Transaction<'_>) -> Answer<ServerZone> {
+    let (of_database, of_log): (Option<String>, String) = transaction.ask(ZONES).await?;
+    let known = match of_database {
+        Some(zone) => Some(zone),
+        None => {
+            let configured: Result<(String,), _> = transaction.try_ask(CONFIGURED).await;
+            configured.ok().map(|(zone,)| zone)
+        }
+    };
+    let is_known = known.is_some();
+    // Whoever sets up a server sets both, and few change one of them.
+    let name = known.unwrap_or(of_log);
+    let literal = name.replace('\'', "''");
+    let ahead = format!(
+        "SELECT extract(epoch FROM
+             (now() AT TIME ZONE '{literal}') - (now() AT TIME ZONE 'UTC'))::int8"
+    );
+    let (ahead,): (i64,) = transaction.try_ask(&ahead).await?;
+    Ok(ServerZone {
+        sql: name.clone(),
+        name,
+        ahead,
+        is_known,
     })
 }

@@ -6,7 +6,7 @@ use crate::domain::encode::Scalar;
 
 /// What a column's declared type says of its values.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) enum Codec {
+pub(crate) enum Codec {
     AsStored,
     Bool,
     Number,

@@ -15,14 +15,14 @@ use sqlx::{
     ValueRef as _,
 };
 
-use super::super::driver::{Answer, Driver, Refusal, SessionOptions, safe};
+use super::super::driver::{Answer, Driver, Refusal, safe};
 use super::super::errors::Explained;
 use super::super::rows::{Broken, NO_COLUMN, Reader, Rows};
 use super::super::server_info::{Role, ServerInfo};
 use super::super::watched::{Waiting, Watched};
 use super::codec::Codec;
 use super::dialect::SqliteDialect;
-use super::{columns, errors, plan, unique_keys, url};
+use super::{columns, errors, tables, url};
 use crate::application::ports::{Dialect, Param, QueryPlan};
 use crate::domain::changes::Moment;
 use crate::domain::encode::{Hint, Scalar, encode};
@@ -37,16 +37,16 @@ const STEPS: i32 = 10_000;
 /// Counting must cost less than a person notices.
 const ESTIMATE_TIMEOUT: Duration = Duration::from_millis(100);
 
-pub(in super::super) struct SqliteFile {
+pub(crate) struct SqliteFile {
     connect: SqliteConnectOptions,
     file: PathBuf,
-    options: SessionOptions,
+    statement_timeout: Duration,
     /// It has a write-ahead log.
     has_log: AtomicBool,
 }
 
 impl SqliteFile {
-    pub(super) fn new(url: &str, options: SessionOptions) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, statement_timeout: Duration) -> Result<Self, Failure> {
         let connect = url::options(url)?
             .read_only(true)
             .create_if_missing(false)
@@ -56,7 +56,7 @@ impl SqliteFile {
         Ok(Self {
             file: connect.get_filename().to_owned(),
             connect,
-            options,
+            statement_timeout,
             has_log: AtomicBool::new(true),
         })
     }
@@ -91,8 +91,8 @@ impl Driver for SqliteFile {
         self.file.display().to_string()
     }
 
-    fn options(&self) -> SessionOptions {
-        self.options
+    fn statement_timeout(&self) -> Duration {
+        self.statement_timeout
     }
 
     async fn connect(&self) -> Answer<SqliteConnection> {
@@ -154,7 +154,7 @@ impl Driver for SqliteFile {
         let version: String = sqlx::query_scalar("SELECT sqlite_version()")
             .fetch_one(session)
             .await?;
-        let timeout = humantime::format_duration(self.options.statement_timeout);
+        let timeout = humantime::format_duration(self.statement_timeout);
         Ok(ServerInfo {
             version: format!("SQLite {version}"),
             user: None,
@@ -189,7 +189,7 @@ impl Driver for SqliteFile {
     }
 
     async fn plan(&self, session: &mut SqliteConnection, sql: &str) -> Answer<QueryPlan> {
-        plan::of(session, sql).await
+        tables::plan(session, sql).await
     }
 
     async fn unique_keys(
@@ -197,7 +197,7 @@ impl Driver for SqliteFile {
         session: &mut SqliteConnection,
         table: &TableName,
     ) -> Answer<UniqueKeys> {
-        unique_keys::of(session, table).await
+        tables::unique_keys(session, table).await
     }
 
     fn explain(error: &dyn DatabaseError) -> Explained {

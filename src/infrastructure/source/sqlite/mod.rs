@@ -6,8 +6,7 @@ pub(super) mod dialect;
 mod driver;
 mod errors;
 mod moments;
-mod plan;
-mod unique_keys;
+mod tables;
 mod url;
 
 use self::dialect::SqliteDialect;
@@ -17,5 +16,5 @@ use super::adapter::{Adapter, open};
 pub(super) const DATABASE: Adapter = Adapter {
     schemes: &["sqlite"],
     dialect: &SqliteDialect,
-    open: |url, options| Ok(open(SqliteFile::new(url, options)?)),
+    open: |url, timeout| Ok(open(SqliteFile::new(url, timeout)?)),
 };
