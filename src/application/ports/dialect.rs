@@ -20,7 +20,7 @@ pub trait SqlDialect: Send + Sync {
         self.grammar().name
     }
 
-    /// A file, which no server stands in front of.
+    /// Whether it is a file, without a server.
     fn is_file(&self) -> bool {
         false
     }
@@ -54,7 +54,7 @@ pub trait SqlDialect: Send + Sync {
     }
 
     /// Whether a moment is at or after another; one that is not known is. Written so that an index
-    /// on the column serves, and never too narrow: what is found besides is read once more, not
+    /// on the column serves, and never too narrow: a row found in excess is read again, not
     /// missed. `None`: the column's type tells no moment.
     fn changed_since(&self, column: &str, declared: &str, since: Since) -> Option<String>;
 
@@ -96,7 +96,7 @@ pub trait SqlDialect: Send + Sync {
         Some(self.bind(&column.kind, value, params))
     }
 
-    /// A plain query over one table that says besides, in the column
+    /// A plain query over one table that also says, in the column
     /// [`ROW_LOCATION`](crate::domain::strategy::ROW_LOCATION), where each row lies; `None`: the
     /// database cannot, or the text does not begin as such a query does.
     fn locate(&self, _sql: &str) -> Option<Located> {
@@ -155,7 +155,7 @@ pub fn param(kind: &ColumnKind, value: &str) -> Param {
     }
 }
 
-/// The number that a key's text stands for; truth is a number where there is no type for it.
+/// A key's text as a number; databases without a boolean type store 1 and 0.
 pub fn integer(value: &str) -> Option<i64> {
     match value {
         "true" => Some(1),

@@ -29,7 +29,7 @@ pub trait RowSource: Send + Sync {
     }
 
     /// Its clock, and since when somebody may have changed what is not to be seen yet. To be asked
-    /// before anything is read: whoever reads later sees all that was changed before.
+    /// before anything is read: a later query sees all that was changed before.
     ///
     /// # Errors
     /// It cannot be asked, or does not know, as a replica that does not say how far behind it is.
@@ -167,6 +167,6 @@ pub struct Query {
     /// Its rows are few and come at once: it need not be read in portions, and is likely to come
     /// again with other parameters.
     pub brief: bool,
-    /// Whoever reads it can go on at the last row with another query, so that it may end at any row.
+    /// Another query can continue at its last row, so it may end at any row.
     pub resumable: bool,
 }

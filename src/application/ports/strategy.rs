@@ -190,7 +190,7 @@ impl Ask {
 
 #[derive(Clone, Debug)]
 pub enum Wanted {
-    /// The strategy's selection, at most so many keys of it.
+    /// The strategy's selection, at most `limit` keys of it.
     All { limit: Option<u64> },
     /// These keys, in the selection or not. Of each there is an entry, or it comes in
     /// [`EntryBatch::absent`] where no row has it, or in [`EntryBatch::failed`] where that is not

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use futures_util::stream::BoxStream;
 
-use super::compose::Composer;
 use super::key_query;
 use super::prepared::{Prepared, Reading};
 use crate::application::ports::{Query, RowSource};
@@ -77,14 +76,15 @@ pub(super) fn groups(prepared: &Prepared, keys: Vec<Asked>, max: usize) -> VecDe
 pub(super) fn rows_of(
     prepared: &Prepared,
     keys: &[Asked],
-    Reading { pick, layout, sql }: Reading<'_>,
+    reading: Reading<'_>,
     source: &dyn RowSource,
 ) -> Option<BoxStream<'static, Result<RowBatch, Failure>>> {
     let columns = prepared.key_columns();
-    let composer = Composer {
-        sql,
-        ..prepared.composer()
-    };
+    let Reading {
+        composer,
+        pick,
+        layout,
+    } = reading;
     let mut params = Vec::new();
     let sql = if columns.is_empty() {
         composer.all(pick, prepared.definition.limit)

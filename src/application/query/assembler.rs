@@ -16,8 +16,8 @@ use crate::domain::version::Version;
 /// in memory for the cache, several at a time.
 const BATCH_BYTES: usize = 512 * 1024;
 
-/// Keys whose repetition can be noticed: of a key so many back, it is still known with a chance of
-/// about one in three, of one a tenth as far back nine times in ten. 8 bytes each.
+/// Slots for recent keys, 8 bytes each: a key that came this many keys ago is still known with a
+/// probability of one third, one that came a tenth as many ago with nine tenths.
 const REMEMBERED_KEYS: usize = 1 << 16;
 
 /// Puts rows together into batches of entries.
@@ -34,8 +34,8 @@ pub(super) struct Assembler<'a> {
     hasher: RandomState,
     /// Rows so far.
     pub(super) rows: u64,
-    /// A stream that went on in the middle may bring rows again.
-    pub(super) goes_on: bool,
+    /// A stream that was resumed may bring rows again.
+    pub(super) is_resumed: bool,
     /// Entries, failures and absences so far.
     pub(super) keys: u64,
     /// Complete batches.
@@ -64,7 +64,7 @@ impl<'a> Assembler<'a> {
             seen: vec![0; REMEMBERED_KEYS],
             hasher: RandomState::default(),
             rows: 0,
-            goes_on: false,
+            is_resumed: false,
             keys: 0,
             ready: Vec::new(),
         }
@@ -81,7 +81,7 @@ impl<'a> Assembler<'a> {
             return;
         }
         let is_repeated = self.is_repeated();
-        if is_repeated && self.goes_on {
+        if is_repeated && self.is_resumed {
             self.rows -= 1;
             return;
         }

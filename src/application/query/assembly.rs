@@ -8,19 +8,17 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::sleep;
 
 use super::assembler::Assembler;
-use super::compose::Composer;
 use super::order::Order;
 use super::prepared::{Prepared, Reading};
 use crate::application::ports::Query;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::RowBatch;
-use crate::domain::strategy::Definition;
 
-/// A stream that broke off so many times without a row in between does not continue.
+/// A stream that broke off this many times without a row in between does not continue.
 pub(super) const MAX_LOSSES: u32 = 3;
 
-/// How long a stream that gave way stays away: whoever waited for it may have more to do.
+/// How long a stream that gave way stays away: the session that waited for it may have more to do.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Rows that are asked for beyond those that a limit leaves, as the last ones come again.
@@ -41,11 +39,10 @@ type Rows = BoxStream<'static, Result<RowBatch, Failure>>;
 
 /// What is left of a selection when its stream breaks off.
 pub(super) struct Rest<'a> {
-    pub(super) prepared: &'a Prepared,
-    pub(super) definition: &'a Definition,
-    pub(super) order: Order,
-    pub(super) reading: Reading<'a>,
-    pub(super) row_limit: Option<u64>,
+    prepared: &'a Prepared,
+    order: Order,
+    reading: Reading<'a>,
+    row_limit: Option<u64>,
     /// The rows that came last.
     last: Option<RowBatch>,
     /// Since the last row.
@@ -55,14 +52,12 @@ pub(super) struct Rest<'a> {
 impl<'a> Rest<'a> {
     pub(super) fn new(
         prepared: &'a Prepared,
-        definition: &'a Definition,
         order: Order,
         reading: Reading<'a>,
         row_limit: Option<u64>,
     ) -> Self {
         Self {
             prepared,
-            definition,
             order,
             reading,
             row_limit,
@@ -77,19 +72,18 @@ impl<'a> Rest<'a> {
         if self.losses > MAX_LOSSES {
             return None;
         }
-        let Reading { pick, layout, sql } = self.reading;
-        let composer = Composer {
-            definition: self.definition,
-            sql,
-            ..self.prepared.composer()
-        };
+        let Reading {
+            composer,
+            pick,
+            layout,
+        } = self.reading;
         let (sql, params) = match &self.last {
             None => (composer.all(pick, self.row_limit), Vec::new()),
             Some(last) => {
                 let row = last.row(last.len().checked_sub(1)?);
                 let (condition, params) = self.order.at_or_after(row)?;
                 let left = |limit: u64| limit.saturating_sub(assembler.rows) + OVERLAP;
-                assembler.goes_on = true;
+                assembler.is_resumed = true;
                 (
                     composer.rest(pick, &condition, self.row_limit.map(left)),
                     params,
@@ -104,7 +98,7 @@ impl<'a> Rest<'a> {
 
     /// Whether the limit is reached, which the database counted while the stream was whole.
     fn is_enough(&self, assembler: &Assembler<'_>) -> bool {
-        assembler.goes_on && self.row_limit.is_some_and(|limit| assembler.rows >= limit)
+        assembler.is_resumed && self.row_limit.is_some_and(|limit| assembler.rows >= limit)
     }
 }
 
@@ -194,7 +188,7 @@ impl<'a> Assembly<'a> {
         }
         tracing::warn!(%failure, rows, "going on at the last row");
         if let (FailureKind::GaveWay, Some(rest)) = (failure.kind, &self.rest) {
-            let id = rest.definition.spec.id.to_string();
+            let id = rest.prepared.definition.spec.id.to_string();
             self.warnings.push(failure.about(&id));
         }
     }

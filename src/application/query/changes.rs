@@ -88,7 +88,7 @@ impl Tracked for Changes {
             sql,
             ..
         } = self.prepared.as_ref();
-        // Its keys are the same for whoever asks.
+        // A hasher with fixed keys: the same text gives the same fingerprint in every process.
         let mut hasher = std::hash::DefaultHasher::new();
         let text = format!(
             "{} {:?} {:?} {:?} {:?} {:?} {:?} {}",

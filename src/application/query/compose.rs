@@ -1,8 +1,8 @@
 //! The queries that the engine makes of a definition's SQL.
 //!
-//! The definition says which rows exist; these say which of them, and in what order. No LIMIT
-//! stands around the definition's own text when keys are asked for, so every database can push the
-//! condition down to an index.
+//! The definition says which rows exist; these say which of them, and in what order. When keys are
+//! asked for, the definition's text has no LIMIT, so that every database can push the condition down
+//! to an index.
 
 use crate::application::ports::Dialect;
 use crate::domain::changes::{Since, TrackedTable};

@@ -12,7 +12,7 @@ pub(super) struct Order {
 }
 
 struct Term {
-    /// The column's place in the row.
+    /// The column's index in the row.
     at: usize,
     column: Column,
     descending: bool,
@@ -55,8 +55,8 @@ impl Order {
 
     /// The condition that a row and all after it meet; `None`: its values do not tell.
     ///
-    /// Not only those after it: under a collation that takes `a` for `A` another row may stand in
-    /// the very same place.
+    /// Not only those after it: under a collation that takes `a` for `A` another row may sort as
+    /// equal.
     pub(super) fn at_or_after(&self, row: Row<'_>) -> Option<(String, Vec<Param>)> {
         let mut params = Vec::new();
         let mut condition = String::new();

@@ -24,12 +24,12 @@ pub struct Prepared {
     pub(super) opaque: Option<String>,
 }
 
-/// What is read of each row, how it is laid out, and the definition's text for it.
+/// What is read of each row, by which queries, and how it is laid out.
 #[derive(Clone, Copy)]
 pub(super) struct Reading<'a> {
+    pub(super) composer: Composer<'a>,
     pub(super) pick: Pick<'a>,
     pub(super) layout: &'a Layout,
-    pub(super) sql: &'a str,
 }
 
 impl Prepared {

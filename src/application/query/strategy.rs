@@ -9,7 +9,7 @@ use futures_util::{FutureExt as _, TryStreamExt as _};
 use super::assembler::Assembler;
 use super::assembly::{Assembly, Rest};
 use super::changes::Changes;
-use super::compose::{Composer, Pick};
+use super::compose::Pick;
 use super::layout::Layout;
 use super::located::Located;
 use super::lookup::Lookups;
@@ -62,46 +62,53 @@ impl QueryStrategy {
 
     /// What is to be read of each row, and how it is laid out.
     fn reading(&self, ask: &Ask) -> Reading<'_> {
-        let sql = &self.prepared.sql;
-        if let (Some(layout), false) = (&self.keys, ask.values) {
-            let pick = Pick::Keys;
-            return Reading { pick, layout, sql };
-        }
-        let (layout, sql) = match &self.located {
-            Some(located) if ask.row_locations => (&located.layout, &located.sql),
-            _ => (&self.prepared.layout, sql),
+        let mut composer = self.prepared.composer();
+        let (pick, layout) = match (&self.keys, &self.located) {
+            (Some(keys), _) if !ask.values => (Pick::Keys, keys),
+            (_, Some(located)) if ask.row_locations => {
+                composer.sql = &located.sql;
+                (Pick::Columns(&located.layout.columns), &located.layout)
+            }
+            _ => {
+                let layout = &self.prepared.layout;
+                (Pick::Columns(&layout.columns), layout)
+            }
         };
-        let pick = Pick::Columns(&layout.columns);
-        Reading { pick, layout, sql }
+        Reading {
+            composer,
+            pick,
+            layout,
+        }
     }
 
     /// The selection, at most `limit` keys of it.
     fn all(&self, limit: Option<u64>, ask: &Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
         let prepared = self.prepared.as_ref();
-        let reading = self.reading(ask);
-        let Reading { pick, layout, sql } = reading;
+        let mut reading = self.reading(ask);
+        let layout = reading.layout;
         let (row_limit, dialect) = (prepared.row_limit(limit), prepared.dialect());
         let is_plain = |at: usize| layout.hints[at].is_none();
         let order = |definition| Order::of(definition, dialect, &layout.columns, is_plain);
         let in_order = ask.in_order || prepared.sources.bulk.is_blind();
         // A limit would leave other rows.
-        let is_whole = row_limit.is_none();
-        let by_key = self.by_key.as_ref().filter(|_| in_order && is_whole);
-        let by_key = by_key.and_then(|definition| Some((definition, Some(order(definition)?))));
-        let (definition, order) =
-            by_key.unwrap_or_else(|| (&prepared.definition, order(&prepared.definition)));
-        let composer = Composer {
-            definition,
-            dialect,
-            sql,
+        let by_key = self
+            .by_key
+            .as_ref()
+            .filter(|_| in_order && row_limit.is_none());
+        let order = match by_key.and_then(|by_key| Some((by_key, order(by_key)?))) {
+            Some((by_key, order)) => {
+                reading.composer.definition = by_key;
+                Some(order)
+            }
+            None => order(&prepared.definition),
         };
-        let sql = composer.all(pick, row_limit);
+        let sql = reading.composer.all(reading.pick, row_limit);
         let rows = prepared.sources.bulk.rows(Query {
             resumable: order.is_some(),
             ..prepared.query(sql, Vec::new(), layout)
         });
         let assembler = Assembler::new(layout, dialect, ask.batch_size);
-        let rest = order.map(|order| Rest::new(prepared, definition, order, reading, row_limit));
+        let rest = order.map(|order| Rest::new(prepared, order, reading, row_limit));
         Assembly::of_selection(rows, assembler, limit, rest).into_stream()
     }
 }

@@ -37,7 +37,7 @@ impl<'k> Versions<'k> {
         }
     }
 
-    /// Takes rows, those of keys that nobody asked for too: a collation may find more.
+    /// Takes rows, and ignores those of other keys, which a collation may find.
     pub(super) fn take(&mut self, rows: &RowBatch) {
         for i in 0..rows.len() {
             let row = rows.row(i);
@@ -87,13 +87,13 @@ impl<'k> Versions<'k> {
         })?;
         let layout = self.layout;
         let reading = Reading {
+            composer: prepared.composer(),
             // Of a list every row counts, with all that is in it.
             pick: match layout.is_list() {
                 true => Pick::Columns(&layout.columns),
                 false => Pick::Versions,
             },
             layout,
-            sql: &prepared.sql,
         };
         for keys in groups(prepared, missing, VERSIONS_A_QUERY) {
             let Some(mut rows) = rows_of(prepared, &keys, reading, prepared.source(true)) else {

@@ -34,7 +34,7 @@ struct MergedContext {
 }
 
 impl Definitions {
-    /// The operator's definitions, merged in the order of their files; a folder stands for the
+    /// The operator's definitions, merged in the order of their files; a folder means the
     /// `.toml` files in it, by name. The shipped ones are there where the operator has none, or
     /// below those of the operator where a file says `extends = "shipped"`.
     ///

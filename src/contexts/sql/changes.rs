@@ -13,10 +13,8 @@ use sqlparser::ast::{
 
 use super::key_rows::key_rows;
 
-use super::lexer::harmless_text;
-use super::parse::{identifiers, lists, on_deep_stack, parse, stored_name};
+use super::parse::{identifiers, lists, stored_name, with_query};
 use super::purity::{PURE_FUNCTIONS, Why, arguments, check_pure, may_be_text, varies};
-use super::refusal::SqlRefused;
 use crate::application::ports::grammar::Grammar;
 use crate::domain::changes::{TrackedTable, Tracking};
 use crate::domain::key_rows::TableName;
@@ -25,14 +23,10 @@ use crate::domain::strategy::CHANGED_AT;
 /// How changes of what a checked query selects can be told. `keys`: the columns of the key's
 /// template.
 pub fn tracking(sql: &str, grammar: &'static Grammar, keys: &[&str]) -> Tracking {
-    let read = || -> Result<Tracking, SqlRefused> {
-        let text = harmless_text(sql, grammar)?;
-        on_deep_stack(|| {
-            let query = parse(&text, grammar, |parser| parser.parse_query())?;
-            Ok(of_query(&query, grammar, keys).unwrap_or_else(|why| Tracking::None(why.into())))
-        })
-    };
-    read().unwrap_or_else(|refused| Tracking::None(refused.to_string()))
+    let read = with_query(sql, grammar, |query| {
+        Ok(of_query(query, grammar, keys).unwrap_or_else(|why| Tracking::None(why.into())))
+    });
+    read.unwrap_or_else(|refused| Tracking::None(refused.to_string()))
 }
 
 fn of_query(query: &Query, grammar: &'static Grammar, keys: &[&str]) -> Result<Tracking, Why> {
@@ -94,7 +88,7 @@ struct Table {
     parts: Vec<String>,
     /// What its columns are called by.
     alias: String,
-    /// Nothing else stands with it.
+    /// Without hints, partitions or renamed columns.
     is_plain: bool,
 }
 

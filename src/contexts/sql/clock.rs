@@ -7,8 +7,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{BinaryOperator, Expr, Function, ObjectName, Visit, Visitor};
 
-use super::lexer::harmless_text;
-use super::parse::{identifiers, lists, on_deep_stack, parse};
+use super::parse::{identifiers, lists, with_query};
 use crate::application::ports::grammar::Grammar;
 
 /// What gives the present moment in the session's zone.
@@ -31,9 +30,7 @@ pub struct ClockUse {
 
 /// The uses of the clock in a checked query, as one; `None`: it compares nothing with it.
 pub fn clock_use(sql: &str, grammar: &'static Grammar) -> Option<ClockUse> {
-    let text = harmless_text(sql, grammar).ok()?;
-    let found = on_deep_stack(|| {
-        let query = parse(&text, grammar, |parser| parser.parse_query())?;
+    let found = with_query(sql, grammar, |query| {
         let mut finder = Finder::default();
         let _ = query.visit(&mut finder);
         Ok(finder.0)
@@ -75,7 +72,7 @@ fn is_comparison(op: &BinaryOperator) -> bool {
     matches!(op, Eq | NotEq | Gt | GtEq | Lt | LtEq | Spaceship)
 }
 
-/// What stands in an expression.
+/// The words in an expression.
 #[derive(Default)]
 struct Words {
     clock: Vec<String>,

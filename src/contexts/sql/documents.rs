@@ -60,7 +60,7 @@ pub fn without_literals(sql: &str, grammar: &'static Grammar) -> Option<String> 
     written.ok().flatten()
 }
 
-/// Column names in lower case; of a name that stands there in several cases none is a document.
+/// Column names in lower case.
 type Names = BTreeSet<String>;
 
 /// What is known of derived tables: their names and the documents in them.

@@ -15,8 +15,7 @@ use sqlparser::ast::{
 };
 
 use super::functions::{check_function, check_table_function};
-use super::lexer::harmless_text;
-use super::parse::{identifiers, on_deep_stack, parse, stored_name};
+use super::parse::{identifiers, stored_name, with_query};
 use super::refusal::{Place, SqlRefused, Step, refuse};
 use crate::application::ports::grammar::{Grammar, With};
 
@@ -25,10 +24,8 @@ use crate::application::ports::grammar::{Grammar, With};
 /// An entry of `owns` is a table's exact stored name, with its schema when the SQL names it so
 /// (`sales.orders`).
 pub fn check(sql: &str, grammar: &'static Grammar, owns: &[String]) -> Result<(), SqlRefused> {
-    let text = harmless_text(sql, grammar)?;
-    on_deep_stack(|| {
-        let query = parse(&text, grammar, |parser| parser.parse_query())?;
-        check_outermost(&query)?;
+    with_query(sql, grammar, |query| {
+        check_outermost(query)?;
         match query.visit(&mut Reader {
             grammar,
             owns,

@@ -1,10 +1,11 @@
 //! SQL parsed as a database does, after a lexer has taken what could hide something from the parser.
 
-use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
+use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Tokenizer};
 
+use super::lexer::harmless_text;
 use super::refusal::SqlRefused;
 use crate::application::ports::grammar::Grammar;
 use crate::domain::failure::{Failure, FailureKind};
@@ -44,7 +45,23 @@ pub(super) fn on_deep_stack<T: Send>(
     })
 }
 
-/// Parses the whole of a text that `harmless_text` made.
+/// Reads a query, after what could hide something in it has been taken out.
+///
+/// # Errors
+/// It cannot be read, or `read` refuses it.
+pub(super) fn with_query<T: Send>(
+    sql: &str,
+    grammar: &'static Grammar,
+    read: impl FnOnce(&Query) -> Result<T, SqlRefused> + Send,
+) -> Result<T, SqlRefused> {
+    let text = harmless_text(sql, grammar)?;
+    on_deep_stack(|| {
+        let query = parse(&text, grammar, |parser| parser.parse_query())?;
+        read(&query)
+    })
+}
+
+/// Parses the whole of a text that [`harmless_text`] made.
 pub(super) fn parse<T>(
     text: &str,
     grammar: &'static Grammar,

@@ -4,7 +4,7 @@ use super::driver::Refusal;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::Column;
 
-/// All columns, or all that nobody can encode; `column` gives the name of such a type.
+/// All columns, or all those without a JSON form; `column` gives the name of such a type.
 pub(super) fn all<C: sqlx::Column>(
     described: &[C],
     column: impl Fn(&C) -> Result<Column, String>,

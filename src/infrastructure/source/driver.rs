@@ -171,7 +171,7 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
 /// Why a query cannot be described.
 pub(super) enum Refusal {
     Sql(sqlx::Error),
-    /// Columns of types that nobody can encode: their names, and those of the types.
+    /// Columns without a JSON form: their names, and those of their types.
     Types(Vec<(String, String)>),
 }
 

@@ -1,5 +1,8 @@
 //! Databases, a folder each: how its wire format is read, and how its SQL is written. What they share
-//! is here: one session at a time, one task that reads ahead of the engine, failures in words.
+//! is here: sessions, one task that reads ahead of the engine, failures in words.
+//!
+//! To add a database: a folder here and its line in [`DATABASES`]; its field of `sql`, and the schemes of
+//! its URLs if it has servers, in `domain/database.rs`; the driver's feature in `Cargo.toml`.
 
 mod adapter;
 mod certificates;
@@ -44,7 +47,7 @@ pub async fn connect(
     (database(url)?.open)(url, statement_timeout)?.await
 }
 
-/// Whether `url` can be read, whoever answers there.
+/// Whether `url` is valid; connects to nothing.
 ///
 /// # Errors
 /// As [`connect`].

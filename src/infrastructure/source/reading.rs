@@ -144,7 +144,7 @@ async fn read<D: Reader>(
             Err(failure.into())
         }
         Err(Broken::GaveWay(reason)) => {
-            // The locks go with the session. The rows in hand are still good.
+            // Closing the session releases the locks. The rows read so far are still good.
             drop((connection, lender));
             sessions.driver.end(handle).await;
             if query.brief && rows.is_untouched() {

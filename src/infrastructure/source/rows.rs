@@ -248,7 +248,7 @@ impl<'r, D: Reader> Rows<'r, D> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        // The batch is taken only when there is room: whoever gives up here still has it.
+        // The batch is taken only once there is room: until then it can still be handed on at the end.
         let permit = self.room().await?;
         let columns = self.query.columns.len();
         let full = std::mem::replace(&mut self.batch, RowBatch::new(columns));

@@ -229,7 +229,7 @@ impl<D: Driver> Sessions<D> {
         Arc::clone(&self.under_way).try_read_owned().ok()
     }
 
-    /// Waits until no query is under way any more, not even one that nobody listens to.
+    /// Waits until no query is running any more, not even one whose rows were abandoned.
     pub(super) async fn settled(&self) {
         let _ = timeout(CONNECT_TIMEOUT, self.under_way.write()).await;
     }

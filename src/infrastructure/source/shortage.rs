@@ -1,4 +1,4 @@
-//! Where the server gives us fewer sessions than we want: whoever needs one waits for its turn, and
+//! When the server gives us fewer sessions than we want: a query that needs one waits its turn, and
 //! a query that the cache keeps waiting ends for it.
 
 use std::convert::Infallible;

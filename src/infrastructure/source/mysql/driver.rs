@@ -206,7 +206,7 @@ impl Reader for Mysql {
         }
     }
 
-    /// In one stream: there is no cursor to be had, and pages would sort or scan anew for each.
+    /// In one stream: there are no cursors, and each page would sort or scan again.
     async fn read(
         session: &mut MySqlConnection,
         sql: &str,

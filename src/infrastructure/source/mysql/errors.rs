@@ -53,7 +53,7 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     }
 }
 
-/// Of values cut short there is a warning only, which nobody hears who does not ask, and what is left.
+/// A value that is cut short is returned all the same; only a warning says so, to clients that ask.
 /// GROUP_CONCAT or JSON_ARRAYAGG was cut; another function gave NULL for what is too long.
 const TOO_LONG: [u16; 2] = [1260, 1301];
 

@@ -52,7 +52,7 @@ fn lists(list: &str, name: &str) -> bool {
 /// How to connect to what a URL names.
 ///
 /// # Errors
-/// Names a parameter that nobody would honour; never repeats a value.
+/// Names a parameter that would have no effect; never repeats a value.
 pub(super) fn options(text: &str) -> Result<MySqlConnectOptions, Failure> {
     let mut url: Url = text.parse().map_err(|_| unparsable())?;
     let mut kept = Vec::new();

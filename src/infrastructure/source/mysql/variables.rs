@@ -41,7 +41,7 @@ const FIXED: [(&str, &str); 18] = [
 
 /// Limits that cut silently below their usual value; an administrator who has raised one knows why.
 const AT_LEAST: [(&str, u64); 2] = [
-    // Texts that begin with so many equal bytes come in any order.
+    // Texts that are equal up to this length are sorted in any order.
     ("max_sort_length", 1024),
     ("max_recursive_iterations", 1000),
 ];

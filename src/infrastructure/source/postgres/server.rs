@@ -103,7 +103,7 @@ const OPEN: &str = "
         AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
         AND a.backend_type IS DISTINCT FROM 'walsender'";
 
-/// Which database it is: of a cluster, on a timeline that goes on from no backup since.
+/// Which database it is: of a cluster, on one timeline, which a restored backup leaves.
 async fn origin(transaction: &mut Transaction<'_>) -> Answer<String> {
     let name = "SELECT concat_ws('/', current_database(), current_schema())";
     let (name,): (String,) = transaction.ask(name).await?;
