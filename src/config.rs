@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 use jiff::tz::TimeZone;
 
-use crate::application::engine::options::Options;
+use crate::application::run_state::options::Options;
 use crate::application::selection::Filter;
 use crate::application::settings::RunSettings;
 use crate::domain::failure::{Failure, FailureKind};

@@ -1,12 +1,10 @@
 //! Which keys are ours: what runs leave of the keys that they write, and what is done with it.
 
 pub mod chunk;
-pub mod consent;
 pub mod leave;
 pub mod manifest;
 pub mod orphans;
 pub mod pile;
-pub mod planned;
 pub mod prune;
 pub mod recorder;
 pub mod removal;

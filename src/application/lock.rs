@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::engine::plan::RunPlan;
 use super::event::{Event, Reporter};
 use super::ports::Cache;
 use super::refused::Refused;
+use super::run_state::plan::RunPlan;
 use super::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::holder::Holder;

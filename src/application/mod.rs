@@ -18,6 +18,7 @@ pub mod record;
 pub mod refused;
 pub mod run;
 pub mod run_line;
+pub mod run_state;
 pub mod schedule;
 pub mod selection;
 pub mod service;

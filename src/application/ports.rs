@@ -2,6 +2,7 @@
 
 mod answer;
 mod cache;
+mod consent;
 pub mod dialect;
 pub mod grammar;
 mod meta;
@@ -13,6 +14,7 @@ pub use answer::{Answer, Known};
 pub use cache::{
     Cache, Cached, CachedValue, Deletion, Extended, Headroom, LastUse, Misses, RightsProbe, Usage,
 };
+pub use consent::{Consent, Prunable};
 pub use dialect::{Dialect, Param};
 pub use meta::{Claimed, MetaStore};
 pub use source::{Query, QueryPlan, RowSource, Scan, SourceVitals, Sources};

@@ -19,6 +19,7 @@ pub mod key_rows;
 pub mod meaning;
 pub mod nearest;
 pub mod percent;
+pub mod planned_keys;
 pub mod precision;
 pub mod protection;
 pub mod redaction;

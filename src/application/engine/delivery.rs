@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use super::in_flight::Delivered;
-use super::plan::RunPlan;
 use crate::application::guards::identical::Identical;
 use crate::application::guards::recheck::Recheck;
 use crate::application::guards::shape::ShapeCheck;
 use crate::application::ports::{Cache, WriteOptions};
+use crate::application::run_state::plan::RunPlan;
 use crate::domain::entry::EntryBatch;
 use crate::domain::report::StrategyReport;
 

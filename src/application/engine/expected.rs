@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::book::Book;
-use super::context::RunContext;
 use crate::application::history::{self, LastComplete};
+use crate::application::run_state::book::Book;
+use crate::application::run_state::context::RunContext;
 use crate::domain::expected::Expected;
 
 /// A run is not held up for longer by what it only wants to tell.

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::sleep;
 
-use super::book::Book;
-use super::context::RunContext;
 use super::delivery::Delivery;
 use super::in_flight::{Delivered, InFlight};
-use super::plan::Entries;
 use super::streams::Streams;
 use crate::application::event::Event;
 use crate::application::guards::breaker::Breaker;
 use crate::application::guards::memory::MemoryGuard;
 use crate::application::keys::leave::RunKeys;
 use crate::application::ports::Written;
+use crate::application::run_state::book::Book;
+use crate::application::run_state::context::RunContext;
+use crate::application::run_state::plan::Entries;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 

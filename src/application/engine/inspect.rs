@@ -6,16 +6,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
-use super::options::{ChangedOptions, Options};
-use crate::application::guards::memory::OnEviction;
-use crate::application::guards::shape::ShapeGuard;
-use crate::application::keys::planned::{OrphanSearch, PlannedKeys};
 use crate::application::ports::{
     Answer, Cache, Cached, Inspected, WriteOptions, WriteOutcome, Written,
 };
+use crate::application::run_state::options::OnEviction;
+use crate::application::run_state::options::ShapeGuard;
+use crate::application::run_state::options::{ChangedOptions, Options};
+use crate::application::run_state::plan::OrphanSearch;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::KeyTemplate;
+use crate::domain::planned_keys::PlannedKeys;
 use crate::domain::standing::{Kind, Standing};
 use crate::domain::strategy::Shape;
 use crate::domain::sync::lock;

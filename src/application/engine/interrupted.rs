@@ -6,11 +6,11 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream};
 use tokio::time::sleep;
 
-use super::book::Book;
-use super::context::RunContext;
 use super::flow::Flow;
-use super::passes::restart;
 use crate::application::ports::Wanted;
+use crate::application::run_state::book::Book;
+use crate::application::run_state::context::RunContext;
+use crate::application::run_state::passes::restart;
 use crate::domain::failure::{Failure, FailureKind};
 
 /// How often a strategy gives way to others, and how long it then pauses: each time longer by this.

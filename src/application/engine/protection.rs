@@ -1,8 +1,8 @@
 //! Whether what a strategy writes is protected against becoming stale on its way.
 
-use super::book::Book;
-use super::context::RunContext;
 use crate::application::ports::Sources;
+use crate::application::run_state::book::Book;
+use crate::application::run_state::context::RunContext;
 use crate::domain::protection::Protection;
 use crate::domain::server::ServerRole;
 

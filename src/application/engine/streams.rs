@@ -1,6 +1,6 @@
 //! The strategies' streams, some of them opened before their strategy begins.
 
-use super::plan::{Entries, RunPlan};
+use crate::application::run_state::plan::{Entries, RunPlan};
 
 /// One slot per strategy.
 pub struct Streams<'a> {

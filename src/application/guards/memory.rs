@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use crate::application::ports::{Cache, Known};
+use crate::application::run_state::options::OnEviction;
 use crate::application::stop::StopSignal;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
@@ -24,19 +23,6 @@ const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(50);
 
 const NOT_WATCHED: &str = "memory is not watched";
-
-/// What to do when the cache evicts keys while it is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnEviction {
-    /// End the run
-    Stop,
-    /// Say it and go on
-    #[default]
-    Warn,
-    /// Do not look at evictions
-    Ignore,
-}
 
 type Entries<'a> = BoxStream<'a, Result<EntryBatch, Failure>>;
 

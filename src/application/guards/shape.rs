@@ -1,12 +1,11 @@
 //! The shape canary: before values of someone else's are written over, their field names and JSON
 //! types are compared with what would be written.
 
-use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
 
 use crate::application::ports::{Cache, CachedValue, Mode};
+use crate::application::run_state::options::ShapeGuard;
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::meaning::Profile;
@@ -21,19 +20,6 @@ const GLANCE: usize = 10;
 
 /// So many batches are looked at each; of later ones every so many-th.
 const EACH: usize = 16;
-
-/// What to do about another shape.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ShapeGuard {
-    /// Say it and go on
-    #[default]
-    Warn,
-    /// Fail the strategy before it writes
-    Fail,
-    /// Do not look
-    Off,
-}
 
 /// Watches over one strategy's batches on their way to the cache.
 pub struct ShapeCheck {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::application::engine::book::Book;
-use crate::application::engine::context::RunContext;
 use crate::application::history::{self, LastComplete};
+use crate::application::run_state::book::Book;
+use crate::application::run_state::context::RunContext;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Status;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::recorder::{Recorded, Recorder};
-use crate::application::engine::book::Book;
-use crate::application::engine::context::RunContext;
 use crate::application::ports::{Mode, WriteOutcome, Written};
+use crate::application::run_state::book::Book;
+use crate::application::run_state::context::RunContext;
 use crate::domain::digest::Digest;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;

@@ -2,15 +2,16 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::planned::{OrphanSearch, PlannedKeys};
-use crate::application::engine::book::Book;
-use crate::application::engine::context::RunContext;
 use crate::application::event::Event;
 use crate::application::lookup;
 use crate::application::ports::{Ask, Cache};
+use crate::application::run_state::book::Book;
+use crate::application::run_state::context::RunContext;
+use crate::application::run_state::plan::OrphanSearch;
 use crate::domain::entry::KeyError;
 use crate::domain::failure::Failure;
 use crate::domain::key::{KeyTemplate, OWN, printable};
+use crate::domain::planned_keys::PlannedKeys;
 use crate::domain::report::StrategyReport;
 
 /// Keys of the cache that are asked of the database together.

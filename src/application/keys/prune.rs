@@ -7,19 +7,19 @@ use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
 
 use super::chunk::Kept;
-use super::consent::Prunable;
 use super::manifest::{self, Generation};
 use super::pile::Pile;
-use super::planned::PlannedKeys;
 use super::removal::{Removal, not_removed};
-use crate::application::engine::book::Book;
-use crate::application::engine::context::RunContext;
-use crate::application::engine::tally::keep_first;
+use crate::application::ports::Prunable;
 use crate::application::ports::{Ask, Cache, Mode};
+use crate::application::run_state::book::Book;
+use crate::application::run_state::context::RunContext;
+use crate::application::run_state::tally::keep_first;
 use crate::domain::digest::Digest;
 use crate::domain::entry::Name;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
+use crate::domain::planned_keys::PlannedKeys;
 use crate::domain::report::Status;
 
 /// Keys that the database is asked about together.

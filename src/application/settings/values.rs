@@ -12,9 +12,9 @@ use serde_json::Value;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
 
 use super::group::Setting;
-use crate::application::guards::memory::OnEviction;
-use crate::application::guards::shape::ShapeGuard;
 use crate::application::ports::Mode;
+use crate::application::run_state::options::OnEviction;
+use crate::application::run_state::options::ShapeGuard;
 use crate::domain::percent::Percent;
 use crate::domain::settings_text::parse_ttl;
 

@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::args::RunChecks;
-use crate::application::keys::consent::{Consent, Prunable};
+use crate::application::ports::{Consent, Prunable};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::shortened;
 use crate::domain::wording::keys;

@@ -2,11 +2,8 @@
 
 use std::collections::HashSet;
 use std::hash::BuildHasher as _;
-use std::sync::{Arc, Mutex};
 
 use foldhash::quality::FixedState;
-
-use crate::domain::key::KeyTemplate;
 
 /// Keys that are remembered, at about 10 bytes each: as many as fit into a table of 2^20.
 const MAX_KEYS: usize = 900_000;
@@ -29,13 +26,4 @@ impl PlannedKeys {
     pub fn contains(&self, key: &[u8]) -> bool {
         self.hashes.contains(&self.hasher.hash_one(key))
     }
-}
-
-/// The search of a cache for keys that have no row any more.
-#[derive(Clone)]
-pub struct OrphanSearch {
-    /// Keys that are known to have a row.
-    pub planned: Arc<Mutex<PlannedKeys>>,
-    /// Templates of strategies that the run is not about.
-    pub others: Vec<KeyTemplate>,
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::application::guards::memory::OnEviction;
-use crate::application::guards::shape::ShapeGuard;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
 use crate::application::pace::PaceLimits;
 use crate::application::ports::Mode;
 use crate::domain::percent::Percent;
@@ -55,4 +56,30 @@ pub struct ChangedOptions {
     pub full_every: Duration,
     /// How much earlier than the last run's own moment changes are looked for.
     pub overlap: Duration,
+}
+
+/// What to do when the cache evicts keys while it is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnEviction {
+    /// End the run
+    Stop,
+    /// Say it and go on
+    #[default]
+    Warn,
+    /// Do not look at evictions
+    Ignore,
+}
+
+/// What to do about another shape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShapeGuard {
+    /// Say it and go on
+    #[default]
+    Warn,
+    /// Fail the strategy before it writes
+    Fail,
+    /// Do not look
+    Off,
 }

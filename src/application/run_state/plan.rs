@@ -1,22 +1,33 @@
 //! What a run does: its strategies in order, and where they read and write.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures_util::stream::BoxStream;
 
 use super::options::Options;
 use super::sample::sampled;
-use crate::application::keys::consent::Consent;
-use crate::application::keys::planned::OrphanSearch;
 use crate::application::pace::Pace;
-use crate::application::ports::{Ask, Cache, Sources, Wanted, WarmupStrategy, WriteOptions};
+use crate::application::ports::{
+    Ask, Cache, Consent, Sources, Wanted, WarmupStrategy, WriteOptions,
+};
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
+use crate::domain::key::KeyTemplate;
+use crate::domain::planned_keys::PlannedKeys;
 use crate::domain::strategy::StrategySpec;
 use crate::domain::ttl::Ttl;
 
 /// The entries of a strategy.
 pub type Entries<'a> = BoxStream<'a, Result<EntryBatch, Failure>>;
+
+/// The search of a cache for keys that have no row any more.
+#[derive(Clone)]
+pub struct OrphanSearch {
+    /// Keys that are known to have a row.
+    pub planned: Arc<Mutex<PlannedKeys>>,
+    /// Templates of strategies that the run is not about.
+    pub others: Vec<KeyTemplate>,
+}
 
 /// What a run does. Shared by everything that takes part in it, and never changed by it.
 pub struct RunPlan {
