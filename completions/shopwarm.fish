@@ -102,7 +102,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l verify -d 'Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l verify-sample -d 'Read back so many keys of each strategy, chosen at random, instead of all' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l verify-sample -d 'Read back this many keys of each strategy, chosen at random, instead of all' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l plan -d 'Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l lock-wait -d 'Wait this long for another run that has the lock, instead of giving way to it' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l metrics-file -d 'Write the run\'s metrics here, for node exporter to read (a name that ends in .prom)' -r -F
@@ -147,7 +147,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l gentle -d 'Write no faster than database and cache can take: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l prune -d 'Remove keys that earlier runs wrote and that have no row any more; asks before it does'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l yes -d 'Remove them without asking'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l no-lock -d 'Take no lock: run next to others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -184,7 +184,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l verify -d 'Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l verify-sample -d 'Read back so many keys of each strategy, chosen at random, instead of all' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l verify-sample -d 'Read back this many keys of each strategy, chosen at random, instead of all' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l plan -d 'Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l lock-wait -d 'Wait this long for another run that has the lock, instead of giving way to it' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l metrics-file -d 'Write the run\'s metrics here, for node exporter to read (a name that ends in .prom)' -r -F
@@ -229,7 +229,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l gentle -d 'Write no faster than database and cache can take: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l prune -d 'Remove keys that earlier runs wrote and that have no row any more; asks before it does'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l yes -d 'Remove them without asking'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l no-lock -d 'Take no lock: run next to others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -262,7 +262,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l verify -d 'Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l verify-sample -d 'Read back so many keys of each strategy, chosen at random, instead of all' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l verify-sample -d 'Read back this many keys of each strategy, chosen at random, instead of all' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l plan -d 'Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l lock-wait -d 'Wait this long for another run that has the lock, instead of giving way to it' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l metrics-file -d 'Write the run\'s metrics here, for node exporter to read (a name that ends in .prom)' -r -F
@@ -307,7 +307,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l gentle -d 'Write no faster than database and cache can take: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l prune -d 'Remove keys that earlier runs wrote and that have no row any more; asks before it does'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l yes -d 'Remove them without asking'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l no-lock -d 'Take no lock: run next to others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -s v -l verbose -d 'Show more: every kept error, every field'
@@ -340,7 +340,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 fail\t'Fail the strategy before it writes'
 off\t'Do not look'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l verify -d 'Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l verify-sample -d 'Read back so many keys of each strategy, chosen at random, instead of all' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l verify-sample -d 'Read back this many keys of each strategy, chosen at random, instead of all' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l plan -d 'Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l lock-wait -d 'Wait this long for another run that has the lock, instead of giving way to it' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l metrics-file -d 'Write the run\'s metrics here, for node exporter to read (a name that ends in .prom)' -r -F
@@ -385,7 +385,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l gentle -d 'Write no faster than database and cache can take: watch both, slow down and recover'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l prune -d 'Remove keys that earlier runs wrote and that have no row any more; asks before it does'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l yes -d 'Remove them without asking'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l no-lock -d 'Take no lock: run beside others, which may write the same keys'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l no-lock -d 'Take no lock: run next to others, which may write the same keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l demo -d 'Use a sample shop and an embedded cache, both made on first use; needs no server'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s q -l quiet -d 'Show errors and asked-for results only: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -s v -l verbose -d 'Show more: every kept error, every field'

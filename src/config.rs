@@ -53,7 +53,7 @@ pub struct Config {
     pub demo: Option<PathBuf>,
     /// How runs are done that say nothing else.
     pub run: RunSettings,
-    /// What an unknown name in `exclude` is: it may stand on the command line or in a file.
+    /// What an unknown name in `exclude` is: it may be on the command line or in a file.
     pub exclude_kind: FailureKind,
     /// Of jobs that name none.
     pub timezone: TimeZone,
@@ -85,7 +85,7 @@ impl Config {
         Self::complete(&mut reading, file)
     }
 
-    /// As much of it as there is, and all that stands in the way of the rest.
+    /// As much of it as can be read, and why the rest cannot.
     pub fn salvage(matches: &ArgMatches) -> (Option<Self>, Vec<Failure>) {
         let mut wrong = Vec::new();
         let mut add = |failure: Failure| {
@@ -166,7 +166,7 @@ impl Config {
         shown.is_some_and(|shown| shown.from != Provenance::Default)
     }
 
-    /// What the engine is told of a run.
+    /// The engine's options of a run.
     pub fn options(&self) -> Options {
         self.run.options(&self.prefix)
     }

@@ -55,7 +55,7 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
 
     /// Runs jobs for ever. `changes`: the jobs may be others now.
     pub async fn run(mut self, mut changes: watch::Receiver<()>) {
-        self.look_back().await;
+        self.remember().await;
         loop {
             let now = Timestamp::now();
             let jobs = &(self.jobs)();
@@ -79,8 +79,8 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
         }
     }
 
-    /// A job that has run before may have missed a time while nobody kept it.
-    async fn look_back(&mut self) {
+    /// A job that has run before may have missed a time while no server ran.
+    async fn remember(&mut self) {
         // Times that pass while the cache is asked are not lost.
         let now = Timestamp::now();
         let jobs = (self.jobs)();
@@ -121,43 +121,44 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
 
     /// Runs a job as soon as nothing is in its way; once, however many of its times pass meanwhile.
     fn queue(&self, job: &Job, mut request: RunRequest) {
-        let (name, queued) = (job.name.clone(), Arc::clone(&self.queued));
-        if !lock(&queued).insert(name.clone()) {
-            tracing::info!(job = name, "waits already");
-            return;
-        }
-        tracing::info!(job = name, "waits for another run");
         request.locking = Locking::Wait(QUEUE_TIMEOUT);
         let service = Arc::clone(&self.service);
-        tokio::spawn(async move {
+        let is_new = self.later(job, async move {
             // What became of it is in the log and in the history.
             let _ = service.start(request).await;
-            lock(&queued).remove(&name);
         });
+        match is_new {
+            true => tracing::info!(job = job.name, "waits for another run"),
+            false => tracing::info!(job = job.name, "waits already"),
+        }
     }
 
     fn retry(&self, job: &Job, time: Occurrence, request: RunRequest) {
-        let (name, queued) = (job.name.clone(), Arc::clone(&self.queued));
         let ends = time.starts.saturating_add(job.grace);
-        if !lock(&queued).insert(name.clone()) {
-            return;
-        }
         let service = Arc::clone(&self.service);
-        tokio::spawn(async move {
+        self.later(job, async move {
             loop {
                 sleep(RETRY_EVERY).await;
                 let in_time = ends.as_ref().is_ok_and(|ends| Timestamp::now() <= *ends);
-                if !in_time
-                    || !matches!(
-                        service.start(request.clone()).await,
-                        Err(Refused::Failed(_))
-                    )
-                {
+                let failed = |end| matches!(end, Err(Refused::Failed(_)));
+                if !in_time || !failed(service.start(request.clone()).await) {
                     break;
                 }
             }
-            lock(&queued).remove(&name);
         });
+    }
+
+    /// Does what a job waits for, unless it waits already.
+    fn later(&self, job: &Job, task: impl Future<Output = ()> + Send + 'static) -> bool {
+        let (name, queued) = (job.name.clone(), Arc::clone(&self.queued));
+        let is_new = lock(&queued).insert(name.clone());
+        if is_new {
+            tokio::spawn(async move {
+                task.await;
+                lock(&queued).remove(&name);
+            });
+        }
+        is_new
     }
 }
 

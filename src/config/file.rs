@@ -53,7 +53,7 @@ impl FileSettings {
             Failure::new(FailureKind::Config, what, error.to_string())
         })?;
         let settings: Self = parse_toml(&text, &path.display().to_string())?;
-        Ok(settings.beside(path))
+        Ok(settings.relative_to(path))
     }
 
     /// Of a file with something wrong in it: where things are, as far as that can be read.
@@ -64,11 +64,11 @@ impl FileSettings {
             // What is wrong with it has been said.
             let _ = settings.connection.read(&name, value);
         }
-        settings.beside(path)
+        settings.relative_to(path)
     }
 
-    /// Paths are meant from where the file stands.
-    fn beside(mut self, file: &Path) -> Self {
+    /// Paths are relative to the file.
+    fn relative_to(mut self, file: &Path) -> Self {
         let folder = file.parent().unwrap_or(Path::new(""));
         let connection = &mut self.connection;
         let single = [
@@ -88,7 +88,7 @@ impl FileSettings {
         self
     }
 
-    /// Whether a password stands in it.
+    /// Whether it holds a password.
     pub fn is_secret(&self) -> bool {
         let connection = &self.connection;
         let urls = [

@@ -14,7 +14,7 @@ use super::serve::ServeSettings;
 use crate::application::settings::{Group, RunSettings};
 use crate::domain::failure::{Failure, FailureKind};
 
-/// The configuration file that is read where it stands in the working directory.
+/// The configuration file that is read if it is in the working directory.
 pub const DEFAULT_FILE: &str = "shopwarm.toml";
 
 /// Where a setting's value came from.

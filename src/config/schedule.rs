@@ -29,7 +29,7 @@ settings! {
 }
 
 settings! {
-    /// What a job is, beside how its runs are done.
+    /// What a job is, apart from how its runs are done.
     pub struct JobSettings {
         cron: Cron,
         warmup: Names,

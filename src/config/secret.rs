@@ -49,7 +49,7 @@ impl Secret {
         redaction::is_valid(&self.0)
     }
 
-    /// Whether a part of the password may stand where host or path should.
+    /// Whether a part of the password may be read as host or path.
     pub fn is_ambiguous(&self) -> bool {
         redaction::is_ambiguous(&self.0)
     }

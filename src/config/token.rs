@@ -8,7 +8,7 @@ use crate::domain::failure::{Failure, FailureKind};
 /// A token that can be guessed is none.
 const SHORTEST_TOKEN: usize = 16;
 
-/// Where the token may stand instead of a file. Never a flag: everybody on the machine can read those.
+/// Holds the token itself. Never a flag: everybody on the machine can read those.
 const TOKEN_VARIABLE: &str = "SHOPWARM_TOKEN";
 
 /// As a unit of systemd's names it with LoadCredential=.

@@ -109,7 +109,7 @@ impl Reading<'_> {
         Ok(secret)
     }
 
-    /// `--demo` stands behind a flag and before everything else: who says it means the sample.
+    /// A flag wins over `--demo`, which wins over everything else.
     fn find(
         &mut self,
         url: Url,
@@ -218,7 +218,7 @@ fn from_way(way: usize, from: Provenance) -> Provenance {
     }
 }
 
-/// A path as it may stand in a URL.
+/// A path, escaped for a URL.
 fn escaped(path: &Path) -> String {
     let path = path.display().to_string();
     path.replace('%', "%25")

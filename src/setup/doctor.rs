@@ -32,7 +32,7 @@ use crate::infrastructure::{cache, demo, source};
 /// What the probes' keys have where a template has a column.
 const NOBODY: &str = "shopwarm-doctor";
 
-/// All checks of a configuration. `wrong`: what is wrong with it, beside what it says.
+/// All checks of a configuration. `wrong`: what could not be read of it.
 pub async fn checkup(config: Option<&Config>, wrong: &[Failure]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = wrong
         .iter()
@@ -95,7 +95,7 @@ fn url(setting: &Shown, config: &Config) -> Option<Finding> {
     let text = format!("{value} ({})", setting.from);
     Some(match can_be_read && url.is_some_and(Secret::is_valid) {
         true => Finding::ok(name, text),
-        // Why it is not valid stands with the check of the server.
+        // The check of the server says why it is not valid.
         false => Finding::failed(name, FailureKind::Config, text),
     })
 }

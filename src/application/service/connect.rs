@@ -1,4 +1,4 @@
-//! What a service needs from outside: connections, and somebody who is told of its runs.
+//! What a service needs from outside: connections, and an observer of its runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub type Prepare = dyn Fn(RunRequest) -> Connecting<Prepared> + Send + Sync;
 /// Opens a connection of its own to the cache.
 pub type Open = dyn Fn(Use) -> Connecting<Store> + Send + Sync;
 
-/// Is told of each run. Of one that does not begin only the end is told.
+/// Observes each run. Of one that does not begin only the end.
 pub type Observe = dyn Fn(&RunInfo, Milestone<'_>) + Send + Sync;
 
 pub struct Prepared {
@@ -37,7 +37,7 @@ pub enum Use {
     Write,
 }
 
-/// The cache, and what stands before every key in it.
+/// The cache, and the prefix of every key in it.
 pub struct Store {
     pub cache: Arc<dyn Cache>,
     pub prefix: String,

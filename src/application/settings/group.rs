@@ -244,7 +244,7 @@ impl<'de, S: Settings> Visitor<'de> for Table<S> {
     }
 }
 
-/// Reads a known name: an error knows where it stands.
+/// Reads a known name; an error has its position.
 struct Name<S>(PhantomData<S>);
 
 impl<'de, S: Settings> DeserializeSeed<'de> for Name<S> {
@@ -258,7 +258,7 @@ impl<'de, S: Settings> DeserializeSeed<'de> for Name<S> {
     }
 }
 
-/// Reads the setting of a name: an error knows where it stands.
+/// Reads the setting of a name; an error has its position.
 struct Field<'a, S> {
     settings: &'a mut S,
     name: &'static str,

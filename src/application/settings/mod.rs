@@ -1,4 +1,4 @@
-//! How a run can be told to be done. Each setting is declared once, and read from flags,
+//! How a run is done. Each setting is declared once, and read from flags,
 //! environment, file, job and request alike.
 
 pub mod group;
@@ -8,5 +8,5 @@ pub mod values;
 
 pub use group::{Group, Settings};
 pub use limits::{Count, RateLimit};
-pub use run::{LookSettings, READING, RunSettings};
+pub use run::{READING, RunSettings};
 pub use values::{Latency, Names, Span, SpanOrZero};

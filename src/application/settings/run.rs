@@ -121,14 +121,6 @@ settings! {
     }
 }
 
-settings! {
-    /// What only a request says.
-    pub struct LookSettings {
-        /// Look, and write nothing
-        dry_run: bool,
-    }
-}
-
 /// The settings of commands that only read.
 pub const READING: [&str; 13] = [
     "concurrency",
@@ -168,7 +160,7 @@ impl RunSettings {
         self.wait.map(|wait| wait.0)
     }
 
-    /// What the engine is told.
+    /// The engine's options.
     pub fn options(&self, prefix: &str) -> Options {
         let limit = |rate: Option<RateLimit>| rate.and_then(|rate| rate.0);
         Options {

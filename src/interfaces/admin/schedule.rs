@@ -22,7 +22,7 @@ use crate::application::schedule::{Overlap, PlannedJob, zone_name};
 use crate::application::settings::{Group as _, RunSettings, Settings as _};
 use crate::domain::run::Trigger;
 
-/// Coming times that are told of each job.
+/// Coming times that are shown of each job.
 const COMING: usize = 3;
 
 #[derive(Serialize, ToSchema)]

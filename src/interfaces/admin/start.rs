@@ -13,8 +13,8 @@ use super::state::Admin;
 use crate::application::live::LiveRun;
 use crate::application::record::RunRecord;
 use crate::application::service::{RunRequest, Started, hex};
-use crate::application::settings::group::groups;
-use crate::application::settings::{Group as _, LookSettings, RunSettings};
+use crate::application::settings::group::{groups, settings};
+use crate::application::settings::{Group as _, RunSettings};
 
 /// The longest name of a request.
 const MAX_KEY: usize = 255;
@@ -23,11 +23,18 @@ const MAX_KEY: usize = 255;
 const ATTEMPTS: u32 = 25;
 const ATTEMPT_EVERY: Duration = Duration::from_millis(50);
 
+settings! {
+    /// What only a request says.
+    pub struct RequestSettings {
+        dry_run: bool,
+    }
+}
+
 groups! {
     /// How a run is to differ from the configuration.
     pub struct WarmupBody {
         run: RunSettings,
-        look: LookSettings,
+        request: RequestSettings,
     }
 }
 
@@ -36,7 +43,7 @@ impl WarmupBody {
     pub(super) fn over(self, request: RunRequest) -> RunRequest {
         RunRequest {
             settings: self.run.gentle_by_latency().over(request.settings),
-            dry_run: self.look.dry_run.unwrap_or(request.dry_run),
+            dry_run: self.request.dry_run.unwrap_or(request.dry_run),
             ..request
         }
     }
@@ -46,7 +53,7 @@ impl PartialSchema for WarmupBody {
     fn schema() -> RefOr<Schema> {
         let object = RunSettings::describe(ObjectBuilder::new());
         let help = |_: &str| "Look, and write nothing".to_owned();
-        Schema::from(LookSettings::properties(object, help)).into()
+        Schema::from(RequestSettings::properties(object, help)).into()
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) struct RunChecks {
         default_missing_value = "100%"
     )]
     pub(super) verify: Option<Requirement>,
-    /// Read back so many keys of each strategy, chosen at random, instead of all
+    /// Read back this many keys of each strategy, chosen at random, instead of all
     #[arg(long, value_name = "N", env = "SHOPWARM_VERIFY_SAMPLE", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(super) verify_sample: Option<u32>,
     /// Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more
@@ -103,7 +103,7 @@ pub(super) struct RunChecks {
     /// Wait this long for another run that has the lock, instead of giving way to it
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_LOCK_WAIT", value_parser = parse_ttl)]
     pub(super) lock_wait: Option<Duration>,
-    /// Take no lock: run beside others, which may write the same keys
+    /// Take no lock: run next to others, which may write the same keys
     #[arg(long, env = "SHOPWARM_NO_LOCK", conflicts_with = "lock_wait", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) no_lock: bool,
     /// Write the run's metrics here, for node exporter to read (a name that ends in .prom)

@@ -16,7 +16,7 @@ use crate::interfaces::exit::Exit;
 use crate::interfaces::signals;
 use crate::setup::server::Server;
 
-/// `read` reads the configuration, at the start and when told to again.
+/// `read` reads the configuration, at the start and at each SIGHUP.
 pub(super) async fn run(
     read: &dyn Fn() -> Result<Config, Failure>,
     stop: StopSignal,
