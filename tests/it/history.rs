@@ -176,24 +176,35 @@ fn the_list_is_bounded_and_the_last_complete_runs_are_kept_apart() {
 #[test]
 fn the_embedded_cache_keeps_the_same() {
     let (lab, cache) = (lab(2), Embedded::new());
-    let key = "CAST('shopwarm:runs' AS BLOB)";
-    let row = format!("FROM entries WHERE key = {key}");
+    // Each item is a row at the list's key, a NUL and its number.
+    const START: &str = "73686F707761726D3A72756E7300";
+    let rows = &format!("FROM entries WHERE type = 'item' AND hex(key) LIKE '{START}%'");
     let run = cache.on(warm(&lab, "warmup context own")).run().expect(0);
     let list = || {
-        let list = cache.sql(&format!("SELECT CAST(value AS TEXT) {row}"));
+        let items = format!("SELECT CAST(value AS TEXT) AS item {rows} ORDER BY key");
+        let list = cache.sql(&format!("SELECT json_group_array(item) FROM ({items})"));
         let items: Vec<String> = serde_json::from_str(&list).expect("a list");
         let parsed = items.iter().map(|item| serde_json::from_str(item));
         parsed.collect::<Result<Vec<Value>, _>>().expect("JSON")
     };
     assert_eq!(lasting(list().swap_remove(0)), lasting(run.json()));
-    let many = serde_json::json!(vec!["{}"; KEPT + 4]);
+    let first = cache.sql(&format!("SELECT hex(substr(key, 15)) {rows}"));
+    let first = u64::from_str_radix(&first, 16).expect("a number");
+    let more: Vec<String> = (1..KEPT as u64 + 4)
+        .map(|n| {
+            let number = first + n;
+            format!("(x'{START}{number:016x}', 'item', CAST('{{}}' AS BLOB), 9000000000000000)")
+        })
+        .collect();
+    let more = more.join(", ");
     cache.sql(&format!(
-        "UPDATE entries SET value = CAST('{many}' AS BLOB) WHERE key = {key}"
+        "INSERT INTO entries (key, type, value, expires_at) VALUES {more}"
     ));
     let run = cache.on(warm(&lab, "warmup keys K:1")).run().expect(0);
     assert_eq!(list().len(), KEPT);
     assert_eq!(list()[0]["run_id"], run.json()["run_id"]);
-    let left = cache.sql(&format!("SELECT expires_at - unixepoch() * 1000 {row}"));
+    let left = format!("SELECT DISTINCT expires_at - unixepoch() * 1000 {rows}");
+    let left = cache.sql(&left);
     let left: i64 = left.parse().expect("a number");
     assert!((MONTH - 60_000..=MONTH + 1000).contains(&left), "{left}");
 }
