@@ -7,19 +7,19 @@
 
 mod baseline;
 mod keys;
+mod refresh;
 mod reload;
 mod rows;
-mod touching;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::ports::{Ask, Way};
+use super::ports::{Ask, ChangeScan};
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
-pub use baseline::Changes;
+pub use baseline::ChangedOnly;
 use keys::Keys;
 use reload::{Reload, Sender, Stop, send};
 use rows::Rows;
@@ -58,14 +58,14 @@ impl Reload {
     }
 
     async fn work(&self, out: &Sender) -> Result<(), Failure> {
-        let done = match self.ground.way {
-            Way::Rows => Rows::new(self).read(out).await,
-            Way::Keys => Keys::new(self).read(out).await,
+        let done = match self.baseline.scan {
+            ChangeScan::Rows => Rows::new(self).read(out).await,
+            ChangeScan::Keys => Keys::new(self).read(out).await,
         };
         let done = match done {
             Err(Stop::Deleted) => {
-                self.told.keys_are_read();
-                self.adopter.begin_anew().await;
+                self.progress.keys_are_read();
+                self.adopter.restart().await;
                 Keys::new(self).read(out).await
             }
             done => done,
@@ -92,8 +92,8 @@ impl Reload {
     /// Does as if nothing had been read yet; what was removed had to go anyway.
     async fn read_all(&self, why: String, out: &Sender) -> Result<(), Stop> {
         tracing::info!(id = %self.strategy.spec().id, why, "reading everything");
-        self.told.all_is_read(why);
-        self.adopter.begin_anew().await;
+        self.progress.all_is_read(why);
+        self.adopter.restart().await;
         let mut entries = self.strategy.entries(
             Ask::all(None)
                 .batch_size(self.batch_size)

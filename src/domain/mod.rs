@@ -1,6 +1,5 @@
 //! The vocabulary of a warm-up. No I/O, and nothing of the other layers.
 
-pub mod amount;
 pub mod backoff;
 pub mod changes;
 pub mod completeness;
@@ -14,14 +13,15 @@ pub mod failure;
 pub mod finding;
 pub mod gate;
 pub mod holder;
+pub mod json_equality;
 pub mod key;
 pub mod key_rows;
-pub mod meaning;
 pub mod nearest;
 pub mod percent;
 pub mod planned_keys;
 pub mod precision;
 pub mod protection;
+pub mod quantity;
 pub mod redaction;
 pub mod report;
 pub mod row;

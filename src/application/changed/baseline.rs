@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::reload::{Ground, Reload, Told};
+use super::reload::{Reload, ReloadBaseline, ReloadProgress};
 use crate::application::history::{self, LastComplete};
 use crate::application::keys::manifest::{self, Generation};
 use crate::application::keys::recorder::Recorder;
 use crate::application::keys::removal::not_removed;
-use crate::application::ports::{Mode, Sources, Way};
+use crate::application::ports::{ChangeScan, Mode, Sources};
 use crate::application::run_state::book::Book;
 use crate::application::run_state::context::{RunContext, now};
 use crate::application::run_state::passes::{Passes, REPLACED};
@@ -27,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const NOT_KEPT: &str = "which keys the last complete run has written is not known any more";
 
 /// What is known of earlier runs and of the database before anything is read.
-pub struct Changes<'a> {
+pub struct ChangedOnly<'a> {
     run: RunContext<'a>,
     /// `None`: the run leaves nothing that later ones could go by.
     moment: Option<Result<Moment, String>>,
@@ -38,14 +38,14 @@ pub struct Changes<'a> {
     /// Why nothing is known of earlier runs.
     unknown: Option<String>,
     /// Of strategies that are being read by their changes.
-    told: BTreeMap<usize, Arc<Told>>,
+    progress: BTreeMap<usize, Arc<ReloadProgress>>,
     /// Generations that those of this run replace once it is complete.
     superseded: Vec<(usize, Generation)>,
     /// Strategies with keys that were found to live long enough.
     left_alone: BTreeSet<usize>,
 }
 
-impl<'a> Changes<'a> {
+impl<'a> ChangedOnly<'a> {
     /// Asks for the moment before which everything will have been seen, and for what earlier runs
     /// have left.
     pub async fn look_back(book: &mut Book, run: RunContext<'a>) -> Self {
@@ -56,7 +56,7 @@ impl<'a> Changes<'a> {
             last: BTreeMap::new(),
             generations: Vec::new(),
             unknown: None,
-            told: BTreeMap::new(),
+            progress: BTreeMap::new(),
             superseded: Vec::new(),
             left_alone: BTreeSet::new(),
         };
@@ -118,8 +118,11 @@ impl<'a> Changes<'a> {
         if !plan.options.changed.on {
             return None;
         }
-        let ground = self.run.unless_stopped(self.ground(index, passes)).await?;
-        let opened = ground.and_then(|ground| self.open_on(index, ground, recorder));
+        let baseline = self
+            .run
+            .unless_stopped(self.baseline(index, passes))
+            .await?;
+        let opened = baseline.and_then(|baseline| self.open_on(index, baseline, recorder));
         let (read, why, entries) = match opened {
             Ok((read, entries)) => (read, None, Some(entries)),
             Err(why) => (ReadHow::Full, Some(why), None),
@@ -136,18 +139,18 @@ impl<'a> Changes<'a> {
     fn open_on(
         &mut self,
         index: usize,
-        ground: Ground,
+        baseline: ReloadBaseline,
         recorder: Option<&Recorder>,
     ) -> Result<(ReadHow, Entries<'a>), String> {
         let plan = self.run.plan;
         let recorder = recorder.ok_or(NOT_KEPT)?;
-        let read = match ground.way {
-            Way::Rows => ReadHow::Changed,
-            Way::Keys => ReadHow::Keys,
+        let read = match baseline.scan {
+            ChangeScan::Rows => ReadHow::Changed,
+            ChangeScan::Keys => ReadHow::Keys,
         };
-        let told = Arc::new(Told::default());
-        self.superseded.push((index, ground.generation.clone()));
-        self.told.insert(index, Arc::clone(&told));
+        let progress = Arc::new(ReloadProgress::default());
+        self.superseded.push((index, baseline.generation.clone()));
+        self.progress.insert(index, Arc::clone(&progress));
         let reload = Reload {
             strategy: Arc::clone(&plan.strategies[index]),
             others: plan.all_but(index),
@@ -155,16 +158,16 @@ impl<'a> Changes<'a> {
             prefix: plan.options.prefix.clone(),
             ttl: plan.ttls[index].clone(),
             batch_size: plan.options.batch_size,
-            ground,
+            baseline,
             adopter: recorder.adopter(index),
             pace: plan.pace.clone(),
-            told,
+            progress,
         };
         Ok((read, reload.entries()))
     }
 
     /// What a strategy can be read by its changes from; `Err`: why it cannot.
-    async fn ground(&self, index: usize, passes: &Passes) -> Result<Ground, String> {
+    async fn baseline(&self, index: usize, passes: &Passes) -> Result<ReloadBaseline, String> {
         let plan = self.run.plan;
         let options = &plan.options;
         if options.mode != Mode::Refresh {
@@ -195,8 +198,8 @@ impl<'a> Changes<'a> {
             .cloned()
             .partition(|generation| generation.run_id == last.run_id && generation.complete);
         let generation = mine.into_iter().next().ok_or(NOT_KEPT)?;
-        Ok(Ground {
-            way: tracked.way().await?,
+        Ok(ReloadBaseline {
+            scan: tracked.scan().await?,
             since: Since::new(mark.unseen_from, options.changed.overlap),
             generation,
             others,
@@ -235,21 +238,22 @@ impl<'a> Changes<'a> {
     /// Counts what was done beside the entries of a strategy.
     pub fn close(&mut self, book: &mut Book, index: usize) {
         let report = &mut book.tallies[index].report;
-        let (Some(told), Some(changed)) = (self.told.remove(&index), &mut report.changed) else {
+        let (Some(progress), Some(changed)) = (self.progress.remove(&index), &mut report.changed)
+        else {
             return;
         };
-        if let Some(why) = told.full() {
+        if let Some(why) = progress.full() {
             changed.read = ReadHow::Full;
             changed.why = Some(why);
         }
-        if told.reads_keys() && changed.read == ReadHow::Changed {
+        if progress.reads_keys() && changed.read == ReadHow::Changed {
             changed.read = ReadHow::Keys;
         }
-        changed.unchanged = told.unchanged();
-        changed.removed = told.removed();
+        changed.unchanged = progress.unchanged();
+        changed.removed = progress.removed();
         report.stats.warmed += changed.unchanged;
-        report.warnings.extend(not_removed(told.not_removed()));
-        if told.left_alone() {
+        report.warnings.extend(not_removed(progress.not_removed()));
+        if progress.left_alone() {
             self.left_alone.insert(index);
         }
     }

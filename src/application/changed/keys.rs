@@ -5,17 +5,17 @@ use std::ops::Range;
 
 use futures_util::TryStreamExt as _;
 
+use super::refresh::TtlRefresh;
 use super::reload::{Reload, Sender, Stop, Wrote, hash, name, send};
-use super::touching::Touching;
 use crate::application::keys::chunk::Kept;
 use crate::application::keys::manifest::Generation;
 use crate::application::keys::pile::Pile;
-use crate::application::ports::{Ask, Way};
+use crate::application::ports::{Ask, ChangeScan};
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::key::printable;
 
 /// Generations are compared key by key up to this size, at about 24 bytes a key.
-const MOST_COMPARED: u64 = 4_000_000;
+const MAX_COMPARED: u64 = 4_000_000;
 
 /// Keys of a group that are given their time at once.
 const GROUP: usize = 4_096;
@@ -83,16 +83,19 @@ impl<'a> Keys<'a> {
 
     async fn read_known(&mut self) -> Result<(), Stop> {
         let reload = self.reload;
-        let ground = &reload.ground;
-        let generations: Vec<&Generation> =
-            ground.others.iter().chain([&ground.generation]).collect();
+        let baseline = &reload.baseline;
+        let generations: Vec<&Generation> = baseline
+            .others
+            .iter()
+            .chain([&baseline.generation])
+            .collect();
         let keys = generations.iter().map(|generation| generation.keys);
-        if keys.sum::<u64>() > MOST_COMPARED {
+        if keys.sum::<u64>() > MAX_COMPARED {
             let why = "it has too many keys to compare them all";
             return Err(Stop::Full(why.to_owned()));
         }
         for generation in generations {
-            let was_selected = generation.run_id == ground.generation.run_id;
+            let was_selected = generation.run_id == baseline.generation.run_id;
             let at = generation.began_at;
             let take = |group: Vec<Kept>| {
                 self.known.extend(group.iter().map(|kept| Known {
@@ -130,8 +133,9 @@ impl<'a> Keys<'a> {
     async fn read_selection(&mut self) -> Result<Vec<String>, Stop> {
         let reload = self.reload;
         let tracked = reload.strategy.tracked().map_err(Stop::Full)?;
-        let mut changes = tracked.changes(Way::Keys, reload.ground.since, reload.batch_size);
-        let mut touching = Touching::new(reload);
+        let mut changes =
+            tracked.changes(ChangeScan::Keys, reload.baseline.since, reload.batch_size);
+        let mut refresh = TtlRefresh::new(reload);
         let mut group: Vec<Kept> = Vec::new();
         while let Some(mut batch) = changes.try_next().await? {
             for entry in batch.iter() {
@@ -152,14 +156,14 @@ impl<'a> Keys<'a> {
                 }
             }
             if group.len() >= GROUP {
-                touching.touch(std::mem::take(&mut group)).await?;
+                refresh.push(std::mem::take(&mut group)).await?;
             }
             self.failed.failed.append(&mut batch.failed);
-            let known = self.names.len() + touching.missing.len() + self.failed.failed.len();
+            let known = self.names.len() + refresh.missing.len() + self.failed.failed.len();
             reload.check_names(known)?;
         }
-        touching.touch(group).await?;
-        touching.finish().await
+        refresh.push(group).await?;
+        refresh.finish().await
     }
 
     /// The keys that are not in the selection any more. What a complete run has written has left it
@@ -167,13 +171,13 @@ impl<'a> Keys<'a> {
     /// has a row it stays until it ends.
     async fn what_left(&self) -> Result<Left, Stop> {
         let (reload, mut left) = (self.reload, Left::default());
-        let ground = &reload.ground;
-        let generations: Vec<&Generation> = [&ground.generation]
+        let baseline = &reload.baseline;
+        let generations: Vec<&Generation> = [&baseline.generation]
             .into_iter()
-            .chain(&ground.others)
+            .chain(&baseline.others)
             .collect();
         for generation in generations {
-            let is_first = generation.run_id == ground.generation.run_id;
+            let is_first = generation.run_id == baseline.generation.run_id;
             let take = |group: Vec<Kept>| {
                 for kept in group {
                     let places = self.places(hash(&kept.key));

@@ -16,7 +16,7 @@ use crate::application::keys::manifest::{self, Generation};
 use crate::application::keys::recorder::Adopter;
 use crate::application::keys::removal::Removal;
 use crate::application::pace::Pace;
-use crate::application::ports::{Ask, Cache, WarmupStrategy, Way};
+use crate::application::ports::{Ask, Cache, ChangeScan, WarmupStrategy};
 use crate::domain::changes::Since;
 use crate::domain::digest::Digest;
 use crate::domain::entry::EntryBatch;
@@ -31,14 +31,14 @@ const WORTH_IT: u64 = 5;
 
 /// More keys than this are not loaded by name either: they are held in memory until it is known how
 /// many they are.
-const MOST_NAMES: usize = 200_000;
+const MAX_NAMES: usize = 200_000;
 
 /// Keys that are loaded by name together.
 const WINDOW: usize = 2_000;
 
 /// What an earlier complete run has left, and how to go on from there.
-pub struct Ground {
-    pub way: Way,
+pub struct ReloadBaseline {
+    pub scan: ChangeScan,
     pub since: Since,
     /// All keys of the selection of then.
     pub generation: Generation,
@@ -50,7 +50,7 @@ pub struct Ground {
 
 /// What is done beside the entries, to be read while it goes on.
 #[derive(Default)]
-pub struct Told {
+pub struct ReloadProgress {
     unchanged: AtomicU64,
     removed: AtomicU64,
     not_removed: AtomicU64,
@@ -59,7 +59,7 @@ pub struct Told {
     left_alone: AtomicBool,
 }
 
-impl Told {
+impl ReloadProgress {
     /// Keys that were there and were given their time again.
     pub fn unchanged(&self) -> u64 {
         self.unchanged.load(Ordering::Relaxed)
@@ -85,13 +85,13 @@ impl Told {
         self.left_alone.load(Ordering::Relaxed)
     }
 
-    fn begin_anew(&self) {
+    fn restart(&self) {
         self.unchanged.store(0, Ordering::Relaxed);
         self.left_alone.store(false, Ordering::Relaxed);
     }
 
     pub(super) fn keys_are_read(&self) {
-        self.begin_anew();
+        self.restart();
         self.reads_keys.store(true, Ordering::Relaxed);
     }
 
@@ -101,7 +101,7 @@ impl Told {
     }
 
     pub(super) fn all_is_read(&self, why: String) {
-        self.begin_anew();
+        self.restart();
         *lock(&self.full) = Some(why);
     }
 
@@ -120,11 +120,11 @@ pub struct Reload {
     pub prefix: String,
     pub ttl: Ttl,
     pub batch_size: usize,
-    pub ground: Ground,
+    pub baseline: ReloadBaseline,
     /// Takes the keys that stay.
     pub adopter: Adopter,
     pub pace: Pace,
-    pub told: Arc<Told>,
+    pub progress: Arc<ReloadProgress>,
 }
 
 /// Why changes are not read to their end.
@@ -160,17 +160,17 @@ pub(super) async fn send(out: &Sender, batch: EntryBatch) -> Result<(), Stop> {
 
 impl Reload {
     /// So many keys may be loaded by name.
-    pub(super) fn most_names(&self) -> usize {
-        let share = self.ground.generation.keys / WORTH_IT;
-        usize::try_from(share).map_or(MOST_NAMES, |share| share.min(MOST_NAMES))
+    pub(super) fn max_names(&self) -> usize {
+        let share = self.baseline.generation.keys / WORTH_IT;
+        usize::try_from(share).map_or(MAX_NAMES, |share| share.min(MAX_NAMES))
     }
 
     pub(super) fn check_names(&self, names: usize) -> Result<(), Stop> {
-        match names > self.most_names() {
+        match names > self.max_names() {
             true => Err(Stop::Full(format!(
                 "more keys have changed or are missing than are asked for one by one (at most {} of {})",
-                self.most_names(),
-                self.ground.generation.keys,
+                self.max_names(),
+                self.baseline.generation.keys,
             ))),
             false => Ok(()),
         }
@@ -253,16 +253,20 @@ impl Reload {
             others: &self.others,
         };
         let removed = removal.remove(keys).await.map_err(Stop::Failed)?;
-        let told = &self.told;
-        told.removed.fetch_add(removed.removed, Ordering::Relaxed);
-        told.not_removed.fetch_add(removed.left, Ordering::Relaxed);
+        let progress = &self.progress;
+        progress
+            .removed
+            .fetch_add(removed.removed, Ordering::Relaxed);
+        progress
+            .not_removed
+            .fetch_add(removed.left, Ordering::Relaxed);
         Ok(())
     }
 
     /// Forgets what needs no looking at any more: all of it has been removed, or is in the
     /// generation that this run leaves.
     pub(super) async fn forget_others(&self) {
-        for generation in self.ground.others.iter().filter(|other| other.complete) {
+        for generation in self.baseline.others.iter().filter(|other| other.complete) {
             self.forget(generation).await;
         }
     }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use futures_util::TryStreamExt as _;
 
+use super::refresh::TtlRefresh;
 use super::reload::{Reload, Sender, Stop, Wrote, hash, name};
-use super::touching::Touching;
 use crate::application::keys::chunk::Kept;
 use crate::application::keys::manifest::Generation;
-use crate::application::ports::Way;
+use crate::application::ports::ChangeScan;
 use crate::domain::digest::Digest;
 
 /// By the rows that have changed.
@@ -51,7 +51,8 @@ impl<'a> Rows<'a> {
     async fn find_changed(&mut self) -> Result<(), Stop> {
         let reload = self.reload;
         let tracked = reload.strategy.tracked().map_err(Stop::Full)?;
-        let mut changes = tracked.changes(Way::Rows, reload.ground.since, reload.batch_size);
+        let mut changes =
+            tracked.changes(ChangeScan::Rows, reload.baseline.since, reload.batch_size);
         while let Some(batch) = changes.try_next().await? {
             if let Some(failure) = batch.failed.first() {
                 return Err(Stop::Full(format!("{}: {}", failure.key, failure.error)));
@@ -71,10 +72,10 @@ impl<'a> Rows<'a> {
     /// sorted.
     async fn keep_the_rest(&mut self) -> Result<(Vec<String>, Vec<u64>), Stop> {
         let reload = self.reload;
-        let compares = !reload.ground.others.is_empty();
+        let compares = !reload.baseline.others.is_empty();
         let mut known = Vec::new();
-        let mut touching = Touching::new(reload);
-        let generation = &reload.ground.generation;
+        let mut refresh = TtlRefresh::new(reload);
+        let generation = &reload.baseline.generation;
         let mut keys = reload.keys(generation);
         loop {
             let group = match keys.try_next().await {
@@ -93,11 +94,11 @@ impl<'a> Rows<'a> {
                 }
             }
             self.unchanged += rest.len() as u64;
-            touching.touch(rest).await?;
-            reload.check_names(self.names.len() + touching.missing.len())?;
+            refresh.push(rest).await?;
+            reload.check_names(self.names.len() + refresh.missing.len())?;
         }
         known.sort_unstable();
-        Ok((touching.finish().await?, known))
+        Ok((refresh.finish().await?, known))
     }
 
     /// Notes what a generation wrote at a key that is to be loaded; `false`: it is not.
@@ -114,7 +115,7 @@ impl<'a> Rows<'a> {
     /// written or to be removed.
     async fn look_at_others(&mut self, known: &[u64]) -> Result<(), Stop> {
         let reload = self.reload;
-        for other in &reload.ground.others {
+        for other in &reload.baseline.others {
             let take = |group: Vec<Kept>| {
                 for kept in group {
                     let hash = hash(&kept.key);
@@ -135,7 +136,7 @@ impl<'a> Rows<'a> {
     /// kept.
     async fn check_deleted(&self) -> Result<(), Stop> {
         let tracked = self.reload.strategy.tracked().map_err(Stop::Full)?;
-        let there = tracked.unchanged(self.reload.ground.since).await?;
+        let there = tracked.unchanged(self.reload.baseline.since).await?;
         match there < self.unchanged {
             true => Err(Stop::Deleted),
             false => Ok(()),

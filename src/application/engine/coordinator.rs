@@ -12,7 +12,7 @@ use super::flow::Flow;
 use super::inspect::{InspectingCache, Inspection};
 use super::interrupted;
 use super::{expected, protection};
-use crate::application::changed::Changes;
+use crate::application::changed::ChangedOnly;
 use crate::application::event::Reporter;
 use crate::application::guards::size::SizeGuard;
 use crate::application::keys::{orphans, prune};
@@ -181,7 +181,7 @@ impl Coordinator {
         expected::learn(&mut book, size.last_complete(), &run).await;
         protection::learn(&mut book, &run).await;
         let mut passes = Passes::new(&book, &run).await;
-        let mut changes = Changes::look_back(&mut book, run).await;
+        let mut changes = ChangedOnly::look_back(&mut book, run).await;
         let mut flow = Flow::new(run);
         while book.goes_on(&run)
             && let Some(index) = passes.next_due(&book)
@@ -270,7 +270,7 @@ impl Coordinator {
     /// Waits until queries that were left in the middle have ended at the database.
     async fn quiesce(&self) {
         for strategy in &self.plan.strategies {
-            strategy.settled().await;
+            strategy.quiesced().await;
         }
     }
 }
@@ -296,7 +296,7 @@ async fn warm_one<'a>(
     book: &mut Book,
     size: &SizeGuard<'_>,
     passes: &mut Passes,
-    changes: &mut Changes<'a>,
+    changes: &mut ChangedOnly<'a>,
     flow: &mut Flow<'a>,
 ) {
     let former = passes.begin(index, book, run).await;

@@ -8,7 +8,7 @@ use crate::application::ports::{Cache, CachedValue, Mode};
 use crate::application::run_state::options::ShapeGuard;
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::meaning::Profile;
+use crate::domain::json_equality::Profile;
 use crate::domain::standing::{Kind, Standing};
 use crate::domain::strategy::{Shape, StrategySpec};
 

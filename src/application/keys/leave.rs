@@ -57,7 +57,7 @@ impl RunKeys {
     /// Forgets what a strategy had: it is warmed again.
     pub fn restart(&mut self, index: usize) {
         if let Some(recorder) = &mut self.0 {
-            recorder.begin_anew(index);
+            recorder.restart(index);
         }
     }
 

@@ -57,7 +57,7 @@ impl Adopter {
     }
 
     /// Forgets what the strategy had so far.
-    pub async fn begin_anew(&self) {
+    pub async fn restart(&self) {
         let _ = self.steps.send(Step::Anew(self.strategy)).await;
     }
 }
@@ -129,7 +129,7 @@ impl Recorder {
     }
 
     /// Forgets what a strategy had: the cache has lost it.
-    pub fn begin_anew(&mut self, strategy: usize) {
+    pub fn restart(&mut self, strategy: usize) {
         self.open[strategy].take();
         self.step(Step::Anew(strategy));
     }

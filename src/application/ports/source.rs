@@ -57,7 +57,7 @@ pub trait RowSource: Send + Sync {
     }
 
     /// Waits until queries whose streams were dropped have ended at the database, for a few seconds.
-    fn settled(&self) -> BoxFuture<'_, ()>;
+    fn quiesced(&self) -> BoxFuture<'_, ()>;
 
     /// How many rows a query returns, where the database can say it cheaply.
     fn estimate<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Option<Expected>>;

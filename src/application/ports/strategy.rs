@@ -42,7 +42,7 @@ pub trait WarmupStrategy: Send + Sync {
     }
 
     /// Waits until what was left in the middle has ended at the database.
-    fn settled(&self) -> BoxFuture<'_, ()> {
+    fn quiesced(&self) -> BoxFuture<'_, ()> {
         ready(()).boxed()
     }
 
@@ -99,7 +99,7 @@ pub trait Tracked: Send + Sync {
     fn fingerprint(&self) -> String;
 
     /// The way that leads to all changes and reads least; `Err`: why there is none, for people.
-    fn way(&self) -> BoxFuture<'_, Result<Way, String>>;
+    fn scan(&self) -> BoxFuture<'_, Result<ChangeScan, String>>;
 
     /// How many rows of the selection have not changed since a moment, and have a key.
     fn unchanged(&self, since: Since) -> BoxFuture<'_, Result<u64, Failure>>;
@@ -110,7 +110,7 @@ pub trait Tracked: Send + Sync {
     /// Keys, and whether each has changed since a moment: its value is `1`, or `0`.
     fn changes(
         &self,
-        way: Way,
+        scan: ChangeScan,
         since: Since,
         batch_size: usize,
     ) -> BoxStream<'_, Result<EntryBatch, Failure>>;
@@ -118,7 +118,7 @@ pub trait Tracked: Send + Sync {
 
 /// How changes are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum ChangeScan {
     /// The keys of the whole selection, whether they have changed or not.
     Keys,
     /// The keys of all rows that have changed, whether they are in the selection or not.

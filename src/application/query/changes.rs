@@ -13,7 +13,7 @@ use super::assembler::Assembler;
 use super::assembly::Assembly;
 use super::layout::Layout;
 use super::prepared::Prepared;
-use crate::application::ports::{Tracked, Way};
+use crate::application::ports::{ChangeScan, Tracked};
 use crate::domain::changes::{Since, TrackedTable, Tracking};
 use crate::domain::entry::{EntryBatch, Name};
 use crate::domain::failure::{Failure, FailureKind};
@@ -44,10 +44,10 @@ impl Changes {
     }
 
     /// The query for changes; `None`: `_changed_at` is of a type that tells no moment.
-    fn select_changes(&self, way: Way, since: Since) -> Option<String> {
+    fn select_changes(&self, scan: ChangeScan, since: Since) -> Option<String> {
         let (composer, changed_at) = (self.prepared.composer(), self.changed_at()?);
-        match (way, &self.prepared.definition.tracking) {
-            (Way::Rows, Tracking::Rows(table, _)) => {
+        match (scan, &self.prepared.definition.tracking) {
+            (ChangeScan::Rows, Tracking::Rows(table, _)) => {
                 composer.changed_rows(table, changed_at, since)
             }
             _ => composer.key_changes(changed_at, since),
@@ -105,14 +105,14 @@ impl Tracked for Changes {
         format!("{:016x}", hasher.finish())
     }
 
-    fn way(&self) -> BoxFuture<'_, Result<Way, String>> {
+    fn scan(&self) -> BoxFuture<'_, Result<ChangeScan, String>> {
         async move {
             let definition = &self.prepared.definition;
             let since = Since::new(0, Duration::ZERO);
             let changed_at = self
                 .changed_at()
                 .ok_or("it selects no column `_changed_at`")?;
-            if self.select_changes(Way::Keys, since).is_none() {
+            if self.select_changes(ChangeScan::Keys, since).is_none() {
                 let declared = &changed_at.declared;
                 return Err(format!(
                     "its _changed_at is of type {declared}, which tells no moment"
@@ -135,10 +135,10 @@ impl Tracked for Changes {
                 && is_there
                 && self.is_primary(table, unique)
             {
-                return Ok(Way::Rows);
+                return Ok(ChangeScan::Rows);
             }
             match identity.untold(&unique) {
-                None => Ok(Way::Keys),
+                None => Ok(ChangeScan::Keys),
                 Some(table) => Err(format!(
                     "its key does not tell one row of {}, by a primary or unique key of the table: \
                      another row may take its place without having changed",
@@ -169,11 +169,11 @@ impl Tracked for Changes {
 
     fn changes(
         &self,
-        way: Way,
+        scan: ChangeScan,
         since: Since,
         batch_size: usize,
     ) -> BoxStream<'_, Result<EntryBatch, Failure>> {
-        let query = self.select_changes(way, since).zip(self.flags.as_ref());
+        let query = self.select_changes(scan, since).zip(self.flags.as_ref());
         let Some((sql, layout)) = query else {
             let why = "its changes cannot be told";
             let failure = Failure::new(FailureKind::Internal, "reading changes failed", why);

@@ -207,9 +207,9 @@ impl Prepared {
     }
 
     /// Waits until queries whose streams were dropped have ended.
-    pub async fn settled(&self) {
-        self.sources.bulk.settled().await;
-        self.sources.primary.settled().await;
+    pub async fn quiesced(&self) {
+        self.sources.bulk.quiesced().await;
+        self.sources.primary.quiesced().await;
     }
 }
 

@@ -207,8 +207,8 @@ impl WarmupStrategy for QueryStrategy {
         .boxed()
     }
 
-    fn settled(&self) -> BoxFuture<'_, ()> {
-        self.prepared.settled().boxed()
+    fn quiesced(&self) -> BoxFuture<'_, ()> {
+        self.prepared.quiesced().boxed()
     }
 
     fn plan(&self, limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {

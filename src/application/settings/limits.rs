@@ -9,7 +9,7 @@ use serde_json::Value;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 use super::group::Setting;
-use crate::domain::amount::Amount;
+use crate::domain::quantity::Quantity;
 
 /// A whole number from 1 to `MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -73,7 +73,7 @@ impl FromStr for RateLimit {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "none" => Ok(Self(None)),
-            text => Amount::from_str(text).map(|amount| Self(Some(amount.get()))),
+            text => Quantity::from_str(text).map(|amount| Self(Some(amount.get()))),
         }
     }
 }

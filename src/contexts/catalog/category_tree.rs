@@ -120,8 +120,8 @@ impl WarmupStrategy for CategoryTree {
         self.rows.plan(limit).boxed()
     }
 
-    fn settled(&self) -> BoxFuture<'_, ()> {
-        self.rows.settled().boxed()
+    fn quiesced(&self) -> BoxFuture<'_, ()> {
+        self.rows.quiesced().boxed()
     }
 }
 

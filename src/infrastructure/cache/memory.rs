@@ -16,7 +16,7 @@ use crate::application::ports::{
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::Failure;
-use crate::domain::meaning;
+use crate::domain::json_equality;
 use crate::domain::standing::{Held, Kind, Standing};
 use crate::domain::strategy::Shape;
 use crate::domain::sync::lock;
@@ -219,7 +219,7 @@ impl State {
         let ours = Stored::from(entry);
         let equal = match (&item.value, &ours) {
             (Stored::Text(cached), Stored::Text(text)) if shape != Shape::Text => {
-                meaning::same(cached, text)
+                json_equality::same(cached, text)
             }
             (cached, ours) => cached == ours,
         };

@@ -12,7 +12,7 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 
 use super::sqlite::dialect::SqliteDialect;
 use crate::application::ports::{
-    Ask, Dialect, Query, QueryPlan, RowSource, Sources, Tracked, Wanted, WarmupStrategy, Way,
+    Ask, ChangeScan, Dialect, Query, QueryPlan, RowSource, Sources, Tracked, Wanted, WarmupStrategy,
 };
 use crate::domain::changes::{Moment, Since};
 use crate::domain::entry::{Entry, EntryBatch};
@@ -180,8 +180,8 @@ impl Tracked for MemoryStrategy {
         String::new()
     }
 
-    fn way(&self) -> BoxFuture<'_, Result<Way, String>> {
-        ready(Ok(Way::Rows)).boxed()
+    fn scan(&self) -> BoxFuture<'_, Result<ChangeScan, String>> {
+        ready(Ok(ChangeScan::Rows)).boxed()
     }
 
     fn unchanged(&self, since: Since) -> BoxFuture<'_, Result<u64, Failure>> {
@@ -194,11 +194,11 @@ impl Tracked for MemoryStrategy {
         true
     }
 
-    fn changes(&self, way: Way, since: Since, _: usize) -> Entries<'_> {
+    fn changes(&self, scan: ChangeScan, since: Since, _: usize) -> Entries<'_> {
         let mut batch = EntryBatch::default();
         for (key, row) in &self.table.state().rows {
             let changed = row.has_changed(since);
-            if changed || way == Way::Keys {
+            if changed || scan == ChangeScan::Keys {
                 let Ok(()) = batch.push_text(key.as_bytes(), |out| {
                     out.push(if changed { b'1' } else { b'0' });
                     Ok::<(), Infallible>(())
@@ -243,7 +243,7 @@ impl RowSource for MemoryTable {
         stream::iter([no_sql()]).boxed()
     }
 
-    fn settled(&self) -> BoxFuture<'_, ()> {
+    fn quiesced(&self) -> BoxFuture<'_, ()> {
         ready(()).boxed()
     }
 

@@ -230,7 +230,7 @@ impl<D: Driver> Sessions<D> {
     }
 
     /// Waits until no query is running any more, not even one whose rows were abandoned.
-    pub(super) async fn settled(&self) {
+    pub(super) async fn quiesced(&self) {
         let _ = timeout(CONNECT_TIMEOUT, self.under_way.write()).await;
     }
 

@@ -147,8 +147,8 @@ impl<D: Reader> RowSource for SqlSource<D> {
         reading::rows(&self.sessions, query)
     }
 
-    fn settled(&self) -> BoxFuture<'_, ()> {
-        self.sessions.settled().boxed()
+    fn quiesced(&self) -> BoxFuture<'_, ()> {
+        self.sessions.quiesced().boxed()
     }
 
     fn plan<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<QueryPlan, Failure>> {

@@ -8,8 +8,8 @@ use super::key_line::time_left;
 use super::value::{bytes_of, decoded, described, kind_of, same, text_of};
 use crate::application::ports::{Cached, CachedValue};
 use crate::domain::failure::Failure;
+use crate::domain::json_equality::{self, Difference};
 use crate::domain::key::{printable, shortened};
-use crate::domain::meaning::{self, Difference};
 use crate::domain::strategy::Shape;
 
 /// More characters of a value than this are not shown without `-v`.
@@ -130,7 +130,7 @@ impl KeyReport {
         let decoded = |value| decoded(value, self.shape());
         let cached = self.cached.as_ref().and_then(|c| decoded(&c.value));
         match (cached, self.new_value().and_then(decoded)) {
-            (Some(cached), Some(new)) => meaning::differences(&cached, &new),
+            (Some(cached), Some(new)) => json_equality::differences(&cached, &new),
             _ => Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use crate::application::ports::CachedValue;
 use crate::domain::entry::{Entry, Value};
-use crate::domain::meaning;
+use crate::domain::json_equality;
 use crate::domain::standing::Kind;
 use crate::domain::strategy::Shape;
 
@@ -48,7 +48,7 @@ pub fn decoded(value: &CachedValue, shape: Option<Shape>) -> Option<Json> {
 pub fn same(cached: &CachedValue, new: &CachedValue, shape: Option<Shape>) -> bool {
     match (cached, new) {
         (CachedValue::Text(a), CachedValue::Text(b)) if shape != Some(Shape::Text) => {
-            meaning::same(a, b)
+            json_equality::same(a, b)
         }
         (CachedValue::Hash(a), CachedValue::Hash(b)) => hash_json(a) == hash_json(b),
         (a, b) => a == b,

@@ -8,7 +8,7 @@ use super::digest::hex_digest;
 use super::reply::{pairs, words};
 use crate::domain::encode::MAX_VALUE_BYTES;
 use crate::domain::entry::{Entry, EntryBatch, Fields, Value};
-use crate::domain::meaning;
+use crate::domain::json_equality;
 use crate::domain::standing::{Held, Kind, Standing};
 use crate::domain::strategy::Shape;
 
@@ -81,7 +81,8 @@ pub(super) fn compare_fetched(
     match (reply, entry.value) {
         (Ok(Reply::BulkString(cached)), Value::Text(text)) => {
             held.bytes = Some(cached.len() as u64);
-            held.equal = cached == text || (shape != Shape::Text && meaning::same(&cached, text));
+            held.equal =
+                cached == text || (shape != Shape::Text && json_equality::same(&cached, text));
         }
         (Ok(Reply::Nil), _) => *standing = Standing::Nothing,
         (Ok(reply), Value::Hash(fields)) => {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::file::now_millis;
 use crate::domain::entry::{Entry, Value};
-use crate::domain::meaning;
+use crate::domain::json_equality;
 use crate::domain::standing::{Held, Kind, Standing};
 use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
@@ -35,7 +35,7 @@ impl Row {
         let equal = self.kind == kind
             && match shape {
                 Shape::Text => self.value == value,
-                _ => meaning::same(&self.value, &value),
+                _ => json_equality::same(&self.value, &value),
             };
         Standing::Held(Held {
             kind: Kind::named(&self.kind),

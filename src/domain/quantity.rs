@@ -6,9 +6,9 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 /// A whole number, at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Amount(u64);
+pub struct Quantity(u64);
 
-impl Amount {
+impl Quantity {
     pub fn get(self) -> u64 {
         self.0
     }
@@ -25,7 +25,7 @@ const UNITS: [(&str, u64); 7] = [
     ("gi", 1 << 30),
 ];
 
-impl FromStr for Amount {
+impl FromStr for Quantity {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -49,30 +49,30 @@ impl FromStr for Amount {
     }
 }
 
-impl<'de> Deserialize<'de> for Amount {
+impl<'de> Deserialize<'de> for Quantity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AmountVisitor)
+        deserializer.deserialize_any(QuantityVisitor)
     }
 }
 
-struct AmountVisitor;
+struct QuantityVisitor;
 
-impl Visitor<'_> for AmountVisitor {
-    type Value = Amount;
+impl Visitor<'_> for QuantityVisitor {
+    type Value = Quantity;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(r#"a number of at least 1, or a text such as "500k" or "5MiB""#)
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Amount, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Quantity, E> {
         text.parse().map_err(E::custom)
     }
 
-    fn visit_u64<E: de::Error>(self, n: u64) -> Result<Amount, E> {
+    fn visit_u64<E: de::Error>(self, n: u64) -> Result<Quantity, E> {
         n.to_string().parse().map_err(E::custom)
     }
 
-    fn visit_i64<E: de::Error>(self, n: i64) -> Result<Amount, E> {
+    fn visit_i64<E: de::Error>(self, n: i64) -> Result<Quantity, E> {
         n.to_string().parse().map_err(E::custom)
     }
 }
@@ -95,7 +95,7 @@ mod tests {
             ("64B", 64),
             ("1.5KiB", 1536),
         ] {
-            assert_eq!(text.parse(), Ok(Amount(amount)), "{text}");
+            assert_eq!(text.parse(), Ok(Quantity(amount)), "{text}");
         }
         for text in [
             "",
@@ -111,7 +111,7 @@ mod tests {
             "NaN",
             "inf",
         ] {
-            assert!(text.parse::<Amount>().is_err(), "{text}");
+            assert!(text.parse::<Quantity>().is_err(), "{text}");
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ttl::Ttl;
 
 /// Groups of keys that are given their time at once.
-const TOUCHES: usize = 4;
+const MAX_GROUPS: usize = 4;
 
 /// Fewer keys than this are given their time again in any case: it costs nothing.
 const LARGE_GROUP: usize = 1_024;
@@ -21,9 +21,9 @@ const LARGE_GROUP: usize = 1_024;
 const ADOPTED: usize = 16;
 
 /// Keys that are given their time again, a few groups at a time.
-pub(super) struct Touching<'a> {
+pub(super) struct TtlRefresh<'a> {
     reload: &'a Reload,
-    groups: JoinSet<Result<Touched, Failure>>,
+    groups: JoinSet<Result<Refreshed, Failure>>,
     /// Keys that were not there.
     pub(super) missing: Vec<String>,
     /// Those that were, as they are kept, until they are worth handing on.
@@ -32,7 +32,7 @@ pub(super) struct Touching<'a> {
 }
 
 /// A group of keys that was.
-struct Touched {
+struct Refreshed {
     /// Those that are there, as they are kept.
     chunks: Vec<Vec<u8>>,
     there: u64,
@@ -42,12 +42,12 @@ struct Touched {
 
 /// Gives keys their time again; many at once that have been given it a moment ago (`renewed`) only
 /// where that is not to be seen.
-async fn touched(
+async fn refresh(
     cache: &dyn Cache,
     keys: &[Kept],
     ttl: Ttl,
     renewed: Option<Duration>,
-) -> Result<Touched, Failure> {
+) -> Result<Refreshed, Failure> {
     let slices: Vec<&[u8]> = keys.iter().map(|kept| kept.key.as_slice()).collect();
     let left_alone = match renewed {
         Some(ago) if keys.len() >= LARGE_GROUP => cache.ttl_is_fresh(&slices, &ttl, ago).await?,
@@ -73,7 +73,7 @@ async fn touched(
     if chunk.keys() > 0 {
         chunks.push(chunk.take());
     }
-    Ok(Touched {
+    Ok(Refreshed {
         chunks,
         there,
         missing,
@@ -81,7 +81,7 @@ async fn touched(
     })
 }
 
-impl<'a> Touching<'a> {
+impl<'a> TtlRefresh<'a> {
     pub(super) fn new(reload: &'a Reload) -> Self {
         Self {
             reload,
@@ -92,25 +92,25 @@ impl<'a> Touching<'a> {
         }
     }
 
-    pub(super) async fn touch(&mut self, keys: Vec<Kept>) -> Result<(), Stop> {
+    pub(super) async fn push(&mut self, keys: Vec<Kept>) -> Result<(), Stop> {
         if keys.is_empty() {
             return Ok(());
         }
         let is_paced = self.reload.pace.now().rate.is_some();
-        let most = if is_paced { 1 } else { TOUCHES };
+        let most = if is_paced { 1 } else { MAX_GROUPS };
         while self.groups.len() >= most {
-            self.heed().await?;
+            self.join().await?;
         }
         self.reload.pace.admit(keys.len()).await;
         let (cache, ttl) = (Arc::clone(&self.reload.cache), self.reload.ttl.clone());
-        let renewed = self.reload.ground.renewed;
+        let renewed = self.reload.baseline.renewed;
         self.groups
-            .spawn(async move { touched(cache.as_ref(), &keys, ttl, renewed).await });
+            .spawn(async move { refresh(cache.as_ref(), &keys, ttl, renewed).await });
         Ok(())
     }
 
     /// Waits for a group; `false`: none is under way.
-    async fn heed(&mut self) -> Result<bool, Stop> {
+    async fn join(&mut self) -> Result<bool, Stop> {
         let Some(group) = self.groups.join_next().await else {
             return Ok(false);
         };
@@ -119,7 +119,7 @@ impl<'a> Touching<'a> {
             Stop::Failed(Failure::new(FailureKind::Internal, what, error.to_string()))
         })??;
         self.reload
-            .told
+            .progress
             .count_unchanged(group.there, group.left_alone);
         self.chunks.extend(group.chunks);
         self.there += group.there;
@@ -140,7 +140,7 @@ impl<'a> Touching<'a> {
 
     /// The keys that were not there.
     pub(super) async fn finish(mut self) -> Result<Vec<String>, Stop> {
-        while self.heed().await? {}
+        while self.join().await? {}
         self.hand_on().await;
         Ok(self.missing)
     }
