@@ -20,7 +20,7 @@ use clap::ArgMatches;
 use jiff::tz::TimeZone;
 
 use crate::application::run_state::options::Options;
-use crate::application::selection::Filter;
+use crate::application::runs::selection::Filter;
 use crate::application::settings::RunSettings;
 use crate::domain::failure::{Failure, FailureKind};
 

@@ -16,7 +16,7 @@ use futures_util::stream::{self, BoxStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::ports::{Ask, ChangeScan};
+use crate::application::ports::{Ask, ChangeScan};
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 pub use baseline::ChangedOnly;

@@ -5,6 +5,7 @@ pub mod leave;
 pub mod manifest;
 pub mod orphans;
 pub mod pile;
+pub mod probe;
 pub mod prune;
 pub mod recorder;
 pub mod removal;

@@ -3,8 +3,11 @@
 
 pub mod book;
 pub mod context;
+pub mod event;
+pub mod lookup;
 pub mod options;
 pub mod passes;
 pub mod plan;
 mod sample;
+pub mod stop;
 pub mod tally;

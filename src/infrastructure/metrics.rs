@@ -12,12 +12,12 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::application::history::LastComplete;
-use crate::application::live::Ended;
+use crate::application::record::history::LastComplete;
 use crate::application::record::{RunRecord, StrategyRecord};
-use crate::application::refused::Refused;
-use crate::application::run::Begun;
-use crate::application::service::Milestone;
+use crate::application::runs::live::Ended;
+use crate::application::runs::refused::Refused;
+use crate::application::runs::run::Begun;
+use crate::application::runs::service::Milestone;
 use crate::domain::failure::FailureKind;
 use crate::domain::report::{Outcome, Report};
 use crate::domain::run::{RunInfo, Trigger};

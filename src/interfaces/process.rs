@@ -6,7 +6,7 @@ use super::cli;
 use super::exit::Exit;
 use super::output::note;
 use super::signals;
-use crate::application::stop::StopSignal;
+use crate::application::run_state::stop::StopSignal;
 
 /// Parses the command line, runs it, and says how the process is to end.
 pub fn main() -> ExitCode {

@@ -5,7 +5,7 @@ mod lines;
 mod words;
 
 use super::output::{ProgressForm, note};
-use crate::application::event::{Event, Reporter, Sieve};
+use crate::application::run_state::event::{Event, Reporter, Sieve};
 use bars::Bars;
 use lines::Lines;
 

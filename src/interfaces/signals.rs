@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::exit::Exit;
 use crate::application::pace::Change;
-use crate::application::stop::StopSignal;
+use crate::application::run_state::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Stop;
 

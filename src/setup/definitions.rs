@@ -2,8 +2,8 @@
 
 use crate::application::ports::Dialect;
 use crate::application::ports::grammar::Grammar;
+use crate::application::runs::selection::{Filter, Selection, select};
 use crate::application::schedule::PlannedJob;
-use crate::application::selection::{Filter, Selection, select};
 use crate::config::Config;
 use crate::contexts::definitions::Definitions;
 use crate::domain::failure::Failure;

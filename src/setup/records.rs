@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::connections::{Access, cache};
 use super::definitions::all_definitions;
-use crate::application::history;
-use crate::application::refused::Refused;
+use crate::application::record::history;
+use crate::application::runs::refused::Refused;
 use crate::config::Config;
 use crate::domain::run::RunInfo;
 use crate::domain::strategy::{Definition, StrategyId};

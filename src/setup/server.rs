@@ -9,8 +9,8 @@ use tokio::time::sleep;
 
 use super::connections::are_configured;
 use super::shop::{CurrentShop, Shop, service};
-use crate::application::clock::{self, Clock};
-use crate::application::service::{RunRequest, Service};
+use crate::application::runs::service::{RunRequest, Service};
+use crate::application::schedule::clock::{self, Clock};
 use crate::config::Config;
 use crate::contexts::definitions::faults;
 use crate::domain::failure::{Failure, FailureKind};

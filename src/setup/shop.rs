@@ -11,9 +11,11 @@ use super::coordinators::{CacheNeed, looker, warmer};
 use super::definitions::{checked, jobs, pick};
 use super::patience::patiently;
 use crate::application::engine::inspect::Inspection;
+use crate::application::runs::selection::Selection;
+use crate::application::runs::service::{
+    Milestone, Open, Prepared, RunRequest, Service, Store, Use,
+};
 use crate::application::schedule::PlannedJob;
-use crate::application::selection::Selection;
-use crate::application::service::{Milestone, Open, Prepared, RunRequest, Service, Store, Use};
 use crate::application::settings::{Group as _, RunSettings};
 use crate::config::Config;
 use crate::contexts::definitions::Definitions;

@@ -16,7 +16,7 @@ pub fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// All Rust files below `src`: path and text.
+/// All Rust files below `src` but those of tests: path and text.
 pub fn sources() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut folders = vec![src()];
@@ -25,7 +25,9 @@ pub fn sources() -> BTreeMap<String, String> {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && !path.ends_with("tests.rs")
+            {
                 let name = path.strip_prefix(src()).expect("below src");
                 let text = fs::read_to_string(&path).expect("text");
                 found.insert(name.display().to_string(), text);

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use ::shopwarm::application::history::LastComplete;
-use ::shopwarm::application::live::Ended;
 use ::shopwarm::application::record::RunRecord;
-use ::shopwarm::application::refused::Refused;
-use ::shopwarm::application::run::Begun;
+use ::shopwarm::application::record::history::LastComplete;
+use ::shopwarm::application::runs::live::Ended;
+use ::shopwarm::application::runs::refused::Refused;
+use ::shopwarm::application::runs::run::Begun;
 use ::shopwarm::domain::counts::Counts;
 use ::shopwarm::domain::failure::{Failure, FailureKind};
 use ::shopwarm::domain::report::{Report, Seen, Status, Stop, StrategyReport};

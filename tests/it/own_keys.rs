@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt as _;
-use shopwarm::application::history::OWN;
 use shopwarm::application::keys::manifest::{self, Generation};
 use shopwarm::application::ports::Cache;
+use shopwarm::application::record::history::OWN;
 
 use crate::faults::calm;
 use crate::lab::{own, strategy};

@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::reload::{Reload, ReloadBaseline, ReloadProgress};
-use crate::application::history::{self, LastComplete};
 use crate::application::keys::manifest::{self, Generation};
 use crate::application::keys::recorder::Recorder;
 use crate::application::keys::removal::not_removed;
 use crate::application::ports::{ChangeScan, Mode, Sources};
+use crate::application::record::history::{self, LastComplete};
 use crate::application::run_state::book::Book;
 use crate::application::run_state::context::{RunContext, now};
 use crate::application::run_state::passes::{Passes, REPLACED};

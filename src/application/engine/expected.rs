@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::application::history::{self, LastComplete};
+use crate::application::record::history::{self, LastComplete};
 use crate::application::run_state::book::Book;
 use crate::application::run_state::context::RunContext;
 use crate::domain::expected::Expected;

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::application::ports::{Cache, Known};
 use crate::application::run_state::options::OnEviction;
-use crate::application::stop::StopSignal;
+use crate::application::run_state::stop::StopSignal;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::strategy::StrategyId;

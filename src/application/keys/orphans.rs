@@ -2,11 +2,11 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use crate::application::event::Event;
-use crate::application::lookup;
 use crate::application::ports::{Ask, Cache};
 use crate::application::run_state::book::Book;
 use crate::application::run_state::context::RunContext;
+use crate::application::run_state::event::Event;
+use crate::application::run_state::lookup;
 use crate::application::run_state::plan::OrphanSearch;
 use crate::domain::entry::KeyError;
 use crate::domain::failure::Failure;

@@ -12,4 +12,5 @@ mod lookup;
 mod order;
 pub mod prepared;
 pub mod strategy;
+pub mod unfit;
 mod versions;

@@ -2,7 +2,7 @@
 
 use super::context::RunContext;
 use super::tally::Tally;
-use crate::application::event::Event;
+use crate::application::run_state::event::Event;
 use crate::domain::failure::Failure;
 use crate::domain::report::{Report, Status};
 

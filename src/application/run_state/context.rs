@@ -3,8 +3,8 @@
 use std::time::{Instant, SystemTime};
 
 use super::plan::RunPlan;
-use crate::application::event::{Event, Reporter};
-use crate::application::stop::StopSignal;
+use crate::application::run_state::event::{Event, Reporter};
+use crate::application::run_state::stop::StopSignal;
 use crate::domain::run::RunInfo;
 
 /// What every part of a run may use, and none changes.

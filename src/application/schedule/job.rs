@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::cron::Cron;
-use crate::application::selection::Selection;
-use crate::application::service::RunRequest;
+use crate::application::runs::selection::Selection;
+use crate::application::runs::service::RunRequest;
 use crate::application::settings::RunSettings;
 use crate::application::settings::values::choice;
 use crate::domain::run::Trigger;

@@ -1,5 +1,6 @@
 //! Jobs that run by the clock: when, and what. No clock of its own: `now` is always given.
 
+pub mod clock;
 mod cron;
 mod job;
 mod plan;

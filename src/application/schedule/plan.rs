@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::job::Job;
 use super::zone::zone_name;
-use crate::application::selection::select;
+use crate::application::runs::selection::select;
 use crate::application::settings::{Group as _, RunSettings};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::strategy::{Definition, StrategyId};

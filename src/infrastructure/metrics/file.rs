@@ -15,8 +15,8 @@ use super::{
     KEY_OUTCOMES, LAST_SUCCESS, LastSuccess, OUTCOMES, STRATEGY_LAST_SUCCESS, build_info, gauges,
     outcome, register, render, seconds, unix,
 };
-use crate::application::live::Ended;
 use crate::application::record::RunRecord;
+use crate::application::runs::live::Ended;
 use crate::domain::run::RunInfo;
 use crate::domain::strategy::{StrategyId, is_name};
 

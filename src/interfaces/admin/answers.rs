@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::start::Lead;
 use super::state::RunId;
 use crate::application::record::{RunRecord, StrategyRecord};
-use crate::application::refused::Refused;
+use crate::application::runs::refused::Refused;
 use crate::domain::report::Outcome;
 
 /// A run over several contexts, ended.

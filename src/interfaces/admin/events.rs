@@ -13,7 +13,7 @@ use futures_util::{Stream, StreamExt as _, stream};
 use super::problem::{Names, Problem};
 use super::runs::unknown;
 use super::state::Admin;
-use crate::application::live::{LiveRun, ToldEvent};
+use crate::application::runs::live::{LiveRun, ToldEvent};
 
 /// Silence on a stream of events is broken this often: a client knows that we are there, and we
 /// that it is.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
-use crate::application::refused::Refused;
+use crate::application::runs::refused::Refused;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::holder::Holder;
 

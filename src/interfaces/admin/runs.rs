@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 
 use super::problem::{Names, Problem};
 use super::state::{Admin, RunId};
-use crate::application::live::LiveRun;
 use crate::application::record::RunRecord;
-use crate::application::run_line::RunLine;
+use crate::application::record::line::RunLine;
+use crate::application::runs::live::LiveRun;
 use crate::domain::report::Stop;
 
 #[derive(Serialize, ToSchema)]

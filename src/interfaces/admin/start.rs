@@ -10,9 +10,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::problem::Problem;
 use super::state::Admin;
-use crate::application::live::LiveRun;
 use crate::application::record::RunRecord;
-use crate::application::service::{RunRequest, Started, hex};
+use crate::application::runs::live::LiveRun;
+use crate::application::runs::service::{RunRequest, Started, hex};
 use crate::application::settings::group::{groups, settings};
 use crate::application::settings::{Group as _, RunSettings};
 

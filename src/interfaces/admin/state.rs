@@ -3,7 +3,7 @@
 use std::sync::{Arc, RwLock};
 
 use super::guard::Guard;
-use crate::application::service::Service;
+use crate::application::runs::service::Service;
 use crate::config::Config;
 use crate::domain::sync::{read, write};
 use crate::setup::Metrics;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::state::Admin;
-use crate::application::history::LastComplete;
+use crate::application::record::history::LastComplete;
 use crate::application::record::whole_seconds;
 use crate::domain::strategy::Definition;
 

@@ -14,8 +14,8 @@ use super::problem::{Names, Problem};
 use super::start::{WarmupBody, start, wait};
 use super::state::Admin;
 use crate::application::record::RunRecord;
-use crate::application::selection::Selection;
-use crate::application::service::RunRequest;
+use crate::application::runs::selection::Selection;
+use crate::application::runs::service::RunRequest;
 use crate::domain::run::Trigger;
 
 /// Warms the whole shop

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use crate::application::lock::Locking;
+use crate::application::runs::lock::Locking;
 use crate::application::settings::RunSettings;
 use crate::config::{ScheduleSettings, ServeSettings};
 use crate::domain::gate::Requirement;

@@ -1,6 +1,6 @@
 //! How long a command waits for its servers, and runs.
 
-use crate::application::stop::StopSignal;
+use crate::application::run_state::stop::StopSignal;
 use crate::config::Config;
 use crate::domain::failure::Failure;
 use crate::domain::report::Stop;

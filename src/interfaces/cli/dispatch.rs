@@ -11,7 +11,7 @@ use super::{
     config, doctor, dry_run, keys, probe, runs, schedule, serve, shell, strategies, usage, verify,
     warmup,
 };
-use crate::application::stop::StopSignal;
+use crate::application::run_state::stop::StopSignal;
 use crate::config::Config;
 use crate::domain::failure::Failure;
 use crate::interfaces::exit::Exit;

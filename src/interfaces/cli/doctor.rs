@@ -3,7 +3,7 @@
 use console::measure_text_width;
 use serde_json::json;
 
-use crate::application::stop::StopSignal;
+use crate::application::run_state::stop::StopSignal;
 use crate::config::Config;
 use crate::domain::failure::Failure;
 use crate::domain::finding::{Finding, Level};

@@ -5,7 +5,7 @@ mod list;
 
 use clap::Subcommand;
 
-use crate::application::stop::StopSignal;
+use crate::application::run_state::stop::StopSignal;
 use crate::config::Config;
 use crate::domain::failure::Failure;
 use crate::interfaces::exit::Exit;

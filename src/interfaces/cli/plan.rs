@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::ports::Mode;
-use crate::application::selection::Selection;
+use crate::application::runs::selection::Selection;
 use crate::application::settings::{Count, Group as _, RunSettings};
 use crate::config::Config;
 use crate::contexts::definitions::Definitions;

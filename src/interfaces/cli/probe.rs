@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::stdin::windows;
+use crate::application::keys::probe::Probe;
 use crate::application::ports::Misses;
-use crate::application::probe::Probe;
-use crate::application::stop::StopSignal;
+use crate::application::run_state::stop::StopSignal;
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::settings_text::parse_ttl;

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::application::history;
 use crate::application::record::RunRecord;
+use crate::application::record::history;
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::interfaces::exit::Exit;

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::application::run_state::stop::StopSignal;
 use crate::application::schedule;
-use crate::application::stop::StopSignal;
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Stop;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::application::selection::Selection;
+use crate::application::runs::selection::Selection;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::{printable, shortened};
 

@@ -8,7 +8,7 @@ use super::inspect::{Inspect, conclude};
 use super::target::Target;
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::engine::inspect::Inspection;
-use crate::application::stop::StopSignal;
+use crate::application::run_state::stop::StopSignal;
 use crate::config::{Config, ReadingArgs};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::{Judged, Requirement, Verified};

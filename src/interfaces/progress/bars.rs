@@ -7,8 +7,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::words::{limited, news, wrong};
-use crate::application::event::{Event, Reporter};
 use crate::application::pace::PaceNow;
+use crate::application::run_state::event::{Event, Reporter};
 use crate::domain::counts::Counts;
 use crate::domain::expected::Expected;
 use crate::domain::report::StrategyReport;

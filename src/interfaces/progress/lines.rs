@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::words::{limited, news, wrong};
-use crate::application::event::{Event, Reporter};
 use crate::application::pace::PaceNow;
+use crate::application::run_state::event::{Event, Reporter};
 use crate::domain::counts::Counts;
 use crate::domain::report::StrategyReport;
 use crate::domain::strategy::StrategyId;

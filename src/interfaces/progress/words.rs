@@ -1,7 +1,7 @@
 //! What bars and lines say in the same words.
 
-use crate::application::event::Event;
 use crate::application::pace::{Change, PaceNow};
+use crate::application::run_state::event::Event;
 use crate::domain::counts::Counts;
 use crate::domain::wording::grouped;
 

@@ -12,8 +12,8 @@ use super::grid::Tone;
 use super::runs::outcome;
 use super::table::Table;
 use super::words::NONE;
+use crate::application::record::line::RunLine;
 use crate::application::record::{RunRecord, StrategyRecord};
-use crate::application::run_line::RunLine;
 use crate::domain::report::Stage;
 use crate::domain::wording::{grouped, seconds};
 

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::document::inert;
 use super::key_line::{Line, SHOWN_KEY, is_plain};
-use crate::application::event::{Event, Reporter};
-use crate::application::stop::StopSignal;
+use crate::application::run_state::event::{Event, Reporter};
+use crate::application::run_state::stop::StopSignal;
 use crate::domain::key::{printable, shortened};
 use crate::domain::report::Stop;
 use crate::domain::standing::Class;

@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use crate::application::lookup;
 use crate::application::ports::CachedValue;
-use crate::application::selection::Selection;
+use crate::application::run_state::lookup;
+use crate::application::runs::selection::Selection;
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::{KeyTemplate, printable, shortened};

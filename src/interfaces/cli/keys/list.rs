@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::engine::inspect::Inspection;
-use crate::application::selection::Selection;
-use crate::application::stop::StopSignal;
+use crate::application::run_state::stop::StopSignal;
+use crate::application::runs::selection::Selection;
 use crate::config::{Config, ReadingArgs};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::shortened;

@@ -3,13 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::engine::coordinator::{Coordinator, KeyWindows};
-use super::event::Reporter;
-use super::history;
-use super::lock::{Lock, Locking, Taken};
-use super::record::RunRecord;
-use super::refused::Refused;
-use super::stop::StopSignal;
+use crate::application::engine::coordinator::{Coordinator, KeyWindows};
+use crate::application::record::RunRecord;
+use crate::application::record::history;
+use crate::application::run_state::event::Reporter;
+use crate::application::run_state::stop::StopSignal;
+use crate::application::runs::lock::{Lock, Locking, Taken};
+use crate::application::runs::refused::Refused;
 use crate::domain::failure::Failure;
 use crate::domain::gate::Verified;
 use crate::domain::report::{Report, Stop};

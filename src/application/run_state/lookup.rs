@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt as _;
 
-use super::ports::{Ask, WarmupStrategy};
+use crate::application::ports::{Ask, WarmupStrategy};
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::key::KeyTemplate;

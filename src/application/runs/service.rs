@@ -19,13 +19,13 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
-use super::engine::coordinator::Coordinator;
-use super::history;
-use super::live::LiveRun;
-use super::record::RunRecord;
-use super::refused::Refused;
-use super::run::{self, Finished, Run};
-use super::stop::StopSignal;
+use crate::application::engine::coordinator::Coordinator;
+use crate::application::record::RunRecord;
+use crate::application::record::history;
+use crate::application::run_state::stop::StopSignal;
+use crate::application::runs::live::LiveRun;
+use crate::application::runs::refused::Refused;
+use crate::application::runs::run::{self, Finished, Run};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::{Outcome, Stop};
 use crate::domain::run::{RunInfo, Trigger};
@@ -299,7 +299,7 @@ fn panicked() -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::selection::Selection;
+    use crate::application::runs::selection::Selection;
 
     /// Nothing that it asks for works.
     fn broken() -> Arc<Service> {

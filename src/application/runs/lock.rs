@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::event::{Event, Reporter};
-use super::ports::Cache;
-use super::refused::Refused;
-use super::run_state::plan::RunPlan;
-use super::stop::StopSignal;
+use crate::application::ports::Cache;
+use crate::application::run_state::event::{Event, Reporter};
+use crate::application::run_state::plan::RunPlan;
+use crate::application::run_state::stop::StopSignal;
+use crate::application::runs::refused::Refused;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::holder::Holder;
 use crate::domain::key::OWN;

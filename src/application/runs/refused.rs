@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::record::RunRecord;
+use crate::application::record::RunRecord;
 use crate::domain::failure::Failure;
 use crate::domain::holder::Holder;
 use crate::domain::report::{Outcome, Report, Stop};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::record::{RunRecord, Totals};
+use crate::application::record::{RunRecord, Totals};
 
 /// A run in a line.
 #[derive(Clone, Debug, Serialize, ToSchema)]

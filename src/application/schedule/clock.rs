@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::lock::Locking;
-use super::refused::Refused;
-use super::schedule::{Job, Occurrence, Overlap, widest_first};
-use super::service::{RunRequest, Service};
+use crate::application::runs::lock::Locking;
+use crate::application::runs::refused::Refused;
+use crate::application::runs::service::{RunRequest, Service};
+use crate::application::schedule::{Job, Occurrence, Overlap, widest_first};
 use crate::domain::run::Trigger;
 use crate::domain::sync::lock;
 

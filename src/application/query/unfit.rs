@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
-use super::ports::{Ask, QueryPlan, WarmupStrategy};
+use crate::application::ports::{Ask, QueryPlan, WarmupStrategy};
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::strategy::StrategySpec;

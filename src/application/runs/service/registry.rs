@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::application::live::LiveRun;
+use crate::application::runs::live::LiveRun;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Stop;
 use crate::domain::sync::lock;

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::connect::{Open, Use};
-use crate::application::history::{self, LastComplete};
 use crate::application::record::RunRecord;
+use crate::application::record::history::{self, LastComplete};
 use crate::domain::failure::Failure;
 
 /// What was read of the history is good for this long: many may ask at once.

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::pace::{Change, PaceNow};
-use super::ports::Inspected;
-use super::record::StrategyRecord;
+use crate::application::pace::{Change, PaceNow};
+use crate::application::ports::Inspected;
+use crate::application::record::StrategyRecord;
 use crate::domain::counts::Counts;
 use crate::domain::entry::EntryBatch;
 use crate::domain::expected::Expected;

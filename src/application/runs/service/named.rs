@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use super::connect::Store;
-use crate::application::history::OWN;
-use crate::application::live::LiveRun;
+use crate::application::record::history::OWN;
+use crate::application::runs::live::LiveRun;
 use crate::domain::failure::Failure;
 
 /// How long a request stays the same one.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::history::OWN;
-use super::lookup;
+use crate::application::record::history::OWN;
+use crate::application::run_state::lookup;
 use crate::domain::key::{KeyTemplate, printable, shortened};
 
 /// Patterns that are counted at the same time, at most; then the rarest are dropped.

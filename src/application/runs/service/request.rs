@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use crate::application::lock::Locking;
-use crate::application::selection::Selection;
+use crate::application::runs::lock::Locking;
+use crate::application::runs::selection::Selection;
 use crate::application::settings::RunSettings;
 use crate::domain::run::{RunInfo, Trigger};
 

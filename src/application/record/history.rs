@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use super::ports::{Cache, CachedValue};
-use super::record::RunRecord;
-use super::run_state::plan::RunPlan;
+use crate::application::ports::{Cache, CachedValue};
+use crate::application::record::RunRecord;
+use crate::application::run_state::plan::RunPlan;
 use crate::domain::changes::Watermark;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Report;

@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::event::{Event, Reporter, Sieve};
-use super::pace::{Change, Pace, PaceNow};
-use super::record::{RunRecord, StrategyRecord, Totals};
-use super::refused::Refused;
-use super::stop::StopSignal;
+use crate::application::pace::{Change, Pace, PaceNow};
+use crate::application::record::{RunRecord, StrategyRecord, Totals};
+use crate::application::run_state::event::{Event, Reporter, Sieve};
+use crate::application::run_state::stop::StopSignal;
+use crate::application::runs::refused::Refused;
 use crate::domain::counts::millis;
 use crate::domain::run::RunInfo;
 use crate::domain::sync::lock;

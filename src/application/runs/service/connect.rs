@@ -7,9 +7,9 @@ use futures_util::future::BoxFuture;
 
 use super::request::RunRequest;
 use crate::application::engine::coordinator::Coordinator;
-use crate::application::live::Ended;
 use crate::application::ports::Cache;
-use crate::application::run::Begun;
+use crate::application::runs::live::Ended;
+use crate::application::runs::run::Begun;
 use crate::domain::failure::Failure;
 use crate::domain::run::RunInfo;
 
