@@ -1,7 +1,7 @@
 //! Reading only what changed.
 //!
 //! What a full run would do is done with less reading: the keys that an earlier run has left (its
-//! *generation*) are given their time again, those that changed or are not in the cache are loaded
+//! *manifest*) are given their time again, those that changed or are not in the cache are loaded
 //! and written as ever, those that have left the selection are removed. Whatever does not fit
 //! together ends in a full read, and the reason is told.
 

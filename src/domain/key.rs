@@ -5,10 +5,8 @@ pub mod reading;
 use std::fmt;
 use std::str::FromStr;
 
+use super::namespace;
 use super::row::Row;
-
-/// Keys of the tool's own begin with this, behind the operator's prefix.
-pub const OWN: &str = "shopwarm:";
 
 /// `Product:id:{id}`: literals and columns, nothing else. `{{` and `}}` stand for braces.
 ///
@@ -191,7 +189,7 @@ impl KeyTemplate {
                 },
             });
         }
-        let own = format!("{}{OWN}", self.prefix);
+        let own = namespace::all(&self.prefix);
         let start = self.literal_start();
         let may_be_own = own.starts_with(&start) || start.starts_with(&own);
         Ok(BoundKey {

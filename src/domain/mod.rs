@@ -16,6 +16,7 @@ pub mod holder;
 pub mod json_equality;
 pub mod key;
 pub mod key_rows;
+pub mod namespace;
 pub mod nearest;
 pub mod percent;
 pub mod planned_keys;

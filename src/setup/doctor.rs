@@ -17,7 +17,6 @@ use self::database::{ANSWER_TIMEOUT, check_database, no_answer};
 use super::connections::{cache_options, required_cache, required_database};
 use super::definitions::{databases, dialect, jobs};
 use crate::application::ports::RightsProbe;
-use crate::application::record::history;
 use crate::application::runs::selection::{Selection, select};
 use crate::application::schedule;
 use crate::config::{Config, Secret, Shown};
@@ -25,6 +24,7 @@ use crate::contexts::definitions::Definitions;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::key::{printable, shortened};
+use crate::domain::namespace;
 use crate::domain::standing::Kind;
 use crate::domain::strategy::Definition;
 use crate::infrastructure::{cache, demo, source};
@@ -225,8 +225,8 @@ fn probes(definitions: &[Definition], prefix: &str) -> Vec<RightsProbe> {
     };
     let own = RightsProbe {
         strategy: None,
-        key: format!("{prefix}{}{NOBODY}", history::OWN).into_bytes(),
-        pattern: format!("{prefix}{}*", history::OWN),
+        key: format!("{}{NOBODY}", namespace::all(prefix)).into_bytes(),
+        pattern: format!("{}*", namespace::all(prefix)),
         kind: Kind::Hash,
     };
     definitions.iter().map(of_strategy).chain([own]).collect()

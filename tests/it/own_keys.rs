@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt as _;
-use shopwarm::application::keys::manifest::{self, Generation};
+use shopwarm::application::keys::manifest::{self, KeyManifest};
 use shopwarm::application::ports::Cache;
-use shopwarm::application::record::history::OWN;
+use shopwarm::domain::namespace;
 
 use crate::faults::calm;
 use crate::lab::{own, strategy};
@@ -49,18 +49,18 @@ fn command(arguments: &str, definitions: &str, database: &Database, cache: &str)
     command
 }
 
-async fn generations(cache: &dyn Cache, prefix: &str, strategy: &str) -> Vec<Generation> {
-    let all = manifest::generations(cache, prefix, Some(strategy)).await;
+async fn manifests(cache: &dyn Cache, prefix: &str, strategy: &str) -> Vec<KeyManifest> {
+    let all = manifest::manifests(cache, prefix, Some(strategy)).await;
     all.expect("an answer")
 }
 
-/// The keys of a generation; none comes twice.
-async fn keys(cache: &dyn Cache, prefix: &str, generation: &Generation) -> Keys {
-    let chunks = manifest::keys(cache, prefix, generation)
+/// The keys of a manifest; none comes twice.
+async fn keys(cache: &dyn Cache, prefix: &str, manifest: &KeyManifest) -> Keys {
+    let chunks = manifest::keys(cache, prefix, manifest)
         .try_collect::<Vec<_>>()
         .await;
     let all = chunks.expect("all of them").concat();
-    assert_eq!(all.len() as u64, generation.keys);
+    assert_eq!(all.len() as u64, manifest.keys);
     let keys: Keys = all.iter().cloned().collect();
     assert_eq!(keys.len(), all.len(), "a key comes twice");
     keys
@@ -103,20 +103,20 @@ fn a_run_leaves_exactly_the_keys_that_it_wrote() {
                 ("own/many", "shop:P:", 10_000),
                 ("own/odd", "shop:Q:", 2_999),
             ] {
-                let all = generations(cache, "shop:", id).await;
-                let [generation] = all.as_slice() else {
+                let all = manifests(cache, "shop:", id).await;
+                let [manifest] = all.as_slice() else {
                     panic!("{all:?}")
                 };
-                assert_eq!(generation.run_id, run["run_id"].as_str().expect("an id"));
-                assert_eq!((generation.keys, generation.complete), (count, true));
-                assert!(generation.began_at > before && generation.ended_at > before);
-                let lives = generation.expires_at.duration_since(generation.ended_at);
+                assert_eq!(manifest.run_id, run["run_id"].as_str().expect("an id"));
+                assert_eq!((manifest.keys, manifest.complete), (count, true));
+                assert!(manifest.began_at > before && manifest.ended_at > before);
+                let lives = manifest.expires_at.duration_since(manifest.ended_at);
                 assert_eq!(lives.expect("later").as_secs(), 7200);
-                let left = keys(cache, "shop:", generation).await;
+                let left = keys(cache, "shop:", manifest).await;
                 assert_eq!(left, there(cache, start).await);
                 sum.extend(left);
             }
-            let ours = |key: &Vec<u8>| key.starts_with(format!("shop:{OWN}").as_bytes());
+            let ours = |key: &Vec<u8>| key.starts_with(namespace::all("shop:").as_bytes());
             let all = there(cache, "").await;
             let others = all.iter().filter(|key| !ours(key)).cloned().collect();
             assert_eq!(sum, others);
@@ -141,7 +141,7 @@ fn a_run_leaves_exactly_the_keys_that_it_wrote() {
         let again = &again;
         ports::on(url, |cache| async move {
             let cache = cache.as_ref();
-            let all = generations(cache, "shop:", "own/odd").await;
+            let all = manifests(cache, "shop:", "own/odd").await;
             let ids: Vec<&str> = all.iter().map(|of| of.run_id.as_str()).collect();
             let expected = [again, run].map(|run| run["run_id"].as_str().expect("an id"));
             assert_eq!(ids, expected);
@@ -153,9 +153,9 @@ fn a_run_leaves_exactly_the_keys_that_it_wrote() {
             manifest::forget(cache, "shop:", &all[0])
                 .await
                 .expect("forgotten");
-            assert_eq!(generations(cache, "shop:", "own/odd").await, all[1..]);
-            assert_eq!(generations(cache, "shop:", "own/many").await.len(), 1);
-            assert_eq!(generations(cache, "", "own/many").await, []);
+            assert_eq!(manifests(cache, "shop:", "own/odd").await, all[1..]);
+            assert_eq!(manifests(cache, "shop:", "own/many").await.len(), 1);
+            assert_eq!(manifests(cache, "", "own/many").await, []);
         });
     });
 }
@@ -166,7 +166,7 @@ fn a_run_that_was_not_whole_is_not_called_complete() {
     database.sql("UPDATE t SET name = CAST(x'ff' AS TEXT) WHERE id = 7");
     let redis = Redis::start(&[]);
     let prefix = std::cell::Cell::new(0);
-    // Each with a prefix of its own: the generations and how many keys they have.
+    // Each with a prefix of its own: the manifests and how many keys they have.
     let left = |arguments: &str, exit: i32| {
         prefix.set(prefix.get() + 1);
         let prefix = format!("{}:", prefix.get());
@@ -177,10 +177,10 @@ fn a_run_that_was_not_whole_is_not_called_complete() {
             let found = &mut found;
             async move {
                 let cache = cache.as_ref();
-                let all = manifest::generations(cache, &prefix, None).await;
-                for generation in all.expect("an answer") {
-                    keys(cache, &prefix, &generation).await;
-                    found.push((generation.strategy, generation.keys, generation.complete));
+                let all = manifest::manifests(cache, &prefix, None).await;
+                for manifest in all.expect("an answer") {
+                    keys(cache, &prefix, &manifest).await;
+                    found.push((manifest.strategy, manifest.keys, manifest.complete));
                 }
             }
         });
@@ -239,7 +239,7 @@ fn what_is_over_is_forgotten_and_a_list_that_is_gone_is_noticed() {
     let broken = |how: &[&str]| {
         redis.cli(how);
         ports::on(&redis.url(), |cache| async move {
-            let all = generations(cache.as_ref(), "", "own/many").await;
+            let all = manifests(cache.as_ref(), "", "own/many").await;
             let keys = manifest::keys(cache.as_ref(), "", &all[1])
                 .try_collect::<Vec<_>>()
                 .await;

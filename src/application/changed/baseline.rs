@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::reload::{Reload, ReloadBaseline, ReloadProgress};
-use crate::application::keys::manifest::{self, Generation};
+use crate::application::keys::manifest::{self, KeyManifest};
 use crate::application::keys::recorder::Recorder;
 use crate::application::keys::removal::not_removed;
 use crate::application::ports::{ChangeScan, Mode, Sources};
@@ -34,13 +34,13 @@ pub struct ChangedOnly<'a> {
     /// What our own clock said when the database was asked for its own.
     asked_at: i64,
     last: BTreeMap<String, LastComplete>,
-    generations: Vec<Generation>,
+    manifests: Vec<KeyManifest>,
     /// Why nothing is known of earlier runs.
     unknown: Option<String>,
     /// Of strategies that are being read by their changes.
     progress: BTreeMap<usize, Arc<ReloadProgress>>,
-    /// Generations that those of this run replace once it is complete.
-    superseded: Vec<(usize, Generation)>,
+    /// Manifests that those of this run replace once it is complete.
+    superseded: Vec<(usize, KeyManifest)>,
     /// Strategies with keys that were found to live long enough.
     left_alone: BTreeSet<usize>,
 }
@@ -54,7 +54,7 @@ impl<'a> ChangedOnly<'a> {
             moment: None,
             asked_at: now(),
             last: BTreeMap::new(),
-            generations: Vec::new(),
+            manifests: Vec::new(),
             unknown: None,
             progress: BTreeMap::new(),
             superseded: Vec::new(),
@@ -92,14 +92,14 @@ impl<'a> ChangedOnly<'a> {
         let (cache, prefix) = (plan.target.as_ref(), &plan.options.prefix);
         let reading = async {
             let last = history::last_complete(cache, prefix).await?;
-            let generations = manifest::generations(cache, prefix, None).await?;
-            Ok::<_, Failure>((last, generations))
+            let manifests = manifest::manifests(cache, prefix, None).await?;
+            Ok::<_, Failure>((last, manifests))
         };
         match self.run.unless_stopped(timeout(TIMEOUT, reading)).await {
             None => {}
-            Some(Ok(Ok((last, generations)))) => {
+            Some(Ok(Ok((last, manifests)))) => {
                 self.last = last;
-                self.generations = generations;
+                self.manifests = manifests;
             }
             Some(Ok(Err(failure))) => self.unknown = Some(failure.to_string()),
             Some(Err(_)) => self.unknown = Some("the cache does not answer in time".to_owned()),
@@ -149,7 +149,7 @@ impl<'a> ChangedOnly<'a> {
             ChangeScan::Keys => ReadHow::Keys,
         };
         let progress = Arc::new(ReloadProgress::default());
-        self.superseded.push((index, baseline.generation.clone()));
+        self.superseded.push((index, baseline.manifest.clone()));
         self.progress.insert(index, Arc::clone(&progress));
         let reload = Reload {
             strategy: Arc::clone(&plan.strategies[index]),
@@ -192,16 +192,16 @@ impl<'a> ChangedOnly<'a> {
         let mark = mark.ok_or("the last complete run did not note up to when it had seen all")?;
         self.check_mark(mark, &tracked.fingerprint(), moment, passes.epoch(index))?;
         let (mine, others): (Vec<_>, Vec<_>) = self
-            .generations
+            .manifests
             .iter()
-            .filter(|generation| generation.strategy == id)
+            .filter(|manifest| manifest.strategy == id)
             .cloned()
-            .partition(|generation| generation.run_id == last.run_id && generation.complete);
-        let generation = mine.into_iter().next().ok_or(NOT_KEPT)?;
+            .partition(|manifest| manifest.run_id == last.run_id && manifest.complete);
+        let manifest = mine.into_iter().next().ok_or(NOT_KEPT)?;
         Ok(ReloadBaseline {
             scan: tracked.scan().await?,
             since: Since::new(mark.unseen_from, options.changed.overlap),
-            generation,
+            manifest,
             others,
             renewed: renewed(mark, &plan.ttls[index]),
         })
@@ -301,12 +301,12 @@ impl<'a> ChangedOnly<'a> {
     /// whether this run has left its whole selection.
     pub async fn forget_superseded(&mut self, book: &Book, whole: &[bool]) {
         let plan = self.run.plan;
-        for (index, generation) in std::mem::take(&mut self.superseded) {
+        for (index, manifest) in std::mem::take(&mut self.superseded) {
             let changed = &book.tallies[index].report.changed;
             let read = changed.as_ref().map(|changed| changed.read);
             if whole[index] && matches!(read, Some(ReadHow::Changed | ReadHow::Keys)) {
                 let (cache, prefix) = (plan.target.as_ref(), &plan.options.prefix);
-                manifest::forget_quietly(cache, prefix, &generation).await;
+                manifest::forget_quietly(cache, prefix, &manifest).await;
             }
         }
     }

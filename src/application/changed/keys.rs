@@ -7,14 +7,14 @@ use futures_util::TryStreamExt as _;
 
 use super::refresh::TtlRefresh;
 use super::reload::{Reload, Sender, Stop, Wrote, hash, name, send};
-use crate::application::keys::chunk::Kept;
-use crate::application::keys::manifest::Generation;
+use crate::application::keys::chunk::RecordedKey;
+use crate::application::keys::manifest::KeyManifest;
 use crate::application::keys::pile::Pile;
 use crate::application::ports::{Ask, ChangeScan};
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::key::printable;
 
-/// Generations are compared key by key up to this size, at about 24 bytes a key.
+/// Manifests are compared key by key up to this size, at about 24 bytes a key.
 const MAX_COMPARED: u64 = 4_000_000;
 
 /// Keys of a group that are given their time at once.
@@ -24,7 +24,7 @@ fn has_changed(entry: &Entry<'_>) -> bool {
     entry.value != Value::Text(b"0")
 }
 
-/// A key that some generation has.
+/// A key that some manifest has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Known {
     hash: u64,
@@ -36,7 +36,7 @@ struct Known {
 /// By the keys of the whole selection.
 pub(super) struct Keys<'a> {
     reload: &'a Reload,
-    /// The keys of all generations, sorted; and of each whether it is in the selection still.
+    /// The keys of all manifests, sorted; and of each whether it is in the selection still.
     known: Vec<Known>,
     seen: Vec<bool>,
     /// To be loaded: keys that have changed, and new ones.
@@ -84,31 +84,28 @@ impl<'a> Keys<'a> {
     async fn read_known(&mut self) -> Result<(), Stop> {
         let reload = self.reload;
         let baseline = &reload.baseline;
-        let generations: Vec<&Generation> = baseline
-            .others
-            .iter()
-            .chain([&baseline.generation])
-            .collect();
-        let keys = generations.iter().map(|generation| generation.keys);
+        let manifests: Vec<&KeyManifest> =
+            baseline.others.iter().chain([&baseline.manifest]).collect();
+        let keys = manifests.iter().map(|manifest| manifest.keys);
         if keys.sum::<u64>() > MAX_COMPARED {
             let why = "it has too many keys to compare them all";
             return Err(Stop::Full(why.to_owned()));
         }
-        for generation in generations {
-            let was_selected = generation.run_id == baseline.generation.run_id;
-            let at = generation.began_at;
-            let take = |group: Vec<Kept>| {
-                self.known.extend(group.iter().map(|kept| Known {
-                    hash: hash(&kept.key),
+        for manifest in manifests {
+            let was_selected = manifest.run_id == baseline.manifest.run_id;
+            let at = manifest.began_at;
+            let take = |group: Vec<RecordedKey>| {
+                self.known.extend(group.iter().map(|recorded| Known {
+                    hash: hash(&recorded.key),
                     wrote: Wrote {
                         at,
-                        digest: kept.digest,
+                        digest: recorded.digest,
                     },
                     was_selected,
                 }));
                 Ok(())
             };
-            reload.each_key(generation, take).await?;
+            reload.each_key(manifest, take).await?;
         }
         self.known.sort_unstable();
         self.seen = vec![false; self.known.len()];
@@ -136,7 +133,7 @@ impl<'a> Keys<'a> {
         let mut changes =
             tracked.changes(ChangeScan::Keys, reload.baseline.since, reload.batch_size);
         let mut refresh = TtlRefresh::new(reload);
-        let mut group: Vec<Kept> = Vec::new();
+        let mut group: Vec<RecordedKey> = Vec::new();
         while let Some(mut batch) = changes.try_next().await? {
             for entry in batch.iter() {
                 let key = name(entry.key)?;
@@ -148,7 +145,7 @@ impl<'a> Keys<'a> {
                 // Of a key that can be read in several ways another row may be meant by now.
                 let stays = !has_changed(&entry) && was_selected && tracked.has_one_reading(&key);
                 match wrote.filter(|_| stays) {
-                    Some(Wrote { digest, .. }) => group.push(Kept {
+                    Some(Wrote { digest, .. }) => group.push(RecordedKey {
                         key: key.into_bytes(),
                         digest,
                     }),
@@ -172,15 +169,15 @@ impl<'a> Keys<'a> {
     async fn what_left(&self) -> Result<Left, Stop> {
         let (reload, mut left) = (self.reload, Left::default());
         let baseline = &reload.baseline;
-        let generations: Vec<&Generation> = [&baseline.generation]
+        let manifests: Vec<&KeyManifest> = [&baseline.manifest]
             .into_iter()
             .chain(&baseline.others)
             .collect();
-        for generation in generations {
-            let is_first = generation.run_id == baseline.generation.run_id;
-            let take = |group: Vec<Kept>| {
-                for kept in group {
-                    let places = self.places(hash(&kept.key));
+        for manifest in manifests {
+            let is_first = manifest.run_id == baseline.manifest.run_id;
+            let take = |group: Vec<RecordedKey>| {
+                for recorded in group {
+                    let places = self.places(hash(&recorded.key));
                     let known = &self.known[places.clone()];
                     let was_selected = known.iter().any(|known| known.was_selected);
                     let is_seen = self.seen[places].iter().any(|seen| *seen);
@@ -188,16 +185,16 @@ impl<'a> Keys<'a> {
                         continue;
                     }
                     let digest = known.iter().map(|known| known.wrote).max();
-                    let digest = digest.map_or(kept.digest, |wrote| wrote.digest);
-                    let kept = Kept { digest, ..kept };
-                    match generation.complete {
-                        true => left.gone.push(&kept),
-                        false => left.unless_there.push(&kept),
+                    let digest = digest.map_or(recorded.digest, |wrote| wrote.digest);
+                    let recorded = RecordedKey { digest, ..recorded };
+                    match manifest.complete {
+                        true => left.gone.push(&recorded),
+                        false => left.unless_there.push(&recorded),
                     }
                 }
                 Ok(())
             };
-            reload.each_key(generation, take).await?;
+            reload.each_key(manifest, take).await?;
         }
         Ok(left)
     }
@@ -208,7 +205,7 @@ impl<'a> Keys<'a> {
         }
         for keys in left.unless_there.windows() {
             let names = keys.iter().cloned();
-            let names = names.filter_map(|kept| String::from_utf8(kept.key).ok());
+            let names = names.filter_map(|recorded| String::from_utf8(recorded.key).ok());
             let mut entries = self.reload.strategy.entries(
                 Ask::named(names)
                     .batch_size(self.reload.batch_size)
@@ -221,8 +218,8 @@ impl<'a> Keys<'a> {
                 found.extend(batch.iter().map(|entry| hash(entry.key)));
                 absent.extend(batch.absent);
             }
-            let is_gone = |kept: &Kept| {
-                !found.contains(&hash(&kept.key)) && absent.contains(&printable(&kept.key))
+            let is_gone = |recorded: &RecordedKey| {
+                !found.contains(&hash(&recorded.key)) && absent.contains(&printable(&recorded.key))
             };
             let gone = keys.into_iter().filter(is_gone);
             self.remove_some(gone.collect(), out).await?;
@@ -230,7 +227,7 @@ impl<'a> Keys<'a> {
         Ok(())
     }
 
-    async fn remove_some(&self, keys: Vec<Kept>, out: &Sender) -> Result<(), Stop> {
+    async fn remove_some(&self, keys: Vec<RecordedKey>, out: &Sender) -> Result<(), Stop> {
         // Nobody may be left to hear of it.
         match out.is_closed() {
             true => Err(Stop::Unwanted),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::reload::{Reload, Stop, name};
-use crate::application::keys::chunk::{Chunk, Kept};
+use crate::application::keys::chunk::{Chunk, RecordedKey};
 use crate::application::ports::Cache;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ttl::Ttl;
@@ -44,11 +44,14 @@ struct Refreshed {
 /// where that is not to be seen.
 async fn refresh(
     cache: &dyn Cache,
-    keys: &[Kept],
+    keys: &[RecordedKey],
     ttl: Ttl,
     renewed: Option<Duration>,
 ) -> Result<Refreshed, Failure> {
-    let slices: Vec<&[u8]> = keys.iter().map(|kept| kept.key.as_slice()).collect();
+    let slices: Vec<&[u8]> = keys
+        .iter()
+        .map(|recorded| recorded.key.as_slice())
+        .collect();
     let left_alone = match renewed {
         Some(ago) if keys.len() >= LARGE_GROUP => cache.ttl_is_fresh(&slices, &ttl, ago).await?,
         _ => false,
@@ -59,13 +62,13 @@ async fn refresh(
     };
     let (mut chunks, mut chunk) = (Vec::new(), Chunk::default());
     let (mut there, mut missing) = (0, Vec::new());
-    for (kept, is_there) in keys.iter().zip(is_there) {
+    for (recorded, is_there) in keys.iter().zip(is_there) {
         if !is_there {
-            missing.push(kept.key.clone());
+            missing.push(recorded.key.clone());
             continue;
         }
         there += 1;
-        chunk.push(&kept.key, kept.digest);
+        chunk.push(&recorded.key, recorded.digest);
         if chunk.is_full() {
             chunks.push(chunk.take());
         }
@@ -92,7 +95,7 @@ impl<'a> TtlRefresh<'a> {
         }
     }
 
-    pub(super) async fn push(&mut self, keys: Vec<Kept>) -> Result<(), Stop> {
+    pub(super) async fn push(&mut self, keys: Vec<RecordedKey>) -> Result<(), Stop> {
         if keys.is_empty() {
             return Ok(());
         }

@@ -11,8 +11,8 @@ use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;
 
-use crate::application::keys::chunk::Kept;
-use crate::application::keys::manifest::{self, Generation};
+use crate::application::keys::chunk::RecordedKey;
+use crate::application::keys::manifest::{self, KeyManifest};
 use crate::application::keys::recorder::Adopter;
 use crate::application::keys::removal::Removal;
 use crate::application::pace::Pace;
@@ -41,9 +41,9 @@ pub struct ReloadBaseline {
     pub scan: ChangeScan,
     pub since: Since,
     /// All keys of the selection of then.
-    pub generation: Generation,
+    pub manifest: KeyManifest,
     /// Others of the same strategy: what is in them may be in the cache still.
-    pub others: Vec<Generation>,
+    pub others: Vec<KeyManifest>,
     /// So long ago all keys were given their time, where that is too short a time to matter.
     pub renewed: Option<Duration>,
 }
@@ -161,7 +161,7 @@ pub(super) async fn send(out: &Sender, batch: EntryBatch) -> Result<(), Stop> {
 impl Reload {
     /// So many keys may be loaded by name.
     pub(super) fn max_names(&self) -> usize {
-        let share = self.baseline.generation.keys / WORTH_IT;
+        let share = self.baseline.manifest.keys / WORTH_IT;
         usize::try_from(share).map_or(MAX_NAMES, |share| share.min(MAX_NAMES))
     }
 
@@ -170,7 +170,7 @@ impl Reload {
             true => Err(Stop::Full(format!(
                 "more keys have changed or are missing than are asked for one by one (at most {} of {})",
                 self.max_names(),
-                self.baseline.generation.keys,
+                self.baseline.manifest.keys,
             ))),
             false => Ok(()),
         }
@@ -178,31 +178,31 @@ impl Reload {
 
     pub(super) fn keys(
         &self,
-        generation: &Generation,
-    ) -> BoxStream<'_, Result<Vec<Kept>, Failure>> {
-        manifest::kept(self.cache.as_ref(), &self.prefix, generation)
+        manifest: &KeyManifest,
+    ) -> BoxStream<'_, Result<Vec<RecordedKey>, Failure>> {
+        manifest::entries(self.cache.as_ref(), &self.prefix, manifest)
     }
 
-    /// Hands the keys of a generation to `take`, some at a time. A list that is gone is forgotten, so
+    /// Hands the keys of a manifest to `take`, some at a time. A list that is gone is forgotten, so
     /// that it is in the way of this run only.
     pub(super) async fn each_key(
         &self,
-        generation: &Generation,
-        mut take: impl FnMut(Vec<Kept>) -> Result<(), Stop>,
+        manifest: &KeyManifest,
+        mut take: impl FnMut(Vec<RecordedKey>) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
-        let mut keys = self.keys(generation);
+        let mut keys = self.keys(manifest);
         loop {
             match keys.try_next().await {
                 Ok(Some(group)) => take(group)?,
                 Ok(None) => return Ok(()),
-                Err(failure) => return Err(self.unreadable(generation, failure).await),
+                Err(failure) => return Err(self.unreadable(manifest, failure).await),
             }
         }
     }
 
-    pub(super) async fn unreadable(&self, generation: &Generation, failure: Failure) -> Stop {
+    pub(super) async fn unreadable(&self, manifest: &KeyManifest, failure: Failure) -> Stop {
         if failure.kind == FailureKind::CacheRefused {
-            self.forget(generation).await;
+            self.forget(manifest).await;
         }
         failure.into()
     }
@@ -239,7 +239,7 @@ impl Reload {
                 .filter(|key| !found.contains(&hash(key)) && absent.contains(&printable(key)));
             let gone = gone.filter_map(|key| {
                 let (key, digest) = (key.to_vec(), ours(hash(key))?);
-                Some(Kept { key, digest })
+                Some(RecordedKey { key, digest })
             });
             self.remove(gone.collect()).await?;
         }
@@ -247,7 +247,7 @@ impl Reload {
     }
 
     /// Removes keys whose rows have left the selection.
-    pub(super) async fn remove(&self, keys: Vec<Kept>) -> Result<(), Stop> {
+    pub(super) async fn remove(&self, keys: Vec<RecordedKey>) -> Result<(), Stop> {
         let removal = Removal {
             cache: self.cache.as_ref(),
             others: &self.others,
@@ -264,15 +264,15 @@ impl Reload {
     }
 
     /// Forgets what needs no looking at any more: all of it has been removed, or is in the
-    /// generation that this run leaves.
+    /// manifest that this run leaves.
     pub(super) async fn forget_others(&self) {
-        for generation in self.baseline.others.iter().filter(|other| other.complete) {
-            self.forget(generation).await;
+        for manifest in self.baseline.others.iter().filter(|other| other.complete) {
+            self.forget(manifest).await;
         }
     }
 
-    pub(super) async fn forget(&self, generation: &Generation) {
-        manifest::forget_quietly(self.cache.as_ref(), &self.prefix, generation).await;
+    pub(super) async fn forget(&self, manifest: &KeyManifest) {
+        manifest::forget_quietly(self.cache.as_ref(), &self.prefix, manifest).await;
     }
 }
 
@@ -288,7 +288,7 @@ pub(super) fn name(key: &[u8]) -> Result<String, Stop> {
     }
 }
 
-/// What this tool wrote last at a key, of all the generations that have it.
+/// What this tool wrote last at a key, of all the manifests that have it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Wrote {
     pub(super) at: SystemTime,

@@ -6,8 +6,8 @@ use futures_util::TryStreamExt as _;
 
 use super::refresh::TtlRefresh;
 use super::reload::{Reload, Sender, Stop, Wrote, hash, name};
-use crate::application::keys::chunk::Kept;
-use crate::application::keys::manifest::Generation;
+use crate::application::keys::chunk::RecordedKey;
+use crate::application::keys::manifest::KeyManifest;
 use crate::application::ports::ChangeScan;
 use crate::domain::digest::Digest;
 
@@ -18,7 +18,7 @@ pub(super) struct Rows<'a> {
     names: Vec<String>,
     /// Their hashes, and what this tool wrote there, if it did.
     changed: HashMap<u64, Option<Wrote>>,
-    /// Keys of the generation whose rows have not changed.
+    /// Keys of the manifest whose rows have not changed.
     unchanged: u64,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    /// Gives the keys of the generation that have not changed their time again. Returns those that
+    /// Gives the keys of the manifest that have not changed their time again. Returns those that
     /// were not there; and, where there are others to be compared with it, the hashes of all keys,
     /// sorted.
     async fn keep_the_rest(&mut self) -> Result<(Vec<String>, Vec<u64>), Stop> {
@@ -75,22 +75,22 @@ impl<'a> Rows<'a> {
         let compares = !reload.baseline.others.is_empty();
         let mut known = Vec::new();
         let mut refresh = TtlRefresh::new(reload);
-        let generation = &reload.baseline.generation;
-        let mut keys = reload.keys(generation);
+        let manifest = &reload.baseline.manifest;
+        let mut keys = reload.keys(manifest);
         loop {
             let group = match keys.try_next().await {
                 Ok(Some(group)) => group,
                 Ok(None) => break,
-                Err(failure) => return Err(reload.unreadable(generation, failure).await),
+                Err(failure) => return Err(reload.unreadable(manifest, failure).await),
             };
             let mut rest = Vec::with_capacity(group.len());
-            for kept in group {
-                let hash = hash(&kept.key);
+            for recorded in group {
+                let hash = hash(&recorded.key);
                 if compares {
                     known.push(hash);
                 }
-                if !self.note(hash, generation, kept.digest) {
-                    rest.push(kept);
+                if !self.note(hash, manifest, recorded.digest) {
+                    rest.push(recorded);
                 }
             }
             self.unchanged += rest.len() as u64;
@@ -101,29 +101,29 @@ impl<'a> Rows<'a> {
         Ok((refresh.finish().await?, known))
     }
 
-    /// Notes what a generation wrote at a key that is to be loaded; `false`: it is not.
-    fn note(&mut self, hash: u64, generation: &Generation, digest: Digest) -> bool {
+    /// Notes what a manifest wrote at a key that is to be loaded; `false`: it is not.
+    fn note(&mut self, hash: u64, manifest: &KeyManifest, digest: Digest) -> bool {
         let Some(wrote) = self.changed.get_mut(&hash) else {
             return false;
         };
-        let at = generation.began_at;
+        let at = manifest.began_at;
         *wrote = (*wrote).max(Some(Wrote { at, digest }));
         true
     }
 
-    /// What other generations have besides is asked for too: the database says whether it is to be
+    /// What other manifests have besides is asked for too: the database says whether it is to be
     /// written or to be removed.
     async fn look_at_others(&mut self, known: &[u64]) -> Result<(), Stop> {
         let reload = self.reload;
         for other in &reload.baseline.others {
-            let take = |group: Vec<Kept>| {
-                for kept in group {
-                    let hash = hash(&kept.key);
+            let take = |group: Vec<RecordedKey>| {
+                for recorded in group {
+                    let hash = hash(&recorded.key);
                     if known.binary_search(&hash).is_err() && !self.changed.contains_key(&hash) {
                         self.changed.insert(hash, None);
-                        self.names.push(name(&kept.key)?);
+                        self.names.push(name(&recorded.key)?);
                     }
-                    self.note(hash, other, kept.digest);
+                    self.note(hash, other, recorded.digest);
                 }
                 reload.check_names(self.names.len())
             };

@@ -17,7 +17,7 @@ const CHUNK_BYTES: usize = 256 * 1024;
 
 /// A key that was written, and what was written there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct RecordedKey {
     pub key: Vec<u8>,
     pub digest: Digest,
 }
@@ -86,14 +86,14 @@ impl fmt::Display for NoChunk {
 ///
 /// # Errors
 /// The bytes are none that [`Chunk::take`] gave.
-pub fn read(bytes: &[u8]) -> Result<Vec<Kept>, NoChunk> {
+pub fn read(bytes: &[u8]) -> Result<Vec<RecordedKey>, NoChunk> {
     let (version, mut rest) = bytes.split_first().ok_or(NoChunk::Broken)?;
     let has_digests = match *version {
         VERSION => true,
         WITHOUT_DIGESTS => false,
         other => return Err(NoChunk::Version(other)),
     };
-    let mut keys: Vec<Kept> = Vec::new();
+    let mut keys: Vec<RecordedKey> = Vec::new();
     let mut raw = 0;
     while !rest.is_empty() {
         // No more is read than was ever written: memory is bounded whatever the bytes are.
@@ -102,7 +102,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Kept>, NoChunk> {
         }
         let shared = take_number(&mut rest).ok_or(NoChunk::Broken)?;
         let own = take_number(&mut rest).ok_or(NoChunk::Broken)?;
-        let before = keys.last().map_or(&[][..], |kept| &kept.key);
+        let before = keys.last().map_or(&[][..], |recorded| &recorded.key);
         let begin = before.get(..shared).ok_or(NoChunk::Broken)?;
         let (own, after) = rest.split_at_checked(own).ok_or(NoChunk::Broken)?;
         rest = after;
@@ -112,7 +112,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Kept>, NoChunk> {
             false => Digest::default(),
         };
         raw += key.len();
-        keys.push(Kept { key, digest });
+        keys.push(RecordedKey { key, digest });
     }
     Ok(keys)
 }
@@ -174,9 +174,9 @@ mod tests {
         let keys = chunks
             .iter()
             .flat_map(|chunk| read(chunk).expect("a chunk"));
-        let key = |kept: Kept| {
-            assert_eq!(kept.digest, Digest::of_text(&kept.key));
-            kept.key
+        let key = |recorded: RecordedKey| {
+            assert_eq!(recorded.digest, Digest::of_text(&recorded.key));
+            recorded.key
         };
         keys.map(key).collect()
     }
@@ -249,9 +249,9 @@ mod tests {
         assert_eq!(read(&[]), Err(NoChunk::Broken));
         assert_eq!(read(&[3, 0, 0]), Err(NoChunk::Version(3)));
         let old = read(&[1, 0, 1, b'a', 1, 1, b'b']).expect("without digests");
-        let keys: Vec<&[u8]> = old.iter().map(|kept| &kept.key[..]).collect();
+        let keys: Vec<&[u8]> = old.iter().map(|recorded| &recorded.key[..]).collect();
         assert_eq!(keys, [&b"a"[..], b"ab"]);
-        assert!(old.iter().all(|kept| kept.digest.is_unknown()));
+        assert!(old.iter().all(|recorded| recorded.digest.is_unknown()));
         assert_eq!(read(&[2, 0, 1, b'a', 1, 2, 3]), Err(NoChunk::Broken));
         // More shared than there was, more to follow than there is, a number without end.
         for wrong in [&[1, 1, 0][..], &[1, 0, 9, b'a'], &[1, 0]] {

@@ -1,7 +1,7 @@
 //! Which keys this tool has written: what runs leave beside the entries, so that later ones know
 //! what is theirs.
 //!
-//! A run leaves a *generation* for each strategy: a list of [chunks](super::chunk::Chunk) of the keys that the cache
+//! A run leaves a *manifest* for each strategy: a list of [chunks](super::chunk::Chunk) of the keys that the cache
 //! acknowledged, in the order of writing, which ends when the last of them does; and a field in a
 //! hash that says what is known of it. It is written while the run goes on, a chunk at a time,
 //! beside the entries. A run that dies leaves what it had.
@@ -13,56 +13,44 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 
-use super::chunk::{self, Kept};
-use crate::application::ports::{Cache, CachedValue};
+use super::chunk::{self, RecordedKey};
+use crate::application::ports::Cache;
+use crate::application::record::history::own_hash;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::key::OWN;
+use crate::domain::namespace;
 
 /// Chunks that are read together.
 const READ_CHUNKS: usize = 4;
 
-/// Older generations of a strategy are kept while they hold no more than so many times the keys of
+/// Older manifests of a strategy are kept while they hold no more than so many times the keys of
 /// the newest complete one, or [`KEPT_KEYS`].
 const KEPT_TIMES: u64 = 3;
 const KEPT_KEYS: u64 = 100_000;
 
-/// Generations of a strategy that are kept.
-const KEPT_GENERATIONS: usize = 50;
-
-/// The hash of all generations.
-pub(super) fn index_key(prefix: &str) -> String {
-    format!("{prefix}{OWN}keys")
-}
+/// Manifests of a strategy that are kept.
+const MAX_MANIFESTS: usize = 50;
 
 /// The keys that one run left for one strategy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Generation {
-    /// `catalog/hot-products`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyManifest {
+    /// `catalog/hot-products`. Like `run_id` in the name of the field.
+    #[serde(skip)]
     pub strategy: String,
+    #[serde(skip)]
     pub run_id: String,
     /// How many; one that was written twice counts twice.
     pub keys: u64,
     /// When the run began.
+    #[serde(with = "rfc3339")]
     pub began_at: SystemTime,
     /// When the last of them had been written.
+    #[serde(with = "rfc3339")]
     pub ended_at: SystemTime,
     /// When the last of them ends.
+    #[serde(with = "rfc3339")]
     pub expires_at: SystemTime,
     /// These are all keys of the strategy's selection, whatever was in the cache before.
     pub complete: bool,
-}
-
-/// What stands in the hash's field.
-#[derive(Serialize, Deserialize)]
-struct Known {
-    keys: u64,
-    #[serde(with = "rfc3339")]
-    began_at: SystemTime,
-    #[serde(with = "rfc3339")]
-    ended_at: SystemTime,
-    #[serde(with = "rfc3339")]
-    expires_at: SystemTime,
-    complete: bool,
 }
 
 /// Times as text, in milliseconds.
@@ -81,10 +69,10 @@ mod rfc3339 {
     }
 }
 
-impl Generation {
+impl KeyManifest {
     /// Where its keys are.
     pub(super) fn key(&self, prefix: &str) -> String {
-        format!("{prefix}{OWN}keys:{}:{}", self.strategy, self.run_id)
+        namespace::manifest(prefix, &self.strategy, &self.run_id)
     }
 
     pub(super) fn field(&self) -> String {
@@ -92,27 +80,15 @@ impl Generation {
     }
 
     pub(super) fn value(&self) -> String {
-        let known = Known {
-            keys: self.keys,
-            began_at: self.began_at,
-            ended_at: self.ended_at,
-            expires_at: self.expires_at,
-            complete: self.complete,
-        };
-        serde_json::to_string(&known).unwrap_or_default()
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     fn read(field: &[u8], value: &[u8]) -> Option<Self> {
         let (strategy, run_id) = std::str::from_utf8(field).ok()?.split_once(' ')?;
-        let known: Known = serde_json::from_slice(value).ok()?;
         Some(Self {
             strategy: strategy.to_owned(),
             run_id: run_id.to_owned(),
-            keys: known.keys,
-            began_at: known.began_at,
-            ended_at: known.ended_at,
-            expires_at: known.expires_at,
-            complete: known.complete,
+            ..serde_json::from_slice(value).ok()?
         })
     }
 
@@ -122,44 +98,35 @@ impl Generation {
 }
 
 /// Everything in the hash, newest first, what is over too.
-pub(super) async fn index(cache: &dyn Cache, prefix: &str) -> Result<Vec<Generation>, Failure> {
-    let key = index_key(prefix);
-    let fields = match cache.read(key.as_bytes()).await?.map(|cached| cached.value) {
-        Some(CachedValue::Hash(fields)) => fields,
-        None => return Ok(Vec::new()),
-        Some(_) => {
-            let what = format!("{key} does not say which keys runs have written");
-            let why = format!("{key} holds something else than the tool's own hash");
-            return Err(Failure::new(FailureKind::CacheRefused, what, why)
-                .hint("delete that key; the next run writes it again"));
-        }
-    };
-    let mut all: Vec<Generation> = fields
+pub(super) async fn index(cache: &dyn Cache, prefix: &str) -> Result<Vec<KeyManifest>, Failure> {
+    let key = namespace::manifests(prefix);
+    let mut all: Vec<KeyManifest> = own_hash(cache, &key, "does not say which keys runs wrote")
+        .await?
         .iter()
-        .filter_map(|(field, value)| Generation::read(field, value))
+        .filter_map(|(field, value)| KeyManifest::read(field, value))
         .collect();
     all.sort_by(|a, b| (b.began_at, &b.run_id).cmp(&(a.began_at, &a.run_id)));
     Ok(all)
 }
 
-/// The generations that have not ended, newest first: of one strategy (by its id), or of all.
+/// The manifests that have not ended, newest first: of one strategy (by its id), or of all.
 ///
 /// # Errors
 /// The cache's.
-pub async fn generations(
+pub async fn manifests(
     cache: &dyn Cache,
     prefix: &str,
     strategy: Option<&str>,
-) -> Result<Vec<Generation>, Failure> {
+) -> Result<Vec<KeyManifest>, Failure> {
     let now = SystemTime::now();
     let mut all = index(cache, prefix).await?;
-    all.retain(|generation| {
-        !generation.is_over(now) && strategy.is_none_or(|id| generation.strategy == id)
+    all.retain(|manifest| {
+        !manifest.is_over(now) && strategy.is_none_or(|id| manifest.strategy == id)
     });
     Ok(all)
 }
 
-/// The keys of a generation in the order of writing, some at a time. One may come twice, and some
+/// The keys of a manifest in the order of writing, some at a time. One may come twice, and some
 /// may not be in the cache any more.
 ///
 /// # Errors
@@ -167,10 +134,11 @@ pub async fn generations(
 pub fn keys<'a>(
     cache: &'a dyn Cache,
     prefix: &str,
-    generation: &Generation,
+    manifest: &KeyManifest,
 ) -> BoxStream<'a, Result<Vec<Vec<u8>>, Failure>> {
-    let kept = kept(cache, prefix, generation);
-    let keys = kept.map_ok(|kept| kept.into_iter().map(|kept| kept.key).collect());
+    let recorded = entries(cache, prefix, manifest);
+    let keys =
+        recorded.map_ok(|recorded| recorded.into_iter().map(|recorded| recorded.key).collect());
     keys.boxed()
 }
 
@@ -178,13 +146,13 @@ pub fn keys<'a>(
 ///
 /// # Errors
 /// As of [`keys`].
-pub fn kept<'a>(
+pub fn entries<'a>(
     cache: &'a dyn Cache,
     prefix: &str,
-    generation: &Generation,
-) -> BoxStream<'a, Result<Vec<Kept>, Failure>> {
-    let list = generation.key(prefix);
-    let (id, expected) = (generation.field(), generation.keys);
+    manifest: &KeyManifest,
+) -> BoxStream<'a, Result<Vec<RecordedKey>, Failure>> {
+    let list = manifest.key(prefix);
+    let (id, expected) = (manifest.field(), manifest.keys);
     let chunks = stream::try_unfold((0, 0, false), move |(first, found, ended)| {
         let (list, id) = (list.clone(), id.clone());
         async move {
@@ -214,27 +182,27 @@ pub fn kept<'a>(
         .boxed()
 }
 
-fn unreadable(generation: &str, why: &str) -> Failure {
-    let what = format!("the keys that {generation} has written are not known");
+fn unreadable(manifest: &str, why: &str) -> Failure {
+    let what = format!("the keys that {manifest} has written are not known");
     Failure::new(FailureKind::CacheRefused, what, why)
         .hint("the next complete run leaves them anew")
 }
 
-/// Forgets a generation. Its keys stay.
+/// Forgets a manifest. Its keys stay.
 ///
 /// # Errors
 /// The cache's.
 pub async fn forget(
     cache: &dyn Cache,
     prefix: &str,
-    generation: &Generation,
+    manifest: &KeyManifest,
 ) -> Result<(), Failure> {
-    forget_all(cache, prefix, std::slice::from_ref(generation)).await
+    forget_all(cache, prefix, std::slice::from_ref(manifest)).await
 }
 
 /// The same where nothing depends on it: a list that stays ends by itself.
-pub async fn forget_quietly(cache: &dyn Cache, prefix: &str, generation: &Generation) {
-    if let Err(failure) = forget(cache, prefix, generation).await {
+pub async fn forget_quietly(cache: &dyn Cache, prefix: &str, manifest: &KeyManifest) {
+    if let Err(failure) = forget(cache, prefix, manifest).await {
         tracing::debug!(%failure, "an old list of keys stays until it ends");
     }
 }
@@ -242,16 +210,16 @@ pub async fn forget_quietly(cache: &dyn Cache, prefix: &str, generation: &Genera
 pub(super) async fn forget_all(
     cache: &dyn Cache,
     prefix: &str,
-    gone: &[Generation],
+    gone: &[KeyManifest],
 ) -> Result<(), Failure> {
     if gone.is_empty() {
         return Ok(());
     }
-    let fields: Vec<String> = gone.iter().map(Generation::field).collect();
+    let fields: Vec<String> = gone.iter().map(KeyManifest::field).collect();
     let lists: Vec<String> = gone.iter().map(|g| g.key(prefix)).collect();
     let lists: Vec<&[u8]> = lists.iter().map(String::as_bytes).collect();
     // In this order: a list that nobody knows of ends by itself.
-    let index = index_key(prefix);
+    let index = namespace::manifests(prefix);
     cache
         .meta()
         .delete_fields(index.as_bytes(), &fields)
@@ -261,31 +229,31 @@ pub(super) async fn forget_all(
 
 /// Those that need not be kept: what is over, and of a strategy what its newer ones stand for.
 /// `all`: newest first.
-pub(super) fn superfluous(all: &[Generation], now: SystemTime) -> Vec<Generation> {
+pub(super) fn superfluous(all: &[KeyManifest], now: SystemTime) -> Vec<KeyManifest> {
     let mut gone = Vec::new();
-    let mut strategies: BTreeMap<&str, Vec<&Generation>> = BTreeMap::new();
-    for generation in all {
-        match generation.is_over(now) {
-            true => gone.push(generation.clone()),
+    let mut strategies: BTreeMap<&str, Vec<&KeyManifest>> = BTreeMap::new();
+    for manifest in all {
+        match manifest.is_over(now) {
+            true => gone.push(manifest.clone()),
             false => strategies
-                .entry(&generation.strategy)
+                .entry(&manifest.strategy)
                 .or_default()
-                .push(generation),
+                .push(manifest),
         }
     }
     for of_one in strategies.into_values() {
-        let newest_complete = of_one.iter().position(|generation| generation.complete);
+        let newest_complete = of_one.iter().position(|manifest| manifest.complete);
         let room = newest_complete.map_or(u64::MAX, |at| {
             of_one[at].keys.saturating_mul(KEPT_TIMES).max(KEPT_KEYS)
         });
         let mut older = 0_u64;
-        for (at, generation) in of_one.into_iter().enumerate() {
+        for (at, manifest) in of_one.into_iter().enumerate() {
             if newest_complete.is_some_and(|complete| at > complete) {
-                older = older.saturating_add(generation.keys);
+                older = older.saturating_add(manifest.keys);
             }
             let is_needed = newest_complete == Some(at);
-            if !is_needed && (older > room || at >= KEPT_GENERATIONS) {
-                gone.push(generation.clone());
+            if !is_needed && (older > room || at >= MAX_MANIFESTS) {
+                gone.push(manifest.clone());
             }
         }
     }
@@ -298,9 +266,9 @@ mod tests {
 
     use super::*;
 
-    fn generation(run: u64, keys: u64, complete: bool) -> Generation {
+    fn manifest(run: u64, keys: u64, complete: bool) -> KeyManifest {
         let at = |secs| SystemTime::UNIX_EPOCH + Duration::from_millis(secs);
-        Generation {
+        KeyManifest {
             strategy: "own/a".to_owned(),
             run_id: format!("run-{run}"),
             keys,
@@ -312,48 +280,48 @@ mod tests {
     }
 
     #[test]
-    fn a_generation_is_read_as_it_was_written() {
-        let known = generation(7, 12, true);
+    fn a_manifest_is_read_as_it_was_written() {
+        let known = manifest(7, 12, true);
         let (field, value) = (known.field(), known.value());
         assert_eq!(
-            Generation::read(field.as_bytes(), value.as_bytes()),
+            KeyManifest::read(field.as_bytes(), value.as_bytes()),
             Some(known)
         );
         // Fields may be added.
         let more = value.replacen('{', "{\"more\":[1],", 1);
-        assert!(Generation::read(field.as_bytes(), more.as_bytes()).is_some());
+        assert!(KeyManifest::read(field.as_bytes(), more.as_bytes()).is_some());
         for (field, value) in [
             ("own/a", value.as_str()),
             ("own/a r", "{}"),
             ("own/a r", ""),
         ] {
-            assert_eq!(Generation::read(field.as_bytes(), value.as_bytes()), None);
+            assert_eq!(KeyManifest::read(field.as_bytes(), value.as_bytes()), None);
         }
     }
 
     #[test]
     fn what_newer_ones_stand_for_is_not_kept() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(500);
-        let runs = |all: &[Generation]| -> Vec<String> {
+        let runs = |all: &[KeyManifest]| -> Vec<String> {
             let gone = superfluous(all, now).into_iter();
-            gone.map(|generation| generation.run_id).collect()
+            gone.map(|manifest| manifest.run_id).collect()
         };
         // Newest first: one that goes on, a complete one, and what was before.
-        let mut all = vec![generation(90, 5, false), generation(80, 200_000, true)];
+        let mut all = vec![manifest(90, 5, false), manifest(80, 200_000, true)];
         all.extend(
             (1..=5)
                 .rev()
-                .map(|run| generation(run, 200_000, run % 2 == 0)),
+                .map(|run| manifest(run, 200_000, run % 2 == 0)),
         );
         assert_eq!(runs(&all), ["run-2", "run-1"]);
         // Without a complete one everything may be needed, but not without end.
         all.remove(1);
         all.iter_mut()
-            .for_each(|generation| generation.complete = false);
+            .for_each(|manifest| manifest.complete = false);
         assert_eq!(runs(&all), Vec::<String>::new());
         let many: Vec<_> = (1..=70)
             .rev()
-            .map(|run| generation(run, 1, run == 3))
+            .map(|run| manifest(run, 1, run == 3))
             .collect();
         let gone = runs(&many);
         assert_eq!(gone.len(), 19);
@@ -361,7 +329,7 @@ mod tests {
         // What is over goes.
         let later = now + Duration::from_millis(505);
         let gone = superfluous(&all[..2], later).into_iter();
-        let gone: Vec<String> = gone.map(|generation| generation.run_id).collect();
+        let gone: Vec<String> = gone.map(|manifest| manifest.run_id).collect();
         assert_eq!(gone, ["run-5"]);
     }
 }

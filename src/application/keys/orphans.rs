@@ -10,7 +10,8 @@ use crate::application::run_state::lookup;
 use crate::application::run_state::plan::OrphanSearch;
 use crate::domain::entry::KeyError;
 use crate::domain::failure::Failure;
-use crate::domain::key::{KeyTemplate, OWN, printable};
+use crate::domain::key::{KeyTemplate, printable};
+use crate::domain::namespace::OWN;
 use crate::domain::planned_keys::PlannedKeys;
 use crate::domain::report::StrategyReport;
 

@@ -1,6 +1,6 @@
 //! Keys that wait in memory, made short: they may be many.
 
-use super::chunk::{self, Chunk, Kept};
+use super::chunk::{self, Chunk, RecordedKey};
 
 /// Keys in the order in which they were pushed.
 #[derive(Debug, Default)]
@@ -11,7 +11,7 @@ pub struct Pile {
 }
 
 impl Pile {
-    pub fn push(&mut self, key: &Kept) {
+    pub fn push(&mut self, key: &RecordedKey) {
         self.keys += 1;
         self.open.push(&key.key, key.digest);
         if self.open.is_full() {
@@ -24,7 +24,7 @@ impl Pile {
     }
 
     /// All of them, some at a time.
-    pub fn windows(mut self) -> impl Iterator<Item = Vec<Kept>> {
+    pub fn windows(mut self) -> impl Iterator<Item = Vec<RecordedKey>> {
         if self.open.keys() > 0 {
             self.chunks.push(self.open.take());
         }

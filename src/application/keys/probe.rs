@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use crate::application::record::history::OWN;
 use crate::application::run_state::lookup;
 use crate::domain::key::{KeyTemplate, printable, shortened};
+use crate::domain::namespace;
 
 /// Patterns that are counted at the same time, at most; then the rarest are dropped.
 const MAX_PATTERNS: usize = 10_000;
@@ -51,7 +51,7 @@ impl Probe {
             covered: vec![0; names.len()],
             names,
             templates,
-            own: format!("{prefix}{OWN}"),
+            own: namespace::all(prefix),
             misses: 0,
             hits: 0,
             unreadable: 0,

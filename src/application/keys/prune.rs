@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
 
-use super::chunk::Kept;
-use super::manifest::{self, Generation};
+use super::chunk::RecordedKey;
+use super::manifest::{self, KeyManifest};
 use super::pile::Pile;
 use super::removal::{Removal, not_removed};
 use crate::application::ports::Prunable;
@@ -111,13 +111,14 @@ impl Found {
         self.told.keys += 1;
         keep_first(&mut self.told.first, || printable(key.as_bytes()));
         let key = key.into_bytes();
-        self.keys.push(&Kept { key, digest });
+        self.keys.push(&RecordedKey { key, digest });
     }
 }
 
 /// The keys of a pile, as text.
 fn windows(keys: Pile) -> impl Iterator<Item = Vec<Written>> {
-    let text = |kept: Kept| Some((String::from_utf8(kept.key).ok()?, kept.digest));
+    let text =
+        |recorded: RecordedKey| Some((String::from_utf8(recorded.key).ok()?, recorded.digest));
     keys.windows()
         .map(move |window| window.into_iter().filter_map(text).collect())
 }
@@ -125,7 +126,7 @@ fn windows(keys: Pile) -> impl Iterator<Item = Vec<Written>> {
 struct Search<'a> {
     run: &'a RunContext<'a>,
     cache: &'a dyn Cache,
-    generations: Vec<Generation>,
+    manifests: Vec<KeyManifest>,
     /// Keys that this run has written, and keys that have been looked at.
     seen: PlannedKeys,
 }
@@ -133,9 +134,9 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     async fn new(cache: &'a dyn Cache, run: &'a RunContext<'a>) -> Result<Self, Failure> {
         let prefix = &run.plan.options.prefix;
-        let generations = manifest::generations(cache, prefix, None).await?;
+        let manifests = manifest::manifests(cache, prefix, None).await?;
         let mut seen = PlannedKeys::default();
-        for own in generations.iter().filter(|g| is_own(g, run)) {
+        for own in manifests.iter().filter(|g| is_own(g, run)) {
             let mut keys = manifest::keys(cache, prefix, own);
             while let Some(some) = keys.try_next().await? {
                 some.iter().for_each(|key| seen.insert(key));
@@ -144,7 +145,7 @@ impl<'a> Search<'a> {
         Ok(Self {
             run,
             cache,
-            generations,
+            manifests,
             seen,
         })
     }
@@ -155,14 +156,14 @@ impl<'a> Search<'a> {
         let spec = run.plan.spec(index);
         let id = spec.id.to_string();
         let mut found = Found::new(index, id.clone());
-        let earlier = self.generations.iter();
+        let earlier = self.manifests.iter();
         let earlier = earlier.filter(|g| g.strategy == id && !is_own(g, run));
-        let earlier: Vec<Generation> = earlier.cloned().collect();
+        let earlier: Vec<KeyManifest> = earlier.cloned().collect();
         let mut window = Vec::new();
-        for generation in earlier {
-            let mut keys = manifest::kept(self.cache, &run.plan.options.prefix, &generation);
-            while let Some(some) = next_keys(book, index, &mut keys, &generation).await {
-                for Kept { key, digest } in some {
+        for manifest in earlier {
+            let mut keys = manifest::entries(self.cache, &run.plan.options.prefix, &manifest);
+            while let Some(some) = next_keys(book, index, &mut keys, &manifest).await {
+                for RecordedKey { key, digest } in some {
                     // A key that is no text, or that the definition does not make any more, cannot
                     // be asked for.
                     let is_new = !self.seen.contains(&key);
@@ -220,8 +221,8 @@ impl<'a> Search<'a> {
         let (plan, id) = (self.run.plan, found.told.strategy);
         let gone: Vec<Written> = windows(found.keys).flatten().collect();
         let only_missing = plan.options.mode == Mode::OnlyMissing;
-        let own: Vec<&Generation> = self
-            .generations
+        let own: Vec<&KeyManifest> = self
+            .manifests
             .iter()
             .filter(|g| g.strategy == id && is_own(g, self.run))
             .collect();
@@ -262,7 +263,7 @@ impl<'a> Search<'a> {
                     return Ok(());
                 }
                 let gone = self.gone(index, keys.to_vec()).await?.into_iter();
-                let gone = gone.map(|(key, digest)| Kept {
+                let gone = gone.map(|(key, digest)| RecordedKey {
                     key: key.into_bytes(),
                     digest,
                 });
@@ -276,21 +277,21 @@ impl<'a> Search<'a> {
     }
 }
 
-fn is_own(generation: &Generation, run: &RunContext<'_>) -> bool {
-    run.info.is_some_and(|info| info.id == generation.run_id)
+fn is_own(manifest: &KeyManifest, run: &RunContext<'_>) -> bool {
+    run.info.is_some_and(|info| info.id == manifest.run_id)
 }
 
-/// The next keys of a generation. One that cannot be read is left: its keys end by themselves.
+/// The next keys of a manifest. One that cannot be read is left: its keys end by themselves.
 async fn next_keys(
     book: &mut Book,
     index: usize,
-    keys: &mut BoxStream<'_, Result<Vec<Kept>, Failure>>,
-    generation: &Generation,
-) -> Option<Vec<Kept>> {
+    keys: &mut BoxStream<'_, Result<Vec<RecordedKey>, Failure>>,
+    manifest: &KeyManifest,
+) -> Option<Vec<RecordedKey>> {
     match keys.try_next().await {
         Ok(some) => some,
         Err(failure) => {
-            let run = &generation.run_id;
+            let run = &manifest.run_id;
             let why = format!("keys of the run {run} are not pruned: {}", failure.why);
             book.tallies[index].report.warnings.push(why);
             None

@@ -8,10 +8,11 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::chunk::Chunk;
-use super::manifest::{Generation, forget, forget_all, index, index_key, superfluous};
+use super::manifest::{KeyManifest, forget, forget_all, index, superfluous};
 use crate::application::ports::Cache;
 use crate::domain::digest::Digest;
 use crate::domain::failure::Failure;
+use crate::domain::namespace;
 use crate::domain::run::RunInfo;
 
 /// Chunks that wait to be written. A cache that takes the entries takes these much sooner.
@@ -25,7 +26,7 @@ pub struct Recorded {
     pub ttl: Duration,
 }
 
-/// Leaves the generations of one run, beside what the run does: nothing waits for it.
+/// Leaves the manifests of one run, beside what the run does: nothing waits for it.
 pub struct Recorder {
     open: Vec<Chunk>,
     steps: mpsc::Sender<Step>,
@@ -58,7 +59,7 @@ impl Adopter {
 
     /// Forgets what the strategy had so far.
     pub async fn restart(&self) {
-        let _ = self.steps.send(Step::Anew(self.strategy)).await;
+        let _ = self.steps.send(Step::Restart(self.strategy)).await;
     }
 }
 
@@ -68,7 +69,7 @@ enum Step {
     /// Of a strategy, by its place.
     Keys(usize, Vec<u8>, u64),
     /// What was written before is gone.
-    Anew(usize),
+    Restart(usize),
     /// It has all.
     Complete(usize),
 }
@@ -131,7 +132,7 @@ impl Recorder {
     /// Forgets what a strategy had: the cache has lost it.
     pub fn restart(&mut self, strategy: usize) {
         self.open[strategy].take();
-        self.step(Step::Anew(strategy));
+        self.step(Step::Restart(strategy));
     }
 
     /// Where it does not fit nothing more is kept: a part that is missing would be believed.
@@ -183,7 +184,7 @@ struct Writer {
     prefix: String,
     run_id: String,
     began_at: SystemTime,
-    strategies: Vec<(Recorded, Option<Generation>)>,
+    strategies: Vec<(Recorded, Option<KeyManifest>)>,
 }
 
 impl Writer {
@@ -193,9 +194,9 @@ impl Writer {
             match step {
                 Step::Keys(at, chunk, keys) => self.append(at, &[chunk], keys).await?,
                 Step::Chunks(at, chunks, keys, _room) => self.append(at, &chunks, keys).await?,
-                Step::Anew(at) => {
-                    if let Some(generation) = self.strategies[at].1.take() {
-                        forget(self.cache.as_ref(), &self.prefix, &generation).await?;
+                Step::Restart(at) => {
+                    if let Some(manifest) = self.strategies[at].1.take() {
+                        forget(self.cache.as_ref(), &self.prefix, &manifest).await?;
                     }
                 }
                 Step::Complete(at) => self.complete(at).await?,
@@ -209,29 +210,29 @@ impl Writer {
 
     async fn append(&mut self, at: usize, chunks: &[Vec<u8>], keys: u64) -> Result<(), Failure> {
         let ttl = self.strategies[at].0.ttl;
-        let mut generation = self.generation(at);
-        let list = generation.key(&self.prefix);
+        let mut manifest = self.manifest(at);
+        let list = manifest.key(&self.prefix);
         self.cache
             .meta()
             .append(list.as_bytes(), chunks, ttl)
             .await?;
-        generation.keys += keys;
-        generation.ended_at = SystemTime::now();
-        generation.expires_at = later(generation.ended_at, ttl);
-        self.remember(at, generation).await
+        manifest.keys += keys;
+        manifest.ended_at = SystemTime::now();
+        manifest.expires_at = later(manifest.ended_at, ttl);
+        self.remember(at, manifest).await
     }
 
     /// One of a selection that has no key is complete too, for as long as keys would have lived.
     async fn complete(&mut self, at: usize) -> Result<(), Failure> {
-        let mut generation = self.generation(at);
-        generation.complete = true;
-        self.remember(at, generation).await
+        let mut manifest = self.manifest(at);
+        manifest.complete = true;
+        self.remember(at, manifest).await
     }
 
-    fn generation(&self, at: usize) -> Generation {
+    fn manifest(&self, at: usize) -> KeyManifest {
         let (of, known) = &self.strategies[at];
         let now = SystemTime::now();
-        known.clone().unwrap_or_else(|| Generation {
+        known.clone().unwrap_or_else(|| KeyManifest {
             strategy: of.strategy.clone(),
             run_id: self.run_id.clone(),
             keys: 0,
@@ -242,14 +243,14 @@ impl Writer {
         })
     }
 
-    async fn remember(&mut self, at: usize, generation: Generation) -> Result<(), Failure> {
-        let field = [(generation.field(), generation.value())];
-        let index = index_key(&self.prefix);
+    async fn remember(&mut self, at: usize, manifest: KeyManifest) -> Result<(), Failure> {
+        let field = [(manifest.field(), manifest.value())];
+        let index = namespace::manifests(&self.prefix);
         self.cache
             .meta()
             .set_fields(index.as_bytes(), &field)
             .await?;
-        self.strategies[at].1 = Some(generation);
+        self.strategies[at].1 = Some(manifest);
         Ok(())
     }
 

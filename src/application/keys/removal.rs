@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::TryStreamExt as _;
 use futures_util::future::try_join_all;
 
-use super::chunk::Kept;
+use super::chunk::RecordedKey;
 use crate::application::ports::{Ask, Cache, CachedValue, Deletion, WarmupStrategy};
 use crate::domain::digest::Digest;
 use crate::domain::entry::{EntryBatch, Name};
@@ -40,11 +40,12 @@ impl Removal<'_> {
     ///
     /// # Errors
     /// The cache's, or the database's where it is asked for other strategies' rows.
-    pub async fn remove(&self, keys: Vec<Kept>) -> Result<Removed, Failure> {
+    pub async fn remove(&self, keys: Vec<RecordedKey>) -> Result<Removed, Failure> {
         let mut all = Removed::default();
         let made = self.made_by_others(&keys).await?;
-        let (theirs, ours): (Vec<Kept>, Vec<Kept>) =
-            keys.into_iter().partition(|kept| made.contains(&kept.key));
+        let (theirs, ours): (Vec<RecordedKey>, Vec<RecordedKey>) = keys
+            .into_iter()
+            .partition(|recorded| made.contains(&recorded.key));
         all.left += theirs.len() as u64;
         for window in ours.chunks(WINDOW) {
             let removed = self.remove_ours(window).await?;
@@ -55,16 +56,16 @@ impl Removal<'_> {
     }
 
     /// Deletes what still has the value that was read, and that value the digest that was kept.
-    async fn remove_ours(&self, keys: &[Kept]) -> Result<Removed, Failure> {
+    async fn remove_ours(&self, keys: &[RecordedKey]) -> Result<Removed, Failure> {
         let mut values = Vec::with_capacity(keys.len());
         for some in keys.chunks(READS) {
-            let reads = some.iter().map(|kept| self.cache.read(&kept.key));
+            let reads = some.iter().map(|recorded| self.cache.read(&recorded.key));
             values.extend(try_join_all(reads.collect::<Vec<_>>()).await?);
         }
         let (mut batch, mut all) = (EntryBatch::default(), Removed::default());
-        for (kept, cached) in keys.iter().zip(values) {
+        for (recorded, cached) in keys.iter().zip(values) {
             let Some(cached) = cached else { continue };
-            match take(&mut batch, kept, &cached.value) {
+            match take(&mut batch, recorded, &cached.value) {
                 true => {}
                 false => all.left += 1,
             }
@@ -84,7 +85,7 @@ impl Removal<'_> {
     }
 
     /// Those of some keys that have a row of another strategy, or may have one.
-    async fn made_by_others(&self, keys: &[Kept]) -> Result<HashSet<Vec<u8>>, Failure> {
+    async fn made_by_others(&self, keys: &[RecordedKey]) -> Result<HashSet<Vec<u8>>, Failure> {
         let mut made = HashSet::new();
         for other in self.others {
             let template = &other.spec().key;
@@ -115,11 +116,11 @@ impl Removal<'_> {
 }
 
 /// Takes a key with its value, where that is the one that was kept.
-fn take(batch: &mut EntryBatch, kept: &Kept, value: &CachedValue) -> bool {
-    let is_ours = |digest: Digest| !kept.digest.is_unknown() && digest == kept.digest;
+fn take(batch: &mut EntryBatch, recorded: &RecordedKey, value: &CachedValue) -> bool {
+    let is_ours = |digest: Digest| !recorded.digest.is_unknown() && digest == recorded.digest;
     match value {
         CachedValue::Text(text) if is_ours(Digest::of_text(text)) => batch
-            .push_text(&kept.key, |out| {
+            .push_text(&recorded.key, |out| {
                 out.extend_from_slice(text);
                 Ok::<(), std::convert::Infallible>(())
             })
@@ -129,7 +130,7 @@ fn take(batch: &mut EntryBatch, kept: &Kept, value: &CachedValue) -> bool {
             let ours = is_ours(Digest::of_fields(pairs()));
             if ours {
                 let pairs = pairs().map(|(name, value)| (name, value.into()));
-                batch.push_hash(&kept.key, pairs);
+                batch.push_hash(&recorded.key, pairs);
             }
             ours
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt as _;
 
-use super::manifest::{self, Generation};
+use super::manifest::{self, KeyManifest};
 use crate::application::ports::{Cache, Known, LastUse};
 use crate::domain::failure::{Failure, FailureKind};
 
@@ -21,7 +21,7 @@ const NEW_FREQUENCY: u8 = 5;
 /// What became of the keys of one strategy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Effect {
-    pub generation: Generation,
+    pub manifest: KeyManifest,
     /// A later run has written some of these keys again, which counts as use.
     pub overwritten: bool,
     /// Keys that were asked about, spread evenly over all.
@@ -44,33 +44,33 @@ impl Effect {
         if self.sampled == 0 {
             return 0;
         }
-        let all = u128::from(count) * u128::from(self.generation.keys);
+        let all = u128::from(count) * u128::from(self.manifest.keys);
         u64::try_from(all / u128::from(self.sampled)).unwrap_or(u64::MAX)
     }
 
     /// Whether every key was asked about.
     pub fn is_exact(&self) -> bool {
-        self.sampled == self.generation.keys
+        self.sampled == self.manifest.keys
     }
 }
 
-/// The generations to look at: of a run, or of each strategy the newest complete one, or else the
+/// The manifests to look at: of a run, or of each strategy the newest complete one, or else the
 /// newest. `all`: newest first.
 ///
 /// # Errors
 /// There is none.
-pub fn chosen(all: &[Generation], run: Option<&str>) -> Result<Vec<Generation>, Failure> {
+pub fn chosen(all: &[KeyManifest], run: Option<&str>) -> Result<Vec<KeyManifest>, Failure> {
     let unknown = |what: &str, why: String| {
         Failure::new(FailureKind::Usage, what, why).hint(
             "`shopwarm runs` lists the runs; what they have written is known until it expires",
         )
     };
     let Some(run) = run.filter(|run| *run != "last") else {
-        let mut newest: BTreeMap<&str, &Generation> = BTreeMap::new();
-        for generation in all.iter().rev() {
-            let known = newest.get(generation.strategy.as_str());
-            if generation.complete || known.is_none_or(|known| !known.complete) {
-                newest.insert(&generation.strategy, generation);
+        let mut newest: BTreeMap<&str, &KeyManifest> = BTreeMap::new();
+        for manifest in all.iter().rev() {
+            let known = newest.get(manifest.strategy.as_str());
+            if manifest.complete || known.is_none_or(|known| !known.complete) {
+                newest.insert(&manifest.strategy, manifest);
             }
         }
         if newest.is_empty() {
@@ -102,31 +102,31 @@ pub fn chosen(all: &[Generation], run: Option<&str>) -> Result<Vec<Generation>, 
             ));
         }
     };
-    let of_run = all.iter().filter(|generation| generation.run_id == id);
-    let mut of_run: Vec<Generation> = of_run.cloned().collect();
+    let of_run = all.iter().filter(|manifest| manifest.run_id == id);
+    let mut of_run: Vec<KeyManifest> = of_run.cloned().collect();
     of_run.sort_by(|a, b| a.strategy.cmp(&b.strategy));
     Ok(of_run)
 }
 
-/// Asks about at most `sample` keys of a generation. `all`: every generation that is known.
+/// Asks about at most `sample` keys of a manifest. `all`: every manifest that is known.
 ///
 /// # Errors
 /// The cache's: it does not tell, or is gone.
 pub async fn of(
     cache: &dyn Cache,
     prefix: &str,
-    generation: &Generation,
-    all: &[Generation],
+    manifest: &KeyManifest,
+    all: &[KeyManifest],
     sample: u64,
 ) -> Result<Effect, Failure> {
-    let is_later = |other: &Generation| {
-        other.strategy == generation.strategy
+    let is_later = |other: &KeyManifest| {
+        other.strategy == manifest.strategy
             && other.keys > 0
-            && other.ended_at > generation.ended_at
-            && other.run_id != generation.run_id
+            && other.ended_at > manifest.ended_at
+            && other.run_id != manifest.run_id
     };
     let mut effect = Effect {
-        generation: generation.clone(),
+        manifest: manifest.clone(),
         overwritten: all.iter().any(is_later),
         sampled: 0,
         used: 0,
@@ -135,12 +135,12 @@ pub async fn of(
         unused_bytes: Ok(0),
         by_frequency: false,
     };
-    let mut keys = manifest::keys(cache, prefix, generation);
+    let mut keys = manifest::keys(cache, prefix, manifest);
     let mut window = Vec::new();
     let mut at = 0;
     while let Some(some) = keys.try_next().await? {
         for key in some {
-            if is_picked(at, generation.keys, sample) {
+            if is_picked(at, manifest.keys, sample) {
                 window.push(key);
             }
             at += 1;
@@ -166,7 +166,7 @@ impl Effect {
     async fn ask(&mut self, cache: &dyn Cache, keys: &[Vec<u8>]) -> Result<(), Failure> {
         let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
         let usages = cache.usage(&keys).await?;
-        let since = SystemTime::now().duration_since(self.generation.ended_at);
+        let since = SystemTime::now().duration_since(self.manifest.ended_at);
         let since = since.unwrap_or_default();
         for usage in usages {
             self.sampled += 1;
@@ -199,9 +199,9 @@ impl Effect {
 mod tests {
     use super::*;
 
-    fn generation(strategy: &str, run: u64, complete: bool) -> Generation {
+    fn manifest(strategy: &str, run: u64, complete: bool) -> KeyManifest {
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(run);
-        Generation {
+        KeyManifest {
             strategy: strategy.to_owned(),
             run_id: format!("run-{run}"),
             keys: 10,
@@ -232,11 +232,11 @@ mod tests {
     #[test]
     fn the_newest_complete_of_each_is_meant_or_those_of_a_run() {
         let all = [
-            generation("own/a", 5, false),
-            generation("own/a", 4, true),
-            generation("own/b", 4, false),
-            generation("own/b", 3, false),
-            generation("own/a", 2, true),
+            manifest("own/a", 5, false),
+            manifest("own/a", 4, true),
+            manifest("own/b", 4, false),
+            manifest("own/b", 3, false),
+            manifest("own/a", 2, true),
         ];
         let ids = |run: Option<&str>| -> Vec<(String, String)> {
             let chosen = chosen(&all, run).expect("some").into_iter();

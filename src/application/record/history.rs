@@ -13,9 +13,8 @@ use crate::application::record::RunRecord;
 use crate::application::run_state::plan::RunPlan;
 use crate::domain::changes::Watermark;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::namespace;
 use crate::domain::report::Report;
-
-pub use crate::domain::key::OWN;
 
 /// Runs that are kept.
 const KEPT_RUNS: usize = 200;
@@ -26,15 +25,8 @@ const RUNS_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
 /// A time of a job that is further ahead than this was taken by a clock that was wrong.
 const WRONG_CLOCK: Duration = Duration::from_secs(24 * 3600);
 
-/// The list of the last runs, newest first.
-fn runs_key(prefix: &str) -> String {
-    format!("{prefix}{OWN}runs")
-}
-
-/// The hash of the last complete runs, by strategy.
-fn last_complete_key(prefix: &str) -> String {
-    format!("{prefix}{OWN}last-complete")
-}
+/// Names and values of a hash.
+pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// A strategy's last complete run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -73,21 +65,29 @@ pub async fn last_complete(
     cache: &dyn Cache,
     prefix: &str,
 ) -> Result<BTreeMap<String, LastComplete>, Failure> {
-    let key = last_complete_key(prefix);
-    let fields = match cache.read(key.as_bytes()).await?.map(|cached| cached.value) {
-        Some(CachedValue::Hash(fields)) => fields,
-        None => return Ok(BTreeMap::new()),
-        Some(_) => {
-            let what = format!("{key} is no record of runs");
-            let why = format!("{key} holds something else than the tool's own hash");
-            return Err(Failure::new(FailureKind::CacheRefused, what, why)
-                .hint("delete that key; the next complete run writes it again"));
-        }
-    };
-    let known = fields
+    let key = namespace::last_complete(prefix);
+    let known = own_hash(cache, &key, "is not a record of runs")
+        .await?
         .into_iter()
         .filter_map(|(id, last)| Some((String::from_utf8(id).ok()?, LastComplete::parse(&last)?)));
     Ok(known.collect())
+}
+
+/// The fields of a hash that the tool keeps in the cache.
+///
+/// # Errors
+/// The cache's, or the key holds something else.
+pub async fn own_hash(cache: &dyn Cache, key: &str, lack: &str) -> Result<Fields, Failure> {
+    match cache.read(key.as_bytes()).await?.map(|cached| cached.value) {
+        Some(CachedValue::Hash(fields)) => Ok(fields),
+        None => Ok(Fields::new()),
+        Some(_) => {
+            let what = format!("{key} {lack}");
+            let why = format!("{key} holds something other than the tool's own hash");
+            Err(Failure::new(FailureKind::CacheRefused, what, why)
+                .hint("delete that key; the next complete run writes it again"))
+        }
+    }
 }
 
 /// The last runs, newest first. One that this version cannot read is left out.
@@ -95,7 +95,7 @@ pub async fn last_complete(
 /// # Errors
 /// The cache's.
 pub async fn runs(cache: &dyn Cache, prefix: &str) -> Result<Vec<RunRecord>, Failure> {
-    let key = runs_key(prefix);
+    let key = namespace::runs(prefix);
     let items = cache.meta().range(key.as_bytes(), 0, KEPT_RUNS).await?;
     let records = items.iter().filter_map(|item| RunRecord::parse(item));
     Ok(records.collect())
@@ -141,11 +141,6 @@ pub async fn record(
     }
 }
 
-/// The hash of the times that jobs have run for, by name.
-fn occurrences_key(prefix: &str) -> String {
-    format!("{prefix}{OWN}schedule")
-}
-
 /// The last time that each job has run for. What a clock that was wrong has left must not keep a job
 /// from running until that day.
 ///
@@ -155,7 +150,7 @@ pub async fn occurrences(
     cache: &dyn Cache,
     prefix: &str,
 ) -> Result<BTreeMap<String, Timestamp>, Failure> {
-    let key = occurrences_key(prefix);
+    let key = namespace::schedule(prefix);
     let fields = match cache.read(key.as_bytes()).await?.map(|cached| cached.value) {
         Some(CachedValue::Hash(fields)) => fields,
         _ => return Ok(BTreeMap::new()),
@@ -184,7 +179,7 @@ pub async fn take_occurrence(
         return Ok(false);
     }
     let field = [(job.to_owned(), at.to_string())];
-    let key = occurrences_key(prefix);
+    let key = namespace::schedule(prefix);
     cache.meta().set_fields(key.as_bytes(), &field).await?;
     Ok(true)
 }
@@ -195,7 +190,7 @@ pub async fn take_occurrence(
 /// The cache's.
 pub async fn push(cache: &dyn Cache, prefix: &str, record: &RunRecord) -> Result<(), Failure> {
     let item = serde_json::to_string(record).unwrap_or_default();
-    let key = runs_key(prefix);
+    let key = namespace::runs(prefix);
     cache
         .meta()
         .prepend(key.as_bytes(), item.as_bytes(), KEPT_RUNS, RUNS_TTL)
@@ -226,6 +221,6 @@ async fn remember(
     if fields.is_empty() {
         return Ok(());
     }
-    let key = last_complete_key(prefix);
+    let key = namespace::last_complete(prefix);
     cache.meta().set_fields(key.as_bytes(), &fields).await
 }

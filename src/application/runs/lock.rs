@@ -18,7 +18,7 @@ use crate::application::run_state::stop::StopSignal;
 use crate::application::runs::refused::Refused;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::holder::Holder;
-use crate::domain::key::OWN;
+use crate::domain::namespace;
 use crate::domain::report::Stop;
 use crate::domain::run::RunInfo;
 
@@ -203,7 +203,7 @@ impl Claims {
             cache: Arc::clone(cache),
             keys: contexts
                 .iter()
-                .map(|context| format!("{prefix}{OWN}lock:{context}"))
+                .map(|context| namespace::lock(prefix, context))
                 .collect(),
             contexts: contexts.into_iter().collect(),
             value: serde_json::to_string(&Holder::new(info)).unwrap_or_default(),

@@ -8,7 +8,8 @@ use crate::contexts::shipped::coded;
 use crate::contexts::sql::{changes, documents, order_by, ownership};
 use crate::domain::changes::Tracking;
 use crate::domain::database::Sql;
-use crate::domain::key::{KeyTemplate, OWN};
+use crate::domain::key::KeyTemplate;
+use crate::domain::namespace::OWN;
 use crate::domain::settings_text::parse_ttl;
 use crate::domain::strategy::{Definition, Shape, StrategyId, StrategySpec};
 

@@ -4,7 +4,7 @@ use clap::Args;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-use crate::application::keys::manifest::{self, Generation};
+use crate::application::keys::manifest::{self, KeyManifest};
 use crate::application::keys::usage::{self as effect, Effect};
 use crate::config::Config;
 use crate::domain::failure::Failure;
@@ -35,11 +35,11 @@ pub(super) async fn run(
     let cache = cache.as_ref();
     // A cache that does not know says so first.
     cache.usage(&[]).await?;
-    let all = manifest::generations(cache, &config.prefix, None).await?;
+    let all = manifest::manifests(cache, &config.prefix, None).await?;
     let mut effects = Vec::new();
-    for generation in effect::chosen(&all, args.run.as_deref())? {
+    for manifest in effect::chosen(&all, args.run.as_deref())? {
         let prefix = &config.prefix;
-        effects.push(effect::of(cache, prefix, &generation, &all, args.sample).await?);
+        effects.push(effect::of(cache, prefix, &manifest, &all, args.sample).await?);
     }
     document(&effects).show(output);
     Ok(Exit::Success)
@@ -62,7 +62,7 @@ impl<'a> Line<'a> {
         let bytes = effect.unused_bytes.as_ref().ok();
         Self {
             effect: Some(effect),
-            keys: effect.generation.keys,
+            keys: effect.manifest.keys,
             sampled: effect.sampled,
             used: effect.scaled(effect.used),
             unused: effect.scaled(effect.unused),
@@ -84,13 +84,13 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn generation(&self) -> Option<&'a Generation> {
-        self.effect.map(|effect| &effect.generation)
+    fn manifest(&self) -> Option<&'a KeyManifest> {
+        self.effect.map(|effect| &effect.manifest)
     }
 
     fn name(&self) -> String {
-        let generation = self.generation();
-        generation.map_or_else(|| "total".to_owned(), |of| of.strategy.clone())
+        let manifest = self.manifest();
+        manifest.map_or_else(|| "total".to_owned(), |of| of.strategy.clone())
     }
 
     /// With `~` where it is worked out from a part of the keys.
@@ -119,8 +119,8 @@ impl<'a> Line<'a> {
     }
 
     fn ended_at(&self) -> Option<String> {
-        let generation = self.generation()?;
-        Some(humantime::format_rfc3339_millis(generation.ended_at).to_string())
+        let manifest = self.manifest()?;
+        Some(humantime::format_rfc3339_millis(manifest.ended_at).to_string())
     }
 
     fn bytes_unknown(&self) -> Option<String> {
@@ -145,11 +145,9 @@ fn table<'a>() -> Table<'a, Line<'a>> {
     Table::new()
         .text("strategy", 0, Line::name)
         .field("id", Line::name)
-        .field("run_id", |line| {
-            line.generation().map(|of| of.run_id.clone())
-        })
+        .field("run_id", |line| line.manifest().map(|of| of.run_id.clone()))
         .field("ended_at", Line::ended_at)
-        .json("complete", |line| line.generation().map(|of| of.complete))
+        .json("complete", |line| line.manifest().map(|of| of.complete))
         .number("keys", 0, |line| grouped(line.keys))
         .field("keys", |line| line.keys)
         .number("asked", 2, |line| grouped(line.sampled))
@@ -168,7 +166,7 @@ fn table<'a>() -> Table<'a, Line<'a>> {
         .field("by_frequency", |line| line.effect.map(|of| of.by_frequency))
         .field("overwritten", |line| line.effect.map(|of| of.overwritten))
         .text("run", 3, |line| {
-            line.generation()
+            line.manifest()
                 .map_or_else(String::new, |of| of.run_id.clone())
         })
 }
@@ -185,7 +183,7 @@ fn footer(effects: &[Effect], total: &Line<'_>) -> String {
         );
     }
     for effect in effects.iter().filter(|effect| effect.overwritten) {
-        let id = &effect.generation.strategy;
+        let id = &effect.manifest.strategy;
         lines.push(format!(
             "! {id}: a later run has written keys of it again, which counts as use"
         ));

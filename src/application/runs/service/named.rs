@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use super::connect::Store;
-use crate::application::record::history::OWN;
 use crate::application::runs::live::LiveRun;
 use crate::domain::failure::Failure;
+use crate::domain::namespace;
 
 /// How long a request stays the same one.
 const SAME_REQUEST: Duration = Duration::from_secs(24 * 3600);
@@ -53,7 +53,7 @@ impl NamedRequest {
         asked: String,
     ) -> Result<Result<Self, Started>, Failure> {
         let named = Self {
-            key: format!("{}{OWN}request:{name}", store.prefix),
+            key: namespace::request(&store.prefix, name),
             request: Request { run_id, asked },
             store,
         };
