@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
 use super::dialect::{Dialect, Param};
@@ -19,6 +18,7 @@ use crate::domain::server::{ServerRole, ServerZone};
 use crate::domain::strategy::RowSecurity;
 
 /// Where rows come from. One adapter per database hides connection, session and wire format.
+#[async_trait]
 pub trait RowSource: Send + Sync {
     fn dialect(&self) -> Dialect;
 
@@ -33,19 +33,16 @@ pub trait RowSource: Send + Sync {
     ///
     /// # Errors
     /// It cannot be asked, or does not know, as a replica that does not say how far behind it is.
-    fn moment(&self) -> BoxFuture<'_, Result<Moment, Failure>>;
+    async fn moment(&self) -> Result<Moment, Failure>;
 
     /// The keys by which a table's rows are known.
     ///
     /// # Errors
     /// The database's.
-    fn unique_keys<'a>(
-        &'a self,
-        table: &'a TableName,
-    ) -> BoxFuture<'a, Result<UniqueKeys, Failure>>;
+    async fn unique_keys(&self, table: &TableName) -> Result<UniqueKeys, Failure>;
 
     /// Prepares a query and says what it returns. Reads nothing.
-    fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Columns, Failure>>;
+    async fn describe(&self, sql: &str) -> Result<Columns, Failure>;
 
     /// Streams the rows of a query. Dropping the stream ends the query at the database.
     fn rows(&self, query: Query) -> BoxStream<'static, Result<RowBatch, Failure>>;
@@ -57,32 +54,32 @@ pub trait RowSource: Send + Sync {
     }
 
     /// Waits until queries whose streams were dropped have ended at the database, for a few seconds.
-    fn quiesced(&self) -> BoxFuture<'_, ()>;
+    async fn quiesced(&self);
 
     /// How many rows a query returns, where the database can say it cheaply.
-    fn estimate<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Option<Expected>>;
+    async fn estimate(&self, sql: &str) -> Option<Expected>;
 
     /// The plan that the database makes for a query. Reads no row.
-    fn plan<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<QueryPlan, Failure>>;
+    async fn plan(&self, sql: &str) -> Result<QueryPlan, Failure>;
 
     /// What is to be known of the server before a run. Never fails: what cannot be asked is a
     /// finding.
-    fn checkup(&self) -> BoxFuture<'_, Vec<Finding>>;
+    async fn checkup(&self) -> Vec<Finding>;
 
     /// Whether it has the latest state of its rows.
-    fn role(&self) -> BoxFuture<'_, ServerRole> {
-        async { ServerRole::Primary }.boxed()
+    async fn role(&self) -> ServerRole {
+        ServerRole::Primary
     }
 
     /// The time zone of sessions that choose none; `None`: it has none, or does not say.
-    fn zone(&self) -> BoxFuture<'_, Option<ServerZone>> {
-        async { None }.boxed()
+    async fn zone(&self) -> Option<ServerZone> {
+        None
     }
 
     /// How it is at the moment, asked on a session of its own; `None`: nobody else is there to be
     /// disturbed, or it does not answer.
-    fn vitals(&self) -> BoxFuture<'_, Option<SourceVitals>> {
-        async { None }.boxed()
+    async fn vitals(&self) -> Option<SourceVitals> {
+        None
     }
 }
 

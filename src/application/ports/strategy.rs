@@ -1,10 +1,8 @@
 //! What to warm.
 
-use std::future::ready;
-
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
-use futures_util::{FutureExt as _, TryStreamExt as _};
 
 use super::source::QueryPlan;
 use crate::domain::changes::Since;
@@ -16,6 +14,7 @@ use crate::domain::strategy::StrategySpec;
 use crate::domain::version::Version;
 
 /// What to warm: a bounded context's policy. How is the coordinator's business.
+#[async_trait]
 pub trait WarmupStrategy: Send + Sync {
     fn spec(&self) -> &StrategySpec;
 
@@ -24,27 +23,22 @@ pub trait WarmupStrategy: Send + Sync {
     fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>>;
 
     /// How many keys [`Wanted::All`] gives, counted by the database.
-    fn count(&self, limit: Option<u64>) -> BoxFuture<'_, Result<u64, Failure>> {
-        async move {
-            let mut batches = self.entries(Ask::all(limit).keys_only());
-            let mut keys = 0;
-            while let Some(batch) = batches.try_next().await? {
-                keys += batch.len() + batch.failed.len() + batch.absent.len();
-            }
-            Ok(keys as u64)
+    async fn count(&self, limit: Option<u64>) -> Result<u64, Failure> {
+        let mut batches = self.entries(Ask::all(limit).keys_only());
+        let mut keys = 0;
+        while let Some(batch) = batches.try_next().await? {
+            keys += batch.len() + batch.failed.len() + batch.absent.len();
         }
-        .boxed()
+        Ok(keys as u64)
     }
 
     /// How many keys [`Wanted::All`] gives, if that is cheap to know.
-    fn estimate(&self, _limit: Option<u64>) -> BoxFuture<'_, Option<Expected>> {
-        ready(None).boxed()
+    async fn estimate(&self, _limit: Option<u64>) -> Option<Expected> {
+        None
     }
 
     /// Waits until what was left in the middle has ended at the database.
-    fn quiesced(&self) -> BoxFuture<'_, ()> {
-        ready(()).boxed()
-    }
+    async fn quiesced(&self) {}
 
     /// Why it cannot give any entries, where that was known before the run.
     fn unfit(&self) -> Option<&Failure> {
@@ -65,8 +59,8 @@ pub trait WarmupStrategy: Send + Sync {
     ///
     /// # Errors
     /// The database's.
-    fn precision(&self) -> BoxFuture<'_, Result<Option<Precision>, Failure>> {
-        ready(Ok(None)).boxed()
+    async fn precision(&self) -> Result<Option<Precision>, Failure> {
+        Ok(None)
     }
 
     /// The versions that these entries would have now, in their order, as the primary says;
@@ -74,16 +68,13 @@ pub trait WarmupStrategy: Send + Sync {
     ///
     /// # Errors
     /// The database's.
-    fn versions<'a>(
-        &'a self,
-        entries: &'a [Entry<'a>],
-    ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>> {
-        ready(Ok(vec![None; entries.len()])).boxed()
+    async fn versions(&self, entries: &[Entry<'_>]) -> Result<Vec<Option<Version>>, Failure> {
+        Ok(vec![None; entries.len()])
     }
 
     /// How the database means to answer [`Wanted::All`], as far as that is known.
-    fn plan(&self, _limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {
-        ready(Ok(QueryPlan::default())).boxed()
+    async fn plan(&self, _limit: Option<u64>) -> Result<QueryPlan, Failure> {
+        Ok(QueryPlan::default())
     }
 
     /// Reads only what changed; `Err`: it cannot, and why, for people.
@@ -93,16 +84,17 @@ pub trait WarmupStrategy: Send + Sync {
 }
 
 /// A strategy whose changes can be told.
+#[async_trait]
 pub trait Tracked: Send + Sync {
     /// Another text whenever the same rows would be stored otherwise: then what is in the cache is
     /// not to be kept.
     fn fingerprint(&self) -> String;
 
     /// The way that leads to all changes and reads least; `Err`: why there is none, for people.
-    fn scan(&self) -> BoxFuture<'_, Result<ChangeScan, String>>;
+    async fn scan(&self) -> Result<ChangeScan, String>;
 
     /// How many rows of the selection have not changed since a moment, and have a key.
-    fn unchanged(&self, since: Since) -> BoxFuture<'_, Result<u64, Failure>>;
+    async fn unchanged(&self, since: Since) -> Result<u64, Failure>;
 
     /// Whether a key's text alone tells what its columns are.
     fn has_one_reading(&self, key: &str) -> bool;

@@ -4,9 +4,9 @@ use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::asked::Asked;
 use super::assembler::Assembler;
@@ -80,6 +80,7 @@ impl Changes {
     }
 }
 
+#[async_trait]
 impl Tracked for Changes {
     fn fingerprint(&self) -> String {
         let Prepared {
@@ -105,61 +106,55 @@ impl Tracked for Changes {
         format!("{:016x}", hasher.finish())
     }
 
-    fn scan(&self) -> BoxFuture<'_, Result<ChangeScan, String>> {
-        async move {
-            let definition = &self.prepared.definition;
-            let since = Since::new(0, Duration::ZERO);
-            let changed_at = self
-                .changed_at()
-                .ok_or("it selects no column `_changed_at`")?;
-            if self.select_changes(ChangeScan::Keys, since).is_none() {
-                let declared = &changed_at.declared;
-                return Err(format!(
-                    "its _changed_at is of type {declared}, which tells no moment"
-                ));
-            }
-            let (rows, identity) = match &definition.tracking {
-                Tracking::None(why) => return Err(why.clone()),
-                Tracking::Rows(table, identity) => (Some(table), identity),
-                Tracking::Keys(identity) => (None, identity),
-            };
-            let mut unique = Vec::with_capacity(identity.tables.len());
-            for table in &identity.tables {
-                unique.push(self.unique_keys(table).await?);
-            }
-            let is_whole = definition.limit.is_none();
-            // Of a text it takes the value to know whether there is one.
-            let is_there = definition.spec.value != Shape::Text;
-            if let (Some(table), [unique]) = (rows, unique.as_slice())
-                && is_whole
-                && is_there
-                && self.is_primary(table, unique)
-            {
-                return Ok(ChangeScan::Rows);
-            }
-            match identity.untold(&unique) {
-                None => Ok(ChangeScan::Keys),
-                Some(table) => Err(format!(
-                    "its key does not tell one row of {}, by a primary or unique key of the table: \
-                     another row may take its place without having changed",
-                    table.name
-                )),
-            }
+    async fn scan(&self) -> Result<ChangeScan, String> {
+        let definition = &self.prepared.definition;
+        let since = Since::new(0, Duration::ZERO);
+        let changed_at = self
+            .changed_at()
+            .ok_or("it selects no column `_changed_at`")?;
+        if self.select_changes(ChangeScan::Keys, since).is_none() {
+            let declared = &changed_at.declared;
+            return Err(format!(
+                "its _changed_at is of type {declared}, which tells no moment"
+            ));
         }
-        .boxed()
+        let (rows, identity) = match &definition.tracking {
+            Tracking::None(why) => return Err(why.clone()),
+            Tracking::Rows(table, identity) => (Some(table), identity),
+            Tracking::Keys(identity) => (None, identity),
+        };
+        let mut unique = Vec::with_capacity(identity.tables.len());
+        for table in &identity.tables {
+            unique.push(self.unique_keys(table).await?);
+        }
+        let is_whole = definition.limit.is_none();
+        // Of a text it takes the value to know whether there is one.
+        let is_there = definition.spec.value != Shape::Text;
+        if let (Some(table), [unique]) = (rows, unique.as_slice())
+            && is_whole
+            && is_there
+            && self.is_primary(table, unique)
+        {
+            return Ok(ChangeScan::Rows);
+        }
+        match identity.untold(&unique) {
+            None => Ok(ChangeScan::Keys),
+            Some(table) => Err(format!(
+                "its key does not tell one row of {}, by a primary or unique key of the table: \
+                     another row may take its place without having changed",
+                table.name
+            )),
+        }
     }
 
-    fn unchanged(&self, since: Since) -> BoxFuture<'_, Result<u64, Failure>> {
+    async fn unchanged(&self, since: Since) -> Result<u64, Failure> {
         let composer = self.prepared.composer();
         let changed_at = self.changed_at();
         let sql = changed_at.and_then(|column| composer.count_unchanged(column, since));
-        async move {
-            match sql {
-                Some(sql) => self.prepared.count(sql).await,
-                None => Ok(0),
-            }
+        match sql {
+            Some(sql) => self.prepared.count(sql).await,
+            None => Ok(0),
         }
-        .boxed()
     }
 
     fn has_one_reading(&self, key: &str) -> bool {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
-use futures_util::{FutureExt as _, TryStreamExt as _};
 
 use super::assembler::Assembler;
 use super::assembly::{Assembly, Rest};
@@ -113,6 +113,7 @@ impl QueryStrategy {
     }
 }
 
+#[async_trait]
 impl WarmupStrategy for QueryStrategy {
     fn spec(&self) -> &StrategySpec {
         &self.prepared.definition.spec
@@ -142,77 +143,65 @@ impl WarmupStrategy for QueryStrategy {
         self.prepared.opaque.as_deref()
     }
 
-    fn precision(&self) -> BoxFuture<'_, Result<Option<Precision>, Failure>> {
-        async move {
-            let Some(layout) = &self.versions else {
-                return Ok(None);
-            };
-            if layout.is_list() {
-                return Ok(Some(Precision::Exact));
-            }
-            let sql = self.prepared.composer().versions(SAMPLE);
-            let mut rows = self.prepared.bulk_rows(sql, layout);
-            let mut finest = None;
-            while let Some(batch) = rows.try_next().await? {
-                let versions = (0..batch.len()).map(|i| layout.version(batch.row(i)));
-                let versions = versions.filter_map(|version| version.ok().flatten());
-                finest = finest.max(versions.map(Version::precision).max());
-            }
-            Ok(finest)
+    async fn precision(&self) -> Result<Option<Precision>, Failure> {
+        let Some(layout) = &self.versions else {
+            return Ok(None);
+        };
+        if layout.is_list() {
+            return Ok(Some(Precision::Exact));
         }
-        .boxed()
+        let sql = self.prepared.composer().versions(SAMPLE);
+        let mut rows = self.prepared.bulk_rows(sql, layout);
+        let mut finest = None;
+        while let Some(batch) = rows.try_next().await? {
+            let versions = (0..batch.len()).map(|i| layout.version(batch.row(i)));
+            let versions = versions.filter_map(|version| version.ok().flatten());
+            finest = finest.max(versions.map(Version::precision).max());
+        }
+        Ok(finest)
     }
 
-    fn versions<'a>(
-        &'a self,
-        entries: &'a [Entry<'a>],
-    ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>> {
-        async move {
-            let Some(layout) = &self.versions else {
-                return Ok(vec![None; entries.len()]);
-            };
-            let prepared = self.prepared.as_ref();
-            let mut versions = Versions::new(entries, layout);
-            if let Some(located) = &self.located {
-                located
-                    .versions(prepared, entries, layout, &mut versions)
-                    .await?;
-            }
-            versions.look_up(prepared, entries).await?;
-            Ok(versions.finish())
+    async fn versions(&self, entries: &[Entry<'_>]) -> Result<Vec<Option<Version>>, Failure> {
+        let Some(layout) = &self.versions else {
+            return Ok(vec![None; entries.len()]);
+        };
+        let prepared = self.prepared.as_ref();
+        let mut versions = Versions::new(entries, layout);
+        if let Some(located) = &self.located {
+            located
+                .versions(prepared, entries, layout, &mut versions)
+                .await?;
         }
-        .boxed()
+        versions.look_up(prepared, entries).await?;
+        Ok(versions.finish())
     }
 
-    fn count(&self, limit: Option<u64>) -> BoxFuture<'_, Result<u64, Failure>> {
+    async fn count(&self, limit: Option<u64>) -> Result<u64, Failure> {
         let own = self.prepared.definition.limit;
         let limit = [own, limit].into_iter().flatten().min();
         let sql = self.prepared.composer().count_keys(limit);
-        self.prepared.count(sql).boxed()
+        self.prepared.count(sql).await
     }
 
-    fn estimate(&self, limit: Option<u64>) -> BoxFuture<'_, Option<Expected>> {
-        async move {
-            let prepared = self.prepared.as_ref();
-            if prepared.definition.spec.value == Shape::List {
-                // The database counts rows, and here a key has many.
-                let is_one = prepared.definition.spec.key.columns().is_empty();
-                return is_one.then_some(Expected::exactly(1));
-            }
-            let sql = prepared
-                .composer()
-                .all(Pick::All, prepared.row_limit(limit));
-            prepared.sources.bulk.estimate(&sql).await
+    async fn estimate(&self, limit: Option<u64>) -> Option<Expected> {
+        let prepared = self.prepared.as_ref();
+        if prepared.definition.spec.value == Shape::List {
+            // The database counts rows, and here a key has many.
+            let is_one = prepared.definition.spec.key.columns().is_empty();
+            return is_one.then_some(Expected::exactly(1));
         }
-        .boxed()
+        let sql = prepared
+            .composer()
+            .all(Pick::All, prepared.row_limit(limit));
+        prepared.sources.bulk.estimate(&sql).await
     }
 
-    fn quiesced(&self) -> BoxFuture<'_, ()> {
-        self.prepared.quiesced().boxed()
+    async fn quiesced(&self) {
+        self.prepared.quiesced().await
     }
 
-    fn plan(&self, limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {
-        self.prepared.plan(limit).boxed()
+    async fn plan(&self, limit: Option<u64>) -> Result<QueryPlan, Failure> {
+        self.prepared.plan(limit).await
     }
 
     fn tracked(&self) -> Result<&dyn Tracked, String> {

@@ -1,10 +1,7 @@
 //! A strategy that cannot run: its definition is invalid, or asks for what the database does not
 //! have or does not grant. It fails where others give entries, and the others still run.
 
-use std::future::ready;
-
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
 use crate::application::ports::{Ask, QueryPlan, WarmupStrategy};
@@ -24,6 +21,7 @@ impl Unfit {
     }
 }
 
+#[async_trait]
 impl WarmupStrategy for Unfit {
     fn spec(&self) -> &StrategySpec {
         &self.spec
@@ -33,8 +31,8 @@ impl WarmupStrategy for Unfit {
         stream::iter([Err(self.failure.clone())]).boxed()
     }
 
-    fn plan(&self, _: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {
-        ready(Err(self.failure.clone())).boxed()
+    async fn plan(&self, _: Option<u64>) -> Result<QueryPlan, Failure> {
+        Err(self.failure.clone())
     }
 
     fn unfit(&self) -> Option<&Failure> {

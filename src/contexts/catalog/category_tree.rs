@@ -1,12 +1,11 @@
 //! `Category:tree:root`: all categories, each with its children.
 
 use std::collections::HashMap;
-use std::future::ready;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use futures_util::{FutureExt as _, StreamExt as _};
 
 use crate::application::ports::{Ask, QueryPlan, Wanted, WarmupStrategy};
 use crate::application::query::prepared::Prepared;
@@ -73,6 +72,7 @@ impl CategoryTree {
     }
 }
 
+#[async_trait]
 impl WarmupStrategy for CategoryTree {
     fn spec(&self) -> &StrategySpec {
         &self.rows.definition.spec
@@ -97,31 +97,25 @@ impl WarmupStrategy for CategoryTree {
         stream::once(load).boxed()
     }
 
-    fn estimate(&self, _: Option<u64>) -> BoxFuture<'_, Option<Expected>> {
-        ready(Some(Expected::exactly(1))).boxed()
+    async fn estimate(&self, _: Option<u64>) -> Option<Expected> {
+        Some(Expected::exactly(1))
     }
 
     fn is_versioned(&self) -> bool {
         self.rows.layout.is_versioned()
     }
 
-    fn versions<'a>(
-        &'a self,
-        entries: &'a [Entry<'a>],
-    ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>> {
-        let versions = async {
-            let version = self.rows.read_all(true, |_| Ok(())).await?;
-            Ok(vec![version.ok().flatten(); entries.len()])
-        };
-        versions.boxed()
+    async fn versions(&self, entries: &[Entry<'_>]) -> Result<Vec<Option<Version>>, Failure> {
+        let version = self.rows.read_all(true, |_| Ok(())).await?;
+        Ok(vec![version.ok().flatten(); entries.len()])
     }
 
-    fn plan(&self, limit: Option<u64>) -> BoxFuture<'_, Result<QueryPlan, Failure>> {
-        self.rows.plan(limit).boxed()
+    async fn plan(&self, limit: Option<u64>) -> Result<QueryPlan, Failure> {
+        self.rows.plan(limit).await
     }
 
-    fn quiesced(&self) -> BoxFuture<'_, ()> {
-        self.rows.quiesced().boxed()
+    async fn quiesced(&self) {
+        self.rows.quiesced().await
     }
 }
 

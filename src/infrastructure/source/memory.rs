@@ -6,8 +6,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, ready};
+use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
 use super::sqlite::dialect::SqliteDialect;
@@ -106,6 +105,7 @@ fn push(batch: &mut EntryBatch, key: &str, row: &Row) {
     batch.stamp(Some(Version::of_row(row.value.as_bytes())), None);
 }
 
+#[async_trait]
 impl WarmupStrategy for MemoryStrategy {
     fn spec(&self) -> &StrategySpec {
         &self.spec
@@ -150,17 +150,14 @@ impl WarmupStrategy for MemoryStrategy {
         true
     }
 
-    fn versions<'a>(
-        &'a self,
-        entries: &'a [Entry<'a>],
-    ) -> BoxFuture<'a, Result<Vec<Option<Version>>, Failure>> {
+    async fn versions(&self, entries: &[Entry<'_>]) -> Result<Vec<Option<Version>>, Failure> {
         let state = self.table.state();
         let version = |entry: &Entry<'_>| {
             let key = std::str::from_utf8(entry.key).ok()?;
             let row = state.rows.get(key)?;
             Some(Version::of_row(row.value.as_bytes()))
         };
-        ready(Ok(entries.iter().map(version).collect())).boxed()
+        Ok(entries.iter().map(version).collect())
     }
 
     fn tracked(&self) -> Result<&dyn Tracked, String> {
@@ -175,19 +172,20 @@ impl Row {
     }
 }
 
+#[async_trait]
 impl Tracked for MemoryStrategy {
     fn fingerprint(&self) -> String {
         String::new()
     }
 
-    fn scan(&self) -> BoxFuture<'_, Result<ChangeScan, String>> {
-        ready(Ok(ChangeScan::Rows)).boxed()
+    async fn scan(&self) -> Result<ChangeScan, String> {
+        Ok(ChangeScan::Rows)
     }
 
-    fn unchanged(&self, since: Since) -> BoxFuture<'_, Result<u64, Failure>> {
+    async fn unchanged(&self, since: Since) -> Result<u64, Failure> {
         let state = self.table.state();
         let unchanged = state.rows.values().filter(|row| !row.has_changed(since));
-        ready(Ok(unchanged.count() as u64)).boxed()
+        Ok(unchanged.count() as u64)
     }
 
     fn has_one_reading(&self, _: &str) -> bool {
@@ -214,12 +212,13 @@ fn no_sql<T>() -> Result<T, Failure> {
     Err(Failure::new(FailureKind::Query, what, "it has rows only"))
 }
 
+#[async_trait]
 impl RowSource for MemoryTable {
     fn dialect(&self) -> Dialect {
         &SqliteDialect
     }
 
-    fn moment(&self) -> BoxFuture<'_, Result<Moment, Failure>> {
+    async fn moment(&self) -> Result<Moment, Failure> {
         let now = self.state().now * 1_000_000;
         let moment = Moment {
             origin: "memory".to_owned(),
@@ -228,34 +227,32 @@ impl RowSource for MemoryTable {
             oldest_open: None,
             doubt: None,
         };
-        ready(Ok(moment)).boxed()
+        Ok(moment)
     }
 
-    fn unique_keys<'a>(&'a self, _: &'a TableName) -> BoxFuture<'a, Result<UniqueKeys, Failure>> {
-        ready(no_sql()).boxed()
+    async fn unique_keys(&self, _: &TableName) -> Result<UniqueKeys, Failure> {
+        no_sql()
     }
 
-    fn describe<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Columns, Failure>> {
-        ready(no_sql()).boxed()
+    async fn describe(&self, _: &str) -> Result<Columns, Failure> {
+        no_sql()
     }
 
     fn rows(&self, _: Query) -> BoxStream<'static, Result<RowBatch, Failure>> {
         stream::iter([no_sql()]).boxed()
     }
 
-    fn quiesced(&self) -> BoxFuture<'_, ()> {
-        ready(()).boxed()
+    async fn quiesced(&self) {}
+
+    async fn estimate(&self, _: &str) -> Option<Expected> {
+        None
     }
 
-    fn estimate<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<Expected>> {
-        ready(None).boxed()
+    async fn plan(&self, _: &str) -> Result<QueryPlan, Failure> {
+        no_sql()
     }
 
-    fn plan<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<QueryPlan, Failure>> {
-        ready(no_sql()).boxed()
-    }
-
-    fn checkup(&self) -> BoxFuture<'_, Vec<Finding>> {
-        ready(Vec::new()).boxed()
+    async fn checkup(&self) -> Vec<Finding> {
+        Vec::new()
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use tokio::time::{sleep, timeout};
 
@@ -81,6 +81,7 @@ impl<D: Reader> SqlSource<D> {
     }
 }
 
+#[async_trait]
 impl<D: Reader> RowSource for SqlSource<D> {
     fn dialect(&self) -> Dialect {
         D::DIALECT
@@ -92,51 +93,42 @@ impl<D: Reader> RowSource for SqlSource<D> {
         Some(Arc::clone(self.filtered.get_or_init(filtered)))
     }
 
-    fn moment(&self) -> BoxFuture<'_, Result<Moment, Failure>> {
-        async move {
-            let asked = self
-                .sessions
-                .with_session("asking for the time", "", |driver, session| {
-                    driver.moment(session).boxed()
-                });
-            asked.await?.map_err(|why| {
-                let what = "the database does not say up to when it is complete";
-                Failure::new(FailureKind::Query, what, why)
-            })
-        }
-        .boxed()
+    async fn moment(&self) -> Result<Moment, Failure> {
+        let asked = self
+            .sessions
+            .with_session("asking for the time", "", |driver, session| {
+                driver.moment(session).boxed()
+            });
+        asked.await?.map_err(|why| {
+            let what = "the database does not say up to when it is complete";
+            Failure::new(FailureKind::Query, what, why)
+        })
     }
 
-    fn unique_keys<'a>(
-        &'a self,
-        table: &'a TableName,
-    ) -> BoxFuture<'a, Result<UniqueKeys, Failure>> {
+    async fn unique_keys(&self, table: &TableName) -> Result<UniqueKeys, Failure> {
         let (label, table) = ("asking for a table's keys", table.clone());
         let ask = self.sessions.with_session(label, "", |driver, session| {
             async move { driver.unique_keys(session, &table).await }.boxed()
         });
-        ask.boxed()
+        ask.await
     }
 
-    fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Columns, Failure>> {
-        async move {
-            let sessions = &self.sessions;
-            let sql = &D::DESCRIBED.join(sql);
-            let (session, described) = self.describe_unlocked(sql).await?;
-            let is_in_step = match &described {
-                Ok(_) | Err(Refusal::Types(_)) => true,
-                Err(Refusal::Sql(error)) => matches!(error, sqlx::Error::Database(_)),
-            };
-            if is_in_step {
-                sessions.put_back(session).await;
-            }
-            match described {
-                Ok(columns) => Ok(columns.into()),
-                Err(Refusal::Sql(error)) => Err(sessions.query_failure("preparing", sql, &error)),
-                Err(Refusal::Types(refused)) => Err(unencodable(&refused, D::TEXT)),
-            }
+    async fn describe(&self, sql: &str) -> Result<Columns, Failure> {
+        let sessions = &self.sessions;
+        let sql = &D::DESCRIBED.join(sql);
+        let (session, described) = self.describe_unlocked(sql).await?;
+        let is_in_step = match &described {
+            Ok(_) | Err(Refusal::Types(_)) => true,
+            Err(Refusal::Sql(error)) => matches!(error, sqlx::Error::Database(_)),
+        };
+        if is_in_step {
+            sessions.put_back(session).await;
         }
-        .boxed()
+        match described {
+            Ok(columns) => Ok(columns.into()),
+            Err(Refusal::Sql(error)) => Err(sessions.query_failure("preparing", sql, &error)),
+            Err(Refusal::Types(refused)) => Err(unencodable(&refused, D::TEXT)),
+        }
     }
 
     fn is_blind(&self) -> bool {
@@ -147,60 +139,48 @@ impl<D: Reader> RowSource for SqlSource<D> {
         reading::rows(&self.sessions, query)
     }
 
-    fn quiesced(&self) -> BoxFuture<'_, ()> {
-        self.sessions.quiesced().boxed()
+    async fn quiesced(&self) {
+        self.sessions.quiesced().await
     }
 
-    fn plan<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<QueryPlan, Failure>> {
+    async fn plan(&self, sql: &str) -> Result<QueryPlan, Failure> {
         let text = sql.to_owned();
         let ask = self
             .sessions
             .with_session("planning", sql, |driver, session| {
                 async move { driver.plan(session, &text).await }.boxed()
             });
-        ask.boxed()
+        ask.await
     }
 
-    fn checkup(&self) -> BoxFuture<'_, Vec<Finding>> {
-        async move {
-            let findings = self.check_up().await;
-            findings.unwrap_or_else(|failure| vec![Finding::of("database", &failure)])
-        }
-        .boxed()
+    async fn checkup(&self) -> Vec<Finding> {
+        let findings = self.check_up().await;
+        findings.unwrap_or_else(|failure| vec![Finding::of("database", &failure)])
     }
 
-    fn role(&self) -> BoxFuture<'_, ServerRole> {
-        async move {
-            let ask = self
-                .sessions
-                .ask_briefly(|driver, session| driver.role(session).boxed());
-            ask.await.map_or(ServerRole::NotKnown, |role| role.known())
-        }
-        .boxed()
+    async fn role(&self) -> ServerRole {
+        let ask = self
+            .sessions
+            .ask_briefly(|driver, session| driver.role(session).boxed());
+        ask.await.map_or(ServerRole::NotKnown, |role| role.known())
     }
 
-    fn zone(&self) -> BoxFuture<'_, Option<ServerZone>> {
-        async move {
-            let zone = self
-                .sessions
-                .ask_briefly(|driver, session| driver.zone(session).map(Ok).boxed());
-            zone.await?
-        }
-        .boxed()
+    async fn zone(&self) -> Option<ServerZone> {
+        let zone = self
+            .sessions
+            .ask_briefly(|driver, session| driver.zone(session).map(Ok).boxed());
+        zone.await?
     }
 
-    fn vitals(&self) -> BoxFuture<'_, Option<SourceVitals>> {
-        self.sessions.look().boxed()
+    async fn vitals(&self) -> Option<SourceVitals> {
+        self.sessions.look().await
     }
 
-    fn estimate<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Option<Expected>> {
+    async fn estimate(&self, sql: &str) -> Option<Expected> {
         let sql = sql.to_owned();
-        async move {
-            let estimate = self.sessions.ask_briefly(|driver, session| {
-                async move { Ok(driver.estimate(session, &sql).await) }.boxed()
-            });
-            estimate.await?
-        }
-        .boxed()
+        let estimate = self.sessions.ask_briefly(|driver, session| {
+            async move { Ok(driver.estimate(session, &sql).await) }.boxed()
+        });
+        estimate.await?
     }
 }
