@@ -20,9 +20,9 @@ use clap::ArgMatches;
 use jiff::tz::TimeZone;
 
 use crate::application::run_state::options::Options;
-use crate::application::runs::selection::Filter;
 use crate::application::settings::RunSettings;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::selection::Filter;
 
 pub use connection::{ConnectionSettings, PlaceArgs};
 use file::FileSettings;

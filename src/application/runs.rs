@@ -1,8 +1,8 @@
 //! Runs as everybody starts them: one at a time for each context, recorded, and watched.
 
+mod leave;
 pub mod live;
 pub mod lock;
 pub mod refused;
 pub mod run;
-pub mod selection;
 pub mod service;

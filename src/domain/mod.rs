@@ -29,6 +29,7 @@ pub mod row;
 pub mod run;
 #[cfg(test)]
 pub mod samples;
+pub mod selection;
 pub mod server;
 pub mod settings_text;
 pub mod standing;

@@ -12,10 +12,10 @@ use crate::application::query::prepared::Prepared;
 use crate::application::query::strategy::QueryStrategy;
 use crate::application::query::unfit::Unfit;
 use crate::application::run_state::options::Options;
-use crate::application::runs::selection::Selection;
 use crate::config::Config;
 use crate::contexts::shipped::coded;
 use crate::domain::failure::Failure;
+use crate::domain::selection::Selection;
 use crate::domain::strategy::Definition;
 
 /// A coordinator over what `selection` names: definitions checked, both servers reached, every

@@ -2,11 +2,11 @@
 
 use crate::application::ports::Dialect;
 use crate::application::ports::grammar::Grammar;
-use crate::application::runs::selection::{Filter, Selection, select};
 use crate::application::schedule::PlannedJob;
 use crate::config::Config;
 use crate::contexts::definitions::Definitions;
 use crate::domain::failure::Failure;
+use crate::domain::selection::{Filter, Selection, select};
 use crate::domain::strategy::Definition;
 use crate::infrastructure::source;
 

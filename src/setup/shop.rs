@@ -11,7 +11,6 @@ use super::coordinators::{CacheNeed, looker, warmer};
 use super::definitions::{checked, jobs, pick};
 use super::patience::patiently;
 use crate::application::engine::inspect::Inspection;
-use crate::application::runs::selection::Selection;
 use crate::application::runs::service::{
     Milestone, Open, Prepared, RunRequest, Service, Store, Use,
 };
@@ -21,6 +20,7 @@ use crate::config::Config;
 use crate::contexts::definitions::Definitions;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::run::RunInfo;
+use crate::domain::selection::Selection;
 use crate::domain::strategy::Definition;
 use crate::domain::sync::{read, write};
 use crate::infrastructure::metrics::Metrics;

@@ -53,6 +53,7 @@ mod race;
 mod refusals;
 mod replaced;
 mod roles;
+mod rooms;
 mod runs;
 mod schedule;
 mod secrets;

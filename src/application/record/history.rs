@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 
 use crate::application::ports::{Cache, CachedValue};
 use crate::application::record::RunRecord;
-use crate::application::run_state::plan::RunPlan;
 use crate::domain::changes::Watermark;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::namespace;
@@ -101,46 +99,6 @@ pub async fn runs(cache: &dyn Cache, prefix: &str) -> Result<Vec<RunRecord>, Fai
     Ok(records.collect())
 }
 
-/// Leaves a run for those who ask later; `whole`: its strategies were warmed and not just some of
-/// their keys. What cannot be left is no failure of the run.
-///
-/// # Errors
-/// What the operator should know, where they rely on it.
-pub async fn record(
-    plan: &RunPlan,
-    record: &RunRecord,
-    report: &Report,
-    whole: bool,
-    patience: Duration,
-) -> Result<(), String> {
-    let options = &plan.options;
-    let Some(cache) = plan.written_cache() else {
-        return Ok(());
-    };
-    // Of a cache that is gone nobody needs to hear it again.
-    if report.fatal().is_some_and(Failure::ends_run_of_cache) {
-        return Ok(());
-    }
-    let writing = async {
-        let whole = whole && options.limit.is_none() && report.stopped.is_none();
-        if whole && report.fatal().is_none() {
-            remember(cache.as_ref(), &options.prefix, record, report).await?;
-        }
-        push(cache.as_ref(), &options.prefix, record).await
-    };
-    let why = match timeout(patience, writing).await {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(failure)) => failure.why,
-        Err(_) => "no answer in time".to_owned(),
-    };
-    match options.max_shrink {
-        Some(_) => Err(format!(
-            "--max-shrink: the counts of this run could not be kept: {why}"
-        )),
-        None => Err(format!("this run is not in the history: {why}")),
-    }
-}
-
 /// The last time that each job has run for. What a clock that was wrong has left must not keep a job
 /// from running until that day.
 ///
@@ -198,7 +156,7 @@ pub async fn push(cache: &dyn Cache, prefix: &str, record: &RunRecord) -> Result
 }
 
 /// Records the strategies of a run that were complete.
-async fn remember(
+pub async fn remember(
     cache: &dyn Cache,
     prefix: &str,
     record: &RunRecord,

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::leave::leave;
 use crate::application::engine::coordinator::{Coordinator, KeyWindows};
 use crate::application::record::RunRecord;
-use crate::application::record::history;
 use crate::application::run_state::event::Reporter;
 use crate::application::run_state::stop::StopSignal;
 use crate::application::runs::lock::{Lock, Locking, Taken};
@@ -163,7 +163,7 @@ impl<'a> Run<'a> {
         let verdict = Verdict::of_run_and(&report, verified, &self.info.command);
         let mut record = RunRecord::new(self.info, &report, verdict);
         log_end(&record);
-        let recorded = history::record(
+        let recorded = leave(
             self.coordinator.plan(),
             &record,
             &report,

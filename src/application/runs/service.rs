@@ -299,7 +299,7 @@ fn panicked() -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::runs::selection::Selection;
+    use crate::domain::selection::Selection;
 
     /// Nothing that it asks for works.
     fn broken() -> Arc<Service> {

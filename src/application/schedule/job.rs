@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::cron::Cron;
-use crate::application::runs::selection::Selection;
 use crate::application::runs::service::RunRequest;
 use crate::application::settings::RunSettings;
 use crate::application::settings::values::choice;
 use crate::domain::run::Trigger;
+use crate::domain::selection::Selection;
 
 /// Missed times are counted up to here: a clock that jumps by years is not to keep anybody busy.
 const MAX_COUNTED: usize = 10_000;

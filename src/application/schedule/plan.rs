@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::job::Job;
 use super::zone::zone_name;
-use crate::application::runs::selection::select;
 use crate::application::settings::{Group as _, RunSettings};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::selection::select;
 use crate::domain::strategy::{Definition, StrategyId};
 
 /// All jobs, by name.

@@ -17,10 +17,10 @@ use crate::application::ports::Mode;
 use crate::application::run_state::options::OnEviction;
 use crate::application::run_state::options::ShapeGuard;
 use crate::application::run_state::options::{ChangedOptions, Options};
-use crate::application::runs::selection::Filter;
 use crate::domain::failure::FailureKind;
 use crate::domain::percent::Percent;
 use crate::domain::report::Gates;
+use crate::domain::selection::Filter;
 use crate::domain::strategy::DEFAULT_TTL;
 
 settings! {

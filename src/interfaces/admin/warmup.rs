@@ -14,9 +14,9 @@ use super::problem::{Names, Problem};
 use super::start::{WarmupBody, start, wait};
 use super::state::Admin;
 use crate::application::record::RunRecord;
-use crate::application::runs::selection::Selection;
 use crate::application::runs::service::RunRequest;
 use crate::domain::run::Trigger;
+use crate::domain::selection::Selection;
 
 /// Warms the whole shop
 ///

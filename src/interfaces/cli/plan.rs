@@ -9,13 +9,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::ports::Mode;
-use crate::application::runs::selection::Selection;
 use crate::application::settings::{Count, Group as _, RunSettings};
 use crate::config::Config;
 use crate::contexts::definitions::Definitions;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::percent::Percent;
 use crate::domain::report::Report;
+use crate::domain::selection::Selection;
 use crate::setup;
 
 /// What a run was planned to do. The seal is over everything else, so that a plan that was edited

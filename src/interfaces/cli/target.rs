@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use crate::application::runs::selection::Selection;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::{printable, shortened};
+use crate::domain::selection::Selection;
 
 /// What a command that only looks is about.
 #[derive(Args, Clone, Debug)]

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::application::runs::lock::Locking;
-use crate::application::runs::selection::Selection;
 use crate::application::settings::RunSettings;
 use crate::domain::run::{RunInfo, Trigger};
+use crate::domain::selection::Selection;
 
 /// What somebody wants warmed, and how. Belongs to the run, never to shared state.
 #[derive(Clone, Debug)]

@@ -4,10 +4,10 @@ use clap::Args;
 
 use crate::application::ports::CachedValue;
 use crate::application::run_state::lookup;
-use crate::application::runs::selection::Selection;
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::{KeyTemplate, printable, shortened};
+use crate::domain::selection::Selection;
 use crate::domain::strategy::{Definition, StrategyId};
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output};

@@ -1,8 +1,8 @@
 //! Which strategies a command is about.
 
-use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::nearest::nearest;
-use crate::domain::strategy::{Definition, StrategyId};
+use super::failure::{Failure, FailureKind};
+use super::nearest::nearest;
+use super::strategy::{Definition, StrategyId};
 
 /// What was asked for, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
