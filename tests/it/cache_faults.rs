@@ -4,9 +4,9 @@ use std::process::Child;
 use std::thread;
 use std::time::Duration;
 
-use crate::faults::{bulk, calm, count, keys, proxied, start_and_hold, true_counts, warm};
-use crate::servers::{Redis, Sqlite, bounded, find};
-use crate::shopwarm::{Finished, finish, shopwarm};
+use crate::support::faults::{bulk, calm, count, keys, proxied, start_and_hold, true_counts, warm};
+use crate::support::servers::{Redis, Sqlite, bounded, find};
+use crate::support::shopwarm::{Finished, finish, shopwarm};
 
 const ROWS: u64 = 15_000;
 

@@ -12,12 +12,12 @@ use fastrand::Rng;
 use serde_json::Value;
 use sqlx::Connection as _;
 
-use crate::epoch;
-use crate::faults::calm;
-use crate::lab::{own, strategy};
-use crate::looking::{Dump, Embedded, dump};
-use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
-use crate::shopwarm::{Finished, Shopwarm, file, shopwarm};
+use crate::support::cached::{Dump, Embedded, dump};
+use crate::support::faults::calm;
+use crate::support::lab::{own, strategy};
+use crate::support::replica;
+use crate::support::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
+use crate::support::shopwarm::{Finished, Shopwarm, file, shopwarm};
 
 const TTL_MS: i64 = 3_600_000;
 
@@ -384,7 +384,7 @@ fn reasons(report: &Value) -> BTreeMap<String, String> {
 /// What two caches hold, without the time.
 fn values(dump: &Dump) -> BTreeMap<&String, (&String, &Value)> {
     let value = |(key, stood)| {
-        let stood: &crate::looking::Stood = stood;
+        let stood: &crate::support::cached::Stood = stood;
         (key, (&stood.kind, &stood.value))
     };
     dump.iter().map(value).collect()
@@ -685,10 +685,10 @@ fn a_backup_of_the_cache_is_no_reason_to_read_everything() {
         unreachable!("of PostgreSQL")
     };
     warm.run("").expect(0);
-    let before = epoch::info(redis, "master_replid");
+    let before = replica::info(redis, "master_replid");
     redis.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
-    epoch::follow(&Redis::start(&[]), redis);
-    assert_ne!(epoch::info(redis, "master_replid"), before);
+    replica::follow(&Redis::start(&[]), redis);
+    assert_ne!(replica::info(redis, "master_replid"), before);
     assert_eq!(warm.why(""), "");
 }
 

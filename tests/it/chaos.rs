@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use tempfile::TempDir;
 
-use crate::faults::{Least, bulk, calm, keys, true_counts_of, warm};
-use crate::proxy::FaultProxy;
-use crate::servers::{Database, Postgres, Redis, Sqlite, bounded};
-use crate::shopwarm::{Finished, finish};
+use crate::support::faults::{Least, bulk, calm, keys, true_counts_of, warm};
+use crate::support::proxy::FaultProxy;
+use crate::support::servers::{Database, Postgres, Redis, Sqlite, bounded};
+use crate::support::shopwarm::{Finished, finish};
 
 /// The first seed of the gate, and how many rounds follow from it.
 const SEED: u64 = 1;

@@ -12,10 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::faults::until;
-use crate::lab::Lab;
-use crate::servers::Dialect;
-use crate::shopwarm::Shopwarm;
+use crate::support::faults::until;
+use crate::support::lab::Lab;
+use crate::support::servers::Dialect;
+use crate::support::shopwarm::Shopwarm;
 
 /// A database and a Redis, contexts of a few keys each, and a configuration for the servers.
 struct Site {

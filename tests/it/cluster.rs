@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::faults::{bulk, calm, count, until, warm};
-use crate::servers::{Dialect, Redis, RedisCluster, Sqlite};
-use crate::shop;
-use crate::shopwarm::{Finished, Shopwarm, file, finish, shopwarm};
+use crate::support::faults::{bulk, calm, count, until, warm};
+use crate::support::servers::{Dialect, Redis, RedisCluster, Sqlite};
+use crate::support::shop;
+use crate::support::shopwarm::{Finished, Shopwarm, file, finish, shopwarm};
 
 /// The keys that begin so, and the node that has each; a replica has none of its own.
 fn held(cluster: &RedisCluster, alive: &[usize], prefix: &str) -> BTreeMap<String, usize> {

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, SHIPPED, counts, errors, over_shipped, own, strategy};
-use crate::servers::Dialect;
-use crate::shop::DIALECTS;
-use crate::shopwarm::{Finished, shopwarm};
+use crate::support::lab::{Lab, SHIPPED, counts, errors, over_shipped, own, strategy};
+use crate::support::servers::Dialect;
+use crate::support::shop::DIALECTS;
+use crate::support::shopwarm::{Finished, shopwarm};
 
 fn write(dir: &Path, name: &str, text: &str) -> std::path::PathBuf {
     let path = dir.join(name);

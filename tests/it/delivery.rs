@@ -2,9 +2,9 @@
 
 use std::fs::File;
 
-use crate::servers::{Dialect, Redis};
-use crate::shop;
-use crate::shopwarm::{Shopwarm, file, finish, shopwarm};
+use crate::support::servers::{Dialect, Redis};
+use crate::support::shop;
+use crate::support::shopwarm::{Shopwarm, file, finish, shopwarm};
 
 /// Runs with a stdout that is a full disk.
 fn on_a_full_disk(command: Shopwarm) -> (i32, String) {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::shopwarm::{binary, shopwarm};
+use crate::support::shopwarm::{binary, shopwarm};
+use crate::support::tools::{tool, yaml};
 
 const UNITS: [&str; 3] = [
     "deploy/systemd/shopwarm.service",
@@ -32,17 +32,6 @@ fn root() -> &'static Path {
 
 fn text(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
-}
-
-/// A program that scripts/test installs.
-fn tool(name: &str) -> Command {
-    let tools = root().join("target/test-tools");
-    let installed = fs::read_to_string(tools.join("tools.txt")).unwrap_or_default();
-    assert!(
-        installed == text("tests/tools.txt"),
-        "{name} is missing or old: run scripts/test once, it installs what tests/tools.txt names"
-    );
-    Command::new(tools.join("bin").join(name))
 }
 
 /// What it says on both streams, once it has ended well.
@@ -73,21 +62,6 @@ fn manifest(name: &str) -> String {
         *part = format!("sample{rest}");
     }
     parts.concat()
-}
-
-/// The documents of a YAML text.
-pub fn yaml(text: &str) -> Vec<Value> {
-    let script =
-        "import json, sys, yaml; json.dump(list(yaml.safe_load_all(sys.stdin)), sys.stdout)";
-    let mut python = tool("python");
-    python.args(["-c", script]);
-    python.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut python = python.spawn().expect("python starts");
-    let mut stdin = python.stdin.take().expect("piped");
-    stdin.write_all(text.as_bytes()).expect("python reads");
-    drop(stdin);
-    let output = python.wait_with_output().expect("python ends");
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e} in\n{text}"))
 }
 
 /// The units with the binary under test in place of the installed one.
@@ -180,7 +154,7 @@ fn systemd_waits_longer_than_shopwarm_takes() {
 #[test]
 fn kubernetes_takes_the_manifests() {
     for name in MANIFESTS {
-        let (_dir, path) = crate::shopwarm::file("manifest.yaml", &manifest(name));
+        let (_dir, path) = crate::support::shopwarm::file("manifest.yaml", &manifest(name));
         let mut validate = tool("kubernetes-validate");
         accepted(validate.arg("--strict").arg(path));
     }

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::lab::{Lab, over_shipped, own, strategy};
-use crate::proxy::FaultProxy;
-use crate::servers::{Dialect, Postgres, Redis, free_port};
-use crate::shop::{self, DIALECTS};
-use crate::shopwarm::{Finished, Shopwarm, file, shopwarm};
+use crate::support::lab::{Lab, over_shipped, own, strategy};
+use crate::support::proxy::FaultProxy;
+use crate::support::servers::{Dialect, Postgres, Redis, free_port};
+use crate::support::shop::{self, DIALECTS};
+use crate::support::shopwarm::{Finished, Shopwarm, file, shopwarm};
 
 /// The promise is ten seconds; the machine may be slow and busy.
 const BOUND: Duration = Duration::from_secs(40);

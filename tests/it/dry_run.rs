@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, own, strategy};
-use crate::looking::{
+use crate::support::cached::{
     self, CLASSES, Embedded, classes, counted, definitions, dump, objects, planned, reported,
     spread,
 };
-use crate::proxy::FaultProxy;
-use crate::servers::{Dialect, Redis};
-use crate::shop::DIALECTS;
-use crate::shopwarm::{Finished, Shopwarm, finish, shopwarm};
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::proxy::FaultProxy;
+use crate::support::servers::{Dialect, Redis};
+use crate::support::shop::DIALECTS;
+use crate::support::shopwarm::{Finished, Shopwarm, finish, shopwarm};
 
 fn dry_run(lab: &Lab, arguments: &str) -> Shopwarm {
     lab.with(&definitions(), "dry-run context own -o json")
@@ -44,7 +44,7 @@ fn set(keys: &[&str]) -> BTreeSet<String> {
 #[test]
 fn each_class_is_counted_rightly() {
     for dialect in DIALECTS {
-        let lab = looking::lab(dialect);
+        let lab = cached::lab(dialect);
         spread(&lab.redis, "");
         let before = dump(&lab.redis);
         let planned = planned("");
@@ -77,7 +77,7 @@ fn each_class_is_counted_rightly() {
                 .collect();
             assert_eq!(keys_in(&run, class), wanted, "{dialect:?} {class}");
         }
-        let values = |dump: looking::Dump| -> Vec<_> {
+        let values = |dump: cached::Dump| -> Vec<_> {
             dump.into_iter()
                 .map(|(k, s)| (k, s.kind, s.value))
                 .collect()
@@ -108,7 +108,7 @@ fn what_the_shops_own_writer_wrote_is_identical() {
                 other => other.clone(),
             })
             .collect();
-        let python = looking::python_dumps(&values.iter().collect::<Vec<_>>());
+        let python = cached::python_dumps(&values.iter().collect::<Vec<_>>());
         let mut set = Vec::new();
         let mut changed = 0;
         for ((key, stood), python) in stood.iter().zip(python) {
@@ -122,7 +122,7 @@ fn what_the_shops_own_writer_wrote_is_identical() {
             }
         }
         assert!(changed > 150, "{changed} are written in another way");
-        looking::commands(&lab.redis, &set);
+        cached::commands(&lab.redis, &set);
         // The same to Python, byte for byte another: floats have fewer digits.
         let run = lab.command("dry-run -o json").run().expect(0);
         assert_eq!(
@@ -263,7 +263,7 @@ fn without_a_cache_nothing_is_compared() {
 #[test]
 fn orphans_are_keys_without_a_row() {
     for dialect in DIALECTS {
-        let lab = looking::lab(dialect);
+        let lab = cached::lab(dialect);
         lab.with(&definitions(), "warmup context own -q --prefix p:")
             .run()
             .expect(0);
@@ -316,7 +316,7 @@ fn orphans_are_keys_without_a_row() {
 
 #[test]
 fn the_embedded_cache_has_orphans_too() {
-    let (lab, embedded) = (looking::lab(Dialect::Sqlite), Embedded::new());
+    let (lab, embedded) = (cached::lab(Dialect::Sqlite), Embedded::new());
     let run = |arguments: &str| {
         embedded
             .on(lab.with(&definitions(), arguments))
@@ -424,7 +424,7 @@ fn a_key_that_a_limit_leaves_out_is_no_orphan() {
 #[test]
 fn numbers_are_the_same_key_only_as_they_are_written() {
     for dialect in DIALECTS {
-        let lab = looking::lab(dialect);
+        let lab = cached::lab(dialect);
         let others = [
             "O:007",
             "O:+7",
@@ -446,7 +446,7 @@ fn numbers_are_the_same_key_only_as_they_are_written() {
 
 #[test]
 fn keys_and_report_are_one_document() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     spread(&lab.redis, "");
     lab.redis.cli(&["SET", "O:9999", "x"]);
     let keys = planned("").len();
@@ -516,7 +516,7 @@ fn commands_run(redis: &Redis) -> BTreeSet<String> {
 
 #[test]
 fn looking_sends_no_write_and_never_keys() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     spread(&lab.redis, "");
     lab.redis.cli(&["SET", "O:9999", "x"]);
     let harmless = lab.redis.cli(&["ACL", "CAT", "read"]);
@@ -574,7 +574,7 @@ fn restricted(redis: &Redis, rights: &str) -> String {
 #[test]
 fn a_user_who_may_only_read_sees_the_same() {
     for dialect in [Dialect::Postgres, Dialect::Sqlite] {
-        let lab = looking::lab(dialect);
+        let lab = cached::lab(dialect);
         spread(&lab.redis, "");
         lab.redis.cli(&["SET", "O:9999", "x"]);
         let all = dry_run(&lab, "--orphans").run().expect(0);
@@ -621,7 +621,7 @@ fn a_user_who_may_only_read_sees_the_same() {
 
 #[test]
 fn what_is_denied_is_not_known_and_the_rest_is() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     spread(&lab.redis, "");
     let all = reported(&dry_run(&lab, "").run().expect(0));
     let with = |rights: &str| {
@@ -668,7 +668,7 @@ fn what_is_denied_is_not_known_and_the_rest_is() {
 /// Keys that the user may not read are not known; all others are.
 #[test]
 fn keys_out_of_reach_are_not_known() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     spread(&lab.redis, "");
     let all = reported(&dry_run(&lab, "").run().expect(0));
     lab.redis.cli(&[
@@ -755,7 +755,7 @@ fn the_memory_that_a_run_needs_is_estimated() {
 
 #[test]
 fn what_is_free_is_told_beside_what_is_needed() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     let dry_run = |form: &str| {
         let run = lab.with(&definitions(), &format!("dry-run context own {form}"));
         run.run().expect(0)
@@ -793,7 +793,7 @@ struct Sealed {
 impl Sealed {
     /// A plan of everything in the context `own`, sealed with more arguments.
     fn new(arguments: &str) -> Self {
-        let lab = looking::lab(Dialect::Sqlite);
+        let lab = cached::lab(Dialect::Sqlite);
         let dir = tempfile::tempdir().expect("a folder");
         let plan = dir.path().join("plan.json");
         let run = dry_run(&lab, arguments)
@@ -934,7 +934,7 @@ fn counts_are_the_databases_own_everywhere() {
     for dialect in DIALECTS {
         let dir = tempfile::tempdir().expect("a folder");
         let plan = dir.path().join("plan");
-        let (shop, lab) = (Lab::shop(dialect), looking::lab(dialect));
+        let (shop, lab) = (Lab::shop(dialect), cached::lab(dialect));
         let all = |arguments: &str| shop.command(arguments);
         let own = |arguments: &str| lab.with(&definitions(), arguments);
         let check = |lab: &Lab, command: &dyn Fn(&str) -> Shopwarm, keys: usize| {
@@ -1021,7 +1021,7 @@ fn a_plan_that_was_changed_or_is_none_is_noticed() {
 
 #[test]
 fn what_cannot_be_run_is_not_sealed() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     let dir = tempfile::tempdir().expect("a folder");
     let plan = dir.path().join("plan.json");
     let seal = |definitions: &str, plan: &Path, code: i32| {
@@ -1141,7 +1141,7 @@ fn the_sample_shop_can_be_looked_at() {
 
 #[test]
 fn a_look_changes_no_cache_file() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     let cache = Embedded::new();
     let file = PathBuf::from(cache.url().trim_start_matches("sqlite:"));
     let command = |arguments: &str| cache.on(lab.with(&definitions(), arguments));
@@ -1182,7 +1182,7 @@ fn a_look_changes_no_cache_file() {
 
 #[test]
 fn what_is_not_known_may_change() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     lab.redis
         .cli(&["ACL", "SETUSER", "one", "on", ">hunter2", "~*", "+ping"]);
     let url = lab.redis.url().replace("//", "//one:hunter2@");
@@ -1205,7 +1205,7 @@ fn what_is_not_known_may_change() {
 
 #[test]
 fn a_cache_over_its_limit_has_nothing_free() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     lab.with(&definitions(), "warmup context own -q")
         .run()
         .expect(0);

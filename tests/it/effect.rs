@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::faults::calm;
-use crate::lab::{Lab, own, strategy};
-use crate::servers::{Dialect, RedisCluster, Sqlite};
-use crate::shopwarm::{Finished, file, shopwarm};
+use crate::support::faults::calm;
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::{Dialect, RedisCluster, Sqlite};
+use crate::support::shopwarm::{Finished, file, shopwarm};
 
 /// Two strategies, of 100 keys and of 40.
 fn definitions() -> String {

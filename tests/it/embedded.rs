@@ -1,8 +1,8 @@
 //! JSON columns and what JSON functions make are embedded, the same bytes from every database.
 
-use crate::lab::{Lab, counts, own, strategy};
-use crate::servers::Dialect;
-use crate::shop::DIALECTS;
+use crate::support::lab::{Lab, counts, own, strategy};
+use crate::support::servers::Dialect;
+use crate::support::shop::DIALECTS;
 
 const EXPECTED: [(&str, &str); 8] = [
     ("column", r#"{"d":{"a":[1,null]}}"#),

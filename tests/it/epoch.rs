@@ -3,31 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-use crate::faults::{
+use crate::support::faults::{
     bulk, calm, comes_through, count, is_incomplete, proxied, start_and_hold, until, warm,
 };
-use crate::proxy::FaultProxy;
-use crate::servers::{Postgres, Redis, Sqlite, bounded, find};
-use crate::shopwarm::{Finished, finish};
+use crate::support::proxy::FaultProxy;
+use crate::support::replica::{follow, info};
+use crate::support::servers::{Postgres, Redis, Sqlite, bounded, find};
+use crate::support::shopwarm::{Finished, finish};
 
 /// What a report says that begins a strategy again.
 const AGAIN: &str = "sent again";
-
-/// The value of a line of INFO.
-pub fn info(redis: &Redis, name: &str) -> String {
-    let info = redis.cli(&["INFO"]);
-    let mut lines = info.lines().filter_map(|line| line.split_once(':'));
-    let found = lines.find(|(said, _)| *said == name);
-    found.expect("a line of INFO").1.trim().to_owned()
-}
-
-/// Makes one a replica of another and waits until it has everything.
-pub fn follow(replica: &Redis, primary: &Redis) {
-    replica.cli(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]);
-    until("the replica has everything", || {
-        info(replica, "role") == "slave" && info(replica, "master_link_status") == "up"
-    });
-}
 
 // ── Redis ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::faults::until;
-use crate::http::{Reply, Server, TOKEN};
-use crate::serve::Site;
-use crate::servers::{Dialect, Redis, free_port};
-use crate::shopwarm::{Finished, Shopwarm};
+use crate::support::faults::until;
+use crate::support::http::{Reply, Server, TOKEN};
+use crate::support::servers::{Dialect, Redis, free_port};
+use crate::support::shopwarm::{Finished, Shopwarm};
+use crate::support::site::Site;
 
 /// What tells nothing and starts nothing.
 const OPEN: [&str; 6] = [
@@ -574,7 +574,7 @@ fn a_client_that_never_reads_is_let_go() {
 #[test]
 fn a_cache_that_does_not_answer_is_waited_for_once() {
     let site = Site::shop(Dialect::Sqlite);
-    let (proxy, url) = crate::faults::proxied(&site.lab.redis);
+    let (proxy, url) = crate::support::faults::proxied(&site.lab.redis);
     let server = Server::start(site.serving("").cache(url));
     server.json("/admin/runs");
     proxy.stall();

@@ -6,9 +6,9 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use crate::proxy::FaultProxy;
-use crate::servers::{MariaDb, Postgres, Redis};
-use crate::shop;
+use crate::support::proxy::FaultProxy;
+use crate::support::servers::{MariaDb, Postgres, Redis};
+use crate::support::shop;
 
 #[test]
 fn redis_obeys() {

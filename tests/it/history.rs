@@ -3,12 +3,12 @@
 
 use serde_json::Value;
 
-use crate::faults::calm;
-use crate::lab::{Lab, own, strategy};
-use crate::lock::Held;
-use crate::looking::Embedded;
-use crate::servers::Dialect;
-use crate::shopwarm::{Finished, Shopwarm};
+use crate::support::cached::Embedded;
+use crate::support::faults::calm;
+use crate::support::held::Held;
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::Dialect;
+use crate::support::shopwarm::{Finished, Shopwarm};
 
 const LIST: &str = "shopwarm:runs";
 

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::lab::{Lab, own, strategy};
-use crate::looking::Embedded;
-use crate::servers::{Dialect, Redis, RedisCluster};
-use crate::shopwarm::{Finished, Shopwarm};
+use crate::support::cached::Embedded;
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::{Dialect, Redis, RedisCluster};
+use crate::support::shopwarm::{Finished, Shopwarm};
 
 const ROWS: u64 = 3_000;
 

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, SHIPPED, own, strategy};
-use crate::looking::{self, Embedded, classes, dump, objects, planned, spread};
-use crate::music;
-use crate::servers::{Dialect, Redis};
-use crate::shop::DIALECTS;
-use crate::shopwarm::{Shopwarm, finish, shopwarm};
-use crate::terminal::{self, Terminal};
+use crate::support::cached::{self, Embedded, classes, dump, objects, planned, spread};
+use crate::support::lab::{Lab, SHIPPED, own, strategy};
+use crate::support::music;
+use crate::support::servers::{Dialect, Redis};
+use crate::support::shop::DIALECTS;
+use crate::support::shopwarm::{Shopwarm, finish, shopwarm};
+use crate::support::terminal::{self, Terminal};
 
 fn sorted(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -298,14 +298,14 @@ fn odd_keys_are_shown_escaped_and_shortened() {
 
 #[test]
 fn every_form_says_the_same() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     spread(&lab.redis, "");
     let planned = planned("");
     let stood = dump(&lab.redis);
     let expected = classes(&planned, &stood, 3_600_000);
     let list = |form: &str| {
         lab.with(
-            &looking::definitions(),
+            &cached::definitions(),
             "keys list --context own --cached -o",
         )
         .arg(form)
@@ -388,7 +388,7 @@ fn csv_rows(text: &str) -> Vec<Vec<String>> {
 #[test]
 fn states_filter_a_list() {
     for dialect in DIALECTS {
-        let lab = looking::lab(dialect);
+        let lab = cached::lab(dialect);
         spread(&lab.redis, "p:");
         let expected = classes(&planned("p:"), &dump(&lab.redis), 3_600_000);
         for state in [
@@ -399,7 +399,7 @@ fn states_filter_a_list() {
             "identical",
         ] {
             let list = format!("keys list --context own --prefix p: --state {state}");
-            let list = lab.with(&looking::definitions(), &list).run().expect(0);
+            let list = lab.with(&cached::definitions(), &list).run().expect(0);
             let class = state.replace('-', "_");
             let mut wanted: Vec<String> = expected
                 .iter()
@@ -413,7 +413,7 @@ fn states_filter_a_list() {
         let both =
             "keys list --context own --prefix p: --state missing,wrong-type --expiring-within 1s";
         let both = lab
-            .with(&looking::definitions(), both)
+            .with(&cached::definitions(), both)
             .run()
             .expect(0)
             .stdout
@@ -506,7 +506,7 @@ fn memory_does_not_grow_with_the_list() {
 }
 
 fn get(lab: &Lab, key: &str) -> Value {
-    lab.with(&looking::definitions(), "keys get -o json")
+    lab.with(&cached::definitions(), "keys get -o json")
         .arg(key)
         .run()
         .expect(0)
@@ -516,7 +516,7 @@ fn get(lab: &Lab, key: &str) -> Value {
 #[test]
 fn a_key_is_shown_with_what_the_database_would_give() {
     for dialect in DIALECTS {
-        let lab = looking::lab(dialect);
+        let lab = cached::lab(dialect);
         let redis = &lab.redis;
         let old = "{\"id\": 1, \"v\": \"old\", \"extra\": [1]}";
         redis.cli(&["SET", "O:1", old, "EX", "600"]);
@@ -578,7 +578,7 @@ fn a_key_is_shown_with_what_the_database_would_give() {
         );
 
         let nowhere = lab
-            .with(&looking::definitions(), "keys get O:8888 -o json")
+            .with(&cached::definitions(), "keys get O:8888 -o json")
             .run()
             .expect(3);
         assert_eq!(nowhere.json()["state"], "nowhere");
@@ -587,10 +587,10 @@ fn a_key_is_shown_with_what_the_database_would_give() {
 
 #[test]
 fn a_key_may_be_given_with_its_prefix_or_without() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     for key in ["p:O:1", "O:1"] {
         let shown = lab
-            .with(&looking::definitions(), "keys get --prefix p: -o json")
+            .with(&cached::definitions(), "keys get --prefix p: -o json")
             .arg(key)
             .run()
             .expect(0);
@@ -603,11 +603,11 @@ fn a_key_may_be_given_with_its_prefix_or_without() {
 
 #[test]
 fn the_raw_bytes_of_a_key_come_alone() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     let value = "{\"id\": 1,\t\"v\": \"\\u00e9\u{1b}é\"}\n\n";
     lab.redis.cli(&["SET", "O:1", value]);
     let raw = |key: &str, code: i32| {
-        lab.with(&looking::definitions(), "keys get --raw")
+        lab.with(&cached::definitions(), "keys get --raw")
             .arg(key)
             .run()
             .expect(code)
@@ -623,11 +623,11 @@ fn the_raw_bytes_of_a_key_come_alone() {
 
     let embedded = Embedded::new();
     embedded
-        .on(lab.with(&looking::definitions(), "warmup context own -q"))
+        .on(lab.with(&cached::definitions(), "warmup context own -q"))
         .run()
         .expect(0);
     let raw = embedded
-        .on(lab.with(&looking::definitions(), "keys get --raw T:1"))
+        .on(lab.with(&cached::definitions(), "keys get --raw T:1"))
         .run()
         .expect(0);
     assert_eq!(
@@ -646,7 +646,7 @@ fn the_raw_bytes_of_a_key_come_alone() {
 fn a_terminal_sees_differences_in_colours() {
     let (lab, definitions) = of_keys(&["1"]);
     lab.redis.cli(&["SET", "K:1", "old \u{1b}[5m"]);
-    let (_dir, file) = crate::shopwarm::file("own.toml", &definitions);
+    let (_dir, file) = crate::support::shopwarm::file("own.toml", &definitions);
     let terminal = Terminal::new(120, 40);
     let arguments = format!("keys get K:1 --contexts {}", file.display());
     terminal.type_line(&terminal::command(
@@ -679,17 +679,17 @@ fn a_terminal_sees_differences_in_colours() {
 #[test]
 fn a_list_is_in_the_order_of_the_run() {
     for dialect in DIALECTS {
-        let lab = looking::lab(dialect);
+        let lab = cached::lab(dialect);
         spread(&lab.redis, "");
         let list = |arguments: &str| {
-            let run = lab.with(&looking::definitions(), "keys list --context own");
+            let run = lab.with(&cached::definitions(), "keys list --context own");
             run.args(arguments).run().expect(0).stdout
         };
-        let mut expected: Vec<String> = (1..=looking::ROWS).map(|n| format!("O:{n}")).collect();
+        let mut expected: Vec<String> = (1..=cached::ROWS).map(|n| format!("O:{n}")).collect();
         let planned = planned("");
-        let texts = (1..=looking::ROWS).map(|n| format!("T:{n}"));
+        let texts = (1..=cached::ROWS).map(|n| format!("T:{n}"));
         expected.extend(texts.filter(|key| planned.contains_key(key)));
-        expected.extend((1..=looking::ROWS).map(|n| format!("H:{n}")));
+        expected.extend((1..=cached::ROWS).map(|n| format!("H:{n}")));
         // The lists follow in the order of their keys, which is the database's own.
         let whole = list("");
         let lines: Vec<&str> = whole.lines().collect();
@@ -738,13 +738,13 @@ fn rows_that_make_no_value_are_no_keys() {
 
 #[test]
 fn what_the_cache_does_not_say_is_unknown() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     spread(&lab.redis, "");
     lab.redis
         .cli(&["ACL", "SETUSER", "one", "on", ">hunter2", "~*", "+ping"]);
     let url = lab.redis.url().replace("//", "//one:hunter2@");
     let run = |arguments: &str, code: i32| {
-        lab.with(&looking::definitions(), arguments)
+        lab.with(&cached::definitions(), arguments)
             .cache(&url)
             .run()
             .expect(code)

@@ -1,6 +1,8 @@
 //! Imports point inward only; the rule is the crate's own documentation.
 
-use crate::imports::{imports, sources};
+use std::path::Path;
+
+use crate::support::imports::{imports, rust_files, sources};
 
 /// Who may name whom. A layer may always name itself.
 const MAY_NAME: [(&str, &[&str]); 7] = [
@@ -79,4 +81,26 @@ fn only_one_file_prints() {
         let may = ["interfaces/output.rs", "main.rs"].contains(&file.as_str());
         assert!(found.is_none() || may, "{file} has {found:?}");
     }
+}
+
+/// What tests share is in `support`; a test file may be read, moved and deleted alone.
+#[test]
+fn tests_import_no_other_test() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let main = std::fs::read_to_string(folder.join("main.rs")).expect("main.rs");
+    let modules: Vec<&str> = main
+        .lines()
+        .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'))
+        .filter(|module| *module != "support")
+        .collect();
+    let mut wrong = Vec::new();
+    for (file, text) in rust_files(&folder) {
+        for module in &modules {
+            let [item, whole] = ["::", ";"].map(|end| ["crate::", module, end].concat());
+            if text.contains(&item) || text.contains(&whole) {
+                wrong.push(format!("{file} imports {module}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::faults::until;
-use crate::http::{Server, TOKEN};
-use crate::lab::{own, strategy};
-use crate::serve::{QUIET, Site, at_the_gate, ended, number, text};
-use crate::servers::Dialect;
+use crate::support::faults::until;
+use crate::support::http::{Server, TOKEN};
+use crate::support::lab::{own, strategy};
+use crate::support::servers::Dialect;
+use crate::support::site::{QUIET, Site, at_the_gate, ended, number, text};
 
 /// How a run ended that is in the history.
 fn recorded(site: &Site, run: &str) -> Value {

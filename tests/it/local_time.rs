@@ -1,8 +1,8 @@
 //! A definition that compares the database's clock, in UTC, with local time is warned of.
 
-use crate::lab::{Lab, own, strategy};
-use crate::servers::{Dialect, Postgres};
-use crate::shopwarm::Finished;
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::{Dialect, Postgres};
+use crate::support::shopwarm::Finished;
 
 /// Eight hours ahead of UTC: the MariaDB of the tests is, and a database of PostgreSQL's says so.
 fn lab(dialect: Dialect) -> Lab {

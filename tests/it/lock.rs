@@ -1,153 +1,24 @@
 //! One run at a time for each context, whoever starts it: who gives way, who waits, and what becomes
 //! of a run whose lock another has taken. What a killed holder leaves is in `signals`.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::process::{Child, Command};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::faults::{bulk, calm, keys, until, warm};
-use crate::lab::{Lab, own, strategy};
-use crate::looking::Embedded;
-use crate::proxy::FaultProxy;
-use crate::servers::{Dialect, Redis, Sqlite};
-use crate::shopwarm::{Finished, Shopwarm, file, finish};
-use crate::terminal::{Terminal, command};
-
-/// A strategy of the shop's catalog that is long enough to be held in the middle.
-const BIG: &str = r#"
-extends = "shipped"
-[context]
-name = "catalog"
-[strategies.big]
-key = "big:{id}"
-value = "object"
-priority = 1000
-sql.postgres = "SELECT g AS id, repeat('x', 400) AS pad FROM generate_series(1, @ROWS@) g"
-"#;
-
-/// Rows of a run that is to finish, and of one that is not.
-const SHORT: u32 = 40_000;
-const LONG: u32 = 1_000_000;
+use crate::support::cached::Embedded;
+use crate::support::faults::{bulk, calm, keys, until, warm};
+use crate::support::held::{Held, LONG, SHORT};
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::proxy::FaultProxy;
+use crate::support::servers::{Dialect, Redis, Sqlite};
+use crate::support::shopwarm::{Finished, Shopwarm, finish, read_until, send};
+use crate::support::terminal::{Terminal, command};
 
 /// How long a lock lasts.
 const TTL: i64 = 30_000;
-
-/// A run in the middle of its work: the database says nothing more, the cache answers.
-pub struct Held {
-    child: Child,
-    database: Arc<Gate>,
-    _definitions: TempDir,
-}
-
-/// What the rows come through: closed, it lets a few pass now and then, as a slow query would. A
-/// database that says nothing at all is given up.
-struct Gate {
-    proxy: FaultProxy,
-    closed: AtomicBool,
-}
-
-impl Gate {
-    fn close(self: &Arc<Gate>) {
-        self.closed.store(true, SeqCst);
-        self.proxy.stall();
-        let gate = Arc::downgrade(self);
-        thread::spawn(move || {
-            loop {
-                thread::sleep(Duration::from_secs(2));
-                let Some(gate) = gate.upgrade() else { return };
-                if !gate.closed.load(SeqCst) {
-                    return;
-                }
-                gate.proxy.flow();
-                thread::sleep(Duration::from_millis(15));
-                if gate.closed.load(SeqCst) {
-                    gate.proxy.stall();
-                }
-            }
-        });
-    }
-
-    fn open(&self) {
-        self.closed.store(false, SeqCst);
-        // The thread may just be closing it again.
-        thread::sleep(Duration::from_millis(30));
-        self.proxy.flow();
-    }
-}
-
-impl Held {
-    /// Starts `shopwarm ARGUMENTS` with the long strategy; `prefix` is its own.
-    #[track_caller]
-    pub fn start(lab: &Lab, arguments: &str, prefix: &str) -> Held {
-        Held::on(lab, &lab.redis.url(), arguments, prefix, SHORT)
-    }
-
-    #[track_caller]
-    fn on(lab: &Lab, cache: &str, arguments: &str, prefix: &str, rows: u32) -> Held {
-        let database = Arc::new(Gate {
-            proxy: FaultProxy::to(lab.database.port()),
-            closed: AtomicBool::new(false),
-        });
-        let (definitions, path) = file("big.toml", &BIG.replace("@ROWS@", &rows.to_string()));
-        let url = lab.database.url_via(database.proxy.port());
-        let run = lab.command(arguments).args("-o json").arg("--prefix");
-        let run = run.arg(prefix).database(url).cache(cache).contexts(&path);
-        let child = run.start();
-        match cache.strip_prefix("sqlite:") {
-            None => {
-                let some = format!("EXISTS {prefix}big:1500\r\n");
-                let mut redis = TcpStream::connect(("127.0.0.1", lab.redis.port())).expect("Redis");
-                // Not by redis-cli: on a busy machine the run would be over before that has started.
-                until("the run is under way", || {
-                    let mut answer = [0; 4];
-                    redis.write_all(some.as_bytes()).expect("asked");
-                    redis.read_exact(&mut answer).expect("an answer");
-                    answer == *b":1\r\n"
-                });
-            }
-            Some(file) => until("the run is under way", || {
-                let written = std::fs::metadata(format!("{file}-wal"));
-                written.is_ok_and(|file| file.len() > 1_000_000)
-            }),
-        }
-        database.close();
-        Held {
-            child,
-            database,
-            _definitions: definitions,
-        }
-    }
-
-    /// Lets it finish.
-    pub fn go_on(self) -> Finished {
-        self.database.open();
-        calm(finish(self.child))
-    }
-
-    /// Waits for it to end by itself.
-    pub fn end(self) -> Finished {
-        let run = finish(self.child);
-        self.database.open();
-        calm(run)
-    }
-
-    pub fn signal(&self, signal: &str) {
-        send(&self.child, signal);
-    }
-}
-
-fn send(child: &Child, signal: &str) {
-    let id = child.id().to_string();
-    let sent = Command::new("kill").args(["-s", signal, &id]).status();
-    assert!(sent.expect("kill").success(), "it has ended already");
-}
 
 fn host() -> String {
     let host = Command::new("hostname").output().expect("hostname");
@@ -177,21 +48,6 @@ fn gives_way(run: Shopwarm, words: &[&str]) -> Finished {
     }
     assert_eq!(run.stdout, "");
     run
-}
-
-/// Waits until a process has said this on stderr; returns what it said until then.
-#[track_caller]
-fn read_until(child: &mut Child, word: &str) -> String {
-    let mut said = String::new();
-    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
-    while !said.contains(word) {
-        let read = stderr.read_line(&mut said).expect("text");
-        assert!(read > 0, "it ended and never said {word:?}:\n{said}");
-    }
-    let rest = String::from_utf8_lossy(stderr.buffer()).into_owned();
-    said.push_str(&rest);
-    child.stderr = Some(stderr.into_inner());
-    said
 }
 
 /// A strategy of one's own in each of these contexts, on an empty SQLite database.

@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use crate::lab::{Lab, own, strategy};
-use crate::servers::Dialect;
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::Dialect;
 
 const ALL: [Dialect; 3] = [Dialect::Postgres, Dialect::MySql, Dialect::Sqlite];
 

@@ -12,8 +12,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use crate::lab::{Lab, own, strategy};
-use crate::servers::Dialect;
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::Dialect;
 
 /// The JSON form of a type, given the server's text.
 #[derive(Clone, Copy, Debug, PartialEq)]

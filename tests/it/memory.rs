@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::faults::{bulk, calm, count, true_counts, warm};
-use crate::servers::{Database, Redis, Sqlite};
-use crate::shopwarm::{Finished, Shopwarm};
+use crate::support::faults::{bulk, calm, count, true_counts, warm};
+use crate::support::servers::{Database, Redis, Sqlite};
+use crate::support::shopwarm::{Finished, Shopwarm};
 
 /// A cache with so many bytes left, and strategies of so many keys of about 400 bytes.
 struct Tight {
@@ -159,14 +159,14 @@ fn evictions_are_told_ignored_or_end_the_run() {
 fn a_run_ends_where_others_make_the_cache_evict() {
     let tight = Tight::new(&[60_000, 10], 200 * MIB, "allkeys-lru");
     let child = tight.warm("--on-eviction stop --rate 2000").start();
-    crate::faults::until("it is under way", || {
-        crate::faults::keys(&tight.redis) > 1000
+    crate::support::faults::until("it is under way", || {
+        crate::support::faults::keys(&tight.redis) > 1000
     });
     let max = tight.info("memory", "used_memory") - 300 * 1024;
     tight
         .redis
         .cli(&["CONFIG", "SET", "maxmemory", &max.to_string()]);
-    let run = calm(crate::shopwarm::finish(child)).expect(3);
+    let run = calm(crate::support::shopwarm::finish(child)).expect(3);
     let (first, second) = (run.strategy("bulk/first"), run.strategy("bulk/second"));
     assert_eq!(
         (&first["status"], &second["status"]),
@@ -240,11 +240,11 @@ fn a_cache_that_says_nothing_at_first_is_asked_again() {
     let tight = evicting(&[4000, 10_000], 4 * MIB);
     let run = warm(&tight.contexts, tight.database.url(), blind(&tight.redis));
     let child = run.args("--ttl-jitter 0 --rate 4000 --no-lock").start();
-    crate::faults::until("it is under way", || {
+    crate::support::faults::until("it is under way", || {
         tight.redis.cli(&["EXISTS", "first:100"]) == "1"
     });
     tight.redis.cli(&["ACL", "SETUSER", "blind", "+info"]);
-    let run = calm(crate::shopwarm::finish(child)).expect(0);
+    let run = calm(crate::support::shopwarm::finish(child)).expect(0);
     let second = warnings(&run, "bulk/second");
     let tells = second.iter().any(|warning| warning.contains("evicted"));
     assert!(tells, "{second:?}");
@@ -271,11 +271,11 @@ fn a_run_that_is_to_stop_at_evictions_must_see_them() {
     // and to the end.
     tight.redis.cli(&["ACL", "SETUSER", "blind", "+info"]);
     let child = stop("--rate 500").start();
-    crate::faults::until("it is under way", || {
-        crate::faults::keys(&tight.redis) > 100
+    crate::support::faults::until("it is under way", || {
+        crate::support::faults::keys(&tight.redis) > 100
     });
     tight.redis.cli(&["ACL", "SETUSER", "blind", "-info"]);
-    let run = calm(crate::shopwarm::finish(child));
+    let run = calm(crate::support::shopwarm::finish(child));
     assert_ne!(run.code, 0, "{}", run.stdout);
     let text = error(&run, "bulk/first");
     assert!(text.contains("memory is not watched"), "{text}");
@@ -290,12 +290,12 @@ fn a_count_of_evictions_that_was_reset_is_no_count() {
         let child = tight
             .warm(&format!("--on-eviction {on_eviction} --rate 500"))
             .start();
-        crate::faults::until("it is under way", || {
+        crate::support::faults::until("it is under way", || {
             let first = tight.redis.cli(&["EXISTS", "first:100"]);
             first == "1"
         });
         tight.redis.cli(&["CONFIG", "RESETSTAT"]);
-        let run = calm(crate::shopwarm::finish(child));
+        let run = calm(crate::support::shopwarm::finish(child));
         if on_eviction == "warn" {
             let said = warnings(&run.expect(0), "bulk/first");
             assert_eq!(said.len(), 1, "{said:?}");
@@ -313,7 +313,7 @@ fn evictions_are_told_once_a_strategy() {
     let before = tight.evicted();
     // Two windows.
     let keys: String = (1..=15_000).map(|id| format!("first:{id}\n")).collect();
-    let run = crate::shopwarm::shopwarm("warmup keys - -o json").stdin(keys);
+    let run = crate::support::shopwarm::shopwarm("warmup keys - -o json").stdin(keys);
     let run = run
         .contexts(&tight.contexts)
         .database(tight.database.url())

@@ -26,10 +26,10 @@ use ::shopwarm::infrastructure::metrics::file::{self, LastRun};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::exposition::Exposition;
-use crate::lab::{Lab, SHIPPED, over_shipped, own, strategy};
-use crate::servers::Dialect;
-use crate::shopwarm::{Finished, Shopwarm};
+use crate::support::exposition::Exposition;
+use crate::support::lab::{Lab, SHIPPED, over_shipped, own, strategy};
+use crate::support::servers::Dialect;
+use crate::support::shopwarm::{Finished, Shopwarm};
 
 const LAST_SUCCESS: &str = "shopwarm_last_success_timestamp_seconds";
 const STRATEGY_LAST_SUCCESS: &str = "shopwarm_strategy_last_success_timestamp_seconds";
@@ -319,7 +319,7 @@ fn node_exporter_may_read_the_file_whatever_the_umask_is() {
     let mut shell = Command::new("sh");
     shell
         .args(["-c", line])
-        .arg(crate::shopwarm::binary())
+        .arg(crate::support::shopwarm::binary())
         .arg(file.path());
     shell
         .env("DATABASE_URL", lab.database.url())
@@ -751,7 +751,7 @@ fn deployed(name: &str) -> String {
 
 /// The expressions of the alerts.
 fn alerts(exposed: &Exposed) -> Vec<String> {
-    let rules = &crate::deploy::yaml(&deployed("prometheus/alerts.yml"))[0];
+    let rules = &crate::support::tools::yaml(&deployed("prometheus/alerts.yml"))[0];
     let groups = rules["groups"].as_array().expect("groups").iter();
     let rules = groups.flat_map(|group| group["rules"].as_array().expect("rules"));
     let mut names = BTreeSet::new();

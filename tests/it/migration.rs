@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::faults::{calm, keys, until, warm};
-use crate::http::Server;
-use crate::serve::ended;
-use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
-use crate::shopwarm::{Finished, file, finish, shopwarm};
+use crate::support::faults::{calm, keys, until, warm};
+use crate::support::http::Server;
+use crate::support::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
+use crate::support::shopwarm::{Finished, file, finish, shopwarm};
+use crate::support::site::ended;
 
 const ROWS: u64 = 10_000;
 

@@ -3,10 +3,10 @@
 
 use std::process::Command;
 
-use crate::lab::{Lab, counts, errors, own, strategy};
-use crate::servers::{Dialect, bounded, temp_dir};
-use crate::shop::DIALECTS;
-use crate::shopwarm::binary;
+use crate::support::lab::{Lab, counts, errors, own, strategy};
+use crate::support::servers::{Dialect, bounded, temp_dir};
+use crate::support::shop::DIALECTS;
+use crate::support::shopwarm::binary;
 
 /// A text for each of which a template makes a key of the tool's own, and one that is none.
 const IDS: [&str; 4] = ["shopwarm:runs", "warm:runs", "runs", "x"];

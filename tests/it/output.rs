@@ -5,9 +5,9 @@ use std::io::Read as _;
 
 use serde_json::Value;
 
-use crate::servers::{Database, Dialect, Redis};
-use crate::shop;
-use crate::shopwarm::{Shopwarm, file, finish, shopwarm};
+use crate::support::servers::{Database, Dialect, Redis};
+use crate::support::shop;
+use crate::support::shopwarm::{Shopwarm, file, finish, shopwarm};
 
 /// A run over a shop of its own, with one strategy whose second row cannot be stored.
 struct Mixed {

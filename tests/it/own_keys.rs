@@ -8,11 +8,11 @@ use shopwarm::application::keys::manifest::{self, KeyManifest};
 use shopwarm::application::ports::Cache;
 use shopwarm::domain::namespace;
 
-use crate::faults::calm;
-use crate::lab::{own, strategy};
-use crate::ports;
-use crate::servers::{Database, Redis, RedisCluster, Sqlite};
-use crate::shopwarm::{Shopwarm, file, shopwarm};
+use crate::support::caches;
+use crate::support::faults::calm;
+use crate::support::lab::{own, strategy};
+use crate::support::servers::{Database, Redis, RedisCluster, Sqlite};
+use crate::support::shopwarm::{Shopwarm, file, shopwarm};
 
 type Keys = BTreeSet<Vec<u8>>;
 
@@ -96,7 +96,7 @@ fn a_run_leaves_exactly_the_keys_that_it_wrote() {
         let run = warm("warmup all --prefix shop: --default-ttl 2h -o json");
         assert_eq!(run.get("warnings"), None, "{run:#}");
         let run = &run;
-        ports::on(url, |cache| async move {
+        caches::on(url, |cache| async move {
             let cache = cache.as_ref();
             let mut sum = Keys::new();
             for (id, start, count) in [
@@ -139,7 +139,7 @@ fn a_run_leaves_exactly_the_keys_that_it_wrote() {
         // A later run leaves its own, and those of before stay for as long as their keys.
         let again = warm("warmup strategy own/odd --prefix shop: --default-ttl 2h -o json");
         let again = &again;
-        ports::on(url, |cache| async move {
+        caches::on(url, |cache| async move {
             let cache = cache.as_ref();
             let all = manifests(cache, "shop:", "own/odd").await;
             let ids: Vec<&str> = all.iter().map(|of| of.run_id.as_str()).collect();
@@ -173,7 +173,7 @@ fn a_run_that_was_not_whole_is_not_called_complete() {
         let command = command(arguments, &definitions(), &database, &redis.url());
         calm(command.env("SHOPWARM_PREFIX", &prefix).run()).expect(exit);
         let mut found = Vec::new();
-        ports::on(&redis.url(), |cache| {
+        caches::on(&redis.url(), |cache| {
             let found = &mut found;
             async move {
                 let cache = cache.as_ref();
@@ -238,7 +238,7 @@ fn what_is_over_is_forgotten_and_a_list_that_is_gone_is_noticed() {
     // A part of a list, another's value, a broken chunk: an error, and never a few of the keys.
     let broken = |how: &[&str]| {
         redis.cli(how);
-        ports::on(&redis.url(), |cache| async move {
+        caches::on(&redis.url(), |cache| async move {
             let all = manifests(cache.as_ref(), "", "own/many").await;
             let keys = manifest::keys(cache.as_ref(), "", &all[1])
                 .try_collect::<Vec<_>>()

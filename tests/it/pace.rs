@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::faults::{bulk, calm, count, keys, true_counts, until, warm};
-use crate::http::Server;
-use crate::lab::Lab;
-use crate::serve::Site;
-use crate::servers::{Dialect, Redis, Sqlite};
-use crate::shopwarm::{file, finish, shopwarm};
+use crate::support::faults::{bulk, calm, count, keys, true_counts, until, warm};
+use crate::support::http::Server;
+use crate::support::lab::Lab;
+use crate::support::servers::{Dialect, Redis, Sqlite};
+use crate::support::shopwarm::{file, finish, shopwarm};
+use crate::support::site::Site;
 
 /// Starts a run of so many keys, an SQLite file each, and of about 400 bytes.
 fn start(rows: u32, redis: &Redis, arguments: &str) -> (Child, impl Sized) {

@@ -9,10 +9,10 @@ use std::thread;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::browser::{Browser, http, until};
-use crate::lab::{Lab, SHIPPED, own, strategy};
-use crate::servers::{Dialect, PATIENCE, supervise, temp_dir};
-use crate::shopwarm::{Shopwarm, file};
+use crate::support::browser::{Browser, http, until};
+use crate::support::lab::{Lab, SHIPPED, own, strategy};
+use crate::support::servers::{Dialect, PATIENCE, supervise, temp_dir};
+use crate::support::shopwarm::{Shopwarm, file};
 
 /// Of the current run, in the card that shows it.
 const RUN: &str = "#running .run";

@@ -3,11 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::faults::{bulk, calm, count, keys, proxied, true_counts, until, warm};
-use crate::proxy::FaultProxy;
-use crate::servers::{Postgres, Redis, Sqlite};
-use crate::shopwarm::{Shopwarm, finish};
-use crate::signals::send;
+use crate::support::faults::{bulk, calm, count, keys, proxied, true_counts, until, warm};
+use crate::support::proxy::FaultProxy;
+use crate::support::servers::{Postgres, Redis, Sqlite};
+use crate::support::shopwarm::{Shopwarm, finish, send};
 
 /// A run that needs both servers through proxies that let nobody in yet.
 fn early(wait: &str) -> (Shopwarm, [FaultProxy; 2], impl Sized, Redis) {

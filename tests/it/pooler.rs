@@ -8,9 +8,9 @@ use std::thread;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::faults::{calm, count, some_cache, warm};
-use crate::servers::{Database, PgBouncer, Postgres, Redis};
-use crate::shopwarm::{Finished, file, finish, shopwarm};
+use crate::support::faults::{calm, count, some_cache, warm};
+use crate::support::servers::{Database, PgBouncer, Postgres, Redis};
+use crate::support::shopwarm::{Finished, file, finish, shopwarm};
 
 const ROWS: u64 = 6_000;
 
@@ -227,7 +227,7 @@ fn a_run_that_breaks_off_leaves_nothing_behind() {
 
     let run = warm(&contexts, database.url_via(pooler.port()), redis.url());
     let mut child = run.args("--rate 100").start();
-    crate::faults::until("it reads", || {
+    crate::support::faults::until("it reads", || {
         let reads = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'
                      AND datname = current_database()";
         database.query(reads) == "1"

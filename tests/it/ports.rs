@@ -12,9 +12,10 @@ use shopwarm::domain::failure::Failure;
 use shopwarm::domain::standing::Standing;
 use shopwarm::domain::strategy::Shape;
 use shopwarm::domain::ttl::Ttl;
-use shopwarm::infrastructure::cache::{Access, ConnectOptions, MemoryCache, connect};
+use shopwarm::infrastructure::cache::MemoryCache;
 
-use crate::servers::{Redis, RedisCluster};
+use crate::support::caches::{on, run};
+use crate::support::servers::{Redis, RedisCluster};
 
 /// What lives for exactly so long.
 fn exactly(secs: u64) -> Ttl {
@@ -31,23 +32,6 @@ fn on_every_cache<F: Future<Output = ()>>(promise: impl Fn(Arc<dyn Cache>) -> F)
         on(&url, &promise);
     }
     run(promise(Arc::new(MemoryCache::default())));
-}
-
-fn run(promise: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(promise);
-}
-
-/// Runs it on the cache that the URL names.
-pub fn on<F: Future<Output = ()>>(url: &str, promise: impl FnOnce(Arc<dyn Cache>) -> F) {
-    run(async {
-        let options = ConnectOptions::default();
-        let cache = connect(url, Access::Write, &options).await;
-        promise(cache.expect("a cache")).await;
-    });
 }
 
 /// Stores a text of its own at each key, for a minute.

@@ -1,9 +1,9 @@
 //! How well a strategy is protected is said as it is: a version in whole seconds does not tell two
 //! changes within one second apart.
 
-use crate::lab::{Lab, own, strategy};
-use crate::servers::Dialect;
-use crate::shop::DIALECTS;
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::Dialect;
+use crate::support::shop::DIALECTS;
 
 /// Rows whose versions are of every precision.
 fn table(dialect: Dialect) -> String {

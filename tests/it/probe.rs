@@ -4,11 +4,10 @@ use std::process::Child;
 
 use serde_json::Value;
 
-use crate::faults::{calm, until};
-use crate::lab::{own, strategy};
-use crate::servers::{Redis, RedisCluster};
-use crate::shopwarm::{Finished, Shopwarm, file, finish, shopwarm};
-use crate::signals::send;
+use crate::support::faults::{calm, until};
+use crate::support::lab::{own, strategy};
+use crate::support::servers::{Redis, RedisCluster};
+use crate::support::shopwarm::{Finished, Shopwarm, file, finish, send, shopwarm};
 
 const SETTING: &str = "notify-keyspace-events";
 

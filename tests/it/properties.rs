@@ -25,7 +25,7 @@ use shopwarm::interfaces::cli::plan::SealedPlan;
 
 use sqlx::{Connection as _, Row as _};
 
-use crate::servers::Postgres;
+use crate::support::servers::Postgres;
 
 /// How a database reads SQL, by the scheme of its URLs.
 fn grammar(scheme: &str) -> &'static shopwarm::application::ports::grammar::Grammar {

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use futures_util::TryStreamExt as _;
 use serde_json::Value;
 
-use crate::faults::calm;
-use crate::lab::{own, strategy};
-use crate::ports;
-use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, RedisCluster, Sqlite};
-use crate::shopwarm::{Finished, Shopwarm, file, shopwarm};
-use crate::terminal::{self, Terminal};
+use crate::support::caches;
+use crate::support::faults::calm;
+use crate::support::lab::{own, strategy};
+use crate::support::servers::{Database, Dialect, MariaDb, Postgres, Redis, RedisCluster, Sqlite};
+use crate::support::shopwarm::{Finished, Shopwarm, file, shopwarm};
+use crate::support::terminal::{self, Terminal};
 
 /// Rows 1 to 20: all that are not hidden, and the first three by rank.
 fn shop(dialect: Dialect) -> Database {
@@ -80,7 +80,7 @@ impl Site {
     /// All keys that are no record of the tool's own.
     fn keys(&self) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
-        ports::on(&self.cache, |cache| {
+        caches::on(&self.cache, |cache| {
             let found = &mut found;
             async move {
                 let keys = cache.scan(b"").try_collect::<Vec<_>>().await.expect("keys");
@@ -114,7 +114,7 @@ fn keys_without_a_row_go_and_no_others() {
         site.warm("keys U:5", 0);
         // Of others, and alike.
         let foreign = ["T:foreign:99".to_owned(), "U:99".to_owned()];
-        ports::on(&cache, |cache| {
+        caches::on(&cache, |cache| {
             let mut batch = shopwarm::domain::entry::EntryBatch::default();
             for key in &foreign {
                 batch.push(shopwarm::domain::entry::Entry {
@@ -190,7 +190,7 @@ fn what_an_application_wrote_itself_is_never_pruned() {
             (b"id", (&b"4"[..]).into()),
             (b"name", (&b"of the application"[..]).into()),
         ];
-        ports::on(&cache, |cache| {
+        caches::on(&cache, |cache| {
             let mut batch = shopwarm::domain::entry::EntryBatch::default();
             for key in [key(3), "H:5".to_owned()] {
                 let text = batch.push_text(key.as_bytes(), |out| {

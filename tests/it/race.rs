@@ -21,9 +21,9 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::faults::{keys, proxied, until};
-use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, RedisCluster, Sqlite};
-use crate::shopwarm::{Finished, file, finish, shopwarm};
+use crate::support::faults::{keys, proxied, until};
+use crate::support::servers::{Database, Dialect, MariaDb, Postgres, Redis, RedisCluster, Sqlite};
+use crate::support::shopwarm::{Finished, file, finish, shopwarm};
 
 const ROWS: u64 = 1800;
 const GROUPS: u64 = 30;

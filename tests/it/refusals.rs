@@ -5,9 +5,9 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
 use std::time::Instant;
 
-use crate::lab::{own, strategy};
-use crate::servers::{MariaDb, PATIENCE, Postgres};
-use crate::shopwarm::{Finished, file, shopwarm};
+use crate::support::lab::{own, strategy};
+use crate::support::servers::{MariaDb, PATIENCE, Postgres};
+use crate::support::shopwarm::{Finished, file, shopwarm};
 
 fn definitions() -> String {
     let sql = "SELECT id, name FROM t";

@@ -3,11 +3,11 @@
 
 use serde_json::Value;
 
-use crate::lab::{Lab, SHIPPED, over_shipped, own, strategy};
-use crate::serve::Site;
-use crate::servers::Dialect;
-use crate::shop::DIALECTS;
-use crate::shopwarm::{Finished, Shopwarm, file, shopwarm};
+use crate::support::lab::{Lab, SHIPPED, over_shipped, own, strategy};
+use crate::support::servers::Dialect;
+use crate::support::shop::DIALECTS;
+use crate::support::shopwarm::{Finished, Shopwarm, file, shopwarm};
+use crate::support::site::Site;
 
 /// One strategy of `own` over a table that no shop has.
 fn things() -> String {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::lab::{own, strategy};
-use crate::servers::{Database, Dialect, MariaDb, PATIENCE, Postgres, Redis};
-use crate::shop;
-use crate::shopwarm::{Finished, file, shopwarm};
+use crate::support::lab::{own, strategy};
+use crate::support::servers::{Database, Dialect, MariaDb, PATIENCE, Postgres, Redis};
+use crate::support::shop;
+use crate::support::shopwarm::{Finished, file, shopwarm};
 
 /// A MariaDB primary and a replica of it that takes writes, as is the default.
 struct Pair {

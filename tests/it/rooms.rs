@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::imports::imports;
+use crate::support::imports::imports;
 
 type Rooms = BTreeMap<String, BTreeSet<String>>;
 

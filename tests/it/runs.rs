@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::lab::{Lab, own, strategy};
-use crate::servers::Dialect;
-use crate::shop;
-use crate::shopwarm::{Finished, shopwarm};
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::Dialect;
+use crate::support::shop;
+use crate::support::shopwarm::{Finished, shopwarm};
 
 /// Two strategies of one table; `t` has a key for each row, `u` for the first two.
 fn definitions() -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::shopwarm::{Finished, Shopwarm, file, shopwarm};
+use crate::support::shopwarm::{Finished, Shopwarm, file, shopwarm};
 
 fn list(arguments: &str) -> Shopwarm {
     shopwarm("schedule list").args(arguments)

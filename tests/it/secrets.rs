@@ -10,11 +10,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use crate::http::Server;
-use crate::lab::Lab;
-use crate::servers::{Database, Dialect, Redis};
-use crate::shop;
-use crate::shopwarm::{Finished, Shopwarm, shopwarm};
+use crate::support::http::Server;
+use crate::support::lab::Lab;
+use crate::support::servers::{Database, Dialect, Redis};
+use crate::support::shop;
+use crate::support::shopwarm::{Finished, Shopwarm, shopwarm};
 
 /// Stands in every secret of these tests. It has no character that an encoding of URLs changes.
 const CANARY: &str = "cAn4ry";
@@ -323,14 +323,14 @@ fn a_reload_reads_commands_and_credentials_anew() {
     let url = write(dir.path(), "url", first.url());
     let credentials = folder();
     write(credentials.path(), "database-url", database.url());
-    write(credentials.path(), "token", crate::http::TOKEN);
+    write(credentials.path(), "token", crate::support::http::TOKEN);
     let command = shopwarm("serve --listen 127.0.0.1:0 --cache-url-command")
         .arg(format!("cat {}", url.display()))
         .dir(dir.path())
         .env("CREDENTIALS_DIRECTORY", credentials.path());
     let mut server = Server::start(command);
     server.get("/admin/runs").expect(401);
-    server.bring(Some(crate::http::TOKEN));
+    server.bring(Some(crate::support::http::TOKEN));
     server.post("/admin/warmup/identity").expect(200);
     fs::write(&url, second.url()).expect("a file");
     let other = "a-token-nobody-knows-yet";
@@ -553,7 +553,7 @@ fn a_server_shows_no_secret() {
         assert!(leaks(&proc_file("comm")).is_empty());
         assert_eq!(leaks(&proc_file("cmdline")).is_empty(), way != "flags");
         let run = server.start_run("/admin/warmup/catalog");
-        crate::serve::ended(&server, &run);
+        crate::support::site::ended(&server, &run);
         server
             .ask("GET", "/admin/runs")
             .token("cAn4ry-wrong")

@@ -2,9 +2,9 @@
 
 use std::process::Child;
 
-use crate::faults::{bulk, calm, count, keys, true_counts, until, warm};
-use crate::servers::{Redis, Sentinels, Sqlite, free_port};
-use crate::shopwarm::{Shopwarm, finish, shopwarm};
+use crate::support::faults::{bulk, calm, count, keys, true_counts, until, warm};
+use crate::support::servers::{Redis, Sentinels, Sqlite, free_port};
+use crate::support::shopwarm::{Shopwarm, finish, shopwarm};
 
 /// A run that is in the middle of it.
 fn under_way(run: Shopwarm, redis: &Redis) -> Child {

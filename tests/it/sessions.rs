@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::faults::until;
-use crate::lab::{Lab, own, strategy};
-use crate::servers::MariaDb;
-use crate::shopwarm::finish;
+use crate::support::faults::until;
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::MariaDb;
+use crate::support::shopwarm::finish;
 
 const TABLES: &str = "
     SET NAMES utf8mb4; SET time_zone = '+00:00';

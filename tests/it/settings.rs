@@ -1,9 +1,9 @@
 //! Settings of a PostgreSQL server, database, role, URL and environment: what is stored depends on
 //! none of them.
 
-use crate::lab::Lab;
-use crate::servers::{Database, Dialect, Postgres, Redis};
-use crate::shopwarm::shopwarm;
+use crate::support::lab::Lab;
+use crate::support::servers::{Database, Dialect, Postgres, Redis};
+use crate::support::shopwarm::shopwarm;
 
 /// Values whose text depends on a setting, or that a setting makes another value.
 const COLUMNS: &str = r#"
@@ -87,7 +87,7 @@ fn stored(lab: &Lab) -> Vec<String> {
 
 /// The shop's own session.
 fn asked(database: &Database) -> Vec<String> {
-    let mut psql = crate::servers::bounded([crate::servers::find("psql")]);
+    let mut psql = crate::support::servers::bounded([crate::support::servers::find("psql")]);
     psql.args(["-XAqt", "-F", "\t", "-d"]).arg(database.url());
     // With `xmloption = document` the last one is an error.
     let columns = COLUMNS.rsplit_once(',').expect("several").0;
@@ -138,7 +138,7 @@ fn a_database_without_an_encoding_is_read() {
          GRANT SELECT ON forms TO shop;",
     );
     let redis = Redis::start(&[]);
-    let (_dir, path) = crate::shopwarm::file("own.toml", &definition("id, name"));
+    let (_dir, path) = crate::support::shopwarm::file("own.toml", &definition("id, name"));
     let url = database.url().replace(database.name(), "bytes");
     let run = shopwarm("warmup context own -o json").contexts(&path);
     let run = run.database(url).cache(redis.url()).run().expect(3);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::shopwarm::shopwarm;
+use crate::support::shopwarm::shopwarm;
 
 const SHELLS: [(&str, &str); 4] = [
     ("bash", "shopwarm.bash"),

@@ -1,36 +1,17 @@
 //! Ctrl-C and its kin: once for a clean end with a report, twice for an end at once.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::faults::{
+use crate::support::faults::{
     bulk, calm, count, keys, proxied, start_and_freeze, start_and_hold, true_counts, until, warm,
 };
-use crate::servers::{Database, Postgres, Redis, Sqlite};
-use crate::shopwarm::{file, finish, shopwarm};
+use crate::support::servers::{Database, Postgres, Redis, Sqlite};
+use crate::support::shopwarm::{file, finish, read_until, send, shopwarm};
 
 const ROWS: u32 = 60_000;
-
-pub fn send(child: &Child, signal: &str) {
-    let id = child.id().to_string();
-    let sent = Command::new("kill").args(["-s", signal, &id]).status();
-    assert!(sent.unwrap().success(), "it has ended already");
-}
-
-/// Waits until the process has said this on stderr; returns what it said until then.
-fn read_until(child: &mut Child, word: &str) -> String {
-    let mut said = String::new();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    while !said.contains(word) {
-        let read = stderr.read_line(&mut said).unwrap();
-        assert!(read > 0, "it ended and never said {word:?}:\n{said}");
-    }
-    // What it says later must still have somewhere to go.
-    child.stderr = Some(stderr.into_inner());
-    said
-}
 
 fn queries(database: &Database) -> String {
     database.query(&format!(
@@ -75,7 +56,7 @@ fn a_run_under_nohup_goes_on_without_its_terminal() {
     proxy.stall();
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' HUP; exec \"$0\" warmup context bulk -q"]);
-    shell.arg(crate::shopwarm::binary());
+    shell.arg(crate::support::shopwarm::binary());
     shell
         .env("DATABASE_URL", database.url())
         .env("CACHE_URL", url)
@@ -234,7 +215,7 @@ fn nobody_listening_is_no_error() {
     let mut shell = Command::new("sh");
     shell
         .args(["-c", line])
-        .arg(crate::shopwarm::binary())
+        .arg(crate::support::shopwarm::binary())
         .arg(&contexts);
     shell
         .env("DATABASE_URL", database.url())

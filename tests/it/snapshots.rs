@@ -6,7 +6,7 @@ use std::process::Command;
 
 use insta::{Settings, assert_snapshot};
 
-use crate::shopwarm::{Finished, Shopwarm, binary, shopwarm};
+use crate::support::shopwarm::{Finished, Shopwarm, binary, shopwarm};
 
 const FORMS: [&str; 5] = ["table", "json", "ndjson", "csv", "markdown"];
 

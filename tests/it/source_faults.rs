@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::faults::{
+use crate::support::faults::{
     PAD, bulk, calm, comes_through, count, end_session, is_incomplete, keys, odd, proxied,
     some_cache, start_and_hold, statuses, true_counts, until, warm,
 };
-use crate::proxy::FaultProxy;
-use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
-use crate::shopwarm::{Finished, Shopwarm, file, finish};
+use crate::support::proxy::FaultProxy;
+use crate::support::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
+use crate::support::shopwarm::{Finished, Shopwarm, file, finish};
 
 /// What a run says in its report where it had to begin a strategy anew.
 #[track_caller]
@@ -332,7 +332,7 @@ fn a_run_comes_through_a_restart_of_the_database() {
     let (_dir, contexts) = bulk(&[60_000, 100]);
     let (postgres, mariadb) = (Postgres::private(&[]), MariaDb::private(&[]));
     let databases = [postgres.new_database(), mariadb.new_database()];
-    let servers: [&crate::servers::Server; 2] = [&postgres, &mariadb];
+    let servers: [&crate::support::servers::Server; 2] = [&postgres, &mariadb];
     thread::scope(|scope| {
         for (database, server) in databases.iter().zip(servers) {
             let contexts = contexts.as_path();
@@ -396,7 +396,7 @@ fn what_went_with_a_former_cache_is_unknown_where_the_run_is_stopped() {
     redis.kill();
     redis.restart();
     redis.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
-    crate::signals::send(&child, "INT");
+    crate::support::shopwarm::send(&child, "INT");
     proxy.flow();
     let run = calm(finish(child)).expect(130);
     let first = run.strategy("bulk/first");

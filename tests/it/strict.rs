@@ -3,12 +3,12 @@
 
 use serde_json::{Value, json};
 
-use crate::http::Server;
-use crate::lab::{Lab, counts, own, strategy};
-use crate::serve::Site;
-use crate::servers::Dialect;
-use crate::shop::DIALECTS;
-use crate::shopwarm::Finished;
+use crate::support::http::Server;
+use crate::support::lab::{Lab, counts, own, strategy};
+use crate::support::servers::Dialect;
+use crate::support::shop::DIALECTS;
+use crate::support::shopwarm::Finished;
+use crate::support::site::Site;
 
 const GOOD: &str = "SELECT id, name FROM things";
 
@@ -297,7 +297,7 @@ fn a_reload_takes_no_invalid_definition() {
     let server: Server = site.serve();
     site.define(&beside("SELECT id FROM users"));
     server.signal("HUP");
-    crate::faults::until("the reload is refused", || {
+    crate::support::faults::until("the reload is refused", || {
         server.said().contains("not reloaded")
     });
     assert!(server.said().contains("own/bad"), "{}", server.said());

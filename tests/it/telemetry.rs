@@ -6,9 +6,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use crate::lab::{Lab, SHIPPED};
-use crate::servers::{Dialect, free_port};
-use crate::shopwarm::Shopwarm;
+use crate::support::lab::{Lab, SHIPPED};
+use crate::support::servers::{Dialect, free_port};
+use crate::support::shopwarm::Shopwarm;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::faults::{bulk, calm, count, warm};
-use crate::servers::{MUTUAL_TLS, Redis, RedisCluster, Sqlite};
-use crate::shopwarm::{Shopwarm, file};
+use crate::support::faults::{bulk, calm, count, warm};
+use crate::support::servers::{MUTUAL_TLS, Redis, RedisCluster, Sqlite};
+use crate::support::shopwarm::{Shopwarm, file};
 
 /// With the files of this folder.
 fn trusting(run: Shopwarm, dir: &Path, [ca, cert, key]: [&str; 3]) -> Shopwarm {

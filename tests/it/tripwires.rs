@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, own, strategy};
-use crate::looking::{Embedded, dump};
-use crate::servers::{Dialect, Redis};
-use crate::shop::DIALECTS;
-use crate::shopwarm::Finished;
+use crate::support::cached::{Embedded, dump};
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::{Dialect, Redis};
+use crate::support::shop::DIALECTS;
+use crate::support::shopwarm::Finished;
 
 /// Two strategies on as many rows as the table has.
 fn definitions() -> String {
@@ -142,7 +142,7 @@ fn a_shrunken_strategy_leaves_the_old_values() {
     lab.database
         .sql("UPDATE t SET v = 'new'; DELETE FROM t WHERE id > 6");
     warm(&lab, "--max-shrink 10 --stop-on-error").expect(3);
-    let values = |dump: crate::looking::Dump| -> Vec<(String, Value)> {
+    let values = |dump: crate::support::cached::Dump| -> Vec<(String, Value)> {
         dump.into_iter().map(|(k, s)| (k, s.value)).collect()
     };
     assert_eq!(values(dump(&lab.redis)), values(before));

@@ -1,11 +1,11 @@
 //! What is configured is said as it is: a server without servers does not start, a run that could
 //! not begin is remembered, what was just warmed is not about to expire.
 
-use crate::http::Server;
-use crate::lab::{Lab, own, strategy};
-use crate::serve::Site;
-use crate::servers::Dialect;
-use crate::shopwarm::{Shopwarm, shopwarm};
+use crate::support::http::Server;
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::Dialect;
+use crate::support::shopwarm::{Shopwarm, shopwarm};
+use crate::support::site::Site;
 
 #[test]
 fn a_server_without_database_or_cache_does_not_start() {
@@ -110,8 +110,8 @@ fn a_run_that_was_stopped_before_it_began_is_remembered() {
     last("deadline was hit before it began", "deadline");
     let waiting = warm("--lock-wait 1m -o json").start();
     std::thread::sleep(std::time::Duration::from_secs(2));
-    crate::signals::send(&waiting, "TERM");
-    nothing(&crate::shopwarm::finish(waiting).expect(143).json());
+    crate::support::shopwarm::send(&waiting, "TERM");
+    nothing(&crate::support::shopwarm::finish(waiting).expect(143).json());
     last("stopped before it began", "interrupted");
     // Not even a connection: the cache is asked for a moment all the same.
     nothing(&warm("--deadline 1ms -o json").run().expect(9).json());

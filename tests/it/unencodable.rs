@@ -1,7 +1,7 @@
 //! A row that has no JSON form is a row: its key is failed, and never taken for one without a row.
 
-use crate::lab::{Lab, own, strategy};
-use crate::servers::Dialect;
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::Dialect;
 
 const SQL: &str = "SELECT id, available FROM things";
 

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::lab::{Lab, counts, errors, own, strategy};
-use crate::servers::Dialect;
-use crate::shop::DIALECTS;
+use crate::support::lab::{Lab, counts, errors, own, strategy};
+use crate::support::servers::Dialect;
+use crate::support::shop::DIALECTS;
 
 /// A column: its type, its hint (empty: none), and each value as SQL with the JSON that it is to
 /// give or a part of the error that it is to fail with.

@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use crate::lab::{Lab, own, strategy};
-use crate::servers::Dialect;
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::Dialect;
 
 /// A column's description: its name twice, then 6 bytes before its type.
 const COLUMN: &[u8] = b"\x09embedding\x09embedding\x0c";

@@ -3,12 +3,11 @@
 
 use serde_json::Value;
 
-use crate::faults::{bulk, count, keys, until, warm};
-use crate::lab::{Lab, own, strategy};
-use crate::proxy::FaultProxy;
-use crate::servers::Dialect;
-use crate::shopwarm::{Finished, finish};
-use crate::signals::send;
+use crate::support::faults::{bulk, count, keys, until, warm};
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::proxy::FaultProxy;
+use crate::support::servers::Dialect;
+use crate::support::shopwarm::{Finished, finish, send};
 
 /// Rows of the table `t`.
 const ROWS: u64 = 2000;

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, own, strategy};
-use crate::looking::{self, Counts, Embedded, classes, counted, dump, planned, reported, spread};
-use crate::servers::{Dialect, Redis};
-use crate::shop::DIALECTS;
-use crate::shopwarm::{Finished, Shopwarm};
+use crate::support::cached::{
+    self, Counts, Embedded, classes, counted, dump, planned, reported, spread,
+};
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::{Dialect, Redis};
+use crate::support::shop::DIALECTS;
+use crate::support::shopwarm::{Finished, Shopwarm};
 
 /// One strategy of the lab counted, or all of them.
 fn sum(counts: &Counts, strategy: &str, classes: &[&str]) -> u64 {
@@ -21,7 +23,7 @@ fn sum(counts: &Counts, strategy: &str, classes: &[&str]) -> u64 {
 fn agrees(verified: &Value, counts: &Counts, strategy: &str) {
     let count = |classes: &[&str]| sum(counts, strategy, classes);
     for (name, expected) in [
-        ("planned", count(&looking::CLASSES)),
+        ("planned", count(&cached::CLASSES)),
         (
             "present",
             count(&["wrong_type", "different", "expiring", "identical"]),
@@ -35,14 +37,14 @@ fn agrees(verified: &Value, counts: &Counts, strategy: &str) {
 }
 
 fn verify(lab: &Lab, arguments: &str) -> Shopwarm {
-    lab.with(&looking::definitions(), "verify context own -o json")
+    lab.with(&cached::definitions(), "verify context own -o json")
         .args(arguments)
 }
 
 #[test]
 fn what_stands_in_the_cache_is_counted() {
     for dialect in DIALECTS {
-        let lab = looking::lab(dialect);
+        let lab = cached::lab(dialect);
         spread(&lab.redis, "v:");
         let before = dump(&lab.redis);
         let run = verify(&lab, "--prefix v:").run().expect(10);
@@ -68,9 +70,9 @@ fn what_stands_in_the_cache_is_counted() {
 
 #[test]
 fn the_embedded_cache_is_verified_likewise() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     let embedded = Embedded::new();
-    let own = |arguments: &str| embedded.on(lab.with(&looking::definitions(), arguments));
+    let own = |arguments: &str| embedded.on(lab.with(&cached::definitions(), arguments));
     own("warmup context own -q --default-ttl 2h")
         .run()
         .expect(0);
@@ -86,7 +88,7 @@ fn the_embedded_cache_is_verified_likewise() {
     embedded
         .sql("UPDATE entries SET value = CAST('{}' AS BLOB) WHERE CAST(key AS TEXT) LIKE '_:2_'");
     let counts = counted(&planned(""), &embedded.dump(), 3_600_000);
-    for class in looking::CLASSES {
+    for class in cached::CLASSES {
         assert!(sum(&counts, "", &[class]) > 0, "{class}");
     }
     let run = own("verify context own -o json").run().expect(10);
@@ -116,8 +118,8 @@ fn the_embedded_cache_is_verified_likewise() {
 /// Of 210 objects two are missing: 208 of 210 are 99.0476… %.
 #[test]
 fn a_gate_is_met_or_not() {
-    let lab = looking::lab(Dialect::Sqlite);
-    lab.warm(&looking::definitions()).expect(0);
+    let lab = cached::lab(Dialect::Sqlite);
+    lab.warm(&cached::definitions()).expect(0);
     let gate = |require: &str, code: i32| -> Finished {
         verify(&lab, "")
             .arg(format!("--require={require}"))
@@ -153,7 +155,7 @@ fn a_gate_is_met_or_not() {
         }
     }
     let table = lab
-        .with(&looking::definitions(), "verify context own")
+        .with(&cached::definitions(), "verify context own")
         .run()
         .expect(10);
     assert!(table.stdout.contains("100% required"), "{}", table.stdout);
@@ -161,7 +163,7 @@ fn a_gate_is_met_or_not() {
 
 #[test]
 fn a_gate_that_means_nothing_is_refused() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     for (require, words) in [
         ("101%", "`101%`"),
         ("objects=x", "`objects=x`: `x` is not a percentage"),
@@ -190,7 +192,7 @@ fn a_gate_that_means_nothing_is_refused() {
 #[test]
 fn the_same_seed_looks_at_the_same_keys() {
     for dialect in DIALECTS {
-        let lab = looking::lab(dialect);
+        let lab = cached::lab(dialect);
         spread(&lab.redis, "");
         let counts = |arguments: &str| {
             let run = verify(&lab, arguments).run().expect(10);
@@ -218,9 +220,9 @@ fn the_same_seed_looks_at_the_same_keys() {
 
 #[test]
 fn a_run_reads_back_what_it_wrote() {
-    let lab = looking::lab(Dialect::Postgres);
+    let lab = cached::lab(Dialect::Postgres);
     let warm = |arguments: &str| {
-        lab.with(&looking::definitions(), "warmup context own -o json")
+        lab.with(&cached::definitions(), "warmup context own -o json")
             .args(arguments)
     };
     let all = planned("").len();
@@ -254,7 +256,7 @@ fn a_run_reads_back_what_it_wrote() {
 
 #[test]
 fn a_run_whose_keys_do_not_stay_is_noticed() {
-    let lab = looking::lab(Dialect::Sqlite);
+    let lab = cached::lab(Dialect::Sqlite);
     let large = "SELECT id, printf('%.*c', 20000, 'x') AS pad FROM t";
     let large = own(&["t"], &strategy("large", "object", "O:{id}", large));
     // They need some 4 MB.
@@ -282,8 +284,8 @@ fn a_run_whose_keys_do_not_stay_is_noticed() {
 
 #[test]
 fn a_cache_that_is_gone_is_no_difference() {
-    let lab = looking::lab(Dialect::Sqlite);
-    lab.warm(&looking::definitions()).expect(0);
+    let lab = cached::lab(Dialect::Sqlite);
+    lab.warm(&cached::definitions()).expect(0);
     lab.redis.stop();
     for command in [
         "verify context own",
@@ -291,11 +293,11 @@ fn a_cache_that_is_gone_is_no_difference() {
         "keys list --context own --cached",
         "keys get O:1",
     ] {
-        let run = lab.with(&looking::definitions(), command).run().expect(6);
+        let run = lab.with(&cached::definitions(), command).run().expect(6);
         assert!(run.stderr.contains("error: "), "{}", run.stderr);
     }
     // Without what it is asked, the list needs no cache.
-    lab.with(&looking::definitions(), "keys list --context own")
+    lab.with(&cached::definitions(), "keys list --context own")
         .run()
         .expect(0);
 }
@@ -315,6 +317,6 @@ fn a_cache_that_dies_in_the_middle_is_no_difference() {
     std::io::BufRead::read_line(&mut out, &mut line).expect("a line");
     lab.redis.kill();
     std::io::copy(&mut out, &mut std::io::sink()).expect("the rest");
-    let run = crate::shopwarm::finish(child).expect(6);
+    let run = crate::support::shopwarm::finish(child).expect(6);
     assert!(run.stderr.contains("error: "), "{}", run.stderr);
 }

@@ -5,10 +5,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::faults;
-use crate::servers::{Dialect, Redis};
-use crate::shop;
-use crate::shopwarm::{Finished, file, shopwarm};
+use crate::support::faults;
+use crate::support::servers::{Dialect, Redis};
+use crate::support::shop;
+use crate::support::shopwarm::{Finished, file, shopwarm};
 
 /// Every key of a Redis with its value, without what the tool keeps for itself.
 fn contents(redis: &Redis) -> BTreeMap<String, String> {

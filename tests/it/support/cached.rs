@@ -8,9 +8,9 @@ use std::process::Command;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use crate::lab::{Lab, own, strategy};
-use crate::servers::{Dialect, Redis};
-use crate::shopwarm::{Finished, Shopwarm};
+use crate::support::lab::{Lab, own, strategy};
+use crate::support::servers::{Dialect, Redis};
+use crate::support::shopwarm::{Finished, Shopwarm};
 
 /// Rows of the table; some of them without a text.
 pub const ROWS: i64 = 210;

@@ -4,7 +4,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -12,8 +11,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::faults::until;
-use crate::shopwarm::{Finished, Shopwarm};
+use crate::support::faults::until;
+use crate::support::servers::PATIENCE;
+use crate::support::shopwarm::{Finished, Shopwarm};
+use crate::support::tools::tool;
 
 /// No password or token of these tests may be seen anywhere.
 const SECRETS: [&str; 4] = [
@@ -25,9 +26,6 @@ const SECRETS: [&str; 4] = [
 
 /// A token for tests.
 pub const TOKEN: &str = "a-token-nobody-knows-42";
-
-/// An answer that takes longer will not come.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `shopwarm serve`; it ends with this value.
 pub struct Server {
@@ -488,22 +486,10 @@ impl Iterator for Listening {
     }
 }
 
-/// Where the tests' own Python is.
-fn python() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tools = root.join("target/test-tools");
-    let installed = std::fs::read_to_string(tools.join("tools.txt")).unwrap_or_default();
-    assert!(
-        installed == include_str!("../tools.txt"),
-        "Python's jsonschema is missing or old: run scripts/test once, it installs what tests/tools.txt names"
-    );
-    tools.join("bin/python3")
-}
-
 /// Checks answers against what `/openapi.json` promises of them.
 pub fn check(samples: &[Value]) {
-    let mut python = Command::new(python())
-        .args(["-I", "-c", include_str!("../fixtures/openapi.py")])
+    let mut python = tool("python3")
+        .args(["-I", "-c", include_str!("../../fixtures/openapi.py")])
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

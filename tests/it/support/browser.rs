@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::servers::{PATIENCE, find, supervise, temp_dir};
+use crate::support::servers::{PATIENCE, find, supervise, temp_dir};
 
 /// Chromium without a window, with a profile of its own. Dropping it ends it and its driver.
 pub struct Browser {

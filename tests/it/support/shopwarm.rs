@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "a toolbox: not every test uses every tool")]
 
 use std::ffi::OsStr;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -156,4 +156,25 @@ pub fn file(name: &str, text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     let path = dir.path().join(name);
     std::fs::write(&path, text).expect("a file");
     (dir, path)
+}
+
+pub fn send(child: &Child, signal: &str) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", signal, &id]).status();
+    assert!(sent.expect("kill").success(), "it has ended already");
+}
+
+/// Waits until a process has said this on stderr; returns what it said until then.
+#[track_caller]
+pub fn read_until(child: &mut Child, word: &str) -> String {
+    let mut said = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    while !said.contains(word) {
+        let read = stderr.read_line(&mut said).expect("text");
+        assert!(read > 0, "it ended and never said {word:?}:\n{said}");
+    }
+    let rest = String::from_utf8_lossy(stderr.buffer()).into_owned();
+    said.push_str(&rest);
+    child.stderr = Some(stderr.into_inner());
+    said
 }

@@ -18,17 +18,22 @@ pub fn src() -> PathBuf {
 
 /// All Rust files below `src` but those of tests: path and text.
 pub fn sources() -> BTreeMap<String, String> {
+    let mut files = rust_files(&src());
+    files.retain(|file, _| !Path::new(file).ends_with("tests.rs"));
+    files
+}
+
+/// All Rust files below a folder: path there and text.
+pub fn rust_files(root: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    let mut folders = vec![src()];
+    let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a folder") {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs")
-                && !path.ends_with("tests.rs")
-            {
-                let name = path.strip_prefix(src()).expect("below src");
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root).expect("below it");
                 let text = fs::read_to_string(&path).expect("text");
                 found.insert(name.display().to_string(), text);
             }

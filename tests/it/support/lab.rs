@@ -3,9 +3,9 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
-use crate::shop;
-use crate::shopwarm::{Finished, Shopwarm, shopwarm};
+use crate::support::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
+use crate::support::shop;
+use crate::support::shopwarm::{Finished, Shopwarm, shopwarm};
 
 /// The shipped strategies.
 pub const SHIPPED: [&str; 7] = [

@@ -2,17 +2,17 @@
 //! database.
 #![allow(dead_code, reason = "a toolbox: not every test run uses every tool")]
 
-use crate::servers::{Database, Dialect, MariaDb, Postgres, Sqlite};
+use crate::support::servers::{Database, Dialect, MariaDb, Postgres, Sqlite};
 
 /// Tables and rows, as one script. Loading it sets the session's time zone and SQL mode.
 pub fn load(dialect: Dialect) -> String {
     let schema = match dialect {
-        Dialect::Postgres => include_str!("../fixtures/shop.postgres.sql"),
-        Dialect::MySql => include_str!("../fixtures/shop.mysql.sql"),
-        Dialect::Sqlite => include_str!("../fixtures/shop.sqlite.sql"),
+        Dialect::Postgres => include_str!("../../fixtures/shop.postgres.sql"),
+        Dialect::MySql => include_str!("../../fixtures/shop.mysql.sql"),
+        Dialect::Sqlite => include_str!("../../fixtures/shop.sqlite.sql"),
     };
     let (tables, end) = schema.split_once("-- shop.data.sql goes here\n").unwrap();
-    [tables, include_str!("../fixtures/shop.data.sql"), end].concat()
+    [tables, include_str!("../../fixtures/shop.data.sql"), end].concat()
 }
 
 /// A new database with the shop in it.

@@ -1,0 +1,20 @@
+//! What tests share. A test file imports this and no other test file.
+
+pub mod browser;
+pub mod cached;
+pub mod caches;
+pub mod exposition;
+pub mod faults;
+pub mod held;
+pub mod http;
+pub mod imports;
+pub mod lab;
+pub mod music;
+pub mod proxy;
+pub mod replica;
+pub mod servers;
+pub mod shop;
+pub mod shopwarm;
+pub mod site;
+pub mod terminal;
+pub mod tools;

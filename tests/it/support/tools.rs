@@ -1,0 +1,33 @@
+//! What scripts/test installs for the tests.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// One of the programs.
+pub fn tool(name: &str) -> Command {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools");
+    let installed = std::fs::read_to_string(tools.join("tools.txt")).unwrap_or_default();
+    assert!(
+        installed == include_str!("../../tools.txt"),
+        "{name} is missing or old: run scripts/test once, it installs what tests/tools.txt names"
+    );
+    Command::new(tools.join("bin").join(name))
+}
+
+/// The documents of a YAML text.
+pub fn yaml(text: &str) -> Vec<Value> {
+    let script =
+        "import json, sys, yaml; json.dump(list(yaml.safe_load_all(sys.stdin)), sys.stdout)";
+    let mut python = tool("python");
+    python.args(["-c", script]);
+    python.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut python = python.spawn().expect("python starts");
+    let mut stdin = python.stdin.take().expect("piped");
+    stdin.write_all(text.as_bytes()).expect("python reads");
+    drop(stdin);
+    let output = python.wait_with_output().expect("python ends");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e} in\n{text}"))
+}
