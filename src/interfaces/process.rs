@@ -38,6 +38,7 @@ fn end_without_threads() {
         if let Some(said) = said.filter(no_thread) {
             note(&format!("error: no thread can be made: {said}\n"));
             note("hint: raise the limit on processes: ulimit -u, or the container's\n");
+            #[expect(clippy::exit, reason = "nothing can be waited for any more")]
             std::process::exit(i32::from(Exit::Internal as u8));
         }
         usual(panic);

@@ -66,6 +66,7 @@ async fn listen(
             else => return,
         };
         if asked {
+            #[expect(clippy::exit, reason = "nothing can be waited for any more")]
             std::process::exit(i32::from(Exit::from(why) as u8));
         }
         asked = true;
