@@ -1,3 +1,6 @@
+// What a test prints is shown where it fails.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
 mod cache_faults;
 mod changed;
 mod chaos;
