@@ -1,7 +1,6 @@
-//! Flags, environment and file become one [`Config`], once. Past this file nobody reads any of
-//! them.
+//! Flags, environment and file become one [`Config`], once. Nothing else reads them.
 //!
-//! Precedence: flag, environment, systemd's credentials, file, default. clap reads the first two.
+//! Precedence: flag, environment, systemd credentials, file, default. clap reads the first two.
 
 mod command;
 mod connection;
@@ -36,38 +35,39 @@ pub use secret::Secret;
 pub use serve::{ReadyAfter, ServeSettings};
 use urls::{CACHE, DATABASE, PRIMARY};
 
-/// What is meant, complete.
+/// The complete configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub database_url: Option<Secret>,
-    /// Where `database_url` is a replica of it.
+    /// The primary, if `database_url` is a replica.
     pub primary_url: Option<Secret>,
     pub cache_url: Option<Secret>,
-    /// Of a cache with TLS: the CA certificate that verifies it, our certificate and its key.
+    /// TLS with the cache: CA certificate, client certificate and key.
     pub cache_ca: Option<PathBuf>,
     pub cache_cert: Option<PathBuf>,
     pub cache_key: Option<PathBuf>,
     pub prefix: String,
     pub contexts: Vec<PathBuf>,
-    /// The sample shop's folder, when it is to be used.
+    /// The folder of the sample shop, with `--demo`.
     pub demo: Option<PathBuf>,
-    /// How runs are done that say nothing else.
+    /// Default settings of runs.
     pub run: RunSettings,
-    /// What an unknown name in `exclude` is: it may be on the command line or in a file.
+    /// Error kind for an unknown name in `exclude`: usage on the command line, configuration in a
+    /// file.
     pub exclude_kind: FailureKind,
-    /// Of jobs that name none.
+    /// Default time zone.
     pub timezone: TimeZone,
-    /// Those of the file; whether the shipped ones are there too depends on the definitions.
+    /// Jobs of the file; whether the shipped ones apply depends on the definitions.
     pub jobs: OwnJobs,
     pub serve: ServeSettings,
-    /// What clients of a server must have.
+    /// The token of `serve`.
     pub token: Option<Secret>,
     pub shown: Vec<Shown>,
     /// The configuration file, if there is one.
     pub file: Option<PathBuf>,
-    /// Files that a password or a token was read from.
+    /// Files that passwords or tokens were read from.
     pub secret_files: Vec<PathBuf>,
-    /// What is done and should not be, a line each.
+    /// Warnings, one per line.
     pub warnings: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ impl Config {
     /// Resolves every setting. `matches` are those of the subcommand.
     ///
     /// # Errors
-    /// A [`FailureKind::Config`] failure for a file that cannot be read or says something wrong.
+    /// [`FailureKind::Config`] if a file cannot be read or is not valid.
     pub fn resolve(matches: &ArgMatches) -> Result<Self, Failure> {
         let mut reading = Reading::new(matches);
         let file = match reading.file() {
@@ -85,7 +85,7 @@ impl Config {
         Self::complete(&mut reading, file)
     }
 
-    /// As much of it as can be read, and why the rest cannot.
+    /// As much as can be read, and the errors of the rest.
     pub fn salvage(matches: &ArgMatches) -> (Option<Self>, Vec<Failure>) {
         let mut wrong = Vec::new();
         let mut add = |failure: Failure| {
@@ -160,7 +160,7 @@ impl Config {
         })
     }
 
-    /// Whether a setting was said, on the command line, in the environment or in a file.
+    /// Whether a setting was set anywhere.
     pub fn given(&self, name: &str) -> bool {
         let shown = self.shown.iter().find(|shown| shown.name == name);
         shown.is_some_and(|shown| shown.from != Provenance::Default)
@@ -171,7 +171,6 @@ impl Config {
         self.run.options(&self.prefix)
     }
 
-    /// Which strategies are meant.
     pub fn filter(&self) -> Filter {
         self.run.filter(self.exclude_kind)
     }

@@ -1,4 +1,4 @@
-//! The composition root: what is real in a run, and how it is put together.
+//! The composition root: builds the real parts of a run.
 
 mod connections;
 mod coordinators;

@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 use super::secret::{MAX_BYTES, Secret};
 use crate::domain::failure::{Failure, FailureKind};
 
-/// A command that has not printed its secret by then will not.
+/// Timeout of the command.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Until it is asked again whether a command has ended.
+/// How often to check whether the command has ended.
 const POLL_EVERY: Duration = Duration::from_millis(5);
 
 /// The first line that a command prints. Neither the command nor anything it prints is ever shown:
 /// both may hold the secret.
 pub(super) fn run(command: &str, name: &str) -> Result<Secret, Failure> {
     let failed = |why: String| {
-        Failure::new(FailureKind::Config, format!("{name} gave no URL"), why)
-            .hint("run the command by hand: what it prints is not shown, since it may be the URL")
+        Failure::new(FailureKind::Config, format!("{name} printed no URL"), why)
+            .hint("run the command by hand; its output is not shown because it may hold the URL")
     };
     let deadline = Instant::now() + COMMAND_TIMEOUT;
     let mut child = Command::new("sh")
@@ -36,7 +36,7 @@ pub(super) fn run(command: &str, name: &str) -> Result<Secret, Failure> {
         let mut bytes = Vec::new();
         let Some(mut stdout) = stdout else { return };
         let _ = (&mut stdout).take(MAX_BYTES + 1).read_to_end(&mut bytes);
-        // To its end, or the command would fail for want of a reader.
+        // Read to the end, or the command fails when its pipe is closed.
         let _ = std::io::copy(&mut stdout, &mut std::io::sink());
         let _ = send.send(bytes);
     });

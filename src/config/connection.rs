@@ -1,4 +1,4 @@
-//! Where rows come from and entries go; on every command.
+//! The database and the cache; on every command.
 
 use std::path::PathBuf;
 
@@ -9,66 +9,66 @@ use super::secret::Secret;
 use crate::application::settings::group::settings;
 
 settings! {
-    /// Where rows come from and entries go.
+    /// The database and the cache.
     #[derive(Args)]
     #[command(next_help_heading = "Connections and files")]
     pub struct ConnectionSettings {
         /// The shop's database: postgres://, mysql://, mariadb:// or sqlite:FILE
         #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", value_hint = ValueHint::Url)]
         database_url: Secret,
-        /// A file that holds the database URL
+        /// File with the database URL
         #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_DATABASE_URL_FILE", value_hint = ValueHint::FilePath)]
         database_url_file: PathBuf,
-        /// A command that prints the database URL; run by sh, within 10 s
+        /// Shell command that prints the database URL within 10 s
         #[arg(long, global = true, value_name = "COMMAND", env = "SHOPWARM_DATABASE_URL_COMMAND", value_hint = ValueHint::CommandString)]
         database_url_command: Secret,
-        /// The database's primary, where --database-url is a replica: what was written is compared with this one
+        /// The primary, if --database-url is a replica; row versions are checked there after writing
         #[arg(long, global = true, value_name = "URL", env = "SHOPWARM_PRIMARY_URL", value_hint = ValueHint::Url)]
         primary_url: Secret,
-        /// A file that holds the primary's URL
+        /// File with the primary's URL
         #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_PRIMARY_URL_FILE", value_hint = ValueHint::FilePath)]
         primary_url_file: PathBuf,
-        /// A command that prints the primary's URL; run by sh, within 10 s
+        /// Shell command that prints the primary's URL within 10 s
         #[arg(long, global = true, value_name = "COMMAND", env = "SHOPWARM_PRIMARY_URL_COMMAND", value_hint = ValueHint::CommandString)]
         primary_url_command: Secret,
         /// The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]
         #[arg(long, visible_alias = "redis-url", global = true, value_name = "URL", env = "CACHE_URL", value_hint = ValueHint::Url)]
         cache_url: Secret,
-        /// A file that holds the cache URL
+        /// File with the cache URL
         #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_URL_FILE", value_hint = ValueHint::FilePath)]
         cache_url_file: PathBuf,
-        /// A command that prints the cache URL; run by sh, within 10 s
+        /// Shell command that prints the cache URL within 10 s
         #[arg(long, global = true, value_name = "COMMAND", env = "SHOPWARM_CACHE_URL_COMMAND", value_hint = ValueHint::CommandString)]
         cache_url_command: Secret,
-        /// The CA certificate that verifies a Redis with TLS, in PEM form [default: the system's]
+        /// CA certificate (PEM) to verify the Redis server with [default: the system's]
         #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_CA", value_hint = ValueHint::FilePath)]
         cache_ca: PathBuf,
-        /// Your certificate, for a Redis that wants one, in PEM form
+        /// Client certificate (PEM), for a Redis server that requires one
         #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_CERT", value_hint = ValueHint::FilePath)]
         cache_cert: PathBuf,
-        /// The key to that certificate, in PEM form
+        /// Private key (PEM) of the client certificate
         #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_KEY", value_hint = ValueHint::FilePath)]
         cache_key: PathBuf,
-        /// Stands before every key
+        /// Text to put before every key
         #[arg(long, global = true, value_name = "TEXT", env = "SHOPWARM_PREFIX")]
         prefix: String = String::new(),
-        /// Definitions of your own, a file or a folder of them; can be given several times
+        /// Your own definitions, a file or a folder; can be given several times
         #[arg(long, global = true, value_name = "PATH", env = "SHOPWARM_CONTEXTS", value_delimiter = ',', value_hint = ValueHint::AnyPath)]
         contexts: Vec<PathBuf> = Vec::new(),
     }
 }
 
-/// What no file can say.
+/// Settings that no file can contain.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connections and files")]
 pub struct PlaceArgs {
-    /// The configuration file [default: ./shopwarm.toml where it exists]
+    /// Configuration file [default: ./shopwarm.toml if it exists]
     #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CONFIG", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
-    /// Use a sample shop and an embedded cache, both made on first use; needs no server
+    /// Use a sample shop and an embedded cache, both created on first use; needs no server
     #[arg(long, global = true, env = "SHOPWARM_DEMO", value_parser = FalseyValueParser::new())]
     demo: bool,
-    /// Where the sample shop is kept [default: your cache directory]
+    /// Folder of the sample shop [default: your cache directory]
     #[arg(long, global = true, value_name = "DIR", env = "SHOPWARM_DEMO_DIR", value_hint = ValueHint::DirPath)]
     demo_dir: Option<PathBuf>,
 }

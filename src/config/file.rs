@@ -14,7 +14,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::settings_text::parse_toml;
 
 groups! {
-    /// All that the file can say.
+    /// All settings of the file.
     pub struct FileSettings {
         connection: ConnectionSettings,
         run: RunSettings,
@@ -24,7 +24,6 @@ groups! {
     }
 }
 
-/// The tables in it.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     pub schedule: Jobs,
@@ -46,7 +45,7 @@ impl Settings for Tables {
 
 impl FileSettings {
     /// # Errors
-    /// It cannot be read, or what is wrong in it.
+    /// It cannot be read or is not valid.
     pub fn load(path: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let what = format!("cannot read {}", path.display());
@@ -56,12 +55,12 @@ impl FileSettings {
         Ok(settings.relative_to(path))
     }
 
-    /// Of a file with something wrong in it: where things are, as far as that can be read.
+    /// The connections of a file that is otherwise not valid, as far as they can be read.
     pub fn salvage(path: &Path) -> Self {
         let mut settings = Self::default();
         let text = std::fs::read_to_string(path).unwrap_or_default();
         for (name, value) in toml::from_str::<toml::Table>(&text).unwrap_or_default() {
-            // What is wrong with it has been said.
+            // The error has been reported.
             let _ = settings.connection.read(&name, value);
         }
         settings.relative_to(path)
@@ -88,7 +87,7 @@ impl FileSettings {
         self
     }
 
-    /// Whether it holds a password.
+    /// Whether it contains a password.
     pub fn is_secret(&self) -> bool {
         let connection = &self.connection;
         let urls = [
@@ -100,7 +99,7 @@ impl FileSettings {
     }
 }
 
-/// What the file can say.
+/// Settings of the file.
 #[cfg(test)]
 pub fn file_names() -> Vec<&'static str> {
     FileSettings::names()

@@ -1,4 +1,4 @@
-//! Flag, environment and file laid over each other, and which of them said what.
+//! Merges flags, environment and file, and records where each value came from.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use super::serve::ServeSettings;
 use crate::application::settings::{Group, RunSettings};
 use crate::domain::failure::{Failure, FailureKind};
 
-/// The configuration file that is read if it is in the working directory.
+/// The default configuration file, in the working directory.
 pub const DEFAULT_FILE: &str = "shopwarm.toml";
 
 /// Where a setting's value came from.
@@ -22,9 +22,9 @@ pub const DEFAULT_FILE: &str = "shopwarm.toml";
 pub enum Provenance {
     Flag,
     Environment(String),
-    /// What a command wrote, and where the command was named.
+    /// The output of a command, and where the command was set.
     Command(Box<Provenance>),
-    /// A credential that systemd handed to the service.
+    /// A systemd credential.
     Credential(&'static str),
     File(PathBuf),
     Demo,
@@ -49,12 +49,12 @@ impl fmt::Display for Provenance {
 #[derive(Clone, Debug)]
 pub struct Shown {
     pub name: &'static str,
-    /// Redacted; `None` is not set.
+    /// Redacted; `None`: not set.
     pub value: Option<String>,
     pub from: Provenance,
 }
 
-/// A group of settings as each place says it, the nearest first.
+/// A group of settings from each source, highest precedence first.
 pub(super) struct Layers<G> {
     pub flags: G,
     pub environment: G,
@@ -85,16 +85,16 @@ impl Layers<RunSettings> {
     }
 }
 
-/// Reads settings and remembers where they came from.
+/// Reads settings and records where they came from.
 pub(super) struct Reading<'a> {
     pub matches: &'a ArgMatches,
-    /// The configuration file, whether or not it is there.
+    /// The configuration file, which need not exist.
     pub path: PathBuf,
     pub shown: Vec<Shown>,
-    /// Files that hold a secret.
+    /// Files with secrets.
     pub secret_files: Vec<PathBuf>,
     pub warnings: Vec<String>,
-    /// URLs that cannot be had, where the rest is wanted all the same.
+    /// URLs that could not be read, if errors are to be collected.
     pub refused: Option<Vec<Failure>>,
 }
 
@@ -111,13 +111,13 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The configuration file, where one is named or there.
+    /// The configuration file, if it is named or exists.
     pub(super) fn file(&self) -> Option<PathBuf> {
         let is_named = self.matches.contains_id("config");
         (is_named || self.path.exists()).then(|| self.path.clone())
     }
 
-    /// The sample shop's folder, where that is asked for.
+    /// The folder of the sample shop, with `--demo`.
     pub(super) fn demo(&self) -> Result<Option<PathBuf>, Failure> {
         if !self.matches.get_flag("demo") {
             return Ok(None);
@@ -130,13 +130,13 @@ impl<'a> Reading<'a> {
         let usual = || Some(set("XDG_CACHE_HOME").or_else(home)?.join("shopwarm/demo"));
         let given = self.matches.get_one::<PathBuf>("demo_dir").cloned();
         given.or_else(usual).map(Some).ok_or_else(|| {
-            let what = "there is no place for the sample shop";
+            let what = "there is no folder for the sample shop";
             let why = "neither HOME nor XDG_CACHE_HOME is set";
-            Failure::new(FailureKind::Config, what, why).hint("give one with --demo-dir DIR")
+            Failure::new(FailureKind::Config, what, why).hint("name one with --demo-dir DIR")
         })
     }
 
-    /// Shows each setting of a group but those that have been shown by what they lead to.
+    /// Shows each setting of a group, except those that are already shown as what they resolve to.
     pub(super) fn show_all<G: Group>(&mut self, layers: &Layers<G>) {
         let file = Provenance::File(self.path.clone());
         let defaults = G::defaults().said();
@@ -160,14 +160,14 @@ impl<'a> Reading<'a> {
         self.shown.push(Shown { name, value, from });
     }
 
-    /// A group from all places, shown.
+    /// Merges a group from all sources and shows it.
     pub(super) fn settle<G: Group>(&mut self, file: G) -> G {
         let layers = Layers::new(self.matches, file);
         self.show_all(&layers);
         layers.merged()
     }
 
-    /// The variable that says a setting.
+    /// The environment variable of a setting.
     pub(super) fn environment(&self, name: &str) -> Provenance {
         let is_said = |id: &&&str| self.matches.value_source(id) == Some(ValueSource::EnvVariable);
         let saying: &[&str] = match name {
@@ -179,7 +179,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The variable of a setting, as clap knows it.
+/// The environment variable of a setting, as declared to clap.
 pub(super) fn variable(id: &str) -> String {
     let command = ConnectionSettings::augment_args(Command::new("all"));
     let command = ServeSettings::augment_args(RunSettings::augment_args(command));
@@ -189,7 +189,7 @@ pub(super) fn variable(id: &str) -> String {
     name.display().to_string()
 }
 
-/// The defaults that a setting has, by its variable, as they are shown.
+/// The displayed defaults, by environment variable.
 pub fn defaults() -> BTreeMap<String, String> {
     let all = [
         RunSettings::defaults().said(),

@@ -1,10 +1,10 @@
-//! The settings of a run on commands that only read.
+//! Run settings of commands that only read.
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::application::settings::{READING, RunSettings};
 
-/// Of [`RunSettings`] those that are about reading, as arguments.
+/// The [`RunSettings`] that concern reading, as arguments.
 #[derive(Clone, Debug)]
 pub struct ReadingArgs;
 

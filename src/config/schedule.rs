@@ -1,4 +1,4 @@
-//! The `[schedule.NAME]` tables: each a job, or any part of a shipped one where those are there.
+//! The `[schedule.NAME]` tables: each a job, or part of a shipped job.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,14 +22,14 @@ settings! {
     #[derive(Args)]
     #[command(next_help_heading = "The schedule")]
     pub struct ScheduleSettings {
-        /// The time zone of jobs that name none, such as Europe/Berlin [default: the system's, else UTC]
+        /// Time zone of jobs that do not set one, such as Europe/Berlin [default: the system's, else UTC]
         #[arg(long, value_name = "NAME", env = "SHOPWARM_TIMEZONE")]
         timezone: Zone = Zone(TimeZone::try_system().unwrap_or(TimeZone::UTC)),
     }
 }
 
 settings! {
-    /// What a job is, apart from how its runs are done.
+    /// The settings of a job, besides those of its runs.
     pub struct JobSettings {
         cron: Cron,
         warmup: Names,
@@ -42,14 +42,14 @@ settings! {
 }
 
 groups! {
-    /// A job in one file: any part of it.
+    /// A job in one file; it may be incomplete.
     pub struct JobTable {
         job: JobSettings,
         run: RunSettings,
     }
 }
 
-/// Jobs as a file writes them.
+/// The jobs of a file.
 pub(super) type Jobs = BTreeMap<String, JobTable>;
 
 #[derive(Debug, Deserialize)]
@@ -65,11 +65,10 @@ impl JobTable {
         }
     }
 
-    /// A complete job, or why it is none.
+    /// A complete job, or what it lacks.
     fn complete(self, name: &str, file: Option<&str>, zone: &TimeZone) -> Result<Job, String> {
         if !is_name(name) {
-            let why =
-                "a job's name is a lower-case letter, then lower-case letters, digits, - and _";
+            let why = "a job's name starts with a lower-case letter and goes on with lower-case letters, digits, - and _";
             return Err(why.to_owned());
         }
         let job = self.job;
@@ -90,21 +89,20 @@ impl JobTable {
     }
 }
 
-/// The operator's jobs, as the `[schedule.NAME]` tables of a file say them.
+/// The operator's jobs.
 #[derive(Clone, Debug)]
 pub struct OwnJobs {
     pub(super) jobs: Jobs,
     pub(super) file: String,
-    /// Of jobs that name none.
+    /// Default time zone.
     pub(super) zone: TimeZone,
 }
 
 impl OwnJobs {
-    /// The jobs that `serve` runs: the operator's, merged over the shipped ones where those are
-    /// there.
+    /// The jobs of `serve`: the operator's, merged over the shipped ones if those apply.
     ///
     /// # Errors
-    /// What a job lacks, or its name that cannot be one.
+    /// A job is incomplete, or its name is not valid.
     pub fn schedule(&self, with_shipped: bool) -> Result<Schedule, Failure> {
         let shipped: Shipped = parse_toml(SHIPPED, "the shipped schedule")?;
         let shipped = shipped.schedule;
@@ -114,7 +112,7 @@ impl OwnJobs {
         }
         for (name, table) in &self.jobs {
             let (base, file) = merged.remove(name.as_str()).unwrap_or_default();
-            // Who says what it warms, or in which tags, answers for its warming something.
+            // If the operator sets names or tags, the job must warm something.
             let says = table.job.warmup.is_some() || table.run.tags.is_some();
             let file = if says { Some(self.file.as_str()) } else { file };
             merged.insert(name, (table.clone().over(base), file));
@@ -135,7 +133,7 @@ impl OwnJobs {
     }
 }
 
-/// A job that says too little may have been meant as a change of a shipped one.
+/// An incomplete job may be meant to change a shipped one.
 fn hint(failure: Failure, name: &str, shipped: &Jobs, with_shipped: bool) -> Failure {
     let known = shipped.keys().map(String::as_str);
     match nearest(name, known) {
@@ -143,7 +141,7 @@ fn hint(failure: Failure, name: &str, shipped: &Jobs, with_shipped: bool) -> Fai
             failure.hint(format!("did you mean `{meant}`?"))
         }
         Some(meant) if !with_shipped && meant == name => failure.hint(format!(
-            "the shipped job `{name}` is off, as you have definitions of your own: write all of it"
+            "the shipped job `{name}` is off because you have your own definitions: write all of its fields"
         )),
         _ => failure,
     }
@@ -306,7 +304,7 @@ mod tests {
             ("nightly]\nwarmup = 3", "expected \"all\", or a list", None),
             (
                 "nightly]\ngrace = \"soon\"",
-                "line 2: grace: `soon` is no duration",
+                "line 2: grace: `soon` is not a duration",
                 None,
             ),
             (

@@ -1,4 +1,4 @@
-//! A text that must not be shown.
+//! Text that must not be shown.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -14,13 +14,13 @@ use crate::application::settings::group::Setting;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::redaction;
 
-/// A secret is a line; what is longer than this is something else.
+/// A secret is one line, and no longer than this.
 pub(super) const MAX_BYTES: u64 = 64 * 1024;
 
-/// Where systemd puts what a unit names with LoadCredential=.
+/// Where systemd puts the credentials of LoadCredential=.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
-/// A text that must not be shown. Its `Debug` and its JSON are redacted; [`Secret::redacted`] is for
+/// Text that must not be shown. Its `Debug` and its JSON are redacted; [`Secret::redacted`] is for
 /// people.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -34,22 +34,22 @@ impl Secret {
         &self.0
     }
 
-    /// The URL without what is secret in it, and without what might be.
+    /// The URL without its secrets, and without anything that may be one.
     pub fn redacted(&self) -> String {
         redaction::url(&self.0)
     }
 
-    /// Whether there is a password or a token in it, as far as that can be known.
+    /// Whether it seems to contain a password or token.
     pub fn holds_password(&self) -> bool {
         redaction::holds_password(&self.0)
     }
 
-    /// Whether it is a URL that can be read, and in one way only.
+    /// Whether it is a URL with only one reading.
     pub fn is_valid(&self) -> bool {
         redaction::is_valid(&self.0)
     }
 
-    /// Whether a part of the password may be read as host or path.
+    /// Whether part of the password could be read as host or path.
     pub fn is_ambiguous(&self) -> bool {
         redaction::is_ambiguous(&self.0)
     }
@@ -69,12 +69,12 @@ impl Secret {
         })
     }
 
-    /// The first line, without a byte order mark and the space around it.
+    /// The first line, without byte order mark and surrounding space.
     pub(super) fn first_line(bytes: &[u8]) -> Result<Self, &'static str> {
         if bytes.len() as u64 > MAX_BYTES {
             return Err("more than 64 KiB");
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| "no UTF-8 text")?;
+        let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8 text")?;
         let line = text.strip_prefix('\u{feff}').unwrap_or(text);
         let line = line.lines().next().unwrap_or_default().trim();
         if line.is_empty() {
@@ -103,10 +103,10 @@ impl fmt::Debug for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        // The error of its own would repeat the value.
+        // serde's own error would repeat the value.
         String::deserialize(from)
             .map(Self)
-            .map_err(|_| D::Error::custom("a text in quotes is expected"))
+            .map_err(|_| D::Error::custom("expected a string in quotes"))
     }
 }
 
@@ -118,7 +118,7 @@ impl Serialize for Secret {
 
 impl Setting for Secret {}
 
-/// What systemd hands to the service under this name, if it does.
+/// The systemd credential with this name.
 pub(super) fn credential(name: &str) -> Result<Option<Secret>, Failure> {
     let Some(dir) = std::env::var_os(CREDENTIALS).filter(|dir| !dir.is_empty()) else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! What `serve` alone needs: where it listens, who may ask, when it is ready.
+//! Settings of `serve`: address, access, readiness.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -12,32 +12,31 @@ use crate::application::settings::values::choice;
 use crate::application::settings::{Names, Span};
 
 settings! {
-    /// What `serve` is told.
+    /// The settings of `serve`.
     #[derive(Args)]
     #[command(next_help_heading = "Serving")]
     pub struct ServeSettings {
-        /// Where to listen; beyond this machine only with a token
+        /// Address to listen on; needs a token if other machines can reach it
         #[arg(long, value_name = "ADDRESS", env = "SHOPWARM_LISTEN")]
         listen: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8787),
-        /// A file that holds the token which clients must have [env: SHOPWARM_TOKEN: the token itself]
+        /// File with the token that clients must send [env: SHOPWARM_TOKEN: the token itself]
         #[arg(long, value_name = "FILE", env = "SHOPWARM_TOKEN_FILE", value_hint = ValueHint::FilePath)]
         token_file: PathBuf,
-        /// A name that clients may call this server by, next to localhost and addresses; `*`: any
+        /// A host name that clients may use, besides localhost and IP addresses; `*` allows any
         #[arg(long, value_name = "HOST", env = "SHOPWARM_ALLOWED_HOST", value_delimiter = ',')]
         allowed_host: Vec<String> = Vec::new(),
-        /// When /readyz says so
+        /// When /readyz reports ready
         #[arg(long, value_name = "WHEN", env = "SHOPWARM_READY_AFTER")]
         ready_after: ReadyAfter = ReadyAfter::Start,
-        /// Warm this when it starts: all, or names of contexts and CONTEXT/NAME
+        /// What to warm at the start: all, or contexts and CONTEXT/NAME
         #[arg(long, value_name = "WHAT", env = "SHOPWARM_ON_START", action = ArgAction::Append)]
         on_start: Names = Names(Vec::new()),
-        /// How long runs may take to finish when it is told to end
+        /// How long runs may take to finish when the server is stopped
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_GRACE")]
         grace: Span = Span(Duration::from_secs(25)),
     }
 }
 
-/// When a server counts as ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReadyAfter {
@@ -50,7 +49,7 @@ pub enum ReadyAfter {
 choice!(ReadyAfter);
 
 impl ServeSettings {
-    /// Whether others than this machine can ask.
+    /// Whether other machines can reach the server.
     pub fn is_public(&self) -> bool {
         !self.listen().ip().is_loopback()
     }

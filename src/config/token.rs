@@ -1,26 +1,26 @@
-//! The token that clients of a server must have.
+//! The token that clients of `serve` must send.
 
 use super::layers::{Layers, Provenance, Reading};
 use super::secret::{Secret, credential};
 use super::serve::ServeSettings;
 use crate::domain::failure::{Failure, FailureKind};
 
-/// A token that can be guessed is none.
+/// Shorter tokens can be guessed.
 const SHORTEST_TOKEN: usize = 16;
 
-/// Holds the token itself. Never a flag: everybody on the machine can read those.
+/// Holds the token itself. It is not a flag because all users can read the process list.
 const TOKEN_VARIABLE: &str = "SHOPWARM_TOKEN";
 
-/// As a unit of systemd's names it with LoadCredential=.
+/// The systemd credential.
 const TOKEN_CREDENTIAL: &str = "token";
 
 impl Reading<'_> {
-    /// The token, from a file that is named, from the environment or from systemd.
+    /// The token from a file, the environment or systemd.
     pub(super) fn token(
         &mut self,
         serve: &Layers<ServeSettings>,
     ) -> Result<Option<Secret>, Failure> {
-        // Commands that serve nothing need none.
+        // Other commands need no token.
         if self.matches.try_contains_id("listen").is_err() {
             return Ok(None);
         }
@@ -31,7 +31,7 @@ impl Reading<'_> {
         if token.expose().len() < SHORTEST_TOKEN {
             let why = format!("it is shorter than {SHORTEST_TOKEN} characters");
             return Err(
-                Failure::new(FailureKind::Config, "the token can be guessed", why)
+                Failure::new(FailureKind::Config, "the token is too easy to guess", why)
                     .hint("make one with: openssl rand -hex 32"),
             );
         }

@@ -1,5 +1,5 @@
-//! URLs with secrets in them: from a flag, a variable, a credential of systemd's or the file, each
-//! as such, in a file or printed by a command.
+//! URLs with secrets: from a flag, a variable, a systemd credential or the file; each directly, in
+//! a file, or printed by a command.
 
 use std::path::{Path, PathBuf};
 
@@ -9,14 +9,14 @@ use super::layers::{Layers, Provenance, Reading, variable};
 use super::secret::{Secret, credential};
 use crate::domain::failure::{Failure, FailureKind};
 
-/// A URL by its names.
+/// A URL and the names of its settings.
 #[derive(Clone, Copy)]
 pub(super) struct Url {
     setting: &'static str,
     credential: &'static str,
-    /// Its file in the sample shop.
+    /// Its file name in the sample shop.
     demo: Option<&'static str>,
-    /// A variable of another name that counts too.
+    /// Another variable that is accepted.
     older: Option<&'static str>,
     ways: fn(&ConnectionSettings) -> Ways,
 }
@@ -52,7 +52,7 @@ pub(super) const CACHE: Url = Url {
 };
 
 impl Url {
-    /// The settings that can say it: the URL, its file, its command.
+    /// The settings that can set it: URL, file, command.
     fn settings(self) -> [String; 3] {
         ["", "_file", "_command"].map(|way| format!("{}{way}", self.setting))
     }
@@ -67,7 +67,7 @@ impl Url {
     }
 }
 
-/// The three ways in which a URL can be given in one place.
+/// The three ways to give a URL in one source.
 struct Ways {
     url: Option<Secret>,
     file: Option<PathBuf>,
@@ -86,8 +86,8 @@ impl Ways {
 }
 
 impl Reading<'_> {
-    /// Finds a URL and shows where. One that cannot be had ends everything, unless the rest is
-    /// wanted all the same.
+    /// Finds a URL and shows its origin. Fails if a URL cannot be read, unless errors are to be
+    /// collected.
     pub(super) fn url(
         &mut self,
         url: Url,
@@ -109,7 +109,7 @@ impl Reading<'_> {
         Ok(secret)
     }
 
-    /// A flag wins over `--demo`, which wins over everything else.
+    /// Flags override `--demo`, which overrides everything else.
     fn find(
         &mut self,
         url: Url,
@@ -119,7 +119,7 @@ impl Reading<'_> {
         if let Some(folder) = demo {
             let given = (url.ways)(&layers.flags);
             return match url.demo {
-                // The sample shop's database is no replica of another.
+                // The sample database is not a replica.
                 None => Ok(None),
                 Some(file) => Ok(self.given(url, &given)?.or_else(|| {
                     let path = escaped(&folder.join(file));
@@ -152,7 +152,7 @@ impl Reading<'_> {
         Ok(found.map(|(way, secret)| (secret, from_way(way, file))))
     }
 
-    /// What flags say. A password among them is warned of.
+    /// URLs from flags; warns about passwords in them.
     fn given(&mut self, url: Url, ways: &Ways) -> Result<Option<(Secret, Provenance)>, Failure> {
         let flags = url.flags();
         let Some((way, secret)) = self.one(ways, &flags, FailureKind::Usage)? else {
@@ -169,7 +169,7 @@ impl Reading<'_> {
         Ok(Some((secret, from_way(way, Provenance::Flag))))
     }
 
-    /// The secret that is given in one of three ways, and in which; two are one too many.
+    /// The secret and how it was given. Giving it twice is an error.
     fn one(
         &mut self,
         ways: &Ways,
@@ -189,7 +189,7 @@ impl Reading<'_> {
                 _ => String::new(),
             };
             let what = format!("{place}{} are both given", given.join(" and "));
-            return Err(Failure::new(kind, what, "they are ways to say the same").hint("keep one"));
+            return Err(Failure::new(kind, what, "they set the same thing").hint("keep one"));
         }
         if let Some(url) = &ways.url {
             return Ok(Some((0, url.clone())));
@@ -203,7 +203,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The secret in a file, which is remembered: it should be its owner's alone.
+    /// Reads a secret from a file and records the file: only its owner should be able to read it.
     pub(super) fn secret(&mut self, path: &Path) -> Result<Secret, Failure> {
         let secret = Secret::read(path)?;
         self.secret_files.push(path.to_owned());
@@ -218,7 +218,6 @@ fn from_way(way: usize, from: Provenance) -> Provenance {
     }
 }
 
-/// A path, escaped for a URL.
 fn escaped(path: &Path) -> String {
     let path = path.display().to_string();
     path.replace('%', "%25")

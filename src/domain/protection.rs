@@ -19,7 +19,7 @@ pub enum Protection {
     Opaque,
     /// The database is a copy that may be behind.
     Replica,
-    /// The database takes no writes: it may be such a copy.
+    /// The database refuses writes: it may be such a copy.
     ReadOnly,
     /// Whether it is one could not be learned.
     NotKnown,
@@ -54,7 +54,7 @@ impl Protection {
             Self::NotKnown => Some("the database does not say whether it is a replica"),
             Self::Replica => Some("the database is a replica; give --primary-url"),
             Self::ReadOnly => Some(
-                "the database takes no writes: a replica or a standby reader; give --primary-url",
+                "the database refuses writes: a replica or a standby reader; give --primary-url",
             ),
         }
     }

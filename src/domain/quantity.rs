@@ -29,7 +29,7 @@ impl FromStr for Quantity {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no amount such as 800, 500k, 2.5M or 5MiB");
+        let wrong = || format!("`{text}` is not an amount such as 800, 500k, 2.5M or 5MiB");
         let lower = text.trim().to_ascii_lowercase();
         let lower = lower.strip_suffix("/s").unwrap_or(&lower);
         let end = lower.find(|c: char| !c.is_ascii_digit() && c != '.');

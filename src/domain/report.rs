@@ -185,7 +185,7 @@ pub struct Report {
 pub struct Gates {
     /// Keys may fail as long as this share did not; `None`: no key may.
     pub fail_under: Option<Percent>,
-    /// Nothing to warm is no failure.
+    /// Exit 0 when there is nothing to warm.
     pub allow_empty: bool,
 }
 
@@ -195,7 +195,7 @@ pub struct PaceReport {
     /// It was gentle at its end.
     #[serde(default)]
     pub gentle: bool,
-    /// Keys per second that an operator limited it to at its end; null: as fast as it goes.
+    /// Keys per second that an operator limited it to at its end; null: no limit.
     #[schema(required = true)]
     pub rate: Option<u64>,
     /// Bytes per second that it was limited to at its end.

@@ -39,7 +39,7 @@ pub fn parse_toml<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, Fail
 /// Says what it must look like.
 pub fn parse_ttl(text: &str) -> Result<Duration, String> {
     let ttl = humantime::parse_duration(text)
-        .map_err(|_| format!("`{text}` is no duration such as 90s, 30m, 2h or 1day"))?;
+        .map_err(|_| format!("`{text}` is not a duration such as 90s, 30m, 2h or 1day"))?;
     if ttl < Duration::from_millis(1) || ttl > MAX_TTL {
         return Err(format!("`{text}` is not between 1ms and 100 years"));
     }

@@ -1,4 +1,4 @@
-//! Exit codes: part of the contract. An unknown code is a failure.
+//! Exit codes, which are part of the contract.
 
 use std::process::ExitCode;
 
@@ -10,11 +10,11 @@ use crate::domain::report::{Report, Stop};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Done, every gate met.
+    /// Complete, and every requirement met.
     Success = 0,
     Internal = 1,
     Usage = 2,
-    /// Finished, but keys or a strategy failed, or below `--fail-under`, or nothing to warm.
+    /// Keys or a strategy failed, `--fail-under` is not met, or there was nothing to warm.
     Incomplete = 3,
     /// Configuration or a definition is invalid.
     Config = 4,
@@ -76,7 +76,7 @@ impl From<Stop> for Exit {
     }
 }
 
-/// What a finished run means for the process.
+/// The exit code of a finished run.
 pub fn of_run(report: &Report) -> Exit {
     match report.ending() {
         Ending::Good => Exit::Success,

@@ -1,5 +1,5 @@
-//! GitHub Actions: an annotation for each failed strategy (a warning for one that lost keys) and for
-//! each requirement that is not met, and the table in the job's summary.
+//! GitHub Actions: annotations for failed strategies (warnings if only keys failed) and unmet
+//! requirements, and the table in the job summary.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -56,14 +56,14 @@ fn add_to_summary(mut text: String) {
     }
 }
 
-/// Annotates each requirement that is not met.
+/// Annotates each unmet requirement.
 pub fn requirements(judged: &[Judged<'_>]) {
     for unmet in judged.iter().filter(|judged| !judged.met && is_here()) {
         note(&annotation("error", "verify", &unmet.to_string()));
     }
 }
 
-/// Annotates a run that could not begin, and says so in the summary.
+/// Annotates a run that could not start, and adds it to the summary.
 pub fn failure(failure: &Failure) {
     if !is_here() {
         return;
@@ -71,12 +71,12 @@ pub fn failure(failure: &Failure) {
     note(&annotation("error", "run", &failure.to_string()));
     let hint = failure.hint.as_ref();
     let hint = hint.map_or_else(String::new, |hint| format!("hint: {hint}\n"));
-    // A fence in the message would end ours.
+    // A fence in the message would close ours.
     let said = format!("{failure}\n{hint}").replace("```", "` ` `");
     add_to_summary(format!("### shopwarm\n\n✗ not begun\n\n```\n{said}```\n"));
 }
 
-/// A workflow command. What comes from outside is escaped, so that it cannot become another one.
+/// A workflow command; its text is escaped, so that it cannot inject another command.
 fn annotation(level: &str, title: &str, message: &str) -> String {
     let data = |text: &str| {
         text.replace('%', "%25")

@@ -1,4 +1,4 @@
-//! Logs of what goes on: lines for people, or JSON for machines; traces of it, where they are built in.
+//! Logs as text or JSON, and traces if they are built in.
 
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -20,7 +20,7 @@ pub struct Log {
     traces: Option<Traces>,
 }
 
-/// Starts the log on stderr where a form is asked for, and traces where a collector is named.
+/// Starts the log if a format is set, and traces if a collector is configured.
 pub fn start(format: Option<LogFormat>, output: &Output) -> Log {
     let mut layers: Vec<BoxedLayer> = Vec::new();
     layers.extend(format.map(|format| lines(format, output)));
@@ -32,7 +32,7 @@ pub fn start(format: Option<LogFormat>, output: &Output) -> Log {
     #[cfg(feature = "otel")]
     layers.extend(traces.as_ref().map(Traces::layer));
     if !layers.is_empty() {
-        // Set once a process; a second start is the same log.
+        // Set once per process.
         let _ = tracing_subscriber::registry().with(layers).try_init();
     }
     Log {
@@ -42,7 +42,7 @@ pub fn start(format: Option<LogFormat>, output: &Output) -> Log {
 }
 
 impl Log {
-    /// Sends what is still to be sent.
+    /// Sends the remaining spans.
     pub fn end(self) {
         #[cfg(feature = "otel")]
         if let Some(Err(why)) = self.traces.map(Traces::end) {
@@ -56,14 +56,14 @@ fn not_exported(why: &str) {
     note(&format!("warning: traces are not exported: {why}\n"));
 }
 
-/// What goes on, or only what is wrong where quiet is asked for.
+/// Everything, or only warnings and errors with `--quiet`.
 fn lines(format: LogFormat, output: &Output) -> BoxedLayer {
     let level = match (output.quiet, output.verbose) {
         (true, _) => LevelFilter::WARN,
         (_, true) => LevelFilter::DEBUG,
         _ => LevelFilter::INFO,
     };
-    // Only our own: what libraries log may hold secrets.
+    // Only our own: logs of libraries may contain secrets.
     let ours = tracing_subscriber::filter::filter_fn(|meta| meta.target().starts_with("shopwarm"));
     let lines = match format {
         LogFormat::Text => fmt::layer()

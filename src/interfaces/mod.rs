@@ -1,4 +1,4 @@
-//! What people and machines touch.
+//! Command line, admin API, page and reports.
 
 pub mod admin;
 pub mod cli;

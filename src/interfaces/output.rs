@@ -10,7 +10,7 @@ use crate::domain::failure::{Failure, FailureKind};
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub struct OutputFlags {
-    /// The form of results on stdout
+    /// Format of the results on stdout
     #[arg(
         short,
         long,
@@ -20,7 +20,7 @@ pub struct OutputFlags {
         default_value = "table"
     )]
     pub output: Format,
-    /// How progress is shown on stderr
+    /// How to show progress on stderr
     #[arg(
         long,
         global = true,
@@ -29,16 +29,16 @@ pub struct OutputFlags {
         default_value = "auto"
     )]
     pub progress: ProgressForm,
-    /// Show errors and asked-for results only: no progress, no table
+    /// Show only errors and requested results: no progress, no table
     #[arg(short, long, global = true, env = "SHOPWARM_QUIET", value_parser = clap::builder::FalseyValueParser::new())]
     pub quiet: bool,
-    /// Show more: every kept error, every field
+    /// Show more: every recorded error, every field
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "SHOPWARM_VERBOSE")]
     pub verbose: u8,
-    /// Log on stderr in this form [default: text while serving, else none]
+    /// Log to stderr in this format [default: text with serve, else none]
     #[arg(long, global = true, value_name = "FORM", env = "SHOPWARM_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
-    /// When to colour
+    /// When to use colours
     #[arg(
         long,
         global = true,
@@ -49,12 +49,12 @@ pub struct OutputFlags {
     pub color: ColorWhen,
 }
 
-/// The form of the log.
+/// Format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// A line each
+    /// One line per event
     Text,
-    /// A JSON object a line
+    /// One JSON object per line
     Json,
 }
 
@@ -70,14 +70,14 @@ pub enum Format {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ProgressForm {
-    /// Bars on a terminal, else lines
+    /// Bars on a terminal, otherwise lines
     #[default]
     Auto,
     /// A live bar for each strategy
     Bars,
     /// A line every 10 seconds
     Lines,
-    /// The engine's events, a JSON object a line
+    /// The engine's events, one JSON object per line
     Json,
     None,
 }
@@ -90,7 +90,7 @@ pub enum ColorWhen {
     Never,
 }
 
-/// Where a command's words go.
+/// Where the output of a command goes.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     pub format: Format,
@@ -98,14 +98,14 @@ pub struct Output {
     pub verbose: bool,
     progress: ProgressForm,
     pub log_format: Option<LogFormat>,
-    /// Nobody asked for a form.
+    /// Whether no format was requested.
     unasked: bool,
 }
 
 impl Output {
-    /// `asked`: whether somebody asked for the form.
+    /// `asked`: whether a format was requested.
     pub fn new(flags: OutputFlags, asked: bool) -> Self {
-        // anstream and console look at NO_COLOR, CLICOLOR_FORCE and the terminal themselves.
+        // anstream and console check NO_COLOR, CLICOLOR_FORCE and the terminal.
         match flags.color {
             ColorWhen::Auto => {}
             ColorWhen::Always => {
@@ -127,11 +127,11 @@ impl Output {
         }
     }
 
-    /// The form of progress, once it is known where it goes.
+    /// Resolves `auto`.
     pub fn progress(&self) -> ProgressForm {
         match self.progress {
             _ if self.quiet => ProgressForm::None,
-            // The log says it.
+            // The log replaces progress.
             ProgressForm::Auto if self.log_format.is_some() => ProgressForm::None,
             ProgressForm::Auto if io::stderr().is_terminal() => ProgressForm::Bars,
             ProgressForm::Auto => ProgressForm::Lines,
@@ -139,18 +139,18 @@ impl Output {
         }
     }
 
-    /// Whether plain lines are meant: results go into a pipe, and nobody asked for a form.
+    /// Whether results are plain lines: stdout is a pipe, and no format was requested.
     pub fn is_plain(&self) -> bool {
         self.unasked && !io::stdout().is_terminal()
     }
 
-    /// Columns of the terminal that results go to; `None` where it is none.
+    /// Width of stdout; `None`: not a terminal.
     pub fn width(&self) -> Option<usize> {
         let (_, columns) = console::Term::stdout().size_checked()?;
         io::stdout().is_terminal().then_some(usize::from(columns))
     }
 
-    /// Where results and progress go, in a line.
+    /// Describes stdout and stderr, for `doctor`.
     pub fn terminal(&self) -> String {
         let (out, err) = (io::stdout(), io::stderr());
         let of = |is_terminal: bool, choice: anstream::ColorChoice| {
@@ -172,7 +172,7 @@ impl Output {
         )
     }
 
-    /// Prints a result. [`delivered`] says whether it arrived.
+    /// Prints a result. [`delivered`] reports errors.
     pub fn result(&self, text: &str) {
         let mut stdout = anstream::stdout().lock();
         let written = stdout
@@ -181,7 +181,7 @@ impl Output {
         note_loss(written);
     }
 
-    /// Results that come bit by bit.
+    /// Results that are written as they come.
     pub fn stream() -> Stream {
         Stream(io::BufWriter::with_capacity(64 * 1024, io::stdout()))
     }
@@ -197,7 +197,7 @@ impl Output {
         note(&text);
     }
 
-    /// A line for the person who watches.
+    /// A note on stderr, unless quiet.
     pub fn note(&self, text: &str) {
         if !self.quiet {
             note(&format!("{text}\n"));
@@ -205,7 +205,7 @@ impl Output {
     }
 }
 
-/// Whether there is a person who can be asked, and answer.
+/// Whether a person can be asked.
 pub fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
@@ -214,22 +214,22 @@ pub fn can_ask() -> bool {
 pub struct Stream(io::BufWriter<io::Stdout>);
 
 impl Stream {
-    /// Whether what follows can still arrive.
+    /// Whether stdout is still open.
     pub fn write(&mut self, bytes: &[u8]) -> bool {
         note_loss(self.0.write_all(bytes))
     }
 
-    /// Hands on what is buffered.
+    /// Writes the buffer.
     pub fn flush(&mut self) {
         note_loss(self.0.flush());
     }
 }
 
-/// Why results were lost on their way to stdout: the first reason.
+/// The first error of stdout.
 static LOST: OnceLock<String> = OnceLock::new();
 
-/// Remembers an error of stdout; says whether there was none. A reader that has seen enough
-/// (`| head`) loses nothing that it wants.
+/// Records an error of stdout; `true`: there was none. A reader that closes the pipe (`| head`) is
+/// not an error.
 pub fn note_loss(written: io::Result<()>) -> bool {
     if let Err(error) = &written
         && error.kind() != io::ErrorKind::BrokenPipe
@@ -239,22 +239,22 @@ pub fn note_loss(written: io::Result<()>) -> bool {
     written.is_ok()
 }
 
-/// Whether all results have arrived at stdout.
+/// Whether all results were written to stdout.
 ///
 /// # Errors
-/// The disk is full, say: what was printed is not complete.
+/// Stdout failed, for example because the disk is full.
 pub fn delivered() -> Result<(), Failure> {
     match LOST.get() {
         None => Ok(()),
         Some(why) => {
             let what = "cannot write the results to stdout";
             Err(Failure::new(FailureKind::Internal, what, why)
-                .hint("they are not complete; write them to another place"))
+                .hint("they are incomplete; write them somewhere else"))
         }
     }
 }
 
-/// Where the log goes: to stderr, a whole record at a time.
+/// Writes log records to stderr, each in one piece.
 pub fn log_writer() -> impl io::Write {
     LogWriter
 }
@@ -272,7 +272,7 @@ impl io::Write for LogWriter {
     }
 }
 
-/// To stderr as it is. Nobody there is no error.
+/// Writes to stderr and ignores errors.
 pub fn note(text: &str) {
     let mut stderr = anstream::stderr().lock();
     let _ = stderr.write_all(text.as_bytes());

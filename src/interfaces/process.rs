@@ -8,7 +8,7 @@ use super::output::note;
 use super::signals;
 use crate::application::run_state::stop::StopSignal;
 
-/// Parses the command line, runs it, and says how the process is to end.
+/// Parses the command line, runs it, and returns the exit code.
 pub fn main() -> ExitCode {
     end_without_threads();
     let matches = match cli::parse() {
@@ -24,8 +24,8 @@ pub fn main() -> ExitCode {
     )
 }
 
-/// Where the system gives no thread, the runtime panics and then waits for threads that are not
-/// there. The process says so and ends instead.
+/// If a thread cannot be started, the runtime panics and then hangs. Print the error and exit
+/// instead.
 fn end_without_threads() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -36,7 +36,7 @@ fn end_without_threads() {
             said.contains("can't spawn worker thread") || said.contains("failed to spawn thread")
         };
         if let Some(said) = said.filter(no_thread) {
-            note(&format!("error: no thread can be made: {said}\n"));
+            note(&format!("error: cannot start a thread: {said}\n"));
             note("hint: raise the limit on processes: ulimit -u, or the container's\n");
             #[expect(clippy::exit, reason = "nothing can be waited for any more")]
             std::process::exit(i32::from(Exit::Internal as u8));
@@ -46,7 +46,7 @@ fn end_without_threads() {
 }
 
 fn run(matches: &clap::ArgMatches) -> anyhow::Result<Exit> {
-    // The TLS library has no default of its own among its cryptographic back ends.
+    // rustls has no default crypto provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -54,11 +54,11 @@ fn run(matches: &clap::ArgMatches) -> anyhow::Result<Exit> {
     let exit = runtime.block_on(async {
         let stop = StopSignal::default();
         let is_server = matches.subcommand_name() == Some("serve");
-        // Before anything else happens, so that no signal comes too early.
+        // First, so that no signal is missed.
         signals::end(&stop, is_server)?;
         cli::run(matches, stop).await
     });
-    // A reader of stdin or a worker of SQLite's may be waiting; nothing of theirs is of use now.
+    // Do not wait for threads that read stdin or SQLite.
     runtime.shutdown_background();
     exit
 }

@@ -1,4 +1,4 @@
-//! Reporters: a run as live bars, as lines, as JSON, or not at all.
+//! Progress as bars, lines, JSON, or nothing.
 
 mod bars;
 mod lines;
@@ -9,7 +9,7 @@ use crate::application::run_state::event::{Event, Reporter, Sieve};
 use bars::Bars;
 use lines::Lines;
 
-/// The reporter for a form.
+/// The reporter for a format.
 pub fn reporter(form: ProgressForm) -> Box<dyn Reporter> {
     match form {
         ProgressForm::None => Box::new(Silent),

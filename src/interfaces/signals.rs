@@ -1,4 +1,4 @@
-//! Signals: which end the process, and which change its pace.
+//! Signals that stop the process or change its pace.
 
 use std::io;
 
@@ -11,14 +11,14 @@ use crate::application::run_state::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Stop;
 
-/// SIGINT and SIGTERM ask for a clean stop; a second one ends the process at once.
+/// SIGINT and SIGTERM request a clean stop; a second one ends the process at once.
 ///
 /// # Errors
-/// The system takes no handler.
+/// The handler cannot be installed.
 pub fn end(stop: &StopSignal, is_server: bool) -> io::Result<()> {
     let interrupt = signal(SignalKind::interrupt())?;
     let terminate = signal(SignalKind::terminate())?;
-    // Once handled they never end the process: a run may not have begun, or be over already.
+    // Once handled, a signal no longer ends the process, even if no run is active.
     for pace in [SignalKind::user_defined1(), SignalKind::user_defined2()] {
         drop(signal(pace)?);
     }
@@ -27,8 +27,8 @@ pub fn end(stop: &StopSignal, is_server: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// A terminal that is closed ends what runs in it: cleanly, so that the lock is given back. A server
-/// reads its files again instead, and under nohup nothing ends.
+/// When the terminal is closed, stop cleanly so that the lock is released. A server reloads its
+/// files instead; under nohup nothing stops.
 fn hangup(is_server: bool) -> io::Result<Option<Signal>> {
     match is_server || ignores_hangup() {
         true => Ok(None),
@@ -36,7 +36,7 @@ fn hangup(is_server: bool) -> io::Result<Option<Signal>> {
     }
 }
 
-/// Whether whoever started this process wants it to go on without a terminal.
+/// Whether the process was started with nohup.
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -74,10 +74,10 @@ async fn listen(
     }
 }
 
-/// SIGUSR1 halves the pace and SIGUSR2 doubles it, until what this returns is dropped.
+/// SIGUSR1 halves the pace and SIGUSR2 doubles it, until the returned guard is dropped.
 ///
 /// # Errors
-/// The system takes no handler.
+/// The handler cannot be installed.
 pub fn change_pace(change: impl Fn(Change) + Send + 'static) -> Result<JoinSet<()>, Failure> {
     let handle = |kind| {
         signal(kind).map_err(|error| {

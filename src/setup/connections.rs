@@ -9,7 +9,7 @@ use crate::domain::failure::{Failure, FailureKind};
 pub use crate::infrastructure::cache::Access;
 use crate::infrastructure::{cache, demo, source};
 
-/// The configured database, and its primary where it is a copy.
+/// The configured database, and its primary if it is a replica.
 pub(super) async fn sources(config: &Config) -> Result<Sources, Failure> {
     let bulk = source(config).await?;
     let wanted = config.primary_url.as_ref();
@@ -18,8 +18,8 @@ pub(super) async fn sources(config: &Config) -> Result<Sources, Failure> {
     };
     let primary = primary(url, config).await?;
     if primary.dialect() != bulk.dialect() {
-        let what = "--primary-url names another kind of database than --database-url";
-        let why = "the primary of a replica is of the same kind";
+        let what = "--primary-url and --database-url name different kinds of database";
+        let why = "a replica and its primary are the same kind";
         return Err(Failure::new(FailureKind::Config, what, why));
     }
     Ok(Sources { bulk, primary })
@@ -56,7 +56,7 @@ pub async fn cache(config: &Config, access: Access) -> Result<Arc<dyn Cache>, Fa
     Ok(cache)
 }
 
-/// What the cache's URL does not say.
+/// Connection options besides the URL.
 pub(super) fn cache_options(config: &Config) -> cache::ConnectOptions {
     cache::ConnectOptions {
         ca: config.cache_ca.clone(),
@@ -65,10 +65,10 @@ pub(super) fn cache_options(config: &Config) -> cache::ConnectOptions {
     }
 }
 
-/// Whether a database and a cache are configured, whether or not they answer.
+/// Whether a database and a cache are configured; connects to neither.
 ///
 /// # Errors
-/// One of them is not, or its URL cannot be read.
+/// One is missing, or its URL is not valid.
 pub fn are_configured(config: &Config) -> Result<(), Failure> {
     let database = required_database(config);
     let cache = required_cache(config);
@@ -98,7 +98,7 @@ fn required<'a>(url: Option<&'a Secret>, what: &str, ways: &str) -> Result<&'a s
             .hint(format!("give its URL with {ways}, or try --demo"))
     })?;
     if url.is_ambiguous() {
-        let why = "where its password ends cannot be known";
+        let why = "it is unclear where its password ends";
         let what = format!("the {what} URL is not valid");
         return Err(
             Failure::new(FailureKind::Config, what, why).hint("write / as %2F, # as %23, @ as %40")

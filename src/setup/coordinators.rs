@@ -18,8 +18,8 @@ use crate::domain::failure::Failure;
 use crate::domain::selection::Selection;
 use crate::domain::strategy::Definition;
 
-/// A coordinator over what `selection` names: definitions checked, both servers reached, every
-/// query prepared. Nothing is written before all of that is done.
+/// A coordinator for a selection: definitions are checked, both servers are connected and every
+/// query is prepared before anything is written.
 ///
 /// # Errors
 /// The first of these that fails.
@@ -39,16 +39,16 @@ pub(super) async fn warmer(
     Ok(Coordinator::new(strategies, cache, config.options()).reading(sources))
 }
 
-/// Whether a run that looks needs a cache.
+/// Whether a command that only reads needs a cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheNeed {
     None,
-    /// Where one is configured.
+    /// Use one if it is configured.
     IfGiven,
     Required,
 }
 
-/// A coordinator that only looks: the same engine, and nothing is written.
+/// A coordinator with a read-only cache: the same engine, and nothing is written.
 ///
 /// # Errors
 /// As [`coordinator`].
@@ -61,7 +61,7 @@ pub async fn viewer(
     looker(config, definitions(config, selection)?, look, need).await
 }
 
-/// A coordinator that looks at these definitions, and knows those that are not meant.
+/// A read-only coordinator for these definitions, which also knows the unselected ones.
 pub(super) async fn looker(
     config: &Config,
     (selected, others): (Vec<Definition>, Vec<Definition>),
@@ -81,14 +81,13 @@ pub(super) async fn looker(
     let template = |definition: Definition| definition.spec.key.with_prefix(&config.prefix);
     look.others = others.into_iter().map(template).collect();
     let options = Options {
-        // Nothing is written.
         pace: PaceLimits::default(),
         ..config.options()
     };
     Ok(Coordinator::inspecting(strategies, cache, look, options))
 }
 
-/// The strategies that a selection names, prepared on the database, in no order.
+/// The selected strategies, prepared on the database, in no order.
 ///
 /// # Errors
 /// The first of definitions, database and queries that fails.
@@ -120,11 +119,11 @@ pub(super) async fn prepare_one(
     }
 }
 
-/// Every definition on the database. One that does not fit costs its strategy, not the run, unless
-/// none fits or the operator wants it so.
+/// Prepares every definition on the database. One that does not fit fails its strategy, not the
+/// run, unless none fits or the run is strict.
 ///
 /// # Errors
-/// All that does not fit, at once; the database's own.
+/// All definitions that do not fit, or the database's error.
 async fn prepare(
     definitions: Vec<Definition>,
     sources: &Sources,
@@ -151,7 +150,7 @@ async fn prepare(
     }
 }
 
-/// Failures of definitions as one; `None`: there are none.
+/// Several failures of definitions as one.
 fn together(mut unfit: Vec<Failure>) -> Option<Failure> {
     if unfit.len() < 2 {
         return unfit.pop();

@@ -10,10 +10,10 @@ use crate::domain::selection::{Filter, Selection, select};
 use crate::domain::strategy::Definition;
 use crate::infrastructure::source;
 
-/// The definitions that are meant, and all others.
+/// The selected definitions, and the others.
 ///
 /// # Errors
-/// What is wrong with any of them, or with the selection.
+/// A definition or the selection is not valid.
 pub fn definitions(
     config: &Config,
     selection: &Selection,
@@ -21,11 +21,10 @@ pub fn definitions(
     pick(all_definitions(config)?, selection, &config.filter())
 }
 
-/// All definitions, merged and checked; one that is not valid has its fault.
+/// All definitions, merged and checked; an invalid one carries its error.
 ///
 /// # Errors
-/// A file that cannot be read or parsed; what is wrong with any definition, where the operator wants
-/// that to stop everything.
+/// A file cannot be read or parsed, or, with `strict`, a definition is not valid.
 pub fn all_definitions(config: &Config) -> Result<Vec<Definition>, Failure> {
     checked(&Definitions::load(&config.contexts)?, config)
 }
@@ -40,7 +39,7 @@ pub(super) fn checked(
     }
 }
 
-/// Those that are meant, and all others.
+/// The selected definitions, and the others.
 pub(super) fn pick(
     all: Vec<Definition>,
     selection: &Selection,
@@ -58,8 +57,7 @@ pub(super) fn pick(
 /// The scheduled jobs, each with the strategies that it warms.
 ///
 /// # Errors
-/// A file that cannot be read or parsed, or what is wrong with a job, a name in one or a name in a
-/// setting.
+/// A file cannot be read or parsed, or a job or a name is not valid.
 pub fn schedule(config: &Config) -> Result<Vec<PlannedJob>, Failure> {
     let definitions = Definitions::load(&config.contexts)?;
     jobs(config, &definitions, &checked(&definitions, config)?)
@@ -74,13 +72,13 @@ pub(super) fn jobs(
     schedule.plan(all, &config.run, config.exclude_kind)
 }
 
-/// The SQL of the configured database, if one is configured.
+/// The SQL dialect of the configured database.
 pub(super) fn dialect(config: &Config) -> Option<Dialect> {
     source::dialect(config.database_url.as_ref()?.expose())
 }
 
-/// How the configured database reads definitions; where none is configured, how each does that is
-/// known.
+/// How the configured database reads definitions, or how each known database does if none is
+/// configured.
 pub fn databases(config: &Config) -> Vec<&'static Grammar> {
     dialect(config).map_or_else(source::all_grammars, |dialect| vec![dialect.grammar()])
 }

@@ -1,7 +1,7 @@
-//! What works and what does not, before a run: configuration, definitions, both servers.
+//! Checks before a run: configuration, definitions, both servers.
 //!
-//! Each check says what it found and none ends the others; each server is asked once, both at the
-//! same time, and not waited for beyond `ANSWER_TIMEOUT`.
+//! No check stops the others. Each server is asked once, both in parallel, with a timeout of
+//! `ANSWER_TIMEOUT`.
 
 mod clock;
 mod database;
@@ -29,10 +29,10 @@ use crate::domain::standing::Kind;
 use crate::domain::strategy::Definition;
 use crate::infrastructure::{cache, demo, source};
 
-/// What the probes' keys have where a template has a column.
+/// Placeholder for columns in the keys of the probes.
 const NOBODY: &str = "shopwarm-doctor";
 
-/// All checks of a configuration. `wrong`: what could not be read of it.
+/// All checks of a configuration. `wrong`: the errors found while reading it.
 pub async fn checkup(config: Option<&Config>, wrong: &[Failure]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = wrong
         .iter()
@@ -95,12 +95,12 @@ fn url(setting: &Shown, config: &Config) -> Option<Finding> {
     let text = format!("{value} ({})", setting.from);
     Some(match can_be_read && url.is_some_and(Secret::is_valid) {
         true => Finding::ok(name, text),
-        // The check of the server says why it is not valid.
+        // The server's check reports an invalid URL.
         false => Finding::failed(name, FailureKind::Config, text),
     })
 }
 
-/// Whether others than their owner can read the files that hold a secret.
+/// Whether other users can read the files with secrets.
 fn file_modes(files: &[PathBuf]) -> Vec<Finding> {
     const CHECK: &str = "secret files";
     let mut findings = Vec::new();
@@ -109,25 +109,26 @@ fn file_modes(files: &[PathBuf]) -> Vec<Finding> {
         let shown = shown_path(file);
         match std::fs::metadata(file).map(|file| file.permissions().mode() & 0o777) {
             Ok(mode) if mode & 0o077 != 0 => {
-                let text =
-                    format!("{shown} holds a secret, and others may use it (mode {mode:03o})");
+                let text = format!(
+                    "{shown} holds a secret, and other users can access it (mode {mode:03o})"
+                );
                 findings.push(Finding::warning(CHECK, text).hint(format!("chmod 600 {shown}")));
             }
             Ok(_) => well.push(shown),
             Err(error) => {
-                let text = format!("the mode of {shown} is not known: {error}");
+                let text = format!("cannot read the mode of {shown}: {error}");
                 findings.push(Finding::warning(CHECK, text));
             }
         }
     }
     if !well.is_empty() {
-        let text = format!("{} for the owner only", well.join(", "));
+        let text = format!("{} private to the owner", well.join(", "));
         findings.push(Finding::ok(CHECK, text));
     }
     findings
 }
 
-/// Password files that a driver passes over in silence: others may read them.
+/// Password files that a driver ignores silently because other users can read them.
 fn password_files(config: &Config) -> Vec<Finding> {
     let url = config.database_url.as_ref();
     let wants_one = url.is_some_and(|url| !url.holds_password());
@@ -137,7 +138,7 @@ fn password_files(config: &Config) -> Vec<Finding> {
     let ignored = |file: PathBuf| {
         let mode = std::fs::metadata(&file).ok()?.permissions().mode() & 0o777;
         let shown = shown_path(&file);
-        let text = format!("{shown} is not used: others may read it (mode {mode:03o})");
+        let text = format!("{shown} is not used: other users can read it (mode {mode:03o})");
         let finding = Finding::warning("secret files", text).hint(format!("chmod 600 {shown}"));
         (mode & 0o077 != 0).then_some(finding)
     };
@@ -148,8 +149,7 @@ fn password_files(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
-/// The definitions, the valid ones of them that a run would take, and what was found of them and of
-/// the jobs.
+/// The definitions, the valid ones that a run would use, and the findings about them and the jobs.
 fn definitions(config: &Config) -> (Definitions, Vec<Definition>, Vec<Finding>) {
     const CHECK: &str = "definitions";
     let definitions = match Definitions::load(&config.contexts) {

@@ -1,4 +1,4 @@
-//! Waiting for servers that are still starting.
+//! Retries while servers are starting.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::domain::failure::Failure;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What is asked for to see whether a cache answers at all.
+/// A key to read, to see whether the cache answers.
 const ANY_KEY: &[u8] = b"shopwarm:is-there-anybody";
 
-/// Attempts again and again while a server does not answer or is not what it is to be yet, at most for `wait`; `tell` hears of each
-/// new reason. A server that answers and refuses is not asked twice: that gets a user locked out.
+/// Retries for up to `wait` while a server does not answer or is still starting; `tell` gets each
+/// new reason. A refusal is not retried, since that could lock the user out.
 ///
 /// # Errors
-/// The last attempt's.
+/// The last attempt's error.
 pub async fn patiently<T, F>(
     wait: Option<Duration>,
     mut tell: impl FnMut(&Failure),
@@ -47,14 +47,14 @@ where
     }
 }
 
-/// A cache that takes connections may still be loading its data.
+/// A cache that accepts connections may still be loading its data.
 ///
 /// # Errors
-/// It does not answer questions yet.
+/// It does not answer commands yet.
 pub async fn answers(cache: &dyn Cache) -> Result<(), Failure> {
     match cache.read(ANY_KEY).await {
         Err(failure) if failure.may_pass() => Err(failure),
-        // Who may not read that key may write others.
+        // A user who may not read this key may still write others.
         _ => Ok(()),
     }
 }
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
     use crate::domain::failure::FailureKind;
 
-    /// How often it was attempted, and what came of it.
+    /// Number of attempts, and the result.
     async fn tried(wait: Option<u64>, kind: FailureKind) -> (u32, Result<(), Failure>) {
         let attempts = Cell::new(0);
         let done = patiently(

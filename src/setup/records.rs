@@ -1,4 +1,4 @@
-//! What a run leaves behind: its metrics, and why it could not begin.
+//! Records of a run: its metrics file, and why it could not start.
 
 use std::io;
 use std::path::Path;
@@ -14,10 +14,10 @@ use crate::domain::strategy::{Definition, StrategyId};
 use crate::infrastructure::metrics;
 pub use crate::infrastructure::metrics::file::LastRun;
 
-/// Nobody waits longer for the record of a run that could not begin.
+/// Timeout for recording a run that could not start.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Leaves the metrics of a single run in a file.
+/// Writes the metrics of a single run to a file.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -28,8 +28,7 @@ pub fn write_metrics(path: &Path, config: Option<&Config>, run: &LastRun<'_>) ->
     metrics::file::write(path, run, known.as_deref())
 }
 
-/// Leaves a run that could not begin in the history, if the cache takes it soon. Who asked is told
-/// the reason.
+/// Records a run that could not start, if the cache answers soon. The caller reports the reason.
 pub async fn record_refusal(config: &Config, info: &RunInfo, refused: &Refused) {
     let is_news = match refused {
         Refused::Failed(failure) => failure.is_worth_recording(),

@@ -1,4 +1,4 @@
-//! What a server is made of, and what it does by itself.
+//! The parts of a server, and its background tasks.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::run::Trigger;
 use crate::infrastructure::metrics::Metrics;
 
-/// How often it asks what other processes did.
+/// How often to read what other processes did.
 const LEARN_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub struct Server {
 
 impl Server {
     /// # Errors
-    /// What is wrong with the configuration.
+    /// The configuration is not valid.
     pub fn new(config: Config) -> Result<Self, Failure> {
         let shop = Shop::load(config)?;
         are_configured(&shop.config)?;
@@ -46,8 +46,7 @@ impl Server {
         })
     }
 
-    /// Runs jobs at their times and first of all what is to be warmed at the start, until what this
-    /// returns is dropped.
+    /// Runs the warm-up at start and the scheduled jobs until the returned guard is dropped.
     pub fn work(&self) -> JoinSet<()> {
         let shop = Arc::clone(&self.shop);
         let jobs = move || {
@@ -68,8 +67,8 @@ impl Server {
         working
     }
 
-    /// Strategies are counted from 0, and last successes are those of all processes on the cache,
-    /// not of this one alone.
+    /// Counters of known strategies start at 0, and last successes include those of other
+    /// processes.
     async fn learn(self) {
         loop {
             let shop = self.shop.get();
@@ -86,18 +85,18 @@ impl Server {
         }
     }
 
-    /// Puts another configuration in the place of the one that there is.
+    /// Replaces the configuration.
     ///
     /// # Errors
-    /// What is not valid, or cannot change while it listens at `address`; then all stays as it was.
+    /// The new configuration is not valid, or needs another listen address; then the old one stays.
     pub fn reload(&self, config: Config, address: SocketAddr) -> Result<(), Failure> {
         let new = Shop::load(config)?;
-        // Strategies that are there go on as they were, rather than not at all.
+        // Working strategies must not stop because of a bad reload.
         if let Some(failure) = faults(&new.definitions) {
             return Err(failure);
         }
         if new.config.serve.listen() != self.shop.get().config.serve.listen() {
-            tracing::warn!("another address to listen on needs a restart");
+            tracing::warn!("a new listen address needs a restart");
         }
         if !address.ip().is_loopback() && new.config.token.is_none() {
             let what = "the new configuration has no token";

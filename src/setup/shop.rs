@@ -1,5 +1,4 @@
-//! What a server holds between its runs: configuration, definitions and schedule, read together and
-//! replaced together.
+//! Configuration, definitions and schedule of a server, read and replaced together.
 
 use std::sync::{Arc, RwLock};
 
@@ -25,7 +24,7 @@ use crate::domain::strategy::Definition;
 use crate::domain::sync::{read, write};
 use crate::infrastructure::metrics::Metrics;
 
-/// One reading of all files. A definition in it may have a fault.
+/// The result of reading all files. A definition may carry an error.
 #[derive(Clone, Debug)]
 pub struct Shop {
     pub config: Config,
@@ -37,8 +36,8 @@ impl Shop {
     /// Reads the definitions that the configuration names.
     ///
     /// # Errors
-    /// A file that cannot be read or parsed, or what is wrong with a job or with a name in a setting;
-    /// what is wrong with any definition, where the operator wants that to stop everything.
+    /// A file cannot be read or parsed, a job or a name is not valid, or, with `strict`, a
+    /// definition is not valid.
     pub fn load(config: Config) -> Result<Self, Failure> {
         let read = Definitions::load(&config.contexts)?;
         let definitions = checked(&read, &config)?;
@@ -58,13 +57,13 @@ impl Shop {
         Ok(shop)
     }
 
-    /// What is wrong with definitions of it.
+    /// Errors of its definitions.
     pub fn faults(&self) -> impl Iterator<Item = &Failure> {
         let all = self.definitions.iter();
         all.filter_map(|definition| definition.fault.as_ref())
     }
 
-    /// What a server warms when it starts, if anything.
+    /// What to warm at the start.
     pub fn start_selection(&self) -> Option<Selection> {
         let names = self.config.serve.on_start().0;
         match names.iter().any(|name| name == "all") {
@@ -74,12 +73,12 @@ impl Shop {
         }
     }
 
-    /// Whether there is what a selection names.
+    /// Checks that the names of a selection exist.
     fn check(&self, selection: &Selection) -> Result<(), Failure> {
         pick(self.definitions.clone(), selection, &self.config.filter()).map(drop)
     }
 
-    /// The configuration as one run has it.
+    /// The configuration of one run.
     fn config_for(&self, settings: RunSettings) -> Config {
         let mut config = self.config.clone();
         if settings.exclude.is_some() {
@@ -89,7 +88,7 @@ impl Shop {
         config
     }
 
-    /// Connects and prepares what a request asks for.
+    /// Connects and prepares a requested run.
     async fn prepare(&self, request: RunRequest) -> Result<Prepared, Failure> {
         let config = self.config_for(request.settings);
         let picked = pick(
@@ -112,7 +111,7 @@ impl Shop {
     }
 }
 
-/// The shop as it is now; a reload puts another in its place.
+/// The current shop; a reload replaces it.
 pub struct CurrentShop {
     shop: RwLock<Arc<Shop>>,
     changes: watch::Sender<()>,
@@ -130,19 +129,18 @@ impl CurrentShop {
         Arc::clone(&read(&self.shop))
     }
 
-    /// Runs that go on keep the old one.
+    /// Active runs keep the old one.
     pub fn replace(&self, shop: Shop) {
         *write(&self.shop) = Arc::new(shop);
         self.changes.send_replace(());
     }
 
-    /// Says when it has been replaced.
+    /// Notifies about replacements.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }
 }
 
-/// The runs of this shop.
 pub fn service(shop: &Arc<CurrentShop>, metrics: &Arc<Metrics>) -> Service {
     let (preparing, opening, metrics) = (Arc::clone(shop), Arc::clone(shop), Arc::clone(metrics));
     let prepare = move |request| {

@@ -144,7 +144,7 @@ fn passwords_are_refused_in_both_protocols() {
     let locked = Redis::start(&["--requirepass", "hunter2"]);
     for protocol in ["", "?protocol=resp3"] {
         for (redis, user, words) in [
-            (&locked, "", "wants a password"),
+            (&locked, "", "requires a password"),
             (&locked, ":wrong@", "refuses the password"),
             (&locked, "nobody:wrong@", "refuses the password"),
         ] {

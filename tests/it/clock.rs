@@ -300,7 +300,7 @@ fn a_job_gives_way_to_a_run_or_waits_for_its_end() {
     site.lock("beta");
     let mut server = site.serve();
     until("some times have passed", || {
-        server.count("skipped: another run is at work") > 2 && server.count("waits already") > 2
+        server.count("skipped: another run is active") > 2 && server.count("waits already") > 2
     });
     assert!(server.said().contains("elsewhere"), "who has the lock");
     assert_eq!(server.count("waits for another run"), 1);

@@ -504,7 +504,7 @@ fn config_show_says_where_each_setting_came_from_and_no_secret() {
         ("\n\nbatch_size = 0", "batch_size: 0 is not in 1..10000"),
         (
             "default_ttl = \"soon\"",
-            "default_ttl: `soon` is no duration",
+            "default_ttl: `soon` is not a duration",
         ),
         (
             "database_url = \"postgres://u:canary@h/d\"\nbatch_size = [",

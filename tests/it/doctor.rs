@@ -200,7 +200,7 @@ fn wrong_passwords_are_refusals() {
     lab.redis
         .cli(&["CONFIG", "SET", "requirepass", "admin-secret"]);
     let report = examine(lab.command("doctor"), 7);
-    check(&report, "cache", &["failed", "wants a password"]);
+    check(&report, "cache", &["failed", "requires a password"]);
     let url = lab.redis.url().replace("redis://", "redis://:hunter2@");
     let report = examine(lab.command("doctor").cache(url), 7);
     check(&report, "cache", &["failed", "refuses the password"]);
@@ -673,7 +673,7 @@ fn what_the_lock_and_the_history_need_is_asked_for() {
     lab.redis
         .cli(&["ACL", "SETUSER", "warm", "+@all", "-lpush"]);
     let report = examine(lab.command("doctor").cache(&url), 0);
-    let words = ["warning", "does without: LPUSH for the history", "+lpush"];
+    let words = ["warning", "not essential: LPUSH for the history", "+lpush"];
     check(&report, "cache rights", &words);
 
     lab.redis.cli(&["ACL", "SETUSER", "warm", "+@all"]);

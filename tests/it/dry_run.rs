@@ -859,7 +859,7 @@ fn a_plan_refuses_another_selection_or_definition() {
     sealed.refuses(
         &own,
         "strategy own/objects",
-        &["does not hold any more", "the selection", "own/texts", hint],
+        &["is out of date", "the selection", "own/texts", hint],
     );
     sealed.refuses(
         &own,
@@ -1061,8 +1061,8 @@ fn what_cannot_be_run_is_not_sealed() {
 fn what_is_wrong_with_a_selection_is_said() {
     let lab = Lab::shop(Dialect::Sqlite);
     for (arguments, words) in [
-        ("everything", "`everything` is no selection"),
-        ("context", "`context` names nothing"),
+        ("everything", "`everything` is not a selection"),
+        ("context", "`context` needs a name"),
         ("strategy catalog/hot-product", "catalog/hot-products"),
         ("all catalog", "no selection"),
         ("--expiring-within never", "never"),
@@ -1174,7 +1174,7 @@ fn a_look_changes_no_cache_file() {
         .run()
         .expect(4);
     assert!(
-        refused.stderr.contains("no cache of shopwarm's"),
+        refused.stderr.contains("not a shopwarm cache"),
         "{}",
         refused.stderr
     );

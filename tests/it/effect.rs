@@ -1,4 +1,4 @@
-//! `shopwarm effect`: which of the keys that runs have written were used since.
+//! `shopwarm effect`: which of the lists of written keys were used since.
 
 use serde_json::Value;
 
@@ -103,7 +103,7 @@ fn keys_that_were_used_are_told_from_those_that_were_not_and_that_are_gone() {
     assert_eq!((&a["sampled"], &a["exact"]), (&20.into(), &false.into()));
     assert_eq!(counts(a), [25, 60, 15]);
     let table = effect(&lab, "--sample 20").expect(0).stdout;
-    for words in ["own/a", "~60", "100 keys never read or written", "--sample"] {
+    for words in ["own/a", "~60", "100 keys not used", "--sample"] {
         assert!(table.contains(words), "{words} in\n{table}");
     }
     for form in ["ndjson", "csv", "markdown"] {
@@ -119,7 +119,7 @@ fn keys_that_were_used_are_told_from_those_that_were_not_and_that_are_gone() {
     // A later run makes the earlier one's keys look used.
     calm(lab.warm(&definitions())).expect(0);
     let earlier = effect(&lab, &run).expect(0).stdout;
-    assert!(earlier.contains("a later run has written"), "{earlier}");
+    assert!(earlier.contains("a later run rewrote"), "{earlier}");
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_cluster_is_asked_node_by_node_and_the_embedded_cache_says_that_it_cannot() 
     assert_eq!(counts(&report["totals"]), [0, 140, 0]);
     let refused = run("effect", &embedded).expect(4).stderr;
     assert!(
-        refused.contains("does not know which keys are used"),
+        refused.contains("does not record which keys are used"),
         "{refused}"
     );
 }

@@ -205,7 +205,7 @@ fn a_wrong_password_is_refused_and_never_shown() {
         ),
         (
             format!("redis://{at}"),
-            ["wants a password", "redis://:PASSWORD@HOST"],
+            ["requires a password", "redis://:PASSWORD@HOST"],
         ),
         (
             format!("redis://:hunter2@127.0.0.1:{}", open.port()),

@@ -260,7 +260,7 @@ fn it_answers_to_its_own_names_only() {
             assert!([400, 403].contains(&answer.status), "{host:?}: {answer:?}");
         }
     }
-    ask("evil.example").refuses(403, &["not called that"]);
+    ask("evil.example").refuses(403, &["not allowed"]);
     let mut stream = server.connect();
     stream
         .write_all(b"GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n")
@@ -309,7 +309,7 @@ fn a_page_of_another_site_cannot_ask() {
         "http://shop.example.evil.example",
         &own,
     ] {
-        ask(&own, origin).refuses(403, &["another site"]);
+        ask(&own, origin).refuses(403, &["other sites"]);
     }
     assert_eq!(site.lab.redis.cli(&["DBSIZE"]), "0");
     ask(&own, &format!("http://{own}")).expect(200);
@@ -318,7 +318,7 @@ fn a_page_of_another_site_cannot_ask() {
     ask(&own, "https://shop.example:8443").expect(200);
     let other = server.ask("POST", "/admin/warmup/identity");
     let other = other.header("Sec-Fetch-Site", "cross-site").send();
-    other.refuses(403, &["another site"]);
+    other.refuses(403, &["other sites"]);
     // A link to the page is none of that.
     let link = server
         .ask("GET", "/")
@@ -330,12 +330,12 @@ fn a_page_of_another_site_cannot_ask() {
         .header("Origin", "https://evil.example")
         .send();
     assert_eq!(read.header("access-control-allow-origin"), None);
-    read.refuses(403, &["another site"]);
+    read.refuses(403, &["other sites"]);
     let before = server
         .ask("OPTIONS", "/admin/warmup/all")
         .header("Origin", "https://evil.example")
         .send();
-    before.refuses(403, &["another site"]);
+    before.refuses(403, &["other sites"]);
     let page = server.get("/").expect(200);
     assert_eq!(page.header("x-frame-options"), Some("DENY"));
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));

@@ -282,8 +282,7 @@ fn odd_keys_are_shown_escaped_and_shortened() {
     assert!(run.stdout.contains("… (1000002 bytes)\n"));
     // Who would pipe these lines on must know.
     assert!(
-        run.stderr
-            .contains("5 keys cannot be shown as they are; -0"),
+        run.stderr.contains("5 keys shown escaped or shortened; -0"),
         "{}",
         run.stderr
     );

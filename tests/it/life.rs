@@ -249,7 +249,7 @@ fn broken_files_change_nothing_and_are_told() {
         "shopwarm.toml",
         &format!("{QUIET}\n[schedule.x\ncron = 5\n"),
     );
-    hup(&["stays as it was", "shopwarm.toml", "6"]);
+    hup(&["the old configuration stays", "shopwarm.toml", "6"]);
     site.write(
         "shopwarm.toml",
         &format!("{QUIET}\n[schedule.x]\ncron = \"0 25 * * *\"\nwarmup = \"all\"\n"),

@@ -275,12 +275,7 @@ fn a_user_who_may_not_leave_them_warms_all_the_same() {
     let doctor = command("doctor", &definitions(), &database, &url)
         .run()
         .expect(0);
-    for word in [
-        "RPUSH",
-        "HDEL",
-        "the keys that runs have written",
-        "+rpush +hdel",
-    ] {
+    for word in ["RPUSH", "HDEL", "the lists of written keys", "+rpush +hdel"] {
         assert!(doctor.stdout.contains(word), "{word} in\n{}", doctor.stdout);
     }
 }

@@ -347,8 +347,8 @@ fn a_job_can_have_a_pace() {
 fn a_pace_that_is_none_is_refused() {
     for (arguments, word) in [
         ("--rate 0", "not from 1"),
-        ("--rate fast", "no amount"),
-        ("--max-bytes-rate 5x", "no amount"),
+        ("--rate fast", "not an amount"),
+        ("--max-bytes-rate 5x", "not an amount"),
         ("--max-cache-latency 1ns", "10us"),
         ("--max-db-latency soon", "2ms"),
     ] {

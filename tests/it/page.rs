@@ -256,7 +256,7 @@ fn a_server_that_goes_and_comes_is_said_in_words() {
     let serve = lab.command("serve").env("SHOPWARM_CONFIG", &config);
     let server = Serve::start(serve);
     let page = server.page();
-    page.sees("#state", "not ready: no run has been complete yet");
+    page.sees("#state", "not ready: no run has completed yet");
     page.click("[data-key='strategy catalog/categories']");
     page.sees(&format!("{RUN}[data-outcome]"), "complete");
     page.sees("#state", "ready");

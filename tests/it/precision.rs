@@ -86,8 +86,7 @@ fn a_version_in_whole_seconds_protects_to_the_second() {
         }
         let table = lab.with(&definitions(), "warmup context own").run();
         let table = table.expect(0).stdout;
-        let words =
-            "protected to the second only, as _version has whole seconds: own/local, own/zoned";
+        let words = "protected only to the second, because _version has whole seconds: own/local, own/zoned";
         assert!(table.contains(words), "{table}");
         assert!(table.contains("xmin::text on PostgreSQL"), "{table}");
     }

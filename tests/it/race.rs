@@ -738,7 +738,8 @@ fn a_stale_value_that_may_not_be_deleted_is_said() {
         .run();
     assert_eq!(run.code, 7, "{}", run.stderr);
     assert!(
-        run.stderr.contains("does not let a stale value be deleted"),
+        run.stderr
+            .contains("does not allow a stale value to be deleted"),
         "{}",
         run.stderr
     );

@@ -214,15 +214,15 @@ fn a_server_that_takes_no_writes_is_not_called_primary() {
     let redis = Redis::start(&[]);
     // Whoever may ask is told that it replicates from nowhere; that does not make it the primary.
     for url in [database.url(), database.admin_url()] {
-        let words = ["takes no writes", "read_only is on", "standby reader"];
+        let words = ["refuses writes", "read_only is on", "standby reader"];
         doctor_says(&url, &redis, "", "database role", &words);
-        let words = ["warning", "takes no writes", "--primary-url"];
+        let words = ["warning", "refuses writes", "--primary-url"];
         doctor_says(&url, &redis, "", "protection", &words);
         let named = format!("--primary-url {url}");
-        let words = ["warning", "--primary-url names", "takes no writes"];
+        let words = ["warning", "--primary-url names", "refuses writes"];
         doctor_says(&url, &redis, &named, "protection", &words);
     }
-    none_is_protected(&database, &redis, &["takes no writes"]);
+    none_is_protected(&database, &redis, &["refuses writes"]);
     database.sql("SET GLOBAL read_only = 0");
     doctor_says(&database.url(), &redis, "", "database role", &["primary"]);
 }
@@ -235,7 +235,7 @@ fn a_reader_whose_storage_takes_no_writes_is_not_called_primary() {
         "mysql://admin:admin-secret@127.0.0.1:{}/mysql",
         server.port()
     );
-    let words = ["takes no writes", "innodb_read_only is on"];
+    let words = ["refuses writes", "innodb_read_only is on"];
     doctor_says(&url, &redis, "", "database role", &words);
 }
 
@@ -255,9 +255,9 @@ fn a_postgres_whose_sessions_begin_read_only_is_not_called_primary() {
     );
     database.sql("SELECT pg_reload_conf()");
     patiently(|| database.query("SHOW default_transaction_read_only") == "on");
-    let words = ["takes no writes", "default_transaction_read_only is on"];
+    let words = ["refuses writes", "default_transaction_read_only is on"];
     doctor_says(&url, &redis, "", "database role", &words);
-    none_is_protected(&database, &redis, &["takes no writes"]);
+    none_is_protected(&database, &redis, &["refuses writes"]);
 }
 
 /// A pooler that spreads queries over standbys sends a query to the primary where it calls a function

@@ -49,7 +49,7 @@ fn runs(lab: &Lab, arguments: &str) -> Finished {
 fn runs_are_listed_newest_first_and_shown_as_they_were_reported() {
     let lab = lab(10);
     let none = runs(&lab, "").expect(0);
-    assert!(none.stdout.contains("no run is known"), "{}", none.stdout);
+    assert!(none.stdout.contains("no runs recorded"), "{}", none.stdout);
     assert_eq!(
         runs(&lab, "-o json").expect(0).json()["runs"],
         Value::Array(vec![])
@@ -121,7 +121,7 @@ fn runs_are_listed_newest_first_and_shown_as_they_were_reported() {
         unknown.stderr
     );
     let several = runs(&lab, "-").expect(2);
-    assert!(several.stderr.contains("2 have that"), "{}", several.stderr);
+    assert!(several.stderr.contains("2 match it"), "{}", several.stderr);
     for form in ["ndjson", "csv", "markdown"] {
         let text = runs(&lab, &format!("-o {form}")).expect(0).stdout;
         assert!(text.contains(&first) && text.lines().count() >= 2, "{text}");
@@ -174,7 +174,7 @@ fn the_last_complete_run_of_a_strategy_is_kept_apart() {
         (line(1, "id"), line(1, "keys"), line(1, "run_id")),
         ("own/u".into(), 2.into(), first.into())
     );
-    assert!(runs(&lab, "").expect(0).stdout.contains("no run is known"));
+    assert!(runs(&lab, "").expect(0).stdout.contains("no runs recorded"));
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn the_embedded_cache_has_a_history_too() {
             .run()
     };
     let none = demo("runs").expect(0);
-    assert!(none.stdout.contains("no run is known"), "{}", none.stdout);
+    assert!(none.stdout.contains("no runs recorded"), "{}", none.stdout);
     let report = demo("warmup all -o json").expect(0).json();
     let mut shown = demo("runs last -o json").expect(0).json();
     // The command line counts until it prints, which is after the record.

@@ -106,7 +106,7 @@ fn a_command_that_gives_no_url_is_a_configuration_error() {
         let run = shopwarm("config show --database-url-command").arg(command);
         let run = run.run().expect(4);
         tight(command, &run);
-        assert!(run.stderr.contains("--database-url-command gave no URL"));
+        assert!(run.stderr.contains("--database-url-command printed no URL"));
         assert!(run.stderr.contains("by hand"), "{}", run.stderr);
         run.stderr
     };

@@ -90,7 +90,7 @@ fn what_does_not_fit_sentinels_is_said() {
             "redis+sentinel://:shop-secret@127.0.0.1:{at}/shop/0?sentinel_password=shop-secret"
         ),
         4,
-        &["it is no sentinel", "redis://"],
+        &["it is not a sentinel", "redis://"],
     );
     refused(
         format!("redis://:admin-secret@{hosts}"),

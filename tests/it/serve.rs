@@ -990,7 +990,7 @@ fn readiness_waits_for_the_first_complete_run() {
                 .get("/readyz")
                 .expect(503)
                 .body
-                .contains("no run has been complete")
+                .contains("no run has completed")
         )
     };
     waits();

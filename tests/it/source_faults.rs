@@ -490,7 +490,7 @@ fn a_server_without_any_connection_left_is_named() {
         let asked = Instant::now();
         let run = calm(warm(&contexts, url, &cache).run()).expect(5);
         assert!(run.stderr.contains("connection"), "{}", run.stderr);
-        assert!(run.stderr.contains("no connection left"), "{}", run.stderr);
+        assert!(run.stderr.contains("no free connection"), "{}", run.stderr);
         assert!(asked.elapsed() < Duration::from_secs(60));
     }
     holder.kill().unwrap();

@@ -78,7 +78,7 @@ fn an_invalid_definition_costs_its_strategy() {
         (
             "priority = 100",
             "priority = 100\nttl = \"soon\"",
-            "no duration",
+            "not a duration",
         ),
         (
             "SELECT id FROM things",

@@ -252,7 +252,7 @@ fn an_unknown_name_is_a_usage_error_that_helps() {
         ("warmup all --concurrency 0", "0 is not in 1..=1000"),
         ("warmup all --limit 0", "--limit"),
         ("warmup all --fail-under 101", "0 to 100"),
-        ("warmup all --default-ttl soon", "no duration"),
+        ("warmup all --default-ttl soon", "not a duration"),
         ("warmpu all", "a similar subcommand exists: 'warmup'"),
     ] {
         let run = shopwarm(arguments)
@@ -467,7 +467,7 @@ fn a_file_of_something_else_is_not_used_as_a_cache() {
         .run()
         .expect(4);
     assert!(
-        run.stderr.contains("no cache of shopwarm's"),
+        run.stderr.contains("not a shopwarm cache"),
         "{}",
         run.stderr
     );

@@ -86,7 +86,7 @@ impl<'a> ChangedOnly<'a> {
         self.moment = Some(moment);
     }
 
-    /// The last complete runs, and the keys that runs have written.
+    /// The last complete runs, and the lists of written keys.
     async fn read_earlier_runs(&mut self) {
         let plan = self.run.plan;
         let (cache, prefix) = (plan.target.as_ref(), &plan.options.prefix);

@@ -31,7 +31,7 @@ pub struct Inspection {
     pub values: bool,
     /// Inspect at most this many keys per strategy, chosen with this seed.
     pub sample: Option<(usize, u64)>,
-    /// Search the cache for keys that have no row any more.
+    /// Search the cache for orphans: keys that no longer have a row.
     pub orphans: bool,
     /// Templates of strategies that this run is not about: their keys are no orphans of its own.
     pub others: Vec<KeyTemplate>,

@@ -1,4 +1,4 @@
-//! Whether warming helps: which of the keys that runs have written were used since.
+//! Whether warming helps: which of the lists of written keys were used since.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -96,10 +96,7 @@ pub fn chosen(all: &[KeyManifest], run: Option<&str>) -> Result<Vec<KeyManifest>
         }
         (None, several) => {
             let what = format!("`{run}` is no run");
-            return Err(unknown(
-                &what,
-                format!("{} have that in their ids", several.len()),
-            ));
+            return Err(unknown(&what, format!("{} match it", several.len())));
         }
     };
     let of_run = all.iter().filter(|manifest| manifest.run_id == id);

@@ -26,9 +26,9 @@ pub struct WriteOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// Write over them
+    /// Overwrite them
     Refresh,
-    /// Leave them as they are
+    /// Keep them
     OnlyMissing,
 }
 

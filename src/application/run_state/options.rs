@@ -13,7 +13,7 @@ use crate::domain::report::Gates;
 /// How one run is to be done. Belongs to the run, never to shared state.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Stands before every key; a key asked for by name may have it or not.
+    /// Text to put before every key; a key asked for by name may have it or not.
     pub prefix: String,
     /// Batches in flight.
     pub concurrency: usize,
@@ -58,16 +58,16 @@ pub struct ChangedOptions {
     pub overlap: Duration,
 }
 
-/// What to do when the cache evicts keys while it is written.
+/// What to do when the cache evicts keys during the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnEviction {
     /// End the run
     Stop,
-    /// Say it and go on
+    /// Warn and go on
     #[default]
     Warn,
-    /// Do not look at evictions
+    /// Do not watch for evictions
     Ignore,
 }
 
@@ -75,11 +75,11 @@ pub enum OnEviction {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ShapeGuard {
-    /// Say it and go on
+    /// Warn and go on
     #[default]
     Warn,
     /// Fail the strategy before it writes
     Fail,
-    /// Do not look
+    /// Do not check
     Off,
 }

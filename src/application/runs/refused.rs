@@ -11,7 +11,7 @@ use crate::domain::run::RunInfo;
 /// Why a run did not begin.
 #[derive(Clone, Debug)]
 pub enum Refused {
-    /// Another run is at work.
+    /// Another run is active.
     Busy(Box<Holder>),
     Failed(Failure),
     /// This time of a job has been run, by whatever server.

@@ -107,7 +107,7 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
             Ok(_) | Err(Refused::RunBefore | Refused::Stopped(_)) => {}
             Err(Refused::Busy(holder)) => match job.overlap {
                 Overlap::Skip => {
-                    tracing::info!(job = job.name, %holder, "skipped: another run is at work");
+                    tracing::info!(job = job.name, %holder, "skipped: another run is active");
                 }
                 Overlap::Queue => self.queue(job, request),
             },

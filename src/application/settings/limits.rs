@@ -110,7 +110,7 @@ impl Setting for RateLimit {
 
     fn schema(description: &str) -> Schema {
         let types = [Type::Integer, Type::String, Type::Null];
-        let description = format!("{description}; null: as fast as it goes");
+        let description = format!("{description}; null: no limit");
         let schema = ObjectBuilder::new().schema_type(SchemaType::from_iter(types));
         schema
             .description(Some(description))

@@ -34,13 +34,13 @@ settings! {
         /// Keys per batch
         #[arg(long, value_name = "KEYS", env = "SHOPWARM_BATCH_SIZE")]
         batch_size: Count<10_000> = Count::new(500),
-        /// Strategies read from the database at the same time, 1 to 16
+        /// Strategies to read from the database at the same time, 1 to 16
         #[arg(long, value_name = "N", env = "SHOPWARM_DB_CONCURRENCY")]
         db_concurrency: Count<16> = Count::new(1),
-        /// The time to live where a definition has none
+        /// TTL for definitions that do not set one
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEFAULT_TTL")]
         default_ttl: Span = Span(DEFAULT_TTL),
-        /// Spread times to live over the last part of this size; 0 is off
+        /// Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off
         #[arg(long, value_name = "PERCENT", env = "SHOPWARM_TTL_JITTER")]
         ttl_jitter: Percent = Percent::whole(10),
         /// Only strategies with this tag; can be given several times
@@ -49,73 +49,73 @@ settings! {
         /// Leave this context or strategy out; can be given several times
         #[arg(long, value_name = "NAME", env = "SHOPWARM_EXCLUDE", value_delimiter = ',')]
         exclude: Vec<String> = Vec::new(),
-        /// At most this many keys of each strategy
+        /// Max keys per strategy
         #[arg(long, value_name = "N", env = "SHOPWARM_LIMIT")]
         limit: Count,
-        /// Warm nothing where one definition is invalid or does not fit the database; else that costs its strategy
+        /// Warm nothing if any definition is invalid or does not fit the database; without it only that strategy fails
         #[arg(long, env = "SHOPWARM_STRICT", action = SetTrue, value_parser = FalseyValueParser::new())]
         strict: bool = false,
-        /// Nothing to warm is no failure
+        /// Exit 0 when there is nothing to warm
         #[arg(long, env = "SHOPWARM_ALLOW_EMPTY", action = SetTrue, value_parser = FalseyValueParser::new())]
         allow_empty: bool = false,
-        /// End the run after this time, and exit 9
+        /// Stop the run after this time and exit 9
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEADLINE")]
         deadline: Span,
-        /// Wait this long for servers that do not answer yet, such as ones that are still starting
+        /// Wait up to this long for servers that are still starting
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_WAIT")]
         wait: Span,
-        /// The longest to wait for the database, for an answer or its next rows
+        /// Timeout for the database to answer a query or send its next rows
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_STATEMENT_TIMEOUT")]
         statement_timeout: Span = Span(Duration::from_secs(5 * 60)),
-        /// What happens to keys that are there already
+        /// What to do with keys that are already cached
         #[arg(long, env = "SHOPWARM_MODE")]
         mode: Mode = Mode::Refresh,
-        /// Do not send a value that is there already, where comparing digests is cheaper; refresh its TTL
+        /// Do not resend values that are already cached, if comparing digests is cheaper; refresh their TTL
         #[arg(long, env = "SHOPWARM_SKIP_IDENTICAL", action = SetTrue, value_parser = FalseyValueParser::new())]
         skip_identical: bool = false,
-        /// Read only what changed since the last complete run, and keep alive what has not
+        /// Read only rows that changed since the last complete run, and refresh the TTL of all other keys
         #[arg(long, env = "SHOPWARM_CHANGED", action = SetTrue, value_parser = FalseyValueParser::new())]
         changed: bool = false,
-        /// With --changed: read everything where the last full read is this long ago
+        /// With --changed: do a full read at least this often
         // What deletes rows without a trace is noticed then.
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_FULL_EVERY")]
         full_every: Span = Span(Duration::from_secs(24 * 3600)),
-        /// With --changed: read again what changed this long before the last run
+        /// With --changed: also read again rows that changed this long before the last run
         // Longer than a transaction of a shop takes.
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_CHANGED_OVERLAP")]
         changed_overlap: SpanOrZero = SpanOrZero(Duration::from_secs(5 * 60)),
-        /// End the run when a strategy fails
+        /// Stop the run when a strategy fails
         #[arg(long, env = "SHOPWARM_STOP_ON_ERROR", action = SetTrue, value_parser = FalseyValueParser::new())]
         stop_on_error: bool = false,
-        /// Exit 0 where at least this share of the keys did not fail; a failed strategy still fails
+        /// Exit 0 if at least this share of the keys did not fail; a failed strategy still fails the run
         #[arg(long, value_name = "PERCENT", env = "SHOPWARM_FAIL_UNDER")]
         fail_under: Percent,
-        /// Fail a strategy that has shrunk by more than this since its last complete run
+        /// Fail a strategy that lost more than this share of its keys since its last complete run
         #[arg(long, value_name = "PERCENT", env = "SHOPWARM_MAX_SHRINK")]
         max_shrink: Percent,
-        /// Do not read versions again after writing: what changes meanwhile may stay stale
+        /// Do not check row versions after writing; rows that change during the run may stay stale
         #[arg(long = "no-verify-writes", env = "SHOPWARM_NO_VERIFY_WRITES", action = SetTrue,
             value_parser = FalseyValueParser::new().map(|no| !no))]
         verify_writes: bool = true,
-        /// What to do when the cache evicts keys while it is written
+        /// What to do when the cache evicts keys during the run
         #[arg(long, env = "SHOPWARM_ON_EVICTION")]
         on_eviction: OnEviction = OnEviction::Warn,
-        /// At most this many keys a second, evenly, such as 500 or 20k
+        /// Max keys per second, spread evenly, such as 500 or 20k
         #[arg(long, value_name = "KEYS/S", env = "SHOPWARM_RATE")]
         rate: RateLimit,
-        /// At most this many bytes a second, such as 5MiB
+        /// Max bytes per second, such as 5MiB
         #[arg(long, value_name = "BYTES/S", env = "SHOPWARM_MAX_BYTES_RATE")]
         max_bytes_rate: RateLimit,
-        /// Write no faster than database and cache can take: watch both, slow down and recover
+        /// Slow down when the database or cache gets slower, and speed up again when it recovers
         #[arg(long, env = "SHOPWARM_GENTLE", action = SetTrue, value_parser = FalseyValueParser::new())]
         gentle: bool = false,
-        /// Gentle: how long the cache's clients may wait [default: 1ms more than before the run, or twice that]
+        /// With --gentle: max latency of the cache [default: its latency before the run plus 1ms, or twice that latency if that is more]
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_MAX_CACHE_LATENCY")]
         max_cache_latency: Latency,
-        /// Gentle: how long the database's clients may wait [default: 10ms more than before the run, or thrice that]
+        /// With --gentle: max latency of the database [default: its latency before the run plus 10ms, or three times that latency if that is more]
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_MAX_DB_LATENCY")]
         max_db_latency: Latency,
-        /// What to do when readers of the cache would see other fields or types
+        /// What to do when a run would change the fields or types that readers of the cache see
         #[arg(long, env = "SHOPWARM_SHAPE")]
         shape: ShapeGuard = ShapeGuard::Warn,
     }

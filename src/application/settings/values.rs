@@ -107,7 +107,9 @@ fn parse_latency(text: &str) -> Result<Duration, String> {
     let latency = humantime::parse_duration(text).ok();
     latency
         .filter(|latency| range.contains(latency))
-        .ok_or_else(|| format!("`{text}` is no time from 10us to 1min, such as 2ms or 500us"))
+        .ok_or_else(|| {
+            format!("`{text}` is not a duration from 10us to 1min, such as 2ms or 500us")
+        })
 }
 
 /// One of a few words.
@@ -161,7 +163,7 @@ impl<'de> Deserialize<'de> for Names {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         match Value::deserialize(from)? {
             Value::String(name) => Ok(Self(vec![name])),
-            Value::Array(list) if list.is_empty() => Err(D::Error::custom("it names nothing")),
+            Value::Array(list) if list.is_empty() => Err(D::Error::custom("it is empty")),
             Value::Array(list) if list.iter().all(Value::is_string) => {
                 let names = list.iter().filter_map(Value::as_str);
                 Ok(Self::new(names.map(str::to_owned)))

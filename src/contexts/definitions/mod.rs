@@ -293,7 +293,7 @@ mod tests {
             ),
             (
                 with("2h", "2 parsecs"),
-                "shop/hot (0.toml): ttl: `2 parsecs` is no duration",
+                "shop/hot (0.toml): ttl: `2 parsecs` is not a duration",
             ),
             (with("\"object\"", "\"list\""), "limit: a `list` has none"),
             (with("FROM products", "FROM users"), "sql.any: "),

@@ -1,5 +1,5 @@
-//! A cache in memory, for tests and for trying things out: everything a Redis promises, in
-//! milliseconds, with a clock that can be moved and failures that can be chosen.
+//! A cache in memory, for tests and experiments: it behaves like Redis, in milliseconds, with a
+//! clock that can be moved and failures on demand.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
@@ -30,7 +30,7 @@ pub struct MemoryCache(Mutex<State>);
 struct State {
     items: BTreeMap<Vec<u8>, Item>,
     started: Instant,
-    /// By how much the clock was moved.
+    /// How far the clock was moved.
     advanced: Duration,
     epoch: u64,
     evicted: u64,
@@ -83,7 +83,7 @@ impl Stored {
         }
     }
 
-    /// What a field says, by which versions are compared.
+    /// The version in a value's field.
     fn field(&self, name: &str) -> Option<Json> {
         match self {
             Self::Text(text) => {
@@ -107,7 +107,7 @@ impl Default for MemoryCache {
             advanced: Duration::ZERO,
             epoch: 0,
             evicted: 0,
-            headroom: Headroom::unknown("a cache in memory has what the machine has"),
+            headroom: Headroom::unknown("a cache in memory is limited by the machine only"),
             refusal: None,
             lost_answers: 0,
         }))
@@ -120,24 +120,24 @@ impl MemoryCache {
         self.state().advanced += by;
     }
 
-    /// Forgets everything, as a server does that is restarted.
+    /// Forgets everything, like a server that restarts.
     pub fn restart(&self) {
         let mut state = self.state();
         state.items.clear();
         state.epoch += 1;
     }
 
-    /// Answers every request with a failure, until it is `None`.
+    /// Fails every request until set to `None`.
     pub fn refuse(&self, failure: Option<Failure>) {
         self.state().refusal = failure;
     }
 
-    /// Stores the next batches and does not say so: their keys are unknown.
+    /// Stores the next batches without an answer: their keys are unknown.
     pub fn lose_answers(&self, batches: usize) {
         self.state().lost_answers = batches;
     }
 
-    /// Deletes a key as a full cache does.
+    /// Evicts a key.
     pub fn evict(&self, key: &[u8]) {
         let mut state = self.state();
         state.items.remove(key);
@@ -152,7 +152,7 @@ impl MemoryCache {
         lock(&self.0)
     }
 
-    /// Answers a request at once.
+    /// Waits for nothing.
     fn answer<T>(&self, ask: impl FnOnce(&mut State) -> T) -> Answer<T> {
         let mut state = self.state();
         match state.refusal.clone() {
@@ -185,7 +185,7 @@ impl State {
         self.get(key).is_some() && self.items.remove(key).is_some()
     }
 
-    /// Refreshes a TTL where the value is this one, or any.
+    /// Refreshes the TTL if the value is this one, or any.
     fn refresh(&mut self, key: &[u8], ttl: Duration, only: Option<&Stored>) -> bool {
         let expires = self.now() + ttl;
         match self.get(key) {
@@ -237,7 +237,7 @@ impl State {
         }
         match self.items.get_mut(key).map(|item| &mut item.value) {
             Some(Stored::List(items)) => items,
-            _ => panic!("{key:?} is no list"),
+            _ => panic!("{key:?} is not a list"),
         }
     }
 
@@ -247,7 +247,7 @@ impl State {
         }
         match self.items.get_mut(key).map(|item| &mut item.value) {
             Some(Stored::Hash(fields)) => fields,
-            _ => panic!("{key:?} is no hash"),
+            _ => panic!("{key:?} is not a hash"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Caches, one a file.
+//! Caches, each in its own module.
 
 mod memory;
 mod redis;
@@ -16,7 +16,7 @@ pub use sqlite::SqliteCache;
 use url::invalid_url;
 pub use url::{Access, ConnectOptions};
 
-/// Connects to the cache that `url` names by its scheme.
+/// Connects to the cache at `url`.
 ///
 /// # Errors
 /// Says which part is wrong without repeating the URL, which holds a password.
@@ -31,7 +31,7 @@ pub async fn connect(
     }
 }
 
-/// Whether `url` can be read, whoever answers there.
+/// Checks `url` without connecting.
 ///
 /// # Errors
 /// As [`connect`].
@@ -42,7 +42,7 @@ pub fn check_url(url: &str) -> Result<(), Failure> {
     }
 }
 
-/// What a URL names by its scheme.
+/// The kind of cache in a URL's scheme.
 enum Kind {
     Redis,
     Sqlite,
@@ -62,8 +62,7 @@ fn kind(url: &str) -> Result<Kind, Failure> {
     }
 }
 
-/// What is to be known of the cache that `url` names before a run; see [`Cache::checkup`]. A cache
-/// file that is not there yet is not made.
+/// Checks the cache at `url` before a run; see [`Cache::checkup`]. Does not create a cache file.
 pub async fn checkup(url: &str, options: &ConnectOptions, probes: &[RightsProbe]) -> Vec<Finding> {
     if let Some(finding) = sqlite::not_there_yet(url) {
         return vec![finding];

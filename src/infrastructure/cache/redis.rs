@@ -1,4 +1,4 @@
-//! Redis and Valkey: pipelines over a few connections, and the truth about each key.
+//! Redis and Valkey: pipelines over a few connections, and an exact result for each key.
 
 mod address;
 mod answers;
@@ -62,13 +62,13 @@ use ways::Ways;
 
 pub(super) struct RedisCache {
     servers: Servers,
-    /// How values are compared, and how a key is deleted only where its value is ours.
+    /// The commands for comparing values, and for deleting only our own.
     way_to_inspect: Ways,
     way_to_delete: Ways,
 }
 
 /// # Errors
-/// The URL cannot be read.
+/// The URL is not valid.
 pub(super) fn check_url(url: &str) -> Result<(), Failure> {
     address::Address::parse(url, &ConnectOptions::default()).map(drop)
 }
@@ -136,7 +136,7 @@ impl Cache for RedisCache {
         self.are_fresh(keys, ttl, tolerance).await
     }
 
-    // DEL, which a run needs for its hashes anyway: what is deleted here is small.
+    // DEL, a right that hashes need anyway; what is deleted here is small.
     async fn remove(&self, keys: &[&[u8]]) -> Answer<Vec<bool>> {
         let delete = move |pipe: &mut Pipeline, i: usize| {
             pipe.cmd("DEL").arg(keys[i]);

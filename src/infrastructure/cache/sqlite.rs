@@ -176,20 +176,20 @@ impl Cache for SqliteCache {
         Headroom {
             used: size(self.file.path()).and_then(|file| Ok(file + log?)),
             max: Ok(None),
-            policy: Err("the embedded cache has what the disk has".to_owned()),
+            policy: Err("the embedded cache is limited by the disk only".to_owned()),
         }
     }
 
     async fn usage(&self, _: &[&[u8]]) -> Answer<Vec<Usage>> {
-        let what = "the embedded cache does not know which keys are used";
-        let why = "it keeps no time or count of reads";
+        let what = "the embedded cache does not record which keys are used";
+        let why = "it keeps no access times";
         let failure = Failure::new(FailureKind::Config, what, why);
-        Err(failure.hint("a Redis or Valkey keeps them: give its URL with --cache-url"))
+        Err(failure.hint("Redis and Valkey record them: give the server's URL with --cache-url"))
     }
 
     async fn misses(&self, _: bool) -> Answer<Misses> {
-        let what = "the embedded cache does not tell of misses";
-        let failure = Failure::new(FailureKind::Config, what, "nobody hears who asks it");
+        let what = "the embedded cache does not report misses";
+        let failure = Failure::new(FailureKind::Config, what, "it does not see who reads it");
         Err(failure.hint("give the shop's own log with --access-log"))
     }
 
@@ -199,7 +199,7 @@ impl Cache for SqliteCache {
 }
 
 /// # Errors
-/// The URL cannot be read.
+/// The URL is not valid.
 pub(super) fn check_url(url: &str) -> Result<(), Failure> {
     url::parsed(url).map(drop)
 }

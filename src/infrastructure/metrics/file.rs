@@ -30,7 +30,7 @@ const LARGEST: u64 = 4 << 20;
 pub struct LastRun<'a> {
     pub info: &'a RunInfo,
     pub end: &'a Ended,
-    /// It was about all keys of its strategies.
+    /// It covered all keys of its strategies.
     pub whole: bool,
     /// The exit code of the process.
     pub exit: u8,
@@ -43,7 +43,7 @@ pub struct LastRun<'a> {
 /// It cannot be written.
 pub fn write(path: &Path, run: &LastRun<'_>, known: Option<&[StrategyId]>) -> io::Result<()> {
     let earlier = match fs::metadata(path) {
-        // A rename would put a file in the place of a device.
+        // A rename would replace a device with a file.
         Ok(found) if !found.is_file() => return Err(io::Error::other("it is not a file")),
         Ok(_) => Earlier::read(path),
         Err(_) => Earlier::default(),

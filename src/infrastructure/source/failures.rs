@@ -32,11 +32,11 @@ pub(super) fn unreachable_because(place: &str, why: impl Into<String>) -> Failur
 pub(super) fn kept_waiting(place: &str, longest: Duration) -> Failure {
     let what = format!("no session with the database at {place}");
     let why = format!(
-        "a pooler answers there, and let us wait for more than {} s",
+        "a pooler answers there, but gave us no session for {} s",
         longest.as_secs()
     );
     Failure::new(FailureKind::SourceUnreachable, what, why).hint(
-        "others may use all sessions of its pool (default_pool_size), or the database behind it is away",
+        "other clients may use all sessions of its pool (default_pool_size), or the database behind it is down",
     )
 }
 
@@ -70,7 +70,7 @@ pub(super) fn unreachable<D: Driver>(driver: &D, error: &sqlx::Error) -> Failure
             .unwrap_or_else(|| unreachable_because(&place, error.to_string())),
         sqlx::Error::Tls(error) => tls_failure(&place, &error.to_string()),
         sqlx::Error::Configuration(error) => misconfigured(&place, &error.to_string()),
-        _ => unreachable_because(&place, "it answers, but not as a database does"),
+        _ => unreachable_because(&place, "it answers, but not like a database"),
     }
 }
 
@@ -78,7 +78,7 @@ pub(super) fn unreachable<D: Driver>(driver: &D, error: &sqlx::Error) -> Failure
 fn tls_failure(place: &str, error: &str) -> Failure {
     let what = format!("no TLS with the database at {place}");
     Failure::new(FailureKind::Config, what, error)
-        .hint("check the certificate, and sslmode/ssl-mode and the root certificate in the URL")
+        .hint("check the certificate, sslmode/ssl-mode and the root certificate in the URL")
 }
 
 /// A file of the URL's that cannot be read; the driver tells it as if the server were away.
@@ -106,7 +106,7 @@ fn misconfigured(place: &str, error: &str) -> Failure {
         );
     }
     let what = format!("cannot use the database at {place}");
-    Failure::new(FailureKind::Config, what, error).hint("look at the database URL's parameters")
+    Failure::new(FailureKind::Config, what, error).hint("check the parameters in the database URL")
 }
 
 /// A failed statement.
@@ -143,7 +143,7 @@ pub(super) fn of_query<D: Driver>(
             lost(place, label, "the connection broke off")
         }
         _ => {
-            let what = format!("{label}: the database at {place} cannot be understood");
+            let what = format!("{label}: the database at {place} sent an unexpected answer");
             Failure::new(FailureKind::Query, what, "its answer cannot be read")
         }
     }
@@ -152,7 +152,7 @@ pub(super) fn of_query<D: Driver>(
 /// Others kept a lock for longer than we wait for the database.
 pub(super) fn locked_out<D: Driver>(driver: &D, label: &str) -> Failure {
     let place = driver.place();
-    let what = format!("{label}: the database at {place} does not let us read");
+    let what = format!("{label}: the database at {place} keeps us waiting for a lock");
     let waited = driver.statement_timeout();
     let waited = humantime::format_duration(waited);
     let why = format!("another session locked a table of it for more than {waited}");

@@ -208,7 +208,7 @@ impl Tracked for MemoryStrategy {
 }
 
 fn no_sql<T>() -> Result<T, Failure> {
-    let what = "a table in memory takes no SQL";
+    let what = "a table in memory does not accept SQL";
     Err(Failure::new(FailureKind::Query, what, "it has rows only"))
 }
 

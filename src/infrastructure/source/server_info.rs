@@ -12,7 +12,7 @@ const CLOCK_TOLERANCE: f64 = 2.0;
 /// A replica that is further behind than this is worth a warning, in seconds.
 const LAG_TOLERANCE: f64 = 10.0;
 
-/// What a server says of itself.
+/// What a server reports about itself.
 pub(super) struct ServerInfo {
     /// `PostgreSQL 16.1`.
     pub(super) version: String,
@@ -33,7 +33,7 @@ pub(super) enum Role {
     File,
     Primary,
     Replica(Lag),
-    /// It takes no writes; which of its settings says so.
+    /// It refuses writes; which of its settings says so.
     ReadOnly(&'static str),
     /// Why it is not known.
     NotKnown(&'static str),
@@ -66,7 +66,7 @@ impl Role {
                 Some("it is a replica, which does not show what is open at its primary".to_owned())
             }
             Self::ReadOnly(why) => Some(format!(
-                "it takes no writes ({why}): a replica may be behind its primary"
+                "it refuses writes ({why}): a replica may be behind its primary"
             )),
             Self::NotKnown(why) => Some(format!("it may be a replica: {why}")),
         }
@@ -108,7 +108,7 @@ impl ServerInfo {
             Role::Primary => findings.push(Finding::ok("database role", "primary")),
             Role::Replica(lag) => findings.push(replica(lag)),
             Role::ReadOnly(why) => {
-                let text = format!("takes no writes ({why}): a replica or a standby reader");
+                let text = format!("refuses writes ({why}): a replica or a standby reader");
                 findings.push(Finding::ok("database role", text));
             }
             Role::NotKnown(why) => {

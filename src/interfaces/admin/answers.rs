@@ -1,4 +1,4 @@
-//! Answers with a run.
+//! Responses that report a run.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -14,7 +14,7 @@ use crate::application::record::{RunRecord, StrategyRecord};
 use crate::application::runs::refused::Refused;
 use crate::domain::report::Outcome;
 
-/// A run over several contexts, ended.
+/// A finished run over several contexts.
 #[derive(Serialize, ToSchema)]
 pub(super) struct WarmedAll {
     /// Whether it was complete.
@@ -40,13 +40,13 @@ impl WarmedAll {
     }
 }
 
-/// A run over one context, ended.
+/// A finished run over one context.
 #[derive(Serialize, ToSchema)]
 pub(super) struct WarmedContext {
     /// Whether it was complete.
     success: bool,
     context: String,
-    /// By the strategy's name.
+    /// By strategy name.
     #[schema(value_type = std::collections::HashMap<String, WarmedStrategy>)]
     results: Map<String, Value>,
     run_id: String,
@@ -86,16 +86,16 @@ fn is_success(record: &RunRecord) -> bool {
     record.outcome == Some(Outcome::Complete)
 }
 
-/// A run that goes on.
+/// An active run.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Accepted {
     run_id: String,
     status: &'static str,
-    /// Where to ask for it.
+    /// The URL of the run.
     location: String,
 }
 
-/// Answers with the run, ended or going on.
+/// Responds with the finished or active run.
 pub(super) async fn answer<A: Serialize>(
     lead: Lead,
     wait: bool,

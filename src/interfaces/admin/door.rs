@@ -1,4 +1,4 @@
-//! What every request passes: the guard, the headers of each answer, and a line for each action.
+//! Middleware of every request: the guard, response headers, and an audit line for each action.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::state::{Admin, RunId};
 use crate::domain::key::shortened;
 
-/// Longer paths are cut in the log.
+/// Max length of a path in the log.
 const SHOWN_PATH: usize = 200;
 
 const HEADERS: [(HeaderName, HeaderValue); 5] = [
@@ -36,7 +36,7 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     ),
 ];
 
-/// Lets a request through or not, and writes down what was done.
+/// Checks a request and logs what was done.
 pub(super) async fn pass(
     State(admin): State<Arc<Admin>>,
     request: Request,

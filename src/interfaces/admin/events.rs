@@ -15,14 +15,14 @@ use super::runs::unknown;
 use super::state::Admin;
 use crate::application::runs::live::{LiveRun, ToldEvent};
 
-/// Silence on a stream of events is broken this often: a client knows that we are there, and we
-/// that it is.
+/// Interval of keep-alive comments, so that both sides notice a dead connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// The events of a run as they happen, from its beginning
+/// The events of a run, live and from its start
 ///
-/// Server-sent events: `waiting`, `run_started`, `strategy_started`, `progress`, `strategy_repeated`,
-/// `strategy_finished`, `pace_changed`, `stopping`, `run_finished`. `Last-Event-ID` goes on where a broken connection left off.
+/// Server-sent events: `waiting`, `run_started`, `strategy_started`, `progress`,
+/// `strategy_repeated`, `strategy_finished`, `pace_changed`, `stopping`, `run_finished`.
+/// `Last-Event-ID` resumes a broken connection.
 #[utoipa::path(get, path = "/admin/runs/{id}/events", tag = "runs",
     params(("id" = String, Path, description = "The run's id."), ("last-event-id" = Option<u64>, Header, description = "The last event that was received.")),
     responses(
@@ -41,7 +41,7 @@ pub(super) async fn events(
             .keep_alive(keep_alive)
             .into_response());
     }
-    // Of a run of another time or another process the end is known.
+    // Of finished runs and runs of other processes only the end is known.
     let record = admin.service.record(&id).await?;
     let record = record.ok_or_else(|| unknown(&id))?;
     let end = serde_json::json!({ "event": "run_finished", "outcome": record.outcome });
@@ -50,7 +50,7 @@ pub(super) async fn events(
     Ok(Sse::new(only).into_response())
 }
 
-/// What a run tells, from the event after `last` to its end.
+/// The events of a run after `last`.
 fn told(run: Arc<LiveRun>, last: u64) -> impl Stream<Item = Result<Event, Infallible>> {
     let told = stream::unfold((run, last), |(run, last)| async move {
         let events = run.told_after(last).await?;

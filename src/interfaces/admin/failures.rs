@@ -1,4 +1,4 @@
-//! How many wrong tokens an address has sent.
+//! Limits wrong tokens per client address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use crate::domain::sync::lock;
 
-/// Wrong tokens that an address may send at once, and how soon it may send another one.
+/// Wrong tokens that an address may send in a burst, and the time until it may send another.
 const FAILURES: f64 = 10.0;
 const ANOTHER_EVERY: Duration = Duration::from_secs(6);
 
-/// Addresses that are remembered at most.
+/// Max addresses to track.
 const REMEMBERED: usize = 10_000;
 
-/// Wrong tokens by address: each leaks away in time.
+/// Wrong tokens by address, as a leaky bucket.
 #[derive(Default)]
 pub(super) struct Failures(Mutex<HashMap<IpAddr, (f64, Instant)>>);
 
 impl Failures {
-    /// Counts a wrong token; `false`: there were too many before.
+    /// Counts a wrong token; `false`: too many.
     pub(super) fn allow(&self, client: IpAddr) -> bool {
         let client = network(client);
         let mut all = lock(&self.0);
@@ -39,7 +39,7 @@ impl Failures {
     }
 }
 
-/// Whoever has one IPv6 address has its whole network.
+/// One IPv6 client owns a whole /64.
 fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => {

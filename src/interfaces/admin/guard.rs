@@ -1,4 +1,4 @@
-//! Who may ask: the host that is meant, the page that asks, the token.
+//! Access control: host name, origin of the page, token.
 
 use std::net::IpAddr;
 
@@ -13,12 +13,12 @@ use super::failures::Failures;
 use super::problem::Problem;
 use crate::config::Config;
 
-/// What browsers say of who asks.
+/// Where a browser says the request comes from.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// What is checked before anything else.
+/// Checks before any handler.
 pub(super) struct Guard {
-    /// The digest of the token. Digests are of one length, and say nothing when compared.
+    /// The digest of the token, so that the comparison leaks neither its length nor its content.
     token: Option<[u8; 32]>,
     allowed_hosts: Vec<String>,
     failures: Failures,
@@ -37,7 +37,7 @@ impl Guard {
     pub fn check(&self, request: &Request, client: IpAddr) -> Result<(), Problem> {
         let headers = request.headers();
         let host = self.host(headers)?;
-        // A request line may name a host of its own.
+        // The request line may contain a host.
         if request
             .uri()
             .authority()
@@ -53,8 +53,8 @@ impl Guard {
         }
     }
 
-    /// The host that is meant. A name that somebody else's DNS points at this address is not ours;
-    /// an address cannot be.
+    /// Checks the host name: somebody else's DNS name may point here (DNS rebinding), an IP address
+    /// cannot.
     fn host(&self, headers: &HeaderMap) -> Result<Authority, Problem> {
         let mut named = headers.get_all(header::HOST).iter();
         let only = named.next().filter(|_| named.next().is_none());
@@ -73,13 +73,14 @@ impl Guard {
         }
     }
 
-    /// Whether the operator named a host.
+    /// Whether the operator allowed this host.
     fn allows(&self, host: &str) -> bool {
         let mut allowed = self.allowed_hosts.iter();
         allowed.any(|allowed| allowed.eq_ignore_ascii_case(host))
     }
 
-    /// A page of another site may not ask through its visitor's browser; it may link to what is open.
+    /// Pages of other sites may not send requests through a visitor's browser, but may link to
+    /// public pages.
     fn check_origin(
         &self,
         headers: &HeaderMap,
@@ -97,7 +98,7 @@ impl Guard {
         if text(header::ORIGIN).is_none_or(is_ours) && (open || !is_other_site) {
             return Ok(());
         }
-        let detail = "a page of another site may not ask here";
+        let detail = "pages of other sites may not call this server";
         Err(Problem::new(StatusCode::FORBIDDEN, detail))
     }
 
@@ -115,21 +116,21 @@ impl Guard {
         if given.is_some_and(|given| bool::from(given.as_slice().ct_eq(token))) {
             return Ok(());
         }
-        // The right token always passes: behind a proxy all clients have one address, and who guesses
-        // must not shut the others out. Who sends none does not guess.
+        // A correct token always passes: behind a proxy all clients share an address, and one that
+        // guesses must not lock the others out. A missing token is not a guess.
         if given.is_some() && !self.failures.allow(client) {
             let detail = "too many wrong tokens from this address";
             return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
                 .hint("wait a minute before the next attempt"));
         }
-        // The same words for a missing and for a wrong one.
-        let detail = "a token is needed, and it must be the right one";
+        // The same message for a missing and a wrong token.
+        let detail = "the token is missing or wrong";
         Err(Problem::new(StatusCode::UNAUTHORIZED, detail)
             .hint("send the header Authorization: Bearer TOKEN"))
     }
 }
 
-/// What tells nothing of the shop, and starts nothing.
+/// Public paths: they reveal nothing about the shop and start nothing.
 fn is_open(path: &str) -> bool {
     matches!(
         path,
@@ -138,11 +139,11 @@ fn is_open(path: &str) -> bool {
 }
 
 fn not_called_that() -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, "this server is not called that")
+    Problem::new(StatusCode::FORBIDDEN, "this host name is not allowed")
         .hint("allow a name with --allowed-host NAME")
 }
 
-/// A host and its port, and nothing before them.
+/// A host with an optional port.
 fn authority(text: &str) -> Option<Authority> {
     text.parse().ok().filter(|_| !text.contains('@'))
 }

@@ -1,4 +1,4 @@
-//! What watches the server: probes and Prometheus.
+//! Health probes and metrics.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use axum::response::{IntoResponse as _, Response};
 use super::state::Admin;
 use crate::config::ReadyAfter;
 
-/// Whether the process lives
+/// Whether the process is alive
 #[utoipa::path(get, path = "/livez", tag = "health", security(()), responses((status = 200, body = String, content_type = "text/plain")))]
 pub(super) async fn live() -> &'static str {
     "ok\n"
 }
 
-/// Whether it may be given work: with `ready_after = "first-run"` not before its first complete run
+/// Whether the server is ready: with `ready_after = "first-run"`, after its first complete run
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
     (status = 200, body = String, content_type = "text/plain"),
     (status = 503, body = String, content_type = "text/plain", description = "Why not."),
@@ -25,7 +25,7 @@ pub(super) async fn ready(State(admin): State<Arc<Admin>>) -> (StatusCode, &'sta
     if admin.service.registry.is_draining() {
         (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
     } else if waits && !admin.service.has_warmed() {
-        let why = "no run has been complete yet\n";
+        let why = "no run has completed yet\n";
         (StatusCode::SERVICE_UNAVAILABLE, why)
     } else {
         (StatusCode::OK, "ready\n")

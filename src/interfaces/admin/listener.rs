@@ -1,4 +1,4 @@
-//! Connections, each bounded in what it may send and how long it may take.
+//! Connections, each with limits on size and time.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,31 +16,31 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
-/// Connections at once; more wait to be accepted.
+/// Max open connections; more wait to be accepted.
 const CONNECTIONS: usize = 1200;
 
-/// Fewer free places than this are few.
+/// Below this many free slots, idle connections get a shorter timeout.
 const FEW_PLACES: usize = CONNECTIONS / 2;
 
-/// From a connection's first byte, or its last answer, to the end of the next request's headers.
+/// Timeout for the next request's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The same while few places are left: who says nothing makes room.
+/// The same when few slots are free.
 const SHORT_HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A client that takes nothing of its answer for this long is gone.
+/// Timeout for a client that does not read its response.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Of all headers together, and of what waits to be read.
+/// Max bytes of all headers, and of the read buffer.
 const LONGEST_HEADERS: usize = 16 * 1024;
 
-/// Connections may take so long to finish their answers when the server ends.
+/// How long connections may take to finish when the server stops.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A system that has no room for another connection gets a moment.
+/// Pause after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `closing` says so; then connections finish what they answer.
+/// Serves until `closing`; then connections finish their responses.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -48,7 +48,7 @@ pub(super) async fn serve(
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        // Never closed, so never refused.
+        // The semaphore is never closed.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
@@ -74,7 +74,7 @@ pub(super) async fn serve(
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, places.acquire_many(all)).await;
 }
 
-/// Answers the requests of one connection.
+/// Serves one connection.
 async fn answer(
     stream: TcpStream,
     client: SocketAddr,
@@ -98,7 +98,7 @@ async fn answer(
         .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
-        // What a client does wrong is its own business.
+        // Errors of clients are not ours.
         _ = connection.as_mut() => return,
         _ = closing.wait_for(|closing| *closing) => connection.as_mut().graceful_shutdown(),
     }

@@ -39,7 +39,7 @@ use problem::Problem;
 
 pub use state::Admin;
 
-/// A part of the page, as it was built in.
+/// An embedded file of the page.
 macro_rules! page {
     ($kind:literal, $file:literal) => {
         async || asset($kind, include_str!(concat!("page/", $file)))
@@ -50,7 +50,7 @@ macro_rules! page {
 #[openapi(
     info(
         title = "shopwarm",
-        description = "Warms a shop's cache from its database: by hand, after a deploy, by the clock."
+        description = "Warms a shop's cache from its database: by hand, after a deploy, or on a schedule."
     ),
     modifiers(&Bearer),
     security((), ("token" = [])),
@@ -64,7 +64,7 @@ impl utoipa::Modify for Bearer {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("Where the server has a token."))
+            .description(Some("Required if the server has a token."))
             .build();
         let components = api.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
@@ -72,7 +72,7 @@ impl utoipa::Modify for Bearer {
 }
 
 impl Admin {
-    /// Answers on `listener` until `closing` says so.
+    /// Serves on `listener` until `closing`.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, closing: watch::Receiver<bool>) {
         listener::serve(listener, self.router(), closing).await;
     }
@@ -94,7 +94,7 @@ impl Admin {
             )
             .fallback(async || Problem::nothing_here())
             .method_not_allowed_fallback(async || {
-                let detail = "this is not done with that method";
+                let detail = "this method is not allowed here";
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
             })
             .layer(from_fn_with_state(Arc::clone(&self), door::pass))
@@ -102,7 +102,7 @@ impl Admin {
     }
 }
 
-/// What can be asked for, and its description.
+/// The routes and their OpenAPI document.
 fn routes() -> (Router<Arc<Admin>>, utoipa::openapi::OpenApi) {
     let (router, mut api) = OpenApiRouter::with_openapi(Api::openapi())
         .routes(routes!(warmup::warm_all))
@@ -127,16 +127,16 @@ pub fn document() -> utoipa::openapi::OpenApi {
     routes().1
 }
 
-/// What every operation may answer.
+/// Responses that every operation shares.
 const PROBLEMS: [(&str, &str); 2] = [
     (
         "4XX",
-        "The request cannot be done: its token or host, how often it comes, what it names.",
+        "The request is refused: wrong token or host, too many requests, or an unknown name.",
     ),
-    ("5XX", "The server cannot do it now."),
+    ("5XX", "The server cannot handle the request now."),
 ];
 
-/// Adds what holds for every operation: that it may be refused, and what each status means.
+/// Adds the shared responses, and a description for each status.
 fn complete(api: &mut utoipa::openapi::OpenApi) {
     for item in api.paths.paths.values_mut() {
         let operations = [
@@ -162,7 +162,7 @@ fn complete(api: &mut utoipa::openapi::OpenApi) {
     }
 }
 
-/// What a status says.
+/// The description of a status.
 fn words(status: &str) -> &'static str {
     let status = StatusCode::from_bytes(status.as_bytes()).ok();
     let words = status.and_then(|status| status.canonical_reason());
@@ -174,15 +174,15 @@ fn asset(kind: &'static str, text: impl IntoResponse) -> Response {
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
 
-/// Listens where the configuration says, if that is safe.
+/// Opens the configured address, if that is safe.
 ///
 /// # Errors
-/// An address beyond this machine without a token, or one that cannot be had.
+/// The address is public and no token is set, or it cannot be opened.
 pub async fn listen(config: &Config) -> Result<(TcpListener, SocketAddr), Failure> {
     let address = config.serve.listen();
     if config.serve.is_public() && config.token.is_none() {
         let what = format!("{address} can be reached from other machines");
-        let why = "and no token is set: anybody could start and stop runs";
+        let why = "and no token is set: anyone could start and stop runs";
         return Err(Failure::new(FailureKind::Config, what, why)
             .hint("set one with --token-file FILE or SHOPWARM_TOKEN, or listen on 127.0.0.1"));
     }

@@ -1,4 +1,4 @@
-//! The pace of a run that goes on.
+//! The pace of an active run.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::application::settings::group::settings;
 use crate::application::settings::{Group as _, RateLimit};
 
 settings! {
-    /// Another pace for a run.
+    /// A new pace for a run.
     pub struct PaceSettings {
         rate: RateLimit,
         gentle: bool,
@@ -30,8 +30,8 @@ settings! {
 impl utoipa::PartialSchema for PaceSettings {
     fn schema() -> utoipa::openapi::RefOr<Schema> {
         let help = |name: &str| match name {
-            "rate" => "Keys a second at most".to_owned(),
-            _ => "No faster than database and cache can take".to_owned(),
+            "rate" => "Max keys per second".to_owned(),
+            _ => "Slow down when the database or cache gets slower".to_owned(),
         };
         Schema::from(Self::properties(ObjectBuilder::new(), help)).into()
     }
@@ -39,26 +39,26 @@ impl utoipa::PartialSchema for PaceSettings {
 
 impl ToSchema for PaceSettings {}
 
-/// The pace of a run at this moment.
+/// The current pace of a run.
 #[derive(Serialize, ToSchema)]
 pub(super) struct PaceShown {
     run_id: String,
-    /// Keys a second at most; null: as fast as it goes.
+    /// Keys a second at most; null: no limit.
     #[schema(required = true)]
     rate: Option<u64>,
     gentle: bool,
-    /// What holds it back, with its figure.
+    /// What limits the run, with its value.
     #[schema(required = true)]
     limited_by: Option<String>,
 }
 
-/// Changes the pace of a run that goes on
+/// Changes the pace of an active run
 #[utoipa::path(patch, path = "/admin/runs/{id}", tag = "runs", params(("id" = String, Path, description = "The run's id.")),
     request_body(content = PaceSettings, content_type = "application/json"),
     responses(
     (status = 200, body = PaceShown),
-    (status = 422, body = Problem, content_type = "application/problem+json", description = "The body changes nothing, or is no pace."),
-    (status = 409, body = Problem, content_type = "application/problem+json", description = "It has ended, has not begun, or only looks."),
+    (status = 422, body = Problem, content_type = "application/problem+json", description = "The body changes nothing or is not valid."),
+    (status = 409, body = Problem, content_type = "application/problem+json", description = "The run has ended, has not started, or is a dry run."),
 ))]
 pub(super) async fn change(
     State(admin): State<Arc<Admin>>,
@@ -74,14 +74,14 @@ pub(super) async fn change(
     if changes.is_empty() {
         let what = "the body changes nothing";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, what)
-            .hint("it may have rate (a number, or null for none) and gentle"));
+            .hint("it may contain rate (a number, or null for none) and gentle"));
     }
     let mut pace = None;
     for change in changes {
         pace = run.change_pace(change);
     }
     let Some(pace) = pace else {
-        let why = "this run has no pace to change: it has not begun, or only looks";
+        let why = "this run has no pace to change: it has not started, or is a dry run";
         return Err(Problem::new(StatusCode::CONFLICT, why));
     };
     let answer = PaceShown {

@@ -1,4 +1,4 @@
-//! Answers that say no, in the form of RFC 9457.
+//! Error responses, in the form of RFC 9457.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path};
@@ -15,7 +15,7 @@ use crate::domain::holder::Holder;
 
 const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Why a request was not done, and what to do next.
+/// Why a request failed, and what to do next.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(super) struct Problem {
     pub title: &'static str,
@@ -23,14 +23,14 @@ pub(super) struct Problem {
     pub detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// The names that there are, where one was asked for that there is not.
+    /// The known names, if the request had an unknown one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<String>>)]
     pub known: Option<Box<[String]>>,
-    /// The run that is in the way.
+    /// The run that blocks the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<String>,
-    /// Who has the lock.
+    /// The holder of the lock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holder: Option<Box<Holder>>,
 }
@@ -51,7 +51,7 @@ impl Problem {
         self
     }
 
-    /// As an OpenAPI document describes it.
+    /// Its schema in the OpenAPI document.
     pub fn documented(description: &str) -> utoipa::openapi::Response {
         let schema = utoipa::openapi::Ref::from_schema_name("Problem");
         let content = utoipa::openapi::ContentBuilder::new().schema(Some(schema));
@@ -63,7 +63,7 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "there is nothing here")
     }
 
-    /// A name that there is not.
+    /// An unknown name.
     pub fn unknown(kind: &str, name: &str, known: Vec<String>) -> Self {
         let detail = format!("there is no {kind} `{name}`");
         Self {
@@ -106,9 +106,9 @@ impl From<Refused> for Problem {
                 holder: Some(Box::new(holder.as_ref().clone().public())),
                 ..Self::new(
                     StatusCode::CONFLICT,
-                    format!("another run is at work: {holder}"),
+                    format!("another run is active: {holder}"),
                 )
-                .hint("wait for it, or stop it where it runs")
+                .hint("wait for it, or stop it on its machine")
             },
             Refused::Failed(failure) => failure.into(),
             Refused::Stopped(_) | Refused::RunBefore => {
@@ -137,7 +137,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The names in a path. Bytes that are no text name nothing.
+/// The names in a path. Non-UTF-8 bytes match nothing.
 pub(super) struct Names<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Names<T> {

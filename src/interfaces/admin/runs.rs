@@ -1,4 +1,4 @@
-//! Runs, as they go on and as they were.
+//! Active and finished runs.
 
 use std::sync::Arc;
 
@@ -37,11 +37,11 @@ pub(super) struct RunShown {
     run_id: String,
     /// `running` or `finished`.
     status: &'static str,
-    /// Whole, or what is known so far.
+    /// The report, or its state so far.
     report: RunRecord,
 }
 
-/// A run, also while it goes on
+/// A run, active or finished
 #[utoipa::path(get, path = "/admin/runs/{id}", tag = "runs", params(("id" = String, Path, description = "The run's id.")), responses(
     (status = 200, body = RunShown),
 ))]
@@ -63,7 +63,7 @@ pub(super) async fn show(
 
 pub(super) fn unknown(id: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("there is no run `{id}`"))
-        .hint("GET /admin/runs lists those that are known")
+        .hint("GET /admin/runs lists the recorded runs")
 }
 
 #[derive(Serialize, ToSchema)]
@@ -72,10 +72,10 @@ pub(super) struct Stopping {
     status: &'static str,
 }
 
-/// Stops a run: it finishes what is in flight
+/// Stops a run after its batches in flight
 #[utoipa::path(delete, path = "/admin/runs/{id}", tag = "runs", params(("id" = String, Path, description = "The run's id.")), responses(
     (status = 202, body = Stopping),
-    (status = 409, body = Problem, content_type = "application/problem+json", description = "It has ended."),
+    (status = 409, body = Problem, content_type = "application/problem+json", description = "The run has ended."),
 ))]
 pub(super) async fn cancel(
     State(admin): State<Arc<Admin>>,
@@ -92,7 +92,7 @@ pub(super) async fn cancel(
     Ok(response)
 }
 
-/// A run that goes on.
+/// An active run.
 pub(super) async fn active(admin: &Admin, id: &str) -> Result<Arc<LiveRun>, Problem> {
     let live = admin
         .service

@@ -1,4 +1,4 @@
-//! What runs by the clock.
+//! Scheduled jobs.
 
 use std::sync::Arc;
 
@@ -22,12 +22,12 @@ use crate::application::schedule::{Overlap, PlannedJob, zone_name};
 use crate::application::settings::{Group as _, RunSettings, Settings as _};
 use crate::domain::run::Trigger;
 
-/// Coming times that are shown of each job.
+/// Upcoming times shown per job.
 const COMING: usize = 3;
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct ScheduleShown {
-    /// Of jobs that name none.
+    /// Default time zone.
     timezone: String,
     jobs: Vec<JobLine>,
 }
@@ -40,18 +40,18 @@ struct JobLine {
     /// `all`, or names of contexts and strategies.
     warmup: Vec<String>,
     strategies: Vec<String>,
-    /// What its runs do otherwise; null: as the configuration says.
+    /// Settings of its runs; null: the configuration's.
     #[serde(flatten)]
     settings: OwnSettings,
     /// `skip` or `queue`.
     #[schema(value_type = String)]
     overlap: Overlap,
-    /// The coming times, in the job's zone.
+    /// Upcoming times, in the job's time zone.
     next: Vec<String>,
     next_utc: Vec<String>,
 }
 
-/// Every setting of a run, null where a job does not say it.
+/// Every setting of a run; null if the job does not set it.
 struct OwnSettings(RunSettings);
 
 impl Serialize for OwnSettings {
@@ -74,7 +74,7 @@ impl PartialSchema for OwnSettings {
 
 impl ToSchema for OwnSettings {}
 
-/// The jobs that run by the clock
+/// The scheduled jobs
 #[utoipa::path(get, path = "/admin/schedule", tag = "schedule", responses(
     (status = 200, body = ScheduleShown),
 ))]
@@ -105,12 +105,12 @@ fn job_line(PlannedJob { job, strategies }: &PlannedJob) -> JobLine {
     }
 }
 
-/// Runs a job of the schedule now
+/// Starts a scheduled job now
 #[utoipa::path(post, path = "/admin/schedule/{job}/run", tag = "schedule",
     params(
         ("job" = String, Path, description = "The job's name."),
-        ("wait" = Option<bool>, Query, description = "Answer when the run has ended; else at once."),
-        ("idempotency-key" = Option<String>, Header, description = "Names the request: sent again it leads to the same run."),
+        ("wait" = Option<bool>, Query, description = "true: answer when the run has ended. false: answer immediately."),
+        ("idempotency-key" = Option<String>, Header, description = "Identifies the request: repeating it returns the same run."),
     ),
     request_body(content = Option<WarmupBody>, content_type = "application/json"),
     responses(

@@ -1,4 +1,4 @@
-//! Starting a run that a request asks for.
+//! Starts a requested run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,22 +16,22 @@ use crate::application::runs::service::{RunRequest, Started, hex};
 use crate::application::settings::group::{groups, settings};
 use crate::application::settings::{Group as _, RunSettings};
 
-/// The longest name of a request.
+/// Max length of an Idempotency-Key.
 const MAX_KEY: usize = 255;
 
-/// The run of a request that came before is asked for this often, this far apart.
+/// How often, and how far apart, to look for the run of an earlier request.
 const ATTEMPTS: u32 = 25;
 const ATTEMPT_EVERY: Duration = Duration::from_millis(50);
 
 settings! {
-    /// What only a request says.
+    /// Settings that only requests have.
     pub struct RequestSettings {
         dry_run: bool,
     }
 }
 
 groups! {
-    /// How a run is to differ from the configuration.
+    /// Settings of this run that override the configuration.
     pub struct WarmupBody {
         run: RunSettings,
         request: RequestSettings,
@@ -39,7 +39,7 @@ groups! {
 }
 
 impl WarmupBody {
-    /// What it says wins.
+    /// These settings override the configuration.
     pub(super) fn over(self, request: RunRequest) -> RunRequest {
         RunRequest {
             settings: self.run.gentle_by_latency().over(request.settings),
@@ -52,14 +52,14 @@ impl WarmupBody {
 impl PartialSchema for WarmupBody {
     fn schema() -> RefOr<Schema> {
         let object = RunSettings::describe(ObjectBuilder::new());
-        let help = |_: &str| "Look, and write nothing".to_owned();
+        let help = |_: &str| "Compare only, and write nothing".to_owned();
         Schema::from(RequestSettings::properties(object, help)).into()
     }
 }
 
 impl ToSchema for WarmupBody {}
 
-/// Whether the client wants to wait for the end.
+/// Whether the client waits for the end of the run.
 pub(super) fn wait(query: Option<&str>, usual: bool) -> Result<bool, Problem> {
     let pairs = query
         .unwrap_or_default()
@@ -79,14 +79,13 @@ pub(super) fn wait(query: Option<&str>, usual: bool) -> Result<bool, Problem> {
     Ok(wait)
 }
 
-/// What a started request leads to.
+/// The run of a request.
 pub(super) enum Lead {
     Live(Arc<LiveRun>),
-    /// It ended some time ago.
     Ended(Box<RunRecord>),
 }
 
-/// Starts what is asked for, or finds what the same request started before.
+/// Starts the run, or finds the one that the same request has started.
 pub(super) async fn start(
     admin: &Arc<Admin>,
     headers: &HeaderMap,
@@ -110,8 +109,8 @@ pub(super) async fn start(
     }
 }
 
-/// The run that the same request led to. One that began at this very moment, or has just ended
-/// elsewhere, is known in the next.
+/// The run that the same request has started. A run that is just starting here or ending elsewhere
+/// shows up after a moment.
 async fn before(admin: &Admin, id: String) -> Result<Lead, Problem> {
     for _ in 0..ATTEMPTS {
         if let Some(run) = admin.service.registry.find(&id) {

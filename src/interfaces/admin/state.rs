@@ -1,4 +1,4 @@
-//! What the answers are made from.
+//! The state behind all responses.
 
 use std::sync::{Arc, RwLock};
 
@@ -10,7 +10,7 @@ use crate::setup::Metrics;
 use crate::setup::server::Server;
 use crate::setup::shop::CurrentShop;
 
-/// What the answers are made from.
+/// The state behind all responses.
 pub struct Admin {
     pub(super) service: Arc<Service>,
     pub(super) shop: Arc<CurrentShop>,
@@ -18,7 +18,7 @@ pub struct Admin {
     guard: RwLock<Arc<Guard>>,
 }
 
-/// The run that an answer is about, for the audit line.
+/// The run of a response, for the audit line.
 #[derive(Clone)]
 pub(super) struct RunId(pub(super) String);
 

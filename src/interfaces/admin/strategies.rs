@@ -1,4 +1,4 @@
-//! What there is to warm.
+//! The known strategies.
 
 use std::sync::Arc;
 
@@ -31,18 +31,18 @@ struct StrategyLine {
     enabled: bool,
     /// The template of its keys, without the prefix.
     key: String,
-    /// Null where none is known.
+    /// Null if unknown.
     #[schema(required = true)]
     last_complete: Option<LastComplete>,
 }
 
-/// The strategies that there are
+/// Lists the strategies
 #[utoipa::path(get, path = "/admin/strategies", tag = "shop", responses(
     (status = 200, body = Strategies),
 ))]
 pub(super) async fn strategies(State(admin): State<Arc<Admin>>) -> Json<Strategies> {
     let shop = admin.shop.get();
-    // A cache that does not answer does not hide what there is.
+    // List the strategies even if the cache does not answer.
     let last_complete = admin.service.past.last_complete().await.unwrap_or_default();
     let (filter, run) = (shop.config.filter(), &shop.config.run);
     let line = |definition: &Definition| {

@@ -23,13 +23,13 @@ use crate::domain::selection::Selection;
 /// `all` is all contexts, never one of that name.
 #[utoipa::path(post, path = "/admin/warmup/all", tag = "warmup",
     params(
-        ("wait" = Option<bool>, Query, description = "false: answer at once."),
-        ("idempotency-key" = Option<String>, Header, description = "Names the request: sent again it leads to the same run."),
+        ("wait" = Option<bool>, Query, description = "false: answer immediately."),
+        ("idempotency-key" = Option<String>, Header, description = "Identifies the request: repeating it returns the same run."),
     ),
     request_body(content = Option<WarmupBody>, content_type = "application/json"),
     responses(
         (status = 200, body = WarmedAll), (status = 202, body = Accepted, headers(("location", description = "The run."))),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "Another run is at work."),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "Another run is active."),
         (status = "5XX", body = Problem, content_type = "application/problem+json", description = "The run could not start."),
 ))]
 pub(super) async fn warm_all(
@@ -46,14 +46,14 @@ pub(super) async fn warm_all(
 #[utoipa::path(post, path = "/admin/warmup/{context}", tag = "warmup",
     params(
         ("context" = String, Path, description = "The context's name."),
-        ("wait" = Option<bool>, Query, description = "false: answer at once."),
-        ("idempotency-key" = Option<String>, Header, description = "Names the request: sent again it leads to the same run."),
+        ("wait" = Option<bool>, Query, description = "false: answer immediately."),
+        ("idempotency-key" = Option<String>, Header, description = "Identifies the request: repeating it returns the same run."),
     ),
     request_body(content = Option<WarmupBody>, content_type = "application/json"),
     responses(
         (status = 200, body = WarmedContext), (status = 202, body = Accepted, headers(("location", description = "The run."))),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such context."),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "Another run is at work."),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "Another run is active."),
         (status = "5XX", body = Problem, content_type = "application/problem+json", description = "The run could not start."),
 ))]
 pub(super) async fn warm_context(
@@ -77,14 +77,14 @@ pub(super) async fn warm_context(
     params(
         ("context" = String, Path, description = "The context's name."),
         ("strategy" = String, Path, description = "The strategy's name."),
-        ("wait" = Option<bool>, Query, description = "false: answer at once."),
-        ("idempotency-key" = Option<String>, Header, description = "Names the request: sent again it leads to the same run."),
+        ("wait" = Option<bool>, Query, description = "false: answer immediately."),
+        ("idempotency-key" = Option<String>, Header, description = "Identifies the request: repeating it returns the same run."),
     ),
     request_body(content = Option<WarmupBody>, content_type = "application/json"),
     responses(
         (status = 200, body = WarmedContext), (status = 202, body = Accepted, headers(("location", description = "The run."))),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such strategy."),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "Another run is at work."),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "Another run is active."),
         (status = "5XX", body = Problem, content_type = "application/problem+json", description = "The run could not start."),
 ))]
 pub(super) async fn warm_strategy(
@@ -111,7 +111,7 @@ pub(super) async fn warm_strategy(
     .await
 }
 
-/// Names are looked up, never interpreted.
+/// Checks that a context exists.
 fn check_context(admin: &Admin, name: &str) -> Result<(), Problem> {
     let shop = admin.shop.get();
     let contexts = shop.definitions.iter().map(|d| d.spec.id.context.clone());

@@ -1,4 +1,4 @@
-//! What commands that run are told.
+//! Arguments of commands that run.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::domain::settings_text::parse_ttl;
 pub(super) struct WarmupArgs {
     #[command(subcommand)]
     pub(super) what: Option<Warmup>,
-    /// Without a selection the plan's own is run.
+    /// Without a selection, the plan's selection is run.
     #[command(flatten)]
     pub(super) run: SelectionRun,
 }
@@ -30,11 +30,11 @@ pub(super) struct WarmupArgs {
 pub(super) enum Warmup {
     /// Warm every strategy
     All(SelectionRun),
-    /// Warm the strategies of some contexts
+    /// Warm all strategies of the named contexts
     Context(ContextArgs),
-    /// Warm some strategies
+    /// Warm the named strategies
     Strategy(StrategyArgs),
-    /// Warm some keys, whether or not they are in a selection
+    /// Warm single keys
     Keys(KeysArgs),
 }
 
@@ -56,17 +56,17 @@ pub(super) struct StrategyArgs {
 
 #[derive(Args, Debug)]
 pub(super) struct KeysArgs {
-    /// Keys, or `-` for one a line on stdin
+    /// Keys, or `-` to read one per line from stdin
     #[arg(required = true, value_name = "KEY")]
     pub(super) keys: Vec<String>,
-    /// Keys on stdin end with a zero byte, as `keys list -0` writes them
+    /// Keys on stdin are separated by NUL bytes, as `keys list -0` writes them
     #[arg(short = '0', long, env = "SHOPWARM_NULL", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) null: bool,
     #[command(flatten)]
     pub(super) run: RunSettings,
 }
 
-/// The run of a selection, and what holds before and after it.
+/// Arguments of a run over a selection.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct SelectionRun {
     #[command(flatten)]
@@ -78,7 +78,7 @@ pub(super) struct SelectionRun {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Before and after the run")]
 pub(super) struct RunChecks {
-    /// Read back what the run wrote; exit 10 where less than this share is present and equal [default: 100%]
+    /// Read back what the run wrote; exit 10 if less than this share is present and equal [default: 100%]
     #[arg(
         long,
         value_name = "PERCENT",
@@ -88,28 +88,28 @@ pub(super) struct RunChecks {
         default_missing_value = "100%"
     )]
     pub(super) verify: Option<Requirement>,
-    /// Read back this many keys of each strategy, chosen at random, instead of all
+    /// Read back this many keys per strategy, chosen at random, instead of all
     #[arg(long, value_name = "N", env = "SHOPWARM_VERIFY_SAMPLE", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(super) verify_sample: Option<u32>,
-    /// Run what `dry-run --plan FILE` sealed, and refuse where it does not hold any more
+    /// Run exactly the plan that `dry-run --plan FILE` sealed; refuse if it is out of date
     #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", value_hint = clap::ValueHint::FilePath)]
     pub(super) plan: Option<PathBuf>,
-    /// Remove keys that earlier runs wrote and that have no row any more; asks before it does
+    /// Remove keys of earlier runs that no longer have a row; asks first
     #[arg(long, env = "SHOPWARM_PRUNE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) prune: bool,
-    /// Remove them without asking
+    /// With --prune: do not ask
     #[arg(long, env = "SHOPWARM_YES", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) yes: bool,
-    /// Wait this long for another run that has the lock, instead of giving way to it
+    /// Wait up to this long for another run to release the lock
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_LOCK_WAIT", value_parser = parse_ttl)]
     pub(super) lock_wait: Option<Duration>,
-    /// Take no lock: run next to others, which may write the same keys
+    /// Do not take the lock: other runs may write the same keys at the same time
     #[arg(long, env = "SHOPWARM_NO_LOCK", conflicts_with = "lock_wait", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) no_lock: bool,
-    /// Write the run's metrics here, for node exporter to read (a name that ends in .prom)
+    /// Write the run's metrics to this .prom file, for the node exporter
     #[arg(long, value_name = "FILE", env = "SHOPWARM_METRICS_FILE", value_hint = clap::ValueHint::FilePath)]
     pub(super) metrics_file: Option<PathBuf>,
-    /// How far a strategy's number of keys may be from the plan's [default: 10%]
+    /// How far a strategy's key count may be from the plan's [default: 10%]
     #[arg(long, value_name = "PERCENT", env = "SHOPWARM_PLAN_TOLERANCE")]
     pub(super) plan_tolerance: Option<Percent>,
 }
@@ -124,7 +124,7 @@ impl RunChecks {
     }
 }
 
-/// What the settings of a run and of a server would be.
+/// The settings of runs and of the server.
 #[derive(Args, Clone, Debug)]
 pub(super) struct SettingsArgs {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Every command, and what it is told.
+//! All commands and their arguments.
 
 use std::path::PathBuf;
 
@@ -30,11 +30,11 @@ use crate::interfaces::output::OutputFlags;
         shopwarm warmup context catalog --fail-under 99\n  \
         shopwarm warmup keys Product:id:42\n  \
         shopwarm dry-run                              what a run would do\n  \
-        shopwarm verify --require 99%                 what is really in the cache\n  \
+        shopwarm verify --require 99%                 compare the cache with the database\n  \
         shopwarm keys get Product:id:42\n  \
         shopwarm serve                                admin API, page and schedule\n  \
         shopwarm runs                                 what earlier runs did\n  \
-        shopwarm effect                               what of it was used\n  \
+        shopwarm effect                               which keys were used\n  \
         shopwarm probe --for 30s                      what the shop misses\n\n\
         Exit codes: 0 done · 2 usage · 3 incomplete or nothing to warm · 4 configuration · 5 database and\n\
         6 cache unreachable · 7 refused · 8 another run holds the lock · 9 deadline · 10 differences found ·\n\
@@ -59,63 +59,63 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Warm the cache
     Warmup(WarmupArgs),
-    /// List keys, or look at one
+    /// List keys, or show one
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// Say what a run would do, and write nothing
+    /// Show what a run would do, and write nothing
     DryRun(DryRunArgs),
-    /// Read back what is in the cache, and compare it with the database
+    /// Compare the cache with the database
     Verify(VerifyArgs),
     /// Show the merged definitions and where each field came from
     Strategies,
     /// Check what a run needs: configuration, definitions, database and cache
     ///
-    /// One line a check, ok, warning or failed, with what to do. Real commands are sent, nothing is
-    /// written, each server is tried once, and it ends within 10 seconds whatever hangs. The flags
-    /// are a run's: it is checked what that run would do.
+    /// Prints one line per check: ok, warning or failed, and how to fix it. It sends real commands but
+    /// writes nothing, tries each server once, and ends within 10 seconds. The flags are those of a run:
+    /// doctor checks what that run would do.
     ///
-    /// Exit code: 0 when nothing failed, warnings or not; else the highest of what failed: 3 a
-    /// server that takes no writes, or a query · 4 configuration or a definition · 5 database and 6
+    /// Exit code: 0 if no check failed (warnings do not count), else the highest code of a failed check: 3 a
+    /// read-only server or a query · 4 configuration or a definition · 5 database and 6
     /// cache unreachable · 7 refused.
     Doctor(RunSettings),
-    /// Show, check or start a configuration
+    /// Show, check or create a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Warm by the clock and over HTTP, until told to end
+    /// Run the schedule, the admin API and its page until stopped
     ///
-    /// An admin API with a page at /, the schedule of shopwarm.toml, metrics for Prometheus. SIGHUP
-    /// reads configuration and definitions again; SIGTERM lets runs finish within --grace.
+    /// Serves an admin API with a page at / and metrics for Prometheus, and runs the jobs of
+    /// shopwarm.toml. SIGHUP reloads configuration and definitions; SIGTERM lets runs finish within --grace.
     ///
-    /// Exit code: 0 after it was told to end and all runs finished · 143 or 130 when a run had to be
+    /// Exit code: 0 if all runs finished before it ended · 143 or 130 when a run had to be
     /// stopped · 4 configuration, or a public address without a token.
     Serve(SettingsArgs),
     /// List earlier runs, show one, or compare two
     ///
-    /// Runs leave their reports in the cache: from the command line, the admin API and the schedule,
-    /// the last 200 of them, for 30 days.
+    /// The cache keeps the reports of the last 200 runs for 30 days, whether they were started from the
+    /// command line, the admin API or the schedule.
     Runs(RunsArgs),
-    /// Say which of the keys that runs have written were used since
+    /// Show which keys of earlier runs have been used since
     ///
-    /// Used is read or written by anybody. Asks the server when each key was used last, which is no
-    /// use of it; where it evicts by frequency (LFU) it only knows about how often.
+    /// A key counts as used when anybody reads or writes it. The command asks the server when each key
+    /// was last used, which does not count as use. A server that evicts by frequency (LFU) only gives an estimate.
     Effect(UsageArgs),
-    /// Listen to what the shop misses, and say which strategy would have had it
+    /// Watch for cache misses, and show which strategy would have covered them
     ///
-    /// To the server's own events, where notify-keyspace-events has E and m, or to an access log. Of
-    /// keys that no strategy makes the patterns are shown, the most frequent first.
+    /// Listens to the server's keyspace events (notify-keyspace-events must include E and m) or reads an
+    /// access log. Keys that no strategy makes are shown as patterns, most frequent first.
     Probe(ProbeArgs),
-    /// What runs by the clock
+    /// Show scheduled jobs
     #[command(subcommand)]
     Schedule(ScheduleCommand),
     /// Print completions for a shell
     Completions { shell: Shell },
-    /// Print the manual page, of a command if one is named
+    /// Print the manual page, or that of a command
     Man { command: Vec<String> },
 }
 
 #[derive(Subcommand, Debug)]
 pub(super) enum ConfigCommand {
-    /// Every setting, its value and where it came from
+    /// Show every setting, its value and where it came from
     Show(SettingsArgs),
     /// Check configuration, definitions and schedule without connecting
     Check(SettingsArgs),

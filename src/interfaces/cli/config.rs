@@ -61,7 +61,7 @@ pub(super) fn init(dir: &Path, output: &Output) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// Writes a file that is not there yet; one that is stays as it is.
+/// Creates a file; keeps an existing one.
 fn write_new(path: &Path, text: &str, output: &Output) -> Result<(), Failure> {
     match OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(mut file) => {

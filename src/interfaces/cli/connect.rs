@@ -1,4 +1,4 @@
-//! How long a command waits for its servers, and runs.
+//! Waiting for servers, and the deadline.
 
 use crate::application::run_state::stop::StopSignal;
 use crate::config::Config;
@@ -7,7 +7,7 @@ use crate::domain::report::Stop;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Output, note};
 
-/// Says what is waited for.
+/// Reports what the command waits for.
 pub(super) fn waiting(config: &Config, output: &Output) -> impl FnMut(&Failure) {
     let wait = humantime::format_duration(config.run.wait().unwrap_or_default()).to_string();
     move |why| output.note(&format!("waiting up to {wait}: {why}"))
@@ -20,12 +20,12 @@ pub(super) fn stopped_before(stop: &StopSignal) -> Exit {
         _ => "it was stopped",
     };
     note(&format!(
-        "! {why} before anything was looked at: no answer from the servers yet\n"
+        "! {why} before anything was read: no answer from the servers yet\n"
     ));
     reason.into()
 }
 
-/// Ends the run when its time is over.
+/// Stops the run at the deadline.
 pub(super) fn deadline(config: &Config, stop: &StopSignal) {
     if let Some(deadline) = config.run.deadline() {
         let stop = stop.clone();

@@ -18,10 +18,10 @@ use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{self, LogFormat, Output};
 use crate::interfaces::{github, log};
 
-/// Runs a parsed command line and says how the process is to end.
+/// Runs a parsed command line and returns the exit code.
 ///
 /// # Errors
-/// Only where clap's own matches do not fit its own types: a bug.
+/// clap's matches do not fit its types, which is a bug.
 pub async fn run(matches: &ArgMatches, stop: StopSignal) -> anyhow::Result<Exit> {
     let cli = Cli::from_arg_matches(matches)?;
     let asked = leaf(matches).value_source("output") != Some(ValueSource::DefaultValue);
@@ -82,7 +82,7 @@ async fn dispatch(
     }
 }
 
-/// Says what is done and should not be, once, where the log goes or to the person who watches.
+/// Prints each warning once, to the log or the terminal.
 fn warn(config: &Config, output: &Output) {
     static SAID: Once = Once::new();
     SAID.call_once(|| {

@@ -13,16 +13,16 @@ use crate::interfaces::report::document::Document;
 use crate::interfaces::report::table::Table;
 use crate::setup;
 
-/// Where a line's text begins, behind mark and level.
+/// Column of the text, after mark and level.
 const INDENT: usize = 10;
 
-/// Without a terminal lines are as long as they are.
+/// Without a terminal, lines are not wrapped.
 const UNBOUNDED: usize = usize::MAX;
 
-/// Narrower than this nothing can be laid out.
+/// Min width of the layout.
 const NARROWEST: usize = 30;
 
-/// `found`: the configuration as far as it could be read, and what is wrong with it.
+/// `found`: the configuration as far as it could be read, and its errors.
 pub(super) async fn run(
     (config, wrong): (Option<Config>, Vec<Failure>),
     output: &Output,
@@ -41,7 +41,7 @@ pub(super) async fn run(
     worst(&findings)
 }
 
-/// The highest exit code of what failed.
+/// The highest exit code of a failed check.
 fn worst(findings: &[Finding]) -> Exit {
     let exits = findings.iter().filter_map(|finding| match finding.level {
         Level::Failed(kind) => Some(Exit::from(kind)),
@@ -65,7 +65,7 @@ fn summary(findings: &[Finding]) -> String {
     format!("{ok} ok, {warnings} warning{s}, {failed} failed\n")
 }
 
-/// One line per check, its hint below it; `-q` leaves out what is ok.
+/// One line per check, with its hint below; `-q` omits passed checks.
 fn lines(findings: &[Finding], output: &Output) -> String {
     let width = output
         .width()
@@ -76,7 +76,7 @@ fn lines(findings: &[Finding], output: &Output) -> String {
     let mut text = String::new();
     let mut last = None;
     for finding in shown {
-        // The same advice for one strategy after the other is said once.
+        // A hint that repeats the previous one is omitted.
         let is_new = finding.hint.is_some() && finding.hint != last;
         text.push_str(&line(finding, is_new, width));
         if is_new {
@@ -99,7 +99,7 @@ fn line(finding: &Finding, with_hint: bool, width: usize) -> String {
     let said = format!("{}: {}", finding.check, finding.text);
     let mut wrapped = wrap(&said, width - INDENT).into_iter();
     let first = wrapped.next().unwrap_or_default();
-    // A name that is longer than the line is wide is not marked as one.
+    // Names longer than the line are not highlighted.
     let first = match first.strip_prefix(&finding.check) {
         Some(rest) => format!("{bold}{}{bold:#}{rest}", finding.check),
         None => first,
@@ -116,7 +116,7 @@ fn line(finding: &Finding, with_hint: bool, width: usize) -> String {
     text
 }
 
-/// The text in lines of at most `width` columns, broken at spaces where that can be.
+/// Wraps text at `width` columns, at spaces if possible.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();

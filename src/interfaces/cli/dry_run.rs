@@ -32,22 +32,22 @@ use crate::setup::CacheNeed;
 pub struct DryRunArgs {
     #[command(flatten)]
     target: Target,
-    /// An equal key with less time left than this is `expiring` [default: a quarter of its time to live, 1h at most]
+    /// A key with less time left than this counts as `expiring` [default: a quarter of its TTL, max 1h]
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", value_parser = parse_ttl)]
     expiring_within: Option<Duration>,
-    /// Print every key with its class, as it is looked at
+    /// Print every key and its class
     #[arg(long, env = "SHOPWARM_KEYS", value_parser = clap::builder::FalseyValueParser::new())]
     keys: bool,
-    /// Search the cache for keys that have no row any more
+    /// Search the cache for orphans: keys that no longer have a row
     #[arg(long, env = "SHOPWARM_ORPHANS", value_parser = clap::builder::FalseyValueParser::new())]
     orphans: bool,
-    /// Exit 10 when a run would change something
+    /// Exit 10 if a run would change something
     #[arg(long, env = "SHOPWARM_EXIT_CODE", value_parser = clap::builder::FalseyValueParser::new())]
     exit_code: bool,
-    /// Seal the plan into this file, for `shopwarm warmup --plan FILE`
+    /// Save the plan to this file, sealed, for `shopwarm warmup --plan FILE`
     #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", value_hint = clap::ValueHint::FilePath)]
     plan: Option<PathBuf>,
-    /// What the run would do with keys that are there already
+    /// What the run would do with keys that are already cached
     #[arg(long, env = "SHOPWARM_MODE")]
     mode: Option<Mode>,
     #[command(flatten)]
@@ -75,7 +75,7 @@ pub(super) async fn run(
             orphans: args.orphans,
             ..Inspection::new(args.expiring_within)
         },
-        // Whether something would change cannot be told without a cache.
+        // Changes cannot be detected without a cache.
         need: match args.exit_code {
             true => CacheNeed::Required,
             false => CacheNeed::IfGiven,
@@ -92,7 +92,7 @@ pub(super) async fn run(
             None => bars.as_ref(),
         };
         let report = inspect.report(viewer, reporter, started).await;
-        // Whoever has stopped it does not want to wait for more.
+        // After a stop, do not query more.
         let (plans, headroom) = tokio::select! {
             biased;
             () = stop.stopped() => (vec![None; report.strategies.len()], None),
@@ -129,7 +129,7 @@ pub(super) async fn run(
     inspect.run(compare).await
 }
 
-/// Writes the plan into a file, where that was asked for and all of it can be run.
+/// Writes the plan to a file, if requested and all of it can be run.
 fn seal(
     args: &DryRunArgs,
     config: &Config,
@@ -141,7 +141,7 @@ fn seal(
         return Ok(());
     };
     if !report.passes() {
-        output.note("the plan is not sealed: not all of it can be run");
+        output.note("the plan was not sealed: parts of it cannot run");
         return Ok(());
     }
     let words = args.target.words();
@@ -168,8 +168,7 @@ fn key_writer(format: Format, compared: bool, stop: &StopSignal) -> KeyWriter {
     )
 }
 
-/// The report behind the keys: in their document where that is one, nowhere where a table of keys
-/// is all that the form has.
+/// Prints the report after the keys. JSON embeds it; CSV has only keys.
 fn finish(keys: &KeyWriter, document: &Document, output: &Output) {
     let mut more = Map::new();
     if output.format == Format::Json {
@@ -185,7 +184,7 @@ fn finish(keys: &KeyWriter, document: &Document, output: &Output) {
     output.result(&format!("{gap}{text}"));
 }
 
-/// What the database's planner says of each strategy; a server that does not say costs the figure.
+/// The database's plan for each strategy, if it gives one.
 async fn plans(viewer: &Coordinator, config: &Config) -> Vec<Option<QueryPlan>> {
     let mut plans = Vec::new();
     for strategy in viewer.strategies() {

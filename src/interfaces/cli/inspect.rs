@@ -1,4 +1,4 @@
-//! What `dry-run`, `verify` and `keys list` have in common: they connect, compare and write nothing.
+//! The common part of `dry-run`, `verify` and `keys list`: connect, compare, write nothing.
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use crate::interfaces::output::Output;
 use crate::interfaces::report::document::Document;
 use crate::setup::{self, CacheNeed};
 
-/// A command that compares what a run would write with what is in the cache.
+/// A command that compares planned entries with the cache.
 pub(super) struct Inspect<'a> {
     pub config: &'a Config,
     pub output: &'a Output,
@@ -28,7 +28,7 @@ pub(super) struct Inspect<'a> {
 }
 
 impl Inspect<'_> {
-    /// Connects, for as long as the operator wants to wait, and does `then`.
+    /// Connects, waiting if configured, and calls `then`.
     pub async fn run(
         &self,
         then: impl AsyncFnOnce(&Coordinator) -> Result<Exit, Failure>,
@@ -49,7 +49,7 @@ impl Inspect<'_> {
         }
     }
 
-    /// Compares everything; the time counts from `started`.
+    /// Compares everything; the report's time counts from `started`.
     pub async fn report(
         &self,
         viewer: &Coordinator,
@@ -64,7 +64,7 @@ impl Inspect<'_> {
     }
 }
 
-/// Says what failed to whoever sees no table, and to GitHub.
+/// Reports failures on stderr if no table shows them, and to GitHub.
 pub(super) fn conclude(report: &Report, document: &Document, output: &Output) {
     document.tell(output, report.failures());
     github::report(report, document);

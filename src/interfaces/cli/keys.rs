@@ -15,11 +15,11 @@ use list::ListArgs;
 
 #[derive(Subcommand, Debug)]
 pub enum KeysCommand {
-    /// List the keys that a run would warm, in its order
+    /// List the keys that a run would warm, in the order of the run
     ///
-    /// Into a pipe go plain lines, so that `shopwarm keys list | shopwarm warmup keys -` works.
+    /// A pipe gets plain lines, so `shopwarm keys list | shopwarm warmup keys -` works.
     List(ListArgs),
-    /// Show what stands at a key, what the database gives, and where they differ
+    /// Compare a cached value with the database
     Get(GetArgs),
 }
 

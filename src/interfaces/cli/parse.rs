@@ -1,4 +1,4 @@
-//! The command line as it is read.
+//! Parses the command line.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -17,8 +17,8 @@ pub fn command() -> clap::Command {
     complete(Cli::command(), &defaults())
 }
 
-/// What holds for every argument. A variable that is set to nothing counts as not set: that is what
-/// CI systems make of a secret that is not there.
+/// Applies to every argument: an empty variable counts as not set, since CI systems set missing
+/// secrets to nothing.
 fn complete(command: clap::Command, defaults: &BTreeMap<String, String>) -> clap::Command {
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|v| v.is_empty());
     command
@@ -32,7 +32,7 @@ fn complete(command: clap::Command, defaults: &BTreeMap<String, String>) -> clap
         .mut_subcommands(|command| complete(command, defaults))
 }
 
-/// Shows a setting's default, where its help does not say one.
+/// Adds a setting's default to its help, unless the help states one.
 fn with_default(arg: clap::Arg, defaults: &BTreeMap<String, String>) -> clap::Arg {
     let variable = arg.get_env().and_then(OsStr::to_str).unwrap_or_default();
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
@@ -45,7 +45,7 @@ fn with_default(arg: clap::Arg, defaults: &BTreeMap<String, String>) -> clap::Ar
     }
 }
 
-/// Reads the command line; `Err`: it is wrong, or help was asked for, which has been said.
+/// Parses the command line; `Err`: an error or help was printed.
 pub fn parse() -> Result<ArgMatches, Exit> {
     command().try_get_matches().map_err(|error| {
         if !error.use_stderr() {
@@ -58,13 +58,13 @@ pub fn parse() -> Result<ArgMatches, Exit> {
                 }
             };
         }
-        // What is wrong is repeated, and may be a URL that stands where none should.
+        // clap's message quotes the argument, which may be a misplaced URL.
         note(&redaction::text(&error.render().ansi().to_string()));
         Exit::Usage
     })
 }
 
-/// The matches of the innermost subcommand; they know the global flags too.
+/// The matches of the innermost subcommand; they include global flags.
 pub(super) fn leaf(matches: &ArgMatches) -> &ArgMatches {
     matches
         .subcommand()

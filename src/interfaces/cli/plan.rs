@@ -1,4 +1,4 @@
-//! A plan that is sealed by a dry run and kept to by a run.
+//! A plan that a dry run seals and a run follows.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -18,8 +18,7 @@ use crate::domain::report::Report;
 use crate::domain::selection::Selection;
 use crate::setup;
 
-/// What a run was planned to do. The seal is over everything else, so that a plan that was edited
-/// is noticed; it is no signature.
+/// A plan of a run. The seal detects edits of the file; it is not a signature.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealedPlan {
@@ -32,7 +31,7 @@ pub struct SealedPlan {
     limit: Option<u64>,
     mode: Mode,
     prefix: String,
-    /// Of the definitions of all selected strategies, as they are merged.
+    /// Digest of the merged definitions of all selected strategies.
     definitions: String,
     strategies: Vec<Planned>,
     seal: String,
@@ -77,7 +76,7 @@ impl SealedPlan {
         Ok(plan)
     }
 
-    /// Written aside and renamed: nobody reads half a plan.
+    /// Writes a temporary file and renames it, so that nobody reads half a plan.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -86,7 +85,7 @@ impl SealedPlan {
             let what = format!("cannot write the plan to {}", file.display());
             Failure::new(FailureKind::Config, what, why)
         };
-        // A rename would put a file in the place of a device.
+        // A rename would replace a device with a file.
         if std::fs::metadata(file).is_ok_and(|found| !found.is_file()) {
             return Err(failed("it is not a file".to_owned()));
         }
@@ -98,17 +97,17 @@ impl SealedPlan {
     }
 
     /// # Errors
-    /// A [`FailureKind::Config`] failure: it cannot be read, is no plan, or was changed.
+    /// [`FailureKind::Config`]: the file cannot be read, is not a plan, or was changed.
     pub fn read(file: &Path) -> Result<Self, Failure> {
         let refused = |why: String| {
-            let what = format!("{} is no plan that can be run", file.display());
+            let what = format!("{} is not a valid plan", file.display());
             Failure::new(FailureKind::Config, what, why)
                 .hint("make one with `shopwarm dry-run --plan FILE`")
         };
         let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
         let plan: Self = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
         if plan.schema_version != 1 {
-            let why = format!("schema_version {} is not known", plan.schema_version);
+            let why = format!("schema_version {} is not supported", plan.schema_version);
             return Err(refused(why));
         }
         if plan.seal != plan.own_seal() {
@@ -125,7 +124,7 @@ impl SealedPlan {
         digest(&serde_json::to_string(&unsealed).unwrap_or_default())
     }
 
-    /// Takes over what the plan says of a run, where the operator does not say it.
+    /// Applies the plan's settings that the operator does not set.
     pub fn apply(&self, config: &mut Config) {
         let planned = RunSettings {
             tags: Some(self.tags.clone()),
@@ -140,10 +139,10 @@ impl SealedPlan {
         }
     }
 
-    /// Whether the run that is about to start is the one that was planned.
+    /// Checks that the run matches the plan.
     ///
     /// # Errors
-    /// A [`FailureKind::Config`] failure that names everything that has changed.
+    /// [`FailureKind::Config`] with everything that has changed.
     pub async fn check(
         &self,
         config: &Config,
@@ -158,9 +157,9 @@ impl SealedPlan {
         if changed.is_empty() {
             return Ok(());
         }
-        let what = format!("the plan of {} does not hold any more", self.sealed_at);
+        let what = format!("the plan {} is out of date", self.sealed_at);
         Err(Failure::new(FailureKind::Config, what, changed.join("; "))
-            .hint("look again with `shopwarm dry-run --plan FILE`, or run without --plan"))
+            .hint("make a new one with `shopwarm dry-run --plan FILE`, or run without --plan"))
     }
 
     fn changed_terms(
@@ -224,7 +223,7 @@ impl SealedPlan {
             let keys = strategy.count(config.run.limit()).await?;
             if tolerance.exceeded_by(keys.abs_diff(planned.keys), planned.keys) {
                 moved.push(format!(
-                    "{}: planned {} keys, now {keys}, which is more than {tolerance} apart",
+                    "{}: planned {} keys, now {keys}, more than {tolerance} apart",
                     planned.id, planned.keys
                 ));
             }
@@ -233,7 +232,7 @@ impl SealedPlan {
     }
 }
 
-/// A digest of the selected definitions with every field as it is after merging.
+/// A digest of the selected definitions after merging.
 fn fingerprint(config: &Config, selection: &Selection) -> Result<String, Failure> {
     let (selected, _) = setup::definitions(config, selection)?;
     let definitions = Definitions::load(&config.contexts)?;

@@ -26,25 +26,25 @@ use crate::interfaces::report::table::Table;
 use crate::interfaces::report::words::{NONE, joined, share};
 use crate::setup::{self, Access};
 
-/// Patterns that are shown.
+/// Max patterns to show.
 const SHOWN: usize = 20;
 
-/// Nothing is on its way any more after this time; and where something always is, so long is enough.
+/// Waits at most this long for events in flight.
 const SILENCE: Duration = Duration::from_millis(200);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Lines of an access log that are counted together.
+/// Lines of an access log per batch.
 const LINES: usize = 1000;
 
 #[derive(Args, Debug)]
 pub(super) struct ProbeArgs {
-    /// Listen for so long
+    /// How long to listen
     #[arg(long = "for", value_name = "DURATION", env = "SHOPWARM_FOR", default_value = "30s", value_parser = parse_ttl)]
     time: Duration,
-    /// Turn on the server's events of misses for this time, and put its setting back afterwards
+    /// Turn on the server's miss events while listening, and restore the setting afterwards
     #[arg(long, env = "SHOPWARM_SET_EVENTS", conflicts_with = "access_log", value_parser = clap::builder::FalseyValueParser::new())]
     set_events: bool,
-    /// Read missed keys from here instead, one a line, or JSON lines with `key` and perhaps `hit`; `-` is stdin
+    /// Read missed keys from this file instead: one per line, or JSON lines with `key` and optionally `hit`; `-` is stdin
     #[arg(long, value_name = "FILE", env = "SHOPWARM_ACCESS_LOG", value_hint = clap::ValueHint::FilePath)]
     access_log: Option<PathBuf>,
 }
@@ -76,7 +76,7 @@ pub(super) async fn run(
     Ok(stop.reason().map_or(Exit::Success, Exit::from))
 }
 
-/// Listens to the cache; returns why it may have reported nothing.
+/// Listens to the cache; returns why misses may not have been reported.
 async fn listen(
     args: &ProbeArgs,
     config: &Config,
@@ -93,7 +93,7 @@ async fn listen(
     output.note(&format!("listening for misses for {time}"));
     let heard = hear(&mut misses, probe, args.time, stop).await;
     let doubt = misses.doubt.take();
-    // The setting goes back whatever happened; of two failures that is the one to know.
+    // Always restore the setting; a failure to restore it matters most.
     misses.end().await?;
     heard.map(|()| doubt)
 }
@@ -117,7 +117,7 @@ async fn hear(
             () = &mut stopped => break,
         }
     }
-    // What has been reported by now is on its way.
+    // Count the events in flight.
     let rest = async {
         while let Ok(Some(key)) = timeout(SILENCE, misses.keys.next()).await {
             probe.miss(&key?);
@@ -127,7 +127,7 @@ async fn hear(
     timeout(LAST_WORDS, rest).await.unwrap_or(Ok(()))
 }
 
-/// Counts an access log to its end.
+/// Counts a whole access log.
 async fn read(path: &Path, probe: &mut Probe, stop: &StopSignal) -> Result<(), Failure> {
     let failure = |why: String| {
         let what = format!("cannot read the access log {}", path.display());
@@ -148,13 +148,13 @@ async fn read(path: &Path, probe: &mut Probe, stop: &StopSignal) -> Result<(), F
         lines.iter().for_each(|line| probe.line(line));
     }
     if probe.unreadable > 0 && probe.misses + probe.hits == 0 {
-        let why = "no line of it is a key, or JSON that has one".to_owned();
+        let why = "no line is a key or JSON with a `key`".to_owned();
         return Err(failure(why).hint("one key a line, or {\"key\": \"...\", \"hit\": false}"));
     }
     Ok(())
 }
 
-/// A strategy, or a pattern that none makes, and how often it was missed.
+/// The misses of a strategy, or of a pattern that no strategy covers.
 struct Line<'a> {
     kind: &'static str,
     name: &'a str,
@@ -235,12 +235,12 @@ fn footer(probe: &Probe, time: Duration, doubt: Option<&str>) -> String {
     let mut lines = Vec::new();
     if probe.unreadable > 0 {
         let count = grouped(probe.unreadable);
-        lines.push(format!("! {count} lines are no keys"));
+        lines.push(format!("! {count} lines are not keys"));
     }
     if probe.misses == 0
         && let Some(doubt) = doubt
     {
-        lines.push(format!("! nothing may have been told: {doubt}"));
+        lines.push(format!("! misses may not have been reported: {doubt}"));
     }
     let time = humantime::format_duration(Duration::from_secs(time.as_secs()));
     let covered = rate(share(probe.all_covered(), probe.misses));

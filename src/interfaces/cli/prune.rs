@@ -1,4 +1,4 @@
-//! `shopwarm warmup --prune`: who says whether keys may be removed.
+//! `shopwarm warmup --prune`: asks before keys are removed.
 
 use std::sync::Arc;
 
@@ -12,30 +12,30 @@ use crate::domain::key::shortened;
 use crate::domain::wording::keys;
 use crate::interfaces::output::{can_ask, note};
 
-/// Keys that are shown of each strategy.
+/// Max keys to show per strategy.
 const SHOWN: usize = 3;
 
-/// Longer ones are cut.
+/// Max length of a shown key.
 const SHOWN_KEY: usize = 60;
 
-/// Who is asked; `None`: nothing is to be removed.
+/// Who confirms; `None`: no pruning.
 ///
 /// # Errors
-/// Nobody is there to be asked, and nobody has agreed.
+/// There is no terminal, and `--yes` is not given.
 pub(super) fn consent(checks: &RunChecks) -> Result<Option<Arc<dyn Consent>>, Failure> {
     match (checks.prune, checks.yes) {
         (false, _) => Ok(None),
         (true, true) => Ok(Some(Arc::new(Given))),
         (true, false) if can_ask() => Ok(Some(Arc::new(Asks))),
         (true, false) => {
-            let what = "--prune removes keys, and nobody is there to be asked";
-            let why = "standard input or standard error is no terminal";
-            Err(Failure::new(FailureKind::Usage, what, why).hint("agree beforehand with --yes"))
+            let what = "--prune needs confirmation, and nobody can be asked";
+            let why = "standard input or standard error is not a terminal";
+            Err(Failure::new(FailureKind::Usage, what, why).hint("confirm with --yes"))
         }
     }
 }
 
-/// It was given on the command line.
+/// `--yes`.
 struct Given;
 
 impl Consent for Given {
@@ -64,7 +64,7 @@ impl Consent for Asks {
 
 fn question(found: &[Prunable]) -> String {
     let total = found.iter().map(|found| found.keys).sum();
-    let mut text = format!("{} of earlier runs without a row:\n", keys(total));
+    let mut text = format!("{} of earlier runs no longer have a row:\n", keys(total));
     for found in found {
         let shown = found.first.iter().take(SHOWN);
         let mut shown: Vec<String> = shown.map(|key| shortened(key, SHOWN_KEY)).collect();

@@ -13,13 +13,13 @@ use crate::setup::{self, Access};
 
 #[derive(Args, Debug)]
 pub(super) struct RunsArgs {
-    /// The run to show: its id, a part of it that no other has, or `last`
+    /// The run to show: its id, a unique part of it, or `last`
     #[arg(value_name = "ID")]
     id: Option<String>,
     /// Compare it with another run
     #[arg(long, value_name = "ID", requires = "id")]
     diff: Option<String>,
-    /// Show the last complete run of each strategy, which later runs do not push out
+    /// Show the last complete run of each strategy, however old
     #[arg(long, conflicts_with_all = ["id", "diff"])]
     last_complete: bool,
 }
@@ -45,12 +45,12 @@ pub(super) async fn run(
     Ok(Exit::Success)
 }
 
-/// The run that is meant.
+/// Finds the run.
 fn find<'r>(runs: &'r [RunRecord], id: &str) -> Result<&'r RunRecord, Failure> {
     let unknown = |why: String| {
-        let what = format!("no run `{id}` is known");
+        let what = format!("there is no run `{id}`");
         let failure = Failure::new(FailureKind::Usage, what, why);
-        Err(failure.hint("`shopwarm runs` lists those that are"))
+        Err(failure.hint("`shopwarm runs` lists the recorded runs"))
     };
     if let Some(run) = runs.iter().find(|run| run.run_id == id) {
         return Ok(run);
@@ -63,7 +63,7 @@ fn find<'r>(runs: &'r [RunRecord], id: &str) -> Result<&'r RunRecord, Failure> {
     let alike: Vec<&RunRecord> = runs.iter().filter(|run| run.run_id.contains(id)).collect();
     match alike.as_slice() {
         [run] => Ok(run),
-        [] => unknown(format!("the cache has {} others", runs.len())),
-        several => unknown(format!("{} have that in their ids", several.len())),
+        [] => unknown(format!("the cache has {} other runs", runs.len())),
+        several => unknown(format!("{} match it", several.len())),
     }
 }

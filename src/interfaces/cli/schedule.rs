@@ -18,13 +18,13 @@ use crate::setup;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum ScheduleCommand {
-    /// List the coming runs, and what each would warm
+    /// List upcoming runs and what each will warm
     List(ListArgs),
 }
 
 #[derive(Args, Debug)]
 pub(super) struct ListArgs {
-    /// This many coming times of each job
+    /// Show this many upcoming times per job
     #[arg(long, value_name = "N", env = "SHOPWARM_NEXT", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
     next: u16,
     #[command(flatten)]
@@ -48,11 +48,10 @@ pub(super) fn run(
     Ok(Exit::Success)
 }
 
-/// A run that is to come.
+/// An upcoming run.
 struct Coming<'j> {
     planned: &'j PlannedJob,
     time: Occurrence,
-    /// From now on.
     wait: Duration,
 }
 
@@ -130,13 +129,13 @@ impl Coming<'_> {
         match self.planned.job.warmup.as_slice() {
             [one] if one.contains('/') => one.clone(),
             [one] => format!("{one} ({count})"),
-            // The names of several would push other columns out.
+            // Several names would push other columns out.
             _ => count,
         }
     }
 }
 
-/// Day and time, with seconds where there are any.
+/// Day and time, with seconds unless they are zero.
 fn shown(time: &Zoned, offset: &str) -> String {
     let form = match time.second() {
         0 => "%F %H:%M",
@@ -145,7 +144,7 @@ fn shown(time: &Zoned, offset: &str) -> String {
     time.strftime(&format!("{form}{offset}")).to_string()
 }
 
-/// The two largest units of a time: `5h 12m`.
+/// A duration in its two largest units: `5h 12m`.
 fn wait(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);

@@ -16,12 +16,12 @@ use crate::interfaces::exit::Exit;
 use crate::interfaces::signals;
 use crate::setup::server::Server;
 
-/// `read` reads the configuration, at the start and at each SIGHUP.
+/// `read` reads the configuration, at the start and on SIGHUP.
 pub(super) async fn run(
     read: &dyn Fn() -> Result<Config, Failure>,
     stop: StopSignal,
 ) -> Result<Exit, Failure> {
-    // Before anything listens, so that no signal comes too early.
+    // First, so that no signal is missed.
     let mut hangups = signal(SignalKind::hangup()).map_err(|error| {
         let what = "cannot listen for SIGHUP";
         Failure::new(FailureKind::Internal, what, error.to_string())
@@ -38,7 +38,7 @@ pub(super) async fn run(
                 Ok(()) => admin.reload(&server.shop.get().config),
                 Err(failure) => {
                     let hint = failure.hint.clone().unwrap_or_default();
-                    tracing::error!(%failure, hint, "not reloaded, all stays as it was");
+                    tracing::error!(%failure, hint, "not reloaded, the old configuration stays");
                 }
             }
         }
@@ -58,7 +58,7 @@ pub(super) async fn run(
         () = reloading => {}
     }
     drop(working);
-    tracing::info!("ending: waiting for the runs that go on");
+    tracing::info!("ending: waiting for active runs");
     let grace = server.shop.get().config.serve.grace().0;
     let finished = server.service.registry.drain(grace).await;
     drop(listening);

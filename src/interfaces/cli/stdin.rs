@@ -1,4 +1,4 @@
-//! What is read line by line: keys of `warmup keys`, and access logs.
+//! Line-based input: keys of `warmup keys`, and access logs.
 
 use std::collections::HashSet;
 use std::io::{self, BufRead as _, BufReader, Read};
@@ -10,11 +10,11 @@ use crate::application::engine::coordinator::KeyWindows;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::printable;
 
-/// Keys from stdin are taken in windows of this many: memory stays flat however many come.
+/// Keys per batch from stdin, so that memory stays flat.
 const WINDOW: usize = 10_000;
 
-/// Reads lines that end with `end`, `size` of them at a time, on a thread of its own: reading stdin
-/// blocks, and must not keep the process from ending.
+/// Reads lines that end with `end`, `size` at a time, on its own thread: reading stdin blocks, and
+/// must not keep the process from exiting.
 pub(super) fn windows(
     from: impl Read + Send + 'static,
     end: u8,
@@ -34,7 +34,7 @@ pub(super) fn windows(
     receiver
 }
 
-/// Keys from the command line, or from stdin, where each ends with `end`.
+/// Keys from the command line, or from stdin with the separator `end`.
 pub(super) fn key_windows(keys: &[String], end: u8) -> KeyWindows {
     if keys != ["-"] {
         let keys = unique(keys.iter().cloned());
@@ -59,17 +59,17 @@ fn keys_of(window: io::Result<Vec<Vec<u8>>>, end: u8) -> Result<Vec<String>, Fai
 }
 
 fn key(line: Vec<u8>, end: u8) -> Result<String, Failure> {
-    // A key that is no text is of no template: shown escaped, it is reported so.
+    // A key that is not UTF-8 matches no template; it is reported escaped.
     let line = String::from_utf8(line).unwrap_or_else(|e| printable(e.as_bytes()));
     let key = match end {
         b'\n' => line.strip_suffix('\r').unwrap_or(&line),
         _ => &line,
     };
     if key.contains('\0') {
-        let what = "the keys on stdin hold zero bytes";
-        let why = "they end with one, it seems, and not with a newline";
+        let what = "the keys on stdin contain NUL bytes";
+        let why = "they seem to be separated by NUL bytes, not newlines";
         return Err(
-            Failure::new(FailureKind::Usage, what, why).hint("say so: shopwarm warmup keys -0 -")
+            Failure::new(FailureKind::Usage, what, why).hint("use: shopwarm warmup keys -0 -")
         );
     }
     Ok(key.to_owned())

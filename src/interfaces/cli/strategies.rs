@@ -28,7 +28,7 @@ pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
     if output.verbose {
         document.footer = all.iter().map(|(id, merged)| details(id, merged)).collect();
     }
-    // A person may cut the list short; a wrong definition must be seen all the same.
+    // Report invalid definitions even if the reader closes the pipe.
     output.result(&document.render(output.format, output.width()));
     definitions.validate(databases)?;
     let open = all.iter().filter(|(_, merged)| merged.is_enabled());
@@ -36,7 +36,7 @@ pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
     let open: Vec<String> = open.map(|(id, _)| id.to_string()).collect();
     if output.format == Format::Table && !open.is_empty() {
         output.note(&format!(
-            "not protected against changes while they are written, as their queries select no _version: {}",
+            "not protected against changes during a run, because their queries select no _version: {}",
             open.join(", ")
         ));
     }
@@ -46,7 +46,7 @@ pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// A strategy as its definition says it.
+/// A strategy's definition.
 struct Line<'a> {
     id: &'a StrategyId,
     merged: &'a Merged,
@@ -88,7 +88,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Where its fields come from.
+    /// The origin of its fields.
     fn origins(&self) -> String {
         let origins: BTreeSet<String> = self
             .merged

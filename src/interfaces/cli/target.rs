@@ -1,4 +1,4 @@
-//! What a command is about: all, contexts or strategies.
+//! The selection of a command: all, contexts or strategies.
 
 use clap::Args;
 
@@ -6,7 +6,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::{printable, shortened};
 use crate::domain::selection::Selection;
 
-/// What a command that only looks is about.
+/// The selection of a command that only reads.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Target {
     /// all | context NAME... | strategy CONTEXT/NAME... [default: all]
@@ -42,12 +42,12 @@ pub(super) fn selection(words: &[String]) -> Result<Selection, Failure> {
             Ok(Selection::Strategies(ids.to_vec()))
         }
         [kind] if kind == "context" || kind == "strategy" => {
-            Err(usage(format!("`{kind}` names nothing")))
+            Err(usage(format!("`{kind}` needs a name")))
         }
         words => {
             let words = printable(words.join(" ").as_bytes());
             Err(usage(format!(
-                "`{}` is no selection",
+                "`{}` is not a selection",
                 shortened(&words, 80)
             )))
         }

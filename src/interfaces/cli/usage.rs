@@ -18,10 +18,10 @@ use crate::setup::{self, Access};
 
 #[derive(Args, Debug)]
 pub(super) struct UsageArgs {
-    /// The run: its id, or a part of it that no other has [default: of each strategy the newest complete one]
+    /// The run's id, or a unique part of it [default: each strategy's last complete run]
     #[arg(value_name = "RUN")]
     run: Option<String>,
-    /// Ask about at most so many keys of each strategy, spread evenly
+    /// Check at most this many keys per strategy, spread evenly
     #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     sample: u64,
 }
@@ -33,7 +33,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let cache = setup::cache(config, Access::Look).await?;
     let cache = cache.as_ref();
-    // A cache that does not know says so first.
+    // Ask the cache first whether it records use.
     cache.usage(&[]).await?;
     let all = manifest::manifests(cache, &config.prefix, None).await?;
     let mut effects = Vec::new();
@@ -45,7 +45,7 @@ pub(super) async fn run(
     Ok(Exit::Success)
 }
 
-/// A strategy, or all of them together; counts of all keys, worked out from the sample.
+/// A strategy, or the total; counts are extrapolated from the sample.
 struct Line<'a> {
     effect: Option<&'a Effect>,
     keys: u64,
@@ -53,7 +53,7 @@ struct Line<'a> {
     used: u64,
     unused: u64,
     gone: u64,
-    /// `None`: not known, or not of every strategy.
+    /// `None`: unknown for at least one strategy.
     bytes: Option<u64>,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Line<'a> {
         manifest.map_or_else(|| "total".to_owned(), |of| of.strategy.clone())
     }
 
-    /// With `~` where it is worked out from a part of the keys.
+    /// With `~` if it is extrapolated.
     fn about(&self, count: u64) -> String {
         let is_exact = self.effect.is_none_or(Effect::is_exact);
         let about = if is_exact { "" } else { "~" };
@@ -174,29 +174,29 @@ fn table<'a>() -> Table<'a, Line<'a>> {
 fn footer(effects: &[Effect], total: &Line<'_>) -> String {
     let mut lines = Vec::new();
     if effects.iter().any(|effect| !effect.is_exact()) {
-        lines.push("~: worked out from the keys that were asked about (--sample)".to_owned());
+        lines.push("~: estimated from a sample of the keys (--sample)".to_owned());
     }
     if effects.iter().any(|effect| effect.by_frequency) {
         lines.push(
-            "! the server counts how often keys are used (LFU), and not when: this is an estimate"
+            "! the server records how often keys are used (LFU), not when: this is an estimate"
                 .to_owned(),
         );
     }
     for effect in effects.iter().filter(|effect| effect.overwritten) {
         let id = &effect.manifest.strategy;
         lines.push(format!(
-            "! {id}: a later run has written keys of it again, which counts as use"
+            "! {id}: a later run rewrote some of its keys, which counts as use"
         ));
     }
     let unknown = effects.iter().find_map(|e| e.unused_bytes.as_ref().err());
     lines.extend(unknown.map(|why| format!("! memory is not known: {why}")));
     lines.push(match total.bytes {
         Some(bytes) => format!(
-            "{} never read or written since the run; without them {} less",
+            "{} not used since the run; they take {}",
             keys(total.unused),
             HumanBytes(bytes)
         ),
-        None => format!("{} never read or written since the run", keys(total.unused)),
+        None => format!("{} not used since the run", keys(total.unused)),
     });
     joined(lines)
 }

@@ -25,10 +25,10 @@ use crate::setup::CacheNeed;
 pub struct VerifyArgs {
     #[command(flatten)]
     target: Target,
-    /// Look at so many keys of each strategy, chosen at random, instead of all
+    /// Check this many keys per strategy, chosen at random, instead of all
     #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     sample: Option<u32>,
-    /// Choose the same sample as the run that printed this number
+    /// Use this seed to check the same sample again
     #[arg(
         long,
         value_name = "NUMBER",
@@ -36,7 +36,7 @@ pub struct VerifyArgs {
         requires = "sample"
     )]
     seed: Option<u64>,
-    /// The share of keys that must be present and equal: 99%, catalog=99.5%,hot-products=100%
+    /// Share of keys that must be present and equal: 99%, catalog=99.5%,hot-products=100%
     #[arg(
         long,
         value_name = "PERCENT",
@@ -44,7 +44,7 @@ pub struct VerifyArgs {
         default_value = "100%"
     )]
     require: Requirement,
-    /// An equal key with less time left than this is counted as `expiring`; it is equal all the same [default: a quarter of its time to live, 1h at most]
+    /// A key with less time left than this counts as `expiring`, and still as equal [default: a quarter of its TTL, max 1h]
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", value_parser = parse_ttl)]
     expiring_within: Option<Duration>,
     #[command(flatten)]
@@ -92,7 +92,7 @@ pub(super) async fn run(
     inspect.run(verify).await
 }
 
-/// How a verification looks; without a seed any sample will do, and its seed is shown.
+/// What a verification compares; without a seed, a random one is used and shown.
 pub(super) fn look(
     expiring_within: Option<Duration>,
     sample: Option<u32>,
@@ -105,7 +105,7 @@ pub(super) fn look(
     }
 }
 
-/// A gate that is not met turns a good end into [`Exit::Differences`].
+/// An unmet requirement turns success into [`Exit::Differences`].
 pub(super) fn judge(exit: Exit, judged: &[Judged<'_>]) -> Exit {
     match exit {
         Exit::Success if judged.iter().any(|judged| !judged.met) => Exit::Differences,
@@ -113,10 +113,10 @@ pub(super) fn judge(exit: Exit, judged: &[Judged<'_>]) -> Exit {
     }
 }
 
-/// A requirement of something that the run is not about would always hold.
+/// A requirement with an unknown name would always be met.
 ///
 /// # Errors
-/// A [`FailureKind::Usage`] failure that says what was meant.
+/// [`FailureKind::Usage`] with the nearest known name.
 pub(super) fn check_names(require: &Requirement, run: &Coordinator) -> Result<(), Failure> {
     let mut known: Vec<String> = Vec::new();
     for strategy in run.strategies() {
@@ -125,8 +125,8 @@ pub(super) fn check_names(require: &Requirement, run: &Coordinator) -> Result<()
     }
     for name in require.gates.iter().filter_map(|gate| gate.name.as_ref()) {
         if !known.contains(name) {
-            let what = format!("`{name}` names nothing to require");
-            let why = "no selected context or strategy is called so";
+            let what = format!("there is nothing called `{name}` to require");
+            let why = "no selected context or strategy has this name";
             let failure = Failure::new(FailureKind::Usage, what, why);
             return Err(match nearest(name, known.iter().map(String::as_str)) {
                 Some(meant) => failure.hint(format!("did you mean `{meant}`?")),

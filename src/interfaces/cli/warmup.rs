@@ -32,7 +32,7 @@ use crate::interfaces::report::run::{ReadBack, document};
 use crate::interfaces::{github, progress, signals};
 use crate::setup::{self, LastRun};
 
-/// How far a plan's counts may be off where nobody says it.
+/// Default of `--plan-tolerance`.
 const PLAN_TOLERANCE: Percent = Percent::whole(10);
 
 fn checks(args: &WarmupArgs) -> RunChecks {
@@ -45,7 +45,7 @@ fn checks(args: &WarmupArgs) -> RunChecks {
     }
 }
 
-/// What is warmed, as it is spelled on the command line.
+/// The selection, as spelled on the command line.
 fn words(what: &Warmup) -> Vec<String> {
     let named = |kind: &str, names: &[String]| [&[kind.to_owned()], names].concat();
     match what {
@@ -59,18 +59,18 @@ fn words(what: &Warmup) -> Vec<String> {
 fn selection(what: &Warmup, prefix: &str) -> Result<Selection, Failure> {
     match what {
         Warmup::Keys(args) if args.keys != ["-"] => {
-            // As the definitions write them: with the prefix or without.
+            // With or without the prefix.
             let bare = |key: &String| key.strip_prefix(prefix).unwrap_or(key).to_owned();
             let keys = args.keys.iter().flat_map(|key| [bare(key), key.clone()]);
             Ok(Selection::Keys(keys.collect()))
         }
-        // What comes on stdin is not known yet.
+        // Keys on stdin are not known yet.
         Warmup::Keys(_) => Ok(Selection::All),
         what => target::selection(&words(what)),
     }
 }
 
-/// A run, worked out from the command line and a plan.
+/// A run, from the command line and a plan.
 struct Job<'a> {
     info: RunInfo,
     started: Instant,
@@ -78,19 +78,19 @@ struct Job<'a> {
     selection: Selection,
     plan: Option<SealedPlan>,
     checks: RunChecks,
-    /// Whether keys without a row may be removed.
+    /// Who confirms pruning.
     consent: Option<Arc<dyn Consent>>,
 }
 
-/// A run that is over.
+/// A finished run.
 struct Done {
     record: RunRecord,
-    /// It was about all keys of its strategies.
+    /// It covered all keys of its strategies.
     whole: bool,
     exit: Exit,
 }
 
-/// Runs, and leaves the metrics of it, also where it could not begin.
+/// Runs, and writes the metrics even if the run could not start.
 pub(super) async fn run(
     args: &WarmupArgs,
     config: Result<Config, Failure>,
@@ -110,7 +110,7 @@ pub(super) async fn run(
     done.map(|done| done.exit)
 }
 
-/// A file that cannot be written does not make the run another one.
+/// A metrics file that cannot be written does not change the outcome.
 fn leave_metrics(
     path: &Path,
     config: Option<&Config>,
@@ -166,7 +166,7 @@ impl<'a> Job<'a> {
 }
 
 fn nothing_named() -> Failure {
-    let what = "nothing is named to be warmed";
+    let what = "nothing to warm was named";
     let why = "it is one of: all, context NAME..., strategy CONTEXT/NAME..., keys KEY...";
     Failure::new(FailureKind::Usage, what, why)
         .hint("or --plan FILE, sealed by `shopwarm dry-run --plan FILE`")
@@ -188,7 +188,7 @@ async fn carry_out(
             setup::record_refusal(&config, &job.info, &refused).await;
             match refused {
                 Refused::Stopped(why) => (Finished::before(&job.info, why), None),
-                // Only jobs have times.
+                // Only jobs have a scheduled time.
                 Refused::RunBefore => (Finished::before(&job.info, Stop::Enough), None),
                 Refused::Busy(holder) => return Err((*holder).into()),
                 Refused::Failed(failure) => return Err(failure),
@@ -202,7 +202,7 @@ async fn carry_out(
     })
 }
 
-/// Shows how a run ended; returns what that means for the process.
+/// Shows the result and returns the exit code.
 fn show(
     Finished { report, record }: &Finished,
     verified: Option<&Verified>,
@@ -222,7 +222,7 @@ fn show(
     let judged = verified.judge();
     github::requirements(&judged);
     match exit {
-        // A verification that could not be done has not found the keys.
+        // A failed verification counts as differences.
         Exit::Success => verify::judge(exit::of_run(&verified.found), &judged),
         exit => exit,
     }
@@ -231,7 +231,7 @@ fn show(
 /// Connects, prepares and runs.
 ///
 /// # Errors
-/// Why it did not begin: a stop before the first write, too.
+/// Why the run did not start.
 async fn warm(
     job: &Job<'_>,
     config: &Config,
@@ -266,7 +266,7 @@ async fn warm(
     };
     if let Some(Warmup::Keys(args)) = job.what {
         let windows = key_windows(&args.keys, if args.null { 0 } else { b'\n' });
-        // A few keys are repaired next to whatever else runs.
+        // Warming single keys takes no lock.
         let run = begin(Locking::Off).await?;
         return Ok((run.warm_keys(windows, reporter, stop).await?, None));
     }
@@ -289,7 +289,7 @@ async fn warm(
     Ok(run.warm_and_verify(reporter, stop, read_back).await)
 }
 
-/// What is really in the cache now.
+/// Reads the cache back.
 async fn read_back(run: &Coordinator, sample: Option<u32>, stop: &StopSignal) -> Report {
     let look = verify::look(Some(Duration::ZERO), sample, None);
     let silent = progress::reporter(ProgressForm::None);

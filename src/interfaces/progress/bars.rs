@@ -18,7 +18,7 @@ use crate::domain::wording::{grouped, keys, seconds};
 use crate::interfaces::report::grid::Tone;
 use crate::interfaces::report::words::{expectation, mark};
 
-/// A live bar for each strategy, that stays as a line when it is done.
+/// A live bar for each strategy, replaced by a line at its end.
 pub(super) struct Bars {
     all: MultiProgress,
     bars: Mutex<HashMap<StrategyId, ProgressBar>>,
@@ -70,7 +70,7 @@ impl Bars {
     fn advance(&self, id: &StrategyId, counts: &Counts, pace: &PaceNow) {
         let (bars, total) = (lock(&self.bars), counts.total());
         let Some(bar) = bars.get(id) else { return };
-        // An estimate that was too low must not show more than all.
+        // The estimate may be too low: never show more than 100%.
         if bar
             .length()
             .is_some_and(|length| (1..total).contains(&length))
@@ -95,8 +95,7 @@ impl Bars {
             (mark, Tone::Plain | Tone::Total) => style.apply_to(mark),
         };
         let stats = &report.stats;
-        // A line like any other from now on: a finished bar would be drawn over by what is printed
-        // later.
+        // Print a plain line: later output would overwrite a finished bar.
         bar.finish_and_clear();
         self.all.remove(&bar);
         let _ = self.all.println(format!(
@@ -128,7 +127,7 @@ impl Reporter for Bars {
     }
 }
 
-/// `20,000 keys`, of a strategy that was not read to its end `9,000 of ~20,000 keys`.
+/// `20,000 keys`, or `9,000 of ~20,000 keys` if the strategy was not read to its end.
 fn read(report: &StrategyReport) -> String {
     match report.expected().filter(|_| report.is_unfinished()) {
         None => keys(report.stats.total()),
@@ -140,7 +139,6 @@ fn read(report: &StrategyReport) -> String {
     }
 }
 
-/// In red, or nothing.
 fn red(text: &str) -> String {
     match text {
         "" => String::new(),

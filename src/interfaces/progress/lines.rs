@@ -1,4 +1,4 @@
-//! A line when a strategy ends, and from time to time while one runs.
+//! A line when a strategy ends, and at intervals while it runs.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,12 +14,13 @@ use crate::domain::wording::{grouped, keys, seconds};
 use crate::interfaces::output::note;
 use crate::interfaces::report::words::expectation;
 
-/// Between two lines of a strategy that takes long.
+/// Interval between two lines of a strategy.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// A line when a strategy ends, and every [`LINE_EVERY`] while one runs, also while nothing moves.
+/// Prints a line when a strategy ends, and every [`LINE_EVERY`] while it runs, even without
+/// progress.
 pub(super) struct Lines {
-    /// What runs.
+    /// The running strategy.
     state: Arc<Mutex<Option<Running>>>,
     ticker: tokio::task::JoinHandle<()>,
 }

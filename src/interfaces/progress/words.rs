@@ -1,18 +1,18 @@
-//! What bars and lines say in the same words.
+//! Texts that bars and lines share.
 
 use crate::application::pace::{Change, PaceNow};
 use crate::application::run_state::event::Event;
 use crate::domain::counts::Counts;
 use crate::domain::wording::grouped;
 
-/// The line for an event that is no progress of a strategy.
+/// The line for an event other than progress.
 pub(super) fn news(event: &Event<'_>) -> Option<String> {
     Some(match event {
         Event::Waiting { holder } => format!("waiting for another run: {holder}"),
         Event::PaceChanged { change, pace } => changed(*change, pace),
         Event::StrategyRepeated { id, why } => format!("{id}: {why}; starting again"),
         Event::Stopping => {
-            "stopping: finishing what is in flight (again to end at once)".to_owned()
+            "stopping: finishing batches in flight (press again to end at once)".to_owned()
         }
         _ => return None,
     })
@@ -32,7 +32,7 @@ pub(super) fn wrong(counts: &Counts) -> String {
         .join(", ")
 }
 
-/// What holds the run back.
+/// What limits the run.
 pub(super) fn limited(pace: &PaceNow) -> Option<String> {
     pace.limited_by
         .as_ref()
@@ -43,10 +43,10 @@ pub(super) fn limited(pace: &PaceNow) -> Option<String> {
 fn changed(change: Change, pace: &PaceNow) -> String {
     match (change, pace.rate) {
         (Change::NotHalved, _) => {
-            "pace not halved: what the run writes has not been measured yet".to_owned()
+            "pace not halved: the throughput has not been measured yet".to_owned()
         }
-        (Change::Gentle(true), _) => "pace: gentle from now on".to_owned(),
-        (Change::Gentle(false), _) => "pace: not gentle any more".to_owned(),
+        (Change::Gentle(true), _) => "pace: gentle".to_owned(),
+        (Change::Gentle(false), _) => "pace: not gentle".to_owned(),
         (_, Some(rate)) => format!("pace {}: at most {} keys/s", change.name(), grouped(rate)),
         (_, None) => format!("pace {}: no limit", change.name()),
     }

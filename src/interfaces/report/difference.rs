@@ -1,4 +1,4 @@
-//! Two runs, strategy by strategy.
+//! Compares two runs.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::report::Stage;
 use crate::domain::wording::{grouped, seconds};
 
-/// What both runs say of a strategy, or of all of them together.
+/// A strategy, or the total, in both runs.
 struct Pair<'a> {
     id: &'a str,
     before: Option<&'a StrategyRecord>,

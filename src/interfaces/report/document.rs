@@ -1,4 +1,4 @@
-//! A result that has rows, in any of the five forms.
+//! A result with rows, in any of the five formats.
 
 use serde_json::Value;
 
@@ -7,32 +7,32 @@ use crate::domain::failure::Failure;
 use crate::domain::verdict::{Mark, Verdict};
 use crate::interfaces::output::{Format, Output, note};
 
-/// Rows under headings, and the same as JSON.
+/// A table, and the same data as JSON.
 #[derive(Debug, Default)]
 pub struct Document {
     pub headings: Vec<Heading>,
     pub rows: Vec<Row>,
-    /// Follows the table and the markdown.
+    /// Text after the table and the Markdown.
     pub footer: String,
     /// The last line, of a document about a run.
     pub verdict: Option<Verdict>,
-    /// The whole as one JSON document.
+    /// The JSON document.
     pub json: Value,
     /// The same, one line per row.
     pub lines: Vec<Value>,
-    /// The fields of `lines` that make a CSV row; rows for people are rounded.
+    /// The fields of `lines` in a CSV row; the table's cells are rounded.
     pub csv: Vec<&'static str>,
 }
 
 impl Document {
-    /// Prints it, unless it is a table that nobody wants to see.
+    /// Prints it, unless it is a table and `--quiet` is set.
     pub fn show(&self, output: &Output) {
         if !(output.quiet && output.format == Format::Table) {
             output.result(&self.render(output.format, output.width()));
         }
     }
 
-    /// Says on stderr what failed, and the verdict, where stdout has no table.
+    /// Prints failures and verdict to stderr if stdout has no table.
     pub fn tell<'f>(&self, output: &Output, failures: impl Iterator<Item = &'f Failure>) {
         if !output.quiet && output.format == Format::Table {
             return;
@@ -50,14 +50,14 @@ impl Document {
         }
     }
 
-    /// What follows the table: notes, and the verdict as the last line.
+    /// The text after the table: notes, and the verdict as the last line.
     pub fn notes(&self) -> String {
         let verdict = self.verdict.as_ref();
         let last = verdict.map_or_else(String::new, |verdict| format!("{verdict}\n"));
         self.footer.clone() + &last
     }
 
-    /// Puts into NDJSON what each line is, and the whole behind the strategies.
+    /// Adds a type to each NDJSON line, and the report as the last line.
     pub fn with_run_line(mut self) -> Self {
         let typed = |value: &mut Value, name: &str| {
             if let Some(object) = value.as_object_mut() {
@@ -76,7 +76,7 @@ impl Document {
         self
     }
 
-    /// The whole in one form. `width`: the terminal's, if it is one.
+    /// Renders the document. `width`: of the terminal, if there is one.
     pub fn render(&self, format: Format, width: Option<usize>) -> String {
         match format {
             Format::Table => {
@@ -100,7 +100,7 @@ impl Document {
 
     fn csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        // A line that has none of them is no row: the totals, say.
+        // A line without any of these fields, such as the totals, is not a row.
         let is_row = |line: &&Value| line.get(self.csv[0]).is_some();
         let rows = self.lines.iter().filter(is_row);
         let head = self.csv.iter().map(|name| (*name).to_owned()).collect();
@@ -135,13 +135,13 @@ impl Document {
     }
 }
 
-/// JSON for people's eyes, and a newline.
+/// Indented JSON and a newline.
 pub fn pretty(json: &Value) -> String {
     inert(&(serde_json::to_string_pretty(json).unwrap_or_default() + "\n"))
 }
 
-/// JSON that cannot control a terminal: control characters that JSON allows unescaped are escaped.
-/// They occur in texts only, where the escape means the same.
+/// Escapes the control characters that JSON allows, which could control a terminal. They occur only
+/// in strings.
 pub fn inert(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
@@ -156,7 +156,7 @@ pub fn inert(json: &str) -> String {
     text
 }
 
-/// A value without the quotes and brackets of JSON.
+/// A value without JSON quotes and brackets.
 pub fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

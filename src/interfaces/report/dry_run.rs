@@ -20,36 +20,34 @@ use crate::domain::ttl::Ttl;
 use crate::domain::verdict::Verdict;
 use crate::domain::wording::{grouped, keys, seconds};
 
-/// What a server needs for a key besides its name and value, in bytes, about.
+/// Approximate overhead of a key, in bytes.
 const KEY_OVERHEAD: u64 = 100;
 
-/// A dry run: its report, and what else it found out.
+/// A dry run: its report and other findings.
 pub struct DryRun<'a> {
     pub report: &'a Report,
-    /// The planner's answer for each strategy, where it gave one.
+    /// The planner's answer for each strategy, if any.
     pub plans: &'a [Option<QueryPlan>],
-    /// Whether there was a cache to compare with.
     pub compared: bool,
-    /// `None`: not asked for.
     pub headroom: Option<&'a Headroom>,
-    /// Keys that are equal and expire within this count as expiring.
+    /// Equal keys that expire within this time count as `expiring`.
     pub expiring_within: Option<Duration>,
-    /// Of the run that is planned.
+    /// Options of the planned run.
     pub options: &'a Options,
-    /// Of each strategy.
+    /// TTL of each strategy.
     pub ttls: &'a [Ttl],
-    /// It was asked to fail where something would change.
+    /// `--exit-code`.
     pub exit_code: bool,
 }
 
 impl DryRun<'_> {
-    /// All reading was measured; comparing takes about as long as writing.
+    /// Reading was measured, and comparing takes about as long as writing.
     fn estimated(&self) -> Duration {
         self.report.strategies.iter().map(|s| s.stats.elapsed).sum()
     }
 
-    /// Keys at which the run would leave something else than there is now, a value or a time
-    /// that is more than half over. What is not known may change too.
+    /// Keys whose value, or a TTL more than half over, the run would change. Unknown keys may
+    /// change too.
     pub fn changed(&self) -> u64 {
         let changed = |strategy: &StrategyReport| {
             let (classes, seen) = (&strategy.seen.classes, &strategy.seen);
@@ -67,8 +65,8 @@ impl DryRun<'_> {
         seen.map(|seen| seen.not_known).sum()
     }
 
-    /// Bytes by which the missing keys would make the cache grow, estimated by the mean of all keys;
-    /// `None`: it is not known which are missing.
+    /// Estimated growth of the cache in bytes: missing keys times the mean size; `None`: the
+    /// missing keys are not known.
     fn growth(&self) -> Option<u64> {
         let growth = |strategy: &StrategyReport| {
             let (stats, seen) = (&strategy.stats, &strategy.seen);
@@ -82,7 +80,7 @@ impl DryRun<'_> {
     fn memory_line(&self, headroom: &Headroom) -> String {
         let needed = match self.growth() {
             Some(bytes) => format!("~{} more", HumanBytes(bytes)),
-            None => "how much more is not known".to_owned(),
+            None => "the additional memory is not known".to_owned(),
         };
         let free = match (&headroom.max, &headroom.used, headroom.free()) {
             (Err(why), ..) | (_, Err(why), _) => format!("what is free is not known: {why}"),
@@ -205,7 +203,7 @@ impl DryRun<'_> {
         match self.headroom {
             Some(headroom) => lines.push(self.memory_line(headroom)),
             None if !self.compared => {
-                lines.push("no cache is given: nothing was compared".to_owned());
+                lines.push("no cache is configured: nothing was compared".to_owned());
             }
             None => {}
         }
@@ -227,17 +225,17 @@ impl DryRun<'_> {
             };
         }
         let took = seconds(self.estimated());
-        done += &format!("; looking took {took}, and a run takes about that");
+        done += &format!("; the dry run took {took}, and a run takes about as long");
         Verdict::of_dry_run(self.report, &done, command, self.is_failed_by_changes())
     }
 
-    /// Whether it was asked to fail where something would change, and something would.
+    /// Whether `--exit-code` is set and something would change.
     pub fn is_failed_by_changes(&self) -> bool {
         self.exit_code && self.changed() > 0
     }
 }
 
-/// A strategy with what the planner says of its query and its TTL, or all strategies together.
+/// A strategy with its plan and TTL, or the total.
 type Row<'a> = (Line<'a>, Option<(Option<&'a QueryPlan>, &'a Ttl)>);
 
 fn ttl((line, _): &Row<'_>) -> String {
@@ -271,7 +269,7 @@ fn row_json(row: &Row<'_>, compared: bool) -> Value {
     json
 }
 
-/// What the keys of a strategy look like: the first one, or with `verbose` a few.
+/// Sample keys of a strategy: one, or a few with `verbose`.
 fn sample_line(strategy: &StrategyReport, verbose: bool) -> Option<String> {
     let shown = if verbose { usize::MAX } else { 1 };
     let sample = strategy.seen.sample.iter().take(shown);

@@ -1,17 +1,17 @@
-//! Rows under headings, for a terminal.
+//! Tables for a terminal.
 
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
 };
 
-/// A line under the headings and nothing else: readable, and easy to cut with other tools.
+/// Only a line below the headings: readable, and easy to process with other tools.
 const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 #[derive(Clone, Copy, Debug)]
 pub struct Heading {
     pub name: &'static str,
-    /// How soon the column goes where the terminal is narrow; 0 stays.
+    /// Drop order on narrow terminals, highest first; 0 always stays.
     pub rank: u8,
     pub numeric: bool,
 }
@@ -31,8 +31,7 @@ pub enum Tone {
     Total,
 }
 
-/// The table as wide as it is, without columns that do not fit into `width`, wrapped where that is not
-/// enough.
+/// Drops columns that do not fit into `width`, and wraps if that is not enough.
 pub(super) fn render(headings: &[Heading], rows: &[Row], width: Option<usize>) -> String {
     let ranks = (0..=headings.iter().map(|h| h.rank).max().unwrap_or(0)).rev();
     for rank in ranks {
@@ -49,7 +48,7 @@ pub(super) fn render(headings: &[Heading], rows: &[Row], width: Option<usize>) -
     table_to(headings, rows, 0, width).to_string()
 }
 
-/// The table with the columns up to a rank, wrapped into `width` if there is one.
+/// The table with the columns up to a rank, wrapped at `width`.
 fn table_to(headings: &[Heading], rows: &[Row], rank: u8, width: Option<usize>) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE).enforce_styling();

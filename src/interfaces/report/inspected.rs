@@ -1,5 +1,4 @@
-//! What the JSON of `dry-run` and of `verify` has in common: both compare what a run would write with
-//! what is in the cache.
+//! The common JSON and columns of `dry-run` and `verify`.
 
 use serde_json::{Value, json};
 
@@ -13,7 +12,7 @@ use crate::domain::run::RunInfo;
 use crate::domain::standing::Classes;
 use crate::domain::verdict::Verdict;
 
-/// A strategy as it was found, and as a run would be recorded.
+/// A strategy's record, and the classes of its keys.
 pub(super) struct Inspected<'a> {
     pub report: &'a StrategyReport,
     pub record: StrategyRecord,
@@ -28,7 +27,6 @@ impl<'a> Inspected<'a> {
         report.strategies.iter().map(of).collect()
     }
 
-    /// `compared`: whether there was a cache to compare with.
     pub fn json(&self, compared: bool) -> Value {
         let (record, seen) = (&self.record, &self.report.seen);
         let mut json = json!({
@@ -57,13 +55,13 @@ impl<'a> Inspected<'a> {
     }
 }
 
-/// A strategy, or all of them together, in the tables of both commands.
+/// A strategy, or the total, in the tables of both commands.
 pub(super) struct Line<'a> {
     pub of: Option<&'a Inspected<'a>>,
     pub expected: Option<Expected>,
-    /// Whether all was read to its end.
+    /// Whether everything was read.
     pub is_whole: bool,
-    /// Keys that a run would write, or could not.
+    /// Planned keys, including failed ones.
     pub planned: u64,
     pub counts: Counts,
     pub classes: Classes,
@@ -119,7 +117,7 @@ pub(super) fn run_json(info: &RunInfo, report: &Report, verdict: &Verdict) -> Va
     })
 }
 
-/// What the totals of both commands have.
+/// The totals of both commands.
 pub(super) fn totals_json(report: &Report, compared: bool) -> Value {
     let mut json = classes_json(&report.classes(), compared);
     json["strategies"] = report.strategies.len().into();

@@ -1,4 +1,4 @@
-//! One key: what the cache holds there, what the database gives for it, and where they differ.
+//! One key: its cached value, the database's value, and their differences.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use crate::domain::json_equality::{self, Difference};
 use crate::domain::key::{printable, shortened};
 use crate::domain::strategy::Shape;
 
-/// More characters of a value than this are not shown without `-v`.
+/// Max characters of a value without `-v`.
 const SHOWN_VALUE: usize = 2_000;
 
-/// Differences shown without `-v`.
+/// Max differences without `-v`.
 const SHOWN_DIFFERENCES: usize = 40;
 
-/// Longer texts are cut where a difference is shown.
+/// Max length of a text in a difference.
 const SHOWN_SIDE: usize = 200;
 
-/// Everything that is known of a key.
+/// Everything known about a key.
 pub struct KeyReport {
     pub key: String,
     pub strategy: Option<Maker>,
@@ -29,32 +29,32 @@ pub struct KeyReport {
     pub database: Result<Option<Made>, Failure>,
 }
 
-/// The strategy that makes a key.
+/// The strategy of a key.
 pub struct Maker {
     pub id: String,
     pub ttl: Duration,
     pub shape: Shape,
 }
 
-/// What the database gives for a key.
+/// The database's value of a key.
 #[derive(Default)]
 pub struct Made {
     pub value: Option<CachedValue>,
-    /// Why the row makes no value.
+    /// Why the row cannot be encoded.
     pub error: Option<String>,
 }
 
-/// How the cache and the database compare at a key.
+/// How cache and database compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Identical,
     Different,
     Missing,
     WrongType,
-    /// The cache holds it, and it has no row.
+    /// Cached, but without a row.
     Orphan,
     Nowhere,
-    /// Its row makes no value.
+    /// The row cannot be encoded.
     NoForm,
     NoStrategy,
     /// The database did not answer.
@@ -125,7 +125,7 @@ impl KeyReport {
         }
     }
 
-    /// Field by field, where both can be read.
+    /// The differences by field, if both values are JSON.
     fn differences(&self) -> Vec<Difference> {
         let decoded = |value| decoded(value, self.shape());
         let cached = self.cached.as_ref().and_then(|c| decoded(&c.value));
@@ -270,7 +270,7 @@ impl KeyReport {
         text
     }
 
-    /// The cached value, or the one that would be.
+    /// The cached value, or else the database's.
     fn value_text(&self, verbose: bool) -> String {
         let cached = self
             .cached

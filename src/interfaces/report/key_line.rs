@@ -1,4 +1,4 @@
-//! A key in a list of keys.
+//! A line in a list of keys.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use crate::domain::key::printable;
 use crate::domain::standing::{Held, Standing};
 use crate::domain::strategy::StrategyId;
 
-/// Longer keys are cut where people read them.
+/// Max length of a key in tables.
 pub(super) const SHOWN_KEY: usize = 1000;
 
-/// A key with what is known of it.
+/// A key and its state.
 pub(super) struct Line<'a> {
     pub strategy: &'a StrategyId,
     pub key: &'a [u8],
@@ -26,7 +26,7 @@ impl Line<'_> {
         }
     }
 
-    /// Whole seconds; -1 of a key that never expires, as Redis says it.
+    /// Whole seconds; -1: never expires, as in Redis.
     pub fn ttl_seconds(&self) -> Option<i64> {
         let whole = |ttl: Duration| i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
         self.held().map(|held| held.ttl.map_or(-1, whole))
@@ -44,7 +44,7 @@ impl Line<'_> {
     }
 }
 
-/// A time to live in its two largest units.
+/// A TTL in its two largest units.
 pub fn time_left(ttl: Duration) -> String {
     match ttl.as_secs() {
         0 => format!("{}ms", ttl.as_millis()),
@@ -55,7 +55,7 @@ pub fn time_left(ttl: Duration) -> String {
     }
 }
 
-/// Whether a key can be a line of its own just as it is. A fast yes for what nearly all keys are.
+/// Whether a key can be printed unescaped on one line. Fast for ordinary keys.
 pub(super) fn is_plain(key: &[u8]) -> bool {
     let is_ascii = || key.iter().all(|byte| (b' '..=b'~').contains(byte));
     key.len() <= SHOWN_KEY && (is_ascii() || printable(key).as_bytes() == key)

@@ -1,4 +1,4 @@
-//! Keys as they stream out: one per line, in any form, with what the cache holds.
+//! Streams keys in any format, optionally with their state in the cache.
 
 use std::sync::Mutex;
 
@@ -15,14 +15,14 @@ use crate::domain::standing::Class;
 use crate::domain::sync::lock;
 use crate::interfaces::output::{Format, Stream};
 
-/// How keys are written.
+/// Format of a list of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// The key alone, one per line.
     Lines,
-    /// The keys' own bytes, a zero byte behind each.
+    /// The raw keys, each followed by a NUL byte.
     Nul,
-    /// With what is known of each, for people.
+    /// A table with the state of each key.
     Columns,
     Json,
     Ndjson,
@@ -42,24 +42,23 @@ impl Form {
     }
 }
 
-/// Which keys are written.
+/// Filter for keys.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     pub pattern: Option<Pattern>,
-    /// The prefix of all keys, which the pattern need not match.
+    /// The prefix of all keys; the pattern applies to the rest.
     pub prefix: String,
-    /// Only keys in these classes; empty: all.
+    /// Only these classes; empty: all.
     pub classes: Vec<Class>,
-    /// Orphans too.
+    /// Include orphans.
     pub orphans: bool,
-    /// A report's lines follow: each line says what it is.
+    /// A report follows, so each line states its type.
     pub before_report: bool,
 }
 
-/// Writes the keys of a dry run.
 pub struct KeyWriter {
     form: Form,
-    /// With what the cache holds.
+    /// Include the state in the cache.
     cached: bool,
     wanted: Wanted,
     stop: StopSignal,
@@ -69,12 +68,12 @@ pub struct KeyWriter {
 struct Written {
     out: Stream,
     keys: u64,
-    /// Keys that were escaped or cut short.
+    /// Number of escaped or shortened keys.
     altered: u64,
 }
 
 impl KeyWriter {
-    /// Ends the run through `stop` when nobody reads any more.
+    /// Stops the run when the reader has gone.
     pub fn new(form: Form, cached: bool, wanted: Wanted, out: Stream, stop: StopSignal) -> Self {
         let writer = Self {
             form,
@@ -105,8 +104,8 @@ impl KeyWriter {
         writer
     }
 
-    /// Writes what ends the form, with more members of a JSON document. Returns how many keys were
-    /// written, and how many of them not as they are.
+    /// Ends the list, with more members of a JSON document. Returns how many keys were written, and
+    /// how many of them escaped or shortened.
     pub fn finish(&self, more: &Map<String, Value>) -> (u64, u64) {
         let (keys, altered) = {
             let written = self.written();
@@ -117,7 +116,7 @@ impl KeyWriter {
             if let Some(end) = end.as_object_mut() {
                 end.extend(more.clone());
             }
-            // The members go on in the document that the keys are in.
+            // The members belong to the open document.
             let end = end.to_string();
             self.write(format!("\n],{}\n", &end[1..]).as_bytes());
         }
@@ -169,7 +168,7 @@ impl KeyWriter {
         self.write(&text);
     }
 
-    /// Appends a key in the form; whether it is not shown as it is.
+    /// Appends a key; `true`: escaped or shortened.
     fn append(&self, line: &Line<'_>, text: &mut Vec<u8>, csv: &mut csv::Writer<Vec<u8>>) -> bool {
         let end = match self.form {
             Form::Nul => Some(0),
@@ -202,7 +201,7 @@ impl KeyWriter {
         altered
     }
 
-    /// JSON has escapes of its own: the key is written as it is, cut where it is very long.
+    /// JSON has its own escapes: only very long keys are shortened.
     fn object(&self, line: &Line<'_>) -> String {
         let key = shortened(&String::from_utf8_lossy(line.key), SHOWN_KEY);
         let mut object = Map::new();

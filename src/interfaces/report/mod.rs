@@ -1,4 +1,4 @@
-//! Results, for people and machines, in any of the five forms.
+//! Reports, in any of the five formats.
 
 pub mod difference;
 pub mod document;

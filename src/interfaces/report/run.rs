@@ -1,4 +1,4 @@
-//! The report of a run, from its record: on screen, to machines, and later by `shopwarm runs`.
+//! The report of a run, from its record; also for `shopwarm runs`.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::domain::precision::FINER;
 use crate::domain::report::{PaceReport, Report, Stage, StrategyReport};
 use crate::domain::wording::{grouped, keys, rate, seconds};
 
-/// What was found when a run was read back.
+/// The result of `--verify`.
 pub struct ReadBack<'a> {
     pub verified: &'a Verified,
-    /// Whether the run itself met its gates.
+    /// Whether the run itself passed.
     pub run_passed: bool,
 }
 
@@ -39,8 +39,8 @@ fn keys_per_second(strategy: &StrategyRecord) -> String {
     grouped(counts.keys_per_second() as u64)
 }
 
-/// Columns without which the table of most runs is easier to read: `partial`, a strategy was not read
-/// to its end, so that how many keys it has is not its total; and `identical`.
+/// Columns that most runs do not need: `partial`, if a strategy was not read to its end; and
+/// `identical`.
 fn table<'a>(partial: bool, identical: bool) -> Table<'a, &'a StrategyRecord> {
     Table::of(|strategy: &&StrategyRecord| to_value(strategy))
         .strategy(|strategy| marked(strategy))
@@ -86,7 +86,7 @@ pub fn document(record: &RunRecord, read_back: Option<&ReadBack<'_>>, verbose: b
     document.with_run_line()
 }
 
-/// Under the table: what went wrong, and what else is to be known.
+/// The notes below the table: errors and other facts.
 fn footer(record: &RunRecord, verbose: bool) -> String {
     let counts = &record.totals.counts;
     let notes = |strategy| strategy_notes(strategy, verbose);
@@ -109,7 +109,7 @@ fn footer(record: &RunRecord, verbose: bool) -> String {
     joined(lines)
 }
 
-/// Which strategies may have left stale values, and why.
+/// Strategies that may have left stale values, and why.
 fn unprotected_lines(strategies: &[StrategyRecord]) -> Vec<String> {
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for strategy in strategies {
@@ -127,7 +127,7 @@ fn unprotected_lines(strategies: &[StrategyRecord]) -> Vec<String> {
             true => "all strategies".to_owned(),
             false => ids.join(", "),
         };
-        format!("! not protected against changes while they are written: {who} ({why})")
+        format!("! not protected against changes during the run: {who} ({why})")
     };
     reasons.into_iter().map(line).collect()
 }
@@ -138,29 +138,29 @@ fn to_the_second_line(strategies: &[StrategyRecord]) -> Option<String> {
     let ids: Vec<&str> = coarse.map(|strategy| strategy.id.as_str()).collect();
     (!ids.is_empty()).then(|| {
         format!(
-            "! protected to the second only, as _version has whole seconds: {} (better: {FINER})",
+            "! protected only to the second, because _version has whole seconds: {} (better: {FINER})",
             ids.join(", ")
         )
     })
 }
 
-/// What may be stale for all that is known.
+/// Keys that may be stale.
 fn unverified_line(counts: &Counts) -> Option<String> {
     let unverified = keys(counts.unverified);
     (counts.unverified > 0)
-        .then(|| format!("✗ {unverified} could not be verified, and may be stale"))
+        .then(|| format!("✗ {unverified} could not be verified and may be stale"))
 }
 
-/// How a strategy was read that was to be read by its changes.
+/// How `--changed` read a strategy.
 fn read_line(strategy: &StrategyRecord) -> Option<String> {
     let (id, read) = (&strategy.id, strategy.read?);
     Some(match &strategy.read_why {
-        Some(why) => format!("  {id}: read whole, as {why}"),
+        Some(why) => format!("  {id}: read in full: {why}"),
         None => format!(
             "  {id}: read {}, {} unchanged, {} removed",
             match read {
                 ReadHow::Changed => "what changed",
-                ReadHow::Keys => "its keys and what changed",
+                ReadHow::Keys => "keys and changed rows",
                 ReadHow::Full => "whole",
             },
             grouped(strategy.unchanged.unwrap_or(0)),
@@ -169,12 +169,12 @@ fn read_line(strategy: &StrategyRecord) -> Option<String> {
     })
 }
 
-/// What changed on its way to the cache.
+/// Rows that changed during the run.
 fn overtaken_line(counts: &Counts) -> Option<String> {
     let (repaired, withdrawn) = (counts.repaired, counts.withdrawn);
     (repaired + withdrawn > 0).then(|| {
         format!(
-            "{} changed while they were written: {} written again, {} left out; none was stale for longer than {}",
+            "{} changed during the run: {} rewritten, {} left out (stale for at most {})",
             keys(repaired + withdrawn),
             grouped(repaired),
             grouped(withdrawn),
@@ -183,13 +183,13 @@ fn overtaken_line(counts: &Counts) -> Option<String> {
     })
 }
 
-/// What held the run back.
+/// What limited the run.
 fn pace_line(pace: &PaceReport) -> String {
     let time = |time: f64| seconds(Duration::try_from_secs_f64(time).unwrap_or_default());
     let parts = pace.limited_by.iter();
     let parts = parts.map(|limited| format!("{} for {}", limited.by, time(limited.seconds)));
     let limited = match parts.collect::<Vec<_>>().join(", by ").as_str() {
-        "" => "nothing had to wait".to_owned(),
+        "" => "nothing limited the run".to_owned(),
         parts => format!("limited by {parts}"),
     };
     let lowest = pace.lowest_rate.map_or_else(String::new, |rate| {
@@ -198,13 +198,13 @@ fn pace_line(pace: &PaceReport) -> String {
     format!("pace: {limited}{lowest}")
 }
 
-/// What was found in the cache after the run.
+/// The result of reading the cache back.
 fn read_back_footer(read_back: &ReadBack<'_>) -> String {
     let (report, judged) = (&read_back.verified.found, read_back.verified.judge());
     let is_one_of_many = judged.len() > 1;
     let mut lines = vec![format!("verified: {}", found(report))];
     lines.extend(report.strategies.iter().filter_map(not_known));
-    // The verdict says the only one; that one is met is no news of a run that failed.
+    // The verdict shows a single requirement; a failed run does not show met ones.
     let is_told = |judged: &Judged<'_>| match read_back.run_passed {
         true => is_one_of_many,
         false => !judged.met,
@@ -214,7 +214,7 @@ fn read_back_footer(read_back: &ReadBack<'_>) -> String {
     joined(lines)
 }
 
-/// The classes of the keys that were read back; they add up.
+/// The classes of the keys that were read back.
 fn found(report: &Report) -> String {
     let classes = report.classes();
     let sum = |of: fn(&StrategyReport) -> u64| report.strategies.iter().map(of).sum::<u64>();
@@ -246,7 +246,7 @@ mod tests {
         };
         assert_eq!(
             pace_line(&pace),
-            "pace: nothing had to wait, never below 100 keys/s"
+            "pace: nothing limited the run, never below 100 keys/s"
         );
         let two = LimitedBy::new(Limiter::Rate, Duration::from_secs(2));
         pace.limited_by.push(two);

@@ -1,4 +1,4 @@
-//! Earlier runs: the list of them, one of them, and what was complete last.
+//! Earlier runs: the list, one run, and the last complete ones.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -55,12 +55,12 @@ pub fn list(runs: &[RunRecord]) -> Document {
     document.json = json!({ "schema_version": 1, "runs": document.lines });
     if runs.is_empty() {
         document.footer =
-            "no run is known: none has been, or its record has ended with the cache\n".to_owned();
+            "no runs recorded: none has run yet, or the cache lost its records\n".to_owned();
     }
     document
 }
 
-/// How a run ended, with its mark and the strategies that failed.
+/// The outcome of a run, with its mark and the number of failed strategies.
 fn ended(run: &RunRecord) -> String {
     let mark = run
         .mark()
@@ -73,7 +73,7 @@ fn ended(run: &RunRecord) -> String {
     format!("{mark} {}{failed}", outcome(run))
 }
 
-/// How a run ended, in a word or two.
+/// The outcome of a run, in short.
 pub fn outcome(run: &RunRecord) -> &'static str {
     let is_complete = run.outcome == Some(Outcome::Complete);
     match (&run.error, run.passed) {
@@ -83,7 +83,7 @@ pub fn outcome(run: &RunRecord) -> &'static str {
     }
 }
 
-/// Who asked for it.
+/// The trigger.
 fn by(run: &RunRecord) -> String {
     match &run.job {
         Some(job) => format!("{} {job}", run.trigger.name()),
@@ -91,7 +91,7 @@ fn by(run: &RunRecord) -> String {
     }
 }
 
-/// A run as it was reported.
+/// A recorded run.
 pub fn whole(run: &RunRecord, verbose: bool) -> Document {
     let mut shown = match &run.error {
         None => run::document(run, None, verbose),
@@ -134,7 +134,7 @@ pub fn last_complete(last: &BTreeMap<String, LastComplete>) -> Document {
     let mut document = table.document(last, None);
     document.json = json!({ "schema_version": 1, "strategies": document.lines });
     if last.is_empty() {
-        document.footer = "no complete run is known\n".to_owned();
+        document.footer = "no complete run is recorded\n".to_owned();
     }
     document
 }

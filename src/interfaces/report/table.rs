@@ -1,4 +1,4 @@
-//! A table that says each of its columns once: heading, cell, JSON member and CSV column.
+//! A table that declares each column once: heading, cell, JSON member and CSV column.
 
 use serde_json::{Map, Value};
 
@@ -24,7 +24,7 @@ impl<'a, R> Table<'a, R> {
         Self::of(|_| Value::Object(Map::new()))
     }
 
-    /// Rows whose JSON is this.
+    /// Sets the JSON of a row.
     pub fn of(json: impl Fn(&R) -> Value + 'a) -> Self {
         Self {
             headings: Vec::new(),
@@ -36,13 +36,13 @@ impl<'a, R> Table<'a, R> {
         }
     }
 
-    /// How a row looks.
+    /// Sets the style of a row.
     pub fn tone(mut self, tone: impl Fn(&R) -> Tone + 'a) -> Self {
         self.tone = Box::new(tone);
         self
     }
 
-    /// The first column of a table about strategies; `None`: the row is all of them together.
+    /// The first column of a table of strategies; `None`: the total.
     pub fn strategy(self, of: impl Fn(&R) -> Option<Marked> + Copy + 'a) -> Self {
         let name = move |row: &R| match of(row) {
             Some(Marked { mark, id, .. }) => format!("{mark} {id}"),
@@ -53,7 +53,7 @@ impl<'a, R> Table<'a, R> {
             .csv(["id"])
     }
 
-    /// A column for people. `rank`: how soon it goes where the terminal is narrow; 0 stays.
+    /// A column for people. `rank`: drop order on narrow terminals; 0 always stays.
     pub fn text(mut self, name: &'static str, rank: u8, cell: impl Fn(&R) -> String + 'a) -> Self {
         self.headings.push(Heading {
             name,
@@ -73,7 +73,7 @@ impl<'a, R> Table<'a, R> {
         table
     }
 
-    /// A number of keys, called the same in all forms.
+    /// A number of keys, with the same name in all formats.
     pub fn count(self, name: &'static str, rank: u8, of: impl Fn(&R) -> u64 + 'a) -> Self {
         self.number(name, rank, move |row| grouped(of(row)))
             .csv([name])
@@ -101,7 +101,7 @@ impl<'a, R> Table<'a, R> {
         self
     }
 
-    /// More columns, where `holds`.
+    /// Adds columns if `holds`.
     pub fn when(self, holds: bool, more: impl FnOnce(Self) -> Self) -> Self {
         match holds {
             true => more(self),
@@ -109,7 +109,7 @@ impl<'a, R> Table<'a, R> {
         }
     }
 
-    /// These rows, and the last one for all of them together, which is no line of the machine forms.
+    /// The rows, and a total that only people see.
     pub fn document(&self, rows: impl IntoIterator<Item = R>, total: Option<R>) -> Document {
         let mut document = Document {
             headings: self.headings.clone(),

@@ -1,4 +1,4 @@
-//! Values as the cache holds them, for people and machines.
+//! Cached values, for people and machines.
 
 use indicatif::HumanBytes;
 use serde_json::Value as Json;
@@ -9,7 +9,7 @@ use crate::domain::json_equality;
 use crate::domain::standing::Kind;
 use crate::domain::strategy::Shape;
 
-/// What an entry would be in the cache.
+/// The cached form of an entry.
 pub fn value_of(entry: Entry<'_>) -> CachedValue {
     match entry.value {
         Value::Text(text) => CachedValue::Text(text.to_vec()),
@@ -33,7 +33,7 @@ pub fn text_of(value: &CachedValue) -> Option<&[u8]> {
     }
 }
 
-/// A value as JSON, where it is any.
+/// A value as JSON, if it is JSON.
 pub fn decoded(value: &CachedValue, shape: Option<Shape>) -> Option<Json> {
     match value {
         CachedValue::Text(text) if shape == Some(Shape::Text) => {
@@ -73,7 +73,7 @@ pub fn bytes_of(value: &CachedValue) -> Option<u64> {
     }
 }
 
-/// Type, form and size.
+/// Type, format and size.
 pub fn described(value: &CachedValue) -> String {
     let size = HumanBytes(bytes_of(value).unwrap_or_default());
     match value {

@@ -1,4 +1,4 @@
-//! What is really in the cache, for people and machines.
+//! The report of `verify`.
 
 use serde_json::{Value, json};
 
@@ -15,11 +15,11 @@ use crate::domain::standing::Classes;
 use crate::domain::verdict::Verdict;
 use crate::domain::wording::{grouped, keys, rate};
 
-/// A verification and what came of it.
+/// A verification and its result.
 pub struct Verification<'a> {
     pub report: &'a Report,
     pub judged: &'a [Judged<'a>],
-    /// So many keys of each strategy, chosen with this seed; `None`: all.
+    /// Sample size per strategy, and seed; `None`: all keys.
     pub sample: Option<(usize, u64)>,
 }
 
@@ -54,7 +54,7 @@ impl Verification<'_> {
             if outside > 0 {
                 let (id, keys) = (&strategy.record.id, keys(outside));
                 lines.push(format!(
-                    "! {id}: {keys} would live longer than the definition says"
+                    "! {id}: {keys} with a longer TTL than the definition says"
                 ));
             }
         }
@@ -62,10 +62,10 @@ impl Verification<'_> {
         if let Some((size, seed)) = self.sample {
             let keys = keys(size as u64);
             lines.push(format!(
-                "of each strategy at most {keys} at random; --seed {seed} chooses the same"
+                "a random sample of at most {keys} per strategy; --seed {seed} repeats it"
             ));
         }
-        // The verdict says the only one.
+        // The verdict shows a single requirement.
         if self.judged.len() > 1 {
             lines.extend(requirement_lines(self.judged));
         }
@@ -73,7 +73,7 @@ impl Verification<'_> {
     }
 }
 
-/// A strategy whose keys are not all present and equal has failed.
+/// A strategy with missing or different keys has failed.
 fn judged(line: &Line<'_>) -> Option<Marked> {
     let marked = line.marked()?;
     Some(match marked.tone {
@@ -86,7 +86,7 @@ fn judged(line: &Line<'_>) -> Option<Marked> {
     })
 }
 
-/// Of a strategy that broke off a share would be one of an unknown whole.
+/// The total of an incomplete strategy is unknown, and so is the share.
 fn equal_share(line: &Line<'_>) -> String {
     let share = share(line.classes.equal(), line.planned);
     rate(share.filter(|_| line.is_whole))
@@ -100,7 +100,6 @@ fn line_json(line: &Line<'_>) -> Value {
     })
 }
 
-/// `partial`: a strategy was not read to its end.
 fn table<'a>(partial: bool) -> Table<'a, Line<'a>> {
     Table::of(line_json)
         .strategy(judged)
@@ -126,7 +125,7 @@ fn table<'a>(partial: bool) -> Table<'a, Line<'a>> {
         .csv(["error"])
 }
 
-/// Each gate in a line.
+/// Each requirement, one per line.
 pub fn requirement_lines(judged: &[Judged<'_>]) -> Vec<String> {
     let mark = |judged: &Judged<'_>| if judged.met { "✓" } else { "✗" };
     let line = |judged| format!("{} {judged}", mark(judged));
@@ -149,7 +148,7 @@ pub fn requirements_json(judged: &[Judged<'_>]) -> Value {
     judged.iter().map(gate).collect()
 }
 
-/// What was found of the planned keys, in whole numbers.
+/// The numbers of planned keys by class.
 pub fn verified_json(strategies: &[StrategyReport]) -> Value {
     let sum = |of: fn(&StrategyReport) -> u64| strategies.iter().map(of).sum::<u64>();
     let classes: Classes = strategies.iter().map(|s| s.seen.classes).sum();

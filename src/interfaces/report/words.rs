@@ -1,4 +1,4 @@
-//! What all reports say in the same words.
+//! Texts that all reports share.
 
 use indicatif::HumanBytes;
 
@@ -10,16 +10,16 @@ use crate::domain::key::shortened;
 use crate::domain::report::{Stage, StrategyReport};
 use crate::domain::wording::{grouped, keys};
 
-/// Errors shown under the table of one strategy without `-v`.
+/// Max errors per strategy without `-v`.
 const SHOWN_ERRORS: usize = 5;
 
-/// Longer keys are cut where people read them.
+/// Max length of a key in tables.
 const SHOWN_KEY: usize = 120;
 
-/// What there is no number of.
+/// An unknown number.
 pub const NONE: &str = "–";
 
-/// How a strategy ended, at a glance. `wrong`: keys that were to be warmed and are not known to be.
+/// The mark of a strategy. `wrong`: keys that are not known to be warm.
 pub fn mark(status: Stage, wrong: u64) -> (&'static str, Tone) {
     match status {
         Stage::Completed if wrong == 0 => ("✓", Tone::Good),
@@ -28,21 +28,21 @@ pub fn mark(status: Stage, wrong: u64) -> (&'static str, Tone) {
     }
 }
 
-/// A strategy as the first cell of its row.
+/// The first cell of a strategy's row.
 pub struct Marked {
     pub mark: &'static str,
     pub tone: Tone,
     pub id: String,
 }
 
-/// `None`: it is all strategies together.
+/// `None`: the total.
 pub fn marked(strategy: &StrategyRecord) -> Option<Marked> {
     let (mark, tone) = mark(strategy.status, strategy.counts.wrong());
     let id = strategy.id.clone();
     (!strategy.is_total()).then_some(Marked { mark, tone, id })
 }
 
-/// `20,000`, `~20,000` where that is an estimate, `–` where it is not known.
+/// `20,000`, `~20,000` if estimated, `–` if unknown.
 pub fn expectation(expected: Option<Expected>) -> String {
     expected.map_or_else(
         || NONE.to_owned(),
@@ -61,22 +61,22 @@ pub fn bytes(count: Option<u64>) -> String {
     count.map_or_else(|| NONE.to_owned(), |count| HumanBytes(count).to_string())
 }
 
-/// A moment without the marks of RFC 3339.
+/// A time without the `T` and `Z` of RFC 3339.
 pub fn moment(rfc3339: &str) -> String {
     rfc3339.replace('T', " ").replace('Z', "")
 }
 
-/// A part of a whole, from 0.0 to 1.0; `None` of nothing.
+/// A share from 0.0 to 1.0; `None`: of nothing.
 pub fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// Each on a line of its own.
+/// One per line.
 pub fn joined(lines: Vec<String>) -> String {
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
-/// What went wrong with a strategy, key by key.
+/// The errors of a strategy, by key.
 pub fn strategy_notes(strategy: &StrategyRecord, verbose: bool) -> Vec<String> {
     let (mut lines, id) = (Vec::new(), &strategy.id);
     if let Some(error) = &strategy.error {
@@ -116,7 +116,7 @@ pub fn listed(kept: &[String], total: u64) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-/// That the cache would not say what stands at some keys, and why.
+/// Keys that the cache did not answer for, and why.
 pub fn not_known(strategy: &StrategyReport) -> Option<String> {
     let seen = &strategy.seen;
     let why = seen.why_not_known.as_deref();

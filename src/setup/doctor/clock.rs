@@ -1,4 +1,4 @@
-//! Definitions that compare the present moment, in UTC, with columns in the server's own time zone.
+//! Finds definitions that compare the current time, in UTC, with columns in local time.
 
 use crate::application::ports::RowSource;
 use crate::contexts::sql::clock::{ClockUse, clock_use};
@@ -6,12 +6,12 @@ use crate::domain::finding::Finding;
 use crate::domain::server::ServerZone;
 use crate::domain::strategy::Definition;
 
-/// Lets `doctor` see the zone that a PostgreSQL server is configured with.
+/// The right to see a PostgreSQL server's configured time zone.
 const GRANT: &str =
     "let this user see it: GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO";
 
-/// A warning where a definition's clock is hours away from what applications store; a word where it
-/// may be and the server does not show it.
+/// Warns if a definition's clock is hours away from the stored times; notes it if that may be so
+/// and the server does not show its zone.
 pub(super) async fn check(
     definition: &Definition,
     zone: Option<&ServerZone>,
@@ -49,12 +49,12 @@ pub(super) async fn check(
     Some(Finding::warning("clock", text).hint(hint))
 }
 
-/// The columns in the same comparisons that keep no zone.
+/// Columns without a time zone in the same comparisons.
 async fn local_columns(used: &ClockUse, source: &dyn RowSource) -> Vec<String> {
     let local_types = source.dialect().local_types();
     let mut local = Vec::new();
     for table in &used.tables {
-        // What is no table of the server's, such as a WITH's name, is left out.
+        // Skips names that are not tables, such as those of a WITH.
         let sql = format!("SELECT * FROM {table}");
         let Ok(columns) = source.describe(&sql).await else {
             continue;

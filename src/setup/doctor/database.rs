@@ -17,13 +17,13 @@ use crate::domain::strategy::Definition;
 use crate::setup::connections::source;
 use crate::setup::coordinators::prepare_one;
 
-/// No server is waited for longer: the whole must end within ten seconds.
+/// All checks must end within ten seconds.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Reading fewer rows than this from end to end costs nothing worth a word.
+/// Full scans of smaller tables are not reported.
 const MANY_ROWS: u64 = 10_000;
 
-/// A scan that reads this many times what is wanted of it should be an index lookup.
+/// A scan that reads this many times the wanted rows should use an index.
 const WASTE: u64 = 10;
 
 pub(super) async fn check_database(
@@ -70,7 +70,7 @@ pub(super) async fn check_database(
     findings
 }
 
-/// A strategy on the database: prepared, and how its rows would be read.
+/// Prepares a strategy and checks how the database would read it.
 async fn check_strategy(
     definition: Definition,
     owns: &[String],
@@ -90,16 +90,15 @@ async fn check_strategy(
     let what = format!("{}; may read {}", strategy.spec().key, owns.join(", "));
     let plan = match strategy.plan(limit).await {
         Ok(plan) => plan,
-        // PostgreSQL looks at the user's rights only now.
+        // PostgreSQL checks the user's rights only here.
         Err(failure) => return Finding::of(id, &failure),
     };
     let wanted = [wanted, plan.rows].into_iter().flatten().min();
     let wasteful = plan.scans.iter().find(|scan| is_wasteful(scan, wanted));
     if let Some(why) = strategy.opaque() {
         let text = format!("{what}; its keys cannot be looked up again: {why}");
-        return Finding::warning(id, text).hint(
-            "until then nothing it writes is read again, removed as stale, or read by its changes",
-        );
+        return Finding::warning(id, text)
+            .hint("until then its keys are not verified, not pruned, and always read in full");
     }
     let Some(scan) = wasteful else {
         return Finding::ok(id, format!("{what}; {}", reading(&plan, owns)));
@@ -113,7 +112,7 @@ async fn check_strategy(
         .map(|order| format!(", ORDER BY {order}"))
         .unwrap_or_default();
     Finding::warning(id, text).hint(format!(
-        "an index on {} that fits the query (its WHERE{order}) makes it read only those",
+        "add an index on {} that fits the query (its WHERE{order})",
         printable(scan.table.as_bytes())
     ))
 }
@@ -125,8 +124,7 @@ fn is_wasteful(scan: &Scan, wanted: Option<u64>) -> bool {
     rows >= MANY_ROWS && rows >= wanted.saturating_mul(WASTE)
 }
 
-/// The tables that are read from end to end; what a query calls by a name of its own is left out
-/// where there are others.
+/// The tables of full scans; names that are not tables are left out if there are others.
 fn reading(plan: &QueryPlan, owns: &[String]) -> String {
     let mut all: Vec<&Scan> = Vec::new();
     for scan in &plan.scans {
@@ -160,6 +158,5 @@ fn rows_of(scan: &Scan) -> String {
 
 pub(super) fn no_answer(check: &str, kind: FailureKind) -> Finding {
     let text = format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
-    Finding::failed(check, kind, text)
-        .hint("see whether it is overloaded, or something on the way to it is")
+    Finding::failed(check, kind, text).hint("check whether the server or the network is overloaded")
 }

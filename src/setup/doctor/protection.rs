@@ -1,4 +1,4 @@
-//! How well a run's entries are protected against changes that overtake them.
+//! How well a run is protected against concurrent changes.
 
 use std::time::Duration;
 
@@ -13,22 +13,22 @@ use crate::setup::connections::primary;
 
 const CHECK: &str = "protection";
 
-const UNSEEN: &str = "changes that it does not have yet cannot be seen";
+const UNSEEN: &str = "it may lack the latest changes";
 
-/// A database that takes longer to show a few rows is not asked for them.
+/// Timeout for reading the first rows.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the strategies' versions are like.
+/// The precision of the strategies' versions.
 #[derive(Default)]
 pub(super) struct Versions {
-    /// Strategies without.
+    /// Strategies without `_version`.
     open: Vec<String>,
     to_the_second: Vec<String>,
     to_the_day: Vec<String>,
 }
 
 impl Versions {
-    /// Looks at the first rows of a strategy.
+    /// Checks the first rows of a strategy.
     pub(super) async fn learn(&mut self, strategy: &dyn WarmupStrategy) {
         let id = strategy.spec().id.to_string();
         if !strategy.is_versioned() {
@@ -50,7 +50,7 @@ impl Versions {
         let all = [
             of(
                 &self.open,
-                "may leave stale values where rows change during a run: no _version is selected",
+                "may leave stale values if rows change during a run: its query selects no _version",
                 "select what changes with the row AS _version: a version column, updated_at, or \
                  xmin::text on PostgreSQL"
                     .to_owned(),
@@ -72,7 +72,7 @@ impl Versions {
     }
 }
 
-/// Whether what a run writes can be read again on the primary, and what its versions tell.
+/// Whether versions can be checked on the primary, and how precise they are.
 pub(super) async fn check(config: &Config, sources: &Sources, versions: &Versions) -> Vec<Finding> {
     let mut findings: Vec<Finding> = versions.findings().collect();
     match &config.primary_url {
@@ -83,30 +83,31 @@ pub(super) async fn check(config: &Config, sources: &Sources, versions: &Version
         None => findings.extend(unlike_a_primary(sources.bulk.role().await).map(|what| {
             let text = format!("the database {what}: {UNSEEN}");
             Finding::warning(CHECK, text)
-                .hint("give --primary-url: only the versions of what was written are read there")
+                .hint("give --primary-url: only row versions are read there")
         })),
     }
     if findings.is_empty() {
-        let text = "what is written is read again on the primary, and undone where it has changed";
+        let text =
+            "row versions are checked on the primary after writing, and stale values are removed";
         findings.push(Finding::ok(CHECK, text));
     }
     findings
 }
 
-/// What is wrong with the server that the operator names as the primary; where it does not say what
-/// it is, their word is taken.
+/// What is wrong with the server in `--primary-url`. A server that does not state its role is
+/// accepted.
 fn named(role: ServerRole) -> Option<Finding> {
     let what = unlike_a_primary(role).filter(|_| role != ServerRole::NotKnown)?;
     let text = format!("--primary-url names a server that {what}: {UNSEEN}");
     Some(Finding::warning(CHECK, text).hint("give the primary's URL"))
 }
 
-/// What keeps a server from being known as the primary.
+/// Why a server does not count as the primary.
 fn unlike_a_primary(role: ServerRole) -> Option<&'static str> {
     match role {
         ServerRole::Primary => None,
         ServerRole::Replica => Some("is a replica"),
-        ServerRole::ReadOnly => Some("takes no writes, as a replica or a standby reader does"),
+        ServerRole::ReadOnly => Some("refuses writes, like a replica or a standby"),
         ServerRole::NotKnown => Some("does not say whether it is a replica"),
     }
 }

@@ -41,7 +41,7 @@ impl Registry {
             return Err(failure.hint("ask another server, or again in a moment"));
         }
         if runs.active.len() >= MAX_RUNS {
-            let why = format!("this server is at work on {MAX_RUNS} already, or they wait");
+            let why = format!("this server already has {MAX_RUNS} active or waiting runs");
             let failure = Failure::new(FailureKind::Busy, "no run can start", why);
             return Err(failure.hint("ask again when one has ended, or stop one"));
         }

@@ -1,7 +1,7 @@
-//! What a cache URL means: which servers, their topology, and how to sign in.
+//! Parses a cache URL: servers, topology, credentials.
 //!
-//! `redis+cluster://` and `redis+sentinel://` list several hosts, which no URL parser takes. Each host
-//! is read as a URL of its own, so all forms know the same users, passwords and options.
+//! `redis+cluster://` and `redis+sentinel://` list several hosts, which URL parsers reject. Each
+//! host is parsed as its own URL, so that all forms support the same users, passwords and options.
 
 use redis::{
     Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _,
@@ -15,18 +15,18 @@ use crate::infrastructure::cache::url::invalid_url;
 
 const SENTINEL_PORT: u16 = 26379;
 
-/// Servers that a URL names.
+/// The servers in a URL.
 pub(super) enum Address {
     One(ConnectionInfo),
     Cluster(Vec<ConnectionInfo>),
     Sentinel(SentinelAddress),
 }
 
-/// Sentinels, and the primary that is asked for.
+/// Sentinels, and the name of the primary.
 pub(super) struct SentinelAddress {
     pub sentinels: Vec<ConnectionInfo>,
     pub name: String,
-    /// How to sign in at the primary; the sentinels say where it is.
+    /// Credentials for the primary; its address comes from the sentinels.
     pub primary: ConnectionInfo,
 }
 
@@ -62,7 +62,7 @@ impl Address {
         let mut path = path.trim_matches('/').splitn(2, '/');
         let name = unescaped(path.next().unwrap_or_default())?;
         if name.is_empty() {
-            return Err(invalid_url("it does not name the primary that is meant")
+            return Err(invalid_url("it does not name the primary")
                 .hint("it looks like redis+sentinel://HOST:26379,HOST:26379/NAME/0"));
         }
         let db = path.next().unwrap_or_default();
@@ -81,7 +81,7 @@ impl Address {
     }
 }
 
-/// Another server that is reached in the same way.
+/// Another server, with the same credentials and TLS.
 pub(super) fn neighbour(of: &ConnectionInfo, host: &str, port: u16) -> ConnectionInfo {
     let mut addr = of.addr().clone();
     match &mut addr {
@@ -116,7 +116,7 @@ fn host_url(
     tail: &str,
 ) -> Result<String, Failure> {
     if host.is_empty() {
-        return Err(invalid_url("a host is missing in its list"));
+        return Err(invalid_url("its list lacks a host"));
     }
     let mut url = format!("{base}://{user}{host}");
     let has_port = Url::parse(&url).is_ok_and(|url| url.port().is_some());
@@ -128,12 +128,12 @@ fn host_url(
 }
 
 fn server(url: &str) -> Result<ConnectionInfo, Failure> {
-    // The crate's own words may repeat a part of it.
+    // The crate's message may quote part of the URL.
     url.into_connection_info()
         .map_err(|_| invalid_url("it cannot be parsed"))
 }
 
-/// The sentinels' own user, where they want one.
+/// The sentinels' own user, if any.
 fn sign_in(options: &str) -> Result<RedisConnectionInfo, Failure> {
     let url = Url::parse(&format!("redis://sentinel/{options}"))
         .map_err(|_| invalid_url("it cannot be parsed"))?;
@@ -157,7 +157,7 @@ fn unescaped(text: &str) -> Result<String, Failure> {
     Ok(name.unwrap_or_default())
 }
 
-/// A server with the given certificates.
+/// Adds the given certificates.
 fn trusting(info: ConnectionInfo, options: &ConnectOptions) -> Result<ConnectionInfo, Failure> {
     let Some(certificates) = certificates(options)? else {
         return Ok(info);
@@ -175,7 +175,7 @@ fn trusting(info: ConnectionInfo, options: &ConnectOptions) -> Result<Connection
         .map_err(|_| {
             bad_file(
                 "the certificates for the cache",
-                "they are no valid certificates and key",
+                "they are not a valid certificate and key",
             )
         })
 }
@@ -186,7 +186,7 @@ fn certificates(options: &ConnectOptions) -> Result<Option<TlsCertificates>, Fai
         let shown = path.display().to_string();
         let bytes = std::fs::read(path)
             .map_err(|error| bad_file(&format!("cannot read {shown}"), &error.to_string()))?;
-        // An RSA key's title names its kind.
+        // The header of an RSA key names its kind.
         let is_there = String::from_utf8_lossy(&bytes)
             .lines()
             .any(|line| line.starts_with("-----BEGIN ") && line.contains(kind));

@@ -1,16 +1,16 @@
-//! The answers to a job, key by key, as they come in.
+//! The answers to a job, by key, as they arrive.
 
 use super::parts::Picks;
 use crate::domain::failure::Failure;
 
 pub(super) enum Answer<T> {
-    /// The server's last word on the key.
+    /// The server's final answer.
     Given {
         answer: T,
-        /// It was sent before and no answer came: it may have been done then.
+        /// An earlier attempt got no answer, but may have been executed.
         repeated: bool,
     },
-    /// No server has taken it.
+    /// Not executed by any server.
     Refused(String),
     /// Sent, and no answer came.
     Unknown(String),
@@ -18,10 +18,9 @@ pub(super) enum Answer<T> {
 
 pub(super) struct Answers<T> {
     answers: Vec<Option<Answer<T>>>,
-    /// Keys that were sent and not answered: whatever is said when they are sent again, they may be
-    /// stored.
+    /// Keys that were sent without an answer: they may be stored, whatever a retry says.
     doubtful: Vec<bool>,
-    /// Why the job ends before all keys have an answer.
+    /// Why the job ended early.
     pub fatal: Option<Failure>,
     /// Why the first key without an answer has none.
     pub failure: Option<Failure>,
@@ -48,7 +47,7 @@ impl<T> Answers<T> {
         self.answers[i] = Some(Answer::Given { answer, repeated });
     }
 
-    /// These keys get no answer any more, unless they have one.
+    /// Marks keys without an answer as refused or unknown.
     pub(super) fn refuse(&mut self, picks: &Picks, why: &str, failure: impl FnOnce() -> Failure) {
         for i in picks.iter() {
             let answer = match self.doubtful[i] {
@@ -64,7 +63,7 @@ impl<T> Answers<T> {
         self.fatal.get_or_insert(failure);
     }
 
-    /// Each key's answer, and why the job ended early.
+    /// The answer of each key, and why the job ended early.
     pub(super) fn finish(self) -> (Vec<Answer<T>>, Option<Failure>) {
         let why = self
             .fatal

@@ -1,4 +1,4 @@
-//! What an operator should know of the servers before a run.
+//! Checks of the servers before a run.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ impl RedisCache {
     }
 }
 
-/// What was found at several nodes: what all have in common once, else with the node's place.
+/// Merges the findings of several nodes: common ones once, others with the node's address.
 fn of_several(nodes: &[Arc<Node>], each: Vec<Vec<Finding>>) -> Vec<Finding> {
     let everywhere = |finding: &Finding| {
         let has = |of: &Vec<Finding>| of.contains(finding);
@@ -72,7 +72,7 @@ fn of_several(nodes: &[Arc<Node>], each: Vec<Vec<Finding>>) -> Vec<Finding> {
             });
         }
     }
-    // Of each check together, as they come for one server.
+    // Group by check, in the order for a single server.
     let mut order: Vec<String> = Vec::new();
     for finding in &findings {
         if !order.contains(&finding.check) {
@@ -83,7 +83,7 @@ fn of_several(nodes: &[Arc<Node>], each: Vec<Vec<Finding>>) -> Vec<Finding> {
     findings
 }
 
-/// What an operator should know of them together.
+/// Findings about all nodes together.
 async fn together(servers: &Servers) -> Vec<Finding> {
     match servers {
         Servers::One(_) => Vec::new(),
@@ -111,7 +111,7 @@ async fn of_sentinels(sentinels: &Sentinels) -> Finding {
         silent.join(", ")
     );
     Finding::warning("cache sentinels", text)
-        .hint("a failover is noticed as long as one of them answers")
+        .hint("one that answers is enough to notice a failover")
 }
 
 async fn of_cluster(cluster: &Cluster) -> Finding {
@@ -122,9 +122,9 @@ async fn of_cluster(cluster: &Cluster) -> Finding {
         count(cluster.primaries().len(), "primary"),
         count(replicas, "replica")
     );
-    // CLUSTER INFO may be denied; then the map speaks alone.
+    // CLUSTER INFO may be denied; then use only the slot map.
     let is_down = cluster.state().await.is_some_and(|state| state != "ok");
-    let text = format!("{nodes}, {slots} of {SLOTS} slots have a node");
+    let text = format!("{nodes}, {slots} of {SLOTS} slots are assigned");
     if is_down {
         let text = format!("it is down: {text}");
         return Finding::failed(CHECK, FailureKind::CacheRefused, text)
@@ -187,7 +187,7 @@ fn reached(place: &str, info: &Info, took: Duration) -> Finding {
     )
 }
 
-/// The finding that a server is, which refuses writes whoever asks.
+/// A finding for a server that refuses all writes.
 fn takes_no_writes(node: &Node, error: &RedisError) -> Finding {
     let failure = node
         .peer

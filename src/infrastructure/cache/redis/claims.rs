@@ -1,4 +1,4 @@
-//! Claims on keys, which keep runs apart.
+//! Leases on keys, as locks between runs.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use super::servers::Servers;
 use crate::application::ports::{Answer, Claimed};
 use crate::domain::failure::FailureKind;
 
-/// One step: between two commands a claim could expire, or become another's. `DEL` and `PEXPIRE` find
-/// nothing here; a user who may not run them could neither renew nor release a claim.
+/// Atomic: between two commands a lease could expire or change its owner. `DEL` and `PEXPIRE` find
+/// nothing here; a user who may not run them could neither renew nor release the lease.
 const CLAIM: &str = "for i, key in ipairs(KEYS) do \
        local found = redis.call('GET', key) \
        if found and found ~= ARGV[1] then return {i, found} end \
@@ -23,7 +23,7 @@ const CLAIM: &str = "for i, key in ipairs(KEYS) do \
      end \
      return false";
 
-/// A value of another type is not ours either.
+/// A value of another type belongs to somebody else.
 const RENEW: &str = "for _, key in ipairs(KEYS) do \
        if redis.pcall('GET', key) ~= ARGV[1] then return 0 end \
      end \
@@ -33,7 +33,7 @@ const RELEASE: &str = "for _, key in ipairs(KEYS) do \
        if redis.pcall('GET', key) == ARGV[1] then redis.call('DEL', key) end \
      end";
 
-/// How long one node of a cluster is asked to renew a claim.
+/// Timeout for one cluster node to renew a lease.
 const NODE_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl RedisCache {
@@ -72,7 +72,7 @@ impl RedisCache {
         released
     }
 
-    /// Runs a script about claims on keys of one server.
+    /// Runs a lease script on one server.
     async fn script(
         &self,
         script: &str,
@@ -92,7 +92,7 @@ impl RedisCache {
         matches!(self.servers, Servers::Cluster(_))
     }
 
-    /// Keys that one script can take: all of them; in a cluster, each alone.
+    /// Keys per script: all of them; in a cluster, one.
     fn together<'k>(&self, keys: &'k [&'k [u8]]) -> impl Iterator<Item = &'k [&'k [u8]]> {
         keys.chunks(if self.is_cluster() {
             1
@@ -107,7 +107,7 @@ impl RedisCache {
         value: &[u8],
         ttl: Duration,
     ) -> Answer<Option<Claimed>> {
-        // A retry after a lost answer finds its own value.
+        // A retry after a lost answer finds our own value.
         let (key, value): (usize, Vec<u8>) = match self.script(CLAIM, keys, value, ttl).await? {
             Reply::Nil => return Ok(None),
             found => redis::from_redis_value(found).unwrap_or((1, Vec::new())),
@@ -116,8 +116,8 @@ impl RedisCache {
         Ok(Some(Claimed { key, value }))
     }
 
-    /// A claim at a node of a cluster that does not answer counts as renewed: nobody else can take it
-    /// either, and the other nodes' keys can still be written.
+    /// A lease on a cluster node that does not answer counts as renewed: nobody else can take it,
+    /// and the other nodes' keys can still be written.
     async fn renew_together(&self, keys: &[&[u8]], value: &[u8], ttl: Duration) -> Answer<bool> {
         let renewal = self.script(RENEW, keys, value, ttl);
         if !self.is_cluster() {
@@ -134,7 +134,7 @@ impl RedisCache {
         }
     }
 
-    /// What another has put at one of the keys.
+    /// Another holder's value.
     async fn claimed_by_another(&self, keys: &[&[u8]], value: &[u8]) -> Answer<Option<Claimed>> {
         let get = |pipe: &mut Pipeline, i: usize| {
             pipe.cmd("GET").arg(keys[i]);
@@ -151,15 +151,15 @@ impl RedisCache {
         Ok(None)
     }
 
-    /// Over several nodes it takes several steps. Everybody claims in the same order, so whoever has
-    /// the first key gets the rest; if one is another's, those taken are released.
+    /// With several nodes this takes several steps. All runs claim in the same order, so whoever
+    /// gets the first key gets the rest; if one is taken, the others are released.
     async fn claim_apart(
         &self,
         keys: &[&[u8]],
         value: &[u8],
         ttl: Duration,
     ) -> Answer<Option<Claimed>> {
-        // If another has held one for long, nothing need be taken.
+        // If somebody else already holds one, claim nothing.
         if let Some(claimed) = self.claimed_by_another(keys, value).await? {
             return Ok(Some(claimed));
         }

@@ -1,6 +1,6 @@
 //! A cluster: its nodes, and the map that says which of them owns which key.
 //!
-//! When a node names another as a key's owner, the map is corrected at once and requested again.
+//! On a redirection the map is corrected at once and requested again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -24,32 +24,32 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::sync::{lock, read, write};
 use crate::infrastructure::cache::url::invalid_url;
 
-/// There are several nodes, and each is one thread.
+/// A cluster has several nodes, each with one thread.
 const CONNECTIONS: usize = 2;
 
-/// The map is not asked for more often.
+/// Min interval between requests for the map.
 const REFRESH_EVERY: Duration = Duration::from_millis(250);
 
-/// What a node waits for another where it does not say.
+/// Default of `cluster-node-timeout`.
 const NODE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// After this time without a report, a cluster that is down counts from the start.
+/// Without a report for this long, the outage starts over.
 const QUIET: Duration = Duration::from_secs(5);
 
 pub(super) struct Cluster {
-    /// How nodes are reached.
+    /// Connection settings of nodes.
     seed: ConnectionInfo,
     patience: Duration,
     nodes: StdMutex<HashMap<String, Arc<Node>>>,
     map: RwLock<Map>,
     refreshed: Mutex<Option<Instant>>,
-    /// Since when nodes say that the cluster is down, and when one said so last.
+    /// When nodes first and last reported the cluster as down.
     down: StdMutex<Option<(Instant, Instant)>>,
     past: StdMutex<Past>,
 }
 
 impl Cluster {
-    /// A cluster of which some nodes are known.
+    /// A cluster, from some of its nodes.
     pub(super) async fn connect(nodes: Vec<ConnectionInfo>) -> Result<Self, Failure> {
         let mut first = None;
         for info in nodes {
@@ -60,7 +60,7 @@ impl Cluster {
                 }
                 Ok(_) => {
                     let hint = "write redis:// (rediss:// with TLS) for a single server";
-                    return Err(other_kind(&node.peer.place(), "it is no cluster", hint));
+                    return Err(other_kind(&node.peer.place(), "it is not a cluster", hint));
                 }
                 Err(failure) if failure.kind != FailureKind::CacheUnreachable => {
                     return Err(failure);
@@ -68,11 +68,11 @@ impl Cluster {
                 Err(failure) => first = first.or(Some(failure)),
             }
         }
-        // There is one host at least.
-        Err(first.unwrap_or_else(|| invalid_url("it names no host")))
+        // At least one host.
+        Err(first.unwrap_or_else(|| invalid_url("it has no host")))
     }
 
-    /// The cluster that a node is of.
+    /// The cluster of a node.
     pub(super) async fn of(mut node: Node) -> Result<Self, Failure> {
         let timeout = node
             .glance_at(&["CONFIG", "GET", "cluster-node-timeout"])
@@ -100,7 +100,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// The node at a place; not connected to before it is asked for something.
+    /// The node at an address; connects on first use.
     fn node(&self, host: &str, port: u16) -> Result<Arc<Node>, Failure> {
         let mut nodes = lock(&self.nodes);
         let place = format!("{host}:{port}");
@@ -116,7 +116,7 @@ impl Cluster {
         Ok(node)
     }
 
-    /// Keys by the node that owns them.
+    /// Groups keys by owner.
     pub(super) fn groups<'k>(
         &self,
         picks: &Picks,
@@ -131,23 +131,23 @@ impl Cluster {
 
     /// A healthy node, if there is one.
     pub(super) fn any(&self) -> Arc<Node> {
-        // The seed is one at least.
+        // At least the seed.
         self.everyone().swap_remove(0)
     }
 
-    /// The part of all slots that a node owns.
+    /// A node's share of the slots.
     pub(super) fn share(&self, node: &Arc<Node>) -> f64 {
         self.map().owned(Some(node)) as f64 / SLOTS as f64
     }
 
-    /// How many slots have an owner, and how many nodes only copy others.
+    /// The number of assigned slots, and of replicas.
     pub(super) fn census(&self) -> (usize, usize) {
         let map = self.map();
         let replicas = map.primaries.iter().map(|primary| primary.replicas.len());
         (map.owned(None), replicas.sum())
     }
 
-    /// The node that an answer names.
+    /// The node in a redirection.
     pub(super) fn named(&self, by: &Node, error: &RedisError) -> Option<Arc<Node>> {
         let (_, host, port) = self.direction(by, error)?;
         self.node(&host, port).ok()
@@ -175,8 +175,8 @@ impl Cluster {
         self.map_mut().set_owner(slot, node);
     }
 
-    /// Notes that a node reports the cluster as down; `true`: it has been for too long, or a node is
-    /// gone without which it stays down.
+    /// Records that a node reports the cluster as down; `true`: for too long, or because a required
+    /// node is gone.
     pub(super) fn is_down(&self) -> bool {
         if self.primaries().iter().any(|node| node.is_gone()) {
             return true;
@@ -194,13 +194,13 @@ impl Cluster {
     pub(super) async fn refresh(&self) {
         let mut refreshed = self.refreshed.lock().await;
         if refreshed.is_none_or(|at| at.elapsed() >= REFRESH_EVERY) {
-            // Where nobody answers, the old map is as good as any.
+            // If no node answers, keep the old map.
             let _ = self.reload().await;
             *refreshed = Some(Instant::now());
         }
     }
 
-    /// Asks nodes for the map until one has it.
+    /// Asks nodes for the map until one answers.
     async fn reload(&self) -> Result<(), Failure> {
         let mut failure = None;
         for node in self.everyone() {
@@ -225,7 +225,7 @@ impl Cluster {
             let hint = "give its nodes their slots: redis-cli --cluster create";
             failure = Some(empty.hint(hint));
         }
-        // There is one node at least.
+        // At least one node.
         failure.map_or(Ok(()), Err)
     }
 
@@ -239,7 +239,7 @@ impl Cluster {
         all
     }
 
-    /// Takes a new map, and counts the nodes whose place a replica has taken.
+    /// Installs a new map, and counts failovers.
     fn take(&self, new: Map) {
         let old = std::mem::replace(&mut *self.map_mut(), new);
         let promoted = self.map().promoted_since(&old);
@@ -284,7 +284,7 @@ impl Cluster {
         lock(&self.past)
     }
 
-    /// What a node says of the cluster as a whole, if one does.
+    /// A node's view of the whole cluster.
     pub(super) async fn state(&self) -> Option<String> {
         for node in self.everyone() {
             if let Ok(reply) = node.glance_at(&["CLUSTER", "INFO"]).await {
@@ -295,24 +295,24 @@ impl Cluster {
     }
 }
 
-/// Why a node does not give the map.
+/// Why a node did not return the map.
 fn no_map(node: &Node, error: &RedisError) -> Failure {
     match node.peer.refusal(error) {
         Some(failure) if error.code() != Some("NOPERM") => failure,
         refused => refused
             .unwrap_or_else(|| node.peer.denied(error))
-            .hint("a cluster needs +cluster|slots, beside what a single server needs"),
+            .hint("a cluster needs +cluster|slots, besides the rights for a single server"),
     }
 }
 
-/// Whether a node that has no slots any more was emptied, and not put in another's place.
+/// Whether a node without slots was emptied by resharding, and not replaced.
 async fn is_primary_still(node: &Node) -> bool {
     let role = node.glance_at(&["ROLE"]).await;
     let role = role.ok().and_then(|role| items(role).into_iter().next());
     role.and_then(text).is_some_and(|role| role == "master")
 }
 
-/// Where a node is, for those that it calls its neighbours.
+/// The host of a node, as a default for its neighbours.
 fn host_of(node: &Node) -> (String, u16) {
     match node.peer.info.addr() {
         ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {

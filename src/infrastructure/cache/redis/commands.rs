@@ -5,22 +5,22 @@ use redis::{Cmd, Pipeline, RedisError, RedisResult, Value as Reply};
 use crate::application::ports::{Mode, WriteOptions, WriteOutcome};
 use crate::domain::entry::{Entry, Value};
 
-/// Overhead of a command besides key and value, and of a hash's field besides itself; at most.
+/// Max overhead of a command, and of a hash field.
 const COMMAND_BYTES: usize = 160;
 const FIELD_BYTES: usize = 24;
 
-/// Sets a hash only if the key is free. A transaction cannot: its commands do not see each other's
-/// replies.
+/// Sets a hash only if the key does not exist. A transaction cannot, as its commands do not see
+/// each other's replies.
 ///
-/// A script that is denied a command is not undone. So scripts set the TTL first, where it changes
-/// nothing: without that right nothing is written, and no hash is left without a TTL.
+/// A script is not rolled back when a command is denied. So scripts set the TTL first, where it has
+/// no effect: without that right nothing is written, and no hash is left without a TTL.
 const SET_MISSING_HASH: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end \
      redis.call('PEXPIRE', KEYS[1], ARGV[1]) \
      for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
      redis.call('PEXPIRE', KEYS[1], ARGV[1]) return 1";
 
-/// Sets a value, or a hash, unless the stored one is newer by the version in a field of both. A value
-/// without a version is overwritten.
+/// Sets a value or hash unless the stored version is newer, by a field of both. A value without a
+/// version is overwritten.
 const SET_UNLESS_NEWER: &str = "local function says(text) \
          local ok, value = pcall(cjson.decode, text) \
          return ok and type(value) == 'table' and value[ARGV[3]] or nil end \
@@ -44,7 +44,7 @@ const SET_HASH_UNLESS_NEWER: &str = "local was, is = redis.pcall('HGET', KEYS[1]
      for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
      redis.call('PEXPIRE', KEYS[1], ARGV[1]) return 1";
 
-/// About what an entry takes on its way.
+/// Approximate size of an entry on the wire.
 pub(super) fn cost(entry: Entry<'_>) -> usize {
     let fields = match entry.value {
         Value::Text(_) => 0,
@@ -58,7 +58,7 @@ pub(super) enum Judged {
     Refused(RedisError),
 }
 
-/// How many commands store an entry.
+/// Commands per entry.
 pub(super) fn count(entry: Entry<'_>, how: &WriteOptions) -> usize {
     match (entry.value, how.mode) {
         (Value::Hash(_), Mode::Refresh) if how.version_field.is_none() => 5,
@@ -89,7 +89,7 @@ pub(super) fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
             }
         }
         (Value::Text(text), mode) => {
-            // Sized at once: growing a buffer per key is the largest cost of a pipeline.
+            // Reserve once: growing a buffer per key is the largest cost of a pipeline.
             let mut set = Cmd::with_capacity(6, entry.key.len() + text.len() + 32);
             set.arg("SET").arg(entry.key).arg(text).arg("PX").arg(ttl);
             if mode == Mode::OnlyMissing {
@@ -121,7 +121,7 @@ pub(super) fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
     }
 }
 
-/// Takes the replies to an entry's commands, and says what they mean.
+/// Interprets the replies to an entry's commands.
 pub(super) fn judge(
     replies: &mut impl Iterator<Item = RedisResult<Reply>>,
     commands: usize,
@@ -130,7 +130,7 @@ pub(super) fn judge(
     for answered in 1..=commands {
         match replies.next() {
             Some(Ok(reply)) => last = Some(reply),
-            // Later errors only repeat that there was one.
+            // Later errors only repeat the first.
             Some(Err(error)) => {
                 replies.by_ref().take(commands - answered).for_each(drop);
                 return Judged::Refused(error);
@@ -148,7 +148,7 @@ pub(super) fn judge(
             });
             refused.map_or(Judged::Done(WriteOutcome::Stored), Judged::Refused)
         }
-        // What was queued in an unfinished transaction is not stored.
+        // Commands of an unfinished transaction are not executed.
         Some(Reply::SimpleString(word)) if word == "QUEUED" => Judged::Done(WriteOutcome::Unknown(
             "the server only queued it".to_owned(),
         )),

@@ -1,4 +1,4 @@
-//! What the servers say of a key, compared with what a run would store there.
+//! Compares a cached key with the planned entry.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::domain::json_equality;
 use crate::domain::standing::{Held, Kind, Standing};
 use crate::domain::strategy::Shape;
 
-/// Bytes that a hash is taken to have until it is read.
+/// Assumed size of a hash.
 const GUESSED_BYTES: usize = 50 * 1024;
 
-/// What the server says of a key before any value is moved.
+/// Facts about a key, without its value.
 pub(super) struct Facts {
     pub ttl: Option<Duration>,
     pub kind: Kind,
@@ -31,8 +31,7 @@ pub(super) fn key(batch: &EntryBatch, i: usize) -> &[u8] {
     batch.get(i).map_or(&[][..], |entry| entry.key)
 }
 
-/// What is known of a key from the server's facts, and whether its value must be fetched to know
-/// whether it is equal.
+/// The standing of a key, and whether its value must be fetched to compare it.
 pub(super) fn standing(entry: Entry<'_>, facts: Looked, shape: Shape) -> (Standing, bool) {
     let facts = match facts {
         Ok(Some(facts)) => facts,
@@ -52,7 +51,7 @@ pub(super) fn standing(entry: Entry<'_>, facts: Looked, shape: Shape) -> (Standi
             held.equal = known == Some(true);
             match known {
                 Some(true) => false,
-                // Other bytes may mean the same, unless the value is a plain text.
+                // Different bytes may mean the same, except for plain text.
                 Some(false) => shape != Shape::Text && facts.length <= MAX_VALUE_BYTES as u64,
                 None => {
                     let same_length = facts.length == text.len() as u64;
@@ -103,7 +102,7 @@ fn same_fields(cached: &[(Vec<u8>, Vec<u8>)], fields: Fields<'_>) -> bool {
     fields == cached
 }
 
-/// The bytes that fetching a value would move, at most.
+/// Max bytes of fetching a value.
 pub(super) fn size(standing: &Standing) -> usize {
     match standing {
         Standing::Held(held) => held.bytes.map_or(GUESSED_BYTES, |bytes| bytes as usize),

@@ -1,4 +1,4 @@
-//! What an error to a command means for its key.
+//! What an error means for its key.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ pub(super) enum Course {
     End,
     /// Retry.
     Later,
-    /// Ask the node that owns the key now, or this one for once.
+    /// Ask the current owner, or this node once.
     Elsewhere(Option<Arc<Node>>),
 }
 
-/// Takes the map's corrections with it.
+/// Also corrects the map.
 pub(super) fn course(servers: &Servers, node: &Node, error: &RedisError) -> Course {
     match (error.code(), servers) {
         (Some("MOVED"), Servers::Cluster(cluster)) => {
@@ -25,12 +25,12 @@ pub(super) fn course(servers: &Servers, node: &Node, error: &RedisError) -> Cour
             Course::Elsewhere(None)
         }
         (Some("ASK"), Servers::Cluster(cluster)) => match cluster.named(node, error) {
-            // Nobody has the key there any more, nor here.
+            // The key has moved, and is not here.
             Some(there) if there.is_gone() => Course::End,
             Some(there) => Course::Elsewhere(Some(there)),
             None => Course::Later,
         },
-        // Another has taken its place, or is about to.
+        // A failover is done or under way.
         (Some("READONLY"), _) if servers.can_change() => Course::Later,
         _ if is_transient(error) => Course::Later,
         _ => Course::End,

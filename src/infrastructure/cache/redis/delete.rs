@@ -1,4 +1,4 @@
-//! Deleting what this run wrote, and nothing that somebody else has written since.
+//! Deletes values of this run, and none that somebody else has written since.
 
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 
@@ -8,8 +8,8 @@ use crate::application::ports::Deletion;
 use crate::domain::entry::{EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
 
-/// Compare and delete are one step, or an application's write in between would be lost. A hash must
-/// have as many fields, each with its value.
+/// Compare-and-delete is atomic, or an application's write in between would be lost. A hash must
+/// have the same fields and values.
 const DELETE_OURS: &str = "local v = redis.pcall('GET', KEYS[1]) \
      if v == false then return 0 end \
      if v ~= ARGV[1] then return 2 end \
@@ -31,7 +31,7 @@ enum Way {
     Script,
 }
 
-/// The cheapest first.
+/// Cheapest first.
 const WAYS: [Way; 3] = [Way::Delex, Way::Delifeq, Way::Script];
 
 impl RedisCache {
@@ -50,7 +50,7 @@ impl RedisCache {
         }
     }
 
-    /// `Err` within: the server does not do it this way.
+    /// Inner `Err`: the server does not support this command.
     async fn delete_by(
         &self,
         way: Way,
@@ -58,7 +58,7 @@ impl RedisCache {
         picks: &[usize],
     ) -> Result<Result<Vec<Deletion>, RedisError>, Failure> {
         let entries = || picks.iter().filter_map(|i| batch.get(*i));
-        // No command but a script compares a hash.
+        // Only a script can compare a hash.
         let is_text = entries().all(|entry| matches!(entry.value, Value::Text(_)));
         let way = if is_text { way } else { Way::Script };
         let add = |pipe: &mut Pipeline, n: usize| {
@@ -95,7 +95,7 @@ impl RedisCache {
     }
 }
 
-/// From a script's reply, or from how many keys a command deleted and how many are left.
+/// From a script's reply, or from the numbers of deleted and remaining keys.
 fn outcome(answers: &[i64]) -> Deletion {
     match answers {
         [1] | [1, _] => Deletion::Deleted,
@@ -109,7 +109,7 @@ fn number(reply: RedisResult<Reply>) -> Result<i64, RedisError> {
 }
 
 fn refused(error: &RedisError) -> Failure {
-    let what = "the cache does not let a stale value be deleted";
+    let what = "the cache does not allow a stale value to be deleted";
     Failure::new(FailureKind::CacheDenied, what, words(error)).hint(
         "give the user +delex (Redis 8.4), +delifeq (Valkey 9) or +eval +get +del +hlen +hget; \
          --no-verify-writes runs without",

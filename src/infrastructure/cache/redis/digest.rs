@@ -1,4 +1,4 @@
-//! The digest that a server compares values by.
+//! The digest for comparing values.
 
 use sha1::{Digest as _, Sha1};
 

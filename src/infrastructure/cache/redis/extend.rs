@@ -1,4 +1,4 @@
-//! Extending the TTL of values that are there already, without sending them.
+//! Extends the TTL of identical values without sending them.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ttl::Ttl;
 
-/// Compares and extends in one step: otherwise a key could expire in between. Arguments per key: the
-/// value's length, its digest, its TTL. Another length needs no digest.
+/// Compare-and-extend is atomic: otherwise a key could expire in between. Arguments per key:
+/// length, digest, TTL. A value of another length needs no digest.
 const EXTEND: &str = "local same = {} \
     for i, key in ipairs(KEYS) do \
         same[i] = 0 \
@@ -26,19 +26,18 @@ const EXTEND: &str = "local same = {} \
     end \
     return same";
 
-/// About how many bytes a script digests: it blocks the server.
+/// Approximate bytes per script, which blocks the server.
 const SCRIPT_BYTES: usize = 512 * 1024;
 
-/// Bytes of a request, about, per key besides the key and per script besides its keys.
+/// Approximate overhead of a request, per key and per script.
 const KEY_BYTES: usize = 85;
 const SCRIPT_CALL_BYTES: usize = 80;
 
-/// Keys of many whose TTL is inspected.
+/// How many keys to sample for their TTL.
 const SAMPLE: usize = 16;
 
 impl RedisCache {
-    // One EXISTS costs the server a third of what refreshing them all does. A cluster accepts none
-    // with keys of several slots.
+    // One EXISTS costs a third of refreshing all. A cluster rejects it for keys of several slots.
     pub(super) async fn are_fresh(
         &self,
         keys: &[&[u8]],
@@ -88,7 +87,7 @@ impl RedisCache {
         }
     }
 
-    /// `Err` within: a server does not run the script.
+    /// Inner `Err`: a server does not run the script.
     async fn ask_to_extend(
         &self,
         batch: &EntryBatch,
@@ -130,7 +129,7 @@ impl RedisCache {
             .ok_or_else(malformed))
     }
 
-    /// Makes the script known to every server: it is called by its digest, which is shorter.
+    /// Loads the script on every server, so that it can be called by its shorter digest.
     async fn load_script(&self) -> Result<(), Failure> {
         for node in self.servers.primaries() {
             let mut load = pipe();

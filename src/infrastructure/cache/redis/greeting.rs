@@ -1,4 +1,4 @@
-//! What a server says of itself.
+//! What a server reports about itself.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -13,7 +13,7 @@ use crate::domain::failure::{Failure, FailureKind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Greeting {
     pub mode: ServerMode,
-    /// It copies another, as far as it says.
+    /// It reports itself as a replica.
     pub is_replica: bool,
 }
 
@@ -25,7 +25,7 @@ pub(super) enum ServerMode {
 }
 
 impl Node {
-    /// Connects, and says what the server is.
+    /// Connects and identifies the server.
     ///
     /// # Errors
     /// It cannot be reached, or refuses us.
@@ -35,10 +35,10 @@ impl Node {
         let mut questions = pipe();
         questions.cmd("PING");
         questions.cmd("CONFIG").arg("GET").arg("proto-max-bulk-len");
-        // Without arguments it changes nothing, and every user may ask.
+        // HELLO without arguments changes nothing, and every user may run it.
         questions.cmd("HELLO");
         questions.cmd("INFO");
-        // Connecting proves nothing: a server that wants a password says so to the first command.
+        // A missing password is reported only by the first command.
         let replies: RedisResult<Replies> = questions.query_async(&mut connection).await;
         let replies = replies.map_err(|error| unreachable(&error))?;
         if let Some(Err(error)) = replies.first()
@@ -47,7 +47,7 @@ impl Node {
             return Err(unreachable(error));
         }
         let mut replies = replies.into_iter().skip(1);
-        // CONFIG may be denied; then the default applies.
+        // CONFIG may be denied; then use the default.
         if let Some(Ok(reply)) = replies.next()
             && let Some(limit) = setting(reply, "proto-max-bulk-len")
             && let Ok(limit) = limit.parse()
@@ -59,8 +59,8 @@ impl Node {
         Ok(greeting)
     }
 
-    /// Changes when the server may have lost what it acknowledged: it was restarted, or it is or was a
-    /// replica. If the server does not say, a hash of its address alone.
+    /// Changes when the server may have lost acknowledged writes: it restarted, or is or was a
+    /// replica. If unknown, a hash of its address.
     pub(super) async fn incarnation(&self) -> RedisResult<u64> {
         let mut info = pipe();
         info.cmd("INFO")
@@ -76,7 +76,7 @@ impl Node {
         Ok(hasher.finish())
     }
 
-    /// The same; a server that hesitates is asked again before it counts as gone.
+    /// The same, with retries before the server counts as gone.
     pub(super) async fn patient_incarnation(&self) -> Result<u64, Failure> {
         let mut wait = Wait::new();
         loop {

@@ -1,4 +1,4 @@
-//! What memory the servers have.
+//! Memory of the servers.
 
 use futures_util::future::join_all;
 
@@ -16,8 +16,8 @@ impl RedisCache {
     }
 }
 
-/// The memory of several servers as one: what fits until the first of them is full, where each gets
-/// its share of the keys. The policy is that server's.
+/// The memory of several servers as one: what fits until the first one is full, with each server's
+/// share of the keys. The policy is that server's.
 fn together(mut all: Vec<Headroom>, shares: &[f64]) -> Headroom {
     if all.len() == 1 {
         return all.remove(0);
@@ -33,7 +33,7 @@ fn together(mut all: Vec<Headroom>, shares: &[f64]) -> Headroom {
                 used,
             };
         }
-        // What can still be written in all, as far as this server is concerned.
+        // How much fits in total until this server is full.
         let free = one
             .free()
             .map(|free| (free as f64 / share.max(f64::EPSILON)) as u64);
@@ -65,7 +65,7 @@ async fn headroom(node: &Node) -> Headroom {
     let bytes = |name: &str| {
         figure(name)?
             .parse()
-            .map_err(|_| format!("{name} is no number"))
+            .map_err(|_| format!("{name} is not a number"))
     };
     Headroom {
         used: bytes("used_memory"),

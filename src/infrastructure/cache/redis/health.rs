@@ -1,4 +1,4 @@
-//! Whether a server answers.
+//! Health of a server.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 use crate::domain::failure::Failure;
 use crate::domain::sync::lock;
 
-/// Nobody waits less than this for an answer.
+/// Min timeout for an answer.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) struct Health {
-    /// How long the server may answer nothing before it is given up.
+    /// How long the server may be silent before it is given up.
     pub patience: Duration,
     state: Mutex<State>,
 }
 
-/// What all connections together know.
+/// Shared by all connections.
 #[derive(Default)]
 struct State {
-    /// When the first command was sent that had no useful answer, if none had one since.
+    /// When the first command since the last useful answer was sent.
     silent_since: Option<Instant>,
-    /// Why it was given up; what is still to be sent need not wait for it again.
+    /// Why it was given up; later commands fail at once.
     gone: Option<Failure>,
 }
 
@@ -32,7 +32,7 @@ impl Health {
         }
     }
 
-    /// Whether it has answered all that it was asked.
+    /// Whether no answer is overdue.
     pub(super) fn is_well(&self) -> bool {
         let state = lock(&self.state);
         state.silent_since.is_none() && state.gone.is_none()
@@ -48,13 +48,13 @@ impl Health {
         state.gone.get_or_insert_with(|| failure.clone());
     }
 
-    /// It has answered something useful.
+    /// Records a useful answer.
     pub(super) fn answered(&self) {
         lock(&self.state).silent_since = None;
     }
 
-    /// What was sent at `asked` has no useful answer. Returns the failure that ends the run when
-    /// there has been none for too long.
+    /// Records that a command got no useful answer. Returns the failure if the server has been
+    /// silent for too long.
     pub(super) fn silent(&self, asked: Instant, why: impl FnOnce() -> Failure) -> Option<Failure> {
         let mut state = lock(&self.state);
         let since = *state.silent_since.get_or_insert(asked);
@@ -64,8 +64,8 @@ impl Health {
         state.gone.clone()
     }
 
-    /// How long an answer, or a connection, is still worth waiting for: a server that has been silent
-    /// for a while is not given the whole time once more.
+    /// The remaining timeout: a server that has been silent for a while does not get the full time
+    /// again.
     pub(super) fn time_left(&self, longest: Duration) -> Duration {
         let since = lock(&self.state).silent_since;
         let left = since.map(|since| self.patience.saturating_sub(since.elapsed()));

@@ -1,4 +1,4 @@
-//! What is stored at the keys of a batch, without moving a value where a digest is enough.
+//! Inspects the keys of a batch, without fetching values if digests suffice.
 
 use redis::{Pipeline, RedisError, Value as Reply};
 
@@ -11,14 +11,14 @@ use crate::domain::failure::Failure;
 use crate::domain::standing::{Kind, Standing};
 use crate::domain::strategy::Shape;
 
-/// Values fetched together, in bytes.
+/// Bytes of values per fetch.
 const FETCHED_BYTES: usize = 1024 * 1024;
 
-/// Bytes of values that one script digests, about; a single value may be longer.
+/// Approximate bytes of values per script; a single value may be longer.
 const SCRIPT_BYTES: usize = 512 * 1024;
 
-/// For each key: nothing, or its time left, type and length, and the digest of a text that is as
-/// long as ours (ARGV; -1 of a hash). Another length needs no digest, and costs no reading.
+/// For each key: nothing, or its time left, type and length, and the digest of a text with the same
+/// length as ours (ARGV; -1 for a hash). Other lengths need no digest.
 const LOOK: &str = "local found = {} \
     for i, key in ipairs(KEYS) do \
         local ttl = redis.call('PTTL', key) \
@@ -36,8 +36,7 @@ const LOOK: &str = "local found = {} \
     end \
     return found";
 
-/// The ways to look at keys, best first. Scripts may be denied, and old servers do not know the
-/// read-only kind.
+/// The ways to inspect keys, best first. Scripts may be denied, and old servers lack EVAL_RO.
 const WAYS: [Way; 3] = [Way::Script("EVAL_RO"), Way::Script("EVAL"), Way::Plain];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,7 +66,7 @@ impl RedisCache {
         Ok(standings)
     }
 
-    /// What the server says of each key, in the best way that it allows.
+    /// The server's facts about each key, in the best available way.
     async fn facts(&self, batch: &EntryBatch) -> Result<Vec<Looked>, Failure> {
         loop {
             let at = self.way_to_inspect.current();
@@ -76,7 +75,7 @@ impl RedisCache {
             };
             match self.script_facts(command, batch).await? {
                 Ok(facts) => return Ok(facts),
-                // One key that the user may not read refuses the whole script.
+                // One unreadable key fails the whole script.
                 Err(error) if error.detail().is_some_and(|d| d.contains("to access")) => {
                     return self.plain_facts(batch).await;
                 }
@@ -85,7 +84,7 @@ impl RedisCache {
         }
     }
 
-    /// `Err` within: the server does not do it this way.
+    /// Inner `Err`: the server does not support this command.
     async fn script_facts(
         &self,
         command: &str,
@@ -119,7 +118,7 @@ impl RedisCache {
         Ok(is_whole.then_some(facts).ok_or_else(malformed))
     }
 
-    /// The same with plain commands, where scripts are not allowed: no digest.
+    /// The same with plain commands, without digests.
     async fn plain_facts(&self, batch: &EntryBatch) -> Result<Vec<Looked>, Failure> {
         let add = |pipe: &mut Pipeline, i: usize| {
             let Some(entry) = batch.get(i) else { return };
@@ -155,7 +154,7 @@ impl RedisCache {
         Ok(facts.collect())
     }
 
-    /// Fetches the values that their digests and lengths do not decide, a little at a time.
+    /// Fetches the values that digest and length do not decide, in small groups.
     async fn compare(
         &self,
         batch: &EntryBatch,
@@ -191,7 +190,7 @@ fn script_fact(found: Reply) -> Looked {
     let (Some(Reply::Int(ttl)), Some(Reply::BulkString(kind)), Some(Reply::Int(length))) =
         (found.next(), found.next(), found.next())
     else {
-        return Err("the script's answer is of another form".to_owned());
+        return Err("the script's answer is malformed".to_owned());
     };
     let mut facts = facts_of(ttl, Kind::named(&String::from_utf8_lossy(&kind)), length);
     if let Some(Reply::BulkString(digest)) = found.next() {

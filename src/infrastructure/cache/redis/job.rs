@@ -5,12 +5,12 @@ use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 use super::node::Node;
 use crate::domain::failure::Failure;
 
-/// What the router takes to the servers: a number of keys with some commands each.
+/// A job of the router: keys with commands each.
 pub(super) trait Job: Sync {
-    /// How often a key is sent without an answer before it is given up.
+    /// Max attempts per key without an answer.
     const ATTEMPTS: u32;
 
-    /// What the replies to a key's commands mean.
+    /// The result of a key.
     type Answer: Send;
 
     fn len(&self) -> usize;
@@ -20,18 +20,17 @@ pub(super) trait Job: Sync {
     /// Adds a key's commands.
     fn add(&self, pipe: &mut Pipeline, i: usize);
 
-    /// Takes the replies to a key's commands, and the error among them that decides what is to be
-    /// done.
+    /// Interprets the replies to a key's commands; returns the error that decides what to do.
     fn read(
         &self,
         i: usize,
         replies: &mut impl Iterator<Item = RedisResult<Reply>>,
     ) -> (Self::Answer, Option<RedisError>);
 
-    /// The failure that ends the job, if an error is one.
+    /// The failure that ends the job, if the error is fatal.
     fn refusal(&self, node: &Node, error: &RedisError) -> Option<Failure>;
 
-    /// About how many bytes are sent, of all keys and of one.
+    /// Approximate bytes of all keys, and of one.
     fn bytes(&self) -> usize {
         0
     }
@@ -40,12 +39,12 @@ pub(super) trait Job: Sync {
         0
     }
 
-    /// The longest argument of a key.
+    /// Length of a key's longest argument.
     fn longest(&self, _: usize) -> usize {
         0
     }
 
-    /// Whether a key has commands that must be run as one.
+    /// Whether a key's commands must be atomic.
     fn is_transaction(&self, _: usize) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! One of a server's connections, shared by several batches.
+//! A connection, shared by several batches.
 
 use std::time::Instant;
 
@@ -9,17 +9,17 @@ const ALL_TURNS: u32 = 1 << 20;
 
 pub(super) struct Line {
     pub link: Mutex<Link>,
-    /// A batch takes one turn. One that was lost before takes all: if it is what breaks the
-    /// connection, no other batch is on it.
+    /// A batch takes one permit. A batch that broke a connection takes all, so that it cannot break
+    /// others.
     turns: Semaphore,
 }
 
 #[derive(Default)]
 pub(super) struct Link {
     pub connection: Option<MultiplexedConnection>,
-    /// Counts the connections, so that a broken one is thrown away once.
+    /// Generation of the connection, so that a broken one is dropped once.
     generation: u64,
-    /// When an attempt to connect failed last.
+    /// When connecting last failed.
     pub failed: Option<Instant>,
 }
 
@@ -33,19 +33,19 @@ impl Default for Line {
 }
 
 impl Line {
-    /// A turn; a suspect gets a new connection for itself.
+    /// A permit; a suspect batch gets its own new connection.
     pub(super) async fn turn(&self, suspect: bool) -> Option<SemaphorePermit<'_>> {
         let turns = if suspect { ALL_TURNS } else { 1 };
-        // Never closed, so never refused.
+        // The semaphore is never closed.
         let turn = self.turns.acquire_many(turns).await.ok();
         if suspect {
-            // A line that nobody used for long may be as dead as the one before.
+            // A connection that was idle for long may be dead too.
             self.link.lock().await.connection = None;
         }
         turn
     }
 
-    /// Throws a connection away, unless that was done already.
+    /// Drops a connection, once.
     pub(super) async fn broke(&self, generation: u64) {
         let mut link = self.link.lock().await;
         if link.generation == generation {
@@ -55,7 +55,7 @@ impl Line {
 }
 
 impl Link {
-    /// The open connection and its number.
+    /// The open connection and its generation.
     pub(super) fn open(&self) -> Option<(MultiplexedConnection, u64)> {
         Some((self.connection.clone()?, self.generation))
     }

@@ -1,4 +1,4 @@
-//! What was seen of the primaries' lives.
+//! Restarts and losses of primaries.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,20 +9,20 @@ use super::node::Node;
 pub(super) struct Past {
     /// Nodes that were replaced, restarted or lost.
     pub losses: u64,
-    /// Primaries by id, as they were last seen.
+    /// Primaries by id.
     pub lives: HashMap<String, Life>,
 }
 
-/// A primary as it was last seen.
+/// The last state of a primary.
 pub(super) struct Life {
     pub node: Arc<Node>,
     incarnation: u64,
-    /// It has not answered since.
+    /// It no longer answers.
     silent: bool,
 }
 
 impl Past {
-    /// Takes what a primary says of itself, if it does.
+    /// Records a primary's state.
     pub(super) fn see(&mut self, id: String, node: &Arc<Node>, now: Option<u64>) {
         let Some(life) = self.lives.get_mut(&id) else {
             if let Some(incarnation) = now {
@@ -38,7 +38,7 @@ impl Past {
         };
         let is_lost = match now {
             Some(incarnation) => incarnation != life.incarnation,
-            // A node that comes back as it was is not lost twice.
+            // A node that comes back unchanged was counted already.
             None => !life.silent,
         };
         life.incarnation = now.unwrap_or(life.incarnation);

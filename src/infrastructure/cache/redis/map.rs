@@ -19,7 +19,7 @@ pub(super) struct Map {
 pub(super) struct Primary {
     pub node: Arc<Node>,
     pub id: String,
-    /// The ids of those that copy it.
+    /// The ids of its replicas.
     pub replicas: Vec<String>,
 }
 
@@ -40,8 +40,8 @@ impl Default for Map {
 }
 
 impl Map {
-    /// The map as a node gives it in CLUSTER SLOTS; `None`: an empty one. `asked` is the host of that
-    /// node, and `node` gives the node at an address.
+    /// The map from CLUSTER SLOTS; `None`: empty. `asked` is the host of the answering node, `node`
+    /// returns the node at an address.
     pub(super) fn read(
         reply: Reply,
         asked: &str,
@@ -60,7 +60,7 @@ impl Map {
             };
             let at = map.add(node(&primary.host, primary.port)?, primary.id);
             for replica in members {
-                // Known, so that it can be asked when its primary is gone.
+                // Keep it, to ask it if its primary is gone.
                 node(&replica.host, replica.port)?;
                 let replicas = &mut map.primaries[at].replicas;
                 if !replicas.contains(&replica.id) {
@@ -86,11 +86,11 @@ impl Map {
         })
     }
 
-    /// Another node owns a slot.
+    /// Moves a slot to another node.
     pub(super) fn set_owner(&mut self, slot: usize, node: Arc<Node>) {
         let is_node = |primary: &Primary| Arc::ptr_eq(&primary.node, &node);
         let owner = self.primaries.iter().position(is_node).unwrap_or_else(|| {
-            // Its id comes with the next map.
+            // The next map has its id.
             self.primaries
                 .push(Primary::new(Arc::clone(&node), String::new()));
             self.primaries.len() - 1
@@ -98,7 +98,7 @@ impl Map {
         self.owners[slot] = u16::try_from(owner).ok();
     }
 
-    /// Keys by the node that owns them. A slot without an owner goes to any: it says so.
+    /// Groups keys by owner. Slots without an owner go to any node, which reports that.
     pub(super) fn groups<'k>(
         &self,
         picks: &Picks,
@@ -121,7 +121,7 @@ impl Map {
             .collect()
     }
 
-    /// The primaries that own a slot.
+    /// Primaries with slots.
     pub(super) fn owners(&self) -> Vec<Arc<Node>> {
         let mut is_owner = vec![false; self.primaries.len()];
         for owner in self.owners.iter().flatten() {
@@ -137,7 +137,7 @@ impl Map {
             .collect()
     }
 
-    /// How many slots have an owner, or this one.
+    /// Number of assigned slots, or of this node's.
     pub(super) fn owned(&self, by: Option<&Arc<Node>>) -> usize {
         let is_its = |owner: &&u16| {
             by.is_none_or(|node| Arc::ptr_eq(&self.primaries[usize::from(**owner)].node, node))
@@ -145,7 +145,7 @@ impl Map {
         self.owners.iter().flatten().filter(is_its).count()
     }
 
-    /// How many of the primaries were replicas in another map.
+    /// How many primaries were replicas in another map.
     pub(super) fn promoted_since(&self, old: &Self) -> usize {
         let was_primary = |id: &String| old.primaries.iter().any(|primary| primary.id == *id);
         let was_replica = |id| {
@@ -176,7 +176,7 @@ impl Member {
             _ => return None,
         };
         let id = fields.next().and_then(text);
-        // A node that has no name for itself still knows its address.
+        // A node without a host name still has an address.
         let mut more = fields
             .next()
             .map(items)

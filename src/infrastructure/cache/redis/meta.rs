@@ -1,4 +1,4 @@
-//! What the tool keeps for itself in a Redis.
+//! The tool's own data in Redis.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::application::ports::{Answer, Claimed, MetaStore};
 use crate::domain::failure::Failure;
 
 impl RedisCache {
-    /// What a command about a key answers.
+    /// Runs a command on a key.
     pub(super) async fn one(
         &self,
         key: &[u8],
@@ -20,7 +20,7 @@ impl RedisCache {
         self.answer(reply)
     }
 
-    /// Runs commands about a key that all have to succeed.
+    /// Runs commands on a key that must all succeed.
     async fn all(
         &self,
         key: &[u8],

@@ -1,4 +1,4 @@
-//! Keys that clients ask for in vain, from the server's keyspace events.
+//! Cache misses of clients, from keyspace events.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use super::reply::{self, shown, words};
 use crate::application::ports::{Known, Misses};
 use crate::domain::failure::{Failure, FailureKind};
 
-/// The setting that says which events there are, and what it must have: `E` for events by name, `m`
-/// for misses, which `A` (all) does not include.
+/// The setting and the flags it needs: `E` for events by name, `m` for misses, which `A` (all) does
+/// not include.
 const SETTING: &str = "notify-keyspace-events";
 const NEEDED: [char; 2] = ['E', 'm'];
 
-/// A setting that was changed.
+/// A changed setting.
 struct Changed {
     node: Arc<Node>,
     was: String,
@@ -25,7 +25,7 @@ struct Changed {
 }
 
 impl RedisCache {
-    /// Listens at every primary: no node reports another's keys.
+    /// Listens on every primary: nodes report only their own keys.
     pub(super) async fn listen_for_misses(&self, set_events: bool) -> Result<Misses, Failure> {
         let nodes = self.servers.primaries();
         let mut heard = Vec::new();
@@ -51,7 +51,7 @@ impl RedisCache {
             match done {
                 Ok(some) => changed.extend(some),
                 Err(failure) => {
-                    // First what was changed on other servers: failing at that is worse.
+                    // First restore the other servers: failing there is worse.
                     restore(changed).await?;
                     return Err(failure);
                 }
@@ -70,7 +70,7 @@ impl RedisCache {
     }
 }
 
-/// The misses of one server; ends with an error when it is lost.
+/// The misses of one server, until the connection is lost.
 async fn events(node: &Arc<Node>) -> Result<BoxStream<'static, Result<Vec<u8>, Failure>>, Failure> {
     let channel = format!(
         "__keyevent@{}__:keymiss",
@@ -88,12 +88,12 @@ async fn events(node: &Arc<Node>) -> Result<BoxStream<'static, Result<Vec<u8>, F
     })?;
     let gone = node
         .peer
-        .no_answer("it was lost while its misses were listened to");
+        .no_answer("the connection was lost while listening for misses");
     let keys = heard.map(|message| Ok(message.get_payload_bytes().to_vec()));
     Ok(keys.chain(stream::once(async { Err(gone) })).boxed())
 }
 
-/// The setting, or why it is not known.
+/// The value of the setting.
 async fn setting(node: &Node) -> Known<String> {
     let reply = node.glance_at(&["CONFIG", "GET", SETTING]).await;
     let reply = reply.map_err(|error| words(&error))?;
@@ -124,7 +124,7 @@ async fn change(node: Arc<Node>, was: String, missing: &str) -> Result<Changed, 
     }
 }
 
-/// Restores the setting, unless somebody has changed it since.
+/// Restores the setting, unless somebody else has changed it.
 async fn restore(changed: Vec<Changed>) -> Result<(), Failure> {
     let mut failed = None;
     for Changed { node, was, is } in changed {
@@ -133,14 +133,14 @@ async fn restore(changed: Vec<Changed>) -> Result<(), Failure> {
             _ => set(&node, &was).await,
         };
         let Err(why) = restored else { continue };
-        let what = format!("{SETTING} of {} could not be put back", node.peer.place());
+        let what = format!("{SETTING} of {} could not be restored", node.peer.place());
         let failure = Failure::new(FailureKind::CacheRefused, what, why);
         failed.get_or_insert(failure.hint(format!("CONFIG SET {SETTING} \"{was}\"")));
     }
     failed.map_or(Ok(()), Err)
 }
 
-/// Whether two settings have the same flags: the server has its own order.
+/// Whether two values have the same flags, in any order.
 fn same(a: &str, b: &str) -> bool {
     let flags = |setting: &str| {
         let mut flags: Vec<char> = setting.chars().collect();
@@ -152,7 +152,7 @@ fn same(a: &str, b: &str) -> bool {
 
 fn off(place: &str, was: &str, missing: &str) -> Failure {
     let was_shown = shown(was);
-    let what = format!("the cache at {place} does not tell of misses");
+    let what = format!("the cache at {place} does not report misses");
     let why = format!("{SETTING} is \"{was_shown}\", and has no {missing}");
     Failure::new(FailureKind::Config, what, why).hint(format!(
         "--set-events turns them on and puts the old setting back afterwards; or yourself: CONFIG SET \
@@ -161,8 +161,8 @@ fn off(place: &str, was: &str, missing: &str) -> Failure {
 }
 
 fn not_set(place: &str, why: &str) -> Failure {
-    let what = format!("the cache at {place} does not let its events be turned on");
+    let what = format!("the cache at {place} does not allow its events to be turned on");
     Failure::new(FailureKind::CacheDenied, what, why).hint(
-        "it needs +config|get and +config|set; or have them turned on, or give an --access-log",
+        "grant +config|get and +config|set, have the events turned on, or give an --access-log",
     )
 }

@@ -1,4 +1,4 @@
-//! One server: its connections, and how it is asked.
+//! One server and its connections.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -19,23 +19,23 @@ use super::wait::Wait;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::infrastructure::cache::url::invalid_url;
 
-/// A server's one thread is the limit; a few connections keep it busy, more would only cost it.
+/// A few connections keep a server's single thread busy.
 pub(super) const CONNECTIONS: usize = 4;
 
-/// A server that has not accepted a connection by then is called unreachable.
+/// Timeout for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A batch without an answer for this long is unknown. Far above any healthy latency: a server
-/// that forks or rewrites its log pauses for a while.
+/// Timeout of a batch. Far above any healthy latency: a server pauses when it forks or rewrites its
+/// log.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A request without an answer is sent this often.
+/// Max attempts of a request.
 pub(super) const ATTEMPTS: u32 = 4;
 
-/// Nobody waits longer for a server's view of the others.
+/// Timeout for a server's view of the others.
 const GLANCE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The longest value that a server takes where it does not say.
+/// Default of `proto-max-bulk-len`.
 const DEFAULT_MAX_VALUE: usize = 512 * 1024 * 1024;
 
 pub(super) struct Node {
@@ -44,31 +44,31 @@ pub(super) struct Node {
     pub(super) health: Health,
     lines: Vec<Line>,
     next: AtomicUsize,
-    /// The longest value the server takes (`proto-max-bulk-len`). A longer one makes it close the
-    /// connection, and the whole batch would be lost with it.
+    /// The longest value that the server accepts (`proto-max-bulk-len`). A longer one makes it
+    /// close the connection, and the whole batch is lost.
     longest_value: AtomicUsize,
-    /// It runs commands as one, and has said so.
+    /// It supports transactions.
     has_transactions: AtomicBool,
-    /// For watching the server while a run writes: nothing else waits on it.
+    /// A separate connection for watching the server.
     pub(super) watch: Mutex<Option<MultiplexedConnection>>,
 }
 
-/// Why a pipeline has no replies.
+/// Why a pipeline failed.
 pub(super) enum Lost {
-    /// There is no connection: nothing was sent.
+    /// No connection: nothing was sent.
     Unsent,
-    /// The connection broke or the answer did not come in time.
+    /// The connection broke, or the answer timed out.
     Answer(String),
     /// The server is gone or refuses us.
     Server {
         failure: Failure,
-        /// It may have taken what it did not answer.
+        /// Unanswered commands may have been executed.
         sent: bool,
     },
 }
 
 impl Node {
-    /// A server that is not asked for anything yet.
+    /// A server; not connected yet.
     pub(super) fn new(
         info: ConnectionInfo,
         connections: usize,
@@ -97,22 +97,21 @@ impl Node {
             .client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
-        // Looking at a key must not make it younger in the eyes of an evicting server; one that does
-        // not know the command (before 7.2) cannot be helped.
+        // Reads must not count as use for eviction. Servers before 7.2 do not know the command.
         let mut no_touch = pipe();
         no_touch.cmd("CLIENT").arg("NO-TOUCH").arg("ON");
         let _: Replies = no_touch.query_async(&mut connection).await?;
         Ok(connection)
     }
 
-    /// Uses a connection that is open already.
+    /// Takes over an open connection.
     pub(super) async fn adopt(&self, connection: MultiplexedConnection) {
         self.lines[0].link.lock().await.connection = Some(connection);
     }
 
-    /// Listens to a channel, on a connection of its own.
+    /// Subscribes to a channel on a separate connection.
     pub(super) async fn subscribe(&self, channel: &str) -> RedisResult<PubSubStream> {
-        // Such connections know the older protocol only.
+        // Such connections support only RESP2.
         let info = &self.peer.info;
         let settings = info.redis_settings().clone();
         let settings = settings.set_protocol(ProtocolVersion::RESP2);
@@ -138,7 +137,7 @@ impl Node {
         self.health.gone().is_some()
     }
 
-    /// Sends a pipeline; alone on its connection where it is suspected to break it.
+    /// Sends a pipeline; alone on its connection if it may break it.
     pub(super) async fn send(&self, pipe: &Pipeline, suspect: bool) -> Result<Replies, Lost> {
         let line = &self.lines[self.next.fetch_add(1, Ordering::Relaxed) % self.lines.len()];
         let _turn = line.turn(suspect).await;
@@ -162,23 +161,23 @@ impl Node {
         }
     }
 
-    /// The line's connection, opened again when it broke.
+    /// The line's connection, reopened if it broke.
     async fn connection(&self, line: &Line) -> Result<(MultiplexedConnection, u64), Lost> {
         let asked = Instant::now();
-        // Held while connecting: the other batches of this line wait for the same connection.
+        // Held while connecting: other batches wait for the same connection.
         let mut link = line.link.lock().await;
         let refused = |failure| Lost::Server {
             failure,
             sent: false,
         };
-        // A connection that is open still would only be waited on for nothing.
+        // Waiting on an open connection would be useless.
         if let Some(failure) = self.health.gone() {
             return Err(refused(failure));
         }
         if let Some(open) = link.open() {
             return Ok(open);
         }
-        // Who waited here for another's attempt shares what came of it.
+        // Waiters share the result of the attempt.
         if link.failed.is_some_and(|at| at > asked) {
             return Err(Lost::Unsent);
         }
@@ -188,7 +187,7 @@ impl Node {
             Ok(connection) => Ok(link.set(connection)),
             Err(error) => {
                 if let Some(failure) = self.peer.refusal(&error) {
-                    // Asking again and again gets a user locked out.
+                    // Retrying gets the user locked out.
                     self.health.give_up(&failure);
                     return Err(refused(failure));
                 }
@@ -201,14 +200,14 @@ impl Node {
         }
     }
 
-    /// Asks, until it has said so, whether the server runs commands as one. Where MULTI is refused
-    /// (ACL, `rename-command`, a proxy), the commands after it would be run one by one.
+    /// Checks whether the server supports transactions. Where MULTI is refused (ACL,
+    /// `rename-command`, a proxy), the commands after it would run one by one.
     pub(super) async fn need_transactions(&self) -> Result<(), Lost> {
         if self.has_transactions.load(Ordering::Relaxed) {
             return Ok(());
         }
         let mut empty = pipe();
-        // DISCARD ends what EXEC has not; after EXEC it is an error that says nothing.
+        // DISCARD ends an open transaction; after EXEC its error is expected.
         empty.cmd("MULTI").cmd("EXEC").cmd("DISCARD");
         let replies = self.send(&empty, false).await?;
         if let Some(error) = replies.into_iter().take(2).find_map(Result::err) {
@@ -227,8 +226,7 @@ impl Node {
         Ok(())
     }
 
-    /// Sends a pipeline until it is answered, within bounds. Errors of single commands are for the
-    /// caller to read.
+    /// Sends a pipeline with retries. The caller handles errors of single commands.
     pub(super) async fn ask(&self, pipe: &Pipeline) -> Result<Replies, Failure> {
         let mut attempts = 0;
         let mut wait = Wait::new();
@@ -265,11 +263,11 @@ impl Node {
         }
     }
 
-    /// Asks once and soon, whatever is thought of its health.
+    /// Asks once, whatever its health.
     pub(super) async fn glance(&self, pipe: &Pipeline) -> RedisResult<Replies> {
         let ask = async {
             match self.over_first_line(pipe).await {
-                // Nothing may have been sent on it for long: it says nothing of the server.
+                // An idle connection may be dead, which says nothing about the server.
                 Err(_) => self.over_first_line(pipe).await,
                 answered => answered,
             }
@@ -283,7 +281,7 @@ impl Node {
         }
     }
 
-    /// Asks one thing at a glance.
+    /// Asks once, with a short timeout.
     pub(super) async fn glance_at(&self, command: &[&str]) -> RedisResult<Reply> {
         let mut question = pipe();
         question.cmd(command[0]).arg(&command[1..]);
@@ -306,9 +304,9 @@ impl Node {
         answered
     }
 
-    /// Sends a pipeline over the connection that is open already, without a second try.
+    /// Sends a pipeline over the open connection, without a retry.
     pub(super) async fn once(&self, pipe: &Pipeline) -> Result<Replies, Failure> {
-        // Not put back: the questions may leave it in a state of its own.
+        // Not reused: its state may have changed.
         let connection = match self.lines[0].link.lock().await.connection.take() {
             Some(connection) => Ok(connection),
             None => self.open().await,

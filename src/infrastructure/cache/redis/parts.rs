@@ -1,4 +1,4 @@
-//! Which keys of a job go to one server together.
+//! The keys of a job that go to one server together.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -47,13 +47,13 @@ impl Picks {
     }
 }
 
-/// What one server is sent together.
+/// A part of a job, for one server.
 pub(super) struct Part {
     pub node: Arc<Node>,
     pub picks: Picks,
-    /// How often it was sent and no answer came.
+    /// Attempts without an answer.
     pub losses: u32,
-    /// Its keys are migrating to this node, which does not own their slot yet.
+    /// Its keys are migrating to this node (ASK).
     pub asking: bool,
 }
 
@@ -68,7 +68,7 @@ impl Part {
     }
 }
 
-/// Migrating keys, each for the node that was named for it.
+/// Migrating keys, by target node.
 pub(super) fn asking(keys: Vec<(usize, Arc<Node>)>) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     for (i, node) in keys {
@@ -90,8 +90,8 @@ pub(super) fn push_front(parts: &mut VecDeque<Part>, new: VecDeque<Part>) {
     }
 }
 
-/// Consecutive items in runs of at most `max` items and about `max_bytes`; a single item may have
-/// more.
+/// Chunks of consecutive items, with at most `max` items and about `max_bytes`; a single item may
+/// be larger.
 pub(super) fn chunks(
     sizes: impl Iterator<Item = usize>,
     max: usize,

@@ -1,11 +1,11 @@
-//! The server at the other end, and what its errors mean to an operator.
+//! Translates errors of a server for the operator.
 
 use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, RedisError};
 
 use super::reply::words;
 use crate::domain::failure::{Failure, FailureKind};
 
-/// What a user of the cache needs.
+/// Rights that every user needs.
 const RIGHTS: &str = "a run needs +set and +ping, and +select for a database index; hashes +multi +exec +del +hset \
      +pexpire; --mode only-missing with hashes +eval +exists +hset +pexpire; a version_field +eval +get +hget and these";
 
@@ -20,7 +20,7 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// Where it is, for people.
+    /// Its address, for people.
     pub(super) fn place(&self) -> String {
         self.info.addr().to_string()
     }
@@ -74,12 +74,12 @@ impl Peer {
         .hint(hint)
     }
 
-    /// The failure that ends the run, if the server's answer is one.
+    /// The failure that ends the run, if the error is fatal.
     pub(super) fn refusal(&self, error: &RedisError) -> Option<Failure> {
         use FailureKind::{CacheDenied, CacheRefused};
         let detail = error.detail().unwrap_or_default();
         let (kind, what, hint) = match error.code() {
-            // The crate wraps the server's words in its own while it connects (AUTH, SELECT).
+            // The crate wraps errors of AUTH and SELECT.
             _ if error.kind() == ErrorKind::AuthenticationFailed => {
                 (CacheDenied, PASSWORD, SIGN_IN)
             }
@@ -89,7 +89,7 @@ impl Peer {
             }
             Some("NOAUTH") => {
                 let hint = "put it into the cache URL: redis://:PASSWORD@HOST";
-                (CacheDenied, "the cache wants a password", hint)
+                (CacheDenied, "the cache requires a password", hint)
             }
             Some("WRONGPASS") => (CacheDenied, PASSWORD, SIGN_IN),
             Some("DENIED") => {
@@ -97,20 +97,20 @@ impl Peer {
                 (CacheDenied, "the cache is in protected mode", hint)
             }
             Some("NOPERM") if !detail.contains("to access") => (CacheDenied, COMMAND, RIGHTS),
-            // Before 7.2 a script that is refused a command has no code for it.
+            // Before 7.2 a denied command in a script has no error code.
             Some("ERR") if detail.contains("user executing the script") => {
                 let what = "the cache refuses this user a command of a script";
                 (CacheDenied, what, RIGHTS)
             }
             Some("OOM") => (CacheRefused, "the cache is full", MAKE_ROOM),
             Some("READONLY") => {
-                let what = "the cache takes no writes: it is a replica";
+                let what = "the cache refuses writes: it is a replica";
                 (CacheRefused, what, "give the URL of its primary")
             }
             Some("MISCONF") => {
                 let hint =
                     "it cannot save to its disk: see rdb_last_bgsave_status in INFO and its log";
-                (CacheRefused, "the cache takes no writes", hint)
+                (CacheRefused, "the cache refuses writes", hint)
             }
             Some("MOVED" | "ASK" | "CROSSSLOT") => {
                 (CacheRefused, "the cache has become a cluster", "run again")
@@ -144,14 +144,14 @@ impl Peer {
         Failure::new(FailureKind::CacheUnreachable, what, why)
     }
 
-    /// A command that this user or this server does not run.
+    /// A command that this user or server does not allow.
     pub(super) fn denied(&self, error: &RedisError) -> Failure {
         let what = format!("the cache at {} refuses", self.place());
         Failure::new(FailureKind::CacheDenied, what, words(error))
     }
 }
 
-/// The servers are not what the URL says.
+/// The servers do not match the URL.
 pub(super) fn other_kind(place: &str, what: &str, hint: &str) -> Failure {
     Failure::new(
         FailureKind::Config,
@@ -161,38 +161,38 @@ pub(super) fn other_kind(place: &str, what: &str, hint: &str) -> Failure {
     .hint(hint)
 }
 
-/// What to do about an error of a certificate.
+/// A hint for a certificate error.
 fn certificate_hint(error: &RedisError) -> Option<&'static str> {
     const HINTS: [(&str, &str); 9] = [
         (
             "UnknownIssuer",
-            "its certificate is not trusted: give the authority that has signed it with --cache-ca FILE",
+            "its certificate is not trusted: give its CA certificate with --cache-ca FILE",
         ),
         (
             "CaUsedAsEndEntity",
-            "the server shows an authority's certificate as its own: give it one that the authority has signed (CA:FALSE)",
+            "the server uses a CA certificate as its own: give it a certificate signed by the CA (CA:FALSE)",
         ),
         (
             "NotValidForName",
-            "write the host as the server's certificate names it",
+            "use the host name in the server's certificate",
         ),
         (
             "not valid for name",
-            "write the host as the server's certificate names it",
+            "use the host name in the server's certificate",
         ),
-        ("Expired", "the server's certificate needs to be renewed"),
-        ("expired", "the server's certificate needs to be renewed"),
+        ("Expired", "renew the server's certificate"),
+        ("expired", "renew the server's certificate"),
         (
             "CertificateRequired",
-            "it wants a certificate from its clients: --cache-cert FILE and --cache-key FILE",
+            "it requires a client certificate: --cache-cert FILE and --cache-key FILE",
         ),
         (
             "HandshakeFailure",
-            "it may want a certificate from its clients: --cache-cert FILE and --cache-key FILE",
+            "it may require a client certificate: --cache-cert FILE and --cache-key FILE",
         ),
         (
             "fatal alert",
-            "it refuses the certificate in --cache-cert: one that its authority has signed for clients is needed",
+            "it refuses the certificate in --cache-cert: use one that its CA has signed for clients",
         ),
     ];
     let text = error.to_string();

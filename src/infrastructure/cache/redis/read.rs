@@ -1,4 +1,4 @@
-//! Reading one key whole.
+//! Reads one key completely.
 
 use redis::{Pipeline, Value as Reply};
 
@@ -26,7 +26,7 @@ impl RedisCache {
             Some(Err(error)) => return Err(self.servers.any().peer.denied(&error)),
             None => return Ok(None),
         };
-        // The value alone is worth showing where the time left may not be asked.
+        // Show the value even if the TTL may not be read.
         let ttl = number(ttl).map(reply::ttl).map_err(|error| words(&error));
         Ok(Some(Cached { value, ttl }))
     }

@@ -1,4 +1,4 @@
-//! What the servers' replies say.
+//! Reads replies of servers.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::domain::key::{printable, shortened};
 
 pub(super) type Replies = Vec<RedisResult<Reply>>;
 
-/// A pipeline whose commands fail one by one.
+/// A pipeline whose commands fail individually.
 pub(super) fn pipe() -> Pipeline {
     let mut pipe = redis::pipe();
     pipe.ignore_errors();
@@ -23,8 +23,8 @@ pub(super) fn is_transient(error: &RedisError) -> bool {
     )
 }
 
-/// An error in one short line: the server's code and sentence, or what broke. The crate's own text
-/// is never shown: it repeats every error of a pipeline.
+/// An error in one line: the server's message, or what broke. The crate's text repeats every error
+/// of a pipeline.
 pub(super) fn words(error: &RedisError) -> String {
     let text = match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
@@ -41,7 +41,7 @@ pub(super) fn words(error: &RedisError) -> String {
     shortened(&printable(line.as_bytes()), 200)
 }
 
-/// A text of the server's as it can be shown.
+/// A server's text, made printable.
 pub(super) fn shown(text: &str) -> String {
     shortened(&printable(text.as_bytes()), 100)
 }
@@ -51,14 +51,14 @@ pub(super) fn no_answer_in_time() -> RedisError {
 }
 
 pub(super) fn malformed() -> RedisError {
-    (ErrorKind::Parse, "a reply is of another form").into()
+    (ErrorKind::Parse, "a reply is malformed").into()
 }
 
 /// The text of a single reply, or why there is none.
 pub(super) fn info(reply: Option<RedisResult<Reply>>) -> Result<String, String> {
     match reply {
         Some(Ok(reply)) => {
-            redis::from_redis_value(reply).map_err(|_| "INFO answers in another form".to_owned())
+            redis::from_redis_value(reply).map_err(|_| "INFO sent a malformed answer".to_owned())
         }
         Some(Err(error)) => Err(words(&error)),
         None => Err("no answer".to_owned()),
@@ -72,7 +72,7 @@ pub(super) fn info_line<'i>(info: &'i str, name: &str) -> Option<&'i str> {
     Some(value.trim())
 }
 
-/// What CONFIG GET says of a setting: a list in the older protocol, a map in the newer one.
+/// The value in a CONFIG GET reply: a list in RESP2, a map in RESP3.
 pub(super) fn setting(reply: Reply, name: &str) -> Option<String> {
     let all = redis::from_redis_value::<std::collections::HashMap<String, String>>(reply);
     all.ok()?.remove(name)
@@ -91,12 +91,12 @@ pub(super) fn text(reply: Reply) -> Option<String> {
     redis::from_redis_value::<Option<String>>(reply).ok()?
 }
 
-/// Names and values of a hash, in either protocol's form.
+/// The fields of a hash, in RESP2 or RESP3.
 pub(super) fn pairs(reply: Reply) -> Vec<(Vec<u8>, Vec<u8>)> {
     redis::from_redis_value(reply).unwrap_or_default()
 }
 
-/// The items of a list, or of a map one after the other.
+/// The items of a list, or of a flattened map.
 pub(super) fn items(reply: Reply) -> Vec<Reply> {
     match reply {
         Reply::Array(items) => items,

@@ -1,4 +1,4 @@
-//! Requests about keys, each answered by the server that owns its key.
+//! Requests about keys, each sent to the owner of its key.
 
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 
@@ -10,7 +10,7 @@ use super::reply::{Replies, is_transient};
 use super::router;
 use crate::domain::failure::Failure;
 
-/// The same number of commands about each of some keys.
+/// The same number of commands for each key.
 struct Requests<'q, F> {
     keys: Vec<&'q [u8]>,
     commands: usize,
@@ -62,8 +62,8 @@ impl<F: Fn(&mut Pipeline, usize) + Sync> Job for Requests<'_, F> {
 }
 
 impl RedisCache {
-    /// Asks about each of some keys, with `commands` commands that `add` adds. The replies come in
-    /// the order of the keys; errors of single commands are for the caller to read.
+    /// Sends `commands` commands per key, added by `add`. Replies are in the order of the keys; the
+    /// caller handles errors of single commands.
     pub(super) async fn ask<F>(
         &self,
         keys: Vec<&[u8]>,

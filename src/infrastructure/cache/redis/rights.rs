@@ -1,8 +1,8 @@
-//! Which commands a server lets its user run.
+//! Checks which commands the user may run.
 //!
-//! The commands are really sent, in forms that cannot change anything: `SET` with an expiry of zero,
-//! `HSET` with a field that has no value. A server refuses a user, and says that it is full or a
-//! replica, before it looks at the arguments.
+//! The commands are really sent, in forms that cannot change anything: `SET` with an expiry of
+//! zero, `HSET` with a field without a value. A server refuses a user, or reports that it is full
+//! or a replica, before it checks the arguments.
 
 use redis::{Cmd, RedisError, RedisResult, Value as Reply};
 
@@ -12,46 +12,45 @@ use crate::domain::failure::FailureKind;
 use crate::domain::finding::Finding;
 use crate::domain::standing::Kind;
 
-/// What a command is needed for. The first two are a must.
+/// The purpose of a command. The first two are required.
 const TEXTS: &str = "every run";
 const HASHES: &str = "hashes";
 const HASHES_ONLY_MISSING: &str = "hashes with --mode only-missing";
 const READING: &str = "dry-run, verify and keys";
 const READING_HASHES: &str = "dry-run and verify of hashes";
-/// Of the commands for these two, one is enough.
+/// Purposes for which one of several commands is enough.
 const COMPARING: &str = "comparing values without moving them";
-const UNDOING: &str = "undoing what was overtaken while it was written";
+const UNDOING: &str = "removing values that changed while they were written";
 const ORPHANS: &str = "--orphans";
 const MEMORY: &str = "the memory figures";
-/// Under keys of the tool's own.
+/// Purposes under the tool's own keys.
 const RECORD: &str = "the record of the last run";
 const LOCK: &str = "the lock that keeps runs apart";
 const HISTORY: &str = "the history of runs";
-const OWN_KEYS: &str = "the keys that runs have written";
-const ANSWERING: &str = "a look whether it answers";
+const OWN_KEYS: &str = "the lists of written keys";
+const ANSWERING: &str = "a health check";
 
-/// `LPUSH` and `RPUSH` have no form that changes nothing. A server that cannot be asked so (before
-/// 7.0) does not say.
+/// `LPUSH` and `RPUSH` have no harmless form. Before 7.0 a server cannot be asked.
 const MAY_PUSH: &str = "if redis.acl_check_cmd and not redis.acl_check_cmd(ARGV[1], KEYS[1], '') then \
      return redis.error_reply('NOPERM this user may not run ' .. ARGV[1]) end return 1";
 
-/// A question to the server: a command that changes nothing, and what it tells.
+/// A harmless command, and what its answer means.
 pub(super) struct Question<'p> {
     pub command: &'static str,
     need: &'static str,
-    /// Whose key it is about, where the answer says whether that may be written.
+    /// The strategy of the key, if the answer says whether it may be written.
     key_of: Option<&'p RightsProbe>,
     pub cmd: Cmd,
 }
 
-/// What an answer says of the right to a command.
+/// The right that an answer shows.
 pub(super) enum Right {
     Given,
     /// The user may not run the command, or the server does not know it.
     Denied(String),
-    /// The user may run it, and not with this key.
+    /// Allowed, but not for this key.
     KeyDenied(String),
-    /// The server takes no such command from anybody now.
+    /// The server refuses it to everybody.
     State(RedisError),
 }
 
@@ -63,23 +62,23 @@ impl Right {
         let detail = error.detail().unwrap_or_default();
         match error.code().unwrap_or_default() {
             "NOPERM" if detail.contains("to access") => Self::KeyDenied(words(error)),
-            // What is said to EXEC is said of its transaction.
+            // An EXEC error is about its transaction.
             "EXECABORT" if detail.contains("NOPERM") => Self::Denied(words(error)),
             "NOPERM" => Self::Denied(words(error)),
             "ERR" if detail.starts_with("unknown command") => Self::Denied(words(error)),
             "READONLY" | "OOM" | "MISCONF" => Self::State(error.clone()),
             _ if is_transient(error) => Self::State(error.clone()),
-            // It objects to the arguments, or names another node, which comes after the right to ask.
+            // Errors about arguments and redirections come after the check of rights.
             _ => Self::Given,
         }
     }
 }
 
-/// A command, what it is needed for, and how it is sent: `KEY` is the key in question, `NOBODY` one
-/// that nobody has, for what would delete or move a value.
+/// A command, its purpose, and how it is sent: `KEY` is the probed key, `NOBODY` one that does not
+/// exist, for commands that would delete or move a value.
 type Row = (&'static str, &'static str, &'static str);
 
-/// About the tool's own record.
+/// For the tool's own data.
 const OWN: [Row; 13] = [
     ("HSET", RECORD, "HSET KEY field value no-value"),
     ("HGETALL", RECORD, "HGETALL KEY"),
@@ -96,7 +95,7 @@ const OWN: [Row; 13] = [
     ("LRANGE", HISTORY, "LRANGE KEY 0 0"),
 ];
 
-/// What the values of a strategy need.
+/// For the values of a strategy.
 const TEXT: Row = ("SET", TEXTS, "SET KEY EMPTY PX 0");
 const HASH: Row = ("HSET", HASHES, "HSET KEY field value no-value");
 
@@ -108,7 +107,7 @@ const FOR_HASHES: [Row; 5] = [
     ("HGETALL", READING_HASHES, "HGETALL NOBODY"),
 ];
 
-/// Of those that undo, each compares and deletes in one step.
+/// Each of these compares and deletes atomically.
 const EVERY_RUN: [Row; 11] = [
     ("PTTL", READING, "PTTL NOBODY"),
     ("TYPE", READING, "TYPE NOBODY"),
@@ -123,10 +122,10 @@ const EVERY_RUN: [Row; 11] = [
     ("INFO", MEMORY, "INFO"),
 ];
 
-/// Last: where EXEC is denied, nothing can follow on this connection.
+/// Last: if EXEC is denied, the connection cannot be used again.
 const TRANSACTIONS: [Row; 2] = [("MULTI", HASHES, "MULTI"), ("EXEC", HASHES, "EXEC")];
 
-/// All that is asked.
+/// All questions.
 pub(super) fn questions(probes: &[RightsProbe]) -> Vec<Question<'_>> {
     let nobody = format!("shopwarm-doctor:{:032x}", fastrand::u128(..)).into_bytes();
     let mut all = Vec::new();
@@ -174,7 +173,7 @@ fn cmd(text: &str, key: &[u8], nobody: &[u8]) -> Cmd {
     cmd
 }
 
-/// Where one command is enough for something, the others are not missed.
+/// If one command is enough for a purpose, the others are not reported.
 pub(super) fn rights(questions: &[Question<'_>], replies: &[RedisResult<Reply>]) -> Vec<Right> {
     let mut rights: Vec<Right> = replies.iter().map(Right::of).collect();
     one_of_several(questions, &mut rights, COMPARING);
@@ -182,7 +181,7 @@ pub(super) fn rights(questions: &[Question<'_>], replies: &[RedisResult<Reply>])
     rights
 }
 
-/// What the user may not do: commands that a run must have, keys of strategies, and the rest.
+/// What the user may not do: required commands, keys of strategies, and the rest.
 pub(super) fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Finding> {
     const CHECK: &str = "cache rights";
     let asked = || questions.iter().zip(rights);
@@ -209,12 +208,12 @@ pub(super) fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Findin
         _ => None,
     }));
     if let Some((what, allow)) = lacking(asked().filter(is_spared)) {
-        let text = format!("denied, and a run does without: {what}");
-        let hint = format!("where you want them: ACL SETUSER USER {allow}");
+        let text = format!("denied, and not essential: {what}");
+        let hint = format!("to allow them: ACL SETUSER USER {allow}");
         findings.push(Finding::warning(CHECK, text).hint(hint));
     }
     if findings.is_empty() {
-        findings.push(Finding::ok(CHECK, "every command that is ever needed"));
+        findings.push(Finding::ok(CHECK, "every command that may be needed"));
     }
     findings
 }
@@ -223,7 +222,7 @@ fn is_must(need: &str) -> bool {
     [TEXTS, HASHES].contains(&need)
 }
 
-/// Where one command is enough for something, the others are not missed.
+/// If one command is enough for a purpose, the others are not reported.
 fn one_of_several(questions: &[Question<'_>], rights: &mut [Right], need: &str) {
     let of_need = || questions.iter().enumerate().filter(|(_, q)| q.need == need);
     if of_need().any(|(i, _)| !matches!(rights[i], Right::Denied(_))) {
@@ -231,7 +230,7 @@ fn one_of_several(questions: &[Question<'_>], rights: &mut [Right], need: &str) 
     }
 }
 
-/// Commands that are denied, by what they are needed for, and the ACL rules that allow them.
+/// Denied commands by purpose, and the ACL rules that allow them.
 fn lacking<'a, 'p: 'a>(
     denied: impl Iterator<Item = (&'a Question<'p>, &'a Right)>,
 ) -> Option<(String, String)> {

@@ -271,7 +271,7 @@ impl<J: Job> Router<'_, J> {
         self.answers().doubt(&part.picks);
         let losses = part.losses + 1;
         if part.picks.len() == 1 && losses >= J::ATTEMPTS {
-            let why = format!("{why}; the server breaks the connection over this key");
+            let why = format!("{why}; the server closes the connection because of this key");
             let failure = || part.node.peer.no_answer(why.clone());
             self.answers().refuse(&part.picks, &why, failure);
             return VecDeque::new();
@@ -298,7 +298,7 @@ impl<J: Job> Router<'_, J> {
         for i in long {
             let bytes = self.job.longest(i);
             let why = format!(
-                "{bytes} bytes is more than the server takes in one value (proto-max-bulk-len is {max})"
+                "{bytes} bytes is more than the server accepts in one value (proto-max-bulk-len is {max})"
             );
             let failure = || part.node.peer.no_answer(why.clone());
             self.answers().refuse(&Picks::Some(vec![i]), &why, failure);

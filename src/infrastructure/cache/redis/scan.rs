@@ -49,11 +49,7 @@ async fn scan_step(
     match node.ask(&pipe).await?.pop() {
         Some(Ok(reply)) => redis::from_redis_value(reply).map_err(|_| {
             let what = format!("the cache at {} cannot be scanned", node.peer.place());
-            Failure::new(
-                FailureKind::CacheRefused,
-                what,
-                "its answer is of another form",
-            )
+            Failure::new(FailureKind::CacheRefused, what, "its answer is malformed")
         }),
         Some(Err(error)) => Err(node.peer.denied(&error)),
         None => Err(node.peer.denied(&malformed())),

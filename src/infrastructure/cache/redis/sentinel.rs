@@ -188,7 +188,7 @@ impl Sentinels {
             None => None,
         };
         let Some((host, port)) = address else {
-            let what = format!("the sentinel at {place} answers in another form");
+            let what = format!("the sentinel at {place} sent a malformed answer");
             return Err(Failure::new(FailureKind::CacheUnreachable, what, ""));
         };
         let more = replies.next().and_then(Result::ok);
@@ -279,7 +279,7 @@ fn no_sentinel(node: &Node, error: &RedisError) -> Failure {
     if refuses {
         let what = format!("the sentinel at {place} refuses");
         return Failure::new(FailureKind::CacheDenied, what, words(error)).hint(
-            "its own user and password stand at the end of the URL: ?sentinel_user=USER&sentinel_password=PASSWORD",
+            "put the sentinels' user and password at the end of the URL: ?sentinel_user=USER&sentinel_password=PASSWORD",
         );
     }
     if error
@@ -287,7 +287,7 @@ fn no_sentinel(node: &Node, error: &RedisError) -> Failure {
         .is_some_and(|detail| detail.contains("unknown command"))
     {
         let hint = "write redis:// for a single server, or give the sentinels' port (26379)";
-        return other_kind(&place, "it is no sentinel", hint);
+        return other_kind(&place, "it is not a sentinel", hint);
     }
     node.peer.connect_failure(error)
 }

@@ -51,7 +51,7 @@ pub(super) fn version(info: &Info) -> String {
         Some("valkey") => "Valkey",
         _ => "Redis",
     };
-    let version = info.get("redis_version").unwrap_or("of unknown version");
+    let version = info.get("redis_version").unwrap_or("unknown version");
     format!("{name} {version}")
 }
 
@@ -75,7 +75,7 @@ pub(super) fn role(info: &Info, is_read_only: bool) -> Finding {
         Finding::failed("cache role", FailureKind::CacheRefused, text)
             .hint("give the URL of its primary")
     } else {
-        let text = format!("{text}; what is written to it is lost when it syncs again");
+        let text = format!("{text}; writes to it are lost when it syncs again");
         Finding::warning("cache role", text).hint("give the URL of its primary")
     }
 }
@@ -128,7 +128,7 @@ pub(super) fn persistence(info: &Info) -> Finding {
         return Finding::ok(CHECK, "its last saves went well");
     }
     Finding::warning(CHECK, failing.join(", "))
-        .hint("the server cannot save to its disk, and may soon take no writes: see its log")
+        .hint("the server cannot save to its disk and may soon refuse writes: see its log")
 }
 
 /// `1.5 MiB`.

@@ -23,7 +23,7 @@ impl SqliteCache {
             findings.push(Finding::of("cache writes", &failure));
         }
         let size = std::fs::metadata(self.file.path()).map_or(0, |file| file.len() / 1024);
-        let text = format!("{keys} keys, {size} KiB; it may have what the disk has");
+        let text = format!("{keys} keys, {size} KiB; limited by the disk only");
         findings.push(Finding::ok("cache memory", text));
         findings
     }

@@ -131,8 +131,8 @@ impl CacheFile {
         };
         let connection = connected.map_err(|error| self.unusable(&error))?;
         connection.ok_or_else(|| {
-            let what = format!("{self} is no cache of shopwarm's");
-            let why = "it is a SQLite database of something else, and is left as it is";
+            let what = format!("{self} is not a shopwarm cache");
+            let why = "it is another SQLite database, and was not changed";
             Failure::new(FailureKind::Config, what, why).hint("name another file in the cache URL")
         })
     }
@@ -207,7 +207,7 @@ impl CacheFile {
     fn unusable(&self, error: &sqlx::Error) -> Failure {
         let what = format!("cannot use the cache file {self}");
         Failure::new(FailureKind::CacheUnreachable, what, words(error))
-            .hint("check the path, its permissions, and that the file is a cache of shopwarm's")
+            .hint("check the path, its permissions, and that the file is a shopwarm cache")
     }
 }
 

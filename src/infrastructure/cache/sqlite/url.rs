@@ -10,7 +10,7 @@ use crate::domain::finding::Finding;
 use crate::infrastructure::cache::url::invalid_url;
 
 /// # Errors
-/// The URL cannot be read.
+/// The URL is not valid.
 pub(super) fn parsed(url: &str) -> Result<SqliteConnectOptions, Failure> {
     SqliteConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))
 }

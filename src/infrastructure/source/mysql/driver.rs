@@ -103,7 +103,7 @@ impl Driver for Mysql {
         match tables::take_locks(session, sql).await {
             Ok(()) => Ok(Waiting::Nobody),
             Err(sqlx::Error::Database(error)) if Self::is_lock_timeout(error.as_ref()) => {
-                let why = "another session waited for a lock on a table that it reads";
+                let why = "another session waited for a lock on one of its tables";
                 Ok(Waiting::Somebody(why.to_owned()))
             }
             Err(error) => Err(error),
@@ -202,7 +202,7 @@ impl Reader for Mysql {
         match param {
             Param::Text(text) => arguments.add(text),
             Param::Int(integer) => arguments.add(*integer),
-            Param::Texts(_) | Param::Ints(_) => Err("this database knows no arrays".into()),
+            Param::Texts(_) | Param::Ints(_) => Err("this database has no arrays".into()),
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
         ),
         1040 | 1203 | 1226 => (
             FailureKind::SourceUnreachable,
-            Some("the server has no connection left; shopwarm needs one"),
+            Some("the server has no free connection; shopwarm needs one"),
         ),
         1053 | 1927 | 3169 | 4031 => (
             FailureKind::SourceUnreachable,

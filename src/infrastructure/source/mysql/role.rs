@@ -20,7 +20,7 @@ const STATUS: [&str; 4] = [
 /// The server does not know these words.
 const UNKNOWN_WORDS: u16 = 1064;
 
-/// Settings of a server that takes no writes; a server knows some of them.
+/// Settings of a server that refuses writes; a server knows some of them.
 const READ_ONLY: [(&str, &str); 3] = [
     (EVERYWHERE, "read_only is on"),
     ("global.super_read_only", "super_read_only is on"),
@@ -90,7 +90,7 @@ fn farthest(channels: &[MySqlRow]) -> Lag {
         .ok_or_else(|| "it does not replicate now".to_owned())
 }
 
-/// Which setting says that the server takes no writes; `Err`: why that is not known.
+/// Which setting says that the server refuses writes; `Err`: why that is not known.
 async fn takes_no_writes(
     session: &mut MySqlConnection,
 ) -> Result<Option<&'static str>, &'static str> {

@@ -101,7 +101,7 @@ impl Codec {
             Self::Char => Scalar::Text(wire.strip_suffix(&[0]).unwrap_or(wire)),
             Self::Uuid => Scalar::Uuid(fixed(wire)?),
             Self::Date => match i32::from_be_bytes(fixed(wire)?) {
-                i32::MAX | i32::MIN => return Err("infinity is no date".into()),
+                i32::MAX | i32::MIN => return Err("infinity is not a date".into()),
                 days => Scalar::Date(Date::from_unix_days(i64::from(days) + EPOCH_DAYS)),
             },
             Self::Time => Scalar::Time {
@@ -110,7 +110,7 @@ impl Codec {
             },
             Self::TimeTz => time_tz(fixed(wire)?),
             Self::Timestamp | Self::TimestampTz => match i64::from_be_bytes(fixed(wire)?) {
-                i64::MAX | i64::MIN => return Err("infinity is no moment".into()),
+                i64::MAX | i64::MIN => return Err("infinity is not a date-time".into()),
                 micros => Scalar::date_time_from_unix_micros(
                     micros.saturating_add(EPOCH_MICROS),
                     matches!(self, Self::TimestampTz),

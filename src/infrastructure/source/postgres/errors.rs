@@ -42,7 +42,7 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
         ),
         "53300" => (
             FailureKind::SourceUnreachable,
-            Some("the server has no connection left; shopwarm needs one"),
+            Some("the server has no free connection; shopwarm needs one"),
         ),
         "57P01" | "57P02" | "57P03" => (
             FailureKind::SourceUnreachable,

@@ -242,7 +242,7 @@ impl Reader for SqliteFile {
         match param {
             Param::Text(text) => arguments.add(text.clone()),
             Param::Int(integer) => arguments.add(*integer),
-            Param::Texts(_) | Param::Ints(_) => Err("this database knows no arrays".into()),
+            Param::Texts(_) | Param::Ints(_) => Err("this database has no arrays".into()),
         }
     }
 

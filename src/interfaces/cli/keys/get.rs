@@ -20,12 +20,11 @@ use crate::setup;
 pub struct GetArgs {
     #[arg(value_name = "KEY")]
     key: String,
-    /// Print the cached bytes alone
+    /// Print only the cached bytes
     #[arg(long, env = "SHOPWARM_RAW", value_parser = clap::builder::FalseyValueParser::new())]
     raw: bool,
 }
 
-/// Shows a key, or its cached bytes alone.
 pub(super) async fn run(args: &GetArgs, config: &Config, output: &Output) -> Result<Exit, Failure> {
     match args.raw {
         true => raw(&args.key, config).await,
@@ -33,7 +32,7 @@ pub(super) async fn run(args: &GetArgs, config: &Config, output: &Output) -> Res
     }
 }
 
-/// The cached bytes and nothing else.
+/// Prints only the cached bytes.
 async fn raw(key: &str, config: &Config) -> Result<Exit, Failure> {
     let cache = setup::cache(config, setup::Access::Look).await?;
     let mut found = None;
@@ -48,7 +47,7 @@ async fn raw(key: &str, config: &Config) -> Result<Exit, Failure> {
         Some(CachedValue::Text(text)) => text,
         Some(CachedValue::Hash(fields)) => hash_json(&fields).to_string().into_bytes(),
         Some(CachedValue::Other(kind)) => {
-            let why = format!("it is a {kind}, which has no bytes of its own");
+            let why = format!("it is a {kind}, which has no raw form");
             return Err(Failure::new(FailureKind::CacheRefused, shown, why));
         }
         None => {
@@ -62,7 +61,7 @@ async fn raw(key: &str, config: &Config) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// A key as it was given, and with the prefix.
+/// A key as given, and with the prefix.
 fn spellings(key: &str, prefix: &str) -> Vec<String> {
     let mut spellings = vec![key.to_owned()];
     if !prefix.is_empty() {
@@ -89,7 +88,7 @@ async fn get(key: &str, config: &Config, output: &Output) -> Result<Exit, Failur
     })
 }
 
-/// What is known of a key, as it was given or with the prefix.
+/// Finds out everything about a key, with or without the prefix.
 async fn look_up(key: &str, config: &Config) -> Result<KeyReport, Failure> {
     let definitions = setup::definitions(config, &Selection::All)?.0;
     let prefixed = |d: &Definition| d.spec.key.clone().with_prefix(&config.prefix);
@@ -128,7 +127,7 @@ async fn look_up(key: &str, config: &Config) -> Result<KeyReport, Failure> {
     })
 }
 
-/// What the database gives for a key.
+/// The database's value of a key.
 async fn made_of(key: &str, id: &StrategyId, config: &Config) -> Result<Made, Failure> {
     let selection = Selection::Strategies(vec![id.to_string()]);
     let strategies = setup::strategies(config, &selection).await?;

@@ -42,10 +42,10 @@ pub struct ListArgs {
         value_delimiter = ','
     )]
     strategy: Vec<String>,
-    /// Only keys like this: `*` any text, `?` one character, `[ab]` one of these
+    /// Only keys that match: `*` any text, `?` one character, `[ab]` one of these
     #[arg(long, value_name = "GLOB", env = "SHOPWARM_PATTERN", value_parser = pattern)]
     pattern: Option<Pattern>,
-    /// With what the cache holds for each: state, time left, size, type
+    /// Also show each key's state, time left, size and type in the cache
     #[arg(long, env = "SHOPWARM_CACHED", value_parser = clap::builder::FalseyValueParser::new())]
     cached: bool,
     /// Only keys in this state (implies --cached); can be given several times
@@ -56,10 +56,10 @@ pub struct ListArgs {
         value_delimiter = ','
     )]
     state: Vec<State>,
-    /// An equal key with less time left than this is `expiring` [default: a quarter of its time to live, 1h at most]
+    /// A key with less time left than this counts as `expiring` [default: a quarter of its TTL, max 1h]
     #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", value_parser = parse_ttl)]
     expiring_within: Option<Duration>,
-    /// End each key with a zero byte instead of a newline, and write it as it is
+    /// End each key with a NUL byte instead of a newline, and do not escape it
     #[arg(short = '0', long, env = "SHOPWARM_NULL", value_parser = clap::builder::FalseyValueParser::new())]
     null: bool,
     #[command(flatten)]
@@ -68,16 +68,16 @@ pub struct ListArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum State {
-    /// Nothing stands there
+    /// Not cached
     Missing,
-    /// Another value stands there
+    /// Cached with another value
     Different,
-    /// The value stands there, but not for much longer
+    /// Cached, but expires soon
     Expiring,
-    /// Another type stands there
+    /// Cached as another type
     #[value(alias = "wrong_type")]
     WrongType,
-    /// The value stands there
+    /// Cached with the same value
     Identical,
 }
 
@@ -93,7 +93,7 @@ impl From<State> for Class {
     }
 }
 
-/// A glob, or where it is wrong.
+/// Parses a glob.
 fn pattern(text: &str) -> Result<Pattern, String> {
     Pattern::new(text).map_err(|error| format!("{} at character {}", error.msg, error.pos + 1))
 }
@@ -148,7 +148,7 @@ pub(super) async fn list(
     inspect.run(list).await
 }
 
-/// The end of the list, with how it ended.
+/// Ends the list with the outcome.
 fn finish(writer: &KeyWriter, report: &Report, form: Form, output: &Output) {
     let errors: Vec<String> = report.failures().map(ToString::to_string).collect();
     let error = (!errors.is_empty()).then(|| errors.join("; "));
@@ -160,12 +160,12 @@ fn finish(writer: &KeyWriter, report: &Report, form: Form, output: &Output) {
     if altered > 0 && form == Form::Lines {
         let keys = count_of(altered);
         output.note(&format!(
-            "{keys} cannot be shown as they are; -0 writes them so"
+            "{keys} shown escaped or shortened; -0 writes them exactly"
         ));
     }
 }
 
-/// What failed, and what is not known, of each strategy.
+/// Reports failures and unknown states of each strategy.
 fn tell(report: &Report, cached: bool, output: &Output) {
     for StrategyReport {
         id,
@@ -179,7 +179,9 @@ fn tell(report: &Report, cached: bool, output: &Output) {
             output.failure(failure);
         }
         if let Some(why) = seen.why_not_known.as_ref().filter(|_| cached) {
-            output.note(&format!("{id}: the cache does not say all: {why}"));
+            output.note(&format!(
+                "{id}: the cache did not answer for some keys: {why}"
+            ));
         }
         for error in errors {
             let key = shortened(&error.key, 120);
@@ -188,14 +190,14 @@ fn tell(report: &Report, cached: bool, output: &Output) {
     }
 }
 
-/// Whether the state of all keys is known.
+/// Fails if the state of some keys is unknown.
 fn all_known(report: &Report) -> Result<(), Failure> {
     let not_known: u64 = report.strategies.iter().map(|s| s.seen.not_known).sum();
     if not_known == 0 {
         return Ok(());
     }
     let what = format!("the state of {} is not known", count_of(not_known));
-    let why = "the cache does not let this user look at them";
+    let why = "the cache does not allow this user to read them";
     Err(Failure::new(FailureKind::CacheDenied, what, why)
         .hint("it needs +pttl +strlen +type +get, and +hlen +hgetall for hashes"))
 }
