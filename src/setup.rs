@@ -4,8 +4,8 @@ mod connections;
 mod coordinators;
 mod definitions;
 pub mod doctor;
-mod patience;
 mod records;
+mod retry;
 pub mod server;
 pub mod shop;
 
@@ -15,5 +15,5 @@ pub use crate::infrastructure::telemetry::Traces;
 pub use connections::{Access, are_configured, cache, source};
 pub use coordinators::{CacheNeed, coordinator, strategies, viewer};
 pub use definitions::{all_definitions, databases, definitions, schedule};
-pub use patience::patiently;
 pub use records::{LastRun, record_refusal, write_metrics};
+pub use retry::with_retries;

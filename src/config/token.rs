@@ -6,7 +6,7 @@ use super::serve::ServeSettings;
 use crate::domain::failure::{Failure, FailureKind};
 
 /// Shorter tokens can be guessed.
-const SHORTEST_TOKEN: usize = 16;
+const MIN_TOKEN: usize = 16;
 
 /// Holds the token itself. It is not a flag because all users can read the process list.
 const TOKEN_VARIABLE: &str = "SHOPWARM_TOKEN";
@@ -28,8 +28,8 @@ impl Reading<'_> {
             self.show("token", None, Provenance::Default);
             return Ok(None);
         };
-        if token.expose().len() < SHORTEST_TOKEN {
-            let why = format!("it is shorter than {SHORTEST_TOKEN} characters");
+        if token.expose().len() < MIN_TOKEN {
+            let why = format!("it is shorter than {MIN_TOKEN} characters");
             return Err(
                 Failure::new(FailureKind::Config, "the token is too easy to guess", why)
                     .hint("make one with: openssl rand -hex 32"),

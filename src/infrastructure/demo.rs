@@ -1,4 +1,4 @@
-//! The sample shop of `--demo`: the shop's tables in a SQLite file, the same rows every time.
+//! The sample shop of `--demo`: a SQLite file, with the same rows every time.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::domain::failure::{Failure, FailureKind};
 const PRODUCTS: u64 = 1000;
 const ORDERS: u64 = 200;
 const USERS: u64 = 40;
-/// Of the users, so many were active just now.
+/// Number of recently active users.
 const ACTIVE_USERS: u64 = 7;
 
 const SCHEMA: &str = include_str!("demo.sql");
@@ -52,24 +52,24 @@ const STATUSES: [&str; 7] = [
     "refunded",
 ];
 
-/// Makes the folder where the sample lives.
+/// Creates the folder of the sample shop.
 ///
 /// # Errors
-/// When it cannot be made.
+/// It cannot be created.
 pub fn make_folder(dir: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(dir).map_err(|e| failure(dir, &e.to_string()))
 }
 
-/// Makes the sample shop where there is none, and has a few users be active just now.
+/// Creates the sample shop if needed, and makes a few users recently active.
 ///
 /// # Errors
-/// When the folder or the file cannot be written.
+/// The folder or the file cannot be written.
 pub async fn make(dir: &Path) -> Result<(), Failure> {
     make_folder(dir)?;
     let file = dir.join("shop.db");
     let failed = |e: sqlx::Error| failure(&file, &e.to_string());
     if !file.exists() {
-        // Written aside and renamed: a sample that is half made is never seen.
+        // Written to a temporary file and renamed, so that no half-made sample is seen.
         let aside = dir.join(format!("shop.db.{}", std::process::id()));
         let mut connection = open(&aside, true).await.map_err(failed)?;
         fill(&mut connection).await.map_err(failed)?;
@@ -77,7 +77,7 @@ pub async fn make(dir: &Path) -> Result<(), Failure> {
         std::fs::rename(&aside, &file).map_err(|e| failure(&file, &e.to_string()))?;
     }
     let mut connection = open(&file, false).await.map_err(failed)?;
-    // Only when they are about to count as gone: what was warmed a moment ago is to stay true.
+    // Only when they are about to become inactive, so that freshly warmed values stay valid.
     sqlx::query(
         "UPDATE users SET updated_at = strftime('%Y-%m-%d %H:%M:%S+00:00', 'now')
          WHERE id <= ? AND updated_at < strftime('%Y-%m-%d %H:%M:%S+00:00', 'now', '-30 minutes')",
@@ -212,7 +212,7 @@ fn price(product: u64) -> u64 {
     99 + mix(product + 11) % 50_000
 }
 
-/// `minutes` after the shop opened, as a column with a time zone keeps it.
+/// `minutes` after the shop opened.
 fn moment(minutes: u64) -> String {
     let (day, minute) = (minutes / 1440, minutes % 1440);
     format!(
@@ -227,7 +227,7 @@ fn plain(moment: &str) -> String {
     moment.trim_end_matches("+00:00").to_owned()
 }
 
-/// SplitMix64: scattered, and the same every time.
+/// SplitMix64: random-looking and deterministic.
 fn mix(seed: u64) -> u64 {
     let z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

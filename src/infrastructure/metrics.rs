@@ -1,5 +1,5 @@
-//! What Prometheus is told. Labels come from definitions and from enums, never from data, so that
-//! no key, error or host makes a series.
+//! Prometheus metrics. Labels come from definitions and enums, never from data, so that no key,
+//! error or host creates a series.
 
 pub mod file;
 
@@ -24,7 +24,7 @@ use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::strategy::StrategyId;
 use crate::domain::sync::lock;
 
-/// The `Content-Type` of what is rendered.
+/// The `Content-Type` of the metrics.
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 
 /// From a strategy of a few keys to a run of an hour.
@@ -36,7 +36,7 @@ const SECONDS: [f64; 18] = [
 const BUSY: &str = "busy";
 const FAILED_TO_START: &str = "failed_to_start";
 
-/// How a run can end, here and in its report.
+/// The outcomes of a run.
 const OUTCOMES: [&str; 7] = [
     "complete",
     "incomplete",
@@ -54,7 +54,7 @@ const TRIGGERS: [Trigger; 4] = [
     Trigger::Start,
 ];
 
-/// The runs of a process that goes on, counted.
+/// Metrics of a server.
 pub struct Metrics {
     registry: Registry,
     runs: IntCounterVec,
@@ -67,7 +67,7 @@ pub struct Metrics {
     lock_held: IntGaugeVec,
     runs_active: IntGauge,
     active: Mutex<BTreeMap<String, Begun>>,
-    /// The strategies that there are.
+    /// The known strategies.
     known: Mutex<BTreeSet<StrategyId>>,
 }
 
@@ -142,8 +142,8 @@ impl Metrics {
         render(&self.registry)
     }
 
-    /// The strategies that there are: a count that begins at 0 shows its first increase too, and of
-    /// one that is gone nobody waits for a success.
+    /// Sets the known strategies: counters that start at 0 show their first increase, and removed
+    /// ones must not trigger alerts.
     pub fn declare<'a>(&self, strategies: impl IntoIterator<Item = &'a StrategyId>) {
         let now: BTreeSet<StrategyId> = strategies.into_iter().cloned().collect();
         for StrategyId { context, name } in &now {
@@ -162,17 +162,17 @@ impl Metrics {
         }
     }
 
-    /// What other processes did, as far as it is later: of each strategy its last complete run, and
-    /// the last runs, newest first.
+    /// Adds later results of other processes: the last complete run of each strategy, and recent
+    /// runs, newest first.
     pub fn seed(&self, last: &BTreeMap<String, LastComplete>, runs: &[RunRecord]) {
-        // What is written in the cache makes no series of its own.
+        // Records in the cache must not create series.
         for id in lock(&self.known).iter() {
             let last = last.get(&id.to_string());
             if let Some(at) = last.and_then(|last| unix_of(&last.at)) {
                 fill(&self.last_success.of_strategy(&id.context, &id.name), at);
             }
         }
-        // Runs of some keys are in the history too, but are never a strategy's last complete run.
+        // The history also has partial runs, which are never a last complete run.
         let whole = |run: &&RunRecord| last.values().any(|last| last.run_id == run.run_id);
         let complete = |run: &&RunRecord| run.outcome == Some(Outcome::Complete);
         let run = runs.iter().filter(complete).find(whole);
@@ -221,7 +221,7 @@ impl Metrics {
         let begun = active.remove(run_id)?;
         self.runs_active.set(active.len() as i64);
         for context in &begun.locked {
-            // The next run may have taken the lock before the end of this one was heard.
+            // The next run may have taken the lock before we saw the end of this one.
             let held = active.values().any(|other| other.locked.contains(context));
             self.lock_held
                 .with_label_values(&[context])
@@ -246,7 +246,7 @@ impl Metrics {
         }
     }
 
-    /// It has its locks and is about to warm.
+    /// The run holds its locks and starts to warm.
     pub fn begun(&self, info: &RunInfo, begun: &Begun) {
         let mut active = lock(&self.active);
         for context in &begun.locked {
@@ -272,8 +272,7 @@ impl Metrics {
     }
 }
 
-/// When strategies and runs last succeeded: when the run began, since what it wrote was read after
-/// that.
+/// Start times of the last successes: data written by a run is as old as its start.
 struct LastSuccess {
     run: IntGaugeVec,
     strategies: IntGaugeVec,
@@ -285,7 +284,7 @@ const STRATEGY_LAST_SUCCESS: &str = "shopwarm_strategy_last_success_timestamp_se
 impl LastSuccess {
     fn new(registry: &Registry) -> Self {
         Self {
-            // Without labels, and absent until there is one: 0 would be a success in 1970.
+            // Absent until there is one: 0 would be a success in 1970.
             run: gauges(
                 registry,
                 LAST_SUCCESS,
@@ -302,7 +301,7 @@ impl LastSuccess {
         }
     }
 
-    /// What a run of whole strategies means.
+    /// Counts a run over whole strategies.
     fn set(&self, info: &RunInfo, record: &RunRecord) {
         let at = unix(info.started);
         for strategy in record.strategies.iter().filter(|s| s.is_complete()) {
@@ -314,7 +313,7 @@ impl LastSuccess {
     }
 
     fn forget(&self, StrategyId { context, name }: &StrategyId) {
-        // There is none where it never succeeded.
+        // Absent if it never succeeded.
         let _ = self.strategies.remove_label_values(&[context, name]);
     }
 
@@ -327,7 +326,7 @@ impl LastSuccess {
     }
 }
 
-/// Leaves a later time that is known already.
+/// Keeps a later time.
 fn fill(gauge: &IntGauge, at: i64) {
     if gauge.get() < at {
         gauge.set(at);
@@ -343,14 +342,14 @@ const KEY_OUTCOMES: [(&str, Count); 4] = [
     ("unknown", |s| s.counts.unknown),
 ];
 
-/// What became of keys that changed while they were written.
+/// Keys whose rows changed during the run.
 const OVERTAKEN: [(&str, Count); 3] = [
     ("repaired", |s| s.counts.repaired),
     ("withdrawn", |s| s.counts.withdrawn),
     ("unverified", |s| s.counts.unverified),
 ];
 
-/// How a run ended, in the words of [`OUTCOMES`]; `None`: there was nothing to run.
+/// The outcome of a run, one of [`OUTCOMES`]; `None`: nothing ran.
 fn outcome(end: &Ended) -> Option<&'static str> {
     Some(match end {
         Ok(record) => record.status(),
@@ -365,7 +364,7 @@ fn outcome(end: &Ended) -> Option<&'static str> {
 }
 
 fn seconds(millis: u64) -> f64 {
-    // Not by way of a `Duration`, whose two parts would be added: 3.2720000000000002.
+    // Avoids `Duration::as_secs_f64`, which gives 3.2720000000000002.
     millis as f64 / 1000.0
 }
 
@@ -402,7 +401,7 @@ fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> H
     register(registry, HistogramVec::new(options, labels))
 }
 
-/// Names and labels are constants of this file: a wrong one is found by the first test.
+/// Names and labels are constants, so any test finds a wrong one.
 fn register<C: Collector + Clone + 'static>(
     registry: &Registry,
     collector: prometheus::Result<C>,
@@ -415,6 +414,6 @@ fn register<C: Collector + Clone + 'static>(
 
 fn render(registry: &Registry) -> String {
     let text = TextEncoder::new().encode_to_string(&registry.gather());
-    // It fails for a family without samples, and the registry leaves those out.
+    // Fails only for a family without samples, which the registry omits.
     text.unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The world outside, one technology a file, behind the application's ports.
+//! Adapters for the application's ports, one technology per module.
 
 pub mod cache;
 pub mod demo;

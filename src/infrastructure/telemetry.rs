@@ -27,7 +27,7 @@ const ENDPOINTS: [&str; 2] = [
 ];
 
 /// A process does not wait longer for its collector at its end.
-const PATIENCE: Duration = Duration::from_secs(5);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The export of traces.
 pub struct Traces {
@@ -92,7 +92,7 @@ impl Traces {
     /// # Errors
     /// The collector did not take it.
     pub fn end(self) -> Result<(), &'static str> {
-        let ended = self.provider.shutdown_with_timeout(PATIENCE);
+        let ended = self.provider.shutdown_with_timeout(FLUSH_TIMEOUT);
         match ended.is_err() || self.refused.load(Ordering::Relaxed) {
             true => Err("the collector did not take them"),
             false => Ok(()),

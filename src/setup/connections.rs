@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::patience;
+use super::retry;
 use crate::application::ports::{Cache, RowSource, Sources};
 use crate::config::{Config, Secret};
 use crate::domain::failure::{Failure, FailureKind};
@@ -51,7 +51,7 @@ pub async fn cache(config: &Config, access: Access) -> Result<Arc<dyn Cache>, Fa
     }
     let cache = cache::connect(required_cache(config)?, access, &cache_options(config)).await?;
     if config.run.wait.is_some() {
-        patience::answers(cache.as_ref()).await?;
+        retry::answers(cache.as_ref()).await?;
     }
     Ok(cache)
 }

@@ -55,36 +55,38 @@ pub enum CacheNeed {
 pub async fn viewer(
     config: &Config,
     selection: &Selection,
-    look: Inspection,
+    inspection: Inspection,
     need: CacheNeed,
 ) -> Result<Coordinator, Failure> {
-    looker(config, definitions(config, selection)?, look, need).await
+    viewer_of(config, definitions(config, selection)?, inspection, need).await
 }
 
 /// A read-only coordinator for these definitions, which also knows the unselected ones.
-pub(super) async fn looker(
+pub(super) async fn viewer_of(
     config: &Config,
     (selected, others): (Vec<Definition>, Vec<Definition>),
-    mut look: Inspection,
+    mut inspection: Inspection,
     need: CacheNeed,
 ) -> Result<Coordinator, Failure> {
     let cache = async {
         match need {
             CacheNeed::None => Ok(None),
             CacheNeed::IfGiven if config.cache_url.is_none() => Ok(None),
-            CacheNeed::IfGiven | CacheNeed::Required => cache(config, Access::Look).await.map(Some),
+            CacheNeed::IfGiven | CacheNeed::Required => cache(config, Access::Read).await.map(Some),
         }
     };
     let (source, cache) = tokio::join!(source(config), cache);
     let (source, cache) = (source?, cache?);
     let strategies = prepare(selected, &Sources::one(source), config).await?;
     let template = |definition: Definition| definition.spec.key.with_prefix(&config.prefix);
-    look.others = others.into_iter().map(template).collect();
+    inspection.others = others.into_iter().map(template).collect();
     let options = Options {
         pace: PaceLimits::default(),
         ..config.options()
     };
-    Ok(Coordinator::inspecting(strategies, cache, look, options))
+    Ok(Coordinator::inspecting(
+        strategies, cache, inspection, options,
+    ))
 }
 
 /// The selected strategies, prepared on the database, in no order.

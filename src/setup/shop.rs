@@ -6,9 +6,9 @@ use futures_util::FutureExt as _;
 use tokio::sync::watch;
 
 use super::connections::{Access, cache};
-use super::coordinators::{CacheNeed, looker, warmer};
+use super::coordinators::{CacheNeed, viewer_of, warmer};
 use super::definitions::{checked, jobs, pick};
-use super::patience::patiently;
+use super::retry::with_retries;
 use crate::application::engine::inspect::Inspection;
 use crate::application::runs::service::{
     Milestone, Open, Prepared, RunRequest, Service, Store, Use,
@@ -100,12 +100,12 @@ impl Shop {
         let connect = async || {
             let picked = picked.clone();
             match request.dry_run {
-                true => looker(&config, picked, Inspection::new(None), CacheNeed::IfGiven).await,
+                true => viewer_of(&config, picked, Inspection::new(None), CacheNeed::IfGiven).await,
                 false => warmer(&config, picked.0).await,
             }
         };
         Ok(Prepared {
-            coordinator: patiently(config.run.wait(), tell, connect).await?,
+            coordinator: with_retries(config.run.wait(), tell, connect).await?,
             deadline: config.run.deadline(),
         })
     }
@@ -151,7 +151,7 @@ pub fn service(shop: &Arc<CurrentShop>, metrics: &Arc<Metrics>) -> Service {
         let shop = opening.get();
         async move {
             let access = match what_for {
-                Use::Read => Access::Look,
+                Use::Read => Access::Read,
                 Use::Write => Access::Write,
             };
             Ok(Store {

@@ -67,7 +67,7 @@ pub async fn checkup(url: &str, options: &ConnectOptions, probes: &[RightsProbe]
     if let Some(finding) = sqlite::not_there_yet(url) {
         return vec![finding];
     }
-    match connect(url, Access::Look, options).await {
+    match connect(url, Access::Read, options).await {
         Ok(cache) => cache.checkup(probes).await,
         Err(failure) => vec![Finding::of("cache", &failure)],
     }

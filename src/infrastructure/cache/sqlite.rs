@@ -1,4 +1,4 @@
-//! The embedded cache: one SQLite file that keeps key, type, value and expiry.
+//! The embedded cache: a SQLite file with key, type, value and expiry.
 //!
 //! ```sql
 //! SELECT value FROM entries WHERE key = CAST('Product:id:1' AS BLOB) AND expires_at > unixepoch() * 1000
@@ -36,16 +36,16 @@ use rows::{ITEM, fields, stored_form};
 pub(super) use url::not_there_yet;
 
 pub struct SqliteCache {
-    /// SQLite has one writer; so have we.
+    /// SQLite allows one writer.
     connection: Mutex<SqliteConnection>,
     file: CacheFile,
 }
 
 impl SqliteCache {
-    /// Opens the file, or makes it, and drops what has expired.
+    /// Opens or creates the file, and drops expired entries.
     ///
     /// # Errors
-    /// When the file cannot be used as a cache.
+    /// The file cannot be used as a cache.
     pub async fn open(url: &str, access: Access) -> Result<Self, Failure> {
         let (file, connection) = CacheFile::open(url, access).await?;
         Ok(Self {
@@ -85,7 +85,7 @@ impl Cache for SqliteCache {
     async fn write(&self, batch: &EntryBatch, how: &WriteOptions) -> Written {
         match self.write_batch(batch, how).await {
             Ok(outcomes) => Written::new(outcomes),
-            // The transaction is rolled back: none of it is stored.
+            // The transaction is rolled back: nothing is stored.
             Err(failure) => Written {
                 fatal: Some(failure.clone()),
                 ..Written::new(vec![WriteOutcome::Failed(failure.why); batch.len()])
@@ -128,7 +128,7 @@ impl Cache for SqliteCache {
         .boxed()
     }
 
-    // What a transaction wrote to a file stays there. The file may go.
+    // Committed data is safe, but the file may be replaced.
     async fn epoch(&self) -> Answer<u64> {
         self.file.follow(&mut *self.lock().await).await?;
         Ok(self.file.epoch())
@@ -147,7 +147,7 @@ impl Cache for SqliteCache {
         let entries = picks.iter().filter_map(|i| batch.get(*i));
         let entries = entries.map(|entry| (entry.key, Some(stored_form(entry))));
         let refreshed = entries::refresh(&mut *self.lock().await, entries, ttl).await;
-        // Nothing is sent: the values are compared where they are.
+        // Nothing is sent: the values are compared in place.
         let (equal, sent) = (self.answer(refreshed)?, 0);
         Ok(Extended { equal, sent })
     }
@@ -171,7 +171,7 @@ impl Cache for SqliteCache {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
             size => size.map(|file| file.len()).map_err(|e| e.to_string()),
         };
-        // What was written last is in a file next to it.
+        // The write-ahead log is a file next to it.
         let log = size(&self.file.log());
         Headroom {
             used: size(self.file.path()).and_then(|file| Ok(file + log?)),

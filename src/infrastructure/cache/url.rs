@@ -1,25 +1,25 @@
-//! What every cache says of its URL.
+//! Errors and options that all caches share.
 
 use std::path::PathBuf;
 
 use crate::domain::failure::{Failure, FailureKind};
 
-/// What a connection is for.
+/// The purpose of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Write,
-    /// Nothing is made, not even a cache file that is not there yet: it is as good as empty.
-    Look,
+    /// Read only: does not create a cache file.
+    Read,
 }
 
-/// What a cache's URL does not say.
+/// Options besides the URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectOptions {
-    /// Authorities that a Redis is trusted by, in a PEM file; else the system's.
+    /// CA certificates (PEM) to verify a Redis server with; default: the system's.
     pub ca: Option<PathBuf>,
-    /// Our certificate, for a Redis that wants one.
+    /// Client certificate, if the server requires one.
     pub cert: Option<PathBuf>,
-    /// The key to `cert`.
+    /// Private key of `cert`.
     pub key: Option<PathBuf>,
 }
 

@@ -1,7 +1,7 @@
 //! The metrics of a single run as a file, for node exporter's textfile collector.
 //!
-//! A process that ends has nothing to count: its numbers are gauges of the last run. What must
-//! outlive a run that fails is when strategies last succeeded; that is carried over.
+//! The metrics are gauges of the last run. The last successes of strategies must survive a failed
+//! run, so they are carried over from the old file.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -20,13 +20,13 @@ use crate::application::runs::live::Ended;
 use crate::domain::run::RunInfo;
 use crate::domain::strategy::{StrategyId, is_name};
 
-/// Node exporter reads the file as another user.
+/// The node exporter reads the file as another user.
 const MODE: u32 = 0o644;
 
-/// No file of ours is as large.
+/// Our files are smaller.
 const LARGEST: u64 = 4 << 20;
 
-/// A single run that has ended.
+/// A finished single run.
 pub struct LastRun<'a> {
     pub info: &'a RunInfo,
     pub end: &'a Ended,
@@ -36,8 +36,7 @@ pub struct LastRun<'a> {
     pub exit: u8,
 }
 
-/// Writes the file anew. Who reads it meanwhile reads the old one or the new one. `known`: the
-/// strategies that there are; of others nothing is carried over.
+/// Replaces the file atomically. `known`: the strategies whose successes are carried over.
 ///
 /// # Errors
 /// It cannot be written.
@@ -55,13 +54,13 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     let aside = aside(path)?;
     let written = fill(&aside, text).and_then(|()| fs::rename(&aside, path));
     if written.is_err() {
-        // It is not there, or goes away with its folder.
+        // It does not exist, or will be removed with its folder.
         let _ = fs::remove_file(&aside);
     }
     written
 }
 
-/// A name in the same folder that node exporter does not read.
+/// A name in the same folder that the node exporter ignores.
 fn aside(path: &Path) -> io::Result<PathBuf> {
     let name = path
         .file_name()
@@ -76,7 +75,7 @@ fn aside(path: &Path) -> io::Result<PathBuf> {
 fn fill(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
     file.write_all(text.as_bytes())?;
-    // Whatever the umask says.
+    // Independent of the umask.
     file.set_permissions(Permissions::from_mode(MODE))
 }
 
@@ -161,7 +160,7 @@ fn describe_strategies(registry: &Registry, record: &RunRecord) {
     }
 }
 
-/// The successes that an earlier file tells of. A line that is none of ours tells of nothing.
+/// The last successes in an earlier file. Other lines are ignored.
 #[derive(Debug, Default, PartialEq)]
 struct Earlier {
     run: Option<i64>,
@@ -171,7 +170,7 @@ struct Earlier {
 impl Earlier {
     fn read(path: &Path) -> Self {
         let mut text = Vec::new();
-        // One that cannot be read has nothing to carry over.
+        // An unreadable file has nothing to carry over.
         let _ = File::open(path).map(|file| file.take(LARGEST).read_to_end(&mut text));
         Self::parse(&String::from_utf8_lossy(&text))
     }

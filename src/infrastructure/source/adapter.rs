@@ -1,4 +1,4 @@
-//! How a database's folder presents itself.
+//! The interface of a database's module.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use super::sql_source::SqlSource;
 use crate::application::ports::{Dialect, RowSource};
 use crate::domain::failure::Failure;
 
-/// A database, as the folder of its driver describes it.
+/// A database and its entry points.
 pub(super) struct Adapter {
     pub(super) schemes: &'static [&'static str],
     pub(super) dialect: Dialect,
-    /// Reads a URL, and connects when awaited.
+    /// Parses a URL, and connects when awaited.
     pub(super) open: fn(&str, Duration) -> Result<Opening, Failure>,
 }
 

@@ -1,6 +1,6 @@
-//! The files that a URL names for TLS.
+//! The TLS files in a URL.
 
-/// The parameters of a URL that name files for TLS.
+/// URL parameters that name TLS files.
 const CERTIFICATES: [&str; 6] = [
     "sslrootcert",
     "sslcert",
@@ -10,12 +10,12 @@ const CERTIFICATES: [&str; 6] = [
     "ssl-key",
 ];
 
-/// The files that a connection's options name for TLS, each with its parameter's name.
+/// The TLS files in the connection options, with their parameters.
 pub(super) fn certificates(options: &impl sqlx::ConnectOptions) -> Vec<(String, String)> {
     let url = options.to_url_lossy();
     let pairs = url.query_pairs().into_owned();
     let named = pairs.filter(|(name, _)| CERTIFICATES.contains(&name.as_str()));
-    // The driver writes down that it is a file, or the certificate itself.
+    // The driver's debug output shows whether it is a file.
     let file = |(name, value): (String, String)| Some((name, value.strip_prefix("file: ")?.into()));
     named.filter_map(file).collect()
 }

@@ -4,7 +4,8 @@ use super::driver::Refusal;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::Column;
 
-/// All columns, or all those without a JSON form; `column` gives the name of such a type.
+/// All columns, or an error with all those without a JSON form; `column` returns the name of such a
+/// type.
 pub(super) fn all<C: sqlx::Column>(
     described: &[C],
     column: impl Fn(&C) -> Result<Column, String>,
@@ -23,7 +24,7 @@ pub(super) fn all<C: sqlx::Column>(
     }
 }
 
-/// Columns that have to be changed in the query, all in one sentence.
+/// An error that names all columns to change in the query.
 pub(super) fn unencodable(refused: &[(String, String)], text: &str) -> Failure {
     let each = refused
         .iter()

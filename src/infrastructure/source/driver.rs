@@ -1,4 +1,4 @@
-//! What sets one database's sessions apart from the others'.
+//! The driver of a database.
 
 use std::future::{Future, ready};
 use std::time::Duration;
@@ -17,65 +17,64 @@ use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
 use crate::domain::server::ServerZone;
 
-/// What a driver has to say, or why the database did not.
+/// A driver's answer, or the database's error.
 pub(super) type Answer<T> = Result<T, sqlx::Error>;
 
 pub(super) type Connection<D> = <<D as Driver>::Db as Database>::Connection;
 
-/// What sets one database apart from the others.
+/// What differs between databases.
 pub(super) trait Driver: Sized + Send + Sync + 'static {
     type Db: Database;
     type Handle: Send;
 
     const DIALECT: Dialect;
 
-    /// What a value is CAST to, to be a text.
+    /// The type to CAST a value to text.
     const TEXT: &str = "text";
 
-    /// Stands before a query that is read.
+    /// Prefix of a query that is read.
     const PREFIX: &str;
 
-    /// Stand before and after a query that is described.
+    /// Prefix and suffix of a query that is described.
     const DESCRIBED: [&str; 2] = ["", ""];
 
-    /// How much longer than the statement timeout we wait: where the server keeps that too, its
-    /// own words say more.
+    /// Extra time after the statement timeout, for servers that enforce the timeout themselves and
+    /// give a better error.
     const GRACE: Duration;
 
-    /// Where it is, for messages: host and port or file, never the password.
+    /// The address for messages: host and port, or file, without the password.
     fn place(&self) -> String;
 
-    /// The longest that we wait for the database: for its answer to a statement, or for its next rows.
-    /// The time that the cache takes to store rows does not count.
+    /// Timeout for an answer or the next rows. Time spent on the cache does not count.
     fn statement_timeout(&self) -> Duration;
 
-    /// The same, where row-level security hides rows; `None`: the database has no such thing.
+    /// The same with row-level security applied; `None`: not supported.
     fn filtered(&self) -> Option<Self> {
         None
     }
 
-    /// The files that the URL names for TLS, each with its parameter's name.
+    /// The TLS files in the URL, with their parameters.
     fn certificates(&self) -> Vec<(String, String)> {
         Vec::new()
     }
 
-    /// Opens a session: read-only, named, with a statement timeout.
+    /// Opens a read-only, named session with a statement timeout.
     fn connect(&self) -> impl Future<Output = Answer<Connection<Self>>> + Send;
 
-    /// Whether a pooler lets us in there, which may have no session for us.
+    /// Whether a pooler accepts connections, even if it has no free session.
     fn is_greeted(&self) -> impl Future<Output = bool> + Send {
         ready(false)
     }
 
-    /// What it takes to end a query on this session, asked before the query.
+    /// Gets the handle to cancel a query on this session, before the query.
     fn handle(session: &mut Connection<Self>) -> impl Future<Output = Answer<Self::Handle>> + Send;
 
-    /// Whether the database tells who waits for a query.
+    /// Whether the database shows who waits for a query.
     fn tells_who_waits(&self) -> bool {
         true
     }
 
-    /// Who waits for a lock that a query holds, asked on another session.
+    /// Who waits for a lock of a query, asked on another session.
     fn who_waits(
         &self,
         session: &mut Connection<Self>,
@@ -83,20 +82,20 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
         watched: &Watched,
     ) -> impl Future<Output = Answer<Waiting>> + Send;
 
-    /// Whether a statement waited for a lock for as long as ours may.
+    /// Whether the error is our lock timeout.
     fn is_lock_timeout(_error: &dyn DatabaseError) -> bool {
         false
     }
 
-    /// Whether the server refused a session because it has none left.
+    /// Whether the server has no free session.
     fn is_full(_error: &dyn DatabaseError) -> bool {
         false
     }
 
-    /// Ends the query at the server. A server that cannot be asked is left alone.
+    /// Cancels the query on the server, if possible.
     fn end(&self, handle: Self::Handle) -> impl Future<Output = ()> + Send;
 
-    /// The columns of a query, prepared and not run.
+    /// The columns of a query, without running it.
     fn describe(
         &self,
         session: &mut Connection<Self>,
@@ -109,20 +108,20 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
         sql: &str,
     ) -> impl Future<Output = Option<Expected>> + Send;
 
-    /// The plan for a query; reads no row.
+    /// The plan of a query, without running it.
     fn plan(
         &self,
         session: &mut Connection<Self>,
         sql: &str,
     ) -> impl Future<Output = Answer<QueryPlan>> + Send;
 
-    /// What the server says of itself.
+    /// Information about the server.
     fn checkup(
         &self,
         session: &mut Connection<Self>,
     ) -> impl Future<Output = Answer<ServerInfo>> + Send;
 
-    /// What there is to say of a pooler in front of the server.
+    /// The finding about a pooler in front of the server.
     fn pooler(
         &self,
         _session: &mut Connection<Self>,
@@ -130,12 +129,12 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
         ready(Ok(None))
     }
 
-    /// What the server is to others, and how far behind.
+    /// Primary or replica, and its lag.
     fn role(&self, _session: &mut Connection<Self>) -> impl Future<Output = Answer<Role>> + Send {
         ready(Ok(Role::File))
     }
 
-    /// The time zone of the server's sessions that choose none; `None`: it has none, or does not say.
+    /// The server's default time zone; `None`: none, or unknown.
     fn zone(
         &self,
         _session: &mut Connection<Self>,
@@ -143,7 +142,7 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
         ready(None)
     }
 
-    /// How the server is at the moment; `None`: there is none.
+    /// The current load of the server; `None`: no server.
     fn vitals(
         &self,
         _session: &mut Connection<Self>,
@@ -151,27 +150,27 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
         ready(Ok(None))
     }
 
-    /// Its clock and what is open there; `Err` inside: why it cannot say.
+    /// Its clock and oldest open transaction; inner `Err`: why it is unknown.
     fn moment(
         &self,
         session: &mut Connection<Self>,
     ) -> impl Future<Output = Answer<Result<Moment, String>>> + Send;
 
-    /// The keys by which a table's rows are known.
+    /// Unique keys of a table.
     fn unique_keys(
         &self,
         session: &mut Connection<Self>,
         table: &TableName,
     ) -> impl Future<Output = Answer<UniqueKeys>> + Send;
 
-    /// The server's own error, in words.
+    /// Explains a server error.
     fn explain(error: &dyn DatabaseError) -> Explained;
 }
 
 /// Why a query cannot be described.
 pub(super) enum Refusal {
     Sql(sqlx::Error),
-    /// Columns without a JSON form: their names, and those of their types.
+    /// Columns without a JSON form, with their types.
     Types(Vec<(String, String)>),
 }
 
@@ -181,7 +180,7 @@ impl From<sqlx::Error> for Refusal {
     }
 }
 
-/// Definitions are the operator's own files, trusted like code; sessions are read-only.
+/// Definitions are trusted like code, and sessions are read-only.
 pub(super) fn safe(sql: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(sql.to_owned())
 }

@@ -1,4 +1,4 @@
-//! What a server says, in words.
+//! Server errors.
 
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::{printable, shortened};
@@ -8,16 +8,16 @@ pub(super) const TIMEOUT_HINT: &str = "--statement-timeout sets how long we wait
 pub(super) const SCHEMA_HINT: &str = "the definitions expect other tables or columns than this database has: change sql in a file \
      given with --contexts (`shopwarm strategies -v` shows what each one reads)";
 
-/// A server's error, taken apart.
+/// A parsed server error.
 pub(super) struct Explained {
     pub(super) kind: FailureKind,
     pub(super) message: String,
-    /// Where in the statement, in characters from 1.
+    /// Position in the statement, in characters from 1.
     pub(super) position: Option<usize>,
     pub(super) hint: Option<&'static str>,
 }
 
-/// A server's sentence as it can be shown: it may quote a row's data.
+/// A server's message, made printable: it may quote a row's data.
 pub(super) fn tidy(message: &str) -> String {
     let line = message.lines().collect::<Vec<_>>().join(" ");
     shortened(&printable(line.as_bytes()), 300)

@@ -1,4 +1,4 @@
-//! What goes wrong with a database, in words.
+//! Failures of a database.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::driver::Driver;
 use super::errors::{Explained, TIMEOUT_HINT};
 use crate::domain::failure::{Failure, FailureKind};
 
-/// How the driver begins to say that it cannot send a password over a connection without TLS.
+/// Start of the driver's error for a password without TLS.
 const NO_RSA: &str = "RSA auth backend disabled";
 
 pub(super) fn lost(place: &str, label: &str, why: &str) -> Failure {
@@ -62,7 +62,7 @@ pub(super) fn unreachable<D: Driver>(driver: &D, error: &sqlx::Error) -> Failure
             failure.hint = explained.hint.map(str::to_owned);
             failure
         }
-        // What the TLS library objects to comes as bad data.
+        // TLS errors arrive as invalid data.
         sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
             tls_failure(&place, &error.to_string())
         }
@@ -74,14 +74,14 @@ pub(super) fn unreachable<D: Driver>(driver: &D, error: &sqlx::Error) -> Failure
     }
 }
 
-/// What the two sides cannot agree on does not pass by waiting.
+/// TLS errors do not go away by waiting.
 fn tls_failure(place: &str, error: &str) -> Failure {
     let what = format!("no TLS with the database at {place}");
     Failure::new(FailureKind::Config, what, error)
         .hint("check the certificate, sslmode/ssl-mode and the root certificate in the URL")
 }
 
-/// A file of the URL's that cannot be read; the driver tells it as if the server were away.
+/// An unreadable file in the URL, which the driver reports as a connection error.
 fn unreadable_certificate<D: Driver>(driver: &D, kind: ErrorKind) -> Option<Failure> {
     if !matches!(kind, ErrorKind::NotFound | ErrorKind::PermissionDenied) {
         return None;
@@ -95,7 +95,7 @@ fn unreadable_certificate<D: Driver>(driver: &D, kind: ErrorKind) -> Option<Fail
     failed.next()
 }
 
-/// What the driver takes for a mistake in the URL.
+/// Configuration errors reported by the driver.
 fn misconfigured(place: &str, error: &str) -> Failure {
     if error.starts_with(NO_RSA) {
         let what = format!("cannot log in to the database at {place}");
@@ -149,7 +149,7 @@ pub(super) fn of_query<D: Driver>(
     }
 }
 
-/// Others kept a lock for longer than we wait for the database.
+/// A lock was held for longer than the statement timeout.
 pub(super) fn locked_out<D: Driver>(driver: &D, label: &str) -> Failure {
     let place = driver.place();
     let what = format!("{label}: the database at {place} keeps us waiting for a lock");
@@ -170,7 +170,7 @@ pub(super) fn timed_out<D: Driver>(driver: &D, label: &str) -> Failure {
     Failure::new(FailureKind::SourceBusy, what, why).hint(TIMEOUT_HINT)
 }
 
-/// Whether the session is gone, or was ended for a reason that has nothing to do with the query.
+/// Whether the session was lost for a reason other than the query.
 fn is_lost(explained: &Explained) -> bool {
     matches!(
         explained.kind,
@@ -181,7 +181,7 @@ fn is_lost(explained: &Explained) -> bool {
 /// ` (line 3, column 8 of the SQL)`: a position in a composed query, as the definition counts.
 fn in_definition(sql: &str, position: usize) -> String {
     let before: String = sql.chars().take(position.saturating_sub(1)).collect();
-    // The engine's own first line stands above the definition's text.
+    // The definition starts at the second line.
     match before.matches('\n').count() {
         0 => String::new(),
         line => {

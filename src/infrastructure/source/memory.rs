@@ -1,5 +1,5 @@
-//! A table in memory, for tests: a strategy over its rows and the database that they are in, with a
-//! clock that stands still and interruptions that can be chosen.
+//! A table in memory, for tests: a strategy and its database, with a clock that stops and
+//! interruptions on demand.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -35,7 +35,7 @@ struct State {
     rows: BTreeMap<String, Row>,
     /// Seconds since 1970.
     now: i64,
-    /// After how many keys the next selections end, and why.
+    /// Interruptions of the next selections.
     interruptions: VecDeque<(usize, Failure)>,
     values_read: u64,
 }
@@ -47,7 +47,7 @@ struct Row {
 }
 
 impl MemoryTable {
-    /// Inserts or updates a row, now.
+    /// Inserts or updates a row.
     pub fn set(&self, key: &str, value: &str) {
         let mut state = self.state();
         let row = Row {
@@ -66,12 +66,12 @@ impl MemoryTable {
         self.state().now += seconds;
     }
 
-    /// Ends a selection after this many keys; called twice, the next two.
+    /// Interrupts the next selection after this many keys; can be queued.
     pub fn interrupt(&self, after: usize, failure: Failure) {
         self.state().interruptions.push_back((after, failure));
     }
 
-    /// How many values were read since this was last asked.
+    /// Number of values read since the last call.
     pub fn take_values_read(&self) -> u64 {
         std::mem::take(&mut self.state().values_read)
     }
@@ -90,7 +90,7 @@ impl MemoryTable {
     }
 }
 
-/// All rows of a table, as they are.
+/// All rows of a table.
 struct MemoryStrategy {
     spec: StrategySpec,
     table: MemoryTable,

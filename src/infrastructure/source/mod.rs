@@ -1,8 +1,8 @@
-//! Databases, a folder each: how its wire format is read, and how its SQL is written. What they share
-//! is here: sessions, one task that reads ahead of the engine, failures in words.
+//! Databases, each in its own module with wire format and SQL. Shared code is here: sessions,
+//! read-ahead, failures.
 //!
-//! To add a database: a folder here and its line in [`DATABASES`]; its field of `sql`, and the schemes of
-//! its URLs if it has servers, in `domain/database.rs`; the driver's feature in `Cargo.toml`.
+//! To add a database: a module here and its line in [`DATABASES`]; its field of `sql`, and its URL
+//! schemes if it has servers, in `domain/database.rs`; the driver's feature in `Cargo.toml`.
 
 mod adapter;
 mod certificates;
@@ -35,8 +35,7 @@ use crate::application::ports::grammar::Grammar;
 use crate::application::ports::{Dialect, RowSource};
 use crate::domain::failure::Failure;
 
-/// Connects to the database that `url` names by its scheme, and waits for its answers no longer than
-/// `statement_timeout`.
+/// Connects to the database at `url`, with this statement timeout.
 ///
 /// # Errors
 /// Says which part is wrong without repeating the URL, which holds a password.
@@ -47,7 +46,7 @@ pub async fn connect(
     (database(url)?.open)(url, statement_timeout)?.await
 }
 
-/// Whether `url` is valid; connects to nothing.
+/// Checks `url` without connecting.
 ///
 /// # Errors
 /// As [`connect`].
@@ -55,18 +54,18 @@ pub fn check_url(url: &str, statement_timeout: Duration) -> Result<(), Failure> 
     (database(url)?.open)(url, statement_timeout).map(drop)
 }
 
-/// The SQL of the database that `url` names by its scheme.
+/// The SQL dialect for a URL.
 pub fn dialect(url: &str) -> Option<Dialect> {
     database(url).ok().map(|database| database.dialect)
 }
 
-/// How all databases that are known read SQL.
+/// The dialects of all known databases.
 pub fn all_grammars() -> Vec<&'static Grammar> {
     let all = DATABASES.iter();
     all.map(|database| database.dialect.grammar()).collect()
 }
 
-/// The databases that are known, a folder each.
+/// The known databases.
 const DATABASES: [&Adapter; 3] = [&postgres::DATABASE, &mysql::DATABASE, &sqlite::DATABASE];
 
 fn database(url: &str) -> Result<&'static Adapter, Failure> {

@@ -22,11 +22,11 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const RECONNECT: Duration = Duration::from_secs(10);
 
 /// Who has waited this long for an answer knows that the database is slow.
-pub(super) const LONGEST_LOOK: Duration = Duration::from_secs(1);
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Between two attempts to reach it: as much as a moment ago twice over, with chance.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// Opens sessions with one database.
 pub(super) struct Opener<D: Driver> {
@@ -88,14 +88,14 @@ impl<D: Driver> Opener<D> {
 
     /// Whether a pooler is there, whatever is behind it.
     async fn is_greeted(&self) -> bool {
-        let greeted = timeout(LONGEST_LOOK, self.driver.is_greeted()).await;
+        let greeted = timeout(PROBE_TIMEOUT, self.driver.is_greeted()).await;
         greeted.unwrap_or(false)
     }
 
     /// Connects to a server that was there a moment ago, and gives it time to come back. A refusal
     /// is never tried again.
     async fn reconnect(&self) -> Result<Session<D>, NoSession> {
-        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut backoff = Backoff::new(FIRST_PAUSE, MAX_PAUSE);
         loop {
             let failure = match self.try_connect().await {
                 Ok(session) => return Ok(session),

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::driver::{Answer, Connection, Driver};
 use super::failures;
-use super::opener::{CONNECT_TIMEOUT, LONGEST_LOOK, Opener, RECONNECT};
+use super::opener::{CONNECT_TIMEOUT, Opener, PROBE_TIMEOUT, RECONNECT};
 use super::session::{NoSession, Session};
 use super::shortage::{Lender, Shortage};
 use crate::application::ports::SourceVitals;
@@ -68,15 +68,15 @@ impl<D: Driver> Sessions<D> {
     }
 
     /// How the server is, asked on a session where nothing else waits.
-    pub(super) async fn look(&self) -> Option<SourceVitals> {
-        let looked = timeout(LONGEST_LOOK, self.vitals()).await;
+    pub(super) async fn probe(&self) -> Option<SourceVitals> {
+        let probed = timeout(PROBE_TIMEOUT, self.vitals()).await;
         // Where sessions are short, it was one that we waited for.
         let slow = (!self.shortage.was_noticed()).then_some(SourceVitals {
-            latency: LONGEST_LOOK,
+            latency: PROBE_TIMEOUT,
             active: None,
             lag: None,
         });
-        looked.unwrap_or(slow)
+        probed.unwrap_or(slow)
     }
 
     async fn vitals(&self) -> Option<SourceVitals> {
@@ -123,7 +123,7 @@ impl<D: Driver> Sessions<D> {
     /// A session; `None`: it takes so long that there may be none left.
     async fn prompt_session(&self) -> Option<Result<Session<D>, NoSession>> {
         let mut opened = pin!(self.try_session());
-        match timeout(self.shortage.patience(), &mut opened).await {
+        match timeout(self.shortage.session_timeout(), &mut opened).await {
             Ok(opened) => Some(opened),
             // A server that is away takes its time.
             Err(_) if self.opener.is_lost() => Some(opened.await),
@@ -180,7 +180,7 @@ impl<D: Driver> Sessions<D> {
         answer: impl Future<Output = T>,
     ) -> Result<T, Failure> {
         let mut answer = pin!(self.wait(label, answer));
-        match timeout(self.shortage.patience(), &mut answer).await {
+        match timeout(self.shortage.session_timeout(), &mut answer).await {
             Ok(answer) => answer,
             Err(_) => self.shortage.relieve(answer).await,
         }

@@ -15,8 +15,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Attempts after which a query is to end although others have sessions that may come back, and
 /// after which another one is.
-const PATIENCE: u32 = 4;
-const MORE_PATIENCE: u32 = 20;
+const FIRST_ATTEMPTS: u32 = 4;
+const ATTEMPTS_PER_QUERY: u32 = 20;
 
 /// A server that takes longer than this may be a pooler, which lets us wait until it has a session for
 /// us. Once there were too few, it probably is.
@@ -93,7 +93,7 @@ impl Shortage {
     }
 
     /// How long a session may take before it looks as if there were none left.
-    pub(super) fn patience(&self) -> Duration {
+    pub(super) fn session_timeout(&self) -> Duration {
         match self.was_noticed() {
             true => SLOW_AGAIN,
             false => SLOW,
@@ -136,8 +136,8 @@ impl Shortage {
         loop {
             let lenders = self.lenders.load(Ordering::Relaxed);
             let others = self.out.load(Ordering::Relaxed) > lenders;
-            let when = if others { PATIENCE } else { 0 };
-            if attempt % MORE_PATIENCE == when && self.wanted.available_permits() == 0 {
+            let when = if others { FIRST_ATTEMPTS } else { 0 };
+            if attempt % ATTEMPTS_PER_QUERY == when && self.wanted.available_permits() == 0 {
                 self.wanted.add_permits(1);
                 has_asked.store(true, Ordering::Relaxed);
             }

@@ -173,7 +173,7 @@ impl<D: Reader> RowSource for SqlSource<D> {
     }
 
     async fn vitals(&self) -> Option<SourceVitals> {
-        self.sessions.look().await
+        self.sessions.probe().await
     }
 
     async fn estimate(&self, sql: &str) -> Option<Expected> {

@@ -49,11 +49,11 @@ impl Reason {
 async fn who_waits<D: Driver>(sessions: &Sessions<D>, sql: &str, watched: &Watched) -> Waiting {
     // A pooler that has none left says nothing, and would keep one from others for us. A busy server
     // only takes its time.
-    let patience = match sessions.is_blind() {
+    let limit = match sessions.is_blind() {
         true => BLIND,
         false => CONNECT_TIMEOUT,
     };
-    let Ok(Ok(mut session)) = timeout(patience, sessions.try_session()).await else {
+    let Ok(Ok(mut session)) = timeout(limit, sessions.try_session()).await else {
         return Waiting::Unknown;
     };
     let asked = sessions.driver.who_waits(&mut session, sql, watched);

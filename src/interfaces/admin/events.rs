@@ -37,7 +37,7 @@ pub(super) async fn events(
     let last = last.and_then(|id| id.parse().ok()).unwrap_or(0);
     if let Some(run) = admin.service.registry.find(&id) {
         let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-        return Ok(Sse::new(told(run, last))
+        return Ok(Sse::new(events_after(run, last))
             .keep_alive(keep_alive)
             .into_response());
     }
@@ -51,13 +51,13 @@ pub(super) async fn events(
 }
 
 /// The events of a run after `last`.
-fn told(run: Arc<LiveRun>, last: u64) -> impl Stream<Item = Result<Event, Infallible>> {
-    let told = stream::unfold((run, last), |(run, last)| async move {
+fn events_after(run: Arc<LiveRun>, last: u64) -> impl Stream<Item = Result<Event, Infallible>> {
+    let events_after = stream::unfold((run, last), |(run, last)| async move {
         let events = run.told_after(last).await?;
         let last = events.last().map_or(last, |event| event.number);
         Some((stream::iter(events), (run, last)))
     });
-    told.flatten().map(|event: ToldEvent| {
+    events_after.flatten().map(|event: ToldEvent| {
         Ok(Event::default()
             .id(event.number.to_string())
             .event(event.name)

@@ -43,7 +43,7 @@ impl Guard {
             .authority()
             .is_some_and(|named| named.as_str() != host.as_str())
         {
-            return Err(not_called_that());
+            return Err(wrong_host());
         }
         let open = is_open(request.uri().path());
         self.check_origin(headers, &host, open)?;
@@ -59,7 +59,7 @@ impl Guard {
         let mut named = headers.get_all(header::HOST).iter();
         let only = named.next().filter(|_| named.next().is_none());
         let authority = only.and_then(|host| authority(host.to_str().ok()?));
-        let authority = authority.ok_or_else(not_called_that)?;
+        let authority = authority.ok_or_else(wrong_host)?;
         let host = authority.host();
         let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
         if is_address
@@ -69,7 +69,7 @@ impl Guard {
         {
             Ok(authority)
         } else {
-            Err(not_called_that())
+            Err(wrong_host())
         }
     }
 
@@ -138,7 +138,7 @@ fn is_open(path: &str) -> bool {
     )
 }
 
-fn not_called_that() -> Problem {
+fn wrong_host() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "this host name is not allowed")
         .hint("allow a name with --allowed-host NAME")
 }

@@ -32,7 +32,7 @@ const SHORT_HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Max bytes of all headers, and of the read buffer.
-const LONGEST_HEADERS: usize = 16 * 1024;
+const MAX_HEADERS: usize = 16 * 1024;
 
 /// How long connections may take to finish when the server stops.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -60,11 +60,17 @@ pub(super) async fn serve(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let patience = match places.available_permits() {
+        let header_timeout = match places.available_permits() {
             0..FEW_PLACES => SHORT_HEADER_TIMEOUT,
             _ => HEADER_TIMEOUT,
         };
-        let connection = answer(stream, client, patience, router.clone(), closing.clone());
+        let connection = answer(
+            stream,
+            client,
+            header_timeout,
+            router.clone(),
+            closing.clone(),
+        );
         tokio::spawn(async move {
             connection.await;
             drop(place);
@@ -78,7 +84,7 @@ pub(super) async fn serve(
 async fn answer(
     stream: TcpStream,
     client: SocketAddr,
-    patience: Duration,
+    header_timeout: Duration,
     router: Router,
     mut closing: watch::Receiver<bool>,
 ) {
@@ -93,8 +99,8 @@ async fn answer(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(patience)
-        .max_buf_size(LONGEST_HEADERS)
+        .header_read_timeout(header_timeout)
+        .max_buf_size(MAX_HEADERS)
         .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {

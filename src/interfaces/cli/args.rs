@@ -118,7 +118,7 @@ impl RunChecks {
     pub(super) fn locking(&self) -> Locking {
         match self.lock_wait {
             _ if self.no_lock => Locking::Off,
-            Some(patience) => Locking::Wait(patience),
+            Some(wait) => Locking::Wait(wait),
             None => Locking::GiveWay,
         }
     }

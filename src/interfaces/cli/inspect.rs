@@ -44,7 +44,7 @@ impl Inspect<'_> {
         };
         let waiting = waiting(self.config, self.output);
         tokio::select! {
-            viewer = setup::patiently(self.config.run.wait(), waiting, viewer) => then(&viewer?).await,
+            viewer = setup::with_retries(self.config.run.wait(), waiting, viewer) => then(&viewer?).await,
             () = self.stop.stopped() => Ok(stopped_before(self.stop)),
         }
     }
@@ -66,6 +66,6 @@ impl Inspect<'_> {
 
 /// Reports failures on stderr if no table shows them, and to GitHub.
 pub(super) fn conclude(report: &Report, document: &Document, output: &Output) {
-    document.tell(output, report.failures());
+    document.report_failures(output, report.failures());
     github::report(report, document);
 }

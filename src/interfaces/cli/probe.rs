@@ -84,21 +84,21 @@ async fn listen(
     output: &Output,
     stop: &StopSignal,
 ) -> Result<Option<String>, Failure> {
-    let cache = setup::cache(config, Access::Look).await?;
+    let cache = setup::cache(config, Access::Read).await?;
     let mut misses = cache.misses(args.set_events).await?;
     for changed in &misses.changed {
         output.note(changed);
     }
     let time = humantime::format_duration(args.time);
     output.note(&format!("listening for misses for {time}"));
-    let heard = hear(&mut misses, probe, args.time, stop).await;
+    let heard = count_misses(&mut misses, probe, args.time, stop).await;
     let doubt = misses.doubt.take();
     // Always restore the setting; a failure to restore it matters most.
     misses.end().await?;
     heard.map(|()| doubt)
 }
 
-async fn hear(
+async fn count_misses(
     misses: &mut Misses,
     probe: &mut Probe,
     time: Duration,
@@ -149,7 +149,7 @@ async fn read(path: &Path, probe: &mut Probe, stop: &StopSignal) -> Result<(), F
     }
     if probe.unreadable > 0 && probe.misses + probe.hits == 0 {
         let why = "no line is a key or JSON with a `key`".to_owned();
-        return Err(failure(why).hint("one key a line, or {\"key\": \"...\", \"hit\": false}"));
+        return Err(failure(why).hint("one key per line, or {\"key\": \"...\", \"hit\": false}"));
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ pub(super) async fn run(
     config: &Config,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let cache = setup::cache(config, Access::Look).await?;
+    let cache = setup::cache(config, Access::Read).await?;
     if args.last_complete {
         let last = history::last_complete(cache.as_ref(), &config.prefix).await?;
         runs::last_complete(&last).show(output);
@@ -58,7 +58,7 @@ fn find<'r>(runs: &'r [RunRecord], id: &str) -> Result<&'r RunRecord, Failure> {
     if id == "last" {
         return runs
             .first()
-            .map_or_else(|| unknown("none is".to_owned()), Ok);
+            .map_or_else(|| unknown("no runs are recorded".to_owned()), Ok);
     }
     let alike: Vec<&RunRecord> = runs.iter().filter(|run| run.run_id.contains(id)).collect();
     match alike.as_slice() {

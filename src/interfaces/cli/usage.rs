@@ -31,7 +31,7 @@ pub(super) async fn run(
     config: &Config,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let cache = setup::cache(config, Access::Look).await?;
+    let cache = setup::cache(config, Access::Read).await?;
     let cache = cache.as_ref();
     // Ask the cache first whether it records use.
     cache.usage(&[]).await?;
@@ -192,7 +192,7 @@ fn footer(effects: &[Effect], total: &Line<'_>) -> String {
     lines.extend(unknown.map(|why| format!("! memory is not known: {why}")));
     lines.push(match total.bytes {
         Some(bytes) => format!(
-            "{} not used since the run; they take {}",
+            "{} not used since the run, taking {}",
             keys(total.unused),
             HumanBytes(bytes)
         ),

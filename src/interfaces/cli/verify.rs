@@ -68,7 +68,7 @@ pub(super) async fn run(
         output,
         stop: &stop,
         selection,
-        inspection: look(args.expiring_within, args.sample, args.seed),
+        inspection: inspection(args.expiring_within, args.sample, args.seed),
         need: CacheNeed::Required,
     };
     let verify = async |viewer: &Coordinator| {
@@ -93,7 +93,7 @@ pub(super) async fn run(
 }
 
 /// What a verification compares; without a seed, a random one is used and shown.
-pub(super) fn look(
+pub(super) fn inspection(
     expiring_within: Option<Duration>,
     sample: Option<u32>,
     seed: Option<u64>,

@@ -241,7 +241,7 @@ async fn warm(
     let waiting = waiting(config, output);
     let connect = || setup::coordinator(config, &job.selection);
     let coordinator = tokio::select! {
-        coordinator = setup::patiently(config.run.wait(), waiting, connect) => coordinator?,
+        coordinator = setup::with_retries(config.run.wait(), waiting, connect) => coordinator?,
         () = stop.stopped() => {
             return Err(Refused::Stopped(stop.reason().unwrap_or(Stop::Interrupted)));
         }
@@ -291,8 +291,8 @@ async fn warm(
 
 /// Reads the cache back.
 async fn read_back(run: &Coordinator, sample: Option<u32>, stop: &StopSignal) -> Report {
-    let look = verify::look(Some(Duration::ZERO), sample, None);
+    let inspection = verify::inspection(Some(Duration::ZERO), sample, None);
     let silent = progress::reporter(ProgressForm::None);
-    let looking = run.inspection(look);
-    looking.warm_all(None, silent.as_ref(), stop).await
+    let coordinator = run.inspection(inspection);
+    coordinator.warm_all(None, silent.as_ref(), stop).await
 }

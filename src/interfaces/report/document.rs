@@ -33,7 +33,11 @@ impl Document {
     }
 
     /// Prints failures and verdict to stderr if stdout has no table.
-    pub fn tell<'f>(&self, output: &Output, failures: impl Iterator<Item = &'f Failure>) {
+    pub fn report_failures<'f>(
+        &self,
+        output: &Output,
+        failures: impl Iterator<Item = &'f Failure>,
+    ) {
         if !output.quiet && output.format == Format::Table {
             return;
         }

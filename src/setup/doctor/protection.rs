@@ -16,7 +16,7 @@ const CHECK: &str = "protection";
 const UNSEEN: &str = "it may lack the latest changes";
 
 /// Timeout for reading the first rows.
-const PATIENCE: Duration = Duration::from_secs(1);
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The precision of the strategies' versions.
 #[derive(Default)]
@@ -35,7 +35,7 @@ impl Versions {
             self.open.push(id);
             return;
         }
-        match timeout(PATIENCE, strategy.precision()).await {
+        match timeout(READ_TIMEOUT, strategy.precision()).await {
             Ok(Ok(Some(Precision::Second))) => self.to_the_second.push(id),
             Ok(Ok(Some(Precision::Day))) => self.to_the_day.push(id),
             _ => {}

@@ -39,7 +39,7 @@ const QUIET: Duration = Duration::from_secs(5);
 pub(super) struct Cluster {
     /// Connection settings of nodes.
     seed: ConnectionInfo,
-    patience: Duration,
+    give_up_after: Duration,
     nodes: StdMutex<HashMap<String, Arc<Node>>>,
     map: RwLock<Map>,
     refreshed: Mutex<Option<Instant>>,
@@ -85,10 +85,10 @@ impl Cluster {
         };
         let millis = millis.and_then(|millis| millis.parse().ok());
         let timeout = millis.map_or(NODE_TIMEOUT, Duration::from_millis);
-        node.health.patience = GIVE_UP + timeout;
+        node.health.give_up_after = GIVE_UP + timeout;
         let cluster = Self {
             seed: node.peer.info.clone(),
-            patience: node.health.patience,
+            give_up_after: node.health.give_up_after,
             nodes: StdMutex::default(),
             map: RwLock::default(),
             refreshed: Mutex::default(),
@@ -108,7 +108,7 @@ impl Cluster {
             return Ok(Arc::clone(node));
         }
         let info = neighbour(&self.seed, host, port);
-        let node = Arc::new(Node::new(info, CONNECTIONS, self.patience)?);
+        let node = Arc::new(Node::new(info, CONNECTIONS, self.give_up_after)?);
         if let Some(known) = nodes.values().next() {
             node.set_longest_value(known.longest_value());
         }
@@ -188,7 +188,7 @@ impl Cluster {
             _ => now,
         };
         *down = Some((since, now));
-        since.elapsed() >= self.patience
+        since.elapsed() >= self.give_up_after
     }
 
     pub(super) async fn refresh(&self) {

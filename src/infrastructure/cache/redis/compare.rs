@@ -25,14 +25,14 @@ pub(super) struct Facts {
     pub digest: Option<Vec<u8>>,
 }
 
-pub(super) type Looked = Result<Option<Facts>, String>;
+pub(super) type Found = Result<Option<Facts>, String>;
 
 pub(super) fn key(batch: &EntryBatch, i: usize) -> &[u8] {
     batch.get(i).map_or(&[][..], |entry| entry.key)
 }
 
 /// The standing of a key, and whether its value must be fetched to compare it.
-pub(super) fn standing(entry: Entry<'_>, facts: Looked, shape: Shape) -> (Standing, bool) {
+pub(super) fn standing(entry: Entry<'_>, facts: Found, shape: Shape) -> (Standing, bool) {
     let facts = match facts {
         Ok(Some(facts)) => facts,
         Ok(None) => return (Standing::Nothing, false),

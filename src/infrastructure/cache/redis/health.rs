@@ -7,11 +7,11 @@ use crate::domain::failure::Failure;
 use crate::domain::sync::lock;
 
 /// Min timeout for an answer.
-const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+const MIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) struct Health {
     /// How long the server may be silent before it is given up.
-    pub patience: Duration,
+    pub give_up_after: Duration,
     state: Mutex<State>,
 }
 
@@ -25,9 +25,9 @@ struct State {
 }
 
 impl Health {
-    pub(super) fn new(patience: Duration) -> Self {
+    pub(super) fn new(give_up_after: Duration) -> Self {
         Self {
-            patience,
+            give_up_after,
             state: Mutex::default(),
         }
     }
@@ -58,7 +58,7 @@ impl Health {
     pub(super) fn silent(&self, asked: Instant, why: impl FnOnce() -> Failure) -> Option<Failure> {
         let mut state = lock(&self.state);
         let since = *state.silent_since.get_or_insert(asked);
-        if since.elapsed() >= self.patience {
+        if since.elapsed() >= self.give_up_after {
             state.gone.get_or_insert_with(why);
         }
         state.gone.clone()
@@ -68,7 +68,7 @@ impl Health {
     /// again.
     pub(super) fn time_left(&self, longest: Duration) -> Duration {
         let since = lock(&self.state).silent_since;
-        let left = since.map(|since| self.patience.saturating_sub(since.elapsed()));
-        left.map_or(longest, |left| left.clamp(SHORTEST_WAIT, longest))
+        let left = since.map(|since| self.give_up_after.saturating_sub(since.elapsed()));
+        left.map_or(longest, |left| left.clamp(MIN_TIMEOUT, longest))
     }
 }

@@ -3,7 +3,7 @@
 use redis::{Pipeline, RedisError, Value as Reply};
 
 use super::RedisCache;
-use super::compare::{Facts, Looked, compare_fetched, key, size, standing};
+use super::compare::{Facts, Found, compare_fetched, key, size, standing};
 use super::parts::chunks;
 use super::reply::{self, malformed, number, text, words};
 use crate::domain::entry::{EntryBatch, Value};
@@ -19,7 +19,7 @@ const SCRIPT_BYTES: usize = 512 * 1024;
 
 /// For each key: nothing, or its time left, type and length, and the digest of a text with the same
 /// length as ours (ARGV; -1 for a hash). Other lengths need no digest.
-const LOOK: &str = "local found = {} \
+const INSPECT: &str = "local found = {} \
     for i, key in ipairs(KEYS) do \
         local ttl = redis.call('PTTL', key) \
         local wanted = tonumber(ARGV[i]) \
@@ -67,7 +67,7 @@ impl RedisCache {
     }
 
     /// The server's facts about each key, in the best available way.
-    async fn facts(&self, batch: &EntryBatch) -> Result<Vec<Looked>, Failure> {
+    async fn facts(&self, batch: &EntryBatch) -> Result<Vec<Found>, Failure> {
         loop {
             let at = self.way_to_inspect.current();
             let Way::Script(command) = WAYS[at] else {
@@ -89,12 +89,12 @@ impl RedisCache {
         &self,
         command: &str,
         batch: &EntryBatch,
-    ) -> Result<Result<Vec<Looked>, RedisError>, Failure> {
+    ) -> Result<Result<Vec<Found>, RedisError>, Failure> {
         let sizes = batch.iter().map(|entry| entry.bytes() as usize);
         let chunks = chunks(sizes, self.servers.keys_per_script(), SCRIPT_BYTES);
         let add = |pipe: &mut Pipeline, n: usize| {
             let entries = || chunks[n].clone().filter_map(|i| batch.get(i));
-            pipe.cmd(command).arg(LOOK).arg(chunks[n].len());
+            pipe.cmd(command).arg(INSPECT).arg(chunks[n].len());
             for entry in entries() {
                 pipe.arg(entry.key);
             }
@@ -119,7 +119,7 @@ impl RedisCache {
     }
 
     /// The same with plain commands, without digests.
-    async fn plain_facts(&self, batch: &EntryBatch) -> Result<Vec<Looked>, Failure> {
+    async fn plain_facts(&self, batch: &EntryBatch) -> Result<Vec<Found>, Failure> {
         let add = |pipe: &mut Pipeline, i: usize| {
             let Some(entry) = batch.get(i) else { return };
             let length = match entry.value {
@@ -182,7 +182,7 @@ impl RedisCache {
     }
 }
 
-fn script_fact(found: Reply) -> Looked {
+fn script_fact(found: Reply) -> Found {
     let Reply::Array(found) = found else {
         return Ok(None);
     };

@@ -72,7 +72,7 @@ impl Node {
     pub(super) fn new(
         info: ConnectionInfo,
         connections: usize,
-        patience: Duration,
+        give_up_after: Duration,
     ) -> Result<Self, Failure> {
         let client = Client::open(info).map_err(|_| invalid_url("it cannot be parsed"))?;
         Ok(Self {
@@ -80,7 +80,7 @@ impl Node {
                 info: client.get_connection_info().clone(),
             },
             client,
-            health: Health::new(patience),
+            health: Health::new(give_up_after),
             lines: (0..connections).map(|_| Line::default()).collect(),
             next: AtomicUsize::new(0),
             longest_value: AtomicUsize::new(DEFAULT_MAX_VALUE),

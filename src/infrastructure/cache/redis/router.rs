@@ -186,7 +186,7 @@ impl<J: Job> Router<'_, J> {
         }
         if let Some(error) = rest.why_redirected.filter(|_| !self.is_over()) {
             wait.hop().await;
-            if wait.is_over(part.node.health.patience) {
+            if wait.is_over(part.node.health.give_up_after) {
                 let asked = rest.asked.into_iter().map(|(i, _)| i);
                 let picks = Picks::Some(rest.moved.into_iter().chain(asked).collect());
                 let denied = || part.node.peer.denied(&error);
@@ -220,7 +220,7 @@ impl<J: Job> Router<'_, J> {
             _ => node.health.silent(asked, || node.peer.not_ready(error)),
         };
         let is_down = self.servers.is_down(error);
-        let is_over = is_down || wait.is_over(node.health.patience) && can_change;
+        let is_over = is_down || wait.is_over(node.health.give_up_after) && can_change;
         if gone.is_none() && !is_over {
             return false;
         }

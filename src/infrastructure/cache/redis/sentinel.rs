@@ -23,7 +23,7 @@ use crate::infrastructure::cache::url::invalid_url;
 const REFRESH_EVERY: Duration = Duration::from_millis(250);
 
 /// A name that no sentinel knows is wrong, unless they are just being told of it.
-const ASK_PATIENCE: Duration = Duration::from_secs(2);
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long sentinels wait for a primary where they do not say.
 const DOWN_AFTER: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ pub(super) struct Sentinels {
     sentinels: Vec<Node>,
     /// How one signs in at the primary.
     primary: ConnectionInfo,
-    patience: Duration,
+    give_up_after: Duration,
     current: StdMutex<Option<Arc<Node>>>,
     refreshed: Mutex<Option<Instant>>,
 }
@@ -59,23 +59,23 @@ impl Sentinels {
             name: address.name,
             sentinels: sentinels.collect::<Result<_, _>>()?,
             primary: address.primary,
-            patience: GIVE_UP + DOWN_AFTER,
+            give_up_after: GIVE_UP + DOWN_AFTER,
             current: StdMutex::default(),
             refreshed: Mutex::default(),
         };
         let mut wait = Wait::new();
         loop {
-            let (failure, patience) = match all.ask().await {
+            let (failure, give_up_after) = match all.ask().await {
                 Ok(word) => {
-                    all.patience = GIVE_UP + word.down_after.unwrap_or(DOWN_AFTER);
+                    all.give_up_after = GIVE_UP + word.down_after.unwrap_or(DOWN_AFTER);
                     match all.install(&word).await {
                         Ok(()) => return Ok(all),
-                        Err(failure) => (failure, all.patience),
+                        Err(failure) => (failure, all.give_up_after),
                     }
                 }
-                Err(failure) => (failure, ASK_PATIENCE),
+                Err(failure) => (failure, ASK_TIMEOUT),
             };
-            if failure.kind == FailureKind::CacheDenied || wait.is_over(patience) {
+            if failure.kind == FailureKind::CacheDenied || wait.is_over(give_up_after) {
                 return Err(failure);
             }
             wait.pause().await;
@@ -105,7 +105,7 @@ impl Sentinels {
             return Ok(());
         }
         let info = neighbour(&self.primary, &word.host, word.port);
-        let node = Node::new(info, CONNECTIONS, self.patience)?;
+        let node = Node::new(info, CONNECTIONS, self.give_up_after)?;
         let greeting = node.greet().await.map_err(|mut failure| {
             if failure.kind == FailureKind::CacheUnreachable {
                 failure.hint = Some(format!(
@@ -233,7 +233,7 @@ impl Sentinels {
             };
             let failure = match settled {
                 Ok(true) => None,
-                Ok(false) if wait.is_over(self.patience) => None,
+                Ok(false) if wait.is_over(self.give_up_after) => None,
                 Ok(false) => {
                     wait.pause().await;
                     continue;
@@ -250,7 +250,7 @@ impl Sentinels {
                     }
                 }
             };
-            if wait.is_over(self.patience) {
+            if wait.is_over(self.give_up_after) {
                 return Err(failure);
             }
             wait.pause().await;

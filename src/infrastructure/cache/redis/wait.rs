@@ -11,7 +11,7 @@ use crate::domain::backoff::Backoff;
 pub(super) const GIVE_UP: Duration = Duration::from_secs(15);
 
 const FIRST_RETRY: Duration = Duration::from_millis(50);
-const SLOWEST_RETRY: Duration = Duration::from_secs(1);
+const MAX_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Redirections without a result after which we pause: two nodes may name each other.
 const MAX_HOPS: u32 = 5;
@@ -26,7 +26,7 @@ pub(super) struct Wait {
 impl Wait {
     pub(super) fn new() -> Self {
         Self {
-            backoff: Backoff::new(FIRST_RETRY, SLOWEST_RETRY),
+            backoff: Backoff::new(FIRST_RETRY, MAX_RETRY_PAUSE),
             since: Instant::now(),
             hops: 0,
         }
@@ -37,8 +37,8 @@ impl Wait {
     }
 
     /// Whether there has been no progress for so long.
-    pub(super) fn is_over(&self, patience: Duration) -> bool {
-        self.since.elapsed() >= patience
+    pub(super) fn is_over(&self, give_up_after: Duration) -> bool {
+        self.since.elapsed() >= give_up_after
     }
 
     pub(super) async fn pause(&mut self) {

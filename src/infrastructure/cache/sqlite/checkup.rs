@@ -1,4 +1,4 @@
-//! What an operator should know of a cache file before a run.
+//! Checks of a cache file before a run.
 
 use sqlx::Executor as _;
 
@@ -17,7 +17,7 @@ impl SqliteCache {
         };
         let text = format!("{}, an embedded cache (SQLite {version})", self.file);
         let mut findings = vec![Finding::ok("cache", text)];
-        // Takes the writer's lock and gives it back: nothing is written.
+        // Takes and releases the writer's lock, without writing.
         let locked = connection.execute("BEGIN IMMEDIATE; ROLLBACK").await;
         if let Err(failure) = self.answer(locked) {
             findings.push(Finding::of("cache writes", &failure));

@@ -1,4 +1,4 @@
-//! The statements about entries. A batch is a transaction.
+//! SQL statements on entries. A batch is a transaction.
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, query, query_as, query_scalar};
@@ -84,7 +84,7 @@ pub(super) async fn store(
     Ok(outcomes)
 }
 
-/// Whether the value at a key has a higher version than another, by a field of both.
+/// Whether the stored value has a higher version, by a field of both.
 async fn has_newer(
     connection: &mut SqliteConnection,
     key: &[u8],
@@ -101,7 +101,7 @@ async fn has_newer(
     Ok(versions.is_some_and(|(old, new)| is_newer(&old, &new)))
 }
 
-/// Refreshes the TTL of keys, of those with a stored form only if it is still the same.
+/// Refreshes the TTL of keys; with a stored form, only if it is unchanged.
 pub(super) async fn refresh<'k>(
     connection: &mut SqliteConnection,
     keys: impl Iterator<Item = (&'k [u8], Option<StoredForm>)> + Send,

@@ -1,4 +1,4 @@
-//! The file of an embedded cache: its owner, how it is opened, and whether it is still there.
+//! The file of an embedded cache: its owner, opening it, and detecting its replacement.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -25,11 +25,11 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
     expires_at INTEGER NOT NULL
 ) WITHOUT ROWID";
 
-/// How long another process may hold the file: on a busy machine a batch takes its time.
+/// Timeout for a file that another process has locked.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
-/// "show" as a number: how SQLite files say whose they are.
+/// SQLite's application id: "show" as a number.
 const APPLICATION_ID: i64 = 1_936_225_392;
 
 pub(super) struct CacheFile {
@@ -39,17 +39,17 @@ pub(super) struct CacheFile {
     opened: Mutex<Opened>,
 }
 
-/// Which file was opened at the path.
+/// The identity of the open file.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Opened {
-    /// Device and inode; `None` of a cache that is only in memory.
+    /// Device and inode; `None`: in memory.
     identity: Option<(u64, u64)>,
-    /// How often the file was opened again: a new file may get the inode of a deleted one.
+    /// How often the file was reopened: a new file may reuse an inode.
     times: u32,
 }
 
 impl CacheFile {
-    /// Opens the file, or makes it, and drops what has expired.
+    /// Opens or creates the file, and drops expired entries.
     ///
     /// # Errors
     /// It cannot be used as a cache.
@@ -59,7 +59,7 @@ impl CacheFile {
     ) -> Result<(Self, SqliteConnection), Failure> {
         let options = parsed(url)?
             .create_if_missing(true)
-            // A cache that a power cut empties is a cold cache, no loss.
+            // Losing the cache in a power cut is acceptable.
             .synchronous(SqliteSynchronous::Off)
             .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging();
@@ -78,28 +78,27 @@ impl CacheFile {
         &self.path
     }
 
-    /// Where SQLite keeps what was written last.
+    /// The write-ahead log.
     pub(super) fn log(&self) -> PathBuf {
         let mut log = OsString::from(&self.path);
         log.push("-wal");
         log.into()
     }
 
-    /// Changes when another file was opened in place of the first.
+    /// Changes when another file was opened.
     pub(super) fn epoch(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.opened().hash(&mut hasher);
         hasher.finish()
     }
 
-    /// Opens the file at the path if it is no longer the one that is open: otherwise, after somebody
-    /// deletes, moves or replaces the file during a run, nothing written later could be seen.
+    /// Reopens the file if it was deleted, moved or replaced: otherwise later writes would be lost.
     ///
     /// # Errors
-    /// It cannot be used as a cache. Then the cache is empty, until it can.
+    /// It cannot be used as a cache. Until it can, the cache is empty.
     pub(super) async fn follow(&self, connection: &mut SqliteConnection) -> Result<(), Failure> {
         let opened = self.opened();
-        if self.access == Access::Look || opened.identity == self.identity() {
+        if self.access == Access::Read || opened.identity == self.identity() {
             return Ok(());
         }
         tracing::warn!(file = %self, "the cache file was deleted, moved or replaced");
@@ -117,7 +116,7 @@ impl CacheFile {
     async fn open_again(&self, connection: &mut SqliteConnection) -> Result<(), Failure> {
         let empty = nothing().await.map_err(|error| self.unusable(&error))?;
         let former = std::mem::replace(connection, empty);
-        // It deletes its log at the path, so it has to be closed before the next one makes its own.
+        // Closing deletes the log at the path, so close it before the next one creates its own.
         let closed = former.close().await;
         closed.map_err(|error| self.unusable(&error))?;
         *connection = self.connect().await?;
@@ -127,7 +126,7 @@ impl CacheFile {
     async fn connect(&self) -> Result<SqliteConnection, Failure> {
         let connected = match self.access {
             Access::Write => self.wait_to_write().await,
-            Access::Look => self.connect_to_look().await,
+            Access::Read => self.connect_read_only().await,
         };
         let connection = connected.map_err(|error| self.unusable(&error))?;
         connection.ok_or_else(|| {
@@ -137,8 +136,8 @@ impl CacheFile {
         })
     }
 
-    /// SQLite waits for a lock by itself, but not for the one that turns the log on: of two processes that
-    /// make the file at the same moment, one fails at once as busy.
+    /// SQLite waits for locks, but not for the one that enables the log: of two processes that
+    /// create the file at the same moment, one fails as busy.
     async fn wait_to_write(&self) -> Result<Option<SqliteConnection>, sqlx::Error> {
         let since = Instant::now();
         loop {
@@ -151,7 +150,7 @@ impl CacheFile {
         }
     }
 
-    /// `None`: the file is somebody else's.
+    /// `None`: the file is not ours.
     async fn connect_to_write(&self) -> Result<Option<SqliteConnection>, sqlx::Error> {
         let mut connection = self.options.connect().await?;
         if owner(&mut connection).await? == Owner::Other {
@@ -161,7 +160,7 @@ impl CacheFile {
         connection
             .execute("PRAGMA application_id = 1936225392")
             .await?;
-        // Readers go on while it is written. Only now: it changes the file.
+        // Readers are not blocked by writers. Set only now, since it changes the file.
         connection.execute("PRAGMA journal_mode = WAL").await?;
         connection.execute(SCHEMA).await?;
         sqlx::query("DELETE FROM entries WHERE expires_at <= ?")
@@ -171,13 +170,12 @@ impl CacheFile {
         Ok(Some(connection))
     }
 
-    /// The same, opened so that the file does not change; if there is none, an empty cache.
-    async fn connect_to_look(&self) -> Result<Option<SqliteConnection>, sqlx::Error> {
+    /// The same, read-only; without a file, an empty cache.
+    async fn connect_read_only(&self) -> Result<Option<SqliteConnection>, sqlx::Error> {
         if !self.path.exists() {
             return nothing().await.map(Some);
         }
-        // A file that is being written has a log next to it. Without one, even a read-only folder can be
-        // read from.
+        // A file in use has a log next to it. Without one, even a read-only folder can be read.
         let options = self.options.clone().create_if_missing(false);
         let options = options.read_only(true).immutable(!self.log().exists());
         let mut connection = options.connect().await?;
@@ -217,11 +215,10 @@ impl fmt::Display for CacheFile {
     }
 }
 
-/// Whose file it is.
+/// Whether the file is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Owner {
     Ours,
-    /// There is nothing in it.
     Nobody,
     Other,
 }
@@ -241,7 +238,7 @@ async fn owner(connection: &mut SqliteConnection) -> Result<Owner, sqlx::Error> 
     })
 }
 
-/// A cache that holds nothing.
+/// An empty cache.
 async fn nothing() -> Result<SqliteConnection, sqlx::Error> {
     let mut connection = SqliteConnectOptions::new()
         .in_memory(true)
@@ -252,7 +249,8 @@ async fn nothing() -> Result<SqliteConnection, sqlx::Error> {
     Ok(connection)
 }
 
-/// Whether another process holds the file. Extended codes keep SQLITE_BUSY, 5, in their low byte.
+/// Whether another process has locked the file. Extended codes have SQLITE_BUSY, 5, in their low
+/// byte.
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.is_some_and(|code| code.parse::<u32>().is_ok_and(|code| code & 0xff == 5))

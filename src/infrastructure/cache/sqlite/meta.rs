@@ -1,4 +1,4 @@
-//! What the tool keeps for itself in the embedded cache.
+//! The tool's own data in the embedded cache.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const FIRST_ITEM: &str = "SELECT key FROM entries
 const LAST_ITEM: &str = "SELECT key FROM entries
     WHERE key >= ? AND key <= ? AND type = 'item' AND expires_at > ? ORDER BY key DESC LIMIT 1";
 
-/// A list's first item has this number: it can grow at both ends.
+/// The number of a list's first item, so that it can grow at both ends.
 const MIDDLE: u64 = 1 << 63;
 
 async fn claim(
@@ -78,7 +78,7 @@ async fn release(connection: &mut SqliteConnection, keys: &[&[u8]], value: &[u8]
     Ok(())
 }
 
-/// Changes the fields of a hash in one step.
+/// Changes fields of a hash atomically.
 async fn change_fields(
     connection: &mut SqliteConnection,
     key: &[u8],
@@ -181,7 +181,7 @@ async fn range(
     .await
 }
 
-/// Stores a row in place of what is there.
+/// Stores or replaces a row.
 async fn put(
     connection: &mut SqliteConnection,
     key: &[u8],

@@ -17,7 +17,7 @@ pub(super) const STORE: &str =
     SET type = excluded.type, value = excluded.value, expires_at = excluded.expires_at
     WHERE ?5 OR entries.expires_at <= ?6";
 
-/// A row, as far as it is not expired.
+/// A row that has not expired.
 pub(super) struct Row {
     pub kind: String,
     pub value: Vec<u8>,
@@ -46,12 +46,12 @@ impl Row {
     }
 }
 
-/// When an entry that is written now expires.
+/// The expiry of an entry that is written now.
 pub(super) fn expiry(ttl: &Ttl, key: &[u8], now: i64) -> i64 {
     now.saturating_add(i64::try_from(ttl.millis_for(key)).unwrap_or(i64::MAX))
 }
 
-/// Type and value of an entry as they are stored.
+/// The stored type and value of an entry.
 pub(super) type StoredForm = (&'static str, Vec<u8>);
 
 pub(super) fn stored_form(entry: Entry<'_>) -> StoredForm {
@@ -86,8 +86,8 @@ pub(super) fn fields(value: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         .collect()
 }
 
-/// The type of a list's items. Each is a row of its own, at the list's key, a NUL and a number, so
-/// that a list can grow without being written again.
+/// The type of list items. Each is its own row, at the list's key, a NUL and a number, so that a
+/// list can grow without being rewritten.
 pub(super) const ITEM: &str = "item";
 
 const NUMBER_BYTES: usize = size_of::<u64>();

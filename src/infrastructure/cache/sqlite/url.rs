@@ -1,4 +1,4 @@
-//! The file that a cache URL names.
+//! The file in a cache URL.
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -15,7 +15,7 @@ pub(super) fn parsed(url: &str) -> Result<SqliteConnectOptions, Failure> {
     SqliteConnectOptions::from_str(url).map_err(|_| invalid_url("it cannot be parsed"))
 }
 
-/// The finding for a cache file that does not exist yet: the first run makes it.
+/// The finding for a cache file that the first run will create.
 pub(crate) fn not_there_yet(url: &str) -> Option<Finding> {
     let options = url.starts_with("sqlite:").then(|| parsed(url).ok())??;
     let file = options.get_filename();

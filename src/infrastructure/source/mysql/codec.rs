@@ -1,4 +1,4 @@
-//! The binary protocol's formats, one for each type.
+//! The formats of the binary protocol.
 
 use sqlx::mysql::{MySqlColumn, MySqlTypeInfo};
 use sqlx::{Column as _, Type, TypeInfo as _};
@@ -6,7 +6,7 @@ use sqlx::{Column as _, Type, TypeInfo as _};
 use crate::domain::encode::{Date, Scalar};
 use crate::domain::row::{Column, ColumnKind};
 
-/// A column as the server describes it; `Err`: the name of a type that has no JSON form.
+/// A described column; `Err`: the name of a type without a JSON form.
 pub(super) fn column(described: &MySqlColumn) -> Result<Column, String> {
     let declared = declared(described.type_info()).to_owned();
     let kind = match Codec::of(described.type_info()) {
@@ -24,7 +24,7 @@ pub(super) fn column(described: &MySqlColumn) -> Result<Column, String> {
     })
 }
 
-/// How to read one type's binary format.
+/// The binary format of a type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Codec {
     Int,
@@ -44,8 +44,8 @@ pub(crate) enum Codec {
     Unknown,
 }
 
-/// The name of a type. The driver calls every TINYINT of width 1 a BOOLEAN, also an unsigned one;
-/// to the server it is a number.
+/// The name of a type. The driver calls every TINYINT(1) a BOOLEAN, even an unsigned one; to the
+/// server it is a number.
 pub(super) fn declared(info: &MySqlTypeInfo) -> &str {
     match info.name() {
         "BOOLEAN" if <u8 as Type<sqlx::MySql>>::compatible(info) => "TINYINT UNSIGNED",
@@ -56,8 +56,8 @@ pub(super) fn declared(info: &MySqlTypeInfo) -> &str {
 
 impl Codec {
     pub(super) fn of(info: &MySqlTypeInfo) -> Self {
-        // The driver names a text with a `_bin` collation as if it were binary. The server converts
-        // every text to UTF-8, and nothing else is compatible with one.
+        // The driver names text with a `_bin` collation as if it were binary. The server converts
+        // all text to UTF-8.
         if <str as Type<sqlx::MySql>>::compatible(info) {
             return Self::Text;
         }
@@ -106,7 +106,7 @@ impl Codec {
             }
             Self::Json => Scalar::Json(wire),
             Self::Date => Scalar::Date(date_time(wire)?.0),
-            // Sessions run in UTC, so that is what a TIMESTAMP comes in.
+            // Sessions are in UTC.
             Self::DateTime | Self::Timestamp => {
                 let (date, micros) = date_time(wire)?;
                 let utc = matches!(self, Self::Timestamp);
@@ -135,7 +135,7 @@ fn signed(wire: &[u8]) -> Result<i64, String> {
     Ok((unsigned(wire)? << unused).cast_signed() >> unused)
 }
 
-/// The digits, without the zeros in front that ZEROFILL adds.
+/// The digits, without the leading zeros of ZEROFILL.
 fn decimal(wire: &[u8]) -> Result<&str, String> {
     let mut text = std::str::from_utf8(wire).map_err(|_| malformed())?;
     while let Some(rest) = text.strip_prefix('0')

@@ -1,4 +1,4 @@
-//! The SQL of MySQL and MariaDB.
+//! SQL of MySQL and MariaDB.
 
 use sqlparser::dialect::MySqlDialect;
 
@@ -69,7 +69,7 @@ impl SqlDialect for MysqlDialect {
         params: &mut Vec<Param>,
     ) -> Vec<String> {
         match &column.kind {
-            // Its text has fewer digits than it is compared with.
+            // Its text has fewer digits than the comparison uses.
             ColumnKind::Other(name) if name == "FLOAT" => {
                 let float = value.parse::<f32>().unwrap_or_default();
                 vec![format!("{:e}", f64::from(float))]
@@ -85,11 +85,11 @@ impl SqlDialect for MysqlDialect {
         )
     }
 
-    /// Cast, or it would be compared as a floating-point number.
+    /// Without the cast, it would be compared as a floating-point number.
     fn compared(&self, column: &Column, value: &str, params: &mut Vec<Param>) -> Option<String> {
         let (kind, declared) = (&column.kind, column.declared.as_str());
         let value = match declared {
-            // Sessions run in UTC, and a zone is not for comparisons here.
+            // Sessions are in UTC, and comparisons take no zone.
             "TIMESTAMP" => value.strip_suffix("+00:00")?,
             "DECIMAL" => {
                 let (whole, places) = value.split_once('.').unwrap_or((value, ""));

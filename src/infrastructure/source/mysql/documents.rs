@@ -1,9 +1,8 @@
-//! Which columns MariaDB itself takes for JSON documents: columns declared JSON, and what its JSON
-//! functions make, also through subqueries and views.
+//! Finds JSON columns on MariaDB: columns declared JSON, and results of its JSON functions, also
+//! through subqueries and views.
 //!
-//! It tells only clients that speak an extension of the protocol, and its JSON type is a LONGTEXT
-//! to all others. But JSON_ARRAY puts a document in as it is and quotes a text, so it can be asked
-//! in SQL; no row is read for it.
+//! The protocol shows them only as LONGTEXT. But JSON_ARRAY embeds a document and quotes text, so
+//! SQL can tell, without reading a row.
 
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Executor as _, Row as _};
@@ -17,7 +16,7 @@ pub(super) const JSON: &str = "JSON";
 /// The server has no JSON functions.
 const UNKNOWN_FUNCTION: u16 = 1305;
 
-/// Marks the columns of a query that the server takes for documents.
+/// Marks the JSON columns of a query.
 pub(super) async fn mark(
     session: &mut MySqlConnection,
     sql: &str,
@@ -47,7 +46,7 @@ pub(super) async fn mark(
     Ok(())
 }
 
-/// A document beside the column in a UNION: the column of both is one only if each is.
+/// In a UNION with a document, the column is JSON only if both are.
 fn question(sql: &str, names: &[String]) -> String {
     let each = |form: fn(usize, &String) -> String| {
         let all = names.iter().enumerate().map(|(at, name)| form(at, name));

@@ -91,9 +91,8 @@ impl Driver for Mysql {
         Ok(columns)
     }
 
-    /// Its lists show only what other users do where one has rights to see it. So the query's locks
-    /// are taken once more: what keeps us waiting is somebody who waits for a lock on one of its
-    /// tables.
+    /// Its process lists need extra rights. So take the query's locks once more: if that times out,
+    /// somebody waits for a lock on one of its tables.
     async fn who_waits(
         &self,
         session: &mut MySqlConnection,
@@ -128,7 +127,7 @@ impl Driver for Mysql {
         session::end(&self.connect, server, id).await
     }
 
-    /// Nothing cheap is near the truth: only the operator's own limit is known.
+    /// There is no cheap estimate: use only the definition's limit.
     async fn estimate(&self, _: &mut MySqlConnection, sql: &str) -> Option<Expected> {
         let limit = sql.rsplit_once(" LIMIT ").and_then(|(_, n)| n.parse().ok());
         async move { limit.map(Expected::about) }.await
@@ -189,7 +188,7 @@ impl Reader for Mysql {
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let value = row.try_get_raw(at).map_err(|_| NO_COLUMN.to_owned())?;
-        // Not `is_null`: the driver calls a zero date NULL, and that would hide it.
+        // Not `is_null`: the driver reports a zero date as NULL.
         let value = match <&[u8] as Decode<sqlx::MySql>>::decode(value) {
             Err(_) => Scalar::Null,
             Ok(wire) if hint == Some(Hint::Base64) && codec.is_bits() => Scalar::Bytes(wire),
@@ -206,7 +205,7 @@ impl Reader for Mysql {
         }
     }
 
-    /// In one stream: there are no cursors, and each page would sort or scan again.
+    /// A single stream: there are no cursors, and each page would sort or scan again.
     async fn read(
         session: &mut MySqlConnection,
         sql: &str,

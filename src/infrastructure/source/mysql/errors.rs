@@ -1,4 +1,4 @@
-//! The server's errors, and answers that are as good as errors.
+//! Server errors, and warnings that count as errors.
 
 use sqlx::Executor as _;
 use sqlx::error::DatabaseError;
@@ -60,10 +60,10 @@ const TOO_LONG: [u16; 2] = [1260, 1301];
 /// A recursive query ended at `max_recursive_iterations`.
 const TOO_DEEP: u16 = 1931;
 
-/// Asks whether what was read just now is whole.
+/// Checks that the last result is complete.
 ///
 /// # Errors
-/// The database's; inside, that it is not.
+/// The database's error; inner: the result is not complete.
 pub(super) async fn check_whole(
     session: &mut MySqlConnection,
     label: &str,
@@ -83,16 +83,16 @@ pub(super) async fn check_whole(
     Ok(Ok(()))
 }
 
-/// Types that the driver has never heard of, such as MySQL's VECTOR: it gives up in the middle of the
-/// answer, which is no loss of the connection but a query that cannot be read.
+/// Types that the driver does not know, such as MySQL's VECTOR: it fails in the middle of the
+/// answer, which is a query error and not a lost connection.
 const UNKNOWN: &str = "unknown column type ";
 
-/// Columns of this database that are of a type without a number in the driver.
+/// Columns of this database with a type that the driver does not know.
 const VECTORS: &str = "
     SELECT CONCAT(table_name, '.', column_name), data_type FROM information_schema.columns
     WHERE table_schema = DATABASE() AND data_type = 'vector'";
 
-/// The number of the type that an error is about.
+/// The type number in an error.
 pub(super) fn strange_type(refusal: &Refusal) -> Option<String> {
     let Refusal::Sql(sqlx::Error::Protocol(text)) = refusal else {
         return None;
@@ -101,7 +101,7 @@ pub(super) fn strange_type(refusal: &Refusal) -> Option<String> {
     Some(number.trim().to_owned())
 }
 
-/// What has to be changed in the query; `session`: a new one, the other is out of step.
+/// The error for the query; `session`: a new one, since the other is out of sync.
 pub(super) async fn strange(session: &mut MySqlConnection, number: String) -> Refusal {
     let rows = session.fetch_all(VECTORS).await.unwrap_or_default();
     let named = rows.iter();

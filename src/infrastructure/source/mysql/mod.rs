@@ -1,4 +1,4 @@
-//! MySQL and MariaDB: their SQL, their sessions, and the binary format of their types.
+//! MySQL and MariaDB: SQL, sessions, and binary formats.
 
 mod ask;
 mod codec;

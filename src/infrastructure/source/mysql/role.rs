@@ -1,4 +1,4 @@
-//! Whether a MySQL or MariaDB server is a replica, as far as it tells this user.
+//! Whether a MySQL or MariaDB server is a replica, as far as this user may know.
 
 use std::time::Duration;
 
@@ -8,8 +8,7 @@ use sqlx::{Executor as _, Row as _};
 use super::super::server_info::{Lag, Role};
 use super::ask::{setting, text};
 
-/// Each shows all channels, and only one of them is known to a server: MariaDB, MySQL, and both
-/// before they had these words.
+/// Each shows all channels. A server knows one of them: MariaDB, MySQL, and older versions of both.
 const STATUS: [&str; 4] = [
     "SHOW ALL REPLICAS STATUS",
     "SHOW ALL SLAVES STATUS",
@@ -17,14 +16,14 @@ const STATUS: [&str; 4] = [
     "SHOW SLAVE STATUS",
 ];
 
-/// The server does not know these words.
+/// The server does not know this statement.
 const UNKNOWN_WORDS: u16 = 1064;
 
 /// Settings of a server that refuses writes; a server knows some of them.
 const READ_ONLY: [(&str, &str); 3] = [
     (EVERYWHERE, "read_only is on"),
     ("global.super_read_only", "super_read_only is on"),
-    // A reader of an Aurora cluster, which does not replicate in MySQL's way.
+    // A reader of an Aurora cluster, which replicates differently.
     ("global.innodb_read_only", "innodb_read_only is on"),
 ];
 
@@ -36,7 +35,7 @@ const DENIED: &str = "this user may not ask (GRANT REPLICATION CLIENT, on MariaD
 const HAS_REPLICATED: &str = "it has replicated from another server, and this user may not ask \
                               whether it still does (GRANT REPLICA MONITOR)";
 
-/// Whether it is a replica, and how far behind. A denied question is not an answer.
+/// Whether it is a replica, and its lag. A denied query is no answer.
 pub(super) async fn role(session: &mut MySqlConnection) -> Role {
     let channels = channels(session).await;
     if let Some(channels) = &channels
@@ -52,7 +51,7 @@ pub(super) async fn role(session: &mut MySqlConnection) -> Role {
     }
 }
 
-/// Where the server replicates from; `None`: this user may not ask.
+/// The server's replication channels; `None`: not permitted.
 async fn channels(session: &mut MySqlConnection) -> Option<Vec<MySqlRow>> {
     for question in STATUS {
         match session.fetch_all(question).await {
@@ -70,13 +69,13 @@ fn is_unknown(error: &sqlx::Error) -> bool {
     error.is_some_and(|error| error.number() == UNKNOWN_WORDS)
 }
 
-/// How far behind it is, where it is a replica that says so.
+/// Its lag, if it is a replica and reports it.
 pub(super) async fn lag(session: &mut MySqlConnection) -> Option<Duration> {
     let lag = farthest(&channels(session).await?).ok()?;
     Duration::try_from_secs_f64(lag).ok()
 }
 
-/// The farthest that one of its channels is behind.
+/// The largest lag of its channels.
 fn farthest(channels: &[MySqlRow]) -> Lag {
     let names = ["Seconds_Behind_Source", "Seconds_Behind_Master"];
     let seconds = |row: &MySqlRow| {
@@ -106,8 +105,8 @@ async fn takes_no_writes(
     Ok(None)
 }
 
-/// What a user without any right can see: MariaDB counts its replication threads, and keeps what it
-/// replicated. MySQL shows nothing that tells a replica from a primary.
+/// What a user without rights can see: MariaDB counts its replication threads and keeps its
+/// replication position. MySQL shows nothing.
 async fn by_public_signs(session: &mut MySqlConnection) -> Role {
     let Some(running) = status(session, "SHOW GLOBAL STATUS LIKE 'Slaves_running'").await else {
         return Role::NotKnown(DENIED);

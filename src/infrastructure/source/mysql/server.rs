@@ -1,4 +1,4 @@
-//! What the server says of itself: its clock, its time zone, what is open there.
+//! The server's clock, time zone and open transactions.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -59,9 +59,9 @@ pub(super) async fn vitals(session: &mut MySqlConnection) -> Answer<SourceVitals
     })
 }
 
-/// Up to when what is read now is complete; `Err` inside: why the server cannot say.
+/// Up to when a read is complete; inner `Err`: why it is unknown.
 pub(super) async fn moment(session: &mut MySqlConnection) -> Answer<Result<Moment, String>> {
-    // Before what is open: one that begins between the two is later than this.
+    // Read the clock first: a transaction that starts in between is later.
     let now = text(session, "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) AS CHAR)").await?;
     let Some(now) = micros(&now) else {
         return Ok(Err("its clock cannot be read".to_owned()));
@@ -88,7 +88,7 @@ pub(super) async fn moment(session: &mut MySqlConnection) -> Answer<Result<Momen
     }))
 }
 
-/// The time zone of sessions that choose none.
+/// The default time zone of sessions.
 pub(super) async fn zone(session: &mut MySqlConnection) -> Option<ServerZone> {
     let found = text(session, SERVER_ZONE).await.ok()?;
     let (ahead, names) = found.split_once(' ')?;
@@ -102,13 +102,13 @@ pub(super) async fn zone(session: &mut MySqlConnection) -> Option<ServerZone> {
     })
 }
 
-/// NULL where the server does not have the tables that tell what its zone means.
+/// NULL if the server lacks the time zone tables.
 const SERVER_ZONE: &str = "
     SELECT CONCAT(TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(),
             CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone)),
         ' ', @@global.time_zone, ' ', @@system_time_zone)";
 
-/// When the oldest transaction began, which the server tells in its system's time zone.
+/// Start of the oldest transaction, which the server reports in its system time zone.
 const OPEN: &str = "
     SELECT COALESCE(CAST(UNIX_TIMESTAMP(CONVERT_TZ(MIN(trx_started), 'SYSTEM', '+00:00')) AS CHAR), '')
     FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> CONNECTION_ID()";

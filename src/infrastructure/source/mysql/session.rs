@@ -1,4 +1,4 @@
-//! A session: how it is set up, and how what runs on it is ended.
+//! Opens sessions, and cancels their queries.
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
@@ -8,18 +8,17 @@ use super::super::driver::{Answer, safe};
 use super::super::opener::CONNECT_TIMEOUT;
 use super::variables;
 
-/// What tells one server from another behind the same address.
+/// Identifies a server behind a shared address.
 pub(super) const SERVER: &str = "SELECT CONCAT_WS(':', @@hostname, @@port, @@server_id)";
 
-/// Opens a session that only reads, and in which nothing that the server or the URL says changes
-/// what a query returns.
+/// Opens a read-only session in which no setting of the server or URL changes a query's result.
 pub(super) async fn open(options: &MySqlConnectOptions) -> Answer<MySqlConnection> {
     let mut session = options.connect().await?;
     variables::set(&mut session).await?;
     Ok(session)
 }
 
-/// The server, and the session's number there.
+/// The server, and the session's id.
 pub(super) async fn handle(session: &mut MySqlConnection) -> Answer<(String, u64)> {
     let server = sqlx::query_scalar(SERVER);
     let server = server.fetch_one(&mut *session).await?;
@@ -27,8 +26,8 @@ pub(super) async fn handle(session: &mut MySqlConnection) -> Answer<(String, u64
     Ok((server, id.fetch_one(session).await?))
 }
 
-/// A server runs a query on whose client has gone, so another session ends it: at the same server,
-/// which an address need not be, and only what is ours.
+/// A query goes on when its client is gone, so another session kills it, after checking that it is
+/// the same server and our session.
 pub(super) async fn end(options: &MySqlConnectOptions, server: String, id: u64) {
     let ours = format!(
         "SELECT COUNT(*) FROM information_schema.processlist

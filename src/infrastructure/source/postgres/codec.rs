@@ -10,7 +10,7 @@ use crate::domain::encode::{Date, Hint, Scalar, encode};
 const EPOCH_DAYS: i64 = 10_957;
 const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400_000_000;
 
-/// How to read one type's binary format.
+/// The binary format of a type.
 #[derive(Clone, Debug)]
 pub(crate) enum Codec {
     Bool,

@@ -34,7 +34,7 @@ pub(super) async fn run(args: &GetArgs, config: &Config, output: &Output) -> Res
 
 /// Prints only the cached bytes.
 async fn raw(key: &str, config: &Config) -> Result<Exit, Failure> {
-    let cache = setup::cache(config, setup::Access::Look).await?;
+    let cache = setup::cache(config, setup::Access::Read).await?;
     let mut found = None;
     for key in spellings(key, &config.prefix) {
         found = cache.read(key.as_bytes()).await?;
@@ -71,7 +71,7 @@ fn spellings(key: &str, prefix: &str) -> Vec<String> {
 }
 
 async fn get(key: &str, config: &Config, output: &Output) -> Result<Exit, Failure> {
-    let shown = look_up(key, config).await?;
+    let shown = find_key(key, config).await?;
     let text = match output.format {
         Format::Json => pretty(&shown.json()),
         Format::Ndjson => inert(&format!("{}\n", shown.json())),
@@ -89,7 +89,7 @@ async fn get(key: &str, config: &Config, output: &Output) -> Result<Exit, Failur
 }
 
 /// Finds out everything about a key, with or without the prefix.
-async fn look_up(key: &str, config: &Config) -> Result<KeyReport, Failure> {
+async fn find_key(key: &str, config: &Config) -> Result<KeyReport, Failure> {
     let definitions = setup::definitions(config, &Selection::All)?.0;
     let prefixed = |d: &Definition| d.spec.key.clone().with_prefix(&config.prefix);
     let templates: Vec<KeyTemplate> = definitions.iter().map(prefixed).collect();
@@ -98,7 +98,7 @@ async fn look_up(key: &str, config: &Config) -> Result<KeyReport, Failure> {
         let index = lookup::maker(templates.iter(), spelled)?;
         Some((spelled.clone(), &definitions[index]))
     });
-    let cache = setup::cache(config, setup::Access::Look).await?;
+    let cache = setup::cache(config, setup::Access::Read).await?;
     let Some((key, definition)) = made else {
         let mut shown = KeyReport {
             key: key.to_owned(),

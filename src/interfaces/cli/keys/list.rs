@@ -139,7 +139,7 @@ pub(super) async fn list(
         let writer = KeyWriter::new(form, cached, wanted, Output::stream(), stop.clone());
         let report = inspect.report(viewer, &writer, Instant::now()).await;
         finish(&writer, &report, form, output);
-        tell(&report, cached, output);
+        report_failures(&report, cached, output);
         match exit::of_run(&report) {
             Exit::Success if !args.state.is_empty() => all_known(&report).map(|()| Exit::Success),
             exit => Ok(exit),
@@ -166,7 +166,7 @@ fn finish(writer: &KeyWriter, report: &Report, form: Form, output: &Output) {
 }
 
 /// Reports failures and unknown states of each strategy.
-fn tell(report: &Report, cached: bool, output: &Output) {
+fn report_failures(report: &Report, cached: bool, output: &Output) {
     for StrategyReport {
         id,
         status,

@@ -9,7 +9,7 @@ use crate::domain::backoff::Backoff;
 use crate::domain::failure::Failure;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// A key to read, to see whether the cache answers.
 const ANY_KEY: &[u8] = b"shopwarm:is-there-anybody";
@@ -19,7 +19,7 @@ const ANY_KEY: &[u8] = b"shopwarm:is-there-anybody";
 ///
 /// # Errors
 /// The last attempt's error.
-pub async fn patiently<T, F>(
+pub async fn with_retries<T, F>(
     wait: Option<Duration>,
     mut tell: impl FnMut(&Failure),
     mut attempt: impl FnMut() -> F,
@@ -28,7 +28,7 @@ where
     F: Future<Output = Result<T, Failure>>,
 {
     let until = Instant::now() + wait.unwrap_or_default();
-    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+    let mut backoff = Backoff::new(FIRST_PAUSE, MAX_PAUSE);
     let mut told = None;
     loop {
         let failure = match attempt().await {
@@ -69,7 +69,7 @@ mod tests {
     /// Number of attempts, and the result.
     async fn tried(wait: Option<u64>, kind: FailureKind) -> (u32, Result<(), Failure>) {
         let attempts = Cell::new(0);
-        let done = patiently(
+        let done = with_retries(
             wait.map(Duration::from_secs),
             |_| {},
             async || {
