@@ -40,7 +40,7 @@ impl Reload {
                 if let Some(batch) = receiver.recv().await {
                     return Some((batch, (receiver, working)));
                 }
-                // An end that is none must not look like one.
+                // If the worker died, say so: the stream must not just end.
                 let ended = working.join_next().await?;
                 let failure = match ended {
                     Ok(Ok(())) => return None,

@@ -5,7 +5,7 @@
 pub struct Percent(u64);
 
 impl Percent {
-    /// `percent` hundredths; 100 at most is meaningful.
+    /// A whole number of percent, 0 to 100.
     pub const fn whole(percent: u64) -> Self {
         Self(percent * 1_000_000)
     }

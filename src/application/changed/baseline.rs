@@ -321,15 +321,15 @@ fn tracked_sources<'a>(run: &RunContext<'a>) -> Option<&'a Sources> {
     sources.filter(|_| tracked && is_whole)
 }
 
-/// A key that was given its time less than so much of it ago need not be given it again.
-const NOT_WORN: u32 = 20;
+/// TTLs that were refreshed less than this fraction of the TTL ago are still fresh.
+const FRESH_FRACTION: u32 = 20;
 
-/// How long ago all keys were given their time, where it was this one and that is not to be seen.
+/// How long ago all TTLs were refreshed, if the TTL is unchanged and that is too recent to matter.
 fn renewed(mark: &Watermark, ttl: &Ttl) -> Option<Duration> {
     // A second for the clock's rounding, and one for the cache's.
     let ago = Duration::from_secs(u64::try_from(now() - mark.renewed_at).ok()? + 2);
     let is_same = mark.ttl == lifetime(ttl);
-    (is_same && ago <= ttl.base / NOT_WORN).then_some(ago)
+    (is_same && ago <= ttl.base / FRESH_FRACTION).then_some(ago)
 }
 
 fn lifetime(ttl: &Ttl) -> String {

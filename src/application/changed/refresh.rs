@@ -31,7 +31,7 @@ pub(super) struct TtlRefresh<'a> {
     there: u64,
 }
 
-/// A group of keys that was.
+/// The result of refreshing one group.
 struct Refreshed {
     /// Those that are there, as they are kept.
     chunks: Vec<Vec<u8>>,

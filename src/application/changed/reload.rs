@@ -44,7 +44,7 @@ pub struct ReloadBaseline {
     pub manifest: KeyManifest,
     /// Others of the same strategy: what is in them may be in the cache still.
     pub others: Vec<KeyManifest>,
-    /// So long ago all keys were given their time, where that is too short a time to matter.
+    /// How long ago all TTLs were refreshed; `None`: they must be refreshed now.
     pub renewed: Option<Duration>,
 }
 

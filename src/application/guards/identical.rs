@@ -23,7 +23,7 @@ const OLD: u64 = 20_000;
 /// Where it does not pay, so many batches are written before one is asked about again.
 const REST: u32 = 31;
 
-/// Looks after what a strategy writes.
+/// Skips values that the cache already has.
 pub struct Identical<'a> {
     cache: &'a dyn Cache,
     balance: Mutex<Balance>,

@@ -32,7 +32,7 @@ const ATTEMPTS: u32 = 3;
 
 const MAY_BE_STALE: &str = "it changed while it was written, and could not be deleted";
 
-/// Looks after what a strategy writes.
+/// Reads versions again after writing.
 pub struct Recheck<'a> {
     strategy: &'a dyn WarmupStrategy,
     cache: &'a dyn Cache,

@@ -43,7 +43,7 @@ pub async fn find(book: &mut Book, run: &RunContext<'_>) {
         .await;
     match found {
         Some(Ok(())) => {}
-        // Some of them are not their number.
+        // A partial scan cannot give a total.
         None => unknown(book, None),
         Some(Err(failure)) => unknown(book, Some(&failure)),
     }

@@ -57,7 +57,7 @@ pub struct Checked {
     pub unverified: u64,
     /// The longest time that a stale entry may have been served.
     pub exposure: Duration,
-    /// Why it was not possible.
+    /// Why the recheck failed.
     pub failure: Option<Failure>,
 }
 
@@ -81,7 +81,7 @@ impl Written {
             .filter(|all| !all.is_empty())
     }
 
-    /// A batch that nobody waits for any more.
+    /// A batch of which no outcome is known.
     pub fn unknown(entries: usize, why: &str) -> Self {
         Self::new(vec![WriteOutcome::Unknown(why.to_owned()); entries])
     }
