@@ -1,9 +1,9 @@
 //! Reading only what changed.
 //!
-//! What a full run would do is done with less reading: the keys that an earlier run has left (its
-//! *manifest*) are given their time again, those that changed or are not in the cache are loaded
-//! and written as ever, those that have left the selection are removed. Whatever does not fit
-//! together ends in a full read, and the reason is told.
+//! The result is that of a full run, with less reading. Unchanged keys of an earlier run (its
+//! *key manifest*) get a fresh TTL, changed or missing keys are loaded and written, and keys that
+//! have left the selection are removed. If anything does not add up, the run reads everything and
+//! reports why.
 
 mod baseline;
 mod keys;
@@ -28,8 +28,8 @@ use rows::Rows;
 const READ_AHEAD: usize = 2;
 
 impl Reload {
-    /// The entries that are to be written; all else is done while they are asked for. Dropping the
-    /// stream ends it.
+    /// The entries to write; everything else happens while the stream is read. Dropping it ends the
+    /// work.
     pub fn entries(self) -> BoxStream<'static, Result<EntryBatch, Failure>> {
         let (sender, receiver) = mpsc::channel(READ_AHEAD);
         let mut working = JoinSet::new();
@@ -89,7 +89,7 @@ impl Reload {
         }
     }
 
-    /// Does as if nothing had been read yet; what was removed had to go anyway.
+    /// Starts over and reads everything; what was removed had to go anyway.
     async fn read_all(&self, why: String, out: &Sender) -> Result<(), Stop> {
         tracing::info!(id = %self.strategy.spec().id, why, "reading everything");
         self.progress.all_is_read(why);
@@ -100,7 +100,7 @@ impl Reload {
                 .with_row_locations(),
         );
         while let Some(batch) = entries.next().await {
-            // Here the kind decides what becomes of the run, as ever.
+            // Here the failure's kind decides, as in a full run.
             let batch = batch.map_err(Stop::Failed)?;
             send(out, batch).await?;
         }

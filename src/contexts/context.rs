@@ -10,7 +10,7 @@ pub struct Context {
     pub name: &'static str,
     /// Its `warmup.toml`.
     pub definitions: &'static str,
-    /// The strategies whose rows are put together in Rust.
+    /// The strategies written in Rust.
     pub(super) coded: &'static [Coded],
 }
 

@@ -1,4 +1,4 @@
-//! How it can be told which rows of a selection have changed.
+//! How to find the rows of a selection that have changed.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use super::key_rows::{KeyRows, TableName};
 /// What a definition's SQL says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tracking {
-    /// A value may change although no `_changed_at` says so; why, for people.
+    /// A value may change without its `_changed_at`; why, for people.
     None(String),
-    /// A value changes with its own `_changed_at` only, as long as a key tells its rows: the keys of
-    /// the selection and whether each has changed say everything.
+    /// A value changes only with its own `_changed_at`, if the key identifies the rows: the keys of
+    /// the selection and a flag for each are enough.
     Keys(KeyRows),
-    /// Besides, whether a row is in the selection depends on nothing but itself: the changed rows
-    /// of its table say everything.
+    /// In addition, only the row itself decides whether it is in the selection: the changed rows of
+    /// its table are enough.
     Rows(TrackedTable, KeyRows),
 }
 
@@ -24,32 +24,30 @@ pub enum Tracking {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackedTable {
     pub table: TableName,
-    /// The table's columns that the columns of the key's template are, in the template's order;
-    /// names as the database stores them.
+    /// The table's columns behind the key's template, in its order and as the database spells them.
     pub key: Vec<String>,
-    /// The table's column that `_changed_at` is.
+    /// The table's column behind `_changed_at`.
     pub changed_at: String,
 }
 
-/// A database's own clock, and what is not to be seen there yet.
+/// The clock of a database, and what is not visible there yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
-    /// Which database it is: another text where it was replaced or restored by another.
+    /// Identifies the database; changes when another replaces it, or a backup is restored.
     pub origin: String,
     /// Its clock, in microseconds since 1970.
     pub clock: i64,
-    /// The same; of a replica, when the last change was made that it has.
+    /// The same; on a replica, the time of the last change that has arrived.
     pub now: i64,
-    /// When the oldest transaction that is open began: what it has changed is not to be seen yet,
-    /// and will say that it was changed then.
+    /// The start of the oldest open transaction: its changes are not visible yet, and will carry that
+    /// time.
     pub oldest_open: Option<i64>,
-    /// What it does not tell, where something may be missed for it.
+    /// What the database does not reveal, if changes may be missed because of it.
     pub doubt: Option<String>,
 }
 
 impl Moment {
-    /// The moment from which on changes may not have been seen by who reads now, in microseconds
-    /// since 1970.
+    /// A reader may not see changes from this moment on; microseconds since 1970.
     pub fn unseen_from(&self) -> i64 {
         self.oldest_open.unwrap_or(self.now).min(self.now)
     }
@@ -58,39 +56,36 @@ impl Moment {
 /// What a complete run leaves, so that a later one can read what changed since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watermark {
-    /// Changes from this moment on may not have been seen; microseconds since 1970, by the
+    /// The run may have missed changes from this moment on; microseconds since 1970, by the
     /// database's clock.
     pub unseen_from: i64,
-    /// [`Moment::origin`] of then.
+    /// [`Moment::origin`] at that time.
     pub origin: String,
-    /// [`Moment::clock`] of then, and what the tool's own clock said at that time, in seconds since
-    /// 1970.
+    /// [`Moment::clock`] at that time, and the tool's own clock in seconds since 1970.
     #[serde(default)]
     pub clock: i64,
     #[serde(default)]
     pub noted_at: i64,
-    /// Of the cache that was written, where it says.
+    /// The cache's epoch, if it has one.
     pub cache: Option<u64>,
-    /// Of the definition and the form of its values.
+    /// Of the definition and the format of its values.
     pub fingerprint: String,
-    /// When the run began that read the whole selection last; seconds since 1970, by the tool's own
-    /// clock.
+    /// The start of the last run that read the whole selection; seconds since 1970, by the tool's
+    /// own clock.
     pub full_at: i64,
-    /// When the run began since which all keys have been given their time, by the same clock; and
-    /// which time that was.
+    /// The start of the run that last refreshed every TTL, by the same clock; and that TTL.
     #[serde(default)]
     pub renewed_at: i64,
     #[serde(default)]
     pub ttl: String,
 }
 
-/// Seconds by which two clocks may seem to differ for the time that asking takes.
+/// Asking takes time: two clocks may seem to differ by this many seconds.
 const ASKING: i64 = 2;
 
 impl Watermark {
-    /// Whether the database's clock was set back since by more than the overlap covers, as far as the
-    /// tool's own clock tells (`noted_at` is what that says now): then changes may say that they were
-    /// made before this mark.
+    /// Whether the database's clock was set back by more than the overlap, compared with the tool's
+    /// own clock (`noted_at`: now). Changes may then carry times before this mark.
     pub fn clock_was_set_back(&self, moment: &Moment, noted_at: i64, overlap: Duration) -> bool {
         let theirs = (moment.clock - self.clock).div_euclid(1_000_000);
         let ours = noted_at - self.noted_at;
@@ -121,32 +116,31 @@ impl ReadHow {
     }
 }
 
-/// What a run that was to read only what changed did with a strategy.
+/// How a run with `--changed` read a strategy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedReport {
     pub read: ReadHow,
     /// Why everything was read.
     pub why: Option<String>,
-    /// Of the warmed keys those that were there, had not changed, and were given their time again.
+    /// Warmed keys that existed, had not changed, and got a fresh TTL.
     pub unchanged: u64,
-    /// Keys whose rows have left the selection, which were removed from the cache.
+    /// Keys removed from the cache because their rows left the selection.
     pub removed: u64,
 }
 
-/// Seconds that a moment without a time zone may lie behind UTC. Whoever writes one chooses the zone,
-/// and no server says which one its clients have chosen.
-const FARTHEST_ZONE: i64 = -12 * 3600;
+/// The furthest that a time zone is behind UTC, in seconds. Clients choose the zone of a moment
+/// without one, and no server knows which.
+const MAX_ZONE_OFFSET: i64 = -12 * 3600;
 
-/// A moment to compare `_changed_at` with, in whole seconds since 1970: columns keep fewer digits
-/// than clocks have.
+/// A moment to compare `_changed_at` with, in whole seconds since 1970: columns have fewer digits
+/// than clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Since {
     utc: i64,
 }
 
 impl Since {
-    /// What changed at `micros` (since 1970) or later; `overlap` earlier for the sake of what was
-    /// under way then.
+    /// What changed at `micros` (since 1970) or later, less an `overlap` for changes in progress.
     pub fn new(micros: i64, overlap: Duration) -> Self {
         let overlap = i64::try_from(overlap.as_secs()).unwrap_or(i64::MAX);
         // One more: clocks of two of the database's processes may differ by their rounding.
@@ -163,9 +157,9 @@ impl Since {
         text(self.utc)
     }
 
-    /// In whatever time zone, so early that no moment without one is later.
+    /// Early enough for every time zone.
     pub fn local(self) -> String {
-        text(self.utc.saturating_add(FARTHEST_ZONE))
+        text(self.utc.saturating_add(MAX_ZONE_OFFSET))
     }
 
     /// The day before: as early as in any time zone.

@@ -7,8 +7,7 @@ use super::percent::Percent;
 use super::report::{Outcome, Report, Status, Stop, StrategyReport};
 
 impl StrategyReport {
-    /// How many keys the strategy has, as far as known. A strategy that was read to its end has what
-    /// it had; of one that was not, whatever it has read is never taken for the whole.
+    /// How many keys the strategy has, as far as known. A partial read never counts as the whole.
     pub fn expected(&self) -> Option<Expected> {
         let total = self.stats.total();
         match self.status {
@@ -18,7 +17,7 @@ impl StrategyReport {
         }
     }
 
-    /// The share of its keys that are warm; a strategy that failed has none.
+    /// The share of its keys that are warm; `None` if it failed.
     pub fn success_rate(&self) -> Option<f64> {
         match self.status {
             Status::Failed(_) => None,
@@ -30,24 +29,24 @@ impl StrategyReport {
         matches!(self.status, Status::Failed(_))
     }
 
-    /// Whether it was not read and written to its end.
+    /// Whether it failed or was cancelled.
     pub fn is_unfinished(&self) -> bool {
         self.status != Status::Completed
     }
 
-    /// Keys that were to be warmed and are not known to be.
+    /// Planned keys that failed or are unknown.
     pub fn wrong(&self) -> u64 {
         self.stats.wrong()
     }
 }
 
-/// How a run ended, for those who relied on it.
+/// How a run ended.
 #[derive(Clone, Copy, Debug)]
 pub enum Ending<'a> {
     /// Every gate is met.
     Good,
     Stopped(Stop),
-    /// A failure ended the run before its time.
+    /// A failure ended the run early.
     Fatal(&'a Failure),
     /// Keys or strategies failed, or there was nothing to warm.
     Bad,
@@ -78,7 +77,7 @@ impl Report {
         }
     }
 
-    /// Whether it did all that it was to do, or what is missing is allowed to be.
+    /// Whether every gate is met.
     pub fn passes(&self) -> bool {
         matches!(self.ending(), Ending::Good)
     }
@@ -87,7 +86,7 @@ impl Report {
         match self.outcome() {
             Outcome::Complete => true,
             Outcome::Empty => self.gates.allow_empty,
-            // Of a strategy that broke off nobody knows which keys are missing: no share allows it.
+            // If a strategy broke off, nobody knows which keys are missing: no share allows that.
             Outcome::Incomplete => {
                 !self.strategies.iter().any(StrategyReport::is_unfinished)
                     && self
@@ -99,8 +98,7 @@ impl Report {
         }
     }
 
-    /// Whether at least `percent` of the keys did not fail; compared in whole numbers, so that no
-    /// rounding opens the gate.
+    /// Whether at least `percent` of the keys did not fail. Integers: rounding must not open the gate.
     fn reaches(&self, percent: Percent) -> bool {
         let totals = self.totals();
         let whole = totals.total() - totals.without_value() + self.unmatched_total;

@@ -24,24 +24,24 @@ pub struct Counts {
     /// What a dry run would write.
     #[serde(skip_serializing_if = "is_zero")]
     pub planned: u64,
-    /// Of the warmed keys those whose values were already there and were not sent again; null or
-    /// absent: that was not asked for.
+    /// Warmed keys whose values were already there and were not sent again; null or absent without
+    /// `--skip-identical`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identical: Option<u64>,
-    /// Of the warmed keys those that had become stale while they were written, and were written again.
+    /// Warmed keys that went stale during the write and were written again.
     pub repaired: u64,
-    /// Of the skipped keys those without data.
+    /// Skipped keys without data.
     #[serde(skip_serializing_if = "is_zero")]
     pub absent: u64,
-    /// Of the skipped keys those that were written, had become stale, and were removed.
+    /// Skipped keys that were written, went stale, and were deleted.
     pub withdrawn: u64,
-    /// Written, but whether they had become stale could not be checked.
+    /// Written, but not checked for staleness.
     pub unverified: u64,
     /// The longest time that a stale value may have been served.
     #[serde(rename = "longest_exposure_ms", with = "in_millis")]
     #[schema(value_type = u64)]
     pub exposure: Duration,
-    /// Keys of earlier runs that had no row any more and were removed; not part of `total`.
+    /// Keys of earlier runs that no longer had a row and were removed; not part of `total`.
     #[serde(skip_serializing_if = "is_zero")]
     pub pruned: u64,
     /// Keys and values that were stored, in bytes.
@@ -55,7 +55,7 @@ impl Counts {
         self.warmed + self.skipped + self.failed + self.unknown + self.planned
     }
 
-    /// Keys that were to be warmed and are not known to be.
+    /// Planned keys that failed or are unknown.
     pub fn wrong(&self) -> u64 {
         self.failed + self.unknown
     }
@@ -69,7 +69,7 @@ impl Counts {
         self.skipped.saturating_sub(self.without_value())
     }
 
-    /// Keys that the cache is not to hold: they have no data, or are left out.
+    /// Keys without an entry on purpose: no data, or left out.
     pub fn without_value(&self) -> u64 {
         self.absent + self.withdrawn
     }

@@ -26,7 +26,7 @@ impl Digest {
         Self::cut(hash(text))
     }
 
-    /// Of a hash, whose fields come in any order.
+    /// Of a hash; the order of its fields does not matter.
     pub fn of_fields<'f>(fields: impl Iterator<Item = (&'f [u8], &'f [u8])>) -> Self {
         let each = fields.map(|(name, value)| hash(&(name, value)));
         Self::cut(each.fold(0, u64::wrapping_add))

@@ -15,7 +15,7 @@ pub struct EntryBatch {
     pub failed: Vec<KeyError>,
     /// Keys with nothing to store: a `text` that is NULL, a key asked for that has no row.
     pub absent: Vec<String>,
-    /// What the report is to say about how these entries were read.
+    /// Warnings about how these entries were read.
     pub warnings: Vec<String>,
 }
 
@@ -37,20 +37,20 @@ pub struct KeyError {
     pub error: String,
 }
 
-/// One key with what is to be stored there.
+/// One key and the value to store there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
     pub key: &'a [u8],
     pub value: Value<'a>,
-    /// That of the rows it was made of, where the query selects one.
+    /// The version of its rows, if the query selects one.
     pub version: Option<Version>,
-    /// Where its row lies, in the database's own terms, as long as it has not changed; where known.
+    /// Where its row is, in the database's own terms, until the row changes; if known.
     pub row_location: Option<u64>,
-    /// Where in its key each column ends; empty: its text alone tells.
+    /// Where in its key each column ends; empty: the text alone is unambiguous.
     pub ends: &'a [u32],
 }
 
-/// A key that is asked for, and what is known of how it was made.
+/// A key to look up, and how it was made, if known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     pub key: String,
@@ -160,7 +160,7 @@ impl EntryBatch {
         });
     }
 
-    /// Says which version of its rows the last entry was made of, and where its row lies.
+    /// Sets the version of the last entry's rows, and where its row is.
     pub fn stamp(&mut self, version: Option<Version>, row_location: Option<u64>) {
         if let Some(last) = self.slots.last_mut() {
             last.version = version;
@@ -168,7 +168,7 @@ impl EntryBatch {
         }
     }
 
-    /// Says where in its key each column of the last entry ends.
+    /// Sets where in the last entry's key each column ends.
     pub fn set_ends(&mut self, ends: &[u32]) {
         if let Some(last) = self.slots.last_mut() {
             let start = self.ends.len();
@@ -196,7 +196,7 @@ impl EntryBatch {
         self.set_ends(entry.ends);
     }
 
-    /// A copy of some entries. What is not to be written goes with the first part that is taken.
+    /// A copy of some entries. The first part takes failures, absent keys and warnings along.
     #[must_use]
     pub fn part(&mut self, range: Range<usize>) -> Self {
         let bytes = self.slots[range.clone()]

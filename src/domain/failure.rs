@@ -20,14 +20,13 @@ pub enum FailureKind {
     SourceDenied,
     /// The database does not let this user read what one query reads.
     NotGranted,
-    /// A query broke off for a reason that is not its own: the same may come through now.
+    /// A query broke off for an outside reason: the same query may succeed now.
     SourceLost,
-    /// We ended a query of ours because another session waited for its locks: the same may come
-    /// through later.
+    /// We ended our query because another session waited for its locks: it may succeed later.
     GaveWay,
     /// A query failed; the next query may work.
     Query,
-    /// The database had no time or no room for a query, which is not the query's fault.
+    /// The database had no time or no memory for the query.
     SourceBusy,
     /// The cache does not answer.
     CacheUnreachable,
@@ -35,9 +34,9 @@ pub enum FailureKind {
     CacheDenied,
     /// The cache answers and cannot take more: full, read-only, unable to persist.
     CacheRefused,
-    /// Another run is at work on the same strategies.
+    /// Another run works on the same strategies.
     Busy,
-    /// Not the operator's doing.
+    /// A bug.
     Internal,
 }
 
@@ -47,14 +46,14 @@ pub struct Failure {
     pub kind: FailureKind,
     /// What failed: "cannot reach the database at db:5432".
     pub what: String,
-    /// Why: the other side's own words, shortened.
+    /// Why: the server's own words, shortened.
     pub why: String,
     /// What to do next.
     pub hint: Option<String>,
 }
 
 impl Failure {
-    /// A URL in the texts, which somebody may have put in a wrong place, is redacted.
+    /// Redacts URLs in the texts: somebody may have put one in the wrong place.
     pub fn new(kind: FailureKind, what: impl Into<String>, why: impl Into<String>) -> Self {
         Self {
             kind,
@@ -70,17 +69,17 @@ impl Failure {
         self
     }
 
-    /// The failure as a line about `subject`, which it need not name again.
+    /// The failure as a line about `subject`, without repeating it.
     pub fn about(&self, subject: &str) -> String {
         about(&self.to_string(), subject).to_owned()
     }
 
-    /// Whether a query was interrupted: the same query may come through if it is asked again.
+    /// Whether a query was interrupted: the same query may succeed on a retry.
     pub fn is_interruption(&self) -> bool {
         matches!(self.kind, FailureKind::SourceLost | FailureKind::GaveWay)
     }
 
-    /// Whether the cache itself is what failed: gone, or not able to take anything.
+    /// Whether the cache itself failed: gone, or unable to store anything.
     pub fn ends_run_of_cache(&self) -> bool {
         matches!(
             self.kind,
@@ -88,7 +87,7 @@ impl Failure {
         )
     }
 
-    /// Whether nothing more can be done in this run: a side is gone or refuses everything.
+    /// Whether the run cannot go on: a server is gone or refuses everything.
     pub fn ends_run(&self) -> bool {
         !matches!(
             self.kind,
@@ -101,13 +100,13 @@ impl Failure {
         )
     }
 
-    /// Whether a server does not answer, or is not yet what it is to be: a cluster whose nodes have
-    /// no slots yet, sentinels that still name a replica. Waiting may help.
+    /// Whether waiting may help: a server does not answer, or is not ready (cluster nodes have no
+    /// slots yet, sentinels still name a replica).
     pub fn may_pass(&self) -> bool {
         self.is_unreachable() || self.kind == FailureKind::CacheRefused
     }
 
-    /// Whether a side does not answer.
+    /// Whether the database or the cache does not answer.
     pub fn is_unreachable(&self) -> bool {
         matches!(
             self.kind,
@@ -115,8 +114,8 @@ impl Failure {
         )
     }
 
-    /// Whether the history should say that a run could not begin for it: whoever was at the command
-    /// line and mistyped a name knows.
+    /// Whether the history should record that a run could not start because of it. A person who
+    /// mistyped a name at the command line knows already.
     pub fn is_worth_recording(&self) -> bool {
         !matches!(
             self.kind,
@@ -128,8 +127,7 @@ impl Failure {
         )
     }
 
-    /// Whether what was refused may be granted where everything is asked for instead: a server that
-    /// is gone is no better asked for more.
+    /// Whether a full read may succeed instead. A server that is gone will not answer that either.
     pub fn may_fit_a_full_read(&self) -> bool {
         matches!(
             self.kind,
@@ -140,14 +138,14 @@ impl Failure {
         )
     }
 
-    /// Whether it is about one definition: it is invalid, or asks for what the database does not have
-    /// or does not grant. It costs that strategy, and another one may be read.
+    /// Whether it concerns one definition: invalid, or asking for what the database does not have or
+    /// does not grant. It costs that strategy only.
     pub fn is_unfit(&self) -> bool {
         matches!(self.kind, FailureKind::Config | FailureKind::NotGranted)
     }
 }
 
-/// A failure's text as a line about `subject`, which it need not name again.
+/// A failure's text as a line about `subject`, without repeating it.
 pub fn about<'t>(text: &'t str, subject: &str) -> &'t str {
     match text.strip_prefix(subject) {
         Some(rest) => rest.trim_start_matches([' ', ':']),

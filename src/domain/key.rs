@@ -8,7 +8,7 @@ use std::str::FromStr;
 use super::namespace;
 use super::row::Row;
 
-/// `Product:id:{id}`: literals and columns, nothing else. `{{` and `}}` stand for braces.
+/// `Product:id:{id}`: literals and columns, nothing else. `{{` and `}}` are braces.
 ///
 /// The default is a template of no keys at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -222,7 +222,7 @@ impl BoundKey {
         self.render_with(row, out, |_| {})
     }
 
-    /// The same, and `ended` is told where in the key each column ends.
+    /// The same, and calls `ended` with the position in the key where each column ends.
     ///
     /// # Errors
     /// As of [`Self::render`].

@@ -19,8 +19,8 @@ pub type ColumnOf = (usize, String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRows {
     pub tables: Vec<TableName>,
-    /// Columns whose values are told by the key or are constant.
-    pub told: Vec<ColumnOf>,
+    /// Columns whose values are fixed by the key or are constant.
+    pub fixed: Vec<ColumnOf>,
     /// Columns that equal a number in every row.
     pub numbers: Vec<ColumnOf>,
     /// Pairs of columns that are equal in every row.
@@ -76,29 +76,29 @@ impl UniqueKeys {
 
 impl KeyRows {
     /// The first table of which a key does not tell one row. `unique`: the keys of each table.
-    pub fn untold(&self, unique: &[UniqueKeys]) -> Option<&TableName> {
+    pub fn unfixed(&self, unique: &[UniqueKeys]) -> Option<&TableName> {
         let is_text = |(at, column): &ColumnOf| {
             let table = unique.get(*at);
             table.is_some_and(|table| table.texts.contains(column))
         };
         let numbers = self.numbers.iter().filter(|column| !is_text(column));
-        let mut told: Vec<ColumnOf> = self.told.iter().chain(numbers).cloned().collect();
+        let mut fixed: Vec<ColumnOf> = self.fixed.iter().chain(numbers).cloned().collect();
         let same_type = |(a, b): &&(ColumnOf, ColumnOf)| is_text(a) == is_text(b);
         let mut rows = vec![false; self.tables.len()];
         loop {
-            let before = (told.len(), rows.iter().filter(|row| **row).count());
+            let before = (fixed.len(), rows.iter().filter(|row| **row).count());
             for (at, keys) in unique.iter().enumerate() {
-                let knows = |column: &String| told.iter().any(|(of, c)| *of == at && c == column);
+                let knows = |column: &String| fixed.iter().any(|(of, c)| *of == at && c == column);
                 rows[at] |= keys.all().any(|key| key.iter().all(knows));
             }
             for (a, b) in self.equal.iter().filter(same_type) {
                 for (from, to) in [(a, b), (b, a)] {
-                    if (rows[from.0] || told.contains(from)) && !told.contains(to) {
-                        told.push(to.clone());
+                    if (rows[from.0] || fixed.contains(from)) && !fixed.contains(to) {
+                        fixed.push(to.clone());
                     }
                 }
             }
-            if before == (told.len(), rows.iter().filter(|row| **row).count()) {
+            if before == (fixed.len(), rows.iter().filter(|row| **row).count()) {
                 break;
             }
         }
@@ -133,21 +133,21 @@ mod tests {
     fn a_unique_column_tells_the_row() {
         let mut prices = KeyRows {
             tables: vec![table("prices")],
-            told: vec![of(0, "product_id")],
+            fixed: vec![of(0, "product_id")],
             numbers: Vec::new(),
             equal: Vec::new(),
         };
         let mut unique = primary(&["id"]);
         assert_eq!(
-            prices.untold(std::slice::from_ref(&unique)),
+            prices.unfixed(std::slice::from_ref(&unique)),
             Some(&table("prices"))
         );
         unique.others.push(vec!["product_id".to_owned()]);
-        assert_eq!(prices.untold(&[unique]), None);
-        assert!(prices.untold(&[UniqueKeys::default()]).is_some(), "a view");
-        prices.told.push(of(0, "id"));
-        assert_eq!(prices.untold(&[primary(&["id"])]), None);
-        assert!(prices.untold(&[primary(&["id", "shop"])]).is_some());
+        assert_eq!(prices.unfixed(&[unique]), None);
+        assert!(prices.unfixed(&[UniqueKeys::default()]).is_some(), "a view");
+        prices.fixed.push(of(0, "id"));
+        assert_eq!(prices.unfixed(&[primary(&["id"])]), None);
+        assert!(prices.unfixed(&[primary(&["id", "shop"])]).is_some());
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         // product p JOIN texts t ON t.product = p.id AND t.language = 1 JOIN brand b ON b.id = p.brand
         let query = KeyRows {
             tables: vec![table("product"), table("texts"), table("brand")],
-            told: vec![of(0, "id")],
+            fixed: vec![of(0, "id")],
             numbers: vec![of(1, "language")],
             equal: vec![
                 (of(1, "product"), of(0, "id")),
@@ -167,15 +167,15 @@ mod tests {
             primary(&["product", "language"]),
             primary(&["id"]),
         ];
-        assert_eq!(query.untold(&keys), None);
+        assert_eq!(query.unfixed(&keys), None);
         let mut texts = keys.clone();
         texts[1].texts.push("language".to_owned());
-        assert_eq!(query.untold(&texts), Some(&table("texts")), "'1' and '01'");
+        assert_eq!(query.unfixed(&texts), Some(&table("texts")), "'1' and '01'");
         let mut texts = keys;
         texts[2].texts.push("id".to_owned());
-        assert_eq!(query.untold(&texts), Some(&table("brand")), "'1' and '01'");
+        assert_eq!(query.unfixed(&texts), Some(&table("brand")), "'1' and '01'");
         let many = [primary(&["id"]), primary(&["id"]), primary(&["id"])];
-        assert_eq!(query.untold(&many), Some(&table("texts")));
+        assert_eq!(query.unfixed(&many), Some(&table("texts")));
     }
 
     #[test]

@@ -5,23 +5,23 @@ use super::precision::Precision;
 /// Whether a strategy's entries are protected against changes that overtake them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protection {
-    /// Each is read again after it was written, and undone where it had become stale.
+    /// Each is read again after the write, and undone if it has become stale.
     Verified,
-    /// The same; but of two changes within a second the later one may not be seen.
+    /// The same, but the later of two changes within a second may go unnoticed.
     ToTheSecond,
     /// The same within a day.
     ToTheDay,
     /// Switched off by the operator.
     Off,
-    /// Its query says no version.
+    /// Its query selects no version.
     NoVersion,
     /// Its keys cannot be looked up again.
     Opaque,
-    /// The database is a copy that may be behind.
+    /// The database is a replica, which may lag.
     Replica,
     /// The database refuses writes: it may be such a copy.
     ReadOnly,
-    /// Whether it is one could not be learned.
+    /// The database does not say whether it is one.
     NotKnown,
 }
 
@@ -30,7 +30,7 @@ impl Protection {
         matches!(self, Self::Verified | Self::ToTheSecond)
     }
 
-    /// What it is where its versions are as fine as this at best.
+    /// The protection that versions of this precision give.
     #[must_use]
     pub fn limited_to(self, finest: Precision) -> Self {
         match (self, finest) {
@@ -43,7 +43,7 @@ impl Protection {
         }
     }
 
-    /// Why it is not.
+    /// Why it is not protected.
     pub fn why_not(self) -> Option<&'static str> {
         match self {
             Self::Verified | Self::ToTheSecond => None,

@@ -14,7 +14,7 @@ impl Quantity {
     }
 }
 
-/// What a suffix stands for; a `B` for bytes may follow, and `/s`.
+/// The suffixes; a `B` for bytes may follow, and `/s`.
 const UNITS: [(&str, u64); 7] = [
     ("", 1),
     ("k", 1000),

@@ -47,7 +47,7 @@ pub fn holds_password(text: &str) -> bool {
     is_set(url.password) || token || url.query.is_some_and(names_secret)
 }
 
-/// Whether a part of the password may stand where host, path or parameters should.
+/// Whether host, path or parameters may hold a part of the password.
 pub fn is_ambiguous(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else {
         return false;
@@ -63,7 +63,7 @@ pub fn is_ambiguous(text: &str) -> bool {
     path.contains('@') || fragment.contains('@') || bare_query
 }
 
-/// A text for people in which a URL may stand that somebody put in a wrong place.
+/// A text for people that may hold a misplaced URL.
 pub fn text(text: &str) -> Cow<'_, str> {
     if !text.contains("://") {
         return Cow::Borrowed(text);
@@ -192,7 +192,7 @@ impl<'a> Url<'a> {
         let slashes = if is_file(self.scheme) { "" } else { "//" };
         let mut shown = format!("{}:{slashes}", self.scheme);
         if let Some(user) = self.user {
-            // Some write a token where the user stands.
+            // Some write a token in place of the user.
             let is_name = match self.password {
                 Some(password) => !password.is_empty(),
                 None => self.is_database(),

@@ -66,29 +66,27 @@ pub struct StrategyReport {
     pub priority: i32,
     pub ttl: Duration,
     pub status: Status,
-    /// How many keys it has, as far as that was known before it was read to its end; what is known
-    /// now says [`StrategyReport::expected`].
+    /// The estimate from before the read; [`StrategyReport::expected`] is the current one.
     pub expected: Option<Expected>,
     pub stats: Counts,
     /// The first [`KEPT_ERRORS`] keys that failed or are unknown.
     pub errors: Vec<KeyError>,
-    /// Keys that were asked for by name and have no row, the first [`KEPT_ERRORS`].
+    /// The first [`KEPT_ERRORS`] named keys without a row.
     pub not_found: Vec<String>,
     /// What the operator should know although nothing failed.
     pub warnings: Vec<String>,
-    /// Whether what it wrote was read again, so that none of it is stale.
-    /// `None`: nothing is written.
+    /// Whether its writes are verified; `None`: it writes nothing.
     pub protection: Option<Protection>,
-    /// What a run that only looks found.
+    /// What a dry run found.
     pub seen: Seen,
-    /// Of a run that was to read only what changed.
+    /// Of a run with `--changed`.
     pub changed: Option<ChangedReport>,
-    /// What a later run needs to read only what changed since; of a run that may leave one.
+    /// The starting point of a later run with `--changed`.
     pub watermark: Option<Watermark>,
 }
 
 impl StrategyReport {
-    /// The failure of its definition, if that is what it failed by.
+    /// The failure of its definition, if it has one.
     pub fn unfit(&self) -> Option<&Failure> {
         match &self.status {
             Status::Failed(failure) if failure.is_unfit() => Some(failure),
@@ -108,7 +106,7 @@ impl StrategyReport {
         }
     }
 
-    /// Planned keys of which nothing is in the cache, or cannot be known to be.
+    /// Planned keys that are not known to be in the cache.
     pub fn not_present(&self) -> u64 {
         self.planned() - self.seen.classes.present()
     }
@@ -121,11 +119,11 @@ impl Report {
     }
 }
 
-/// What a run that only looks found in the cache at a strategy's planned keys.
+/// What a dry run found in the cache at a strategy's planned keys.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     pub classes: Classes,
-    /// Planned keys of which the cache did not say what it holds.
+    /// Planned keys for which the cache did not say what it holds.
     pub not_known: u64,
     pub why_not_known: Option<String>,
     /// Equal keys that live longer than the definition says, or for ever.
@@ -160,7 +158,7 @@ pub enum Stop {
     Deadline,
     /// Another run may write now: exit 8.
     LockLost,
-    /// Whoever reads the result has seen enough (`| head`): no failure.
+    /// The reader of the output has closed it (`| head`): not a failure.
     Enough,
 }
 
@@ -169,18 +167,18 @@ pub struct Report {
     pub strategies: Vec<StrategyReport>,
     pub elapsed: Duration,
     pub stopped: Option<Stop>,
-    /// Keys that were asked for by name and belong to no strategy, the first [`KEPT_ERRORS`].
+    /// The first [`KEPT_ERRORS`] named keys that belong to no strategy.
     pub unmatched: Vec<String>,
     /// How many keys belong to no strategy.
     pub unmatched_total: u64,
     /// What the operator should know of the run as a whole.
     pub warnings: Vec<String>,
-    /// How it was held back; `None`: nobody asked for it.
+    /// How it was throttled; `None`: it was not.
     pub pace: Option<PaceReport>,
     pub gates: Gates,
 }
 
-/// What may be missing from a run that counts as good.
+/// What may be missing from a good run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gates {
     /// Keys may fail as long as this share did not; `None`: no key may.
@@ -189,7 +187,7 @@ pub struct Gates {
     pub allow_empty: bool,
 }
 
-/// How a run was held back.
+/// How a run was throttled.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PaceReport {
     /// It was gentle at its end.
@@ -225,14 +223,14 @@ impl LimitedBy {
     }
 }
 
-/// What holds a run back.
+/// What throttles a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Limiter {
-    /// The keys a second that an operator allows.
+    /// The operator's limit in keys per second.
     Rate,
-    /// The bytes a second that an operator allows.
+    /// The operator's limit in bytes per second.
     BytesRate,
-    /// A gentle run begins slowly.
+    /// A gentle run starts slowly.
     Start,
     CacheLatency,
     Evictions,
@@ -270,7 +268,7 @@ impl Outcome {
 }
 
 impl Report {
-    /// Of a run that was stopped before it began.
+    /// For a run that was stopped before it started.
     pub fn stopped_before(stop: Stop) -> Self {
         Self {
             strategies: Vec::new(),
@@ -302,7 +300,7 @@ impl Report {
             {
                 Outcome::Incomplete
             }
-            // Keys without data are nothing to warm; keys that are there already are.
+            // Keys without data are nothing to warm; keys that exist already are.
             None if totals.total() == totals.absent => Outcome::Empty,
             None => Outcome::Complete,
         }

@@ -10,7 +10,7 @@ use super::encode::Hint;
 use super::failure::Failure;
 use super::key::KeyTemplate;
 
-/// The default time to live where neither the definition nor the operator says one.
+/// The TTL if neither the definition nor the operator sets one.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(3600);
 
 /// `catalog/hot-products`: a strategy's name within its bounded context.
@@ -67,7 +67,7 @@ pub struct StrategySpec {
     pub min_keys: u64,
     pub key: KeyTemplate,
     pub value: Shape,
-    /// The stored field that says how new a value is: one that is newer than ours stays.
+    /// The stored field with a value's version: a newer value stays.
     pub version_field: Option<Arc<str>>,
 }
 
@@ -85,14 +85,14 @@ pub enum Shape {
     Hash,
 }
 
-/// What a table of PostgreSQL's does whose row-level security hides rows from the user.
+/// How to read a PostgreSQL table with row-level security.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RowSecurity {
     /// Reading it is an error.
     #[default]
     Refuse,
-    /// It gives the rows that its policies show.
+    /// Reads the rows that its policies show.
     Apply,
 }
 
@@ -101,19 +101,18 @@ pub enum RowSecurity {
 pub struct Definition {
     pub spec: StrategySpec,
     pub types: Vec<(String, Hint)>,
-    /// Columns that the SQL makes of JSON functions, in lower case; on the database that it was
-    /// checked for.
+    /// Columns that come from JSON functions, in lower case; on the database that it was checked for.
     pub documents: Vec<String>,
-    /// The SQL with choices between a column and literals that are JSON made the column alone: if
-    /// that is a document, the choice is one.
+    /// The SQL in which each choice between a column and JSON literals is the column alone: if that
+    /// column is a document, so is the choice.
     pub document_sql: Option<String>,
     pub order_by: Option<String>,
     /// Rows, not keys.
     pub limit: Option<u64>,
     pub sql: Sql,
     pub row_security: RowSecurity,
-    /// How changes of what the SQL selects can be told, on the database that it was checked for.
+    /// How to find changes of the selection, on the database that it was checked for.
     pub tracking: Tracking,
-    /// Why it is not valid in itself; the other fields are what is known of it all the same.
+    /// Why it is invalid; the other fields hold what is known of it.
     pub fault: Option<Failure>,
 }

@@ -27,7 +27,7 @@ pub enum Mark {
     /// Every gate is met: exit 0.
     Good,
     Bad,
-    /// Somebody ended it, or only found out what would change.
+    /// Somebody stopped it, or a dry run found changes.
     Notice,
 }
 
@@ -57,8 +57,7 @@ impl Verdict {
         }
     }
 
-    /// Of a warm-up that may have been read back: what was found is judged where the run itself was
-    /// good.
+    /// Of a warm-up that may have been verified; only a good run is judged by what was found.
     pub fn of_run_and(report: &Report, verified: Option<&Verified>, command: &str) -> Self {
         let Some(verified) = verified.filter(|_| report.passes()) else {
             return Self::of_run(report, command);
@@ -100,8 +99,8 @@ impl Verdict {
         }
     }
 
-    /// Of a dry run, which has `done` this. `is_notable`: something would change, and the caller wanted
-    /// to hear of that.
+    /// Of a dry run, which has `done` this. `is_notable`: something would change, and the caller asked
+    /// for that.
     pub fn of_dry_run(report: &Report, done: &str, command: &str, is_notable: bool) -> Self {
         let mark = match mark(report) {
             Mark::Good if is_notable => Mark::Notice,
@@ -141,7 +140,6 @@ impl fmt::Display for Judged<'_> {
 
 fn mark(report: &Report) -> Mark {
     match report.ending() {
-        // Whoever read the output has seen enough.
         Ending::Good | Ending::Stopped(Stop::Enough) => Mark::Good,
         Ending::Stopped(Stop::LockLost) | Ending::Fatal(_) | Ending::Bad => Mark::Bad,
         Ending::Stopped(_) => Mark::Notice,
@@ -272,12 +270,12 @@ fn next(report: &Report, command: &str) -> Option<String> {
     match report.ending() {
         Ending::Good | Ending::Stopped(Stop::Enough) => None,
         Ending::Stopped(Stop::LockLost) => Some(format!("{} --lock-wait 5m", again?)),
-        // Nothing of it was warmed: what is there may be old.
+        // Nothing was warmed: existing entries may be old.
         Ending::Stopped(_) if report.strategies.is_empty() => again,
         Ending::Stopped(_) if warms => Some(format!("{} --mode only-missing", again?)),
         Ending::Stopped(_) => again,
         Ending::Fatal(_) => Some(DOCTOR.to_owned()),
-        // What does not fit today fails again until somebody changes it.
+        // A definition that does not fit fails again until somebody changes it.
         Ending::Bad if report.unfit().is_some() => Some(DOCTOR.to_owned()),
         Ending::Bad if report.outcome() == Outcome::Empty => {
             Some("look at the queries, or --allow-empty".to_owned())

@@ -660,7 +660,7 @@ fn everything_is_read_where_less_would_not_be_safe_and_the_reason_is_told() {
         unreachable!("of SQLite")
     };
     cache.sql("DELETE FROM entries WHERE CAST(key AS TEXT) = 'shopwarm:keys'");
-    assert!(warm.why("").contains("is not known any more"));
+    assert!(warm.why("").contains("are no longer known"));
     cache.sql("DELETE FROM entries WHERE CAST(key AS TEXT) LIKE 'shopwarm:keys:own/rows:%'");
     assert!(warm.why("").contains("a part of them is gone"));
     cache.sql("DELETE FROM entries WHERE CAST(key AS TEXT) = 'shopwarm:last-complete'");

@@ -296,7 +296,7 @@ fn another_type_is_another_shape() {
     let run = warm(&lab, "--shape fail").expect(3);
     let error = |id: &str| run.strategy(id)["error"].to_string();
     assert!(
-        error("own/u").contains("a list stands where a string goes"),
+        error("own/u").contains("a list is stored where a string belongs"),
         "{}",
         error("own/u")
     );

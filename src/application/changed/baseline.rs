@@ -1,4 +1,4 @@
-//! Which strategies of a run are read by their changes, and what is left so that the next run can be.
+//! Decides which strategies read only changes, and leaves what the next run needs for that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,33 +21,32 @@ use crate::domain::failure::Failure;
 use crate::domain::report::Status;
 use crate::domain::ttl::Ttl;
 
-/// A server that has not said by then what is needed for reading less is read whole.
+/// If a server does not answer by then, everything is read.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-const NOT_KEPT: &str = "which keys the last complete run has written is not known any more";
+const NOT_KEPT: &str = "the keys that the last complete run wrote are no longer known";
 
-/// What is known of earlier runs and of the database before anything is read.
+/// What is known of earlier runs and the database before the first read.
 pub struct ChangedOnly<'a> {
     run: RunContext<'a>,
-    /// `None`: the run leaves nothing that later ones could go by.
+    /// `None`: later runs cannot build on this one.
     moment: Option<Result<Moment, String>>,
-    /// What our own clock said when the database was asked for its own.
+    /// Our own clock when the database was asked for its clock.
     asked_at: i64,
     last: BTreeMap<String, LastComplete>,
     manifests: Vec<KeyManifest>,
     /// Why nothing is known of earlier runs.
     unknown: Option<String>,
-    /// Of strategies that are being read by their changes.
+    /// Of strategies that read only changes.
     progress: BTreeMap<usize, Arc<ReloadProgress>>,
-    /// Manifests that those of this run replace once it is complete.
+    /// Manifests that this run replaces once it is complete.
     superseded: Vec<(usize, KeyManifest)>,
-    /// Strategies with keys that were found to live long enough.
+    /// Strategies with keys that needed no fresh TTL.
     left_alone: BTreeSet<usize>,
 }
 
 impl<'a> ChangedOnly<'a> {
-    /// Asks for the moment before which everything will have been seen, and for what earlier runs
-    /// have left.
+    /// Asks the database for its clock, and reads what earlier runs have left.
     pub async fn look_back(book: &mut Book, run: RunContext<'a>) -> Self {
         let mut changes = Self {
             run,
@@ -79,8 +78,8 @@ impl<'a> ChangedOnly<'a> {
         let doubt = moment.as_ref().ok().and_then(|m| m.doubt.as_ref());
         if let (true, Some(doubt)) = (self.run.plan.options.changed.on, doubt) {
             book.warnings.push(format!(
-                "--changed: the database is not quite sure: {doubt}; what was under way for longer \
-                 than --changed-overlap would be missed until everything is read again"
+                "--changed: the database is not quite sure: {doubt}; changes that took longer than \
+                 --changed-overlap to commit are missed until everything is read again"
             ));
         }
         self.moment = Some(moment);
@@ -106,7 +105,7 @@ impl<'a> ChangedOnly<'a> {
         }
     }
 
-    /// The stream of a strategy's changes, where the run is to read only those and can.
+    /// The stream of a strategy's changes, if the run asks for those and can read them.
     pub async fn open(
         &mut self,
         book: &mut Book,
@@ -166,7 +165,7 @@ impl<'a> ChangedOnly<'a> {
         Ok((read, reload.entries()))
     }
 
-    /// What a strategy can be read by its changes from; `Err`: why it cannot.
+    /// Where the changes of a strategy start; `Err`: why it must be read in full.
     async fn baseline(&self, index: usize, passes: &Passes) -> Result<ReloadBaseline, String> {
         let plan = self.run.plan;
         let options = &plan.options;
@@ -207,7 +206,7 @@ impl<'a> ChangedOnly<'a> {
         })
     }
 
-    /// Whether what was noted then holds now.
+    /// Whether the watermark is still valid.
     fn check_mark(
         &self,
         mark: &Watermark,
@@ -216,7 +215,7 @@ impl<'a> ChangedOnly<'a> {
         epoch: Option<u64>,
     ) -> Result<(), String> {
         let changed = &self.run.plan.options.changed;
-        // Whole seconds are noted: one that has begun counts.
+        // The mark has whole seconds: round up.
         let since_full = now().saturating_sub(mark.full_at).max(0) + 1;
         let since_full = Duration::from_secs(since_full.unsigned_abs());
         let why = if mark.fingerprint != fingerprint {
@@ -235,7 +234,7 @@ impl<'a> ChangedOnly<'a> {
         Err(why.to_owned())
     }
 
-    /// Counts what was done beside the entries of a strategy.
+    /// Adds what happened besides the entries to the report.
     pub fn close(&mut self, book: &mut Book, index: usize) {
         let report = &mut book.tallies[index].report;
         let (Some(progress), Some(changed)) = (self.progress.remove(&index), &mut report.changed)
@@ -258,8 +257,7 @@ impl<'a> ChangedOnly<'a> {
         }
     }
 
-    /// Notes what a later run needs to read the changes since this one. Whether it may is decided
-    /// when the run is recorded.
+    /// Notes where a later run can continue. Whether it may is decided when the run is recorded.
     pub fn leave_watermark(&self, book: &mut Book, index: usize, passes: &Passes) {
         let plan = self.run.plan;
         let (Ok(tracked), Some(Ok(moment))) = (plan.strategies[index].tracked(), &self.moment)
@@ -267,7 +265,7 @@ impl<'a> ChangedOnly<'a> {
             return;
         };
         let report = &mut book.tallies[index].report;
-        // A newer value of somebody else's was left there: its key is none of those that are ours.
+        // A newer value of somebody else stayed: that key is not ours.
         let is_whole = report.stats.already_there() == 0;
         if report.status != Status::Completed || !is_whole {
             return;
@@ -297,8 +295,8 @@ impl<'a> ChangedOnly<'a> {
         });
     }
 
-    /// Forgets the keys of runs that this one has followed to the end; `whole`: of each strategy,
-    /// whether this run has left its whole selection.
+    /// Forgets the manifests that this run replaces; `whole`: for each strategy, whether this run has
+    /// left its whole selection.
     pub async fn forget_superseded(&mut self, book: &Book, whole: &[bool]) {
         let plan = self.run.plan;
         for (index, manifest) in std::mem::take(&mut self.superseded) {
@@ -312,7 +310,7 @@ impl<'a> ChangedOnly<'a> {
     }
 }
 
-/// Where to ask for the moment, for a run that later ones can go by.
+/// The sources to ask for their clock, if later runs can build on this one.
 fn tracked_sources<'a>(run: &RunContext<'a>) -> Option<&'a Sources> {
     let options = &run.plan.options;
     let tracked = run.plan.strategies.iter().any(|s| s.tracked().is_ok());

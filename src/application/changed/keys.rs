@@ -1,4 +1,4 @@
-//! By the keys of the whole selection.
+//! Finds changes by the keys of the whole selection.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -14,10 +14,10 @@ use crate::application::ports::{Ask, ChangeScan};
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::key::printable;
 
-/// Manifests are compared key by key up to this size, at about 24 bytes a key.
+/// Manifests are compared key by key up to this size, at about 24 bytes per key.
 const MAX_COMPARED: u64 = 4_000_000;
 
-/// Keys of a group that are given their time at once.
+/// Keys whose TTLs are refreshed together.
 const GROUP: usize = 4_096;
 
 fn has_changed(entry: &Entry<'_>) -> bool {
@@ -33,22 +33,21 @@ struct Known {
     was_selected: bool,
 }
 
-/// By the keys of the whole selection.
 pub(super) struct Keys<'a> {
     reload: &'a Reload,
-    /// The keys of all manifests, sorted; and of each whether it is in the selection still.
+    /// The keys of all manifests, sorted; and for each whether it is still in the selection.
     known: Vec<Known>,
     seen: Vec<bool>,
-    /// To be loaded: keys that have changed, and new ones.
+    /// Keys to load: changed and new ones.
     names: Vec<String>,
-    /// Rows of which no key can be made.
+    /// Rows without a valid key.
     failed: EntryBatch,
 }
 
-/// Keys that are not in the selection any more.
+/// Keys that have left the selection.
 #[derive(Default)]
 struct Left {
-    /// To be removed.
+    /// To remove.
     gone: Pile,
     /// The same, unless there is a row.
     unless_there: Pile,
@@ -112,20 +111,20 @@ impl<'a> Keys<'a> {
         Ok(())
     }
 
-    /// The places of a key among those that are known.
+    /// Where a key is in `known`.
     fn places(&self, hash: u64) -> Range<usize> {
         let start = self.known.partition_point(|known| known.hash < hash);
         let same = self.known[start..].iter();
         start..start + same.take_while(|known| known.hash == hash).count()
     }
 
-    /// What this tool wrote last at a key; `None`: nothing that is known.
+    /// What this tool last wrote at a key, if known.
     fn wrote(&self, hash: u64) -> Option<Wrote> {
         let known = &self.known[self.places(hash)];
         known.iter().map(|known| known.wrote).max()
     }
 
-    /// Gives the keys of the selection that have not changed their time again. Returns those that
+    /// Refreshes the TTL of the unchanged keys of the selection. Returns those that
     /// were not there.
     async fn read_selection(&mut self) -> Result<Vec<String>, Stop> {
         let reload = self.reload;
@@ -228,7 +227,7 @@ impl<'a> Keys<'a> {
     }
 
     async fn remove_some(&self, keys: Vec<RecordedKey>, out: &Sender) -> Result<(), Stop> {
-        // Nobody may be left to hear of it.
+        // Nobody may be listening any more.
         match out.is_closed() {
             true => Err(Stop::Unwanted),
             false => self.reload.remove(keys).await,

@@ -1,4 +1,4 @@
-//! Keys that have not changed and get their TTL refreshed.
+//! Refreshes the TTL of keys that have not changed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,37 +11,37 @@ use crate::application::ports::Cache;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ttl::Ttl;
 
-/// Groups of keys that are given their time at once.
+/// Groups that are refreshed at the same time.
 const MAX_GROUPS: usize = 4;
 
-/// Fewer keys than this are given their time again in any case: it costs nothing.
+/// Smaller groups are always refreshed: it costs nothing.
 const LARGE_GROUP: usize = 1_024;
 
-/// Chunks of keys that are kept in one step.
+/// Chunks that are handed to the recorder together.
 const ADOPTED: usize = 16;
 
-/// Keys that are given their time again, a few groups at a time.
+/// Refreshes TTLs, a few groups of keys at a time.
 pub(super) struct TtlRefresh<'a> {
     reload: &'a Reload,
     groups: JoinSet<Result<Refreshed, Failure>>,
-    /// Keys that were not there.
+    /// Keys that did not exist.
     pub(super) missing: Vec<String>,
-    /// Those that were, as they are kept, until they are worth handing on.
+    /// Chunks of those that did, until there are enough to hand on.
     chunks: Vec<Vec<u8>>,
     there: u64,
 }
 
 /// The result of refreshing one group.
 struct Refreshed {
-    /// Those that are there, as they are kept.
+    /// The keys that exist.
     chunks: Vec<Vec<u8>>,
     there: u64,
     missing: Vec<Vec<u8>>,
     left_alone: bool,
 }
 
-/// Gives keys their time again; many at once that have been given it a moment ago (`renewed`) only
-/// where that is not to be seen.
+/// Refreshes the TTL of keys. A large group that was refreshed a moment ago (`renewed`) is left alone
+/// if its TTLs are fresh.
 async fn refresh(
     cache: &dyn Cache,
     keys: &[RecordedKey],
@@ -118,7 +118,7 @@ impl<'a> TtlRefresh<'a> {
             return Ok(false);
         };
         let group = group.map_err(|error| {
-            let what = "giving keys their time again failed";
+            let what = "refreshing TTLs failed";
             Stop::Failed(Failure::new(FailureKind::Internal, what, error.to_string()))
         })??;
         self.reload
@@ -141,7 +141,7 @@ impl<'a> TtlRefresh<'a> {
         self.reload.adopter.adopt(chunks, there).await;
     }
 
-    /// The keys that were not there.
+    /// Finishes; returns the keys that did not exist.
     pub(super) async fn finish(mut self) -> Result<Vec<String>, Stop> {
         while self.join().await? {}
         self.hand_on().await;

@@ -1,4 +1,4 @@
-//! What reading changes needs, whichever way it goes.
+//! What both ways of reading changes share.
 
 use std::collections::HashSet;
 use std::hash::BuildHasher as _;
@@ -26,29 +26,28 @@ use crate::domain::strategy::Shape;
 use crate::domain::sync::lock;
 use crate::domain::ttl::Ttl;
 
-/// Where more than one key in so many is to be loaded by name, everything is read instead.
+/// If more than one key in this many must be loaded by name, everything is read instead.
 const WORTH_IT: u64 = 5;
 
-/// More keys than this are not loaded by name either: they are held in memory until it is known how
-/// many they are.
+/// The same above this many keys: they are held in memory until their number is known.
 const MAX_NAMES: usize = 200_000;
 
 /// Keys that are loaded by name together.
 const WINDOW: usize = 2_000;
 
-/// What an earlier complete run has left, and how to go on from there.
+/// What an earlier complete run has left, and how to continue from there.
 pub struct ReloadBaseline {
     pub scan: ChangeScan,
     pub since: Since,
-    /// All keys of the selection of then.
+    /// All keys of the selection at that time.
     pub manifest: KeyManifest,
-    /// Others of the same strategy: what is in them may be in the cache still.
+    /// Other manifests of the strategy: their keys may still be in the cache.
     pub others: Vec<KeyManifest>,
     /// How long ago all TTLs were refreshed; `None`: they must be refreshed now.
     pub renewed: Option<Duration>,
 }
 
-/// What is done beside the entries, to be read while it goes on.
+/// What happened besides the entries.
 #[derive(Default)]
 pub struct ReloadProgress {
     unchanged: AtomicU64,
@@ -129,18 +128,17 @@ pub struct Reload {
 
 /// Why changes are not read to their end.
 pub(super) enum Stop {
-    /// Everything is to be read instead. Never once entries have been handed on: they would count
-    /// twice.
+    /// Everything must be read instead. Never after entries were handed on: they would count twice.
     Full(String),
-    /// Rows have gone that no changed row tells of: the keys of the selection are to be read.
+    /// Rows were deleted: the keys of the selection must be read.
     Deleted,
     Failed(Failure),
-    /// Nobody listens any more.
+    /// The reader has gone.
     Unwanted,
 }
 
 impl From<Failure> for Stop {
-    /// A server that is gone is no better asked for everything; what it refuses may be.
+    /// A full read may succeed where a server refused, but not where it is gone.
     fn from(failure: Failure) -> Self {
         match failure.may_fit_a_full_read() {
             true => Self::Full(failure.to_string()),
@@ -159,7 +157,7 @@ pub(super) async fn send(out: &Sender, batch: EntryBatch) -> Result<(), Stop> {
 }
 
 impl Reload {
-    /// So many keys may be loaded by name.
+    /// How many keys may be loaded by name.
     pub(super) fn max_names(&self) -> usize {
         let share = self.baseline.manifest.keys / WORTH_IT;
         usize::try_from(share).map_or(MAX_NAMES, |share| share.min(MAX_NAMES))
@@ -168,7 +166,7 @@ impl Reload {
     pub(super) fn check_names(&self, names: usize) -> Result<(), Stop> {
         match names > self.max_names() {
             true => Err(Stop::Full(format!(
-                "more keys have changed or are missing than are asked for one by one (at most {} of {})",
+                "more keys have changed or are missing than can be asked for by name (at most {} of {})",
                 self.max_names(),
                 self.baseline.manifest.keys,
             ))),
@@ -183,8 +181,8 @@ impl Reload {
         manifest::entries(self.cache.as_ref(), &self.prefix, manifest)
     }
 
-    /// Hands the keys of a manifest to `take`, some at a time. A list that is gone is forgotten, so
-    /// that it is in the way of this run only.
+    /// Hands the keys of a manifest to `take`, some at a time. Forgets an unreadable manifest, so that
+    /// it hinders this run only.
     pub(super) async fn each_key(
         &self,
         manifest: &KeyManifest,
@@ -207,15 +205,15 @@ impl Reload {
         failure.into()
     }
 
-    /// Loads keys and hands them on. Those that have no row, or nothing to store, are removed where
-    /// this tool wrote them: `ours` gives the digest of the value that it wrote, of a key's hash.
+    /// Loads keys and hands them on. Removes those without a row or a value that this tool wrote:
+    /// `ours` maps a key's hash to the digest of that value.
     pub(super) async fn load(
         &self,
         names: &[String],
         ours: impl Fn(u64) -> Option<Digest>,
         out: &Sender,
     ) -> Result<(), Stop> {
-        // Of a text a row may be there with nothing to store: such a key counts as ever.
+        // A text may be NULL: such a key counts as in a full run.
         let tells_absent = self.strategy.spec().value == Shape::Text;
         for window in names.chunks(WINDOW) {
             let mut found: HashSet<u64> = HashSet::new();
@@ -246,7 +244,7 @@ impl Reload {
         Ok(())
     }
 
-    /// Removes keys whose rows have left the selection.
+    /// Removes keys that have left the selection.
     pub(super) async fn remove(&self, keys: Vec<RecordedKey>) -> Result<(), Stop> {
         let removal = Removal {
             cache: self.cache.as_ref(),
@@ -263,8 +261,7 @@ impl Reload {
         Ok(())
     }
 
-    /// Forgets what needs no looking at any more: all of it has been removed, or is in the
-    /// manifest that this run leaves.
+    /// Forgets complete older manifests: their keys were removed, or are in this run's manifest.
     pub(super) async fn forget_others(&self) {
         for manifest in self.baseline.others.iter().filter(|other| other.complete) {
             self.forget(manifest).await;
@@ -280,15 +277,15 @@ pub(super) fn hash(key: &[u8]) -> u64 {
     FixedState::default().hash_one(key)
 }
 
-/// A key that is to be asked for. All come of texts that a database gave.
+/// A key to ask for, as text.
 pub(super) fn name(key: &[u8]) -> Result<String, Stop> {
     match std::str::from_utf8(key) {
         Ok(key) => Ok(key.to_owned()),
-        Err(_) => Err(Stop::Full(format!("{} is no text", printable(key)))),
+        Err(_) => Err(Stop::Full(format!("{} is not text", printable(key)))),
     }
 }
 
-/// What this tool wrote last at a key, of all the manifests that have it.
+/// What this tool last wrote at a key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Wrote {
     pub(super) at: SystemTime,

@@ -1,4 +1,4 @@
-//! By the rows that have changed.
+//! Finds changes by the rows that have changed.
 
 use std::collections::HashMap;
 
@@ -11,14 +11,13 @@ use crate::application::keys::manifest::KeyManifest;
 use crate::application::ports::ChangeScan;
 use crate::domain::digest::Digest;
 
-/// By the rows that have changed.
 pub(super) struct Rows<'a> {
     reload: &'a Reload,
-    /// To be loaded: the keys of rows that have changed, in the selection or not.
+    /// Keys to load: those of changed rows, in the selection or not.
     names: Vec<String>,
     /// Their hashes, and what this tool wrote there, if it did.
     changed: HashMap<u64, Option<Wrote>>,
-    /// Keys of the manifest whose rows have not changed.
+    /// How many keys of the manifest have not changed.
     unchanged: u64,
 }
 
@@ -34,15 +33,15 @@ impl<'a> Rows<'a> {
 
     pub(super) async fn read(mut self, out: &Sender) -> Result<(), Stop> {
         self.find_changed().await?;
-        let (missing, known) = self.keep_the_rest().await?;
-        self.look_at_others(&known).await?;
+        let (missing, known) = self.refresh_the_rest().await?;
+        self.add_others(&known).await?;
         let reload = self.reload;
         reload.check_names(self.names.len() + missing.len())?;
         self.check_deleted().await?;
         let ours = |hash| self.changed.get(&hash).copied().flatten();
         let ours = |hash| ours(hash).map(|wrote| wrote.digest);
         reload.load(&self.names, ours, out).await?;
-        // What has no row any more is not there either.
+        // A missing key without a row needs no removal.
         reload.load(&missing, |_| None, out).await?;
         reload.forget_others().await;
         Ok(())
@@ -67,10 +66,9 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    /// Gives the keys of the manifest that have not changed their time again. Returns those that
-    /// were not there; and, where there are others to be compared with it, the hashes of all keys,
-    /// sorted.
-    async fn keep_the_rest(&mut self) -> Result<(Vec<String>, Vec<u64>), Stop> {
+    /// Refreshes the TTL of the manifest's unchanged keys. Returns those that did not exist and, if
+    /// there are other manifests to compare, the sorted hashes of all keys.
+    async fn refresh_the_rest(&mut self) -> Result<(Vec<String>, Vec<u64>), Stop> {
         let reload = self.reload;
         let compares = !reload.baseline.others.is_empty();
         let mut known = Vec::new();
@@ -101,7 +99,7 @@ impl<'a> Rows<'a> {
         Ok((refresh.finish().await?, known))
     }
 
-    /// Notes what a manifest wrote at a key that is to be loaded; `false`: it is not.
+    /// Notes what a manifest wrote at a key that will be loaded; `false`: it will not.
     fn note(&mut self, hash: u64, manifest: &KeyManifest, digest: Digest) -> bool {
         let Some(wrote) = self.changed.get_mut(&hash) else {
             return false;
@@ -111,9 +109,9 @@ impl<'a> Rows<'a> {
         true
     }
 
-    /// What other manifests have besides is asked for too: the database says whether it is to be
-    /// written or to be removed.
-    async fn look_at_others(&mut self, known: &[u64]) -> Result<(), Stop> {
+    /// Also loads keys that only other manifests have: the database decides whether to write or to
+    /// remove them.
+    async fn add_others(&mut self, known: &[u64]) -> Result<(), Stop> {
         let reload = self.reload;
         for other in &reload.baseline.others {
             let take = |group: Vec<RecordedKey>| {
@@ -132,8 +130,7 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    /// A row that was deleted has no `_changed_at`: there are fewer rows then than keys that were
-    /// kept.
+    /// A deleted row has no `_changed_at`: there are fewer unchanged rows than unchanged keys.
     async fn check_deleted(&self) -> Result<(), Stop> {
         let tracked = self.reload.strategy.tracked().map_err(Stop::Full)?;
         let there = tracked.unchanged(self.reload.baseline.since).await?;

@@ -53,7 +53,7 @@ impl Coordinator {
         Self::of(strategies, Some(cache), target, options)
     }
 
-    /// For a run that compares with what is in the cache, if there is one, and writes nothing.
+    /// For a dry run: compares with the cache, if there is one, and writes nothing.
     pub fn inspecting(
         strategies: Vec<Arc<dyn WarmupStrategy>>,
         cache: Option<Arc<dyn Cache>>,
@@ -96,14 +96,14 @@ impl Coordinator {
         }
     }
 
-    /// Asks this database for its moment, its role and its load.
+    /// Sets the database to ask for its clock, role and load.
     #[must_use]
     pub fn reading(mut self, sources: Sources) -> Self {
         self.plan.sources = Some(sources);
         self
     }
 
-    /// Removes, after a complete run, the keys of earlier ones whose rows are gone, where `consent`
+    /// After a complete run, removes keys of earlier runs that no longer have a row, if `consent`
     /// agrees.
     #[must_use]
     pub fn pruning(mut self, consent: Arc<dyn Consent>) -> Self {
@@ -111,8 +111,7 @@ impl Coordinator {
         self
     }
 
-    /// The same strategies and options for a run that inspects the same cache, no faster than this
-    /// one was allowed to write at last.
+    /// A dry run with the same strategies, options and cache, at this run's last rate.
     #[must_use]
     pub fn inspection(&self, inspection: Inspection) -> Self {
         let plan = &self.plan;
@@ -165,9 +164,8 @@ impl Coordinator {
         &self.plan.options
     }
 
-    /// Warms every strategy's selection. A strategy that fails does not stop the next one; what
-    /// happened is in the report, never in a log alone. Later runs know the keys of a run that writes
-    /// where `info` names it.
+    /// Warms every strategy's selection. A strategy that fails does not stop the next one. A run that
+    /// `info` names leaves its keys for later runs.
     pub async fn warm_all(
         &self,
         info: Option<&RunInfo>,
@@ -210,10 +208,10 @@ impl Coordinator {
         book.close(&run, Unmatched::default())
     }
 
-    /// Warms the keys that come in `windows`, each through the strategy with its template.
+    /// Warms the keys in `windows`, each through the strategy with its template.
     ///
     /// # Errors
-    /// The windows' own: the list of keys could not be read.
+    /// The list of keys could not be read.
     pub async fn warm_keys(
         &self,
         info: &RunInfo,
@@ -249,7 +247,7 @@ impl Coordinator {
         Ok(book.close(&run, unmatched))
     }
 
-    /// Each key to the strategy whose template fixes most of it.
+    /// Sends each key to the strategy with the most specific template.
     fn route(&self, keys: Vec<String>, unmatched: &mut Unmatched) -> BTreeMap<usize, Vec<Name>> {
         let templates = || self.plan.strategies.iter().map(|s| &s.spec().key);
         let maker = |key: String| Some((lookup::maker(templates(), &key)?, key));
@@ -267,7 +265,7 @@ impl Coordinator {
         routes
     }
 
-    /// Waits until queries that were left in the middle have ended at the database.
+    /// Waits until cancelled queries have stopped at the database.
     async fn quiesce(&self) {
         for strategy in &self.plan.strategies {
             strategy.quiesced().await;
@@ -275,7 +273,7 @@ impl Coordinator {
     }
 }
 
-/// Watches over the servers for as long as the run is to be gentle, until it is dropped.
+/// Watches the servers while the run is gentle, until it is dropped.
 fn governed(plan: &RunPlan) -> JoinSet<()> {
     let source = plan.sources.as_ref().map(|sources| &sources.bulk);
     let governor = Governor::new(

@@ -1,4 +1,4 @@
-//! How a batch of one strategy gets to the cache, and past which guards.
+//! Writes the batches of one strategy, past its guards.
 
 use std::time::Instant;
 

@@ -10,7 +10,7 @@ use crate::application::run_state::book::Book;
 use crate::application::run_state::context::RunContext;
 use crate::domain::expected::Expected;
 
-/// A run is not held up for longer by what it only wants to tell.
+/// This is only for progress reports; it must not hold up the run.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Learns how many keys each strategy has, as far as that is cheap to know: from its last complete

@@ -24,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 const GRACE_OVER: &str = "the run was stopped before the cache answered";
 
-/// The way from the strategies to the cache.
+/// The path from the strategies to the cache.
 pub struct Flow<'a> {
     memory: MemoryGuard,
     pub writer: Writer<'a>,
@@ -174,7 +174,7 @@ impl<'a> Writer<'a> {
 
 type Sent<'a> = futures_util::future::BoxFuture<'a, (EntryBatch, Delivered)>;
 
-/// A batch on its way, and its bytes. It is waited for until the grace of a stopped run is over.
+/// Sends a batch; also its size in bytes. A stopped run waits for it until [`GRACE`] is over.
 fn send<'a>(
     delivery: &'a Delivery<'_>,
     batch: EntryBatch,

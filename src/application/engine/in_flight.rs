@@ -16,7 +16,7 @@ pub type Delivered = Result<Written, Failure>;
 
 type Delivery<'a> = BoxFuture<'a, (EntryBatch, Delivered)>;
 
-/// Batches on their way, at most so many, with at most so many bytes.
+/// Batches in flight: at most `max`, of at most [`MAX_BYTES`] together.
 pub struct InFlight<'a> {
     batches: Batches<'a>,
     bytes: usize,

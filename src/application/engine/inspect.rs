@@ -33,7 +33,7 @@ pub struct Inspection {
     pub sample: Option<(usize, u64)>,
     /// Search the cache for orphans: keys that no longer have a row.
     pub orphans: bool,
-    /// Templates of strategies that this run is not about: their keys are no orphans of its own.
+    /// Templates of strategies outside this run: their keys are not orphans.
     pub others: Vec<KeyTemplate>,
 }
 
@@ -103,7 +103,7 @@ impl InspectingCache {
         }
     }
 
-    /// One answer per entry. A cache that will not say costs the comparison, not the run.
+    /// One answer per entry. If the cache refuses, the run goes on without a comparison.
     async fn standings(&self, batch: &EntryBatch, shape: Shape) -> Result<Vec<Standing>, Failure> {
         let Some(cache) = &self.cache else {
             return Ok(vec![Standing::NotAsked; batch.len()]);

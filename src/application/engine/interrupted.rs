@@ -1,5 +1,5 @@
-//! A strategy whose stream was interrupted is read again from its start: once where the stream was
-//! lost, a few times where it gave way to others.
+//! Restarts a strategy after an interrupted stream: once if the stream was lost, a few times if it
+//! gave way to others.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::application::run_state::context::RunContext;
 use crate::application::run_state::passes::restart;
 use crate::domain::failure::{Failure, FailureKind};
 
-/// How often a strategy gives way to others, and how long it then pauses: each time longer by this.
+/// How often a strategy gives way to others, and how much longer each pause is than the last.
 const MAX_PAUSES: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
 
 const BROKE_OFF: &str = "the database's stream broke off";
 const GAVE_WAY: &str = "the database's stream gave way to another session";
 
-/// Reads a strategy again for as long as only its stream was interrupted.
+/// Reads a strategy again while only its stream was interrupted.
 pub async fn read_again<'a>(
     flow: &mut Flow<'a>,
     book: &mut Book,
@@ -41,7 +41,7 @@ pub async fn read_again<'a>(
                 let report = &mut book.tallies[index].report;
                 let id = report.id.to_string();
                 failure.into_iter().for_each(|f| report.warn(f.about(&id)));
-                // Whoever waited may have more to do.
+                // The other session may have more to do.
                 if run.unless_stopped(sleep(PAUSE * gave_way)).await.is_none() {
                     return;
                 }
@@ -63,8 +63,8 @@ fn give_up(book: &mut Book, index: usize) {
     tally.failure = Some(Failure::new(FailureKind::Query, what, why).hint(hint));
 }
 
-/// Warms a strategy whose stream was interrupted from its start, if there is a stream again. What
-/// was stored before stays in the cache, also where this pass is not completed.
+/// Warms an interrupted strategy from its start, if it can be read again. Entries stored before stay
+/// in the cache, even if this pass does not finish.
 async fn from_start<'a>(
     flow: &mut Flow<'a>,
     book: &mut Book,

@@ -1,4 +1,4 @@
-//! Whether what a strategy writes is protected against becoming stale on its way.
+//! Whether a strategy protects its writes against concurrent changes.
 
 use crate::application::ports::Sources;
 use crate::application::run_state::book::Book;
@@ -6,7 +6,7 @@ use crate::application::run_state::context::RunContext;
 use crate::domain::protection::Protection;
 use crate::domain::server::ServerRole;
 
-/// Says of each strategy whether what it writes is read again.
+/// Finds out for each strategy whether its writes are verified.
 pub async fn learn(book: &mut Book, run: &RunContext<'_>) {
     let plan = run.plan;
     let verifies = plan.options.verify_writes;
@@ -32,8 +32,8 @@ pub async fn learn(book: &mut Book, run: &RunContext<'_>) {
     }
 }
 
-/// Why the database that is asked again cannot be relied on to have the latest state. One that the
-/// operator names as the primary is taken for it where it does not say what it is.
+/// Why the database may not have the latest rows. The operator's word counts for a primary that
+/// does not say what it is.
 async fn unlike_a_primary(sources: &Sources) -> Option<Protection> {
     match sources.primary.role().await {
         ServerRole::Primary => None,

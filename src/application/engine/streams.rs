@@ -37,8 +37,8 @@ impl<'a> Streams<'a> {
         }
     }
 
-    /// Opens the streams of the strategies that come after this one, as many as the database may be
-    /// asked for at the same time. They read a little and wait.
+    /// Opens the streams of the next strategies, as many as may be open at once. They read a little
+    /// and wait.
     pub fn open_after(&mut self, index: usize) {
         let next = self.slots.iter_mut().enumerate().skip(index + 1);
         let next = next.filter(|(_, slot)| !matches!(slot, Slot::Taken));

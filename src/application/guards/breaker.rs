@@ -1,17 +1,17 @@
-//! A run that fails batch after batch is ended: what refuses ten thousand keys will refuse the rest,
-//! and the database need not be read for it.
+//! Ends a run that fails batch after batch: a cache that refuses ten thousand keys will refuse the
+//! rest.
 
 use crate::application::ports::{WriteOutcome, Written};
 use crate::domain::failure::{Failure, FailureKind};
 
-/// Batches in a row of which no key was taken.
-const PATIENCE: usize = 20;
+/// Failed batches in a row that end the run.
+const MAX_FAILED: usize = 20;
 
-/// What counts for a batch: where there is a pace, a few keys leave at a time.
+/// Keys that count as a batch: a throttled run sends a few at a time.
 const FEW_KEYS: usize = 50;
 
 pub struct Breaker {
-    /// Keys a batch.
+    /// Keys per batch.
     batch_size: usize,
     batches: usize,
     keys: usize,
@@ -26,7 +26,7 @@ impl Breaker {
         }
     }
 
-    /// Takes what became of a batch; returns the failure that ends the run.
+    /// Observes a batch; returns the failure that ends the run.
     pub fn observe(&mut self, written: &Written) -> Option<Failure> {
         let lost = |outcome: &WriteOutcome| match outcome {
             WriteOutcome::Failed(why) | WriteOutcome::Unknown(why) => Some(why.clone()),
@@ -45,8 +45,8 @@ impl Breaker {
         let why = last?;
         self.batches += 1;
         self.keys += written.outcomes.len();
-        let least = PATIENCE * self.batch_size.min(FEW_KEYS);
-        if self.batches < PATIENCE || self.keys < least {
+        let least = MAX_FAILED * self.batch_size.min(FEW_KEYS);
+        if self.batches < MAX_FAILED || self.keys < least {
             return None;
         }
         let keys = self.keys;
@@ -72,11 +72,11 @@ mod tests {
     fn only_failure_after_failure_ends_a_run() {
         let bad = || batch(WriteOutcome::Unknown("no answer".to_owned()));
         let mut breaker = Breaker::new(2);
-        for _ in 1..PATIENCE {
+        for _ in 1..MAX_FAILED {
             assert_eq!(breaker.observe(&bad()), None);
         }
         assert_eq!(breaker.observe(&batch(WriteOutcome::Stored)), None);
-        for _ in 1..PATIENCE {
+        for _ in 1..MAX_FAILED {
             assert_eq!(breaker.observe(&bad()), None);
         }
         let failure = breaker.observe(&bad()).expect("it has gone on long enough");
@@ -89,7 +89,7 @@ mod tests {
     fn a_few_keys_at_a_time_say_less() {
         let bad = || batch(WriteOutcome::Unknown("no answer".to_owned()));
         let mut breaker = Breaker::new(500);
-        for _ in 1..PATIENCE * FEW_KEYS / 2 {
+        for _ in 1..MAX_FAILED * FEW_KEYS / 2 {
             assert_eq!(breaker.observe(&bad()), None);
         }
         let failure = breaker.observe(&bad()).expect("it has gone on long enough");

@@ -1,8 +1,7 @@
-//! Values that stand in the cache already are not sent again: their digests are, and their time to
-//! live begins anew.
+//! Sends digests instead of values that the cache already has, and refreshes their TTL.
 //!
-//! Asking costs bytes too. Where most values are others, or are hardly longer than what is asked of
-//! them, they are simply written, and only now and then it is looked whether that has changed.
+//! Digests cost bytes too. If most values differ, or are hardly longer than their digests, they are
+//! simply written; a batch is compared now and then to see whether that has changed.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -13,14 +12,14 @@ use crate::domain::sync::lock;
 /// Shorter values are written: a digest is hardly shorter.
 const SHORTEST: usize = 128;
 
-/// What a written entry takes on its way beside key and value, about, in bytes.
-const BESIDE: u64 = 60;
+/// About how many bytes a write command takes besides key and value.
+const OVERHEAD: u64 = 60;
 
-/// So many entries tell whether asking pays, and after so many they count half.
+/// Entries that show whether comparing pays; after [`OLD`] entries the sums are halved.
 const ENOUGH: u64 = 500;
 const OLD: u64 = 20_000;
 
-/// Where it does not pay, so many batches are written before one is asked about again.
+/// If it does not pay, this many batches are written before the next comparison.
 const REST: u32 = 31;
 
 /// Skips values that the cache already has.
@@ -29,22 +28,22 @@ pub struct Identical<'a> {
     balance: Mutex<Balance>,
 }
 
-/// What asking has brought so far.
+/// What comparing has cost and saved so far.
 #[derive(Debug, Default)]
 struct Balance {
-    /// Entries that were asked about.
+    /// Entries that were compared.
     entries: u64,
-    /// Bytes that asking took, and bytes that were not sent for it.
+    /// Bytes sent for it, and bytes saved by it.
     asked: u64,
     saved: u64,
-    /// Batches that are written before the next is asked about.
+    /// Batches to write before the next comparison.
     rest: u32,
-    /// Why nothing is asked any more.
+    /// Why nothing is compared any more.
     refused: Option<String>,
 }
 
 impl Balance {
-    /// Whether the next batch is to be asked about.
+    /// Whether to compare the next batch.
     fn is_asked(&mut self) -> bool {
         if self.refused.is_some() {
             return false;
@@ -54,7 +53,7 @@ impl Balance {
         !rests
     }
 
-    fn hear(&mut self, entries: u64, asked: u64, saved: u64) {
+    fn observe(&mut self, entries: u64, asked: u64, saved: u64) {
         self.entries += entries;
         self.asked += asked;
         self.saved += saved;
@@ -67,7 +66,7 @@ impl Balance {
                 ..Self::default()
             };
         } else if self.entries >= OLD {
-            // What comes now counts more than how it began.
+            // Recent entries count more.
             for sum in [&mut self.entries, &mut self.asked, &mut self.saved] {
                 *sum /= 2;
             }
@@ -76,7 +75,7 @@ impl Balance {
 }
 
 impl<'a> Identical<'a> {
-    /// Where the operator asked for it; an entry that is not overwritten is not compared either.
+    /// For `--skip-identical`; a mode that overwrites nothing needs no comparison.
     pub fn wanted(skips: bool, mode: Mode, cache: &'a dyn Cache) -> Option<Self> {
         (skips && mode == Mode::Refresh).then(|| Self {
             cache,
@@ -93,8 +92,7 @@ impl<'a> Identical<'a> {
         let extended = match self.cache.extend_if_equal(batch, &long, &how.ttl).await {
             Ok(extended) => extended,
             Err(failure) => {
-                tracing::warn!(%failure, "values are sent without being asked for");
-                // A cache that is gone says so again.
+                tracing::warn!(%failure, "sending all values without comparing");
                 self.balance().refused = Some(failure.why);
                 return self.cache.write(batch, how).await;
             }
@@ -102,8 +100,9 @@ impl<'a> Identical<'a> {
         let pairs = long.iter().zip(&extended.equal);
         let same: Vec<usize> = pairs.filter(|(_, same)| **same).map(|(i, _)| *i).collect();
         let saved = same.iter().filter_map(|i| batch.get(*i));
-        let saved = saved.map(|entry| entry.bytes() + BESIDE).sum();
-        self.balance().hear(long.len() as u64, extended.sent, saved);
+        let saved = saved.map(|entry| entry.bytes() + OVERHEAD).sum();
+        self.balance()
+            .observe(long.len() as u64, extended.sent, saved);
         if same.is_empty() {
             return self.cache.write(batch, how).await;
         }
@@ -145,7 +144,7 @@ impl<'a> Identical<'a> {
         written
     }
 
-    /// What the operator should know of it.
+    /// A warning for the operator.
     pub fn warning(&self) -> Option<String> {
         let balance = self.balance();
         let why = balance.refused.as_ref()?;
@@ -157,7 +156,7 @@ impl<'a> Identical<'a> {
     }
 }
 
-/// The places of texts that are long enough to be asked about.
+/// The indexes of texts that are long enough to compare.
 fn long_texts(batch: &EntryBatch) -> impl Iterator<Item = usize> + '_ {
     let is_long = |entry: &Entry<'_>| match entry.value {
         Value::Text(text) => text.len() >= SHORTEST,
@@ -179,7 +178,7 @@ mod tests {
         let ask = |(entries, saved)| {
             let is_asked = balance.is_asked();
             if is_asked {
-                balance.hear(entries, entries * 100, saved);
+                balance.observe(entries, entries * 100, saved);
             }
             is_asked
         };

@@ -1,4 +1,4 @@
-//! What the cache evicts while a run writes it: told, ignored, or the end of the run.
+//! Watches what the cache evicts during a run: warns, ignores it, or ends the run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::strategy::StrategyId;
 
-/// How often a run that ends at evictions looks for them.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often `--on-eviction stop` checks.
+const CHECK_EVERY: Duration = Duration::from_millis(100);
 
-/// How often the cache is asked for its count, and how long it is given in between.
+/// Attempts to read the counter, and the pause in between.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -26,7 +26,7 @@ const NOT_WATCHED: &str = "memory is not watched";
 
 type Entries<'a> = BoxStream<'a, Result<EntryBatch, Failure>>;
 
-/// Watches what the cache evicts while a run writes it.
+/// Counts the keys that the cache evicts during a run.
 pub struct MemoryGuard {
     cache: Arc<dyn Cache>,
     on_eviction: OnEviction,
@@ -34,23 +34,23 @@ pub struct MemoryGuard {
     evictions: BTreeMap<StrategyId, Evictions>,
 }
 
-/// What was evicted while a strategy was written, as often as that was.
+/// What was evicted during a strategy, over all its passes.
 #[derive(Default)]
 struct Evictions {
     keys: u64,
     /// Why there may have been more.
     unknown: Option<String>,
-    told: Option<String>,
+    warned: Option<String>,
 }
 
-/// What is to be said of the evictions.
+/// The outcome of watching one pass.
 #[derive(Default)]
 pub struct Watched {
     /// What ends the run.
     pub failure: Option<Failure>,
     of_run: Option<String>,
     of_strategy: Option<String>,
-    /// The warning that the one of the strategy replaces.
+    /// An earlier warning that `of_strategy` replaces.
     replaced: Option<String>,
 }
 
@@ -64,8 +64,8 @@ impl MemoryGuard {
         }
     }
 
-    /// Has a strategy's entries written by `write`, and counts what the cache evicts meanwhile.
-    /// `write` says whether the run goes on: where it ends anyway, nobody waits for the cache.
+    /// Counts what the cache evicts while `write` writes a strategy's entries. `write` returns whether
+    /// the run goes on; if not, a missing count is ignored.
     pub async fn watch<'a, W: Future<Output = bool>>(
         &mut self,
         id: &StrategyId,
@@ -105,10 +105,10 @@ impl MemoryGuard {
             Err(why) if stops => watched.failure = Some(blind(id, &why)),
             evicted => {
                 let all = self.evictions.entry(id.clone()).or_default();
-                watched.replaced = all.told.take();
+                watched.replaced = all.warned.take();
                 all.add(evicted);
-                all.told = Some(all.warning(id));
-                watched.of_strategy.clone_from(&all.told);
+                all.warned = Some(all.warning(id));
+                watched.of_strategy.clone_from(&all.warned);
             }
         }
         watched
@@ -133,7 +133,7 @@ impl MemoryGuard {
 }
 
 impl Watched {
-    /// Adds what is to be said to the warnings of the run and of the strategy.
+    /// Adds the warnings to those of the run and the strategy.
     pub fn tell(&mut self, of_run: &mut Vec<String>, of_strategy: &mut Vec<String>) {
         of_run.extend(self.of_run.take());
         if let Some(replaced) = self.replaced.take() {
@@ -166,7 +166,7 @@ impl Evictions {
     }
 }
 
-/// A cache's count of the keys that it has evicted, from a moment on.
+/// The cache's counter of evicted keys, from a moment on.
 #[derive(Clone)]
 struct Counter {
     cache: Arc<dyn Cache>,
@@ -174,7 +174,7 @@ struct Counter {
 }
 
 impl Counter {
-    /// How many it has evicted since, asked for again where it does not answer.
+    /// How many it has evicted since; retries.
     async fn evicted(&self, attempts: u32) -> Known<u64> {
         let mut count = self.cache.evicted().await;
         for _ in 1..attempts {
@@ -192,7 +192,7 @@ impl Counter {
         let (counter, id) = (self.clone(), id.clone());
         let mut looked = Instant::now();
         let look = move |batch| {
-            let is_due = looked.elapsed() >= LOOK_EVERY;
+            let is_due = looked.elapsed() >= CHECK_EVERY;
             if is_due {
                 looked = Instant::now();
             }
@@ -205,7 +205,7 @@ impl Counter {
                 };
                 match evicted {
                     Ok(keys @ 1..) => Err(evicts(&id, keys)),
-                    // What does not answer now is asked again at the end.
+                    // Asked again at the end.
                     _ => Ok(batch),
                 }
             }
@@ -221,7 +221,7 @@ fn evicts(id: &StrategyId, evicted: u64) -> Failure {
         .hint("raise maxmemory, or warm less: --limit, --exclude, a lower LIMIT in the query")
 }
 
-/// A guard that was asked for and cannot see must not let everything through.
+/// A guard that cannot see must not let everything through.
 fn blind(id: &StrategyId, why: &str) -> Failure {
     let what = format!("{id}: {NOT_WATCHED}");
     let why = format!("the cache does not say what it evicts ({why}); --on-eviction is stop");

@@ -1,10 +1,9 @@
-//! Write, verify, undo: no entry stays that was overtaken on its way to the cache.
+//! Write, verify, undo: no entry stays that was overtaken by a change.
 //!
-//! A row is read, the application changes it and drops its key, and then the old value is written:
-//! it would be served for its whole time to live. So the versions are read again after the cache has
-//! acknowledged a batch. A change that was committed before that is seen and the entry undone; one
-//! that is committed later drops the key later too, if the application drops or sets it after its
-//! commit. What is undone is deleted only where the value is still this run's.
+//! We read a row, the application changes it and drops its key, and then we write the old value: it
+//! would be served for its whole TTL. So we read the versions again after the cache has acknowledged
+//! a batch. We see a change that was committed by then and undo the entry. A later change also drops
+//! the key later, if the application does so after its commit. We delete only our own values.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -21,13 +20,13 @@ use crate::domain::failure::Failure;
 use crate::domain::key::printable;
 use crate::domain::version::Version;
 
-/// How often an entry that is overtaken again and again is written anew, before it is left out.
+/// How often an overtaken entry is written again before it is left out.
 const REPAIRS: u32 = 3;
 
 /// Sessions that read versions at the same time.
 const SESSIONS: usize = 2;
 
-/// How often versions are asked where the database is lost meanwhile.
+/// Attempts to read versions while the database is interrupted.
 const ATTEMPTS: u32 = 3;
 
 const MAY_BE_STALE: &str = "it changed while it was written, and could not be deleted";
@@ -39,7 +38,7 @@ pub struct Recheck<'a> {
     sessions: Semaphore,
 }
 
-/// Entries that were overtaken, as they were written, each with its place in the run's batch.
+/// Overtaken entries as they were written, each with its index in the run's batch.
 struct Stale {
     entries: EntryBatch,
     places: Vec<usize>,
@@ -68,7 +67,7 @@ impl Stale {
 }
 
 impl<'a> Recheck<'a> {
-    /// Where it is wanted and the strategy's rows can be asked for again.
+    /// If it is wanted and the strategy's keys can be looked up.
     pub fn wanted(
         verifies: bool,
         strategy: &'a dyn WarmupStrategy,
@@ -82,7 +81,7 @@ impl<'a> Recheck<'a> {
         })
     }
 
-    /// Reads again what was written since a moment, and undoes what had become stale.
+    /// Reads the versions of a written batch again, and undoes stale entries.
     pub async fn settle(
         &self,
         batch: &EntryBatch,
@@ -120,7 +119,7 @@ impl<'a> Recheck<'a> {
         written
     }
 
-    /// Those of some entries whose rows are others by now, or gone.
+    /// The indexes of entries with rows that have changed or gone.
     async fn overtaken(&self, batch: &EntryBatch, places: &[usize]) -> Result<Vec<usize>, Failure> {
         let entries: Vec<Entry<'_>> = places.iter().filter_map(|i| batch.get(*i)).collect();
         if entries.is_empty() {
@@ -147,8 +146,8 @@ impl<'a> Recheck<'a> {
         }
     }
 
-    /// Deletes stale entries and writes what their rows are by now, until that is true when it is
-    /// there. What is overtaken again and again is left out.
+    /// Deletes stale entries and writes the current rows, until nothing overtakes them. After
+    /// [`REPAIRS`] attempts an entry is left out.
     async fn undo(
         &self,
         mut stale: Stale,
@@ -163,12 +162,12 @@ impl<'a> Recheck<'a> {
             if missing.is_empty() || repairs == REPAIRS {
                 break;
             }
-            stale = self.write_anew(&stale, &missing, how, written).await?;
+            stale = self.write_again(&stale, &missing, how, written).await?;
         }
         Ok(())
     }
 
-    /// Deletes stale entries that nobody else has written over, and says which keys are missing then.
+    /// Deletes stale entries that are still ours; returns those that are missing then.
     async fn withdraw(&self, stale: &Stale, written: &mut Written) -> Result<Vec<usize>, Failure> {
         let picks: Vec<usize> = (0..stale.entries.len()).collect();
         let deletions = match self.cache.delete_if_equal(&stale.entries, &picks).await {
@@ -195,9 +194,8 @@ impl<'a> Recheck<'a> {
         Ok(missing)
     }
 
-    /// Writes what the primary has now for entries that were withdrawn, and returns those that were
-    /// overtaken once more.
-    async fn write_anew(
+    /// Writes the current rows of withdrawn entries; returns those that were overtaken again.
+    async fn write_again(
         &self,
         stale: &Stale,
         missing: &[usize],
@@ -249,7 +247,7 @@ impl<'a> Recheck<'a> {
         }
     }
 
-    /// The entries of some keys as the primary has them now.
+    /// The current entries of some keys, from the primary.
     async fn load(&self, keys: Vec<Name>) -> Result<EntryBatch, Failure> {
         let size = keys.len();
         let mut batches = self
@@ -272,7 +270,7 @@ fn name(entry: Entry<'_>) -> Name {
     }
 }
 
-/// The places of entries that were stored, or may have been, and say of which version they are.
+/// The indexes of entries with a version that were stored, or may have been.
 fn may_be_there(batch: &EntryBatch, outcomes: &[WriteOutcome]) -> Vec<usize> {
     let pairs = batch.iter().zip(outcomes).enumerate();
     let may_be = |entry: &Entry<'_>, outcome: &WriteOutcome| {

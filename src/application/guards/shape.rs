@@ -1,5 +1,5 @@
-//! The shape canary: before values of someone else's are written over, their field names and JSON
-//! types are compared with what would be written.
+//! Compares the field names and JSON types of existing values with the new ones before overwriting
+//! them.
 
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
@@ -15,13 +15,13 @@ use crate::domain::strategy::{Shape, StrategySpec};
 /// Values compared at most.
 const COMPARED: usize = 20;
 
-/// Keys of a later batch that are looked at.
+/// Keys compared of a later batch.
 const GLANCE: usize = 10;
 
-/// So many batches are looked at each; of later ones every so many-th.
+/// Of the first batches each is compared; of later ones every `EACH`th.
 const EACH: usize = 16;
 
-/// Watches over one strategy's batches on their way to the cache.
+/// Checks one strategy's batches before they are written.
 pub struct ShapeCheck {
     guard: ShapeGuard,
     strategy: String,
@@ -40,7 +40,7 @@ struct State {
 }
 
 impl State {
-    /// Whether nothing more is to be learned.
+    /// Whether enough was compared.
     fn is_done(&self) -> bool {
         self.compared >= COMPARED || !self.found.is_empty()
     }
@@ -53,7 +53,7 @@ impl State {
 }
 
 impl ShapeCheck {
-    /// For a run that overwrites what others may have written, unless nobody wants to know.
+    /// For a run that overwrites values, unless it is off.
     pub fn for_mode(guard: ShapeGuard, mode: Mode, spec: &StrategySpec) -> Option<Self> {
         (guard != ShapeGuard::Off && mode == Mode::Refresh).then(|| Self {
             guard,
@@ -63,8 +63,8 @@ impl ShapeCheck {
         })
     }
 
-    /// Why a batch may not be written, if it may not. All of the first batch is looked at, and the
-    /// others wait for it; of later ones a few keys now and then, until enough values were compared.
+    /// Why a batch may not be written, if so. Compares the whole first batch while the others wait,
+    /// then a few keys now and then until enough values were compared.
     pub async fn refuses(&self, cache: &dyn Cache, batch: &EntryBatch) -> Option<Failure> {
         let mut state = self.state.lock().await;
         if state.refusal.is_some() || state.is_done() {
@@ -95,7 +95,7 @@ impl ShapeCheck {
         self.judge(&mut state, compared)
     }
 
-    /// What was found and did not stop the strategy, in words.
+    /// A warning about what was found, if it did not stop the strategy.
     pub async fn warning(&self) -> Option<String> {
         let changes = self.state.lock().await.changes();
         let warns = self.guard == ShapeGuard::Warn && !changes.is_empty();
@@ -106,7 +106,7 @@ impl ShapeCheck {
         if self.guard == ShapeGuard::Fail {
             let changes = state.changes();
             state.refusal = match compared {
-                // Writing tells better what is wrong with a cache that does not answer.
+                // If the cache is gone, the write reports it better.
                 Err(failure) if !failure.ends_run_of_cache() => Some(self.blind(failure)),
                 _ => (!changes.is_empty()).then(|| self.failure(&changes)),
             };
@@ -135,7 +135,7 @@ impl ShapeCheck {
             .hint("--shape warn goes on without, and needs no right to read the cache")
     }
 
-    /// Compares the values that would be written over and are not as we would write them.
+    /// Compares the values that would be overwritten and differ from ours.
     async fn compare(
         &self,
         cache: &dyn Cache,
@@ -147,14 +147,12 @@ impl ShapeCheck {
         for (entry, standing) in batch.iter().zip(&standings) {
             let held = match standing {
                 Standing::Held(held) if state.compared < COMPARED => held,
-                // What cannot be looked at may be anything.
                 Standing::Unknown(why) => {
-                    let what = "the cache does not let one look";
+                    let what = "the cache refuses to show its values";
                     return Err(Failure::new(FailureKind::CacheDenied, what, why));
                 }
                 _ => continue,
             };
-            // What is equal is as we would write it, whoever did.
             if held.equal {
                 continue;
             }
@@ -163,7 +161,7 @@ impl ShapeCheck {
                 let (there, here) = (held.kind.name(), wanted.name());
                 note(
                     &mut state.found,
-                    format!("a {there} stands where a {here} goes"),
+                    format!("a {there} is stored where a {here} belongs"),
                 );
                 continue;
             }
@@ -178,7 +176,7 @@ impl ShapeCheck {
                 (None, Some(_)) => {
                     note(
                         &mut state.found,
-                        "the value is no JSON and would be".to_owned(),
+                        "the value is not JSON and would be".to_owned(),
                     );
                 }
                 _ => {}
@@ -188,7 +186,7 @@ impl ShapeCheck {
     }
 }
 
-/// A few entries, from all over a batch.
+/// A few entries, spread over a batch.
 fn spread(batch: &EntryBatch) -> EntryBatch {
     let mut some = EntryBatch::default();
     let step = batch.len().div_ceil(GLANCE).max(1);

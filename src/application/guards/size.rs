@@ -11,11 +11,11 @@ use crate::application::run_state::context::RunContext;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Status;
 
-/// A database that has not counted a strategy's keys by then cannot do it cheaply.
+/// If counting a strategy's keys takes longer, it is too expensive.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Compares the sizes of strategies with those of their last complete runs (`--max-shrink`), and
-/// with what their definitions promise (`min_keys`).
+/// Compares the sizes of strategies with their last complete runs (`--max-shrink`) and with the
+/// `min_keys` of their definitions.
 pub struct SizeGuard<'a> {
     run: RunContext<'a>,
     /// By strategy; `None`: nothing is compared.
@@ -23,18 +23,18 @@ pub struct SizeGuard<'a> {
 }
 
 impl<'a> SizeGuard<'a> {
-    /// Reads how many keys each strategy had, where a run must not have far fewer.
+    /// Reads how many keys each strategy had, for `--max-shrink`.
     pub async fn new(book: &mut Book, run: RunContext<'a>) -> Self {
         let last_complete = read_last_complete(book, &run).await;
         Self { run, last_complete }
     }
 
-    /// What the last complete runs had, if it was read.
+    /// The last complete runs, if they were read.
     pub fn last_complete(&self) -> Option<&BTreeMap<String, LastComplete>> {
         self.last_complete.as_ref()
     }
 
-    /// Whether a strategy may be written: where it may have shrunk the database counts its keys.
+    /// Whether a strategy may be written: the database counts its keys if it may have shrunk.
     pub async fn before(&self, book: &mut Book, index: usize) -> bool {
         let plan = self.run.plan;
         if self.last_size(index).is_none() {
@@ -47,12 +47,12 @@ impl<'a> SizeGuard<'a> {
         };
         match counted {
             Ok(Ok(keys)) => self.judge_shrink(book, index, keys),
-            // The rows themselves will say what is wrong, or how many there are.
+            // The rows will show what is wrong, or how many there are.
             Err(_) | Ok(Err(_)) => true,
         }
     }
 
-    /// Fails a strategy that turned out to be too small.
+    /// Fails a strategy that is too small.
     pub fn after(&self, book: &mut Book, index: usize) {
         let tally = &book.tallies[index];
         if tally.failure.is_some() || self.run.is_stopped() {
@@ -61,7 +61,7 @@ impl<'a> SizeGuard<'a> {
         let total = tally.report.stats.total();
         match self.too_few(index, total) {
             Some(failure) => self.fail(book, index, failure),
-            // Where the database could not count before.
+            // The database could not count before.
             None => {
                 self.judge_shrink(book, index, total);
             }
@@ -86,7 +86,7 @@ impl<'a> SizeGuard<'a> {
         ))
     }
 
-    /// How many keys a strategy had in its last complete run, of those that this run may read.
+    /// How many keys a strategy had in its last complete run, at most this run's limit.
     fn last_size(&self, index: usize) -> Option<u64> {
         let plan = self.run.plan;
         let id = plan.spec(index).id.to_string();
@@ -94,7 +94,7 @@ impl<'a> SizeGuard<'a> {
         Some(last.keys.min(plan.options.limit.unwrap_or(u64::MAX)))
     }
 
-    /// Whether a strategy with so many keys has not shrunk too much; if it has, it fails.
+    /// Fails a strategy that has shrunk too much to `keys`; `true`: it has not.
     fn judge_shrink(&self, book: &mut Book, index: usize, keys: u64) -> bool {
         let plan = self.run.plan;
         let Some(last) = self.last_size(index) else {

@@ -1,34 +1,34 @@
-//! Keys, many together in few bytes: each as what it shares with the one before it, its rest, and
-//! the digest of the value that was written there.
+//! Compact lists of keys: each as the length of the prefix it shares with the one before, the rest,
+//! and the digest of the value written there.
 
 use std::fmt;
 
 use crate::domain::digest::{DIGEST_BYTES, Digest};
 
-/// The form that is written. The first one had no digests and is read too.
+/// The current format. The first one had no digests and can still be read.
 const VERSION: u8 = 2;
 const WITHOUT_DIGESTS: u8 = 1;
 
-/// Keys that a chunk holds at most.
+/// Max keys of a chunk.
 pub const CHUNK_KEYS: usize = 4096;
 
-/// Bytes that the keys of a chunk have together, about; a single key may have more.
+/// About the max bytes of all keys of a chunk; a single key may have more.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// A key that was written, and what was written there.
+/// A key of a run, and the digest of the value it wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedKey {
     pub key: Vec<u8>,
     pub digest: Digest,
 }
 
-/// A chunk that is written.
+/// A chunk being written.
 #[derive(Debug, Default)]
 pub struct Chunk {
     bytes: Vec<u8>,
     last: Vec<u8>,
     keys: usize,
-    /// Of all keys together, before they are made short.
+    /// Bytes of all keys, uncompressed.
     raw: usize,
 }
 
@@ -54,18 +54,17 @@ impl Chunk {
         self.keys
     }
 
-    /// Whether it has all that it is to have.
     pub fn is_full(&self) -> bool {
         self.keys >= CHUNK_KEYS || self.raw >= CHUNK_BYTES
     }
 
-    /// Its bytes; it begins anew, with no key.
+    /// Takes its bytes and leaves it empty.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(self).bytes
     }
 }
 
-/// Why bytes are no chunk.
+/// Why bytes are not a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoChunk {
     /// Another version of the tool wrote it.
@@ -76,7 +75,7 @@ pub enum NoChunk {
 impl fmt::Display for NoChunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Version(version) => write!(f, "it is of form {version}, which is not known"),
+            Self::Version(version) => write!(f, "its format, {version}, is not known"),
             Self::Broken => f.write_str("it is not as it was written"),
         }
     }
@@ -85,7 +84,7 @@ impl fmt::Display for NoChunk {
 /// The keys of a chunk, in the order in which they were pushed.
 ///
 /// # Errors
-/// The bytes are none that [`Chunk::take`] gave.
+/// The bytes are not a chunk.
 pub fn read(bytes: &[u8]) -> Result<Vec<RecordedKey>, NoChunk> {
     let (version, mut rest) = bytes.split_first().ok_or(NoChunk::Broken)?;
     let has_digests = match *version {
@@ -96,7 +95,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<RecordedKey>, NoChunk> {
     let mut keys: Vec<RecordedKey> = Vec::new();
     let mut raw = 0;
     while !rest.is_empty() {
-        // No more is read than was ever written: memory is bounded whatever the bytes are.
+        // Bounds memory, whatever the bytes are.
         if keys.len() == CHUNK_KEYS || raw >= CHUNK_BYTES {
             return Err(NoChunk::Broken);
         }
@@ -123,7 +122,7 @@ fn take_digest(bytes: &mut &[u8]) -> Option<Digest> {
     Some(Digest::from(*digest))
 }
 
-/// Seven bits a byte, the lowest first; the highest bit says that more follow.
+/// Seven bits per byte, the lowest first; the highest bit says that more follow.
 fn put_number(out: &mut Vec<u8>, mut number: usize) {
     while number >= 0x80 {
         out.push((number & 0x7f) as u8 | 0x80);
@@ -138,7 +137,6 @@ fn take_number(bytes: &mut &[u8]) -> Option<usize> {
         let (byte, rest) = bytes.split_first()?;
         *bytes = rest;
         let part = usize::from(byte & 0x7f);
-        // What does not fit was never written.
         if part.checked_shl(shift)? >> shift != part {
             return None;
         }

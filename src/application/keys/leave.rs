@@ -1,4 +1,4 @@
-//! What a run leaves of the keys that it has written.
+//! Records the keys that a run writes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::report::Status;
 
-/// How long the end of a run waits for what it leaves, and that of one that is asked to stop.
+/// How long the end of a run waits for the recorder, and the end of a stopped run.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -42,10 +42,10 @@ impl RunKeys {
     /// Notes the keys of a batch that were stored.
     pub fn note(&mut self, index: usize, batch: &EntryBatch, written: &Written) {
         let Some(recorder) = &mut self.0 else { return };
-        // What was repaired is another value by now.
+        // A repaired entry has another value now.
         let repaired: HashMap<usize, Digest> = written.checked.rewritten.iter().copied().collect();
         for (place, (entry, outcome)) in batch.iter().zip(&written.outcomes).enumerate() {
-            // One that was taken back is of the selection all the same: a later run looks for it.
+            // A withdrawn key is in the selection too: a later run looks for it.
             if matches!(outcome, WriteOutcome::Stored | WriteOutcome::Withdrawn) {
                 let digest = repaired.get(&place).copied();
                 let digest = digest.unwrap_or_else(|| Digest::of(entry.value));
@@ -61,15 +61,15 @@ impl RunKeys {
         }
     }
 
-    /// Hands on what a strategy has written, where that is all.
+    /// Flushes the keys of a strategy that completed.
     pub fn close(&mut self, index: usize, status: &Status) {
         if let (Some(recorder), Status::Completed) = (&mut self.0, status) {
             recorder.close(index);
         }
     }
 
-    /// Leaves the keys for later runs; gives, of each strategy, whether its whole selection is in
-    /// what was left. What cannot be left is no failure of the run.
+    /// Leaves the keys for later runs; returns for each strategy whether its whole selection was left.
+    /// A failure is a warning only.
     pub async fn leave(self, book: &mut Book, run: &RunContext<'_>) -> Option<Vec<bool>> {
         // A cache that is gone has been reported already, and a full one takes no more.
         let recorder = self

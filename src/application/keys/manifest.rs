@@ -1,10 +1,8 @@
-//! Which keys this tool has written: what runs leave beside the entries, so that later ones know
-//! what is theirs.
+//! Which keys this tool has written: later runs know from it which keys are theirs.
 //!
-//! A run leaves a *manifest* for each strategy: a list of [chunks](super::chunk::Chunk) of the keys that the cache
-//! acknowledged, in the order of writing, which ends when the last of them does; and a field in a
-//! hash that says what is known of it. It is written while the run goes on, a chunk at a time,
-//! beside the entries. A run that dies leaves what it had.
+//! A run leaves a *key manifest* for each strategy: a list of [chunks](super::chunk::Chunk) of the
+//! acknowledged keys, in the order of writing, which expires with the last of them; and a field in a
+//! hash that describes it. A run writes it chunk by chunk, so a run that dies leaves what it had.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -22,12 +20,12 @@ use crate::domain::namespace;
 /// Chunks that are read together.
 const READ_CHUNKS: usize = 4;
 
-/// Older manifests of a strategy are kept while they hold no more than so many times the keys of
-/// the newest complete one, or [`KEPT_KEYS`].
+/// Older manifests of a strategy stay while they hold at most this many times the keys of the newest
+/// complete one, or [`KEPT_KEYS`].
 const KEPT_TIMES: u64 = 3;
 const KEPT_KEYS: u64 = 100_000;
 
-/// Manifests of a strategy that are kept.
+/// Max manifests of a strategy.
 const MAX_MANIFESTS: usize = 50;
 
 /// The keys that one run left for one strategy.
@@ -38,18 +36,18 @@ pub struct KeyManifest {
     pub strategy: String,
     #[serde(skip)]
     pub run_id: String,
-    /// How many; one that was written twice counts twice.
+    /// How many; a key written twice counts twice.
     pub keys: u64,
     /// When the run began.
     #[serde(with = "rfc3339")]
     pub began_at: SystemTime,
-    /// When the last of them had been written.
+    /// When the last of them was written.
     #[serde(with = "rfc3339")]
     pub ended_at: SystemTime,
-    /// When the last of them ends.
+    /// When the last of them expires.
     #[serde(with = "rfc3339")]
     pub expires_at: SystemTime,
-    /// These are all keys of the strategy's selection, whatever was in the cache before.
+    /// It has all keys of the selection, whatever was in the cache before.
     pub complete: bool,
 }
 
@@ -97,7 +95,7 @@ impl KeyManifest {
     }
 }
 
-/// Everything in the hash, newest first, what is over too.
+/// All manifests in the hash, newest first, expired ones too.
 pub(super) async fn index(cache: &dyn Cache, prefix: &str) -> Result<Vec<KeyManifest>, Failure> {
     let key = namespace::manifests(prefix);
     let mut all: Vec<KeyManifest> = own_hash(cache, &key, "does not say which keys runs wrote")
@@ -109,7 +107,7 @@ pub(super) async fn index(cache: &dyn Cache, prefix: &str) -> Result<Vec<KeyMani
     Ok(all)
 }
 
-/// The manifests that have not ended, newest first: of one strategy (by its id), or of all.
+/// The manifests that have not expired, newest first: of one strategy (by its id), or of all.
 ///
 /// # Errors
 /// The cache's.
@@ -126,11 +124,11 @@ pub async fn manifests(
     Ok(all)
 }
 
-/// The keys of a manifest in the order of writing, some at a time. One may come twice, and some
-/// may not be in the cache any more.
+/// The keys of a manifest in the order of writing, some at a time. A key may come twice, and may no
+/// longer be in the cache.
 ///
 /// # Errors
-/// The cache's, or a part of the list is gone: then these are not all.
+/// The cache's, or a part of the list is gone.
 pub fn keys<'a>(
     cache: &'a dyn Cache,
     prefix: &str,
@@ -142,10 +140,10 @@ pub fn keys<'a>(
     keys.boxed()
 }
 
-/// The same, with what was written at each key.
+/// The same, with the digest of each value.
 ///
 /// # Errors
-/// As of [`keys`].
+/// As for [`keys`].
 pub fn entries<'a>(
     cache: &'a dyn Cache,
     prefix: &str,
@@ -185,10 +183,10 @@ pub fn entries<'a>(
 fn unreadable(manifest: &str, why: &str) -> Failure {
     let what = format!("the keys that {manifest} has written are not known");
     Failure::new(FailureKind::CacheRefused, what, why)
-        .hint("the next complete run leaves them anew")
+        .hint("the next complete run records them again")
 }
 
-/// Forgets a manifest. Its keys stay.
+/// Deletes a manifest, not its keys.
 ///
 /// # Errors
 /// The cache's.
@@ -200,7 +198,7 @@ pub async fn forget(
     forget_all(cache, prefix, std::slice::from_ref(manifest)).await
 }
 
-/// The same where nothing depends on it: a list that stays ends by itself.
+/// The same if nothing depends on it: a list that stays expires.
 pub async fn forget_quietly(cache: &dyn Cache, prefix: &str, manifest: &KeyManifest) {
     if let Err(failure) = forget(cache, prefix, manifest).await {
         tracing::debug!(%failure, "an old list of keys stays until it ends");
@@ -218,7 +216,7 @@ pub(super) async fn forget_all(
     let fields: Vec<String> = gone.iter().map(KeyManifest::field).collect();
     let lists: Vec<String> = gone.iter().map(|g| g.key(prefix)).collect();
     let lists: Vec<&[u8]> = lists.iter().map(String::as_bytes).collect();
-    // In this order: a list that nobody knows of ends by itself.
+    // In this order: a list that nobody knows of expires.
     let index = namespace::manifests(prefix);
     cache
         .meta()
@@ -227,8 +225,7 @@ pub(super) async fn forget_all(
     cache.remove(&lists).await.map(drop)
 }
 
-/// Those that need not be kept: what is over, and of a strategy what its newer ones stand for.
-/// `all`: newest first.
+/// Expired manifests, and old ones that newer ones of the strategy cover. `all`: newest first.
 pub(super) fn superfluous(all: &[KeyManifest], now: SystemTime) -> Vec<KeyManifest> {
     let mut gone = Vec::new();
     let mut strategies: BTreeMap<&str, Vec<&KeyManifest>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Keys that wait in memory, made short: they may be many.
+//! Keys in memory, compressed: there may be many.
 
 use super::chunk::{self, Chunk, RecordedKey};
 

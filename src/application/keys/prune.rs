@@ -59,14 +59,14 @@ pub async fn prune(book: &mut Book, run: &RunContext<'_>) {
             Err(failure) => not_pruned(book, index, failure),
         }
     }
-    found.retain(|found| found.told.keys > 0);
-    let told: Vec<Prunable> = found.iter().map(|found| found.told.clone()).collect();
-    if told.is_empty() || run.is_stopped() {
+    found.retain(|found| found.prunable.keys > 0);
+    let prunable: Vec<Prunable> = found.iter().map(|found| found.prunable.clone()).collect();
+    if prunable.is_empty() || run.is_stopped() {
         return;
     }
-    let agreed = run.unless_stopped(consent.may_remove(&told)).await;
+    let agreed = run.unless_stopped(consent.may_remove(&prunable)).await;
     if agreed != Some(true) {
-        let keys: u64 = told.iter().map(|told| told.keys).sum();
+        let keys: u64 = prunable.iter().map(|of_one| of_one.keys).sum();
         let why = format!("nothing was pruned: nobody agreed to remove {keys} keys");
         book.warnings.push(why);
         return;
@@ -90,7 +90,7 @@ fn not_pruned(book: &mut Book, index: usize, failure: Failure) {
 /// What was found for one strategy.
 struct Found {
     index: usize,
-    told: Prunable,
+    prunable: Prunable,
     keys: Pile,
 }
 
@@ -98,7 +98,7 @@ impl Found {
     fn new(index: usize, strategy: String) -> Self {
         Self {
             index,
-            told: Prunable {
+            prunable: Prunable {
                 strategy,
                 keys: 0,
                 first: Vec::new(),
@@ -108,8 +108,8 @@ impl Found {
     }
 
     fn push(&mut self, (key, digest): Written) {
-        self.told.keys += 1;
-        keep_first(&mut self.told.first, || printable(key.as_bytes()));
+        self.prunable.keys += 1;
+        keep_first(&mut self.prunable.first, || printable(key.as_bytes()));
         let key = key.into_bytes();
         self.keys.push(&RecordedKey { key, digest });
     }
@@ -185,7 +185,7 @@ impl<'a> Search<'a> {
         }
         let gone = self.gone(index, window).await?;
         gone.into_iter().for_each(|key| found.push(key));
-        match found.told.keys {
+        match found.prunable.keys {
             0 => Ok(found),
             _ => self.without_own(found).await,
         }
@@ -218,7 +218,7 @@ impl<'a> Search<'a> {
 
     /// What was found without what this run has written itself, whatever was remembered of it.
     async fn without_own(&self, found: Found) -> Result<Found, Failure> {
-        let (plan, id) = (self.run.plan, found.told.strategy);
+        let (plan, id) = (self.run.plan, found.prunable.strategy);
         let gone: Vec<Written> = windows(found.keys).flatten().collect();
         let only_missing = plan.options.mode == Mode::OnlyMissing;
         let own: Vec<&KeyManifest> = self

@@ -1,4 +1,4 @@
-//! Leaves the keys that a run writes, beside what the run does: nothing waits for it.
+//! Records the keys that a run writes, in the background.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,44 +15,44 @@ use crate::domain::failure::Failure;
 use crate::domain::namespace;
 use crate::domain::run::RunInfo;
 
-/// Chunks that wait to be written. A cache that takes the entries takes these much sooner.
+/// Chunks that wait to be written. A cache that keeps up with the entries keeps up with these.
 const WAITING_CHUNKS: usize = 32;
 
 /// A strategy of a run that writes.
 pub struct Recorded {
     /// `catalog/hot-products`.
     pub strategy: String,
-    /// How long a key lives at most.
+    /// The longest TTL of a key.
     pub ttl: Duration,
 }
 
-/// Leaves the manifests of one run, beside what the run does: nothing waits for it.
+/// Writes the key manifests of one run, in the background.
 pub struct Recorder {
     open: Vec<Chunk>,
     steps: mpsc::Sender<Step>,
-    /// Too much was waiting: from there on nothing is kept.
+    /// Too much was waiting: nothing more is recorded.
     overrun: bool,
     writer: JoinSet<Result<(), Failure>>,
 }
 
-/// Hands on keys of one strategy beside its [`Recorder`], many at a time, and waits where they are
-/// too many: none is lost.
+/// Hands many keys of one strategy to the [`Recorder`]'s writer. Waits if there are too many: none is
+/// lost.
 pub struct Adopter {
     strategy: usize,
     steps: mpsc::Sender<Step>,
-    /// Leaves room for what the recorder hands on, which does not wait.
+    /// Leaves room for the recorder, which does not wait.
     room: Arc<Semaphore>,
 }
 
 impl Adopter {
-    /// Takes whole chunks with so many keys, which are in the cache already.
+    /// Takes whole chunks with `keys` keys that are already in the cache.
     pub async fn adopt(&self, chunks: Vec<Vec<u8>>, keys: u64) {
         let room = Arc::clone(&self.room).acquire_owned().await;
         if let Ok(room) = room
             && keys > 0
         {
             let step = Step::Chunks(self.strategy, chunks, keys, room);
-            // A writer that has ended says why to the recorder.
+            // If the writer has ended, it tells the recorder why.
             let _ = self.steps.send(step).await;
         }
     }
@@ -64,18 +64,18 @@ impl Adopter {
 }
 
 enum Step {
-    /// The same, and room for more when it is done.
+    /// Many chunks of a strategy, by its index; the permit makes room for more.
     Chunks(usize, Vec<Vec<u8>>, u64, OwnedSemaphorePermit),
-    /// Of a strategy, by its place.
+    /// One chunk.
     Keys(usize, Vec<u8>, u64),
-    /// What was written before is gone.
+    /// Earlier chunks are void.
     Restart(usize),
-    /// It has all.
+    /// The selection is complete.
     Complete(usize),
 }
 
 impl Recorder {
-    /// For the strategies of a run, in the order in which [`Recorder::push`] counts them.
+    /// For the strategies of a run, in its order.
     pub fn new(
         cache: Arc<dyn Cache>,
         prefix: &str,
@@ -101,7 +101,7 @@ impl Recorder {
         }
     }
 
-    /// For a strategy, by its place.
+    /// For a strategy, by its index.
     pub fn adopter(&self, strategy: usize) -> Adopter {
         Adopter {
             strategy,
@@ -135,17 +135,17 @@ impl Recorder {
         self.step(Step::Restart(strategy));
     }
 
-    /// Where it does not fit nothing more is kept: a part that is missing would be believed.
+    /// If it does not fit, nothing more is recorded: a list with gaps would be believed.
     fn step(&mut self, step: Step) {
         if !self.overrun {
             self.overrun = self.steps.try_send(step).is_err();
         }
     }
 
-    /// Writes what is left, and marks those strategies complete whose whole selection it is.
+    /// Writes the rest, and marks the strategies that are `complete`.
     ///
     /// # Errors
-    /// Why the keys of the run are not known later.
+    /// Why later runs will not know the keys.
     pub async fn finish(mut self, patience: Duration, complete: &[bool]) -> Result<(), String> {
         let mut rest: Vec<Step> = Vec::new();
         for (strategy, chunk) in self.open.iter_mut().enumerate() {
@@ -161,7 +161,6 @@ impl Recorder {
         let ending = async {
             if !overrun {
                 for step in rest {
-                    // The writer that has ended says why.
                     let _ = steps.send(step).await;
                 }
             }
@@ -188,7 +187,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// The first failure ends it: what the cache refuses once it refuses again.
+    /// The first failure ends it: the cache would refuse again.
     async fn write(mut self, mut steps: mpsc::Receiver<Step>) -> Result<(), Failure> {
         while let Some(step) = steps.recv().await {
             match step {
@@ -222,7 +221,7 @@ impl Writer {
         self.remember(at, manifest).await
     }
 
-    /// One of a selection that has no key is complete too, for as long as keys would have lived.
+    /// An empty selection is complete too, for as long as its keys would have lived.
     async fn complete(&mut self, at: usize) -> Result<(), Failure> {
         let mut manifest = self.manifest(at);
         manifest.complete = true;
@@ -254,7 +253,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Forgets what need not be kept any more.
+    /// Forgets superfluous manifests.
     async fn tidy(&self) -> Result<(), Failure> {
         let all = index(self.cache.as_ref(), &self.prefix).await?;
         let gone = superfluous(&all, SystemTime::now());
@@ -262,7 +261,7 @@ impl Writer {
     }
 }
 
-/// A moment so much later, as far as the clock can say.
+/// A later moment, as far as the clock can represent it.
 fn later(at: SystemTime, by: Duration) -> SystemTime {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
     at.checked_add(by.min(CENTURY)).unwrap_or(at)

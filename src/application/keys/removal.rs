@@ -1,7 +1,7 @@
-//! Removes keys that this tool wrote and that nothing stands for any more.
+//! Removes keys that this tool wrote and that no longer have a row.
 //!
-//! A key goes only where its value is still one that this tool wrote: what an application has put
-//! there since is its own. And a key that another strategy makes too is that one's.
+//! A key goes only if its value is still ours: an application may have written it since. A key that
+//! another strategy makes too stays.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::domain::entry::{EntryBatch, Name};
 use crate::domain::failure::Failure;
 use crate::domain::key::printable;
 
-/// Keys whose values are in memory together, and those that are read at a time.
+/// Keys with values in memory, and keys read at a time.
 const WINDOW: usize = 256;
 const READS: usize = 32;
 
-/// What became of keys that were to be removed; those that were not there are in neither.
+/// What became of the keys; those that did not exist are in neither.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     pub removed: u64,
@@ -36,7 +36,7 @@ pub struct Removal<'a> {
 }
 
 impl Removal<'_> {
-    /// Removes keys whose values have the digests that they were kept with.
+    /// Removes keys that still have the recorded digest.
     ///
     /// # Errors
     /// The cache's, or the database's where it is asked for other strategies' rows.
@@ -55,7 +55,7 @@ impl Removal<'_> {
         Ok(all)
     }
 
-    /// Deletes what still has the value that was read, and that value the digest that was kept.
+    /// Deletes keys with the recorded digest, if they still have the value that was read.
     async fn remove_ours(&self, keys: &[RecordedKey]) -> Result<Removed, Failure> {
         let mut values = Vec::with_capacity(keys.len());
         for some in keys.chunks(READS) {
@@ -84,7 +84,7 @@ impl Removal<'_> {
         Ok(all)
     }
 
-    /// Those of some keys that have a row of another strategy, or may have one.
+    /// The keys that have, or may have, a row of another strategy.
     async fn made_by_others(&self, keys: &[RecordedKey]) -> Result<HashSet<Vec<u8>>, Failure> {
         let mut made = HashSet::new();
         for other in self.others {
@@ -115,7 +115,7 @@ impl Removal<'_> {
     }
 }
 
-/// Takes a key with its value, where that is the one that was kept.
+/// Adds a key with its value, if that has the recorded digest.
 fn take(batch: &mut EntryBatch, recorded: &RecordedKey, value: &CachedValue) -> bool {
     let is_ours = |digest: Digest| !recorded.digest.is_unknown() && digest == recorded.digest;
     match value {
@@ -138,7 +138,7 @@ fn take(batch: &mut EntryBatch, recorded: &RecordedKey, value: &CachedValue) -> 
     }
 }
 
-/// What is to be said of keys that have no row any more and were not removed.
+/// The warning about keys without a row that were not removed.
 pub fn not_removed(keys: u64) -> Option<String> {
     (keys > 0).then(|| {
         format!(

@@ -9,20 +9,20 @@ use super::manifest::{self, KeyManifest};
 use crate::application::ports::{Cache, Known, LastUse};
 use crate::domain::failure::{Failure, FailureKind};
 
-/// A server counts idle times in whole seconds of a clock that it looks at now and then.
+/// A server counts idle times in whole seconds of a coarse clock.
 pub const MARGIN: Duration = Duration::from_secs(2);
 
 /// Keys that are asked about together.
 const WINDOW: usize = 500;
 
-/// How often a key counts as used that is new, where a server counts that.
+/// The access frequency that a server gives to a new key.
 const NEW_FREQUENCY: u8 = 5;
 
 /// What became of the keys of one strategy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Effect {
     pub manifest: KeyManifest,
-    /// A later run has written some of these keys again, which counts as use.
+    /// A later run has written some of these keys, which counts as use.
     pub overwritten: bool,
     /// Keys that were asked about, spread evenly over all.
     pub sampled: u64,
@@ -34,7 +34,7 @@ pub struct Effect {
     pub gone: u64,
     /// Bytes that the unused ones take.
     pub unused_bytes: Known<u64>,
-    /// The server tells how often a key is used and not when: an estimate.
+    /// An estimate: the server knows how often a key is used, not when.
     pub by_frequency: bool,
 }
 
@@ -54,8 +54,7 @@ impl Effect {
     }
 }
 
-/// The manifests to look at: of a run, or of each strategy the newest complete one, or else the
-/// newest. `all`: newest first.
+/// The manifests of a run, or the newest (complete, if any) of each strategy. `all`: newest first.
 ///
 /// # Errors
 /// There is none.

@@ -155,9 +155,9 @@ mod tests {
     use super::super::thresholds::{Verdict, worst};
     use super::*;
 
-    /// A run on a server that bears so many keys a second, and could be written at so many.
+    /// A run on a server that can take `tolerates` keys per second, and could write `capacity`.
     struct Shop {
-        bears: f64,
+        tolerates: f64,
         capacity: f64,
         control: Control,
         now: Instant,
@@ -165,10 +165,10 @@ mod tests {
     }
 
     impl Shop {
-        fn new(bears: f64, capacity: f64) -> Self {
+        fn new(tolerates: f64, capacity: f64) -> Self {
             let now = Instant::now();
             Self {
-                bears,
+                tolerates,
                 capacity,
                 control: Control::new(now),
                 now,
@@ -184,7 +184,7 @@ mod tests {
                 let allowed = self.control.allowance().map_or(f64::INFINITY, |g| g.rate);
                 let present = allowed.min(self.capacity);
                 let pressure = Pressure {
-                    share: present / self.bears,
+                    share: present / self.tolerates,
                     by: Limiter::CacheLatency,
                     figure: "4.1 ms".to_owned(),
                 };
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_everybody_bears_is_no_limit_soon() {
+    fn what_everybody_tolerates_is_no_limit_soon() {
         let mut shop = Shop::new(1e9, 300_000.0);
         let rates = shop.run(1);
         assert!(mean(rates) > 250_000.0, "{rates:?}");
@@ -258,12 +258,12 @@ mod tests {
     fn it_slows_down_at_once_and_recovers_by_itself() {
         let mut shop = Shop::new(1e9, 300_000.0);
         shop.run(2);
-        shop.bears = 1000.0;
+        shop.tolerates = 1000.0;
         let rates = shop.run(4);
         assert!(rates[20] <= 150_000.0, "half a second later: {rates:?}");
         assert!(mean(&rates[120..]) < 2000.0, "{rates:?}");
         assert!(rates.iter().all(|rate| *rate >= MIN_RATE));
-        shop.bears = 1e9;
+        shop.tolerates = 1e9;
         shop.run(8);
         assert_eq!(shop.control.allowance(), None, "no limit any more");
     }

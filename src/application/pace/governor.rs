@@ -38,7 +38,7 @@ impl Governor {
         }
     }
 
-    /// Governs while the run is to be gentle. Never ends.
+    /// Governs while the run is gentle. Never ends.
     pub async fn run(self) {
         loop {
             self.pace.until_gentle(true).await;

@@ -103,7 +103,7 @@ impl Pace {
         self.state().throughput(Instant::now())
     }
 
-    /// Waits until the run is to be gentle, or is no longer to be.
+    /// Waits until gentle mode is switched on or off.
     pub(super) async fn until_gentle(&self, gentle: bool) {
         let mut changed = self.0.changed.subscribe();
         while self.state().gentle != gentle {

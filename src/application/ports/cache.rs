@@ -137,7 +137,7 @@ pub struct Extended {
     pub sent: u64,
 }
 
-/// What became of an entry that was to be deleted.
+/// The result of a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deletion {
     Deleted,

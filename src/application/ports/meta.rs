@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::answer::{Answer, unsupported};
 
-/// Another's value at a key that was to be claimed.
+/// The value of whoever claimed a key before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
     /// Index of the key among those that were asked for.

@@ -22,20 +22,20 @@ use crate::domain::strategy::RowSecurity;
 pub trait RowSource: Send + Sync {
     fn dialect(&self) -> Dialect;
 
-    /// The same database, where a table with row-level security gives the rows that its policies
-    /// show, and not an error; `None`: it has no such thing.
+    /// The same database, reading tables with row-level security as their policies allow, instead of
+    /// failing; `None`: it has no such thing.
     fn filtered(&self) -> Option<Arc<dyn RowSource>> {
         None
     }
 
-    /// Its clock, and since when somebody may have changed what is not to be seen yet. To be asked
-    /// before anything is read: a later query sees all that was changed before.
+    /// Its clock, and since when changes may be invisible. Ask before the first read: a later query
+    /// sees everything that changed before.
     ///
     /// # Errors
-    /// It cannot be asked, or does not know, as a replica that does not say how far behind it is.
+    /// It does not know, like a replica that does not reveal its lag.
     async fn moment(&self) -> Result<Moment, Failure>;
 
-    /// The keys by which a table's rows are known.
+    /// The primary and unique keys of a table.
     ///
     /// # Errors
     /// The database's.
@@ -47,13 +47,13 @@ pub trait RowSource: Send + Sync {
     /// Streams the rows of a query. Dropping the stream ends the query at the database.
     fn rows(&self, query: Query) -> BoxStream<'static, Result<RowBatch, Failure>>;
 
-    /// Whether it cannot be seen who waits for a query, so that one that is read slowly ends from time
-    /// to time: a query should have an order in which it can go on.
+    /// Whether waiting sessions are invisible, so that a slow query is ended from time to time: it
+    /// should have an order in which it can continue.
     fn is_blind(&self) -> bool {
         false
     }
 
-    /// Waits until queries whose streams were dropped have ended at the database, for a few seconds.
+    /// Waits a few seconds for cancelled queries to stop at the database.
     async fn quiesced(&self);
 
     /// How many rows a query returns, where the database can say it cheaply.
@@ -62,22 +62,20 @@ pub trait RowSource: Send + Sync {
     /// The plan that the database makes for a query. Reads no row.
     async fn plan(&self, sql: &str) -> Result<QueryPlan, Failure>;
 
-    /// What is to be known of the server before a run. Never fails: what cannot be asked is a
-    /// finding.
+    /// What an operator should know of the server before a run. What cannot be asked is a finding.
     async fn checkup(&self) -> Vec<Finding>;
 
-    /// Whether it has the latest state of its rows.
+    /// Whether it is a primary or a replica.
     async fn role(&self) -> ServerRole {
         ServerRole::Primary
     }
 
-    /// The time zone of sessions that choose none; `None`: it has none, or does not say.
+    /// The default time zone of sessions; `None`: it has none, or does not say.
     async fn zone(&self) -> Option<ServerZone> {
         None
     }
 
-    /// How it is at the moment, asked on a session of its own; `None`: nobody else is there to be
-    /// disturbed, or it does not answer.
+    /// Its current load, on a separate session; `None`: it has no other clients, or does not answer.
     async fn vitals(&self) -> Option<SourceVitals> {
         None
     }
@@ -86,9 +84,9 @@ pub trait RowSource: Send + Sync {
 /// The database that a strategy reads.
 #[derive(Clone)]
 pub struct Sources {
-    /// Where selections are read; it may be a copy.
+    /// Where selections are read; may be a replica.
     pub bulk: Arc<dyn RowSource>,
-    /// Where the latest state of a few rows is asked.
+    /// Where the latest versions of a few rows are read.
     pub primary: Arc<dyn RowSource>,
 }
 
@@ -120,25 +118,25 @@ impl Sources {
     }
 }
 
-/// How a database is at the moment.
+/// The current load of a database.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SourceVitals {
     /// Of a query that reads nothing.
     pub latency: Duration,
-    /// Sessions at work, ours among them; `None`: it does not say.
+    /// Active sessions, including ours; `None`: it does not say.
     pub active: Option<u64>,
     /// How far a replica is behind.
     pub lag: Option<Duration>,
 }
 
-/// A database's plan for a query, as far as it says.
+/// A database's plan for a query, as far as known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueryPlan {
     /// In the planner's own unit.
     pub cost: Option<f64>,
     /// Rows that it expects to return.
     pub rows: Option<u64>,
-    /// Tables that it reads from end to end.
+    /// Tables that it scans.
     pub scans: Vec<Scan>,
 }
 
@@ -146,14 +144,14 @@ pub struct QueryPlan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scan {
     pub table: String,
-    /// Rows that are read for it, about.
+    /// About how many rows it reads.
     pub rows: Option<u64>,
 }
 
 /// A query to stream.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// Whose query it is, for the database's own lists of who does what.
+    /// Whose query it is, for the database's list of active queries.
     pub label: String,
     pub sql: String,
     pub params: Vec<Param>,
@@ -161,8 +159,7 @@ pub struct Query {
     pub columns: Columns,
     /// The hint of each column, by place.
     pub hints: Vec<Option<Hint>>,
-    /// Its rows are few and come at once: it need not be read in portions, and is likely to come
-    /// again with other parameters.
+    /// It has few rows, needs no portions, and is likely to be repeated with other parameters.
     pub brief: bool,
     /// Another query can continue at its last row, so it may end at any row.
     pub resumable: bool,

@@ -13,7 +13,7 @@ use crate::domain::precision::Precision;
 use crate::domain::strategy::StrategySpec;
 use crate::domain::version::Version;
 
-/// What to warm: a bounded context's policy. How is the coordinator's business.
+/// What to warm: a bounded context's policy.
 #[async_trait]
 pub trait WarmupStrategy: Send + Sync {
     fn spec(&self) -> &StrategySpec;
@@ -22,7 +22,7 @@ pub trait WarmupStrategy: Send + Sync {
     /// comes in [`EntryBatch::failed`]; an `Err` ends the strategy.
     fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>>;
 
-    /// How many keys [`Wanted::All`] gives, counted by the database.
+    /// Counts the keys of [`Wanted::All`] in the database.
     async fn count(&self, limit: Option<u64>) -> Result<u64, Failure> {
         let mut batches = self.entries(Ask::all(limit).keys_only());
         let mut keys = 0;
@@ -32,15 +32,15 @@ pub trait WarmupStrategy: Send + Sync {
         Ok(keys as u64)
     }
 
-    /// How many keys [`Wanted::All`] gives, if that is cheap to know.
+    /// Estimates the keys of [`Wanted::All`], if that is cheap.
     async fn estimate(&self, _limit: Option<u64>) -> Option<Expected> {
         None
     }
 
-    /// Waits until what was left in the middle has ended at the database.
+    /// Waits until cancelled queries have stopped at the database.
     async fn quiesced(&self) {}
 
-    /// Why it cannot give any entries, where that was known before the run.
+    /// Why it has no entries, if that was known before the run.
     fn unfit(&self) -> Option<&Failure> {
         None
     }
@@ -55,7 +55,7 @@ pub trait WarmupStrategy: Send + Sync {
         None
     }
 
-    /// How finely the versions of its first rows tell changes apart; `None`: it has none, or no row.
+    /// The precision of the versions of its first rows; `None`: it has no version, or no row.
     ///
     /// # Errors
     /// The database's.
@@ -63,8 +63,8 @@ pub trait WarmupStrategy: Send + Sync {
         Ok(None)
     }
 
-    /// The versions that these entries would have now, in their order, as the primary says;
-    /// `None`: there is no row. Only for a strategy that is not [opaque](Self::opaque).
+    /// The current versions of these entries on the primary, in order; `None`: there is no row. Only
+    /// for a strategy that is not [opaque](Self::opaque).
     ///
     /// # Errors
     /// The database's.
@@ -72,7 +72,7 @@ pub trait WarmupStrategy: Send + Sync {
         Ok(vec![None; entries.len()])
     }
 
-    /// How the database means to answer [`Wanted::All`], as far as that is known.
+    /// The database's plan for [`Wanted::All`], as far as known.
     async fn plan(&self, _limit: Option<u64>) -> Result<QueryPlan, Failure> {
         Ok(QueryPlan::default())
     }
@@ -83,23 +83,22 @@ pub trait WarmupStrategy: Send + Sync {
     }
 }
 
-/// A strategy whose changes can be told.
+/// A strategy that can read only what changed.
 #[async_trait]
 pub trait Tracked: Send + Sync {
-    /// Another text whenever the same rows would be stored otherwise: then what is in the cache is
-    /// not to be kept.
+    /// Changes whenever the stored form of a row would change.
     fn fingerprint(&self) -> String;
 
-    /// The way that leads to all changes and reads least; `Err`: why there is none, for people.
+    /// The cheapest scan that finds all changes; `Err`: why there is none, for people.
     async fn scan(&self) -> Result<ChangeScan, String>;
 
-    /// How many rows of the selection have not changed since a moment, and have a key.
+    /// How many rows of the selection have a key and have not changed since a moment.
     async fn unchanged(&self, since: Since) -> Result<u64, Failure>;
 
-    /// Whether a key's text alone tells what its columns are.
+    /// Whether a key's text alone determines its columns.
     fn has_one_reading(&self, key: &str) -> bool;
 
-    /// Keys, and whether each has changed since a moment: its value is `1`, or `0`.
+    /// Keys with the value `1` if they have changed since a moment, else `0`.
     fn changes(
         &self,
         scan: ChangeScan,
@@ -125,7 +124,7 @@ pub struct Ask {
     pub batch_size: usize,
     pub values: bool,
     pub from_primary: bool,
-    /// Of a whole selection: in an order in which an interrupted query can continue, if there is one.
+    /// Of a whole selection: in an order in which an interrupted query can continue, if any.
     pub in_order: bool,
     pub row_locations: bool,
 }
@@ -165,14 +164,14 @@ impl Ask {
         self
     }
 
-    /// As the primary has them now, where rows come from a copy of it.
+    /// Read from the primary, not from a replica.
     #[must_use]
     pub fn from_primary(mut self) -> Self {
         self.from_primary = true;
         self
     }
 
-    /// With where their rows lie, which makes it cheap to ask for their versions afterwards.
+    /// With the locations of their rows, which make it cheap to read their versions later.
     #[must_use]
     pub fn with_row_locations(mut self) -> Self {
         self.row_locations = true;
@@ -184,8 +183,7 @@ impl Ask {
 pub enum Wanted {
     /// The strategy's selection, at most `limit` keys of it.
     All { limit: Option<u64> },
-    /// These keys, in the selection or not. Of each there is an entry, or it comes in
-    /// [`EntryBatch::absent`] where no row has it, or in [`EntryBatch::failed`] where that is not
-    /// known.
+    /// These keys, in the selection or not. Each is an entry, or in [`EntryBatch::absent`] if it has
+    /// no row, or in [`EntryBatch::failed`] if that is not known.
     Named(Vec<Name>),
 }

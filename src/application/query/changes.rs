@@ -1,4 +1,4 @@
-//! What of a definition's selection has changed since a moment.
+//! Finds what has changed in a definition's selection since a moment.
 
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ const IS_CHANGED: &str = "is_changed";
 /// Reads the changes of a definition's selection.
 pub(super) struct Changes {
     prepared: Arc<Prepared>,
-    /// Keys, and whether each has changed.
+    /// The layout of keys with a changed flag.
     flags: Option<Layout>,
 }
 
@@ -43,7 +43,7 @@ impl Changes {
         columns.find(|column| column.name == CHANGED_AT)
     }
 
-    /// The query for changes; `None`: `_changed_at` is of a type that tells no moment.
+    /// The query for changes; `None`: the type of `_changed_at` is not a moment.
     fn select_changes(&self, scan: ChangeScan, since: Since) -> Option<String> {
         let (composer, changed_at) = (self.prepared.composer(), self.changed_at()?);
         match (scan, &self.prepared.definition.tracking) {
@@ -68,7 +68,7 @@ impl Changes {
         Ok(keys)
     }
 
-    /// Whether the key's columns are the primary key of the table: no other row can ever have it.
+    /// Whether the key's columns are the table's primary key: no other row can have it.
     fn is_primary(&self, table: &TrackedTable, unique: &UniqueKeys) -> bool {
         let (mut key, mut primary) = (table.key.clone(), unique.primary.clone());
         if !self.prepared.dialect().grammar().is_case_sensitive {
@@ -137,7 +137,7 @@ impl Tracked for Changes {
         {
             return Ok(ChangeScan::Rows);
         }
-        match identity.untold(&unique) {
+        match identity.unfixed(&unique) {
             None => Ok(ChangeScan::Keys),
             Some(table) => Err(format!(
                 "its key does not tell one row of {}, by a primary or unique key of the table: \
@@ -170,7 +170,7 @@ impl Tracked for Changes {
     ) -> BoxStream<'_, Result<EntryBatch, Failure>> {
         let query = self.select_changes(scan, since).zip(self.flags.as_ref());
         let Some((sql, layout)) = query else {
-            let why = "its changes cannot be told";
+            let why = "its changes cannot be found";
             let failure = Failure::new(FailureKind::Internal, "reading changes failed", why);
             return stream::iter([Err(failure)]).boxed();
         };

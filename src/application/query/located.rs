@@ -14,7 +14,7 @@ use crate::domain::entry::Entry;
 use crate::domain::failure::Failure;
 use crate::domain::strategy::Shape;
 
-/// A plain query over one table whose rows say where they lie.
+/// A plain query over one table, with the locations of its rows.
 pub(super) struct Located {
     /// The definition's text, with the location to be read.
     pub(super) sql: String,

@@ -127,14 +127,14 @@ impl Prepared {
         }
     }
 
-    /// The rows that a limit on keys leaves: of a list every row of its keys is needed.
+    /// A limit on keys as one on rows; a list needs every row of its keys.
     pub(super) fn row_limit(&self, keys: Option<u64>) -> Option<u64> {
         let keys = keys.filter(|_| self.definition.spec.value != Shape::List);
         [self.definition.limit, keys].into_iter().flatten().min()
     }
 
-    /// Hands all rows to `take`, for a value that is made of all of them, and gives the version that
-    /// they have together; `Err` inside: the words of `take`.
+    /// Hands all rows to `take`, for a value made of all of them, and returns their common version;
+    /// the inner `Err` is that of `take`.
     ///
     /// # Errors
     /// The database's.
@@ -186,7 +186,7 @@ impl Prepared {
             resumable: false,
         });
         let mut counted = None;
-        // To the end: a query that is left in the middle costs its connection.
+        // To the end: an unfinished query costs its connection.
         while let Some(batch) = rows.try_next().await? {
             let text = batch.row(0).text(0).ok().flatten();
             counted = text.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
@@ -206,7 +206,7 @@ impl Prepared {
         self.sources.bulk.plan(&sql).await
     }
 
-    /// Waits until queries whose streams were dropped have ended.
+    /// Waits until cancelled queries have stopped.
     pub async fn quiesced(&self) {
         self.sources.bulk.quiesced().await;
         self.sources.primary.quiesced().await;
@@ -226,7 +226,7 @@ async fn documents(
             sql,
         };
         let columns = match source.describe(&composer.all(Pick::All, None)).await {
-            // A text that the database does not take has told nothing.
+            // If the database rejects the text, nothing is learned.
             Err(failure) if failure.kind == FailureKind::Query => return Ok(documents),
             described => described?,
         };

@@ -25,19 +25,19 @@ use crate::domain::precision::Precision;
 use crate::domain::strategy::{Definition, Shape, StrategySpec};
 use crate::domain::version::Version;
 
-/// Rows that show what versions are like.
+/// Rows read to learn the precision of versions.
 const SAMPLE: u64 = 100;
 
 /// A [`Definition`] on a database: a [`WarmupStrategy`] that needs no code.
 pub struct QueryStrategy {
     prepared: Arc<Prepared>,
-    /// Where a key alone can be read: what it is made of.
+    /// The layout of the keys, if they can be read alone.
     keys: Option<Layout>,
-    /// Where its version alone can be read, and its keys can be looked up.
+    /// The layout of the versions, if they can be read alone and keys can be looked up.
     versions: Option<Layout>,
     located: Option<Located>,
     changes: Changes,
-    /// The same definition in the order of its keys, where it has no order of its own.
+    /// The same definition in key order, if it has no order of its own.
     by_key: Option<Definition>,
 }
 
@@ -60,7 +60,7 @@ impl QueryStrategy {
         }
     }
 
-    /// What is to be read of each row, and how it is laid out.
+    /// What to read of each row, and its layout.
     fn reading(&self, ask: &Ask) -> Reading<'_> {
         let mut composer = self.prepared.composer();
         let (pick, layout) = match (&self.keys, &self.located) {
@@ -90,7 +90,7 @@ impl QueryStrategy {
         let is_plain = |at: usize| layout.hints[at].is_none();
         let order = |definition| Order::of(definition, dialect, &layout.columns, is_plain);
         let in_order = ask.in_order || prepared.sources.bulk.is_blind();
-        // A limit would leave other rows.
+        // With a limit another order would select other rows.
         let by_key = self
             .by_key
             .as_ref()

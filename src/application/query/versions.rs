@@ -14,7 +14,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::RowBatch;
 use crate::domain::version::Version;
 
-/// Keys whose versions are asked in one query: as many as a batch has, and as SQLite and MySQL take
+/// Keys per query for versions: as many as a batch has, and as SQLite and MySQL take
 /// parameters.
 const VERSIONS_A_QUERY: usize = 2_000;
 

@@ -1,5 +1,5 @@
-//! What runs leave in the cache: the last ones whole, and of each strategy the last complete one,
-//! which later runs do not push out.
+//! The history in the cache: the last runs, and the last complete run of each strategy, which later
+//! runs do not push out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::namespace;
 use crate::domain::report::Report;
 
-/// Runs that are kept.
-const KEPT_RUNS: usize = 200;
+/// Runs in the history.
+const MAX_RUNS: usize = 200;
 
-/// Where nothing has run for this long, nothing is left of what ran.
+/// The history expires if nothing runs for this long.
 const RUNS_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// A time of a job that is further ahead than this was taken by a clock that was wrong.
+/// A job's time further ahead than this came from a wrong clock.
 const WRONG_CLOCK: Duration = Duration::from_secs(24 * 3600);
 
 /// Names and values of a hash.
@@ -34,7 +34,7 @@ pub struct LastComplete {
     pub run_id: String,
     /// When that run began; RFC 3339, in UTC.
     pub at: String,
-    /// Since when a later run must read what changed, where it can.
+    /// Where a later run with `--changed` can start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub watermark: Option<Watermark>,
@@ -55,7 +55,7 @@ impl LastComplete {
     }
 }
 
-/// Of each strategy its last complete run, by id.
+/// The last complete run of each strategy, by id.
 ///
 /// # Errors
 /// The cache's.
@@ -94,13 +94,13 @@ pub async fn own_hash(cache: &dyn Cache, key: &str, lack: &str) -> Result<Fields
 /// The cache's.
 pub async fn runs(cache: &dyn Cache, prefix: &str) -> Result<Vec<RunRecord>, Failure> {
     let key = namespace::runs(prefix);
-    let items = cache.meta().range(key.as_bytes(), 0, KEPT_RUNS).await?;
+    let items = cache.meta().range(key.as_bytes(), 0, MAX_RUNS).await?;
     let records = items.iter().filter_map(|item| RunRecord::parse(item));
     Ok(records.collect())
 }
 
-/// The last time that each job has run for. What a clock that was wrong has left must not keep a job
-/// from running until that day.
+/// The last time each job has run for, without times that a wrong clock has left: they would keep
+/// the job from running.
 ///
 /// # Errors
 /// The cache's.
@@ -121,8 +121,7 @@ pub async fn occurrences(
     Ok(known.collect())
 }
 
-/// Takes a job's time, unless it or a later one has been taken. Who asks has the job's lock, so
-/// nobody else asks at the same moment.
+/// Takes a job's time, unless it or a later one was taken. The caller holds the job's lock.
 ///
 /// # Errors
 /// The cache's.
@@ -142,7 +141,7 @@ pub async fn take_occurrence(
     Ok(true)
 }
 
-/// Puts a run at the head of the history.
+/// Adds a run to the history.
 ///
 /// # Errors
 /// The cache's.
@@ -151,7 +150,7 @@ pub async fn push(cache: &dyn Cache, prefix: &str, record: &RunRecord) -> Result
     let key = namespace::runs(prefix);
     cache
         .meta()
-        .prepend(key.as_bytes(), item.as_bytes(), KEPT_RUNS, RUNS_TTL)
+        .prepend(key.as_bytes(), item.as_bytes(), MAX_RUNS, RUNS_TTL)
         .await
 }
 

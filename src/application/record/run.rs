@@ -105,7 +105,7 @@ impl RunRecord {
         }
     }
 
-    /// Of a run of which nothing is known yet.
+    /// For a run that has just started.
     pub fn started(info: &RunInfo) -> Self {
         Self {
             schema_version: 1,
@@ -119,7 +119,7 @@ impl RunRecord {
         }
     }
 
-    /// Of a run that could not begin: `why`, and the failure that it was, if it was one.
+    /// For a run that could not start.
     pub fn not_begun(
         info: &RunInfo,
         outcome: Outcome,
@@ -137,9 +137,9 @@ impl RunRecord {
         }
     }
 
-    /// The record that a text holds; `None`: it is none that this version can read.
+    /// Parses a record; `None`: this version cannot read it.
     pub fn parse(text: &[u8]) -> Option<Self> {
-        // Not at once: flattened fields and numbers of any precision do not go together.
+        // In two steps: serde cannot flatten numbers of arbitrary precision.
         let value: serde_json::Value = serde_json::from_slice(text).ok()?;
         serde_json::from_value(value).ok()
     }
@@ -157,7 +157,7 @@ impl RunRecord {
         }
     }
 
-    /// How it ended, or that it has not.
+    /// How it ended, or `running`.
     pub fn status(&self) -> &'static str {
         self.outcome.map_or("running", Outcome::name)
     }
@@ -165,7 +165,7 @@ impl RunRecord {
     /// How it ended at a glance; `None`: it has not.
     pub fn mark(&self) -> Option<Mark> {
         let outcome = self.outcome?;
-        // Earlier versions kept neither whether its gates were met nor what stopped it.
+        // Earlier versions recorded neither gates nor what stopped it.
         Some(match (self.passed, self.stopped, outcome) {
             (Some(true), ..) | (None, _, Outcome::Complete) => Mark::Good,
             (_, Some(Stop::LockLost), _) => Mark::Bad,

@@ -11,7 +11,7 @@ pub struct Book {
     pub tallies: Vec<Tally>,
     /// Of the run as a whole.
     pub warnings: Vec<String>,
-    /// Something went wrong that no further strategy could do better with.
+    /// A failure that ends the run.
     pub is_broken: bool,
 }
 
@@ -51,7 +51,7 @@ impl Book {
         self.tallies[index].fail(failure);
     }
 
-    /// A strategy that failed ends the run where the operator asked for that.
+    /// Ends the run after a failed strategy, with `--stop-on-error`.
     pub fn obey_stop_on_error(&mut self, index: usize, run: &RunContext<'_>) {
         let failed = self.tallies[index].failure.is_some();
         self.is_broken |= failed && run.plan.options.stop_on_error;
@@ -64,7 +64,7 @@ impl Book {
         run.report(&Event::StrategyFinished { report });
     }
 
-    /// Ends the strategies that had keys, forgets those that had none.
+    /// Ends the strategies that began, and drops the others.
     pub fn end_begun(&mut self, run: &RunContext<'_>) {
         self.tallies.retain(|tally| tally.begun);
         for index in 0..self.tallies.len() {
@@ -72,13 +72,13 @@ impl Book {
         }
     }
 
-    /// Whether any strategy failed for a reason such as this.
+    /// Whether any strategy failed for such a reason.
     pub fn failed_by(&self, is_reason: impl Fn(&Failure) -> bool) -> bool {
         let mut tallies = self.tallies.iter();
         tallies.any(|tally| tally.failed_by(&is_reason))
     }
 
-    /// Whether all of a strategy's selection was read, and every key of it is in the cache.
+    /// Whether a strategy's whole selection was read and is in the cache.
     pub fn is_complete(&self, index: usize, run: &RunContext<'_>) -> bool {
         let tally = &self.tallies[index];
         let stats = &tally.report.stats;

@@ -1,4 +1,4 @@
-//! A run under way, as its parts see it.
+//! What every part of a run sees.
 
 use std::time::{Instant, SystemTime};
 
@@ -7,7 +7,7 @@ use crate::application::run_state::event::{Event, Reporter};
 use crate::application::run_state::stop::StopSignal;
 use crate::domain::run::RunInfo;
 
-/// What every part of a run may use, and none changes.
+/// What every part of a run may use, and nothing changes.
 #[derive(Clone, Copy)]
 pub struct RunContext<'a> {
     pub plan: &'a RunPlan,
@@ -46,7 +46,7 @@ impl<'a> RunContext<'a> {
         self.stop.reason().is_some()
     }
 
-    /// What `work` gives; `None` where the run is stopped first.
+    /// The result of `work`; `None` if the run is stopped first.
     pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             done = work => Some(done),

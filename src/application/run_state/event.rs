@@ -47,7 +47,7 @@ pub enum Event<'a> {
         /// What is at each entry's key.
         inspected: &'a [Inspected],
     },
-    /// Keys in the cache that match a strategy's template and have no row any more.
+    /// Keys in the cache that match a strategy's template and no longer have a row.
     Orphans {
         id: &'a StrategyId,
         keys: &'a [String],
@@ -85,8 +85,8 @@ impl Event<'_> {
         }
     }
 
-    /// The event as a JSON object, as `--progress json` and the admin API write it. Of single keys
-    /// nothing: they would drown the rest.
+    /// The event as JSON, for `--progress json` and the admin API; `None` for events about single
+    /// keys, which would drown the rest.
     pub fn json(&self) -> Option<Value> {
         let event = self.name();
         Some(match self {
@@ -126,14 +126,14 @@ impl Event<'_> {
 }
 
 /// Progress of a strategy is reported at most this often.
-const TOLD_EVERY: Duration = Duration::from_millis(200);
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Drops progress that follows too soon.
 #[derive(Debug, Default)]
 pub struct Sieve(Mutex<Option<(StrategyId, Instant)>>);
 
 impl Sieve {
-    /// Whether an event is reported: all are but progress too soon after the last.
+    /// Whether to report an event: all but progress too soon after the last.
     pub fn lets(&self, event: &Event<'_>) -> bool {
         let Event::Progress { id, .. } = event else {
             return true;
@@ -141,7 +141,7 @@ impl Sieve {
         let mut last = lock(&self.0);
         if last
             .as_ref()
-            .is_some_and(|(told, at)| told == *id && at.elapsed() < TOLD_EVERY)
+            .is_some_and(|(last, at)| last == *id && at.elapsed() < PROGRESS_EVERY)
         {
             return false;
         }
@@ -150,7 +150,7 @@ impl Sieve {
     }
 }
 
-/// Receives the events of a run. Called from the engine's own task: cheap, and cannot fail.
+/// Receives the events of a run, on the engine's own task: must be cheap, cannot fail.
 pub trait Reporter: Send + Sync {
     fn report(&self, event: &Event<'_>);
 }

@@ -1,4 +1,4 @@
-//! Which strategy makes a key, and what it makes of it.
+//! Finds the strategy that makes a key, and loads the key.
 
 use futures_util::TryStreamExt as _;
 
@@ -7,7 +7,7 @@ use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::key::KeyTemplate;
 
-/// The place of the template that makes a key: of several, the one that fixes most of it.
+/// The index of the template that makes a key; of several, the most specific one.
 pub fn maker<'t>(templates: impl Iterator<Item = &'t KeyTemplate>, key: &str) -> Option<usize> {
     let matching = templates
         .enumerate()
@@ -16,7 +16,7 @@ pub fn maker<'t>(templates: impl Iterator<Item = &'t KeyTemplate>, key: &str) ->
     best.map(|(index, _)| index)
 }
 
-/// What the database gives for one key: a batch with its entry, or with why there is none.
+/// Loads one key: a batch with its entry, or with why there is none.
 ///
 /// # Errors
 /// The database's.

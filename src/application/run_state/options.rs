@@ -1,4 +1,4 @@
-//! How one run is to be done.
+//! The options of one run.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::application::ports::Mode;
 use crate::domain::percent::Percent;
 use crate::domain::report::Gates;
 
-/// How one run is to be done. Belongs to the run, never to shared state.
+/// The options of one run.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Text to put before every key; a key asked for by name may have it or not.
@@ -19,28 +19,28 @@ pub struct Options {
     pub concurrency: usize,
     /// Keys per batch.
     pub batch_size: usize,
-    /// Strategies whose queries are open at the database at the same time.
+    /// Strategies with open queries at the same time.
     pub db_concurrency: usize,
     pub default_ttl: Duration,
     /// 0.0 to 1.0, see [`Ttl::jitter`](crate::domain::ttl::Ttl::jitter).
     pub ttl_jitter: f64,
     pub mode: Mode,
-    /// Values that are in the cache already are not sent again.
+    /// Do not send values that the cache already has.
     pub skip_identical: bool,
     /// Keys per strategy.
     pub limit: Option<u64>,
-    /// `false`: only keys are read.
+    /// `false`: read only keys.
     pub values: bool,
-    /// Reads all, and takes at most this many keys per strategy, chosen with this seed.
+    /// Read everything, and take at most this many keys per strategy, chosen with this seed.
     pub sample: Option<(usize, u64)>,
-    /// Each key is reported: in the order of the run, and once.
+    /// Report each key once, in the order of the run.
     pub lists_keys: bool,
-    /// What is written is read again, and undone where it had become stale.
+    /// Verify writes, and undo stale entries.
     pub verify_writes: bool,
     pub stop_on_error: bool,
     /// What may be missing from a run that counts as good.
     pub gates: Gates,
-    /// A strategy that has shrunk by more than this since its last complete run fails.
+    /// Fail a strategy that has shrunk by more than this since its last complete run.
     pub max_shrink: Option<Percent>,
     pub shape: ShapeGuard,
     pub pace: PaceLimits,
@@ -52,9 +52,9 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChangedOptions {
     pub on: bool,
-    /// Everything is read again when the last full read is older than this.
+    /// Read everything if the last full read is older than this.
     pub full_every: Duration,
-    /// How much earlier than the last run's own moment changes are looked for.
+    /// How far before the last run's watermark to look for changes.
     pub overlap: Duration,
 }
 

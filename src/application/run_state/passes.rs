@@ -1,5 +1,4 @@
-//! Which strategy is warmed next. What a cache acknowledged that has been replaced since is warmed
-//! again.
+//! Decides which strategy is warmed next. If the cache was replaced, strategies are warmed again.
 
 mod report;
 
@@ -19,7 +18,7 @@ use crate::domain::report::{Status, StrategyReport};
 /// How often a strategy is warmed from its start in one run.
 const MAX_PASSES: u32 = 3;
 
-/// How long a cache may take to say which one it is: while another takes its place it does not.
+/// How long a cache may take to answer: during a failover it does not.
 const EPOCH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The same for a run that is asked to stop.
@@ -27,9 +26,9 @@ const LAST_EPOCH_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub const REPLACED: &str = "the cache was restarted or replaced during the run";
 
-/// How often each strategy was warmed, and by which cache it was acknowledged.
+/// How often each strategy was warmed, and into which cache.
 pub struct Passes {
-    /// The cache's epoch, as last asked; `None`: it does not say.
+    /// The cache's last known epoch.
     epoch: Option<u64>,
     of: Vec<Pass>,
 }
@@ -52,7 +51,7 @@ impl Passes {
         passes
     }
 
-    /// The same for keys that are asked for by name: the cache that is there now takes them all.
+    /// The same for named keys: the current cache takes them all.
     pub async fn of_named(book: &Book, run: &RunContext<'_>) -> Self {
         let mut passes = Self::new(book, run).await;
         for pass in &mut passes.of {
@@ -61,7 +60,7 @@ impl Passes {
         passes
     }
 
-    /// Asks the cache whether it is still the one that it was.
+    /// Asks the cache for its epoch.
     pub async fn ask_epoch(&mut self, book: &Book, run: &RunContext<'_>) {
         let cache = &run.plan.target;
         if book.failed_by(|failure| failure.kind == FailureKind::CacheUnreachable) {
@@ -71,14 +70,14 @@ impl Passes {
             run.stop.stopped().await;
             sleep(LAST_EPOCH_TIMEOUT).await;
         };
-        // What one acknowledged that cannot say is not known to be there.
+        // Without an answer, acknowledged entries are not known to be there.
         self.epoch = tokio::select! {
             said = timeout(EPOCH_TIMEOUT, cache.epoch()) => said.ok().and_then(Result::ok),
             () = hurry => None,
         };
     }
 
-    /// The first strategy that has not been warmed, or whose keys went with a former cache.
+    /// The first strategy that was not warmed yet, or was lost with a former cache.
     pub fn next_due(&self, book: &Book) -> Option<usize> {
         let is_due = |index: &usize| match self.of[*index].count {
             0 => true,
@@ -87,7 +86,7 @@ impl Passes {
         (0..self.of.len()).find(is_due)
     }
 
-    /// Whether keys count that a former cache acknowledged.
+    /// Whether it has counted keys that a former cache acknowledged.
     fn is_gone(&self, index: usize, book: &Book) -> bool {
         let acknowledged = self.of[index].epoch;
         let stats = &book.tallies[index].report.stats;
@@ -95,7 +94,7 @@ impl Passes {
         replaced && stats.warmed + stats.skipped > stats.absent
     }
 
-    /// Begins a pass; `Some`: what an earlier one has counted, which does not count any more.
+    /// Begins a pass; `Some`: the report of an earlier pass, which is void.
     pub async fn begin(
         &mut self,
         index: usize,
@@ -117,7 +116,7 @@ impl Passes {
         former
     }
 
-    /// The epoch of the cache that a strategy is written to; `None`: it does not say.
+    /// The epoch of the cache that a strategy is written to, if known.
     pub fn epoch(&self, index: usize) -> Option<u64> {
         self.of[index].epoch
     }
@@ -127,7 +126,7 @@ impl Passes {
         self.of[index].count > 1
     }
 
-    /// Says of what could not be warmed, or not again, what became of it.
+    /// Settles strategies that were not warmed, or not again.
     pub fn close(&self, book: &mut Book) {
         for (index, pass) in self.of.iter().enumerate() {
             let is_gone = self.is_gone(index, book);
@@ -138,7 +137,6 @@ impl Passes {
                     tally.report.status = Status::Failed(replaced_too_often(&tally.report));
                 }
             }
-            // What ended the run before the strategy began stays.
             if pass.count == 0 && !tally.begun && tally.report.status == Status::Completed {
                 tally.report.status = Status::Cancelled;
             }
@@ -146,7 +144,7 @@ impl Passes {
     }
 }
 
-/// What was acknowledged may be there or not.
+/// Acknowledged entries may be there or not.
 fn lose_all(tally: &mut Tally) {
     let stats = &mut tally.report.stats;
     stats.unknown += stats.warmed;
@@ -164,8 +162,8 @@ fn replaced_too_often(report: &StrategyReport) -> Failure {
         .hint("look at the cache's log, and run again when it stays up")
 }
 
-/// What the cache took before may be there all the same, where this pass did not get as far or was
-/// refused: a cache that was replaced may be back.
+/// If this pass did not get as far as an earlier one, the earlier entries may still be there: a
+/// replaced cache may be back.
 pub fn doubt(former: &StrategyReport, tally: &mut Tally, run: &RunContext<'_>) {
     let stats = &mut tally.report.stats;
     if stats.failed + stats.unknown == 0 && tally.failure.is_none() && !run.is_stopped() {
@@ -177,7 +175,7 @@ pub fn doubt(former: &StrategyReport, tally: &mut Tally, run: &RunContext<'_>) {
     tally.report.warn(warning);
 }
 
-/// Forgets what a strategy has counted: it is warmed from its start once more.
+/// Resets a strategy's counts: it is warmed again from its start.
 pub fn restart(tally: &mut Tally, run: &RunContext<'_>, why: &str) {
     tally.failure = None;
     tally.report = tally.report.restarted();

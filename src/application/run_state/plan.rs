@@ -20,30 +20,30 @@ use crate::domain::ttl::Ttl;
 /// The entries of a strategy.
 pub type Entries<'a> = BoxStream<'a, Result<EntryBatch, Failure>>;
 
-/// The search of a cache for keys that have no row any more.
+/// The search of a cache for keys that no longer have a row.
 #[derive(Clone)]
 pub struct OrphanSearch {
     /// Keys that are known to have a row.
     pub planned: Arc<Mutex<PlannedKeys>>,
-    /// Templates of strategies that the run is not about.
+    /// Templates of strategies outside the run.
     pub others: Vec<KeyTemplate>,
 }
 
-/// What a run does. Shared by everything that takes part in it, and never changed by it.
+/// What a run does; it does not change during the run.
 pub struct RunPlan {
     /// In the order of the run.
     pub strategies: Vec<Arc<dyn WarmupStrategy>>,
     /// How long the entries of each live.
     pub ttls: Vec<Ttl>,
-    /// Where entries go. It may be one that only compares them with what is in a cache.
+    /// Where entries go; in a dry run it only compares them with the cache.
     pub target: Arc<dyn Cache>,
     /// The shop's cache, if there is one.
     pub cache: Option<Arc<dyn Cache>>,
     /// The search for keys without a row.
     pub orphans: Option<OrphanSearch>,
-    /// Where the strategies read, for a run that asks about the servers themselves.
+    /// Where the strategies read, for questions about the servers.
     pub sources: Option<Sources>,
-    /// Keys whose rows are gone are removed, where it agrees.
+    /// Asked before keys without a row are removed.
     pub prune: Option<Arc<dyn Consent>>,
     pub pace: Pace,
     pub options: Options,
@@ -54,7 +54,7 @@ impl RunPlan {
         self.strategies[index].spec()
     }
 
-    /// The cache, where the run changes it and leaves something for later ones.
+    /// The cache, if the run writes to it.
     pub fn written_cache(&self) -> Option<&Arc<dyn Cache>> {
         Some(&self.target).filter(|target| !target.is_read_only())
     }

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::domain::report::Stop;
 
-/// Shared by whoever may end a run (signals, deadline) and the run. The first reason stays.
+/// Shared by a run and whatever may stop it (signals, deadline). The first reason counts.
 #[derive(Clone, Debug)]
 pub struct StopSignal(Arc<watch::Sender<Option<Stop>>>);
 

@@ -22,29 +22,29 @@ pub type Ended = Result<RunRecord, Arc<Refused>>;
 pub struct LiveRun {
     pub info: RunInfo,
     pub stop: StopSignal,
-    /// Of the run itself, from when it is put together.
+    /// Set once the run is put together.
     pace: OnceLock<Pace>,
     since: Instant,
     begun: AtomicBool,
     passed: AtomicBool,
     so_far: Mutex<RunRecord>,
-    told: Told,
+    log: EventLog,
     ended: watch::Sender<Option<Ended>>,
 }
 
-/// An event as it is told.
+/// A numbered event.
 #[derive(Clone, Debug)]
-pub struct ToldEvent {
+pub struct NumberedEvent {
     /// Grows by one for each.
     pub number: u64,
     pub name: &'static str,
     pub json: Arc<str>,
 }
 
-/// What has been told. Of the progress of a strategy only the last: it does not grow with time.
+/// The events so far. Of a strategy's progress only the last: the log does not grow with time.
 #[derive(Default)]
-struct Told {
-    events: Mutex<Vec<ToldEvent>>,
+struct EventLog {
+    events: Mutex<Vec<NumberedEvent>>,
     last: watch::Sender<u64>,
     sieve: Sieve,
 }
@@ -59,12 +59,12 @@ impl LiveRun {
             since: Instant::now(),
             begun: AtomicBool::new(false),
             passed: AtomicBool::new(false),
-            told: Told::default(),
+            log: EventLog::default(),
             ended: watch::Sender::new(None),
         }
     }
 
-    /// Says that it waits for nobody any more.
+    /// It no longer waits for other runs.
     pub fn set_begun(&self) {
         self.begun.store(true, Ordering::Relaxed);
     }
@@ -75,7 +75,7 @@ impl LiveRun {
         let _ = self.pace.set(pace);
     }
 
-    /// Changes its pace; `None`: it only looks, or has not been put together yet.
+    /// Changes its pace; `None`: it is a dry run, or not put together yet.
     pub fn change_pace(&self, change: Change) -> Option<PaceNow> {
         let pace = self.pace.get()?;
         pace.change(change);
@@ -111,10 +111,10 @@ impl LiveRun {
             .unwrap_or_else(|| Ok(self.record()))
     }
 
-    /// Says how it ended, to everybody who waits.
+    /// Tells everybody who waits how it ended.
     pub fn set_ended(&self, end: Ended) {
         self.ended.send_replace(Some(end));
-        self.told.wake();
+        self.log.wake();
     }
 
     /// Its report, so far or whole.
@@ -129,15 +129,14 @@ impl LiveRun {
         record
     }
 
-    /// What was told after event `number`, waiting for it; `None`: the run has ended and all is
-    /// told.
-    pub async fn told_after(&self, number: u64) -> Option<Vec<ToldEvent>> {
-        let mut last = self.told.last.subscribe();
+    /// Waits for the events after `number`; `None`: the run has ended and there are no more.
+    pub async fn events_after(&self, number: u64) -> Option<Vec<NumberedEvent>> {
+        let mut last = self.log.last.subscribe();
         loop {
             last.borrow_and_update();
-            // Asked first: what is told after it is seen the next time.
+            // Checked first: a later event is found in the next round.
             let ended = self.ended().is_some();
-            let events = self.told.after(number);
+            let events = self.log.after(number);
             if !events.is_empty() {
                 return Some(events);
             }
@@ -148,7 +147,7 @@ impl LiveRun {
     }
 }
 
-impl Told {
+impl EventLog {
     fn push(&self, event: &Event<'_>) {
         if !self.sieve.lets(event) {
             return;
@@ -161,7 +160,7 @@ impl Told {
         if name == "progress" && events.last().is_some_and(|last| last.name == name) {
             events.pop();
         }
-        events.push(ToldEvent {
+        events.push(NumberedEvent {
             number,
             name,
             json: json.to_string().into(),
@@ -173,7 +172,7 @@ impl Told {
         self.last.send_modify(|_| {});
     }
 
-    fn after(&self, number: u64) -> Vec<ToldEvent> {
+    fn after(&self, number: u64) -> Vec<NumberedEvent> {
         let events = lock(&self.events);
         let start = events.partition_point(|event| event.number <= number);
         events[start..].to_vec()
@@ -204,6 +203,6 @@ impl Reporter for LiveRun {
             }
             _ => {}
         }
-        self.told.push(event);
+        self.log.push(event);
     }
 }

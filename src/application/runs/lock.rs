@@ -1,8 +1,8 @@
-//! One run at a time for each context, over all machines that share a cache.
+//! One run at a time for each context, across all machines that share a cache.
 //!
-//! Its purpose is to spare the servers, not to keep values right: writing the same key twice is
-//! harmless. So one server's word is enough. What a run claims ends by itself when its process dies,
-//! and is renewed while it lives. A run that cannot renew it stops writing.
+//! The lock spares the servers; correctness does not depend on it, as writing a key twice is
+//! harmless. So one server's word is enough. A run renews its lock, which expires if the process
+//! dies. A run that cannot renew its lock stops writing.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -22,32 +22,31 @@ use crate::domain::namespace;
 use crate::domain::report::Stop;
 use crate::domain::run::RunInfo;
 
-/// How long the lock of a dead process stands in the way.
+/// How long the lock of a dead process lasts.
 const TTL: Duration = Duration::from_secs(30);
 
-/// Renewed this often: when a cache falls silent the run is to end for that reason, and not because
-/// its lock is over before the cache is given up.
+/// How often it is renewed: if a cache falls silent, the run should end for that reason and not
+/// because its lock expired.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
 
-/// After a renewal that failed, until the lock's time is nearly over.
+/// The same after a failed renewal.
 const RENEW_AGAIN: Duration = Duration::from_secs(1);
 
-/// A lock that ends sooner than this cannot be relied on: the server's clock is not ours, and what
-/// is on its way to the cache is still to be written.
+/// A lock that expires sooner than this is not safe: clocks differ, and writes are in flight.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// Between two attempts to take a lock that another has.
+/// Between two attempts to take a lock.
 const ASK_EVERY: Duration = Duration::from_millis(250);
 
-/// The lock ends by itself; nobody waits longer to give it back.
+/// The lock expires anyway: nobody waits longer to release it.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a run does about others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Locking {
-    /// Nothing: it runs beside them.
+    /// Nothing: it runs next to them.
     Off,
-    /// It gives way to them, where it may ask for them at all.
+    /// It gives way to them, if it may ask for locks.
     GiveWay,
     /// It waits this long for them to end.
     Wait(Duration),
@@ -60,16 +59,16 @@ pub struct Lock {
     lost: Arc<OnceLock<String>>,
 }
 
-/// What became of a wish for a lock.
+/// The result of taking a lock.
 pub enum Taken {
     Held(Lock),
     NotAsked,
-    /// The cache lets nobody take one; why.
+    /// The cache refuses; why.
     NotPossible(String),
 }
 
 impl Lock {
-    /// Takes the lock of every context that a coordinator's strategies are of: all of them or none.
+    /// Takes the locks of all contexts of the run, or none.
     ///
     /// # Errors
     /// [`Refused::Busy`] when another run has one of them, also after waiting.
@@ -90,24 +89,24 @@ impl Lock {
         };
         let claims = Claims::new(plan, cache, info);
         let until = Instant::now() + patience;
-        let mut told = false;
+        let mut reported = false;
         loop {
             let asked = Instant::now();
             let taken = tokio::select! {
                 taken = claims.take() => taken,
                 () = stop.stopped() => {
-                    // It may have been taken all the same.
-                    claims.give_back().await;
+                    // It may have been taken anyway.
+                    claims.release().await;
                     return Err(stopped(stop));
                 }
             };
             match taken {
                 Ok(None) => return Ok(Taken::Held(Self::keep(claims, asked, stop))),
-                Ok(Some(holder)) if patience.is_zero() || told && Instant::now() >= until => {
+                Ok(Some(holder)) if patience.is_zero() || reported && Instant::now() >= until => {
                     return Err(Refused::Busy(Box::new(holder)));
                 }
                 Ok(Some(holder)) => {
-                    if !std::mem::replace(&mut told, true) {
+                    if !std::mem::replace(&mut reported, true) {
                         reporter.report(&Event::Waiting { holder: &holder });
                     }
                 }
@@ -120,7 +119,7 @@ impl Lock {
         }
     }
 
-    /// Renews what was claimed at `since` until it is given back; stops the run when it is lost.
+    /// Renews the lock until it is released; stops the run if it is lost.
     fn keep(claims: Claims, since: Instant, stop: &StopSignal) -> Self {
         let lost = Arc::new(OnceLock::new());
         let renewal = {
@@ -138,21 +137,20 @@ impl Lock {
         }
     }
 
-    /// The contexts that it is of.
+    /// The locked contexts.
     pub fn contexts(&self) -> &[String] {
         &self.claims.contexts
     }
 
-    /// What the operator should know of it, if anything.
+    /// A warning for the operator.
     pub fn warning(&self) -> Option<String> {
         let why = self.lost.get()?;
         Some(format!("the run was stopped: its lock {why}"))
     }
 
-    /// Gives it back.
     pub async fn release(self) {
         self.renewal.abort();
-        self.claims.give_back().await;
+        self.claims.release().await;
     }
 }
 
@@ -169,7 +167,7 @@ fn stopped(stop: &StopSignal) -> Refused {
 fn not_possible(failure: Failure, locking: Locking) -> Result<Taken, Refused> {
     let denied = failure.kind == FailureKind::CacheDenied;
     match locking {
-        // A guard that was asked for and cannot see must not let everything through.
+        // A guard that cannot see must not let everything through.
         Locking::Wait(_) if denied => Err(failure
             .hint("a lock needs +eval +get +set +del +pexpire for its keys; without --lock-wait the run does without")
             .into()),
@@ -182,7 +180,7 @@ fn not_possible(failure: Failure, locking: Locking) -> Result<Taken, Refused> {
     }
 }
 
-/// The keys that stand for a run's right to write.
+/// The keys of a run's locks.
 #[derive(Clone)]
 struct Claims {
     cache: Arc<dyn Cache>,
@@ -214,14 +212,14 @@ impl Claims {
         self.keys.iter().map(String::as_bytes).collect()
     }
 
-    /// Claims all keys; `Some`: who has one of them.
+    /// Claims all keys; `Some`: who holds one of them.
     async fn take(&self) -> Result<Option<Holder>, Failure> {
         let value = self.value.as_bytes();
         let claimed = self.cache.meta().claim(&self.keys(), value, TTL).await?;
         Ok(claimed.map(|claimed| Holder::found(&self.keys[claimed.key], &claimed.value)))
     }
 
-    /// Renews all keys again and again; returns why that ended.
+    /// Renews all keys until that fails; returns why.
     async fn renew(&self, since: Instant) -> String {
         let keys = self.keys();
         let asked = timeout(RENEW_EVERY, self.cache.epoch()).await;
@@ -245,16 +243,15 @@ impl Claims {
         }
     }
 
-    /// A cache that restarted has forgotten the claims with all else: they are made again where
-    /// nobody was quicker.
+    /// A restarted cache has lost the claims: takes them again, unless another run was quicker.
     async fn taken_again(&self, epoch: &mut Option<u64>) -> bool {
         let now = self.cache.epoch().await.ok();
         std::mem::replace(epoch, now) != now && matches!(self.take().await, Ok(None))
     }
 
-    async fn give_back(&self) {
+    async fn release(&self) {
         let (keys, value) = (self.keys(), self.value.as_bytes());
-        // Where this fails the claim ends by itself.
+        // If this fails, the claims expire.
         let _ = timeout(RELEASE_TIMEOUT, self.cache.meta().release(&keys, value)).await;
     }
 }

@@ -33,9 +33,9 @@ pub fn span(info: &RunInfo) -> tracing::Span {
 /// What is known of a run when it begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Begun {
-    /// The contexts whose lock it holds.
+    /// The contexts that it has locked.
     pub locked: Vec<String>,
-    /// It warms all keys of its strategies, and not so many of each.
+    /// It warms all keys of its strategies.
     pub whole: bool,
 }
 
@@ -104,7 +104,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What is to be known of it from now on.
+    /// Its record from now on.
     pub fn begun(&self) -> Begun {
         Begun {
             locked: self.lock.iter().flat_map(Lock::contexts).cloned().collect(),

@@ -128,7 +128,7 @@ impl Service {
         request: RunRequest,
         begun: oneshot::Sender<()>,
     ) {
-        // Whoever waits for the end must be told, whatever it was.
+        // Tell everybody who waits, however it ended.
         let carried_out = AssertUnwindSafe(self.carry_out(&run, &request, begun)).catch_unwind();
         let end = carried_out.await.unwrap_or_else(|_| Err(panicked().into()));
         let end = end.map_err(Arc::new);
@@ -166,7 +166,7 @@ impl Service {
             ready.abandon().await;
             return Err(refused);
         }
-        // Whoever waits for others has all of its time afterwards.
+        // The deadline starts after the wait for other runs.
         let _deadline = prepared.deadline.map(|time| stop_after(time, &run.stop));
         (self.observe)(&run.info, Milestone::Begun(&ready.begun()));
         lock(&self.not_begun).remove(&run.info.command);
@@ -216,7 +216,7 @@ impl Service {
             let store = (self.open)(Use::Write).await?;
             history::push(store.cache.as_ref(), &store.prefix, &record).await
         };
-        // Who asked is told anyway.
+        // The caller is told anyway.
         let _ = timeout(RECORD_TIMEOUT, recording).await;
     }
 
@@ -270,7 +270,7 @@ impl Service {
     }
 }
 
-/// Ends a run when its time is over, unless it is dropped before.
+/// Ends a run at its deadline, unless it is dropped before.
 fn stop_after(deadline: Duration, stop: &StopSignal) -> JoinSet<()> {
     let stop = stop.clone();
     let mut waiting = JoinSet::new();

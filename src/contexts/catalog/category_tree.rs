@@ -126,8 +126,8 @@ struct Node {
     object: Vec<u8>,
 }
 
-/// Appends the nodes as a JSON array of trees. A category whose parent is not there stands at the
-/// root; of a cycle, the first in order does. Each node stands exactly once.
+/// Appends the nodes as a JSON array of trees. A category without its parent is a root, and so is
+/// the first of a cycle. Each node appears exactly once.
 fn write_forest(nodes: &[Node], out: &mut Vec<u8>) {
     let places: HashMap<&[u8], usize> = nodes
         .iter()
@@ -208,7 +208,7 @@ mod tests {
                 ][..],
                 r#"[{"a"[{"b"[{"c"[]}]},{"d"[]}]}]"#,
             ),
-            // An orphan stands at the root.
+            // An orphan is a root.
             (&[("a", None), ("b", Some("gone"))], r#"[{"a"[]},{"b"[]}]"#),
             // A cycle is opened at its first node, and what hangs below it comes along.
             (

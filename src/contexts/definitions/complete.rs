@@ -106,7 +106,7 @@ fn ttl(ttl: Option<&str>) -> Result<Option<Duration>, Wrong> {
     ttl.map(parse_ttl).transpose().map_err(|e| ("ttl", e))
 }
 
-/// How changes of a definition's selection can be told on the connected database.
+/// How to track changes of a definition's selection on the connected database.
 fn tracking(
     id: &StrategyId,
     text: Option<(&str, &'static Grammar)>,

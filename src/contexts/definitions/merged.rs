@@ -72,7 +72,7 @@ impl StrategyPatch {
     }
 }
 
-/// A strategy's fields as they stand after merging, each with where it came from.
+/// A strategy's merged fields, each with its origin.
 #[derive(Clone, Debug, Default)]
 pub struct Merged {
     pub(super) fields: StrategyPatch,
@@ -134,7 +134,7 @@ impl Merged {
         origin.map_or_else(String::new, ToString::to_string)
     }
 
-    /// What the engine must know of the strategy, as far as it can be told.
+    /// What the engine must know of the strategy, as far as known.
     pub(super) fn spec(&self, id: &StrategyId) -> StrategySpec {
         let fields = self.fields.clone();
         let key = fields.key.and_then(|key| key.parse().ok());

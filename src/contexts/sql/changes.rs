@@ -1,4 +1,4 @@
-//! Reads off a definition's SQL how its changes can be told.
+//! Finds out from a definition's SQL how to track its changes.
 //!
 //! A run that reads only what changed must find every key whose value or presence a full run would
 //! find changed. Where the text does not show that it can, the answer is that it cannot: a full read

@@ -24,7 +24,7 @@ pub(super) fn key_rows(
         aliases,
         rows: KeyRows {
             tables: names,
-            told: Vec::new(),
+            fixed: Vec::new(),
             numbers: Vec::new(),
             equal: Vec::new(),
         },
@@ -34,7 +34,7 @@ pub(super) fn key_rows(
             Some(expr) => reading.column(expr),
             None => reading.of_wildcard(select, name),
         };
-        reading.rows.told.extend(column);
+        reading.rows.fixed.extend(column);
     }
     if let Some(selection) = &select.selection {
         reading.condition(selection);
@@ -149,7 +149,7 @@ impl Reading {
         match &value.value {
             Value::Number(..) | Value::Boolean(_) => self.rows.numbers.push(column),
             Value::SingleQuotedString(text) if !is_varying_text(text) => {
-                self.rows.told.push(column);
+                self.rows.fixed.push(column);
             }
             _ => {}
         }

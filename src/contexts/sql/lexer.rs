@@ -114,7 +114,7 @@ impl Lexer<'_> {
             ' ' | '\t' | '\n' | '\r' => Ok((Kind::Code, at + 1)),
             _ if c.is_ascii_punctuation() => Ok((Kind::Code, at + 1)),
             _ => Err(
-                "a character stands outside of quotes that databases read differently. Write a plain space or take it out.",
+                "a character outside of quotes is read differently by each database. Write a plain space or remove it.",
             ),
         }
     }

@@ -13,7 +13,7 @@ use futures_util::{Stream, StreamExt as _, stream};
 use super::problem::{Names, Problem};
 use super::runs::unknown;
 use super::state::Admin;
-use crate::application::runs::live::{LiveRun, ToldEvent};
+use crate::application::runs::live::{LiveRun, NumberedEvent};
 
 /// Interval of keep-alive comments, so that both sides notice a dead connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -53,11 +53,11 @@ pub(super) async fn events(
 /// The events of a run after `last`.
 fn events_after(run: Arc<LiveRun>, last: u64) -> impl Stream<Item = Result<Event, Infallible>> {
     let events_after = stream::unfold((run, last), |(run, last)| async move {
-        let events = run.told_after(last).await?;
+        let events = run.events_after(last).await?;
         let last = events.last().map_or(last, |event| event.number);
         Some((stream::iter(events), (run, last)))
     });
-    events_after.flatten().map(|event: ToldEvent| {
+    events_after.flatten().map(|event: NumberedEvent| {
         Ok(Event::default()
             .id(event.number.to_string())
             .event(event.name)

@@ -99,7 +99,7 @@ fn what_a_key_tells_is_read_off_the_text() {
     );
     assert_eq!(price.tables[0].name, "prices");
     assert_eq!(
-        (price.told, price.equal),
+        (price.fixed, price.equal),
         (vec![of(0, "product_id")], vec![])
     );
     let joined = identity(
@@ -108,12 +108,12 @@ fn what_a_key_tells_is_read_off_the_text() {
          JOIN texts AS t ON (t.Product_Id = p.id AND t.language = 1)",
         &["id"],
     );
-    assert_eq!(joined.told, [of(0, "id")]);
+    assert_eq!(joined.fixed, [of(0, "id")]);
     assert_eq!(joined.numbers, [of(1, "language")]);
     assert_eq!(joined.equal, [(of(1, "product_id"), of(0, "id"))]);
     let now = "SELECT id, u AS _changed_at FROM t WHERE kind = 'now' AND a = 'x'";
     assert_eq!(
-        identity(POSTGRES, now, &["id"]).told,
+        identity(POSTGRES, now, &["id"]).fixed,
         [of(0, "id"), of(0, "a")]
     );
     let using = identity(
@@ -127,7 +127,7 @@ fn what_a_key_tells_is_read_off_the_text() {
         "SELECT slug || 'x' AS slug, u AS _changed_at FROM t WHERE id > 1 AND NOT (id = 7)",
     ] {
         let identity = identity(POSTGRES, sql, &["slug"]);
-        assert_eq!((identity.told, identity.numbers), (vec![], vec![]));
+        assert_eq!((identity.fixed, identity.numbers), (vec![], vec![]));
     }
 }
 
