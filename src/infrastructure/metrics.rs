@@ -79,21 +79,21 @@ impl Metrics {
             runs: counters(
                 &registry,
                 "shopwarm_runs_total",
-                "Runs that ended, by whose wish they were and how they ended. busy: another run held \
-                 the lock; failed_to_start: it could not begin. Dry runs are not counted.",
+                "Finished runs, by trigger and outcome. busy: another run held the lock; \
+                 failed_to_start: it could not start. Dry runs are not counted.",
                 &["trigger", "outcome"],
             ),
             run_durations: histograms(
                 &registry,
                 "shopwarm_run_duration_seconds",
-                "How long runs took that began, with connections and preparation.",
+                "Duration of runs, with connections and preparation.",
                 &["outcome"],
             ),
             keys: counters(
                 &registry,
                 "shopwarm_keys_total",
-                "Keys by what became of them: warmed, skipped (no data, or there already), failed, \
-                 unknown (sent, and no answer came).",
+                "Keys by outcome: warmed, skipped (no data, or already cached), failed, unknown (sent, \
+                 without an answer).",
                 &["context", "strategy", "outcome"],
             ),
             overtaken: counters(
@@ -288,7 +288,7 @@ impl LastSuccess {
             run: gauges(
                 registry,
                 LAST_SUCCESS,
-                "When the last run began that was complete. Runs with a limit do not count.",
+                "Start of the last complete run. Runs with a limit do not count.",
                 &[],
             ),
             strategies: gauges(

@@ -1,5 +1,5 @@
-//! Traces of runs for an OpenTelemetry collector, over HTTP. Configured by OpenTelemetry's own
-//! variables, as everything else that a collector listens to.
+//! Traces of runs for an OpenTelemetry collector, over HTTP, configured by OpenTelemetry's
+//! variables.
 
 use std::collections::HashMap;
 use std::env;
@@ -20,29 +20,29 @@ use tracing_subscriber::{Layer, Registry};
 
 const NAME: &str = "shopwarm";
 
-/// Either of them says where the collector is.
+/// Either one sets the collector's address.
 const ENDPOINTS: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
 ];
 
-/// A process does not wait longer for its collector at its end.
+/// Timeout for sending the last spans.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The export of traces.
 pub struct Traces {
     provider: SdkTracerProvider,
-    /// The collector did not take the last of them.
+    /// Whether the last export failed.
     refused: Arc<AtomicBool>,
-    /// As long as it lives, what begins on this thread is part of the caller's trace.
+    /// While it lives, spans of this thread belong to the caller's trace.
     _caller: Option<ContextGuard>,
 }
 
 impl Traces {
-    /// The export, where a collector is named, for runs that begin on this thread.
+    /// The export, if a collector is configured, for runs that start on this thread.
     ///
     /// # Errors
-    /// What the environment says is not valid.
+    /// A variable is not valid.
     pub fn from_environment() -> Result<Option<Self>, &'static str> {
         let named = ENDPOINTS.iter().any(|name| variable(name).is_some());
         let disabled =
@@ -54,7 +54,7 @@ impl Traces {
             .with_http()
             .with_protocol(Protocol::HttpBinary)
             .build()
-            // Its own words may hold the address, and that a password.
+            // The message may contain the address with a password.
             .map_err(
                 |_| "the address or another of the OTEL_EXPORTER_OTLP_ variables is not valid",
             )?;
@@ -74,7 +74,7 @@ impl Traces {
         }))
     }
 
-    /// Turns this program's spans into traces; libraries' are left out.
+    /// Exports spans of this program, not of libraries.
     pub fn layer(&self) -> Box<dyn Layer<Registry> + Send + Sync> {
         tracing_opentelemetry::layer()
             .with_tracer(self.provider.tracer(NAME))
@@ -87,10 +87,10 @@ impl Traces {
             .boxed()
     }
 
-    /// Sends what has not been sent.
+    /// Sends the remaining spans.
     ///
     /// # Errors
-    /// The collector did not take it.
+    /// The collector did not accept them.
     pub fn end(self) -> Result<(), &'static str> {
         let ended = self.provider.shutdown_with_timeout(FLUSH_TIMEOUT);
         match ended.is_err() || self.refused.load(Ordering::Relaxed) {
@@ -100,7 +100,7 @@ impl Traces {
     }
 }
 
-/// Remembers what became of the last batch, which the library keeps to itself.
+/// Records the result of the last batch, which the library hides.
 #[derive(Debug)]
 struct Watched {
     exporter: SpanExporter,
@@ -127,7 +127,7 @@ impl Export for Watched {
     }
 }
 
-/// The trace that this process was called in, which CI systems tell in `TRACEPARENT`.
+/// The caller's trace, which CI systems set in `TRACEPARENT`.
 fn caller() -> Option<Context> {
     let carrier = HashMap::from([
         ("traceparent".to_owned(), variable("TRACEPARENT")?),
@@ -139,7 +139,7 @@ fn caller() -> Option<Context> {
     Some(TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier))
 }
 
-/// What all traces of this process have in common.
+/// Attributes of all traces of this process.
 fn resource() -> Resource {
     let named = variable("OTEL_SERVICE_NAME").is_some()
         || variable("OTEL_RESOURCE_ATTRIBUTES").is_some_and(|v| v.contains("service.name="));
@@ -151,7 +151,7 @@ fn resource() -> Resource {
     }
 }
 
-/// A variable that is set to nothing counts as not set.
+/// An empty variable counts as not set.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }

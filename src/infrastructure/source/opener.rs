@@ -1,4 +1,4 @@
-//! Sessions opened, and opened again with a server that was away.
+//! Opens sessions, and reconnects to a server that was away.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,16 +15,16 @@ use crate::domain::backoff::Backoff;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::sync::lock;
 
-/// A server that has not answered a connection attempt by then is called unreachable.
+/// Timeout for connecting.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a server that was lost in the middle of a query may take to come back.
+/// Timeout for a lost server to come back.
 pub(super) const RECONNECT: Duration = Duration::from_secs(10);
 
-/// Who has waited this long for an answer knows that the database is slow.
+/// Timeout of a latency probe: by then the database is slow.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between two attempts to reach it: as much as a moment ago twice over, with chance.
+/// Pauses between attempts: doubling, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
@@ -32,10 +32,10 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 pub(super) struct Opener<D: Driver> {
     driver: Arc<D>,
     shortage: Arc<Shortage>,
-    /// The server may be away: a session was lost in the middle of the run, and none was opened since.
+    /// A session was lost during the run, and none has been opened since.
     lost: AtomicBool,
-    /// Since when it has been away for sure. Whoever asks for a session counts from there, so that they
-    /// all give up at the same time and say the same.
+    /// Since when it has been away. All requests for a session count from there, so that they fail
+    /// together with the same error.
     away: std::sync::Mutex<Option<Instant>>,
 }
 
@@ -49,7 +49,7 @@ impl<D: Driver> Opener<D> {
         }
     }
 
-    /// One plain attempt at the start of a run, so that a dead server is noticed at once and named.
+    /// A single attempt at the start of a run, so that a dead server is reported at once.
     pub(super) async fn connect(&self) -> Result<Session<D>, Failure> {
         self.is_back();
         self.try_connect().await.map_err(NoSession::into_failure)
@@ -86,14 +86,13 @@ impl<D: Driver> Opener<D> {
         }
     }
 
-    /// Whether a pooler is there, whatever is behind it.
+    /// Whether a pooler answers.
     async fn is_greeted(&self) -> bool {
         let greeted = timeout(PROBE_TIMEOUT, self.driver.is_greeted()).await;
         greeted.unwrap_or(false)
     }
 
-    /// Connects to a server that was there a moment ago, and gives it time to come back. A refusal
-    /// is never tried again.
+    /// Reconnects to a server, with time to come back. A refusal is not retried.
     async fn reconnect(&self) -> Result<Session<D>, NoSession> {
         let mut backoff = Backoff::new(FIRST_PAUSE, MAX_PAUSE);
         loop {
@@ -117,11 +116,11 @@ impl<D: Driver> Opener<D> {
         }
     }
 
-    /// Whether the server is there. An error is an answer too.
+    /// Whether the server answers. An error is an answer too.
     pub(super) async fn answers(&self) -> bool {
         match timeout(CONNECT_TIMEOUT, self.driver.connect()).await {
             Ok(connected) => matches!(connected, Ok(_) | Err(sqlx::Error::Database(_))),
-            // The query that we wait for may have the pooler's last session.
+            // The query that we wait for may use the pooler's last session.
             Err(_) => self.is_greeted().await,
         }
     }
@@ -135,7 +134,7 @@ impl<D: Driver> Opener<D> {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Notices that the server may be away.
+    /// Records that the server may be away.
     pub(super) fn lose(&self) {
         self.lost.store(true, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! A query being read: one task asks the database and stays a little ahead of the engine.
+//! Reads a query in a task that stays a little ahead of the engine.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,7 +23,7 @@ use crate::domain::failure::Failure;
 /// Batches read ahead of the engine.
 const READ_AHEAD: usize = 2;
 
-/// Begins to read a query. Dropping the stream ends the query at the database.
+/// Starts reading a query. Dropping the stream cancels the query.
 pub(super) fn rows<D: Reader>(
     sessions: &Arc<Sessions<D>>,
     query: Query,
@@ -34,7 +34,7 @@ pub(super) fn rows<D: Reader>(
     let under_way = sessions.begin_query();
     tokio::spawn(async move {
         if let Err(failure) = read_unlocked(&sessions, &query, &sender, asked).await {
-            // Nobody listens any more: then nobody misses it.
+            // The receiver may be gone.
             let _ = sender.send(Err(failure)).await;
         }
         drop(under_way);
@@ -51,7 +51,7 @@ pub(super) fn rows<D: Reader>(
 /// Why reading a query ended early.
 enum Ended {
     Failed(Failure),
-    /// Another session holds a lock or waits for one of ours, and nothing was handed on.
+    /// Another session holds a lock or waits for one of ours, and no row was delivered.
     Locked,
 }
 
@@ -61,9 +61,9 @@ impl From<Failure> for Ended {
     }
 }
 
-/// Reads a query into `sender`. While another session holds a lock that it needs, it is asked again
-/// and again: a query that waits keeps the locks that it already has. So is a look-up that another
-/// session waits for.
+/// Reads a query into `sender`. While another session holds a lock that it needs, it is retried,
+/// since a waiting query keeps the locks that it has. So is a lookup that another session waits
+/// for.
 async fn read_unlocked<D: Reader>(
     sessions: &Arc<Sessions<D>>,
     query: &Query,
@@ -91,7 +91,7 @@ async fn read_unlocked<D: Reader>(
     }
 }
 
-/// Reads a query into `sender`. The connection is put back only when all was read.
+/// Reads a query into `sender`. The connection is reused only if everything was read.
 async fn read<D: Reader>(
     sessions: &Arc<Sessions<D>>,
     query: &Query,
@@ -114,7 +114,7 @@ async fn read<D: Reader>(
         .await?;
     let handle = handle.map_err(failed)?;
     let lender = (!query.brief).then(|| sessions.lender());
-    // A task of its own: decoding rows must not keep it from looking.
+    // A separate task, so that decoding rows does not delay it.
     let mut watch = JoinSet::new();
     watch.spawn(wait_for_waiters(
         Arc::clone(sessions),
@@ -160,8 +160,8 @@ async fn read<D: Reader>(
     }
 }
 
-/// A connection for a query. One that is opened ahead and cannot have a connection yet, as when the
-/// server has none left, waits until somebody asks for its rows.
+/// A connection for a query. A query that is opened ahead without a free connection waits until its
+/// rows are needed.
 async fn connect<D: Reader>(
     sessions: &Sessions<D>,
     asked: &mut oneshot::Receiver<()>,

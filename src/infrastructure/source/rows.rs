@@ -1,4 +1,4 @@
-//! The rows of a query on their way to the engine.
+//! Delivers the rows of a query to the engine.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -19,8 +19,8 @@ use crate::domain::encode::Hint;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::{Column, RowBatch};
 
-/// Rows are handed on in batches of at most this many, or this many bytes: large enough that a
-/// hand-over costs nothing, small enough that memory stays flat.
+/// Max rows and bytes per batch: large enough to make delivery cheap, small enough to keep memory
+/// flat.
 const BATCH_ROWS: usize = 512;
 const BATCH_BYTES: usize = 256 * 1024;
 
@@ -28,7 +28,7 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// asking for it costs nothing.
 const PORTION_BYTES: usize = 1024 * 1024;
 
-/// How often the time is counted that the engine keeps a query waiting.
+/// How often to count the time that the engine delays a query.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Why a cell has no JSON.
@@ -36,16 +36,16 @@ pub(super) const NO_COLUMN: &str = "the column is missing";
 
 pub(super) type Handed = Result<RowBatch, Failure>;
 
-/// What sets one database's rows apart from the others'.
+/// What differs between databases when reading rows.
 pub(super) trait Reader: Driver {
-    /// How to read one column's wire format.
+    /// The wire format of a column.
     type Codec: Send + Sync + 'static;
     fn codec(column: &Column, described: &<Self::Db as Database>::Column) -> Self::Codec;
 
     /// Appends a cell as JSON.
     ///
     /// # Errors
-    /// Says in words why it has no JSON form.
+    /// Why it has no JSON form.
     fn cell(
         codec: &Self::Codec,
         row: &<Self::Db as Database>::Row,
@@ -57,7 +57,7 @@ pub(super) trait Reader: Driver {
     /// Adds a parameter to a query's arguments.
     ///
     /// # Errors
-    /// It is an array, and the database knows none.
+    /// It is an array, which the database does not support.
     fn bind(
         arguments: &mut <Self::Db as Database>::Arguments,
         param: &Param,
@@ -75,11 +75,11 @@ pub(super) trait Reader: Driver {
 /// Why a query is not read to its end.
 pub(super) enum Broken {
     Sql(sqlx::Error),
-    /// It took too long, or the server is gone.
+    /// Timeout, or the server is gone.
     Failed(Failure),
-    /// It holds up another session.
+    /// Another session waits for it.
     GaveWay(Reason),
-    /// Nobody listens any more.
+    /// The receiver is gone.
     Unwanted,
 }
 
@@ -89,7 +89,7 @@ impl From<sqlx::Error> for Broken {
     }
 }
 
-/// Where the rows of a query go: decoded, in batches, to the engine.
+/// Decodes rows and sends them to the engine in batches.
 pub(super) struct Rows<'r, D: Reader> {
     sessions: &'r Sessions<D>,
     query: &'r Query,
@@ -133,23 +133,23 @@ impl<'r, D: Reader> Rows<'r, D> {
         &self.sessions.driver
     }
 
-    /// Says which session of the server's reads.
+    /// Records the server session that reads.
     pub(super) fn read_on(&self, session: i32) {
         self.watched.reads_on(session);
     }
 
-    /// Whether nobody has seen a row of it.
+    /// Whether no row was delivered.
     pub(super) fn is_untouched(&self) -> bool {
         !self.has_handed_on
     }
 
-    /// A statement with the query's label, which is shown where the server lists what it does. It
-    /// holds a checked name only.
+    /// Adds the query's label as a comment, for the server's process list. The label is a checked
+    /// name.
     pub(super) fn labelled(&self, statement: &str) -> String {
         format!("/* shopwarm {} */ {statement}", self.query.label)
     }
 
-    /// Waits for the database, as long as we ever do.
+    /// Waits for the database, up to the statement timeout.
     pub(super) async fn wait<T>(
         &self,
         answer: impl Future<Output = Result<T, sqlx::Error>>,
@@ -158,7 +158,7 @@ impl<'r, D: Reader> Rows<'r, D> {
         Ok(answer.map_err(Broken::Failed)??)
     }
 
-    /// Waits until a pooler has a session for a transaction.
+    /// Waits for a pooler's session.
     pub(super) async fn wait_for_turn<T>(
         &self,
         answer: impl Future<Output = Result<T, sqlx::Error>>,
@@ -167,7 +167,7 @@ impl<'r, D: Reader> Rows<'r, D> {
         Ok(answer.map_err(Broken::Failed)??)
     }
 
-    /// Takes rows to their end, and hands them on in batches as they come.
+    /// Reads all rows, and delivers them in batches.
     pub(super) async fn stream(
         &mut self,
         mut rows: BoxStream<'_, Result<<D::Db as Database>::Row, sqlx::Error>>,
@@ -181,8 +181,7 @@ impl<'r, D: Reader> Rows<'r, D> {
         self.hand_on().await
     }
 
-    /// Takes a portion of the rows whole, so that the database is never kept waiting for its rows
-    /// to be read; returns how many they were.
+    /// Reads a whole portion, so that the database never waits for us; returns its number of rows.
     pub(super) async fn portion(
         &mut self,
         mut rows: BoxStream<'_, Result<<D::Db as Database>::Row, sqlx::Error>>,
@@ -191,7 +190,7 @@ impl<'r, D: Reader> Rows<'r, D> {
         while let Some(row) = self.next(&mut rows).await? {
             self.decode(&row)?;
             taken += 1;
-            // Rows far larger than those before them: memory comes first.
+            // Far larger rows than before: limit memory.
             if self.batch.bytes() >= 4 * PORTION_BYTES {
                 bytes += self.batch.bytes();
                 self.hand_on().await?;
@@ -202,7 +201,7 @@ impl<'r, D: Reader> Rows<'r, D> {
         Ok(taken)
     }
 
-    /// Rows like those of the last portion that make up the next one.
+    /// Number of rows for the next portion, by the size of the last.
     pub(super) fn rows_a_portion(&self) -> usize {
         PORTION_BYTES / self.row_bytes.max(1)
     }
@@ -211,7 +210,7 @@ impl<'r, D: Reader> Rows<'r, D> {
         &self,
         rows: &mut BoxStream<'_, Result<<D::Db as Database>::Row, sqlx::Error>>,
     ) -> Result<Option<<D::Db as Database>::Row>, Broken> {
-        // Most rows are there already; only waiting needs a timer.
+        // Most rows are ready; only waiting needs a timer.
         match rows.try_next().now_or_never() {
             Some(next) => Ok(next?),
             None => self.wait(rows.try_next()).await,
@@ -236,19 +235,19 @@ impl<'r, D: Reader> Rows<'r, D> {
         Ok(())
     }
 
-    /// A migration has changed the query's columns since it was prepared.
+    /// A migration has changed the query's columns.
     fn other_columns(&self) -> Failure {
         let what = format!("{}: its rows cannot be read", self.query.label);
         let why = "the query returns other columns than it did when the run began";
         Failure::new(FailureKind::Query, what, why).hint("run again")
     }
 
-    /// Hands on what was taken, when the engine has room for it.
+    /// Delivers the batch when the engine has room.
     pub(super) async fn hand_on(&mut self) -> Result<(), Broken> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        // The batch is taken only once there is room: until then it can still be handed on at the end.
+        // Take the batch only when there is room, so that it can still be delivered at the end.
         let permit = self.room().await?;
         let columns = self.query.columns.len();
         let full = std::mem::replace(&mut self.batch, RowBatch::new(columns));
@@ -257,11 +256,11 @@ impl<'r, D: Reader> Rows<'r, D> {
         Ok(())
     }
 
-    /// Hands on what was taken when nothing more comes.
+    /// Delivers the last batch.
     pub(super) async fn hand_on_rest(&mut self) {
         let rest = std::mem::replace(&mut self.batch, RowBatch::new(0));
         if !rest.is_empty() {
-            // Nobody may listen any more.
+            // The receiver may be gone.
             let _ = self.sender.send(Ok(rest)).await;
         }
     }

@@ -1,4 +1,4 @@
-//! What a server says of itself, in words.
+//! Describes a server, for `doctor`.
 
 use std::time::SystemTime;
 
@@ -6,21 +6,21 @@ use super::errors::tidy;
 use crate::domain::finding::Finding;
 use crate::domain::server::ServerRole;
 
-/// A clock that differs by more than this is worth a warning.
+/// Warn above this clock difference.
 const CLOCK_TOLERANCE: f64 = 2.0;
 
-/// A replica that is further behind than this is worth a warning, in seconds.
+/// Warn above this lag, in seconds.
 const LAG_TOLERANCE: f64 = 10.0;
 
 /// What a server reports about itself.
 pub(super) struct ServerInfo {
     /// `PostgreSQL 16.1`.
     pub(super) version: String,
-    /// A file knows none.
+    /// `None` for a file.
     pub(super) user: Option<String>,
-    /// Whether the session can only read.
+    /// Whether the session is read-only.
     pub(super) read_only: bool,
-    /// What else is to be said of writing.
+    /// An addition about the session's rights.
     pub(super) writing: &'static str,
     pub(super) statement_timeout: String,
     pub(super) role: Role,
@@ -29,13 +29,13 @@ pub(super) struct ServerInfo {
 }
 
 pub(super) enum Role {
-    /// A file, which has no other servers.
+    /// A file.
     File,
     Primary,
     Replica(Lag),
     /// It refuses writes; which of its settings says so.
     ReadOnly(&'static str),
-    /// Why it is not known.
+    /// Unknown, and why.
     NotKnown(&'static str),
 }
 
@@ -49,7 +49,7 @@ impl Role {
         }
     }
 
-    /// How far behind its primary it may be, in seconds; `Err`: why that is not known.
+    /// Its max lag in seconds; `Err`: why it is not known.
     pub(super) fn behind(&self) -> Lag {
         match self {
             Self::Replica(Ok(seconds)) => Ok(*seconds),
@@ -58,7 +58,7 @@ impl Role {
         }
     }
 
-    /// Why there may be changes that it does not show yet.
+    /// Why it may lack recent changes.
     pub(super) fn doubt(&self) -> Option<String> {
         match self {
             Self::File | Self::Primary => None,
@@ -73,14 +73,14 @@ impl Role {
     }
 }
 
-/// A server's clock, in seconds since 1970, and ours before and after it was asked.
+/// A server's clock in seconds since 1970, and ours before and after the query.
 pub(super) struct Clock {
     pub(super) theirs: Option<f64>,
     pub(super) before: SystemTime,
     pub(super) after: SystemTime,
 }
 
-/// How far behind a replica is, in seconds, or why that is not known.
+/// The lag of a replica in seconds, or why it is not known.
 pub(super) type Lag = Result<f64, String>;
 
 impl ServerInfo {
@@ -144,7 +144,7 @@ fn replica(lag: &Lag) -> Finding {
 }
 
 impl Clock {
-    /// Against ours in the middle of the round trip.
+    /// Compared with ours in the middle of the round trip.
     fn finding(&self) -> Finding {
         let since_1970 = |moment: SystemTime| {
             let since = moment.duration_since(SystemTime::UNIX_EPOCH);

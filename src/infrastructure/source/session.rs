@@ -1,4 +1,4 @@
-//! A session in use, and why there is none.
+//! A session, or why there is none.
 
 use std::ops::{Deref, DerefMut};
 
@@ -27,7 +27,7 @@ impl<D: Driver> DerefMut for Session<D> {
 
 /// Why there is no session.
 pub(super) enum NoSession {
-    /// The server has none left, or a pooler in front of it.
+    /// The server or its pooler has no free session.
     Full(Failure),
     /// It says nothing.
     Silent(Failure),

@@ -1,5 +1,4 @@
-//! Sessions with a database: opened, kept while nothing runs on them, opened again when they are
-//! lost.
+//! Sessions with a database: opened, pooled, and reopened when they are lost.
 
 use std::future::Future;
 use std::pin::pin;
@@ -19,30 +18,29 @@ use super::shortage::{Lender, Shortage};
 use crate::application::ports::SourceVitals;
 use crate::domain::failure::{Failure, FailureKind};
 
-/// Without a row for this long we look whether the server is still there: a slow query is, a dead
-/// machine says nothing.
+/// Without a row for this long, check that the server is alive: a slow query may go on.
 const LOOK_AFTER: Duration = Duration::from_secs(10);
 
-/// A session that was in use this short a time ago is not asked whether it is still open: look-ups come
-/// one after the other, and the question would cost each of them a round trip.
+/// A session used this recently is not pinged: lookups follow each other, and a ping would cost
+/// each a round trip.
 const SURELY_OPEN: Duration = Duration::from_millis(500);
 
-/// How long a server may count a session that we have closed.
+/// How long a server may still count a closed session.
 const STILL_COUNTED: Duration = Duration::from_secs(30);
 
 /// The sessions with one database.
 pub(super) struct Sessions<D: Driver> {
     pub(super) driver: Arc<D>,
     opener: Opener<D>,
-    /// Connections while nothing runs on them. One whose query was left in the middle is not put
-    /// back: it would have to drain the rest first.
+    /// Idle connections. One with an unfinished query is not reused, since it would have to drain
+    /// the rest.
     idle: Mutex<Vec<Idle<D>>>,
     shortage: Arc<Shortage>,
-    /// Read by every query that is under way.
+    /// Read-locked by every active query.
     under_way: Arc<RwLock<()>>,
 }
 
-/// A connection, and since when nothing runs on it.
+/// A connection, and since when it is idle.
 type Idle<D> = (Connection<D>, Instant);
 
 impl<D: Driver> Sessions<D> {
@@ -57,20 +55,20 @@ impl<D: Driver> Sessions<D> {
         }
     }
 
-    /// One plain attempt at the start of a run.
+    /// A single attempt at the start of a run.
     ///
     /// # Errors
-    /// Names the server, and says why there is no session with it.
+    /// Why there is no session with the server.
     pub(super) async fn connect(&self) -> Result<(), Failure> {
         let session = self.opener.connect().await?;
         self.put_back(session).await;
         Ok(())
     }
 
-    /// How the server is, asked on a session where nothing else waits.
+    /// Measures the server's load on a separate session.
     pub(super) async fn probe(&self) -> Option<SourceVitals> {
         let probed = timeout(PROBE_TIMEOUT, self.vitals()).await;
-        // Where sessions are short, it was one that we waited for.
+        // With few sessions, we waited for this one.
         let slow = (!self.shortage.was_noticed()).then_some(SourceVitals {
             latency: PROBE_TIMEOUT,
             active: None,
@@ -86,30 +84,30 @@ impl<D: Driver> Sessions<D> {
         vitals
     }
 
-    /// Whether nobody can tell who waits for a query.
+    /// Whether nobody can see who waits for a query.
     pub(super) fn is_blind(&self) -> bool {
         self.shortage.was_noticed() || !self.driver.tells_who_waits()
     }
 
-    /// Says, until it is dropped, that a query could end for others.
+    /// Until dropped: this query can end for others.
     pub(super) fn lender(&self) -> Lender {
         self.shortage.lender()
     }
 
-    /// Returns when somebody needs the session of a query that could end.
+    /// Returns when somebody needs the session of this query.
     pub(super) async fn is_wanted(&self) {
         self.shortage.is_wanted().await;
     }
 
-    /// Whether somebody else held a lock that a statement waited for.
+    /// Whether a statement timed out on somebody else's lock.
     pub(super) fn is_lock_timeout(error: &sqlx::Error) -> bool {
         matches!(error, sqlx::Error::Database(error) if D::is_lock_timeout(error.as_ref()))
     }
 
-    /// An idle session, or a new one. Where the server has none left, one of ours is waited for.
+    /// An idle session, or a new one. If the server has none left, waits for one of ours.
     pub(super) async fn connection(&self) -> Result<Session<D>, Failure> {
         match self.prompt_session().await {
-            // It had one for us before the run began.
+            // It had one for us before the run.
             Some(Err(NoSession::Full(failure) | NoSession::Silent(failure))) => {
                 tracing::debug!(%failure, "waiting for a session");
                 self.shortage.notice();
@@ -120,18 +118,18 @@ impl<D: Driver> Sessions<D> {
         Box::pin(self.next_session()).await
     }
 
-    /// A session; `None`: it takes so long that there may be none left.
+    /// A session; `None`: there may be none left.
     async fn prompt_session(&self) -> Option<Result<Session<D>, NoSession>> {
         let mut opened = pin!(self.try_session());
         match timeout(self.shortage.session_timeout(), &mut opened).await {
             Ok(opened) => Some(opened),
-            // A server that is away takes its time.
+            // The server may be away.
             Err(_) if self.opener.is_lost() => Some(opened.await),
             Err(_) => None,
         }
     }
 
-    /// The next session of ours that comes back.
+    /// Waits for one of our sessions.
     async fn next_session(&self) -> Result<Session<D>, Failure> {
         let _turn = self.shortage.turn().await;
         let opened = self.shortage.relieve(self.keep_trying()).await;
@@ -146,7 +144,7 @@ impl<D: Driver> Sessions<D> {
                 Some(session) => Ok(session),
                 None => tokio::select! {
                     opened = self.opener.open() => opened,
-                    // A pooler may have no other for us while this one is ours.
+                    // A pooler may have no other while we hold this one.
                     () = self.is_idle_again() => continue,
                 },
             };
@@ -161,7 +159,7 @@ impl<D: Driver> Sessions<D> {
         }
     }
 
-    /// Returns when one of our sessions has nothing to do.
+    /// Returns when one of our sessions is idle.
     async fn is_idle_again(&self) {
         loop {
             let came_back = self.shortage.came_back();
@@ -172,8 +170,7 @@ impl<D: Driver> Sessions<D> {
         }
     }
 
-    /// Waits for an answer that takes a moment once the session has its turn: a pooler may let it wait
-    /// for the end of a query of ours.
+    /// Waits for a quick answer, which a pooler may delay until one of our queries ends.
     pub(super) async fn wait_for_turn<T>(
         &self,
         label: &str,
@@ -201,7 +198,7 @@ impl<D: Driver> Sessions<D> {
             }
             match timeout(CONNECT_TIMEOUT, session.ping()).await {
                 Ok(Ok(())) => return Some(session),
-                // The server may have closed it while nothing ran on it.
+                // The server may have closed it while it was idle.
                 Ok(Err(_)) => self.opener.lose(),
                 Err(_) => {}
             }
@@ -224,18 +221,18 @@ impl<D: Driver> Sessions<D> {
         self.idle.lock().await.push((connection, Instant::now()));
     }
 
-    /// Held while a query is under way.
+    /// Held while a query is active.
     pub(super) fn begin_query(&self) -> Option<OwnedRwLockReadGuard<()>> {
         Arc::clone(&self.under_way).try_read_owned().ok()
     }
 
-    /// Waits until no query is running any more, not even one whose rows were abandoned.
+    /// Waits until no query is running, including abandoned ones.
     pub(super) async fn quiesced(&self) {
         let _ = timeout(CONNECT_TIMEOUT, self.under_way.write()).await;
     }
 
-    /// Waits for an answer as long as we ever wait for the database, but not for a server that is
-    /// gone. Only what is waited here counts, never the time that the cache takes.
+    /// Waits for an answer up to the statement timeout, but not for a dead server. Time spent on
+    /// the cache does not count.
     pub(super) async fn wait<T>(
         &self,
         label: &str,
@@ -269,7 +266,7 @@ impl<D: Driver> Sessions<D> {
         failure
     }
 
-    /// Asks something on a session of its own, which goes back when the answer has come.
+    /// Runs a request on a separate session, which is returned after the answer.
     pub(super) async fn with_session<T, F>(
         &self,
         label: &str,
@@ -288,7 +285,7 @@ impl<D: Driver> Sessions<D> {
         answer.map_err(|error| self.query_failure(label, sql, &error))
     }
 
-    /// The same where nobody waits long for the answer, or misses it.
+    /// The same for an optional answer, with a short timeout.
     pub(super) async fn ask_briefly<T, F>(&self, ask: F) -> Option<T>
     where
         F: for<'c> FnOnce(&'c D, &'c mut Connection<D>) -> BoxFuture<'c, Answer<T>>,

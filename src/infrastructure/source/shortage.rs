@@ -1,5 +1,5 @@
-//! When the server gives us fewer sessions than we want: a query that needs one waits its turn, and
-//! a query that the cache keeps waiting ends for it.
+//! Handles a shortage of sessions: a query that needs one waits its turn, and a query that the
+//! cache delays ends for it.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,27 +10,27 @@ use tokio::sync::futures::Notified;
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 
-/// Between two attempts to get a session: one that was closed is still counted for a moment.
+/// Pause between attempts to get a session: a closed one is still counted for a moment.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// Attempts after which a query is to end although others have sessions that may come back, and
-/// after which another one is.
+/// Attempts until a query must end although other sessions may be returned, and until the next one
+/// must.
 const FIRST_ATTEMPTS: u32 = 4;
 const ATTEMPTS_PER_QUERY: u32 = 20;
 
-/// A server that takes longer than this may be a pooler, which lets us wait until it has a session for
-/// us. Once there were too few, it probably is.
+/// A server that takes longer than this may be a pooler without a free session. After a shortage,
+/// it probably is.
 const SLOW: Duration = Duration::from_secs(5);
 const SLOW_AGAIN: Duration = Duration::from_millis(200);
 
-/// How many sessions are out, and who waits for one.
+/// Sessions in use, and who waits for one.
 pub(super) struct Shortage {
     out: AtomicUsize,
-    /// Those among them whose queries can end for others.
+    /// Sessions whose queries can end for others.
     lenders: AtomicUsize,
     came_back: Notify,
     turn: Mutex<()>,
-    /// A permit for each query that is to end.
+    /// A permit for each query that must end.
     wanted: Semaphore,
     was_noticed: AtomicBool,
 }
@@ -48,7 +48,7 @@ impl Default for Shortage {
     }
 }
 
-/// Counts a session as being out, until it is dropped.
+/// Counts a session as in use, until dropped.
 pub(super) struct Out(Arc<Shortage>);
 
 impl Drop for Out {
@@ -58,7 +58,7 @@ impl Drop for Out {
     }
 }
 
-/// Counts a session as one that can be lent, until it is dropped.
+/// Counts a session whose query can end, until dropped.
 pub(super) struct Lender(Arc<Shortage>);
 
 impl Drop for Lender {
@@ -78,12 +78,12 @@ impl Shortage {
         Lender(Arc::clone(self))
     }
 
-    /// Whether sessions are out that may come back.
+    /// Whether sessions in use may be returned.
     pub(super) fn may_end(&self) -> bool {
         self.out.load(Ordering::Relaxed) > 0
     }
 
-    /// Whether there were too few at any time.
+    /// Whether there was a shortage at any time.
     pub(super) fn was_noticed(&self) -> bool {
         self.was_noticed.load(Ordering::Relaxed)
     }
@@ -92,7 +92,7 @@ impl Shortage {
         self.was_noticed.store(true, Ordering::Relaxed);
     }
 
-    /// How long a session may take before it looks as if there were none left.
+    /// Timeout for a session before we assume a shortage.
     pub(super) fn session_timeout(&self) -> Duration {
         match self.was_noticed() {
             true => SLOW_AGAIN,
@@ -100,23 +100,23 @@ impl Shortage {
         }
     }
 
-    /// Waits for one's turn to wait.
+    /// Waits for the turn to wait.
     pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().await
     }
 
-    /// Waits a moment for a session to come back.
+    /// Waits a moment for a returned session.
     pub(super) async fn pause(&self) {
         let _ = timeout(LOOK_AGAIN, self.came_back.notified()).await;
     }
 
-    /// The next session that comes back.
+    /// The next returned session.
     pub(super) fn came_back(&self) -> Notified<'_> {
         self.came_back.notified()
     }
 
-    /// Waits for what needs a session. Where none is likely to come back, queries that the cache keeps
-    /// waiting are asked to end meanwhile, one after the other.
+    /// Waits for something that needs a session. If none is likely to be returned, asks queries
+    /// that the cache delays to end, one after the other.
     pub(super) async fn relieve<T>(&self, answer: impl Future<Output = T>) -> T {
         let has_asked = AtomicBool::new(false);
         let answer = tokio::select! {
@@ -146,11 +146,11 @@ impl Shortage {
         }
     }
 
-    /// Returns when the caller's session is wanted.
+    /// Returns when the caller's session is needed.
     pub(super) async fn is_wanted(&self) {
         match self.wanted.acquire().await {
             Ok(permit) => permit.forget(),
-            // It is never closed.
+            // Never closed.
             Err(_) => std::future::pending().await,
         }
     }

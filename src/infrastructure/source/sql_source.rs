@@ -28,7 +28,7 @@ use crate::domain::server::{ServerRole, ServerZone};
 
 pub(super) struct SqlSource<D: Reader> {
     sessions: Arc<Sessions<D>>,
-    /// The same, where row-level security hides rows.
+    /// The same with row-level security applied.
     filtered: OnceLock<Arc<dyn RowSource>>,
 }
 
@@ -40,7 +40,7 @@ impl<D: Reader> SqlSource<D> {
         }
     }
 
-    /// Describes a query, again and again while another session holds a lock on its tables.
+    /// Describes a query, with retries while another session locks its tables.
     async fn describe_unlocked(
         &self,
         sql: &str,
@@ -72,7 +72,7 @@ impl<D: Reader> SqlSource<D> {
         let info = info.map_err(|error| sessions.query_failure("checking", "", &error))?;
         let mut findings = info.findings(&sessions.driver.place());
         let pooler = sessions.driver.pooler(&mut session);
-        // Where it cannot be told, nothing is said of it.
+        // If it is not known, omit it.
         if let Ok(Ok(pooler)) = timeout(CONNECT_TIMEOUT, pooler).await {
             findings.extend(pooler);
             sessions.put_back(session).await;

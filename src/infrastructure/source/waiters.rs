@@ -1,5 +1,5 @@
-//! Sessions that wait for a lock that a query of ours holds are let through: a migration that queues
-//! behind a long read would stop everybody who queues behind the migration.
+//! Ends our query when another session waits for its lock: a migration that waits for a long read
+//! would block everybody behind it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,19 +12,19 @@ use super::sessions::Sessions;
 use super::watched::{Waiting, Watched};
 use crate::domain::failure::{Failure, FailureKind};
 
-/// How often we look for sessions that wait.
+/// How often to look for waiting sessions.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Where waiting sessions cannot be seen for so long, a query ends when the cache has held it up for
+/// Without a view of waiting sessions for this long, a query ends when the cache has delayed it for
 /// a second in total.
 const BLIND: Duration = Duration::from_secs(2);
 
 /// Why a query ends before its last row.
 #[derive(Debug)]
 pub(super) enum Reason {
-    /// Somebody waits for a lock, and for which.
+    /// Another session waits for this lock.
     Waiter(String),
-    /// Somebody may.
+    /// Another session may wait.
     Blind,
     /// Its session is needed.
     Session,
@@ -47,8 +47,8 @@ impl Reason {
 
 /// Who waits for a lock that a query of ours holds, asked on another session.
 async fn who_waits<D: Driver>(sessions: &Sessions<D>, sql: &str, watched: &Watched) -> Waiting {
-    // A pooler that has none left says nothing, and would keep one from others for us. A busy server
-    // only takes its time.
+    // A pooler without a free session does not answer, and would reserve the next one for us. A
+    // busy server is only slow.
     let limit = match sessions.is_blind() {
         true => BLIND,
         false => CONNECT_TIMEOUT,
@@ -64,7 +64,7 @@ async fn who_waits<D: Driver>(sessions: &Sessions<D>, sql: &str, watched: &Watch
     waiting
 }
 
-/// Returns when a query should give way, and why.
+/// Returns when and why a query should end early.
 pub(super) async fn wait_for_waiters<D: Driver>(
     sessions: Arc<Sessions<D>>,
     sql: String,

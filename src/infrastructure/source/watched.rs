@@ -1,39 +1,38 @@
-//! A query being read, and who waits for it.
+//! The state of a query that is being read.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// No statement of ours waits longer for a lock. It is asked again, and holds no other lock
-/// meanwhile.
+/// Lock timeout of our statements. They are retried, and hold no other lock in between.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between two attempts to get a lock.
+/// Pause between attempts to get a lock.
 pub(super) const LOCK_PAUSE: Duration = Duration::from_millis(500);
 
-/// How long the cache may hold up a query in total whose waiters cannot be seen.
+/// Max total delay by the cache for a query whose waiters cannot be seen.
 const HELD_UP: Duration = Duration::from_secs(1);
 
 /// Who waits for a query of ours.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Waiting {
     Nobody,
-    /// Somebody, and what for.
+    /// Another session, and for what.
     Somebody(String),
-    /// The database does not tell.
+    /// Unknown.
     Unknown,
 }
 
-/// A query being read, as those who watch it see it.
+/// The shared state of a query that is being read.
 #[derive(Default)]
 pub(super) struct Watched {
-    /// The server's number of the session that reads.
+    /// The server's id of the reading session.
     session: OnceLock<i32>,
     held_up_millis: AtomicU64,
 }
 
 impl Watched {
-    /// Says which session reads. The first word counts.
+    /// Records the reading session, once.
     pub(super) fn reads_on(&self, session: i32) {
         let _ = self.session.set(session);
     }
@@ -42,7 +41,7 @@ impl Watched {
         self.session.get().copied()
     }
 
-    /// Adds a time since which the engine has taken no rows.
+    /// Adds time in which the engine took no rows.
     pub(super) fn was_held_up(&self, since: Instant) {
         let millis = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.held_up_millis.fetch_add(millis, Ordering::Relaxed);

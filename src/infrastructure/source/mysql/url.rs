@@ -1,6 +1,5 @@
-//! The database URL's parameters. Frameworks read other ones than the driver does: what would
-//! change a value is set by us, what cannot matter is left out, and anything else is refused, as
-//! the driver would drop it in silence.
+//! Parameters in the database URL. Frameworks use others than the driver. We set those that would
+//! change a value, ignore harmless ones, and refuse the rest, which the driver would drop silently.
 
 use sqlx::ConnectOptions as _;
 use sqlx::mysql::MySqlConnectOptions;
@@ -9,17 +8,17 @@ use url::Url;
 use super::super::errors::invalid_url;
 use crate::domain::failure::Failure;
 
-/// The ones that the driver honours.
+/// Parameters that the driver supports.
 const HONOURED: &str = "sslmode ssl-mode sslca ssl-ca sslcert ssl-cert sslkey ssl-key socket \
     statement-cache-capacity";
 
-/// Character set, collation and time zone: a session is in utf8mb4 and UTC whatever these say.
+/// Character set, collation and time zone: sessions always use utf8mb4 and UTC.
 const OURS: &str = "charset collation timezone time-zone encoding characterencoding \
     charactersetresults connectioncollation useunicode \
     servertimezone connectiontimezone forceconnectiontimezonetosession loc";
 
-/// What frameworks and drivers add that changes nothing here: versions, pools, timeouts, and how
-/// they hand values to their own language.
+/// Harmless parameters of frameworks and drivers: versions, pools, timeouts, and conversions in
+/// their own language.
 const HARMLESS: &str = "adapter allowmultiqueries allownativepasswords allowpublickeyretrieval \
     autoreconnect bignumberstrings cacheprepstmts checkconnliveness checkout_timeout \
     clientfoundrows conn_max_age connect_timeout connecttimeout connection_limit connectionlimit \
@@ -31,7 +30,7 @@ const HARMLESS: &str = "adapter allowmultiqueries allownativepasswords allowpubl
     usecursorfetch uselegacydatetimecode uselocalsessionstate useserverprepstmts \
     waitfortimeout write_timeout writetimeout yearisdatetype zerodatetimebehavior";
 
-/// Words for TLS and sockets, with what the driver calls them.
+/// Parameters for TLS and sockets, with the driver's names.
 const RENAMED: [(&str, &str); 10] = [
     ("usessl", "ssl-mode=REQUIRED"),
     ("requiressl", "ssl-mode=REQUIRED"),
@@ -49,10 +48,10 @@ fn lists(list: &str, name: &str) -> bool {
     list.split_whitespace().any(|word| word == name)
 }
 
-/// How to connect to what a URL names.
+/// Connection options from a URL.
 ///
 /// # Errors
-/// Names a parameter that would have no effect; never repeats a value.
+/// A parameter would have no effect; never quotes a value.
 pub(super) fn options(text: &str) -> Result<MySqlConnectOptions, Failure> {
     let mut url: Url = text.parse().map_err(|_| unparsable())?;
     let mut kept = Vec::new();
@@ -72,13 +71,13 @@ pub(super) fn options(text: &str) -> Result<MySqlConnectOptions, Failure> {
     Ok(options
         .charset("utf8mb4")
         .timezone(Some("+00:00".to_owned()))
-        // What `||` means is the server's to say, as for the shop.
+        // The server defines `||`, as it does for the shop.
         .pipes_as_concat(false)
         .no_engine_substitution(false)
         .disable_statement_logging())
 }
 
-/// `useSSL=false` of JDBC leaves open whether there is TLS; `true` would demand it.
+/// JDBC's `useSSL=false` permits TLS; `true` requires it.
 fn asks_for_nothing(lower: &str, value: &str) -> bool {
     lower == "usessl" && value.eq_ignore_ascii_case("false")
 }

@@ -1,7 +1,7 @@
-//! What a session is set to, so that no default of the server's changes what a query returns.
+//! Session variables, so that no server default changes the result of a query.
 //!
-//! How the text of the SQL is understood stays the server's business, as the shop's own sessions
-//! have it: `||`, `"x"`, `\`, `NOT`. Everything else that can change a result is ours.
+//! The server's own settings apply to the meaning of SQL text (`||`, `"x"`, `\`, `NOT`), as in the
+//! shop's sessions. We set everything else that can change a result.
 
 use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnection;
@@ -9,27 +9,26 @@ use sqlx::mysql::MySqlConnection;
 use super::super::driver::{Answer, safe};
 use super::ask::cell;
 
-/// Variables and their values, as the server writes them. A server that does not have one of them
-/// cannot be told.
+/// Variables and their values, in the server's spelling. Unknown ones are skipped.
 const FIXED: [(&str, &str); 18] = [
-    // Else the first query opens a transaction that never ends, and every later one sees the past.
+    // Otherwise the first query opens a transaction that never ends, and later ones see the past.
     ("autocommit", "ON"),
     ("completion_type", "NO_CHAIN"),
     ("default_regex_flags", ""),
     ("default_week_format", "0"),
     ("div_precision_increment", "4"),
-    // GROUP_CONCAT and JSON_ARRAYAGG cut what is longer.
+    // GROUP_CONCAT and JSON_ARRAYAGG truncate longer results.
     ("group_concat_max_len", "67108864"),
     ("lc_time_names", "en_US"),
-    // Enough to find among them the ones that say that a result is not whole.
+    // Enough to find warnings about truncated results.
     ("max_error_count", "65535"),
-    // Others queue behind whoever waits for a lock: the server's own default is a day.
+    // Others queue behind a session that waits for a lock; the server's default is a day.
     ("innodb_lock_wait_timeout", "1"),
     ("lock_wait_timeout", "1"),
-    // The server gives up on a client that does not read for a minute; a slow cache may keep us
-    // from reading.
+    // The server drops a client that does not read for a minute; a slow cache may keep us from
+    // reading.
     ("net_write_timeout", "86400"),
-    // The shop's own queries are what the cache of queries is for.
+    // The query cache is for the shop's own queries.
     ("query_cache_type", "OFF"),
     ("sql_auto_is_null", "OFF"),
     ("sql_buffer_result", "OFF"),
@@ -39,9 +38,9 @@ const FIXED: [(&str, &str); 18] = [
     ("system_versioning_asof", "DEFAULT"),
 ];
 
-/// Limits that cut silently below their usual value; an administrator who has raised one knows why.
+/// Limits that truncate silently when they are low; a raised one is kept.
 const AT_LEAST: [(&str, u64); 2] = [
-    // Texts that are equal up to this length are sorted in any order.
+    // Texts that are equal up to this length have no defined order.
     ("max_sort_length", 1024),
     ("max_recursive_iterations", 1000),
 ];
@@ -52,10 +51,10 @@ const WITHOUT: [(&str, &str); 2] = [
     ("old_mode", "ZERO_DATE_TIME_CAST"),
 ];
 
-/// Sets whatever is not as it should be.
+/// Sets the variables that differ.
 pub(super) async fn set(session: &mut MySqlConnection) -> Answer<()> {
-    // First, since they also cut or refuse the list of variables. What `init_connect` began is
-    // given up.
+    // First, since these also limit the list of variables. Rolls back a transaction of
+    // `init_connect`.
     for statement in [
         "SET SESSION sql_select_limit = 18446744073709551615, \
          SESSION max_join_size = 18446744073709551615, SESSION sql_big_selects = 1",
@@ -65,8 +64,8 @@ pub(super) async fn set(session: &mut MySqlConnection) -> Answer<()> {
     ] {
         session.execute(statement).await?;
     }
-    // The server's own limit also runs while it waits for us: we keep the time. MariaDB knows the
-    // first, MySQL the second.
+    // The server's timeout also counts the time that it waits for us, so we keep the time. MariaDB
+    // knows the first, MySQL the second.
     let limit = session.execute("SET SESSION max_statement_time = 0");
     if limit.await.is_err() {
         let limit = session.execute("SET SESSION max_execution_time = 0");
@@ -90,7 +89,7 @@ pub(super) async fn set(session: &mut MySqlConnection) -> Answer<()> {
     Ok(())
 }
 
-/// The assignment that a variable needs, if any.
+/// The assignment for a variable that differs.
 fn change(name: &str, now: &str) -> Option<String> {
     let fixed = FIXED.iter().find(|(known, _)| *known == name);
     let least = AT_LEAST.iter().find(|(known, _)| *known == name);

@@ -1,4 +1,4 @@
-//! The binary formats of the server's types, straight to JSON.
+//! Decodes the server's binary formats to JSON.
 
 use sqlx::TypeInfo as _;
 use sqlx::postgres::{PgTypeInfo, PgTypeKind};
@@ -6,7 +6,7 @@ use sqlx::postgres::{PgTypeInfo, PgTypeKind};
 use super::numeric::{fixed, malformed, numeric};
 use crate::domain::encode::{Date, Hint, Scalar, encode};
 
-/// Days and microseconds from 1970-01-01, which everybody counts from, to PostgreSQL's 2000-01-01.
+/// Days and microseconds from 1970-01-01 to PostgreSQL's epoch, 2000-01-01.
 const EPOCH_DAYS: i64 = 10_957;
 const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400_000_000;
 
@@ -137,8 +137,7 @@ fn time_tz(wire: [u8; 12]) -> Scalar<'static> {
     Scalar::Time { micros, utc: true }
 }
 
-/// Dimensions, then elements row by row; nested as deep as it has dimensions. A hint is about the
-/// elements; an array is JSON already.
+/// Dimensions, then elements row by row; nested by dimension. A hint applies to the elements.
 fn decode_array(
     element: &Codec,
     wire: &[u8],

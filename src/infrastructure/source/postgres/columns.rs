@@ -1,4 +1,4 @@
-//! The columns that a query returns.
+//! The columns of a query.
 
 use sqlx::postgres::{PgRow, PgTypeInfo, PgTypeKind};
 use sqlx::{Column as _, Row as _, TypeInfo as _};
@@ -33,7 +33,7 @@ fn kind(info: &PgTypeInfo) -> ColumnKind {
         // In SQL, CHAR is one of a single character.
         "CHAR" => ColumnKind::Other("bpchar".to_owned()),
         "\"CHAR\"" => ColumnKind::Other("\"char\"".to_owned()),
-        // The operator's own types are named as SQL would, with quotes and schema where they need it.
+        // User-defined types are named as in SQL, with quotes and schema if needed.
         _ => ColumnKind::Other(info.name().to_owned()),
     }
 }

@@ -1,5 +1,5 @@
-//! A query read through a cursor: between two portions the server waits for nothing, however long the
-//! cache takes, and no timeout of its own runs.
+//! Reads a query through a cursor: between two fetches no server timeout runs, however long the
+//! cache takes.
 
 use sqlx::postgres::{PgArguments, PgConnection};
 
@@ -7,7 +7,7 @@ use super::super::driver::safe;
 use super::super::rows::{Broken, Reader, Rows};
 use super::transaction::{Statement, Transaction, unnamed};
 
-/// Reads a query in a transaction of its own.
+/// Reads a query in its own transaction.
 pub(super) async fn read_once<D: Reader<Db = sqlx::Postgres>>(
     connection: &mut PgConnection,
     sql: &str,
@@ -31,12 +31,12 @@ pub(super) async fn read_once<D: Reader<Db = sqlx::Postgres>>(
             let ended = rows.wait(transaction.end(Ok(()))).await;
             read.and(ended)
         }
-        // The server may still be at work on it.
+        // The server may still be running it.
         Err(_) => read,
     }
 }
 
-/// Declares a cursor and reads it in portions.
+/// Declares a cursor and fetches in portions.
 async fn read_cursor<D: Reader<Db = sqlx::Postgres>>(
     connection: &mut PgConnection,
     declare: Statement,
@@ -44,7 +44,7 @@ async fn read_cursor<D: Reader<Db = sqlx::Postgres>>(
 ) -> Result<(), Broken> {
     rows.wait(declare.execute(&mut *connection)).await?;
     let mut size = FIRST_PORTION;
-    // The first is prepared, which tells the columns' types.
+    // The first fetch is prepared, to get the column types.
     let first = unnamed(&rows.labelled(&fetch(size)), PgArguments::default());
     let mut taken = rows.portion(first.fetch(&mut *connection)).await?;
     while taken == size {
@@ -58,20 +58,19 @@ async fn read_cursor<D: Reader<Db = sqlx::Postgres>>(
     rows.hand_on().await
 }
 
-/// Rows of a cursor's first portion, before their size is known, and of any.
+/// Rows of the first fetch, before their size is known, and max rows per fetch.
 const FIRST_PORTION: usize = 16;
 const LARGEST_PORTION: usize = 32 * 1024;
 
-/// Statements that a portion is fetched by, in one message. The server makes all rows of a FETCH
-/// before it sends the first; with several it makes some while we read others.
+/// FETCH statements per portion, in one message. The server makes all rows of a FETCH before it
+/// sends the first; with several it works while we read.
 const STEPS: usize = 8;
 
 fn fetch(rows: usize) -> String {
     format!("FETCH {rows} FROM shopwarm")
 }
 
-/// As many rows as make up a portion, in whole steps, but not many times more than the last time:
-/// what comes may be larger than what came.
+/// Rows for the next portion, in whole steps; it grows slowly, since later rows may be larger.
 fn next_portion(last: usize, rows_a_portion: usize) -> usize {
     let rows = rows_a_portion.min(LARGEST_PORTION).min(8 * last);
     (rows / STEPS).max(1) * STEPS

@@ -1,4 +1,4 @@
-//! PostgreSQL's SQL.
+//! SQL of PostgreSQL.
 
 use std::path::{Path, PathBuf};
 
@@ -21,8 +21,8 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
 
 pub(crate) struct PostgresDialect;
 
-/// Always true. A pooler that spreads queries over standbys (pgpool-II) sends what calls this function
-/// to the primary, as it does when it is asked what it is.
+/// Always true. pgpool-II, which spreads queries over standbys, sends queries that call this
+/// function to the primary.
 const AT_THE_PRIMARY: &str = "pg_is_in_recovery() IS NOT NULL";
 
 impl SqlDialect for PostgresDialect {
@@ -43,7 +43,7 @@ impl SqlDialect for PostgresDialect {
         format!("CAST({column} AS text) COLLATE \"C\"")
     }
 
-    /// The column itself comes first for its index's sake; bytes tell equals apart.
+    /// The column itself comes first, to use its index; the bytes break ties.
     fn key_order(&self, column: &str) -> Vec<String> {
         vec![column.to_owned(), self.bytewise(column)]
     }
@@ -76,7 +76,7 @@ impl SqlDialect for PostgresDialect {
         }
     }
 
-    /// As an array: the query is prepared once, however many keys there are.
+    /// As an array: the query is prepared once for any number of keys.
     fn any_of(&self, column: &Column, values: &[&str], params: &mut Vec<Param>) -> Option<String> {
         let array = match &column.kind {
             ColumnKind::Integer => {
@@ -114,8 +114,8 @@ impl SqlDialect for PostgresDialect {
         )
     }
 
-    /// By `ctid`. A row that is still there has not changed, and to look there costs an eighth of
-    /// looking for its key in an index.
+    /// By `ctid`. A row that is still there has not changed, and this costs an eighth of an index
+    /// lookup.
     fn locate(&self, sql: &str) -> Option<Located> {
         let start = sql.len() - sql.trim_start().len();
         let (select, rest) = sql[start..].split_at_checked("SELECT".len())?;

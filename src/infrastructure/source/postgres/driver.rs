@@ -51,9 +51,9 @@ impl Postgres {
         Ok(Self {
             connect: connect
                 .application_name("shopwarm")
-                // The driver's own start-up parameter, which poolers refuse.
+                // A start-up parameter of the driver, which poolers refuse.
                 .extra_float_digits(None)
-                // A named statement would stay behind at a pooler's session.
+                // A named statement would remain on a pooler's session.
                 .statement_cache_capacity(0)
                 .disable_statement_logging(),
             statement_timeout,
@@ -80,15 +80,15 @@ impl Postgres {
 }
 
 fn with_timeouts(settings: Settings, longest: Duration) -> Settings {
-    // Half of the statement's, or nobody knows which of the two it was.
+    // Half of the statement timeout, so that the two can be distinguished.
     let for_locks = LOCK_TIMEOUT.min(longest / 2);
     settings
         .with("statement_timeout", longest.as_millis())
         .with("lock_timeout", for_locks.as_millis())
-        // A slow cache may keep us from asking for the next rows.
+        // A slow cache may delay our next fetch.
         .with("idle_in_transaction_session_timeout", 0)
         .with("transaction_timeout", 0)
-        // From version 14 on, a query whose client has gone ends by itself.
+        // From version 14 on, a query ends when its client is gone.
         .with("client_connection_check_interval", 1000)
 }
 
@@ -97,7 +97,7 @@ impl Driver for Postgres {
     type Handle = ();
 
     const DIALECT: Dialect = &PostgresDialect;
-    /// One row of NULLs, for which nothing is read. Preparing alone would leave a named statement.
+    /// A row of NULLs, without reading a table. Preparing would leave a named statement.
     const DESCRIBED: [&str; 2] = [
         "SELECT d.* FROM (SELECT 1) AS one LEFT JOIN (",
         ") AS d ON false",
@@ -126,14 +126,14 @@ impl Driver for Postgres {
         Some(filtered)
     }
 
-    /// With a first transaction, which shows whether the server or its pooler lets us work.
+    /// Also runs a first transaction, to see whether the server or its pooler lets us work.
     async fn connect(&self) -> Answer<PgConnection> {
         let mut session = self.connect.connect().await?;
         self.begin(&mut session).await?.end(Answer::Ok(())).await?;
         Ok(session)
     }
 
-    /// A pooler lets everybody in, and has them wait with their first statement.
+    /// A pooler accepts every connection, and makes the first statement wait.
     async fn is_greeted(&self) -> bool {
         self.connect.connect().await.is_ok()
     }
@@ -186,7 +186,7 @@ impl Driver for Postgres {
         Ok(())
     }
 
-    /// A server notices by itself that its client has gone.
+    /// The server notices that its client is gone.
     async fn end(&self, (): ()) {}
 
     /// The planner's estimate; reads no row.
@@ -235,8 +235,8 @@ impl Driver for Postgres {
         transaction.end(moment).await
     }
 
-    /// A table with row security shows whom it likes, and a parent's key does not hold for its
-    /// children: their rows are known by none.
+    /// Not for tables with row security, which may hide rows, nor for parent tables, whose keys do
+    /// not cover their children.
     async fn unique_keys(
         &self,
         session: &mut PgConnection,
@@ -294,8 +294,7 @@ impl Reader for Postgres {
         }
     }
 
-    /// Through a cursor: between two portions the server waits for nothing, however long the cache
-    /// takes, and no timeout of its own runs.
+    /// Through a cursor: between two fetches no server timeout runs, however long the cache takes.
     async fn read(
         session: &mut PgConnection,
         sql: &str,
@@ -312,7 +311,7 @@ impl Reader for Postgres {
     }
 }
 
-/// The sessions that wait for a lock of a session, and the tables that they wait for.
+/// Sessions that wait for a lock of our session, and the tables that they wait for.
 const WHO_WAITS: &str = "
     SELECT count(*), coalesce(string_agg(DISTINCT relation::regclass::text, ', '), '')
     FROM pg_catalog.pg_locks

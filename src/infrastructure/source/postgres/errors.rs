@@ -1,4 +1,4 @@
-//! The server's errors, by code.
+//! Server errors, by code.
 
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
@@ -24,7 +24,7 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
                  definition warms only the rows that its policies show",
             ),
         ),
-        // A setting of the operator's that the server does not take.
+        // A setting that the server does not accept.
         "42704" | "22023" | "55P02" => (FailureKind::Config, None),
         "28P01" | "28000" => (
             FailureKind::SourceDenied,
@@ -48,11 +48,11 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
             FailureKind::SourceUnreachable,
             Some("the server is starting or stopping; run again when it is up"),
         ),
-        // A standby that must go on replaying, or two transactions in each other's way.
+        // A recovery conflict on a standby, or a serialization conflict.
         "40001" | "40P01" => (FailureKind::SourceLost, None),
-        // A pooler's words for a session that it lost; a lock that was waited for too long.
+        // A pooler's lost session; a lock timeout.
         "08000" | "08003" | "08006" | "08P01" | "55P03" => (FailureKind::SourceLost, None),
-        // Ended for having waited, by a limit that is not ours.
+        // Ended by a timeout that is not ours.
         "25P03" | "25P04" | "57P05" => (FailureKind::SourceLost, None),
         "42P01" | "42703" => (FailureKind::Query, Some(SCHEMA_HINT)),
         "57014" => (FailureKind::SourceBusy, Some(TIMEOUT_HINT)),
@@ -72,7 +72,7 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     }
 }
 
-/// The server's own words, or the pooler's.
+/// The server's or the pooler's message.
 fn message(error: &PgDatabaseError) -> String {
     let message = tidy(error.message());
     match pooler::refused_parameter(&message) {

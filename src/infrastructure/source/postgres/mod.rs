@@ -1,4 +1,4 @@
-//! PostgreSQL: its SQL, its sessions, and the binary wire format of its types.
+//! PostgreSQL: SQL, sessions, and the binary wire format.
 
 mod codec;
 mod columns;

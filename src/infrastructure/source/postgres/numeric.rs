@@ -1,6 +1,6 @@
 //! Bytes on the wire, and exact numbers.
 
-/// Base-10,000 digits to decimal ones, exactly those that the column has.
+/// Converts base-10,000 digits to exactly the column's decimal digits.
 pub(super) fn numeric(wire: &[u8], out: &mut String) -> Result<(), String> {
     let word = |i: usize| -> Result<u16, String> {
         let bytes = wire.get(2 * i..2 * i + 2).ok_or_else(malformed)?;
@@ -15,7 +15,7 @@ pub(super) fn numeric(wire: &[u8], out: &mut String) -> Result<(), String> {
         _ => return Err(malformed()),
     }
     let group = |place: i32| -> Result<u16, String> {
-        // Groups beyond those sent are zero.
+        // Missing groups are zero.
         let index = i32::from(weight) - place;
         if (0..i32::from(count)).contains(&index) {
             word(4 + usize::try_from(index).unwrap_or_default())

@@ -1,5 +1,5 @@
-//! What the URL's parameters and PGOPTIONS ask for. The driver would drop what it does not know, and
-//! send the rest when a session starts, which poolers refuse: so each is known here or refused.
+//! Parameters in the URL, and PGOPTIONS. The driver would drop unknown ones, and send the rest at
+//! the start of a session, which poolers refuse: so each is known here or refused.
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
@@ -9,13 +9,13 @@ use super::super::errors::invalid_url;
 use super::transaction;
 use crate::domain::failure::{Failure, FailureKind};
 
-/// How to connect, and what the operator sets in each transaction.
+/// Connection options, and the operator's settings for each transaction.
 pub(super) struct Parameters {
     pub(super) connect: PgConnectOptions,
     pub(super) settings: Vec<(String, String)>,
 }
 
-/// Of the driver: where the server is, who we are, TLS.
+/// Parameters of the driver: address, user, TLS.
 const TAKEN: [&str; 15] = [
     "host",
     "hostaddr",
@@ -34,8 +34,7 @@ const TAKEN: [&str; 15] = [
     "ssl-key",
 ];
 
-/// Of other clients: their names, pools, caches and timeouts. They change neither what is read nor
-/// from whom.
+/// Harmless parameters of other clients: names, pools, caches, timeouts.
 const WITHOUT_EFFECT: [&str; 22] = [
     "application_name",
     "charset",
@@ -61,7 +60,7 @@ const WITHOUT_EFFECT: [&str; 22] = [
     "tcp_user_timeout",
 ];
 
-/// Parameters of which one value asks for nothing that we do not do anyway.
+/// Parameters with one value that matches what we do anyway.
 const HARMLESS: [(&str, &[&str]); 4] = [
     ("channel_binding", &["disable", "prefer"]),
     ("gssencmode", &["disable", "prefer"]),
@@ -71,7 +70,7 @@ const HARMLESS: [(&str, &[&str]); 4] = [
 
 impl Parameters {
     /// # Errors
-    /// Names the parameter that is refused, never its value.
+    /// A parameter is refused; never quotes its value.
     pub(super) fn read(url: &str) -> Result<Self, Failure> {
         let unreadable = || invalid_url("it cannot be parsed");
         let mut parsed = Url::parse(url).map_err(|_| unreadable())?;
@@ -83,7 +82,7 @@ impl Parameters {
             parsed.query_pairs_mut().extend_pairs(&taken);
         }
         let connect = PgConnectOptions::from_url(&parsed).map_err(|_| unreadable())?;
-        // What the URL had is taken away: this is the environment's.
+        // The URL's own options were removed: these come from the environment.
         let mut settings = match connect.get_options() {
             Some(options) => read_options(options, "PGOPTIONS")?,
             None => Vec::new(),
@@ -95,7 +94,7 @@ impl Parameters {
     }
 }
 
-/// What a parameter sets that the driver does not take.
+/// Applies a parameter that the driver does not support.
 fn settings_of(name: &str, value: &str) -> Result<Vec<(String, String)>, Failure> {
     if WITHOUT_EFFECT.contains(&name) {
         return Ok(Vec::new());
@@ -123,7 +122,7 @@ fn settings_of(name: &str, value: &str) -> Result<Vec<(String, String)>, Failure
 }
 
 fn unknown(name: &str) -> Failure {
-    // Part of a password may stand where a name should.
+    // The name may be part of a password.
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     let shown = name.len() <= 40 && name.chars().all(is_plain);
     let why = match shown {
@@ -143,8 +142,8 @@ fn unknown(name: &str) -> Failure {
     invalid_url(why).hint(hint)
 }
 
-/// `-c name=value`, `-cname=value` or `--name=value`, blanks between them; a backslash before a blank
-/// keeps it.
+/// `-c name=value`, `-cname=value` or `--name=value`, separated by blanks; a backslash escapes a
+/// blank.
 fn read_options(options: &str, place: &str) -> Result<Vec<(String, String)>, Failure> {
     let words = words(options);
     let mut words = words.iter().map(String::as_str);

@@ -1,4 +1,4 @@
-//! How the server means to run a query.
+//! The server's plan for a query.
 
 use serde_json::Value as Json;
 use sqlx::Row as _;
@@ -25,7 +25,7 @@ pub(super) async fn plan(transaction: &mut Transaction<'_>, sql: &str) -> Answer
     })
 }
 
-/// The tables that a plan reads from end to end, each with about how many rows it has.
+/// The tables of full scans, with their approximate number of rows.
 async fn find_scans(transaction: &mut Transaction<'_>, top: &Json) -> Answer<Vec<Scan>> {
     let mut found = Vec::new();
     let mut nodes = vec![top];
@@ -33,7 +33,7 @@ async fn find_scans(transaction: &mut Transaction<'_>, top: &Json) -> Answer<Vec
         if node["Node Type"] == "Seq Scan"
             && let Some(table) = node["Relation Name"].as_str()
         {
-            // What the node returns is after its filter; the table's own count is before.
+            // A node's rows are counted after its filter, the table's before.
             let rows = "SELECT reltuples FROM pg_class WHERE oid = to_regclass(quote_ident($1))";
             let rows = unnamed(rows, PgArguments::default()).bind(table);
             let rows = rows.fetch_optional(transaction.connection()).await?;

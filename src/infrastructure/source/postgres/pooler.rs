@@ -1,4 +1,4 @@
-//! What stands between us and the server: PgBouncer and its like.
+//! Poolers such as PgBouncer.
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError};
@@ -12,7 +12,7 @@ pub(super) const STATEMENT_MODE: &str = "a pooler in statement mode has no trans
 pub(super) const REFUSED_PARAMETER: &str = "set ignore_startup_parameters to that name in the pooler's configuration; `options` comes from \
      PGOPTIONS, which may be unset instead";
 
-/// PgBouncer's words begin so, in every language.
+/// Start of PgBouncer's message.
 const UNSUPPORTED: &str = "unsupported startup parameter";
 
 pub(super) fn is_statement_mode(error: &PgDatabaseError) -> bool {
@@ -25,19 +25,19 @@ pub(super) fn refuses_parameter(error: &PgDatabaseError) -> bool {
     refused_parameter(error.message()).is_some()
 }
 
-/// The start-up parameter that a pooler refuses.
+/// The start-up parameter that a pooler refused.
 pub(super) fn refused_parameter(message: &str) -> Option<&str> {
     let (_, name) = message.strip_prefix(UNSUPPORTED)?.rsplit_once(": ")?;
     Some(name)
 }
 
-/// Tries for two sessions to meet on one of the server's.
+/// Attempts for two sessions to share a server session.
 const MEETINGS: usize = 3;
 
-/// What there is to say of a pooler: nothing where there is none.
+/// The finding about a pooler; `None`: no pooler.
 ///
 /// # Errors
-/// The server's, or the pooler's.
+/// The server's or the pooler's error.
 pub(super) async fn finding(
     connect: &PgConnectOptions,
     begin: &str,
@@ -50,7 +50,7 @@ pub(super) async fn finding(
     let first = server_session(connection, begin).await?;
     let mut is_shared = false;
     for _ in 0..MEETINGS {
-        // An idle session of the server's goes to whoever asks next.
+        // An idle server session goes to the next client.
         let (theirs, ours) = (
             server_session(&mut other, begin).await?,
             server_session(connection, begin).await?,
@@ -64,8 +64,8 @@ pub(super) async fn finding(
     Ok(Some(Finding::ok("database pooler", text)))
 }
 
-/// A server takes any setting with a dot in its name when a session starts; a pooler refuses it, or
-/// does not pass it on.
+/// A server accepts any setting with a dot in its name at the start of a session; a pooler refuses
+/// or drops it.
 async fn is_between(connect: &PgConnectOptions) -> Result<bool, sqlx::Error> {
     let marked = connect.clone().options([("shopwarm.probe", "1")]);
     let mut session = match marked.connect().await {
@@ -81,7 +81,7 @@ async fn is_between(connect: &PgConnectOptions) -> Result<bool, sqlx::Error> {
     Ok(arrived.is_none())
 }
 
-/// The server's session that a transaction of ours runs on.
+/// The server session of our transaction.
 async fn server_session(connection: &mut PgConnection, begin: &str) -> Result<i32, sqlx::Error> {
     let mut transaction = Transaction::begin(connection, begin.to_owned()).await?;
     let pid = transaction.ask("SELECT pg_backend_pid()").await;

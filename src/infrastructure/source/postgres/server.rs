@@ -1,8 +1,8 @@
-//! What the server says of itself: its role, its clock, what is open there, its time zone.
+//! The server's role, clock, open transactions and time zone.
 //!
-//! Our sessions choose a zone when they begin, and no session is shown what it would have had otherwise.
-//! What a database says is there to read, and so is the server's configuration for whoever may read it.
-//! A role's setting is no sign: which role the applications have is not known.
+//! Our sessions set a zone at their start, which hides the default. Database settings are readable,
+//! and so is the server's configuration with the right to it. Role settings are ignored: the
+//! applications' role is not known.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -55,7 +55,7 @@ pub(super) async fn vitals(transaction: &mut Transaction<'_>) -> Answer<SourceVi
     let asked = Instant::now();
     let (is_replica,): (bool,) = transaction.ask("SELECT pg_is_in_recovery()").await?;
     let latency = asked.elapsed();
-    // Who may not see the others' sessions sees that they are there, not what they do.
+    // Without the right, other sessions are listed without their transactions.
     let active = "SELECT count(*) FROM pg_stat_activity
                   WHERE state = 'active' AND pid <> pg_backend_pid()";
     let (active,): (i64,) = transaction.ask(active).await?;
@@ -91,8 +91,8 @@ pub(super) async fn moment(transaction: &mut Transaction<'_>) -> Answer<Result<M
     }))
 }
 
-/// When the oldest transaction began that may have changed something here or may yet, and how many
-/// sessions do not show whether they have one. A prepared one is known since it was prepared only.
+/// Start of the oldest transaction that may write here, and how many sessions hide theirs. A
+/// prepared one counts from its preparation.
 const OPEN: &str = "
     SELECT (extract(epoch FROM least(min(a.xact_start),
                 (SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database())
@@ -103,7 +103,7 @@ const OPEN: &str = "
         AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
         AND a.backend_type IS DISTINCT FROM 'walsender'";
 
-/// Which database it is: of a cluster, on one timeline, which a restored backup leaves.
+/// Identifies the database: cluster and timeline, which a restored backup changes.
 async fn origin(transaction: &mut Transaction<'_>) -> Answer<String> {
     let name = "SELECT concat_ws('/', current_database(), current_schema())";
     let (name,): (String,) = transaction.ask(name).await?;
@@ -114,8 +114,8 @@ async fn origin(transaction: &mut Transaction<'_>) -> Answer<String> {
     Ok(format!("{cluster}/{name}"))
 }
 
-/// Whether it is a standby, and whether sessions begin read-only there: by the server's wish, not by
-/// ours or by a setting of our own user's.
+/// Whether it is a standby, and whether the server makes sessions read-only (not we or our own
+/// user's settings).
 const ROLE: &str = "
     SELECT pg_is_in_recovery(), s.reset_val = 'on' AND NOT EXISTS (
         SELECT FROM pg_db_role_setting o
@@ -123,7 +123,7 @@ const ROLE: &str = "
         WHERE r.rolname = session_user AND setting LIKE 'default_transaction_read_only=%')
     FROM pg_settings s WHERE s.name = 'default_transaction_read_only'";
 
-/// One that has replayed all that it receives is not behind, however long ago the last change was.
+/// A standby that has replayed everything has no lag, however old the last change.
 const LAG: &str = "
     SELECT CASE WHEN EXISTS (SELECT FROM pg_stat_wal_receiver)
                 AND pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
@@ -146,7 +146,7 @@ pub(super) async fn lag(transaction: &mut Transaction<'_>) -> Lag {
     }
 }
 
-/// What is set for this database or for all, and the zone of the server's log.
+/// The setting of the database or of all roles, and the zone of the server's log.
 const ZONES: &str = "
     SELECT (SELECT split_part(setting, '=', 2)
             FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS setting
@@ -155,7 +155,7 @@ const ZONES: &str = "
             ORDER BY s.setdatabase DESC LIMIT 1),
         current_setting('log_timezone')";
 
-/// What the server's files say; it has GMT if they say nothing.
+/// The setting in the server's files; default GMT.
 const CONFIGURED: &str = "
     SELECT coalesce(
         (SELECT setting FROM pg_catalog.pg_show_all_file_settings()
@@ -171,7 +171,7 @@ pub(super) async fn zone(transaction: &mut Transaction<'_>) -> Answer<ServerZone
         }
     };
     let is_known = known.is_some();
-    // Whoever sets up a server sets both, and few change one of them.
+    // Usually both have the same value.
     let name = known.unwrap_or(of_log);
     let literal = name.replace('\'', "''");
     let ahead = format!(

@@ -1,12 +1,12 @@
-//! The only way to the server: a read-only transaction that brings its own settings along. When it
-//! ends, nothing of ours is left on the session, which a pooler may give to the shop next.
+//! Every statement runs in a read-only transaction with its own settings. Afterwards nothing is
+//! left on the session, which a pooler may give to the shop next.
 
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Executor as _, FromRow, Row as _};
 
-/// Settings of the server that hold for a transaction. Ours are the same whatever role, database,
-/// server and URL say; one that the server does not know is left out.
+/// Settings of a transaction, independent of role, database, server and URL. Unknown ones are
+/// skipped.
 pub(super) struct Settings {
     /// Each value is an SQL expression.
     ours: Vec<(&'static str, String)>,
@@ -14,13 +14,13 @@ pub(super) struct Settings {
     given: Vec<(String, String)>,
 }
 
-/// Text forms, and what literals in a definition mean: PostgreSQL's own defaults.
+/// Text formats and the meaning of literals: PostgreSQL's defaults.
 const FORMATS: [(&str, &str); 15] = [
     ("DateStyle", "ISO, MDY"),
     ("IntervalStyle", "postgres"),
     ("TimeZone", "UTC"),
     ("timezone_abbreviations", "Default"),
-    // All digits, before version 12 too.
+    // All digits, also before version 12.
     ("extra_float_digits", "3"),
     ("bytea_output", "hex"),
     ("xmlbinary", "base64"),
@@ -32,11 +32,11 @@ const FORMATS: [(&str, &str); 15] = [
     // The next two make rows disappear.
     ("gin_fuzzy_search_limit", "0"),
     ("sql_inheritance", "on"),
-    // All rows of a cursor are read, not the first few.
+    // All rows of a cursor are read.
     ("cursor_tuple_fraction", "1"),
 ];
 
-/// Set by [`Settings`] elsewhere, or by BEGIN.
+/// Set elsewhere in [`Settings`], or by BEGIN.
 const OTHERS: [&str; 13] = [
     "client_connection_check_interval",
     "client_encoding",
@@ -53,19 +53,18 @@ const OTHERS: [&str; 13] = [
     "transaction_timeout",
 ];
 
-/// Whether a setting, in lower case, is not the operator's to choose.
+/// Whether the operator may not set this (in lower case).
 pub(super) fn is_ours(name: &str) -> bool {
     let is_format = |(ours, _): &(&str, &str)| ours.eq_ignore_ascii_case(name);
     OTHERS.contains(&name) || FORMATS.iter().any(is_format)
 }
 
-/// Bytes in no known encoding come as they are: a row whose text is not UTF-8 costs its key, not
-/// the query.
+/// With SQL_ASCII, bytes are passed through: a row that is not UTF-8 fails its key, not the query.
 const ENCODING: &str = "CASE pg_catalog.current_setting('server_encoding')
     WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END";
 
 impl Settings {
-    /// Those that have the same value in all transactions, and what the operator sets.
+    /// The settings of all transactions, and the operator's.
     pub(super) fn new(given: Vec<(String, String)>) -> Self {
         let formats = FORMATS.map(|(name, value)| (name, format!("'{value}'")));
         let mut ours = Vec::from(formats);
@@ -109,8 +108,8 @@ fn quoted(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
-/// A transaction that is open. Whoever drops it without [`Transaction::end`] must close the
-/// connection.
+/// An open transaction. If it is dropped without [`Transaction::end`], the connection must be
+/// closed.
 pub(super) struct Transaction<'c> {
     connection: &'c mut PgConnection,
     session: Option<i32>,
@@ -136,18 +135,17 @@ impl<'c> Transaction<'c> {
         }
     }
 
-    /// The server's number of the session that it runs on; a pooler's session may have another each
-    /// time.
+    /// The id of the server session; a pooler may use another one each time.
     pub(super) fn session(&self) -> Option<i32> {
         self.session
     }
 
-    /// For statements of [`unnamed`] and of `sqlx::raw_sql`; others leave a name at the server.
+    /// Use only [`unnamed`] and `sqlx::raw_sql`; others leave a named statement on the server.
     pub(super) fn connection(&mut self) -> &mut PgConnection {
         self.connection
     }
 
-    /// The row that a question of our own without parameters gives.
+    /// Queries one row, without parameters.
     pub(super) async fn ask<T>(&mut self, sql: &'static str) -> Result<T, sqlx::Error>
     where
         T: for<'r> FromRow<'r, PgRow>,
@@ -155,7 +153,7 @@ impl<'c> Transaction<'c> {
         T::from_row(&self.connection.fetch_one(sqlx::raw_sql(sql)).await?)
     }
 
-    /// The same of a question that the server may refuse without ending the transaction.
+    /// The same, but an error does not abort the transaction.
     pub(super) async fn try_ask<T>(&mut self, sql: &str) -> Result<T, sqlx::Error>
     where
         T: for<'r> FromRow<'r, PgRow>,
@@ -172,7 +170,7 @@ impl<'c> Transaction<'c> {
         T::from_row(&row?)
     }
 
-    /// Ends it, and gives back the outcome. After an error, COMMIT rolls back.
+    /// Ends it and returns the outcome. After an error, COMMIT rolls back.
     pub(super) async fn end<T, E>(self, outcome: Result<T, E>) -> Result<T, E>
     where
         E: From<sqlx::Error>,
@@ -184,16 +182,15 @@ impl<'c> Transaction<'c> {
     }
 }
 
-/// A statement that leaves no name at the server.
+/// A statement without a name on the server.
 pub(super) type Statement = Query<'static, sqlx::Postgres, PgArguments>;
 
 pub(super) fn unnamed(sql: &str, arguments: PgArguments) -> Statement {
     sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments).persistent(false)
 }
 
-/// Whether a statement is to be tried again. Where the driver meets a type that it does not know, it
-/// asks the server with a plain query, which removes the unnamed statement that it has just
-/// prepared. The second time it knows the type.
+/// Whether to retry a statement. For an unknown type the driver queries the server, which drops the
+/// unnamed statement that it has just prepared. The second time it knows the type.
 pub(super) fn is_forgotten(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.is_some_and(|code| code == "26000")

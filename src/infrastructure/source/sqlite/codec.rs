@@ -1,10 +1,10 @@
-//! What a declared type makes of a stored value.
+//! Interprets stored values by the declared type.
 
 use super::columns::{Affinity, affinity};
 use super::moments::{parse_date, parse_date_time, parse_time};
 use crate::domain::encode::Scalar;
 
-/// What a column's declared type says of its values.
+/// The declared type of a column.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Codec {
     AsStored,
@@ -22,7 +22,7 @@ pub(crate) enum Codec {
 }
 
 impl Codec {
-    /// A name that is not known here means what it means to the database, which goes by its affinity.
+    /// An unknown name means what its affinity means to SQLite.
     pub(super) fn of(declared: &str) -> Self {
         let (name, arguments) = declared.split_once('(').unwrap_or((declared, ""));
         let scale = arguments
@@ -48,7 +48,7 @@ impl Codec {
         }
     }
 
-    /// A column has one JSON type, whatever its rows hold; the database keeps anything anywhere.
+    /// A column has one JSON type, although SQLite stores any value in any column.
     pub(super) fn check(self, value: &Scalar<'_>) -> Result<(), String> {
         let is_number = matches!(
             value,
@@ -75,7 +75,7 @@ impl Codec {
         }
     }
 
-    /// The stored value as its column means it; as stored where it does not look that way.
+    /// The stored value by its column's type, or as stored if it does not match.
     pub(super) fn read<'v>(self, stored: Scalar<'v>, digits: &'v mut String) -> Scalar<'v> {
         match (self, stored) {
             (Self::Bool, Scalar::Int(i @ (0 | 1))) => Scalar::Bool(i == 1),
@@ -106,7 +106,7 @@ impl Codec {
     }
 }
 
-/// Adds the zeros that the declared scale has and the stored number has not. Never rounds.
+/// Adds zeros up to the declared scale. Never rounds.
 fn pad(digits: &mut String, scale: usize) {
     let places = digits
         .split_once('.')

@@ -1,4 +1,4 @@
-//! The columns that a query returns.
+//! The columns of a query.
 
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Executor as _, Row as _};
@@ -6,8 +6,8 @@ use sqlx::{Executor as _, Row as _};
 use super::super::driver::{Answer, safe};
 use crate::domain::row::{Column, ColumnKind};
 
-/// A view tells the declared type of each column, which a prepared statement does not: that is how
-/// `NUMERIC(10,2)` keeps its digits and a timestamp its meaning.
+/// A view shows the declared type of each column, which a prepared statement does not:
+/// `NUMERIC(10,2)` keeps its digits, and a timestamp its meaning.
 pub(super) async fn of(session: &mut SqliteConnection, sql: &str) -> Answer<Vec<Column>> {
     session
         .execute("DROP VIEW IF EXISTS temp.shopwarm_query")
@@ -32,7 +32,7 @@ pub(super) async fn of(session: &mut SqliteConnection, sql: &str) -> Answer<Vec<
     Ok(columns)
 }
 
-/// Two columns of one name are told apart by a suffix: `id`, `id:1`.
+/// Columns with the same name get a suffix: `id`, `id:1`.
 fn name_as_written(columns: &mut [Column]) {
     for i in 1..columns.len() {
         let (before, this) = columns.split_at_mut(i);
@@ -46,8 +46,8 @@ fn name_as_written(columns: &mut [Column]) {
 
 fn kind(declared: &str) -> ColumnKind {
     match declared {
-        // BLOB and NUM is what the database calls a column or an expression without a type. Truth
-        // is stored as a number, and looks like a word in a key.
+        // BLOB and NUM are columns or expressions without a type. Booleans are stored as numbers,
+        // and are words in a key.
         "" | "BLOB" | "NUM" | "BOOL" | "BOOLEAN" => ColumnKind::Unknown,
         t if t.contains("INT") => ColumnKind::Integer,
         t if t.contains("CHAR") || t.contains("TEXT") || t.contains("CLOB") => ColumnKind::Text,
@@ -55,12 +55,12 @@ fn kind(declared: &str) -> ColumnKind {
     }
 }
 
-/// What a column does with a value of another type, see <https://sqlite.org/datatype3.html>, 3.1.
+/// The affinity of a column, see <https://sqlite.org/datatype3.html>, 3.1.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Affinity {
     Text,
     Number,
-    /// It keeps every value as it is.
+    /// Stores every value unchanged.
     None,
 }
 

@@ -37,8 +37,8 @@ impl SqlDialect for SqliteDialect {
         format!("{column} COLLATE BINARY")
     }
 
-    /// A moment is a text that begins with a date, or a Julian day. Anything else (seconds since 1970,
-    /// a date written otherwise) cannot be compared, and has changed.
+    /// A time is a text that begins with a date, or a Julian day. Anything else (seconds since
+    /// 1970, other date formats) cannot be compared and counts as changed.
     fn changed_since(&self, column: &str, _: &str, since: Since) -> Option<String> {
         let (local, day) = (since.local(), since.day());
         let date = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*";
@@ -61,7 +61,7 @@ impl SqlDialect for SqliteDialect {
         !opaque.iter().any(|name| column.declared.starts_with(name))
     }
 
-    /// What may have been stored where we read a text: declared types bind nothing here.
+    /// The possible stored forms of a text: SQLite does not enforce declared types.
     fn alternatives(
         &self,
         _: &Column,

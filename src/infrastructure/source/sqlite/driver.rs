@@ -31,17 +31,17 @@ use crate::domain::failure::Failure;
 use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
 
-/// Virtual-machine steps between two looks at the clock.
+/// Virtual-machine steps between two checks of the clock.
 const STEPS: i32 = 10_000;
 
-/// Counting must cost less than a person notices.
+/// Counting must not be noticeable.
 const ESTIMATE_TIMEOUT: Duration = Duration::from_millis(100);
 
 pub(crate) struct SqliteFile {
     connect: SqliteConnectOptions,
     file: PathBuf,
     statement_timeout: Duration,
-    /// It has a write-ahead log.
+    /// Whether it has a write-ahead log.
     has_log: AtomicBool,
 }
 
@@ -50,7 +50,7 @@ impl SqliteFile {
         let connect = url::options(url)?
             .read_only(true)
             .create_if_missing(false)
-            // Less than a session may take: who has the lock is said, then.
+            // Shorter than the session timeout, so that the error names the lock.
             .busy_timeout(Duration::from_secs(4))
             .disable_statement_logging();
         Ok(Self {
@@ -63,7 +63,7 @@ impl SqliteFile {
 }
 
 impl SqliteFile {
-    /// The file, and not another that was put in its place.
+    /// Identifies the file, even if another takes its path.
     fn origin(&self) -> String {
         let file = self.file.canonicalize();
         let file = file.as_deref().unwrap_or(&self.file);
@@ -80,7 +80,7 @@ impl SqliteFile {
 
 impl Driver for SqliteFile {
     type Db = sqlx::Sqlite;
-    /// Set: the query is to end.
+    /// Set to end the query.
     type Handle = Arc<AtomicBool>;
 
     const DIALECT: Dialect = &SqliteDialect;
@@ -97,7 +97,7 @@ impl Driver for SqliteFile {
 
     async fn connect(&self) -> Answer<SqliteConnection> {
         let mut session = self.connect.connect().await?;
-        // The file is read only now: one that is no database must fail here, not in a query.
+        // Read the file now: one that is not a database must fail here, not in a query.
         session
             .execute("SELECT count(*) FROM sqlite_schema")
             .await?;
@@ -117,13 +117,13 @@ impl Driver for SqliteFile {
         Ok(waiting)
     }
 
-    /// With a write-ahead log nobody waits. Without one a writer waits until all readers are done,
-    /// and which lock it has is not to be seen from within the process that reads.
+    /// With a write-ahead log nobody waits. Without one a writer waits for all readers, and the
+    /// reading process cannot see its lock.
     fn tells_who_waits(&self) -> bool {
         self.has_log.load(Ordering::Relaxed)
     }
 
-    /// The server that would end a query is this process.
+    /// The "server" is this process.
     async fn handle(session: &mut SqliteConnection) -> Answer<Arc<AtomicBool>> {
         let ended = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&ended);
@@ -136,7 +136,7 @@ impl Driver for SqliteFile {
         ended.store(true, Ordering::Relaxed);
     }
 
-    /// Counting is the only way; what cannot be counted at once is not counted.
+    /// Counting is the only way; give up if it takes too long.
     async fn estimate(&self, session: &mut SqliteConnection, sql: &str) -> Option<Expected> {
         let deadline = Instant::now() + ESTIMATE_TIMEOUT;
         let mut handle = session.lock_handle().await.ok()?;
@@ -166,8 +166,8 @@ impl Driver for SqliteFile {
         })
     }
 
-    /// What another program has open is not to be seen in a file; it is soon closed, as nobody else
-    /// can write until then.
+    /// Open transactions of other programs cannot be seen, but are short, as they block all other
+    /// writers.
     async fn moment(&self, session: &mut SqliteConnection) -> Answer<Result<Moment, String>> {
         let sql = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)";
         let now: i64 = sqlx::query_scalar(sql).fetch_one(session).await?;

@@ -1,4 +1,4 @@
-//! The database's errors, by code.
+//! Database errors, by code.
 
 use sqlx::error::DatabaseError;
 

@@ -1,4 +1,4 @@
-//! SQLite: values have types of their own here, and columns declare what they mean.
+//! SQLite, where values have their own types and columns declare a meaning.
 
 mod codec;
 mod columns;

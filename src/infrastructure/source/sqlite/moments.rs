@@ -1,4 +1,4 @@
-//! Dates and times as they are written in texts.
+//! Dates and times in text.
 
 use crate::domain::encode::{Date, Scalar};
 
@@ -20,7 +20,7 @@ pub(super) fn parse_date(text: &[u8]) -> Option<(Date, &[u8])> {
         month: u8::try_from(month).ok()?,
         day: u8::try_from(day).ok()?,
     };
-    // A date that the calendar does not have comes back as another.
+    // An invalid date comes back as another.
     (Date::from_unix_days(date.to_unix_days()) == date).then_some((date, rest))
 }
 
@@ -33,7 +33,7 @@ pub(super) fn parse_time(text: &[u8]) -> Option<(i64, &[u8])> {
         (second, rest) = number(seconds, 2)?;
         if let Some(fraction) = rest.strip_prefix(b".") {
             let places = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
-            // More digits than a microsecond has would be lost.
+            // More digits than microseconds would be lost.
             if places == 0 || places > 6 {
                 return None;
             }
@@ -43,7 +43,7 @@ pub(super) fn parse_time(text: &[u8]) -> Option<(i64, &[u8])> {
         }
     }
     let in_range = hour < 24 && minute < 60 && second < 60;
-    // The end of the day, as the other databases have it, too.
+    // The end of the day, as in the other databases.
     let is_end = (hour, minute, second, micros) == (24, 0, 0, 0);
     (in_range || is_end).then_some((
         ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros,
@@ -51,7 +51,7 @@ pub(super) fn parse_time(text: &[u8]) -> Option<(i64, &[u8])> {
     ))
 }
 
-/// A date and a time, with an offset or without; an offset is worked into UTC.
+/// A date and a time, with an optional offset, converted to UTC.
 pub(super) fn parse_date_time(text: &[u8], zoned: bool) -> Option<Scalar<'static>> {
     let (date, rest) = parse_date(text)?;
     let (micros, zone) = match rest {

@@ -15,7 +15,7 @@ pub(super) async fn plan(session: &mut SqliteConnection, sql: &str) -> Answer<Qu
     let mut inner = Vec::new();
     for step in steps {
         let detail: String = step.try_get("detail")?;
-        // A subquery, which is scanned as a table is, and is none.
+        // A subquery, which is scanned but is not a table.
         let subquery = ["CO-ROUTINE ", "MATERIALIZE "];
         inner.extend(
             subquery
@@ -37,8 +37,8 @@ pub(super) async fn plan(session: &mut SqliteConnection, sql: &str) -> Answer<Qu
     Ok(plan)
 }
 
-/// About how many rows a table has: the highest row number, which is found at once. A table that
-/// the query calls by another name is not found.
+/// Approximate number of rows: the highest row id, which is found quickly. Aliases are not
+/// resolved.
 async fn highest_row(session: &mut SqliteConnection, table: &str) -> Option<u64> {
     let sql = format!(
         "SELECT max(_rowid_) FROM \"{}\"",
@@ -80,7 +80,7 @@ pub(super) async fn unique_keys(
         columns.map(|(name, _)| name.clone())
     };
     let mut unique = UniqueKeys::of(rows);
-    // 1 and '1' are two values of such a column, and one text in a key.
+    // 1 and '1' are different values of such a column, but the same text in a key.
     let none: Vec<String> = of_affinity(Affinity::None).collect();
     let is_sure = |key: &Vec<String>| !key.iter().any(|column| none.contains(column));
     unique.others.retain(is_sure);

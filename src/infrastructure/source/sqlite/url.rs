@@ -1,4 +1,4 @@
-//! What may follow the file's name in a SQLite URL.
+//! Parameters of a SQLite URL.
 
 use std::str::FromStr as _;
 
@@ -9,8 +9,8 @@ use super::super::errors::invalid_url;
 use crate::domain::failure::Failure;
 use crate::domain::key::printable;
 
-/// We open the file to read it and in UTF-8, whatever these say; the others are for pools and versions of
-/// the frameworks that wrote them.
+/// Ignored parameters: the file is always opened read-only and in UTF-8, and the others are for
+/// pools and frameworks.
 const WITHOUT_EFFECT: [&str; 8] = [
     "charset",
     "connection_limit",
@@ -22,11 +22,11 @@ const WITHOUT_EFFECT: [&str; 8] = [
     "timeout",
 ];
 
-/// How to open the file that a URL names.
+/// Connection options from a URL.
 ///
 /// # Errors
-/// Names a parameter that would change what is read, such as `immutable`, which passes over the
-/// write-ahead log, or that is not known; never repeats a value.
+/// A parameter is unknown or would change what is read, such as `immutable`, which ignores the
+/// write-ahead log; never quotes a value.
 pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, Failure> {
     let (file, parameters) = url.split_once('?').unwrap_or((url, ""));
     for (name, _) in form_urlencoded::parse(parameters.as_bytes()) {

@@ -204,7 +204,7 @@ async function request(path, { method = "GET", body, headers = {}, signal } = {}
     response = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store", credentials: "omit" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    const asked = method === "GET" ? "This page tries again by itself." : "This page does not ask again by itself: when the server answers, look whether it has begun.";
+    const asked = method === "GET" ? "This page tries again by itself." : "This page does not retry by itself: when the server answers, check whether the run has started.";
     throw new Refusal(0, { title: "The server does not answer.", hint: `Is shopwarm serve still running? ${asked}` });
   }
   setClock(response.headers.get("Date"));
@@ -478,7 +478,7 @@ function showRuns(answer) {
   });
   const running = runs.filter((run) => run.status === "running");
   for (const run of running) (cards.get(run.run_id) ?? follow(run)).hear(run);
-  // One that is listed no more, or as ended, has ended although nobody told us.
+  // One that is listed no more, or as ended, has ended although the page was not notified.
   for (const [id, card] of cards) if (!card.ended && !running.some((run) => run.run_id === id)) card.lost();
 }
 
