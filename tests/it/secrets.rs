@@ -115,7 +115,7 @@ fn a_command_that_gives_no_url_is_a_configuration_error() {
         ("no-such-program-cAn4ry", "exit status: 127"),
         ("kill -9 $$", "signal: 9"),
         ("true # cAn4ry", "the first line is empty"),
-        ("printf '\\377cAn4ry'", "no UTF-8"),
+        ("printf '\\377cAn4ry'", "not UTF-8"),
         ("head -c 100000 /dev/zero", "64 KiB"),
         ("echo 'cAn4ry' | tr y '\\001'", "control characters"),
         ("'", "exit status: 2"),
