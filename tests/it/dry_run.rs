@@ -245,7 +245,7 @@ fn without_a_cache_nothing_is_compared() {
                 (&Value::Null, &Value::Null)
             );
         }
-        assert!(alone("dry-run").stdout.contains("no cache is given"));
+        assert!(alone("dry-run").stdout.contains("no cache is configured"));
         assert_eq!(
             alone("dry-run --keys")
                 .stdout
@@ -1064,7 +1064,7 @@ fn what_is_wrong_with_a_selection_is_said() {
         ("everything", "`everything` is not a selection"),
         ("context", "`context` needs a name"),
         ("strategy catalog/hot-product", "catalog/hot-products"),
-        ("all catalog", "no selection"),
+        ("all catalog", "not a selection"),
         ("--expiring-within never", "never"),
         ("--mode gently", "gently"),
     ] {
