@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::support::faults::{calm, keys, until, warm};
 use crate::support::http::Server;
 use crate::support::servers::{Database, Dialect, MariaDb, Postgres, Redis, Sqlite};
-use crate::support::shopwarm::{Finished, file, finish, shopwarm};
+use crate::support::shopwarm::{Finished, file, finish, send, shopwarm};
 use crate::support::site::ended;
 
 const ROWS: u64 = 10_000;
@@ -123,6 +123,7 @@ fn migration_beside_a_run(database: &Database, wish: Wish, order: &str, cache: C
         redis.resume();
     }
     redis.cli(&["CLIENT", "UNPAUSE"]);
+    hurry(&child);
     let run = ends_complete(child, &redis);
     let warnings = run.strategy("shop/products")["warnings"].to_string();
     assert!(warnings.contains("paused for a migration"), "{warnings}");
@@ -131,6 +132,14 @@ fn migration_beside_a_run(database: &Database, wish: Wish, order: &str, cache: C
         order.is_empty(),
         "{warnings}"
     );
+}
+
+/// The pace has done what it was for; what is left may go fast.
+fn hurry(child: &Child) {
+    for _ in 0..6 {
+        send(child, "USR2");
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn hold(cache: Cache, redis: &Redis) {
@@ -248,6 +257,7 @@ fn a_migration_gets_through_while_look_backs_are_slow() {
     });
     migrate(&database, Wish::Change);
     database.sql("DELETE FROM slow");
+    hurry(&child);
     ends_complete(child, &redis);
 }
 

@@ -141,10 +141,8 @@ fn settings() -> Settings {
         (r"\d+(\.\d+)? [KM]iB (used|free)", "[size] $2"),
         (r"\d+ keys, \d+ KiB", "[number] keys, [size]"),
         (r#""ttl_seconds":\d+"#, r#""ttl_seconds":[ttl]"#),
-        (
-            r#""ttl_seconds": (\d+[1-9]|\d+[1-9]\d)\b"#,
-            r#""ttl_seconds": [ttl]"#,
-        ),
+        // What a key has left is the last of its fields; what a strategy gives is followed by others.
+        (r#"(?m)"ttl_seconds": \d+$"#, r#""ttl_seconds": [ttl]"#),
         (r"\d+[dhm] \d\d[hms]", "[ttl]"),
         (
             r"(identical|expiring|different)( \| |,)\d+( \||,)",
