@@ -15,15 +15,6 @@ fn things() -> String {
     own(&["things"], &strategy("things", "object", "T:{id}", sql))
 }
 
-fn lab(dialect: Dialect) -> Lab {
-    let lab = Lab::empty(dialect);
-    let table = "CREATE TABLE things (id INTEGER, name VARCHAR(20))";
-    lab.database.sql(&format!(
-        "{table}; INSERT INTO things VALUES (1, 'a'), (2, 'b')"
-    ));
-    lab
-}
-
 #[track_caller]
 fn ids(run: &Finished) -> Vec<String> {
     let json = run.json();
@@ -35,7 +26,7 @@ fn ids(run: &Finished) -> Vec<String> {
 #[test]
 fn own_definitions_replace_the_shipped_ones() {
     for dialect in DIALECTS {
-        let lab = lab(dialect);
+        let lab = Lab::things(dialect);
         let run = lab.with(&things(), "warmup all -o json").run().expect(0);
         assert_eq!(ids(&run), ["own/things"]);
         assert_eq!(lab.keys(), ["T:1", "T:2"]);

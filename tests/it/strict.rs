@@ -22,15 +22,6 @@ fn beside(bad: &str) -> String {
 /// A table that was renamed, a column that was.
 const UNFIT: [&str; 2] = ["SELECT id FROM gone", "SELECT id, gone FROM things"];
 
-fn lab(dialect: Dialect) -> Lab {
-    let lab = Lab::empty(dialect);
-    let table = "CREATE TABLE things (id INTEGER, name VARCHAR(20))";
-    lab.database.sql(&format!(
-        "{table}; INSERT INTO things VALUES (1, 'a'), (2, 'b')"
-    ));
-    lab
-}
-
 /// `own/good` came through, and `own/bad` failed with an error that says this.
 #[track_caller]
 fn only_bad_failed(run: &Finished, says: &str) {
@@ -54,7 +45,7 @@ fn only_bad_failed(run: &Finished, says: &str) {
 fn a_definition_that_does_not_fit_costs_its_strategy() {
     for dialect in DIALECTS {
         for sql in UNFIT {
-            let lab = lab(dialect);
+            let lab = Lab::things(dialect);
             let run = lab.with(&beside(sql), "warmup all -o json").run().expect(4);
             only_bad_failed(&run, "gone");
             assert_eq!(counts(&run.strategy("own/good")), [2, 0, 0, 0]);
@@ -70,7 +61,7 @@ fn a_definition_that_does_not_fit_costs_its_strategy() {
 
 #[test]
 fn an_invalid_definition_costs_its_strategy() {
-    let lab = lab(Dialect::Sqlite);
+    let lab = Lab::things(Dialect::Sqlite);
     let valid = beside("SELECT id FROM things");
     for (from, to, says) in [
         ("B:{id}", "B:{id", "is not closed"),
@@ -102,7 +93,7 @@ fn an_invalid_definition_costs_its_strategy() {
 #[test]
 fn a_table_that_is_not_granted_costs_its_strategy() {
     for dialect in [Dialect::Postgres, Dialect::MySql] {
-        let lab = lab(dialect);
+        let lab = Lab::things(dialect);
         let (name, user) = (lab.database.name(), format!("r_{}", lab.database.name()));
         let url = lab.database.url();
         let gone = "CREATE TABLE gone (id INTEGER); INSERT INTO gone VALUES (1)";
@@ -127,7 +118,7 @@ fn a_table_that_is_not_granted_costs_its_strategy() {
 
 #[test]
 fn every_command_goes_on_with_what_fits() {
-    let lab = lab(Dialect::Postgres);
+    let lab = Lab::things(Dialect::Postgres);
     for sql in UNFIT {
         let with = |arguments: &str| lab.with(&beside(sql), arguments);
         let listed = with("keys list").run().expect(4);
@@ -162,7 +153,7 @@ fn every_command_goes_on_with_what_fits() {
 /// command that fails again.
 #[test]
 fn of_several_definitions_that_do_not_fit_each_is_named() {
-    let lab = lab(Dialect::Sqlite);
+    let lab = Lab::things(Dialect::Sqlite);
     let bad = |name: &str| {
         let key = format!("{name}:{{id}}");
         strategy(name, "object", &key, &format!("SELECT id FROM gone_{name}"))
@@ -198,7 +189,7 @@ fn of_several_definitions_that_do_not_fit_each_is_named() {
 
 #[test]
 fn strict_stops_before_anything_is_written() {
-    let lab = lab(Dialect::Postgres);
+    let lab = Lab::things(Dialect::Postgres);
     let invalid = beside("SELECT id FROM users");
     for definitions in [&beside(UNFIT[0]), &invalid] {
         let refused = |run: Finished| {
@@ -236,7 +227,7 @@ fn strict_stops_before_anything_is_written() {
 
 #[test]
 fn where_nothing_fits_the_run_does_not_begin() {
-    let lab = lab(Dialect::Postgres);
+    let lab = Lab::things(Dialect::Postgres);
     let run = lab
         .with(&beside(UNFIT[0]), "warmup strategy own/bad -o json")
         .run();

@@ -39,6 +39,16 @@ impl Lab {
         Lab::on(shop::database(dialect))
     }
 
+    /// On a table that no shop has, with two rows.
+    pub fn things(dialect: Dialect) -> Lab {
+        let lab = Lab::empty(dialect);
+        lab.database.sql(
+            "CREATE TABLE things (id INTEGER, name VARCHAR(20));
+             INSERT INTO things VALUES (1, 'a'), (2, 'b')",
+        );
+        lab
+    }
+
     pub fn on(database: Database) -> Lab {
         Lab {
             database,
