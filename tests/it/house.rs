@@ -9,12 +9,12 @@ use syn::visit::{self, Visit};
 use crate::support::imports::{circles, imports, is_test, sources};
 
 /// Goals: 29,000 lines of code, a median of 150 lines a file, none over 500, 8 functions over 60, no circles.
-const MOST_CODE: usize = 39_350;
-const MEDIAN_FILE: usize = 145;
-const LONG_FILES: usize = 11;
-const LONG_FUNCTIONS: usize = 12;
-const CIRCLES: usize = 7;
-const LARGEST_CIRCLE: usize = 12;
+const MOST_CODE: usize = 38_800;
+const MEDIAN_FILE: usize = 120;
+const LONG_FILES: usize = 0;
+const LONG_FUNCTIONS: usize = 4;
+const CIRCLES: usize = 0;
+const LARGEST_CIRCLE: usize = 0;
 
 const LONG_FILE: usize = 500;
 const LONG_FUNCTION: usize = 60;

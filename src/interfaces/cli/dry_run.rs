@@ -81,52 +81,61 @@ pub(super) async fn run(
             false => CacheNeed::IfGiven,
         },
     };
-    let compare = async |viewer: &Coordinator| {
-        let compared = viewer.cache().is_some();
-        let keys = args
-            .keys
-            .then(|| key_writer(output.format, compared, &stop));
-        let bars = progress::reporter(output.progress());
-        let reporter: &dyn Reporter = match &keys {
-            Some(keys) => keys,
-            None => bars.as_ref(),
-        };
-        let report = inspect.report(viewer, reporter, started).await;
-        // After a stop, do not query more.
-        let (plans, headroom) = tokio::select! {
-            biased;
-            () = stop.stopped() => (vec![None; report.strategies.len()], None),
-            both = async { (plans(viewer, config).await, headroom(viewer).await) } => both,
-        };
-        let report = Report {
-            elapsed: started.elapsed(),
-            ..report
-        };
-        let found = DryRun {
-            report: &report,
-            plans: &plans,
-            compared,
-            headroom: headroom.as_ref(),
-            expiring_within: args.expiring_within,
-            options: &config.options(),
-            ttls: viewer.ttls(),
-            exit_code: args.exit_code,
-        };
-        // Before the report: its verdict is the last line.
-        let sealed = seal(args, config, &inspect.selection, &report, output);
-        let document = found.document(&info, output.verbose);
-        match &keys {
-            Some(keys) => finish(keys, &document, output),
-            None => document.show(output),
-        }
-        conclude(&report, &document, output);
-        sealed?;
-        Ok(match exit::of_run(&report) {
-            Exit::Success if found.is_failed_by_changes() => Exit::Differences,
-            exit => exit,
-        })
-    };
+    let compare =
+        async |viewer: &Coordinator| compare(args, &inspect, viewer, &info, started).await;
     inspect.run(compare).await
+}
+
+/// Compares, and shows what a run would change.
+async fn compare(
+    args: &DryRunArgs,
+    inspect: &Inspect<'_>,
+    viewer: &Coordinator,
+    info: &RunInfo,
+    started: Instant,
+) -> Result<Exit, Failure> {
+    let (config, output, stop) = (inspect.config, inspect.output, inspect.stop);
+    let compared = viewer.cache().is_some();
+    let keys = args.keys.then(|| key_writer(output.format, compared, stop));
+    let bars = progress::reporter(output.progress());
+    let reporter: &dyn Reporter = match &keys {
+        Some(keys) => keys,
+        None => bars.as_ref(),
+    };
+    let report = inspect.report(viewer, reporter, started).await;
+    // After a stop, do not query more.
+    let (plans, headroom) = tokio::select! {
+        biased;
+        () = stop.stopped() => (vec![None; report.strategies.len()], None),
+        both = async { (plans(viewer, config).await, headroom(viewer).await) } => both,
+    };
+    let report = Report {
+        elapsed: started.elapsed(),
+        ..report
+    };
+    let found = DryRun {
+        report: &report,
+        plans: &plans,
+        compared,
+        headroom: headroom.as_ref(),
+        expiring_within: args.expiring_within,
+        options: &config.options(),
+        ttls: viewer.ttls(),
+        exit_code: args.exit_code,
+    };
+    // Before the report: its verdict is the last line.
+    let sealed = seal(args, config, &inspect.selection, &report, output);
+    let document = found.document(info, output.verbose);
+    match &keys {
+        Some(keys) => finish(keys, &document, output),
+        None => document.show(output),
+    }
+    conclude(&report, &document, output);
+    sealed?;
+    Ok(match exit::of_run(&report) {
+        Exit::Success if found.is_failed_by_changes() => Exit::Differences,
+        exit => exit,
+    })
 }
 
 /// Writes the plan to a file, if requested and all of it can be run.
