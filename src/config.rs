@@ -20,6 +20,8 @@ use jiff::tz::TimeZone;
 
 use crate::application::run_state::options::Options;
 use crate::application::settings::RunSettings;
+use crate::contexts::definitions::Definitions;
+use crate::contexts::registry::Registry;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::selection::Filter;
 
@@ -69,6 +71,8 @@ pub struct Config {
     pub secret_files: Vec<PathBuf>,
     /// Warnings, one per line.
     pub warnings: Vec<String>,
+    /// The strategies that are code.
+    pub registry: Registry,
 }
 
 impl Config {
@@ -76,17 +80,17 @@ impl Config {
     ///
     /// # Errors
     /// [`FailureKind::Config`] if a file cannot be read or is not valid.
-    pub fn resolve(matches: &ArgMatches) -> Result<Self, Failure> {
+    pub fn resolve(matches: &ArgMatches, registry: &Registry) -> Result<Self, Failure> {
         let mut reading = Reading::new(matches);
         let file = match reading.file() {
             Some(path) => FileSettings::load(&path)?,
             None => FileSettings::default(),
         };
-        Self::complete(&mut reading, file)
+        Self::complete(&mut reading, file, registry)
     }
 
     /// As much as can be read, and the errors of the rest.
-    pub fn salvage(matches: &ArgMatches) -> (Option<Self>, Vec<Failure>) {
+    pub fn salvage(matches: &ArgMatches, registry: &Registry) -> (Option<Self>, Vec<Failure>) {
         let mut wrong = Vec::new();
         let mut add = |failure: Failure| {
             if !wrong.contains(&failure) {
@@ -101,7 +105,7 @@ impl Config {
         for file in [strict, Ok(lenient)] {
             let mut reading = Reading::new(matches);
             reading.refused = Some(Vec::new());
-            let done = file.and_then(|file| Self::complete(&mut reading, file));
+            let done = file.and_then(|file| Self::complete(&mut reading, file, registry));
             reading.refused.into_iter().flatten().for_each(&mut add);
             match done {
                 Ok(config) => return (Some(config), wrong),
@@ -111,7 +115,11 @@ impl Config {
         (None, wrong)
     }
 
-    fn complete(reading: &mut Reading<'_>, file: FileSettings) -> Result<Self, Failure> {
+    fn complete(
+        reading: &mut Reading<'_>,
+        file: FileSettings,
+        registry: &Registry,
+    ) -> Result<Self, Failure> {
         if file.is_secret() {
             reading.secret_files.push(reading.path.clone());
         }
@@ -157,6 +165,7 @@ impl Config {
             file: reading.file(),
             secret_files: std::mem::take(&mut reading.secret_files),
             warnings: std::mem::take(&mut reading.warnings),
+            registry: registry.clone(),
         })
     }
 
@@ -164,6 +173,14 @@ impl Config {
     pub fn given(&self, name: &str) -> bool {
         let shown = self.shown.iter().find(|shown| shown.name == name);
         shown.is_some_and(|shown| shown.from != Provenance::Default)
+    }
+
+    /// All definitions, merged.
+    ///
+    /// # Errors
+    /// As [`Definitions::load`].
+    pub fn definitions(&self) -> Result<Definitions, Failure> {
+        Definitions::load(&self.contexts, &self.registry)
     }
 
     /// The engine's options of a run.

@@ -18,5 +18,5 @@ pub use consent::{Consent, Prunable};
 pub use dialect::{Dialect, Param};
 pub use meta::{Claimed, MetaStore};
 pub use source::{Query, QueryPlan, RowSource, Scan, SourceVitals, Sources};
-pub use strategy::{Ask, ChangeScan, Tracked, Wanted, WarmupStrategy};
+pub use strategy::{Ask, ChangeScan, Entries, Tracked, Wanted, WarmupStrategy};
 pub use write::{Checked, Inspected, Mode, WriteOptions, WriteOutcome, Written};

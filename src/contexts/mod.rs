@@ -2,6 +2,7 @@
 
 mod context;
 pub mod definitions;
+pub mod registry;
 pub mod shipped;
 pub mod sql;
 

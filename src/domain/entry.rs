@@ -133,6 +133,15 @@ impl EntryBatch {
         Ok(())
     }
 
+    /// Appends a value as JSON; one that has no JSON form costs its key.
+    pub fn push_json(&mut self, key: &str, value: &impl serde::Serialize) {
+        let pushed = self.push_text(key.as_bytes(), |out| serde_json::to_writer(out, value));
+        if let Err(error) = pushed {
+            let (key, error) = (key.to_owned(), error.to_string());
+            self.failed.push(KeyError { key, error });
+        }
+    }
+
     /// Appends a hash entry.
     pub fn push_hash<'f>(
         &mut self,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::changes::Tracking;
 use super::database::Sql;
 use super::encode::Hint;
-use super::failure::Failure;
-use super::key::KeyTemplate;
+use super::failure::{Failure, FailureKind};
+use super::key::{KeyTemplate, TemplateError};
 
 /// The TTL if neither the definition nor the operator sets one.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(3600);
@@ -69,6 +69,50 @@ pub struct StrategySpec {
     pub value: Shape,
     /// The stored field with a value's version: a newer value stays.
     pub version_field: Option<Arc<str>>,
+}
+
+impl StrategySpec {
+    /// A strategy's context and name, and the template of its keys: `Greeting:{language}`.
+    ///
+    /// # Errors
+    /// A [`FailureKind::Config`] failure where the template cannot be read.
+    pub fn new(context: &str, name: &str, key: &str) -> Result<Self, Failure> {
+        let id = StrategyId::new(context, name);
+        let key = key.parse().map_err(|error: TemplateError| {
+            let what = format!("{id} is not valid");
+            Failure::new(FailureKind::Config, what, format!("key: {error}"))
+        })?;
+        Ok(Self {
+            id,
+            description: String::new(),
+            priority: 0,
+            ttl: None,
+            tags: Vec::new(),
+            min_keys: 1,
+            key,
+            value: Shape::Object,
+            version_field: None,
+        })
+    }
+
+    #[must_use]
+    pub fn description(mut self, description: &str) -> Self {
+        self.description = description.to_owned();
+        self
+    }
+
+    /// Higher runs earlier; 0 where none is given.
+    #[must_use]
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    #[must_use]
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
 }
 
 /// How a row becomes a value.

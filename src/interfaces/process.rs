@@ -7,15 +7,16 @@ use super::exit::Exit;
 use super::output::note;
 use super::signals;
 use crate::application::run_state::stop::StopSignal;
+use crate::contexts::registry::Registry;
 
-/// Parses the command line, runs it, and returns the exit code.
-pub fn main() -> ExitCode {
+/// Parses the command line, runs it with these coded strategies, and returns the exit code.
+pub fn main(registry: Registry) -> ExitCode {
     end_without_threads();
     let matches = match cli::parse() {
         Ok(matches) => matches,
         Err(exit) => return exit.into(),
     };
-    run(&matches).map_or_else(
+    run(&matches, &registry).map_or_else(
         |error| {
             note(&format!("error: {error:#}\n"));
             Exit::Internal.into()
@@ -45,7 +46,7 @@ fn end_without_threads() {
     }));
 }
 
-fn run(matches: &clap::ArgMatches) -> anyhow::Result<Exit> {
+fn run(matches: &clap::ArgMatches, registry: &Registry) -> anyhow::Result<Exit> {
     // rustls has no default crypto provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -56,7 +57,7 @@ fn run(matches: &clap::ArgMatches) -> anyhow::Result<Exit> {
         let is_server = matches.subcommand_name() == Some("serve");
         // First, so that no signal is missed.
         signals::end(&stop, is_server)?;
-        cli::run(matches, stop).await
+        cli::run(matches, registry, stop).await
     });
     // Do not wait for threads that read stdin or SQLite.
     runtime.shutdown_background();

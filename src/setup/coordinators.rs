@@ -8,12 +8,13 @@ use crate::application::engine::coordinator::Coordinator;
 use crate::application::engine::inspect::Inspection;
 use crate::application::pace::PaceLimits;
 use crate::application::ports::{Sources, WarmupStrategy};
+use crate::application::query::coded::CodedStrategy;
 use crate::application::query::prepared::Prepared;
 use crate::application::query::strategy::QueryStrategy;
 use crate::application::query::unfit::Unfit;
 use crate::application::run_state::options::Options;
 use crate::config::Config;
-use crate::contexts::shipped::coded;
+use crate::contexts::registry::Coded;
 use crate::domain::failure::Failure;
 use crate::domain::selection::Selection;
 use crate::domain::strategy::Definition;
@@ -106,19 +107,23 @@ pub async fn strategies(
 pub(super) async fn prepare_one(
     mut definition: Definition,
     sources: &Sources,
-    prefix: &str,
+    config: &Config,
 ) -> Result<Arc<dyn WarmupStrategy>, Failure> {
     if let Some(fault) = definition.fault.take() {
         return Err(fault);
     }
-    definition.spec.key = definition.spec.key.with_prefix(prefix);
     let sources = sources.with(definition.row_security);
-    let build = coded(&definition.spec.id);
-    let prepared = Prepared::new(definition, sources).await?;
-    match build {
-        Some(build) => build(prepared),
-        None => Ok(Arc::new(QueryStrategy::new(prepared).await)),
-    }
+    let spec = definition.spec.clone();
+    let inner = match config.registry.get(&spec.id) {
+        Some(Coded::Whole(strategy)) => Arc::clone(strategy),
+        Some(Coded::OfRows(build)) => build(Prepared::new(definition, sources).await?)?,
+        None => {
+            definition.spec.key = spec.key.with_prefix(&config.prefix);
+            let prepared = Prepared::new(definition, sources).await?;
+            return Ok(Arc::new(QueryStrategy::new(prepared).await));
+        }
+    };
+    Ok(Arc::new(CodedStrategy::new(inner, spec, &config.prefix)))
 }
 
 /// Prepares every definition on the database. One that does not fit fails its strategy, not the
@@ -135,7 +140,7 @@ async fn prepare(
     let mut unfit: Vec<Failure> = Vec::new();
     for definition in definitions {
         let mut spec = definition.spec.clone();
-        match prepare_one(definition, sources, &config.prefix).await {
+        match prepare_one(definition, sources, config).await {
             Ok(strategy) => strategies.push(strategy),
             Err(failure) if failure.is_unfit() => {
                 spec.key = spec.key.with_prefix(&config.prefix);

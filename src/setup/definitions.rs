@@ -26,7 +26,7 @@ pub fn definitions(
 /// # Errors
 /// A file cannot be read or parsed, or, with `strict`, a definition is not valid.
 pub fn all_definitions(config: &Config) -> Result<Vec<Definition>, Failure> {
-    checked(&Definitions::load(&config.contexts)?, config)
+    checked(&config.definitions()?, config)
 }
 
 pub(super) fn checked(
@@ -59,7 +59,7 @@ pub(super) fn pick(
 /// # Errors
 /// A file cannot be read or parsed, or a job or a name is not valid.
 pub fn schedule(config: &Config) -> Result<Vec<PlannedJob>, Failure> {
-    let definitions = Definitions::load(&config.contexts)?;
+    let definitions = config.definitions()?;
     jobs(config, &definitions, &checked(&definitions, config)?)
 }
 

@@ -152,7 +152,7 @@ fn password_files(config: &Config) -> Vec<Finding> {
 /// The definitions, the valid ones that a run would use, and the findings about them and the jobs.
 fn definitions(config: &Config) -> (Definitions, Vec<Definition>, Vec<Finding>) {
     const CHECK: &str = "definitions";
-    let definitions = match Definitions::load(&config.contexts) {
+    let definitions = match config.definitions() {
         Ok(definitions) => definitions,
         Err(failure) => {
             let findings = vec![Finding::of(CHECK, &failure)];

@@ -16,7 +16,6 @@ use crate::application::runs::service::{
 use crate::application::schedule::PlannedJob;
 use crate::application::settings::{Group as _, RunSettings};
 use crate::config::Config;
-use crate::contexts::definitions::Definitions;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::run::RunInfo;
 use crate::domain::selection::Selection;
@@ -39,7 +38,7 @@ impl Shop {
     /// A file cannot be read or parsed, a job or a name is not valid, or, with `strict`, a
     /// definition is not valid.
     pub fn load(config: Config) -> Result<Self, Failure> {
-        let read = Definitions::load(&config.contexts)?;
+        let read = config.definitions()?;
         let definitions = checked(&read, &config)?;
         let jobs = jobs(&config, &read, &definitions)?;
         let shop = Self {

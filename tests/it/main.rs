@@ -6,6 +6,7 @@ mod changed;
 mod chaos;
 mod clock;
 mod cluster;
+mod coded;
 mod definitions;
 mod delivery;
 mod deploy;

@@ -320,8 +320,9 @@ fn a_definition_file_is_valid_or_named() {
     let file = dir.path().join("own.toml");
     let (_, valid) = property("definitions", mutated, |input| {
         fs::write(&file, input).expect("a file");
-        let checked = Definitions::load(std::slice::from_ref(&file))
-            .and_then(|definitions| definitions.validate(&[grammar("postgres")]));
+        let checked =
+            Definitions::load(std::slice::from_ref(&file), &shopwarm::Registry::default())
+                .and_then(|definitions| definitions.validate(&[grammar("postgres")]));
         match checked {
             // A file may have a context and no strategy.
             Ok(definitions) => !definitions.is_empty(),

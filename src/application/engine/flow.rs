@@ -11,11 +11,10 @@ use super::streams::Streams;
 use crate::application::guards::breaker::Breaker;
 use crate::application::guards::memory::MemoryGuard;
 use crate::application::keys::leave::RunKeys;
-use crate::application::ports::Written;
+use crate::application::ports::{Entries, Written};
 use crate::application::run_state::book::Book;
 use crate::application::run_state::context::RunContext;
 use crate::application::run_state::event::Event;
-use crate::application::run_state::plan::Entries;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 

@@ -1,6 +1,7 @@
 //! The strategies' streams, some of them opened before their strategy begins.
 
-use crate::application::run_state::plan::{Entries, RunPlan};
+use crate::application::ports::Entries;
+use crate::application::run_state::plan::RunPlan;
 
 /// One slot per strategy.
 pub struct Streams<'a> {

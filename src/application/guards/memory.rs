@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::time::sleep;
 
-use crate::application::ports::{Cache, Known};
+use crate::application::ports::{Cache, Entries, Known};
 use crate::application::run_state::options::OnEviction;
 use crate::application::run_state::stop::StopSignal;
-use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::strategy::StrategyId;
 
@@ -23,8 +21,6 @@ const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(50);
 
 const NOT_WATCHED: &str = "memory is not watched";
-
-type Entries<'a> = BoxStream<'a, Result<EntryBatch, Failure>>;
 
 /// Counts the keys that the cache evicts during a run.
 pub struct MemoryGuard {

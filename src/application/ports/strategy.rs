@@ -1,8 +1,10 @@
 //! What to warm.
 
+use std::future::ready;
+
 use async_trait::async_trait;
-use futures_util::TryStreamExt as _;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::source::QueryPlan;
 use crate::domain::changes::Since;
@@ -13,6 +15,15 @@ use crate::domain::precision::Precision;
 use crate::domain::strategy::StrategySpec;
 use crate::domain::version::Version;
 
+/// Entries on their way, a batch at a time; a single batch is made one by `.into()`.
+pub type Entries<'a> = BoxStream<'a, Result<EntryBatch, Failure>>;
+
+impl From<EntryBatch> for Entries<'_> {
+    fn from(batch: EntryBatch) -> Self {
+        stream::once(ready(Ok(batch))).boxed()
+    }
+}
+
 /// What to warm: a bounded context's policy.
 #[async_trait]
 pub trait WarmupStrategy: Send + Sync {
@@ -20,7 +31,10 @@ pub trait WarmupStrategy: Send + Sync {
 
     /// The entries asked for, in one streamed pass. A row that cannot be stored costs its key and
     /// comes in [`EntryBatch::failed`]; an `Err` ends the strategy.
-    fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>>;
+    ///
+    /// A [registered](crate::Registry) strategy may give more than was asked for and knows no prefix:
+    /// the rest is left out, and the prefix put before its keys.
+    fn entries(&self, ask: Ask) -> Entries<'_>;
 
     /// Counts the keys of [`Wanted::All`] in the database.
     async fn count(&self, limit: Option<u64>) -> Result<u64, Failure> {

@@ -4,6 +4,7 @@ mod asked;
 mod assembler;
 mod assembly;
 mod changes;
+pub mod coded;
 mod compose;
 mod key_query;
 mod layout;

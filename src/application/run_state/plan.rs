@@ -2,23 +2,16 @@
 
 use std::sync::{Arc, Mutex};
 
-use futures_util::stream::BoxStream;
-
 use super::options::Options;
 use super::sample::sampled;
 use crate::application::pace::Pace;
 use crate::application::ports::{
-    Ask, Cache, Consent, Sources, Wanted, WarmupStrategy, WriteOptions,
+    Ask, Cache, Consent, Entries, Sources, Wanted, WarmupStrategy, WriteOptions,
 };
-use crate::domain::entry::EntryBatch;
-use crate::domain::failure::Failure;
 use crate::domain::key::KeyTemplate;
 use crate::domain::planned_keys::PlannedKeys;
 use crate::domain::strategy::StrategySpec;
 use crate::domain::ttl::Ttl;
-
-/// The entries of a strategy.
-pub type Entries<'a> = BoxStream<'a, Result<EntryBatch, Failure>>;
 
 /// The search of a cache for keys that no longer have a row.
 #[derive(Clone)]

@@ -35,7 +35,7 @@ pub use connect::{Milestone, Observe, Open, Prepare, Prepared, Store, Use};
 use named::NamedRequest;
 pub use named::Started;
 pub use past::PastRuns;
-pub use registry::Registry;
+pub use registry::ActiveRuns;
 pub use request::{RunRequest, hex};
 
 /// Nobody waits longer for the record of a run that did not begin.
@@ -45,7 +45,7 @@ pub struct Service {
     prepare: Box<Prepare>,
     open: Arc<Open>,
     observe: Box<Observe>,
-    pub registry: Registry,
+    pub registry: ActiveRuns,
     pub past: PastRuns,
     /// Why each command could not begin the last time, if it could not.
     not_begun: Mutex<BTreeMap<String, String>>,
@@ -59,7 +59,7 @@ impl Service {
             past: PastRuns::new(Arc::clone(&open)),
             open,
             observe,
-            registry: Registry::default(),
+            registry: ActiveRuns::default(),
             not_begun: Mutex::default(),
             warmed: AtomicBool::new(false),
         }

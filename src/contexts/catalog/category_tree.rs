@@ -1,13 +1,12 @@
 //! `Category:tree:root`: all categories, each with its children.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream;
 
-use crate::application::ports::{Ask, QueryPlan, Wanted, WarmupStrategy};
+use crate::application::ports::{Ask, Entries, QueryPlan, WarmupStrategy};
 use crate::application::query::prepared::Prepared;
 use crate::domain::entry::{Entry, EntryBatch, KeyError};
 use crate::domain::expected::Expected;
@@ -17,25 +16,31 @@ use crate::domain::strategy::StrategySpec;
 use crate::domain::version::Version;
 
 /// The tree on a database.
-pub(super) fn build(rows: Prepared) -> Result<Arc<dyn WarmupStrategy>, Failure> {
-    if rows.definition.spec.key.literal().is_none() {
+pub(super) fn build(rows: Prepared) -> Result<CategoryTree, Failure> {
+    let Some(key) = rows.definition.spec.key.literal() else {
         return Err(rows.invalid("a tree has one key: its template takes no column"));
-    }
+    };
     match (rows.layout.index("id"), rows.layout.index("parent_id")) {
-        (Some(id), Some(parent)) => Ok(Arc::new(CategoryTree { rows, id, parent })),
+        (Some(id), Some(parent)) => Ok(CategoryTree {
+            rows,
+            key,
+            id,
+            parent,
+        }),
         _ => Err(rows.invalid("its query must return id and parent_id")),
     }
 }
 
-struct CategoryTree {
+pub(super) struct CategoryTree {
     rows: Prepared,
+    key: String,
     id: usize,
     parent: usize,
 }
 
 impl CategoryTree {
     /// The one entry, or none of no categories.
-    async fn load(&self, key: &str, from_primary: bool) -> Result<EntryBatch, Failure> {
+    async fn load(&self, from_primary: bool) -> Result<EntryBatch, Failure> {
         let mut nodes = Vec::new();
         let take = |row: Row<'_>| self.node(row).map(|node| nodes.push(node));
         let version = self.rows.read_all(from_primary, take).await?;
@@ -43,12 +48,12 @@ impl CategoryTree {
         match version {
             // A tree without one of its categories would be a wrong tree.
             Err(error) => {
-                let key = key.to_owned();
+                let key = self.key.clone();
                 batch.failed.push(KeyError { key, error });
             }
             Ok(_) if nodes.is_empty() => {}
             Ok(version) => {
-                let Ok(()) = batch.push_text(key.as_bytes(), |out| {
+                let Ok(()) = batch.push_text(self.key.as_bytes(), |out| {
                     write_forest(&nodes, out);
                     Ok::<(), std::convert::Infallible>(())
                 });
@@ -78,23 +83,8 @@ impl WarmupStrategy for CategoryTree {
         &self.rows.definition.spec
     }
 
-    fn entries(&self, ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
-        let key = self.spec().key.literal().unwrap_or_default();
-        let named = match &ask.keys {
-            Wanted::Named(names) => Some(names.iter().any(|name| name.key == key)),
-            Wanted::All { .. } => None,
-        };
-        if named == Some(false) {
-            return stream::empty().boxed();
-        }
-        let load = async move {
-            let mut batch = self.load(&key, ask.from_primary).await?;
-            if named.is_some() && batch.is_void() {
-                batch.absent.push(key);
-            }
-            Ok(batch)
-        };
-        stream::once(load).boxed()
+    fn entries(&self, ask: Ask) -> Entries<'_> {
+        stream::once(self.load(ask.from_primary)).boxed()
     }
 
     async fn estimate(&self, _: Option<u64>) -> Option<Expected> {

@@ -1,14 +1,16 @@
 //! Products and categories.
 
-pub mod category_tree;
+mod category_tree;
 
-use super::context::{Coded, Context};
+use super::context::Context;
+use super::registry::Registry;
 
 pub(super) const CONTEXT: Context = Context {
     name: "catalog",
     definitions: include_str!("warmup.toml"),
-    coded: &[Coded {
-        strategy: "category-tree",
-        build: category_tree::build,
-    }],
 };
+
+/// The strategies whose values are put together in Rust.
+pub(super) fn register(registry: Registry) -> Registry {
+    registry.rows("catalog", "category-tree", category_tree::build)
+}

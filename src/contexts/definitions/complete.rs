@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::merged::{Databases, Merged, StrategyPatch};
+use super::origin::Origin;
 use crate::application::ports::grammar::Grammar;
-use crate::contexts::shipped::coded;
+use crate::contexts::registry::Coded;
 use crate::contexts::sql::{changes, documents, order_by, ownership};
 use crate::domain::changes::Tracking;
 use crate::domain::database::Sql;
@@ -16,17 +17,53 @@ use crate::domain::strategy::{Definition, Shape, StrategyId, StrategySpec};
 /// The field that is wrong, and why.
 pub(super) type Wrong = (&'static str, String);
 
-/// A complete definition, or the field that is wrong and why.
+/// What the code of a registered strategy says alone.
+const CODE_SAYS: [&str; 11] = [
+    "key",
+    "value",
+    "types",
+    "order_by",
+    "limit",
+    "version_field",
+    "row_security",
+    "sql.any",
+    "sql.postgres",
+    "sql.mysql",
+    "sql.sqlite",
+];
+
+/// The definition of a registered strategy, which needs no query.
+pub(super) fn whole(id: &StrategyId, merged: &Merged) -> Result<Definition, Wrong> {
+    let is_other = |field: &&&str| {
+        let origin = merged.origins.get(**field);
+        origin.is_some_and(|origin| *origin != Origin::Code)
+    };
+    if let Some(field) = CODE_SAYS.iter().find(is_other) {
+        return Err((field, "the code of this strategy says it".to_owned()));
+    }
+    let fields = merged.fields.clone();
+    key(fields.key.as_deref())?;
+    ttl(fields.ttl.as_deref())?;
+    let mut definition = merged.without_sql(id, "it is put together in code");
+    definition.spec.version_field = fields.version_field.map(Into::into);
+    Ok(definition)
+}
+
+/// A complete definition, or the field that is wrong and why. Its value may be made by `coded`.
 pub(super) fn complete(
     id: &StrategyId,
     merged: &Merged,
     owns: &[String],
+    coded: Option<&Coded>,
     databases: Databases<'_>,
 ) -> Result<Definition, Wrong> {
+    if let Some(Coded::Whole(_)) = coded {
+        return whole(id, merged);
+    }
     let fields = merged.fields.clone();
     let key = key(fields.key.as_deref())?;
-    let value = shape(fields.value, coded(id).is_some())?;
-    check_limit(&fields, value, coded(id).is_some())?;
+    let value = shape(fields.value, coded.is_some())?;
+    check_limit(&fields, value, coded.is_some())?;
     let ttl = ttl(fields.ttl.as_deref())?;
     if owns.is_empty() {
         let context = &id.context;
@@ -43,7 +80,10 @@ pub(super) fn complete(
     Ok(Definition {
         documents: documents.unwrap_or_default(),
         document_sql: text.and_then(|(sql, grammar)| documents::without_literals(sql, grammar)),
-        tracking: tracking(id, text, &key, value),
+        tracking: match coded {
+            Some(_) => Tracking::None("its value is made of all its rows".to_owned()),
+            None => tracking(text, &key, value),
+        },
         spec: StrategySpec {
             ttl,
             key,
@@ -107,15 +147,9 @@ fn ttl(ttl: Option<&str>) -> Result<Option<Duration>, Wrong> {
 }
 
 /// How to track changes of a definition's selection on the connected database.
-fn tracking(
-    id: &StrategyId,
-    text: Option<(&str, &'static Grammar)>,
-    key: &KeyTemplate,
-    value: Shape,
-) -> Tracking {
+fn tracking(text: Option<(&str, &'static Grammar)>, key: &KeyTemplate, value: Shape) -> Tracking {
     let none = |why: &str| Tracking::None(why.to_owned());
     match (text, value) {
-        _ if coded(id).is_some() => none("its value is made of all its rows"),
         (_, Shape::List) => none("a `list` is made of several rows"),
         _ if key.columns().is_empty() => none("it has one key only"),
         (Some((sql, grammar)), _) => changes::tracking(sql, grammar, &key.columns()),

@@ -9,7 +9,7 @@ use super::merged::StrategyPatch;
 use super::origin::Origin;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::settings_text::parse_toml;
-use crate::domain::strategy::is_name;
+use crate::domain::strategy::{StrategySpec, is_name};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +37,39 @@ pub(super) struct ContextTable {
 /// A definition file, its names checked.
 pub(super) fn parse(text: &str, origin: &Origin) -> Result<File, Failure> {
     let file: File = parse_toml(text, &origin.to_string())?;
+    check_names(&file, origin)?;
+    Ok(file)
+}
+
+/// A registered strategy as a file would define it.
+pub(super) fn of_code(spec: &StrategySpec) -> Result<File, Failure> {
+    let said = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let patch = StrategyPatch {
+        description: said(&spec.description),
+        key: Some(spec.key.to_string()),
+        value: Some(spec.value),
+        priority: Some(spec.priority),
+        ttl: spec
+            .ttl
+            .map(|ttl| humantime::format_duration(ttl).to_string()),
+        tags: Some(spec.tags.clone()).filter(|tags| !tags.is_empty()),
+        min_keys: Some(spec.min_keys),
+        version_field: spec.version_field.as_deref().map(str::to_owned),
+        ..StrategyPatch::default()
+    };
+    let file = File {
+        extends: None,
+        context: ContextTable {
+            name: spec.id.context.clone(),
+            owns: None,
+        },
+        strategies: BTreeMap::from([(spec.id.name.clone(), patch)]),
+    };
+    check_names(&file, &Origin::Code)?;
+    Ok(file)
+}
+
+fn check_names(file: &File, origin: &Origin) -> Result<(), Failure> {
     for name in file.strategies.keys().chain([&file.context.name]) {
         if !is_name(name) || name == "all" {
             let why = format!(
@@ -46,7 +79,7 @@ pub(super) fn parse(text: &str, origin: &Origin) -> Result<File, Failure> {
             return Err(Failure::new(FailureKind::Config, origin.to_string(), why));
         }
     }
-    Ok(file)
+    Ok(())
 }
 
 pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {

@@ -104,6 +104,11 @@ impl Merged {
         self.fields.shown()
     }
 
+    /// Whether it reads a database.
+    pub fn has_sql(&self) -> bool {
+        self.fields.sql != Sql::default()
+    }
+
     pub fn is_enabled(&self) -> bool {
         self.fields.enabled.unwrap_or(true)
     }
@@ -156,6 +161,14 @@ impl Merged {
         let what = format!("{id} ({})", self.origin(field));
         let why = format!("{field}: {why}");
         Definition {
+            fault: Some(Failure::new(FailureKind::Config, what, why)),
+            ..self.without_sql(id, "its definition is not valid")
+        }
+    }
+
+    /// The definition of a strategy that has no query; `untracked`: why its changes cannot be told.
+    pub(super) fn without_sql(&self, id: &StrategyId, untracked: &str) -> Definition {
+        Definition {
             spec: self.spec(id),
             types: Vec::new(),
             order_by: None,
@@ -164,8 +177,8 @@ impl Merged {
             document_sql: None,
             sql: Sql::default(),
             row_security: self.fields.row_security.unwrap_or_default(),
-            tracking: Tracking::None("its definition is not valid".to_owned()),
-            fault: Some(Failure::new(FailureKind::Config, what, why)),
+            tracking: Tracking::None(untracked.to_owned()),
+            fault: None,
         }
     }
 }

@@ -10,9 +10,10 @@ use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 use self::complete::complete;
-use self::file::{File, files, parse, unreadable};
+use self::file::{File, files, of_code, parse, unreadable};
 pub use self::merged::{Databases, Merged};
 pub use self::origin::Origin;
+use super::registry::Registry;
 use super::shipped::SHIPPED;
 use super::sql::parse::ready;
 use crate::domain::failure::{Failure, FailureKind};
@@ -25,6 +26,8 @@ pub struct Definitions {
     /// What was merged, in order.
     files: Vec<PathBuf>,
     with_shipped: bool,
+    /// The strategies that are code, or whose values are made by code.
+    registry: Registry,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -34,15 +37,18 @@ struct MergedContext {
 }
 
 impl Definitions {
-    /// The operator's definitions, merged in the order of their files; a folder means the
-    /// `.toml` files in it, by name. The shipped ones are there where the operator has none, or
-    /// below those of the operator where a file says `extends = "shipped"`.
+    /// The registered strategies and the operator's definitions, merged in the order of their files;
+    /// a folder means the `.toml` files in it, by name. The shipped ones are there where there are no
+    /// others, or below them where a file says `extends = "shipped"`.
     ///
     /// # Errors
     /// The first file that cannot be read or parsed, with file and line.
-    pub fn load(paths: &[PathBuf]) -> Result<Self, Failure> {
+    pub fn load(paths: &[PathBuf], registry: &Registry) -> Result<Self, Failure> {
         ready()?;
         let mut own = Vec::new();
+        for spec in registry.specs() {
+            own.push((of_code(spec)?, Origin::Code));
+        }
         for path in paths {
             for file in files(path)? {
                 let text = std::fs::read_to_string(&file).map_err(|e| unreadable(&file, &e))?;
@@ -51,7 +57,10 @@ impl Definitions {
             }
         }
         let mut all = Self {
-            with_shipped: own.is_empty() || own.iter().any(|(file, _)| file.extends.is_some()),
+            with_shipped: own.is_empty()
+                || registry.extends_shipped()
+                || own.iter().any(|(file, _)| file.extends.is_some()),
+            registry: registry.clone(),
             ..Self::default()
         };
         if all.with_shipped {
@@ -128,7 +137,8 @@ impl Definitions {
     pub fn checked(&self, databases: Databases<'_>) -> Vec<Definition> {
         let enabled = self.merged().filter(|(_, merged)| merged.is_enabled());
         let check = |(id, merged): (StrategyId, &Merged)| {
-            complete(&id, merged, self.owns(&id.context), databases)
+            let coded = self.registry.get(&id);
+            complete(&id, merged, self.owns(&id.context), coded, databases)
                 .unwrap_or_else(|(field, why)| merged.faulty(&id, field, &why))
         };
         let mut all: Vec<Definition> = enabled.map(check).collect();
@@ -220,7 +230,7 @@ mod tests {
 
     #[test]
     fn shipped_definitions_are_valid_for_every_database() {
-        let shipped = Definitions::load(&[]).expect("they parse");
+        let shipped = Definitions::load(&[], &Registry::default()).expect("they parse");
         for database in [POSTGRES, MYSQL, SQLITE] {
             let ids: Vec<String> = match shipped.validate(&[database]) {
                 Ok(all) => all.iter().map(|d| d.spec.id.to_string()).collect(),

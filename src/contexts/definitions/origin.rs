@@ -6,6 +6,8 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     Shipped,
+    /// A registered strategy says it itself.
+    Code,
     File(PathBuf),
 }
 
@@ -13,6 +15,7 @@ impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Shipped => f.write_str("shipped"),
+            Self::Code => f.write_str("code"),
             Self::File(path) => path.display().fmt(f),
         }
     }

@@ -89,6 +89,7 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 mod tests {
     use super::*;
     use crate::application::settings::{Group as _, READING, RunSettings, Settings as _};
+    use crate::contexts::registry::Registry;
     use crate::domain::strategy::is_name;
 
     #[test]
@@ -132,7 +133,12 @@ mod tests {
             "--config",
             &file.display().to_string(),
         ]);
-        let resolve = || Config::resolve(crate::interfaces::cli::parse::leaf(&matches));
+        let resolve = || {
+            Config::resolve(
+                crate::interfaces::cli::parse::leaf(&matches),
+                &Registry::default(),
+            )
+        };
         let failed = resolve().err();
         // A URL is given in one way only; every name and value before them was taken.
         assert!(

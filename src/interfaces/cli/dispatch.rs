@@ -13,6 +13,7 @@ use super::{
 };
 use crate::application::run_state::stop::StopSignal;
 use crate::config::Config;
+use crate::contexts::registry::Registry;
 use crate::domain::failure::Failure;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{self, LogFormat, Output};
@@ -22,7 +23,11 @@ use crate::interfaces::{github, log};
 ///
 /// # Errors
 /// clap's matches do not fit its types, which is a bug.
-pub async fn run(matches: &ArgMatches, stop: StopSignal) -> anyhow::Result<Exit> {
+pub async fn run(
+    matches: &ArgMatches,
+    registry: &Registry,
+    stop: StopSignal,
+) -> anyhow::Result<Exit> {
     let cli = Cli::from_arg_matches(matches)?;
     let asked = leaf(matches).value_source("output") != Some(ValueSource::DefaultValue);
     let mut output = Output::new(cli.output, asked);
@@ -30,7 +35,7 @@ pub async fn run(matches: &ArgMatches, stop: StopSignal) -> anyhow::Result<Exit>
         output.log_format.get_or_insert(LogFormat::Text);
     }
     let log = log::start(output.log_format, &output);
-    let done = dispatch(&cli, matches, &output, stop).await;
+    let done = dispatch(&cli, matches, registry, &output, stop).await;
     log.end();
     let failed = |failure: Failure| {
         output.failure(&failure);
@@ -47,12 +52,13 @@ pub async fn run(matches: &ArgMatches, stop: StopSignal) -> anyhow::Result<Exit>
 async fn dispatch(
     cli: &Cli,
     matches: &ArgMatches,
+    registry: &Registry,
     output: &Output,
     stop: StopSignal,
 ) -> Result<Exit, Failure> {
     let matches = leaf(matches);
     let config = || {
-        let config = Config::resolve(matches)?;
+        let config = Config::resolve(matches, registry)?;
         warn(&config, output);
         Ok(config)
     };
@@ -63,7 +69,7 @@ async fn dispatch(
         Command::Verify(args) => verify::run(args, &config()?, output, stop).await,
         Command::Strategies => strategies::run(&config()?, output),
         Command::Doctor(_) => {
-            let config = Config::salvage(matches);
+            let config = Config::salvage(matches, registry);
             if let Some(config) = &config.0 {
                 warn(config, output);
             }

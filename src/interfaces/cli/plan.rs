@@ -11,7 +11,6 @@ use crate::application::engine::coordinator::Coordinator;
 use crate::application::ports::Mode;
 use crate::application::settings::{Count, Group as _, RunSettings};
 use crate::config::Config;
-use crate::contexts::definitions::Definitions;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::percent::Percent;
 use crate::domain::report::Report;
@@ -235,7 +234,7 @@ impl SealedPlan {
 /// A digest of the selected definitions after merging.
 fn fingerprint(config: &Config, selection: &Selection) -> Result<String, Failure> {
     let (selected, _) = setup::definitions(config, selection)?;
-    let definitions = Definitions::load(&config.contexts)?;
+    let definitions = config.definitions()?;
     let fields: Vec<_> = definitions
         .merged()
         .filter(|(id, _)| selected.iter().any(|definition| definition.spec.id == *id))

@@ -16,7 +16,7 @@ use crate::interfaces::report::table::Table;
 use crate::setup;
 
 pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
-    let definitions = Definitions::load(&config.contexts)?;
+    let definitions = config.definitions()?;
     let mut all: Vec<(StrategyId, &Merged)> = definitions.merged().collect();
     all.sort_by_key(|(id, merged)| (std::cmp::Reverse(merged.priority()), id.clone()));
     let databases = &setup::databases(config);
@@ -31,7 +31,9 @@ pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
     // Report invalid definitions even if the reader closes the pipe.
     output.result(&document.render(output.format, output.width()));
     definitions.validate(databases)?;
-    let open = all.iter().filter(|(_, merged)| merged.is_enabled());
+    let open = all
+        .iter()
+        .filter(|(_, merged)| merged.is_enabled() && merged.has_sql());
     let open = open.filter(|(_, merged)| !merged.is_versioned(databases));
     let open: Vec<String> = open.map(|(id, _)| id.to_string()).collect();
     if output.format == Format::Table && !open.is_empty() {

@@ -10,6 +10,7 @@ use super::protection::{self, Versions};
 use crate::application::ports::{QueryPlan, Scan, Sources};
 use crate::config::Config;
 use crate::contexts::definitions::Definitions;
+use crate::domain::database::Sql;
 use crate::domain::failure::FailureKind;
 use crate::domain::finding::Finding;
 use crate::domain::key::printable;
@@ -80,14 +81,19 @@ async fn check_strategy(
 ) -> Finding {
     let id = definition.spec.id.to_string();
     let order = definition.order_by.clone();
+    let reads = definition.sql != Sql::default();
     let limit = config.run.limit();
     let wanted = [definition.limit, limit].into_iter().flatten().min();
-    let strategy = match prepare_one(definition, sources, &config.prefix).await {
+    let strategy = match prepare_one(definition, sources, config).await {
         Ok(strategy) => strategy,
         Err(failure) => return Finding::of(id, &failure),
     };
+    let key = &strategy.spec().key;
+    if !reads {
+        return Finding::ok(id, format!("{key}; put together in code, reads no table"));
+    }
     versions.learn(strategy.as_ref()).await;
-    let what = format!("{}; may read {}", strategy.spec().key, owns.join(", "));
+    let what = format!("{key}; may read {}", owns.join(", "));
     let plan = match strategy.plan(limit).await {
         Ok(plan) => plan,
         // PostgreSQL checks the user's rights only here.

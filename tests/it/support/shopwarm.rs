@@ -26,7 +26,12 @@ pub fn binary() -> &'static Path {
 
 /// `shopwarm` with these arguments, split at spaces.
 pub fn shopwarm(arguments: &str) -> Shopwarm {
-    let mut command = Command::new(binary());
+    program(binary(), arguments)
+}
+
+/// Another binary of the same command line.
+pub fn program(binary: &Path, arguments: &str) -> Shopwarm {
+    let mut command = Command::new(binary);
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default());

@@ -22,7 +22,7 @@ const MAX_RUNS: usize = 16;
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
-pub struct Registry(Mutex<Runs>);
+pub struct ActiveRuns(Mutex<Runs>);
 
 #[derive(Default)]
 struct Runs {
@@ -31,7 +31,7 @@ struct Runs {
     draining: bool,
 }
 
-impl Registry {
+impl ActiveRuns {
     /// Adds a run to those that go on.
     pub(super) fn add(&self, run: &Arc<LiveRun>) -> Result<(), Failure> {
         let mut runs = lock(&self.0);
