@@ -298,7 +298,7 @@ mod tests {
             ),
             (
                 "nightly]\nwarmup = []",
-                "line 2: warmup: it names nothing",
+                "line 2: warmup: it is empty",
                 None,
             ),
             ("nightly]\nwarmup = 3", "expected \"all\", or a list", None),
@@ -324,7 +324,7 @@ mod tests {
             ),
             (
                 "Peak]\ncron = \"30 8 * * *\"\nwarmup = \"all\"",
-                "schedule.Peak: a job's name is",
+                "schedule.Peak: a job's name starts",
                 None,
             ),
         ] {

@@ -362,7 +362,7 @@ fn only_so_many_runs_go_on_at_once() {
     };
     let answers: Vec<u16> = (0..20).map(|_| look().status).collect();
     assert_eq!(answers.iter().filter(|status| **status == 202).count(), 15);
-    look().refuses(503, &["at work on 16"]);
+    look().refuses(503, &["already has 16 active or waiting runs"]);
     server.get("/livez").expect(200);
     site.open();
     assert_eq!(ended(&server, &run)["outcome"], "complete");

@@ -39,7 +39,7 @@ pub enum SqlRefused {
     TooLong,
     #[error("The SQL is nested too deeply to be checked. Make it flatter, or put it in a view.")]
     TooDeep,
-    #[error("no thread can be made to read SQL in: {0}")]
+    #[error("cannot start a thread to read SQL: {0}")]
     NoThread(String),
     #[error("{place}: {problem}")]
     Text { place: Place, problem: &'static str },

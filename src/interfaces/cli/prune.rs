@@ -94,7 +94,7 @@ mod tests {
         ]);
         assert_eq!(
             text,
-            "1,201 keys of earlier runs without a row:\n  \
+            "1,201 keys of earlier runs no longer have a row:\n  \
              own/a: 1 key: a:1\n  \
              own/a: 1,200 keys: b:1, b:2, b:3, ...\n\
              Remove them from the cache? [y/N] "
