@@ -300,7 +300,7 @@ fn another_type_is_another_shape() {
         "{}",
         error("own/u")
     );
-    assert!(error("own/t").contains("no JSON"), "{}", error("own/t"));
+    assert!(error("own/t").contains("not JSON"), "{}", error("own/t"));
     assert_eq!(lab.redis.cli(&["TYPE", "U:2"]), "list");
     assert_eq!(lab.keys(), ["K:9", "U:2"]);
 }
@@ -402,7 +402,7 @@ fn what_is_no_record_is_none() {
     lab.redis.cli(&["SET", "shopwarm:last-complete", "mine"]);
     let refused = warm(&lab, "--max-shrink 0%").expect(3);
     assert!(
-        refused.stdout.contains("something else"),
+        refused.stdout.contains("something other"),
         "{}",
         refused.stdout
     );
