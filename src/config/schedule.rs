@@ -296,11 +296,7 @@ mod tests {
                 "line 2: limit: 0 is less than 1",
                 None,
             ),
-            (
-                "nightly]\nwarmup = []",
-                "line 2: warmup: it is empty",
-                None,
-            ),
+            ("nightly]\nwarmup = []", "line 2: warmup: it is empty", None),
             ("nightly]\nwarmup = 3", "expected \"all\", or a list", None),
             (
                 "nightly]\ngrace = \"soon\"",

@@ -198,7 +198,12 @@ fn an_access_log_is_read_without_a_cache() {
     }
     let (_dir, odd) = file("odd.log", "{odd\n{\"no\":\"key\"}\n");
     let odd = probe(&format!("--access-log {}", odd.display()), nobody);
-    assert!(calm(odd.run()).expect(2).stderr.contains("one key per line"));
+    assert!(
+        calm(odd.run())
+            .expect(2)
+            .stderr
+            .contains("one key per line")
+    );
     let missing = calm(probe("--access-log nowhere.log", nobody).run()).expect(2);
     assert!(missing.stderr.contains("nowhere.log"), "{}", missing.stderr);
 }
