@@ -177,6 +177,17 @@ fn a_dry_run_reads_the_same_and_writes_nothing() {
 }
 
 #[test]
+fn a_dry_run_over_a_cache_that_refuses_reads_nothing_twice() {
+    let shop = Shop::new(10);
+    let refusal = Failure::new(FailureKind::CacheUnreachable, "the cache is gone", "closed");
+    shop.cache.refuse(Some(refusal));
+    let report = shop.inspect();
+    assert_eq!(failure(&report).what, "the cache is gone");
+    assert_eq!((report.stats.planned, report.stats.unverified), (0, 0));
+    assert_eq!(shop.table.take_versions_read(), 0);
+}
+
+#[test]
 fn a_lost_answer_is_unknown_and_never_warmed() {
     let shop = Shop::new(1200);
     shop.cache.lose_answers(1);

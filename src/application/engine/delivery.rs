@@ -29,7 +29,12 @@ impl<'a> Delivery<'a> {
             how: plan.write_options(index),
             shape: ShapeCheck::for_mode(options.shape, options.mode, strategy.spec()),
             identical: Identical::wanted(options.skip_identical, options.mode, cache),
-            recheck: Recheck::wanted(options.verify_writes, strategy, cache),
+            // Nothing was written where nothing can be.
+            recheck: Recheck::wanted(
+                options.verify_writes && !cache.is_read_only(),
+                strategy,
+                cache,
+            ),
         }
     }
 

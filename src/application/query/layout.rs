@@ -25,6 +25,19 @@ pub struct Layout {
     pub hints: Vec<Option<Hint>>,
 }
 
+/// The stored columns: index, name, and what precedes the value in an object.
+fn stored(columns: &Columns) -> Vec<(usize, String, Vec<u8>)> {
+    let is_stored = |(_, column): &(usize, &Column)| !column.name.starts_with('_');
+    let all = columns.iter().enumerate().filter(is_stored);
+    let with_name = all.enumerate().map(|(nth, (at, column))| {
+        let comma = if nth == 0 { "" } else { "," };
+        let name = serde_json::Value::from(column.name.as_str());
+        let start = format!("{comma}{name}:").into_bytes();
+        (at, column.name.clone(), start)
+    });
+    with_name.collect()
+}
+
 impl Layout {
     /// Checks a definition against its query's columns.
     ///
@@ -60,18 +73,7 @@ impl Layout {
             let at = index(name).ok_or_else(|| missing("`types` names", name))?;
             hints[at] = Some(*hint);
         }
-        let mut stored = Vec::new();
-        for (at, column) in columns.iter().enumerate() {
-            if !column.name.starts_with('_') {
-                let comma = if stored.is_empty() { "" } else { "," };
-                let name = serde_json::Value::from(column.name.as_str());
-                stored.push((
-                    at,
-                    column.name.clone(),
-                    format!("{comma}{name}:").into_bytes(),
-                ));
-            }
-        }
+        let stored = stored(&columns);
         if let Some(field) = &definition.spec.version_field
             && !stored.iter().any(|(_, name, _)| **name == **field)
         {

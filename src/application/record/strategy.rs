@@ -203,12 +203,14 @@ mod in_seconds {
 
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
+    use crate::application::record::strategy::whole_seconds;
+
     pub fn serialize<S: Serializer>(ttl: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        super::whole_seconds(*ttl).serialize(to)
+        whole_seconds(*ttl).serialize(to)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         let seconds = f64::deserialize(from)?;
-        Ok(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+        Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
     }
 }

@@ -104,7 +104,7 @@ macro_rules! settings {
             )?)*
         }
 
-        impl $crate::application::settings::Settings for $group {
+        impl $crate::application::settings::group::Settings for $group {
             fn names() -> Vec<&'static str> {
                 vec![$(stringify!($name)),*]
             }
@@ -122,7 +122,7 @@ macro_rules! settings {
             }
         }
 
-        impl $crate::application::settings::Group for $group {
+        impl $crate::application::settings::group::Group for $group {
             fn defaults() -> Self {
                 use $crate::application::settings::group::settings;
                 Self { $($name: settings!(@default $($default)?)),* }
@@ -151,7 +151,7 @@ macro_rules! settings {
 
         impl<'de> serde::Deserialize<'de> for $group {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                $crate::application::settings::Settings::read_all(from)
+                $crate::application::settings::group::Settings::read_all(from)
             }
         }
     };
@@ -167,7 +167,7 @@ macro_rules! groups {
             $(pub $group: $type,)*
         }
 
-        impl $crate::application::settings::Settings for $table {
+        impl $crate::application::settings::group::Settings for $table {
             fn names() -> Vec<&'static str> {
                 [$(<$type>::names()),*].concat()
             }
@@ -186,7 +186,7 @@ macro_rules! groups {
 
         impl<'de> serde::Deserialize<'de> for $table {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                $crate::application::settings::Settings::read_all(from)
+                $crate::application::settings::group::Settings::read_all(from)
             }
         }
     };

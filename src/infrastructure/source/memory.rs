@@ -38,6 +38,7 @@ struct State {
     /// Interruptions of the next selections.
     interruptions: VecDeque<(usize, Failure)>,
     values_read: u64,
+    versions_read: u64,
 }
 
 #[derive(Clone)]
@@ -74,6 +75,11 @@ impl MemoryTable {
     /// Number of values read since the last call.
     pub fn take_values_read(&self) -> u64 {
         std::mem::take(&mut self.state().values_read)
+    }
+
+    /// How many versions were asked for since this was last asked.
+    pub fn take_versions_read(&self) -> u64 {
+        std::mem::take(&mut self.state().versions_read)
     }
 
     pub fn strategy(&self, spec: StrategySpec) -> Arc<dyn WarmupStrategy> {
@@ -151,7 +157,8 @@ impl WarmupStrategy for MemoryStrategy {
     }
 
     async fn versions(&self, entries: &[Entry<'_>]) -> Result<Vec<Option<Version>>, Failure> {
-        let state = self.table.state();
+        let mut state = self.table.state();
+        state.versions_read += entries.len() as u64;
         let version = |entry: &Entry<'_>| {
             let key = std::str::from_utf8(entry.key).ok()?;
             let row = state.rows.get(key)?;

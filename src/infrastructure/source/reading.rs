@@ -98,21 +98,18 @@ async fn read<D: Reader>(
     sender: &mpsc::Sender<Handed>,
     asked: &mut oneshot::Receiver<()>,
 ) -> Result<(), Ended> {
-    let connected = tokio::select! {
-        connected = connect(sessions, asked) => connected,
+    let mut connection = tokio::select! {
+        connected = connect(sessions, asked) => connected?,
         () = sender.closed() => return Ok(()),
     };
-    let mut connection = connected?;
     let watched = Arc::new(Watched::default());
     let mut rows = Rows::new(sessions, query, sender, &watched);
     let prefix = if query.brief { "" } else { D::PREFIX };
     let sql = rows.labelled(&format!("{prefix}{}", query.sql));
     let failed = |error| sessions.query_failure(&query.label, &sql, &error);
     let arguments = arguments::<D>(&query.params).map_err(failed)?;
-    let handle = sessions
-        .wait(&query.label, D::handle(&mut connection))
-        .await?;
-    let handle = handle.map_err(failed)?;
+    let handle = sessions.wait(&query.label, D::handle(&mut connection));
+    let handle = handle.await?.map_err(failed)?;
     let lender = (!query.brief).then(|| sessions.lender());
     // A separate task, so that decoding rows does not delay it.
     let mut watch = JoinSet::new();
@@ -128,22 +125,20 @@ async fn read<D: Reader>(
         () = sender.closed() => Err(Broken::Unwanted),
         Some(Ok(reason)) = watch.join_next() => Err(Broken::GaveWay(reason)),
     };
-    match read {
-        Ok(()) => {
-            sessions.put_back(connection).await;
-            Ok(())
-        }
-        Err(Broken::Sql(error))
-            if Sessions::<D>::is_lock_timeout(&error) && rows.is_untouched() =>
-        {
+    let Err(broken) = read else {
+        sessions.put_back(connection).await;
+        return Ok(());
+    };
+    match broken {
+        Broken::Sql(error) if Sessions::<D>::is_lock_timeout(&error) && rows.is_untouched() => {
             Err(Ended::Locked)
         }
-        Err(Broken::Sql(error)) => Err(failed(error).into()),
-        Err(Broken::Failed(failure)) => {
+        Broken::Sql(error) => Err(failed(error).into()),
+        Broken::Failed(failure) => {
             sessions.driver.end(handle).await;
             Err(failure.into())
         }
-        Err(Broken::GaveWay(reason)) => {
+        Broken::GaveWay(reason) => {
             // Closing the session releases the locks. The rows read so far are still good.
             drop((connection, lender));
             sessions.driver.end(handle).await;
@@ -153,7 +148,7 @@ async fn read<D: Reader>(
             rows.hand_on_rest().await;
             Err(reason.into_failure(&query.label).into())
         }
-        Err(Broken::Unwanted) => {
+        Broken::Unwanted => {
             sessions.driver.end(handle).await;
             Ok(())
         }

@@ -141,6 +141,26 @@ impl<'a> Visit<'a> for Reading {
         }
     }
 
+    /// The body of a macro is tokens: paths in it begin with `$crate`.
+    fn visit_item_macro(&mut self, item: &'a syn::ItemMacro) {
+        let tokens = item.mac.tokens.to_string().replace(' ', "");
+        for path in tokens.split("$crate::").skip(1) {
+            let is_name = |c: char| c.is_alphanumeric() || c == '_';
+            let parts = path.split("::").map_while(|part| {
+                let name: String = part.chars().take_while(|c| is_name(*c)).collect();
+                (!name.is_empty()).then(|| (name.len() == part.len(), name))
+            });
+            let mut found = vec!["crate".to_owned()];
+            for (is_whole, name) in parts {
+                found.push(name);
+                if !is_whole {
+                    break;
+                }
+            }
+            self.add(&found);
+        }
+    }
+
     fn visit_path(&mut self, path: &'a syn::Path) {
         if path.segments.len() > 1 {
             let parts: Module = path
