@@ -172,7 +172,7 @@ impl Service {
         lock(&self.not_begun).remove(&run.info.command);
         run.set_begun();
         let _ = begun.send(());
-        let whole = ready.begun().whole && request.settings.tags.is_none();
+        let whole = ready.begun().whole && !request.is_part();
         let Finished { report, record } = ready.warm_all(run, &run.stop).await;
         if whole && !request.dry_run && report.passes() {
             self.warmed.store(true, Ordering::Relaxed);

@@ -72,12 +72,7 @@ pub trait Group: Settings + Serialize {
     fn properties(object: ObjectBuilder, help: impl Fn(&str) -> String) -> ObjectBuilder;
 
     /// What is said, by name.
-    fn said(&self) -> Map<String, Value> {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(said)) => said,
-            _ => Map::new(),
-        }
-    }
+    fn said(&self) -> Map<String, Value>;
 }
 
 /// Declares a group: name, type and default of each setting.
@@ -135,6 +130,13 @@ macro_rules! settings {
 
             fn over(self, base: Self) -> Self {
                 Self { $($name: self.$name.or(base.$name)),* }
+            }
+
+            fn said(&self) -> serde_json::Map<String, serde_json::Value> {
+                use $crate::application::settings::group::shown;
+                let all = [$((stringify!($name), self.$name.as_ref().map(shown))),*];
+                let said = all.into_iter();
+                said.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
             }
 
             fn properties(
@@ -199,18 +201,29 @@ pub(crate) fn given<T: Setting>(matches: &ArgMatches, id: &str, source: ValueSou
     (matches.value_source(id) == Some(source)).then(|| T::given(matches, id))?
 }
 
+/// A value as it is shown. One that JSON cannot say, such as a path that is not UTF-8, is not hidden.
+pub(crate) fn shown<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or_else(|why| format!("({why})").into())
+}
+
 pub(crate) fn read_into<'de, T: Setting, D: Deserializer<'de>>(
     field: &mut Option<T>,
     name: &str,
     from: D,
 ) -> Result<(), D::Error> {
-    let value = Value::deserialize(from)?;
+    // A null, and not a number that JSON does not have.
+    let value = Option::<Value>::deserialize(from)?;
     if field.is_some() {
         return Err(D::Error::custom(format!("duplicate field `{name}`")));
     }
     *field = match value {
-        Value::Null => T::null(),
-        value => {
+        None => T::null(),
+        Some(Value::Null) => {
+            return Err(D::Error::custom(format!(
+                "{name}: it is not a finite number"
+            )));
+        }
+        Some(value) => {
             Some(T::deserialize(value).map_err(|why| D::Error::custom(format!("{name}: {why}")))?)
         }
     };

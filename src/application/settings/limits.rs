@@ -97,7 +97,8 @@ impl<'de> Deserialize<'de> for RateLimit {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = match Value::deserialize(from)? {
             Value::String(text) => text,
-            other => other.to_string(),
+            Value::Number(n) if n.is_u64() => n.to_string(),
+            other => return Err(D::Error::custom(format!("{other} is not a whole number"))),
         };
         text.parse().map_err(D::Error::custom)
     }

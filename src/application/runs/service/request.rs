@@ -28,6 +28,17 @@ pub struct RunRequest {
 }
 
 impl RunRequest {
+    /// Whether its success says less than that of a run as the operator set it up: it warms a part, or
+    /// somebody asked for less over HTTP.
+    pub(super) fn is_part(&self) -> bool {
+        let asked = &self.settings;
+        let less =
+            asked.exclude.is_some() || asked.fail_under.is_some() || asked.allow_empty.is_some();
+        asked.tags.is_some() || (self.job.is_none() && less)
+    }
+}
+
+impl RunRequest {
     /// Warms a selection as configured, and gives way to other runs.
     pub fn new(selection: Selection, trigger: Trigger) -> Self {
         Self {
