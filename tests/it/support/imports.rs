@@ -148,7 +148,7 @@ impl<'a> Visit<'a> for Reading {
             let is_name = |c: char| c.is_alphanumeric() || c == '_';
             let parts = path.split("::").map_while(|part| {
                 let name: String = part.chars().take_while(|c| is_name(*c)).collect();
-                (!name.is_empty()).then(|| (name.len() == part.len(), name))
+                (!name.is_empty()).then_some((name.len() == part.len(), name))
             });
             let mut found = vec!["crate".to_owned()];
             for (is_whole, name) in parts {
