@@ -23,6 +23,11 @@ impl PlannedKeys {
         }
     }
 
+    /// Whether keys may be missing that were inserted.
+    pub fn is_full(&self) -> bool {
+        self.hashes.len() >= MAX_KEYS
+    }
+
     pub fn contains(&self, key: &[u8]) -> bool {
         self.hashes.contains(&self.hasher.hash_one(key))
     }

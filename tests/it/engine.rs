@@ -102,13 +102,16 @@ impl Shop {
     }
 
     fn inspect(&self) -> StrategyReport {
+        self.inspect_with(Options::default())
+    }
+
+    fn inspect_with(&self, options: Options) -> StrategyReport {
         let strategies = vec![self.table.strategy(spec())];
         let cache: Arc<dyn Cache> = Arc::clone(&self.cache) as _;
         let inspection = Inspection {
             orphans: true,
             ..Inspection::new(None)
         };
-        let options = Options::default();
         let viewer = Coordinator::inspecting(strategies, Some(cache), inspection, options);
         let stop = StopSignal::default();
         only(runtime().block_on(viewer.warm_all(None, &Silent, &stop)))
@@ -345,6 +348,47 @@ fn a_strategy_that_has_shrunk_is_not_written() {
         "{report:?}"
     );
     assert_eq!(shop.cached(0), Some(value(0, 0)), "nothing was written");
+}
+
+#[test]
+fn a_dry_run_says_that_a_strategy_has_shrunk() {
+    let shop = Shop::new(100);
+    shop.warm(Options::default());
+    (10..100).for_each(|id| shop.table.delete(&key(id)));
+    let report = shop.inspect_with(Options {
+        max_shrink: Some(Percent::whole(20)),
+        ..Options::default()
+    });
+    assert!(
+        failure(&report).what.contains("has shrunk too much"),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn streams_that_were_opened_ahead_end_with_the_run() {
+    let shop = Shop::new(10);
+    let named = |name: &str| StrategySpec {
+        id: StrategyId::new("own", name),
+        ..spec()
+    };
+    let refusal = Failure::new(
+        FailureKind::SourceUnreachable,
+        "the database is gone",
+        "closed",
+    );
+    shop.table.interrupt(0, refusal);
+    let strategies = ["a", "b", "c"].map(|name| shop.table.strategy(named(name)));
+    let cache: Arc<dyn Cache> = Arc::clone(&shop.cache) as _;
+    let options = Options {
+        db_concurrency: 3,
+        ..Options::default()
+    };
+    let coordinator = Coordinator::new(strategies.into(), cache, options);
+    let stop = StopSignal::default();
+    let report = runtime().block_on(coordinator.warm_all(None, &Silent, &stop));
+    assert_eq!(failure(&report.strategies[0]).what, "the database is gone");
+    assert!(!shop.table.waited_in_vain());
 }
 
 #[test]

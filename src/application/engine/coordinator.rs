@@ -198,12 +198,14 @@ impl Coordinator {
             .await;
             passes.ask_epoch(&book, &run).await;
         }
+        flow.writer.streams.close();
         passes.close(&mut book);
         orphans::find(&mut book, &run).await;
+        let written = flow.writer.keys.take_written();
         if let Some(whole) = flow.writer.keys.leave(&mut book, &run).await {
             changes.forget_superseded(&book, &whole).await;
         }
-        prune::prune(&mut book, &run).await;
+        prune::prune(&mut book, &run, written).await;
         self.quiesce().await;
         book.close(&run, Unmatched::default())
     }

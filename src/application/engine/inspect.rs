@@ -58,7 +58,6 @@ impl Inspection {
             skip_identical: false,
             shape: ShapeGuard::Off,
             on_eviction: OnEviction::Ignore,
-            max_shrink: None,
             changed: ChangedOptions {
                 on: false,
                 ..options.changed

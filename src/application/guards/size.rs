@@ -127,15 +127,21 @@ async fn read_last_complete(
 ) -> Option<BTreeMap<String, LastComplete>> {
     let options = &run.plan.options;
     options.max_shrink?;
+    if options.sample.is_some() {
+        return None;
+    }
+    let writes = run.plan.written_cache().is_some();
     let read = history::last_complete(run.plan.target.as_ref(), &options.prefix);
     match run.unless_stopped(read).await? {
         Ok(counts) => {
-            if counts.is_empty() {
+            if counts.is_empty() && writes {
                 let none = "--max-shrink: no earlier complete run is known to compare with";
                 book.warnings.push(none.to_owned());
             }
             Some(counts)
         }
+        // A dry run compares what it can.
+        Err(_) if !writes => None,
         // A guard that was asked for and cannot see must not let everything through.
         Err(failure) => {
             let what = "--max-shrink: the counts of the last complete run cannot be read";

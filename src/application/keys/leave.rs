@@ -11,14 +11,20 @@ use crate::application::run_state::context::RunContext;
 use crate::domain::digest::Digest;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
+use crate::domain::planned_keys::PlannedKeys;
 use crate::domain::report::Status;
 
 /// How long the end of a run waits for the recorder, and the end of a stopped run.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The keys of a run that writes and has a name; of any other, none.
-pub struct RunKeys(Option<Recorder>);
+/// The keys that a run has written.
+pub struct RunKeys {
+    /// Of a run that writes and has a name.
+    recorder: Option<Recorder>,
+    /// Of a run that prunes: what it has written needs no asking for.
+    written: Option<PlannedKeys>,
+}
 
 impl RunKeys {
     pub fn new(run: &RunContext<'_>) -> Self {
@@ -32,16 +38,26 @@ impl RunKeys {
             let cache = Arc::clone(cache);
             Recorder::new(cache, &plan.options.prefix, info, strategies.collect())
         });
-        Self(recorder)
+        Self {
+            recorder,
+            written: plan.prune.is_some().then(PlannedKeys::default),
+        }
+    }
+
+    /// Takes the keys that were written, for pruning.
+    pub fn take_written(&mut self) -> PlannedKeys {
+        self.written.take().unwrap_or_default()
     }
 
     pub fn recorder(&self) -> Option<&Recorder> {
-        self.0.as_ref()
+        self.recorder.as_ref()
     }
 
     /// Notes the keys of a batch that were stored.
     pub fn note(&mut self, index: usize, batch: &EntryBatch, written: &Written) {
-        let Some(recorder) = &mut self.0 else { return };
+        let Some(recorder) = &mut self.recorder else {
+            return;
+        };
         // A repaired entry has another value now.
         let repaired: HashMap<usize, Digest> = written.checked.rewritten.iter().copied().collect();
         for (place, (entry, outcome)) in batch.iter().zip(&written.outcomes).enumerate() {
@@ -50,20 +66,23 @@ impl RunKeys {
                 let digest = repaired.get(&place).copied();
                 let digest = digest.unwrap_or_else(|| Digest::of(entry.value));
                 recorder.push(index, entry.key, digest);
+                if let Some(written) = &mut self.written {
+                    written.insert(entry.key);
+                }
             }
         }
     }
 
     /// Forgets what a strategy had: it is warmed again.
     pub fn restart(&mut self, index: usize) {
-        if let Some(recorder) = &mut self.0 {
+        if let Some(recorder) = &mut self.recorder {
             recorder.restart(index);
         }
     }
 
     /// Flushes the keys of a strategy that completed.
     pub fn close(&mut self, index: usize, status: &Status) {
-        if let (Some(recorder), Status::Completed) = (&mut self.0, status) {
+        if let (Some(recorder), Status::Completed) = (&mut self.recorder, status) {
             recorder.close(index);
         }
     }
@@ -73,7 +92,7 @@ impl RunKeys {
     pub async fn leave(self, book: &mut Book, run: &RunContext<'_>) -> Option<Vec<bool>> {
         // A cache that is gone has been reported already, and a full one takes no more.
         let recorder = self
-            .0
+            .recorder
             .filter(|_| !book.failed_by(Failure::ends_run_of_cache))?;
         let timeout = match run.is_stopped() {
             true => LAST_TIMEOUT,

@@ -14,6 +14,7 @@ use crate::domain::key::{KeyTemplate, printable};
 use crate::domain::namespace::OWN;
 use crate::domain::planned_keys::PlannedKeys;
 use crate::domain::report::StrategyReport;
+use crate::domain::sync::lock;
 
 /// Keys of the cache that are asked of the database together.
 const WINDOW: usize = 2_000;
@@ -24,10 +25,7 @@ pub async fn find(book: &mut Book, run: &RunContext<'_>) {
     let Some(OrphanSearch { planned, others }) = wanted else {
         return;
     };
-    let planned = planned
-        .lock()
-        .map(|mut planned| std::mem::take(&mut *planned));
-    let planned = planned.unwrap_or_default();
+    let planned = std::mem::take(&mut *lock(planned));
     for tally in &mut book.tallies {
         tally.report.seen.orphans = tally.report.unfit().is_none().then_some(0);
     }

@@ -28,20 +28,16 @@ const WINDOW: usize = 2_000;
 /// A key that an earlier run wrote, and what it wrote there.
 type Written = (String, Digest);
 
-/// Finds what may be removed, asks, and removes it.
-pub async fn prune(book: &mut Book, run: &RunContext<'_>) {
+/// Finds what may be removed, asks, and removes it. `written`: keys that this run has written.
+pub async fn prune(book: &mut Book, run: &RunContext<'_>, written: PlannedKeys) {
     let plan = run.plan;
     let Some(consent) = &plan.prune else {
         return;
     };
-    let mut search = match Search::new(plan.target.as_ref(), run).await {
-        Ok(search) => search,
-        Err(failure) => {
-            for index in 0..book.tallies.len() {
-                not_pruned(book, index, failure.clone());
-            }
-            return;
-        }
+    let mut search = Search {
+        run,
+        cache: plan.target.as_ref(),
+        seen: written,
     };
     let mut found = Vec::new();
     for index in 0..book.tallies.len() {
@@ -126,28 +122,14 @@ fn windows(keys: Pile) -> impl Iterator<Item = Vec<Written>> {
 struct Search<'a> {
     run: &'a RunContext<'a>,
     cache: &'a dyn Cache,
-    manifests: Vec<KeyManifest>,
     /// Keys that this run has written, and keys that have been looked at.
     seen: PlannedKeys,
 }
 
-impl<'a> Search<'a> {
-    async fn new(cache: &'a dyn Cache, run: &'a RunContext<'a>) -> Result<Self, Failure> {
-        let prefix = &run.plan.options.prefix;
-        let manifests = manifest::manifests(cache, prefix, None).await?;
-        let mut seen = PlannedKeys::default();
-        for own in manifests.iter().filter(|g| is_own(g, run)) {
-            let mut keys = manifest::keys(cache, prefix, own);
-            while let Some(some) = keys.try_next().await? {
-                some.iter().for_each(|key| seen.insert(key));
-            }
-        }
-        Ok(Self {
-            run,
-            cache,
-            manifests,
-            seen,
-        })
+impl Search<'_> {
+    /// What runs have left for a strategy, newest first.
+    async fn manifests(&self, id: &str) -> Result<Vec<KeyManifest>, Failure> {
+        manifest::manifests(self.cache, &self.run.plan.options.prefix, Some(id)).await
     }
 
     /// The keys that earlier runs left for a strategy, this one did not write, and no row has.
@@ -156,11 +138,9 @@ impl<'a> Search<'a> {
         let spec = run.plan.spec(index);
         let id = spec.id.to_string();
         let mut found = Found::new(index, id.clone());
-        let earlier = self.manifests.iter();
-        let earlier = earlier.filter(|g| g.strategy == id && !is_own(g, run));
-        let earlier: Vec<KeyManifest> = earlier.cloned().collect();
         let mut window = Vec::new();
-        for manifest in earlier {
+        let earlier = self.manifests(&id).await?.into_iter();
+        for manifest in earlier.filter(|manifest| !is_own(manifest, run)) {
             let mut keys = manifest::entries(self.cache, &run.plan.options.prefix, &manifest);
             while let Some(some) = next_keys(book, index, &mut keys, &manifest).await {
                 for RecordedKey { key, digest } in some {
@@ -185,9 +165,9 @@ impl<'a> Search<'a> {
         }
         let gone = self.gone(index, window).await?;
         gone.into_iter().for_each(|key| found.push(key));
-        match found.prunable.keys {
-            0 => Ok(found),
-            _ => self.without_own(found).await,
+        match self.seen.is_full() {
+            true => self.without_own(found).await,
+            false => Ok(found),
         }
     }
 
@@ -216,16 +196,13 @@ impl<'a> Search<'a> {
         Ok(keys.into_iter().filter(is_gone).collect())
     }
 
-    /// What was found without what this run has written itself, whatever was remembered of it.
+    /// What was found without what this run has written itself, which was too much to remember.
     async fn without_own(&self, found: Found) -> Result<Found, Failure> {
         let (plan, id) = (self.run.plan, found.prunable.strategy);
         let gone: Vec<Written> = windows(found.keys).flatten().collect();
         let only_missing = plan.options.mode == Mode::OnlyMissing;
-        let own: Vec<&KeyManifest> = self
-            .manifests
-            .iter()
-            .filter(|g| g.strategy == id && is_own(g, self.run))
-            .collect();
+        let mut own = self.manifests(&id).await?;
+        own.retain(|manifest| is_own(manifest, self.run));
         if !only_missing && !own.iter().any(|own| own.complete) {
             let what = "which keys this run has written is not known";
             let why = "what it should have left of them is not there";
@@ -233,7 +210,7 @@ impl<'a> Search<'a> {
         }
         let names: HashSet<&str> = gone.iter().map(|(key, _)| key.as_str()).collect();
         let mut written: HashSet<String> = HashSet::new();
-        for own in own {
+        for own in &own {
             let mut keys = manifest::keys(self.cache, &plan.options.prefix, own);
             while let Some(some) = keys.try_next().await? {
                 let texts = some.iter().filter_map(|key| std::str::from_utf8(key).ok());

@@ -39,6 +39,10 @@ struct State {
     interruptions: VecDeque<(usize, Failure)>,
     values_read: u64,
     versions_read: u64,
+    /// Held by each stream that is open.
+    open: Arc<()>,
+    /// A run waited for its streams to end while one was open.
+    waited_in_vain: bool,
 }
 
 #[derive(Clone)]
@@ -80,6 +84,11 @@ impl MemoryTable {
     /// How many versions were asked for since this was last asked.
     pub fn take_versions_read(&self) -> u64 {
         std::mem::take(&mut self.state().versions_read)
+    }
+
+    /// Whether a run waited for its streams to end while one was open.
+    pub fn waited_in_vain(&self) -> bool {
+        self.state().waited_in_vain
     }
 
     pub fn strategy(&self, spec: StrategySpec) -> Arc<dyn WarmupStrategy> {
@@ -149,11 +158,18 @@ impl WarmupStrategy for MemoryStrategy {
             state.values_read += batches.iter().map(|batch| batch.len() as u64).sum::<u64>();
         }
         let failure = interruption.map(|(_, failure)| Err(failure));
-        stream::iter(batches.into_iter().map(Ok).chain(failure)).boxed()
+        let open = Arc::clone(&state.open);
+        let all = stream::iter(batches.into_iter().map(Ok).chain(failure));
+        all.inspect(move |_| _ = &open).boxed()
     }
 
     fn is_versioned(&self) -> bool {
         true
+    }
+
+    async fn quiesced(&self) {
+        let mut state = self.table.state();
+        state.waited_in_vain |= Arc::strong_count(&state.open) > 1;
     }
 
     async fn versions(&self, entries: &[Entry<'_>]) -> Result<Vec<Option<Version>>, Failure> {
