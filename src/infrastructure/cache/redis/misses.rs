@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _};
-use redis::Value as Reply;
+use redis::{RedisResult, Value as Reply};
 
 use super::RedisCache;
 use super::node::Node;
-use super::reply::{self, shown, words};
+use super::reply::{self, pipe, shown, words};
 use crate::application::ports::{Known, Misses};
 use crate::domain::failure::{Failure, FailureKind};
 
@@ -37,24 +37,34 @@ impl RedisCache {
         for node in nodes {
             let place = node.peer.place();
             let done = match setting(&node).await {
-                Ok(was) => match missing(&was) {
-                    missing if missing.is_empty() => Ok(None),
-                    missing if set_events => change(node, was, &missing).await.map(Some),
+                Ok(Ok(was)) => match missing(&was) {
+                    missing if missing.is_empty() => Ok(()),
+                    missing if set_events => {
+                        let is = format!("{was}{missing}");
+                        let value = is.clone();
+                        // Also where no answer comes: it may be set all the same.
+                        changed.push(Changed {
+                            node: Arc::clone(&node),
+                            was,
+                            is,
+                        });
+                        set(&node, &value)
+                            .await
+                            .map_err(|why| not_set(&place, &why))
+                    }
                     missing => Err(off(&place, &was, &missing)),
                 },
-                Err(why) if set_events => Err(not_set(&place, &why)),
-                Err(why) => {
+                Ok(Err(why)) if set_events => Err(not_set(&place, &why)),
+                Ok(Err(why)) => {
                     doubt = Some(format!("{place} does not say what {SETTING} is: {why}"));
-                    Ok(None)
+                    Ok(())
                 }
+                Err(failure) => Err(failure),
             };
-            match done {
-                Ok(some) => changed.extend(some),
-                Err(failure) => {
-                    // First restore the other servers: failing there is worse.
-                    restore(changed).await?;
-                    return Err(failure);
-                }
+            if let Err(failure) = done {
+                // First restore the servers: failing there is worse.
+                restore(changed).await?;
+                return Err(failure);
             }
         }
         let told = changed.iter().map(|changed| {
@@ -93,12 +103,27 @@ async fn events(node: &Arc<Node>) -> Result<BoxStream<'static, Result<Vec<u8>, F
     Ok(keys.chain(stream::once(async { Err(gone) })).boxed())
 }
 
+/// Asks with retries: what is changed must be restored.
+async fn ask(node: &Node, command: &[&str]) -> Result<RedisResult<Reply>, Failure> {
+    let mut question = pipe();
+    for (nth, word) in command.iter().enumerate() {
+        match nth {
+            0 => question.cmd(word),
+            _ => question.arg(word),
+        };
+    }
+    let reply = node.ask(&question).await?.pop();
+    reply.ok_or_else(|| node.peer.no_answer("no answer"))
+}
+
 /// The value of the setting.
-async fn setting(node: &Node) -> Known<String> {
-    let reply = node.glance_at(&["CONFIG", "GET", SETTING]).await;
-    let reply = reply.map_err(|error| words(&error))?;
-    let value = reply::setting(reply, SETTING);
-    value.ok_or_else(|| "it does not know the setting".to_owned())
+async fn setting(node: &Node) -> Result<Known<String>, Failure> {
+    let reply = ask(node, &["CONFIG", "GET", SETTING]).await?;
+    let value = reply.map(|reply| reply::setting(reply, SETTING));
+    Ok(match value {
+        Ok(value) => value.ok_or_else(|| "it does not know the setting".to_owned()),
+        Err(error) => Err(words(&error)),
+    })
 }
 
 fn missing(setting: &str) -> String {
@@ -109,18 +134,11 @@ fn missing(setting: &str) -> String {
 }
 
 async fn set(node: &Node, value: &str) -> Known<()> {
-    match node.glance_at(&["CONFIG", "SET", SETTING, value]).await {
-        Ok(Reply::Okay) => Ok(()),
-        Ok(_) => Err("another answer than OK".to_owned()),
-        Err(error) => Err(words(&error)),
-    }
-}
-
-async fn change(node: Arc<Node>, was: String, missing: &str) -> Result<Changed, Failure> {
-    let is = format!("{was}{missing}");
-    match set(&node, &is).await {
-        Ok(()) => Ok(Changed { node, was, is }),
-        Err(why) => Err(not_set(&node.peer.place(), &why)),
+    match ask(node, &["CONFIG", "SET", SETTING, value]).await {
+        Ok(Ok(Reply::Okay)) => Ok(()),
+        Ok(Ok(_)) => Err("another answer than OK".to_owned()),
+        Ok(Err(error)) => Err(words(&error)),
+        Err(failure) => Err(failure.to_string()),
     }
 }
 
@@ -129,7 +147,7 @@ async fn restore(changed: Vec<Changed>) -> Result<(), Failure> {
     let mut failed = None;
     for Changed { node, was, is } in changed {
         let restored = match setting(&node).await {
-            Ok(now) if !same(&now, &is) => Ok(()),
+            Ok(Ok(now)) if !same(&now, &is) => Ok(()),
             _ => set(&node, &was).await,
         };
         let Err(why) = restored else { continue };

@@ -8,7 +8,7 @@ use super::job::Job;
 use super::node::{ATTEMPTS, Node};
 use super::reply::{Replies, is_transient};
 use super::router;
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 
 /// The same number of commands for each key.
 struct Requests<'q, F> {
@@ -83,11 +83,18 @@ impl RedisCache {
             return Err(failure);
         }
         let (answers, _) = answers.finish();
-        let replies = answers.into_iter().flat_map(|answer| match answer {
-            Answer::Given { answer, .. } => answer,
-            Answer::Refused(_) | Answer::Unknown(_) => Vec::new(),
-        });
-        Ok(replies.collect())
+        let mut replies = Replies::new();
+        for answer in answers {
+            match answer {
+                Answer::Given { answer, .. } => replies.extend(answer),
+                // Without its replies those of the keys behind it would be taken for others.
+                Answer::Refused(why) | Answer::Unknown(why) => {
+                    let what = "the cache did not answer for every key";
+                    return Err(Failure::new(FailureKind::CacheUnreachable, what, why));
+                }
+            }
+        }
+        Ok(replies)
     }
 
     /// Asks about a single key.

@@ -270,14 +270,19 @@ impl<J: Job> Router<'_, J> {
     async fn repeat(&self, part: Part, why: &str) -> VecDeque<Part> {
         self.answers().doubt(&part.picks);
         let losses = part.losses + 1;
-        if part.picks.len() == 1 && losses >= J::ATTEMPTS {
-            let why = format!("{why}; the server closes the connection because of this key");
+        // A request stores nothing: no key of it is worth looking for with a connection for each.
+        let whole = part.picks.len() == 1 || self.job.bytes() == 0;
+        if whole && losses >= J::ATTEMPTS {
+            let why = match part.picks.len() {
+                1 => format!("{why}; the server closes the connection because of this key"),
+                _ => why.to_owned(),
+            };
             let failure = || part.node.peer.no_answer(why.clone());
             self.answers().refuse(&part.picks, &why, failure);
             return VecDeque::new();
         }
         self.servers.refresh().await;
-        if part.losses == 0 || part.picks.len() == 1 {
+        if part.losses == 0 || whole {
             return self.route(part.picks, losses);
         }
         let middle = part.picks.len() / 2;

@@ -35,7 +35,7 @@ async fn latency(node: &Node) -> Option<Duration> {
         (Err(error), _) if error.is_timeout() => Some(MAX_WAIT),
         // The connection broke: that says nothing of the server.
         (Err(error), _) if error.code().is_none() => None,
-        (_, took) => Some(took),
+        (_, took) => took,
     }
 }
 
@@ -46,8 +46,8 @@ async fn evicted(node: &Node) -> Known<u64> {
     count.ok_or_else(|| "INFO has no evicted_keys".to_owned())
 }
 
-/// Asks on a connection where nothing else waits: the answer, and how long it took.
-async fn ask(node: &Node, question: &Cmd) -> (RedisResult<Reply>, Duration) {
+/// Asks on a connection where nothing else waits: the answer, and how long it took, if it was asked.
+async fn ask(node: &Node, question: &Cmd) -> (RedisResult<Reply>, Option<Duration>) {
     let mut watch = node.watch.lock().await;
     let connection = match watch.take() {
         Some(connection) => Ok(connection),
@@ -57,7 +57,7 @@ async fn ask(node: &Node, question: &Cmd) -> (RedisResult<Reply>, Duration) {
     let asked = Instant::now();
     let mut connection = match connection {
         Ok(connection) => connection,
-        Err(error) => return (Err(error), MAX_WAIT),
+        Err(error) => return (Err(error), None),
     };
     let answer = in_time(question.query_async(&mut connection)).await;
     // After an answer that came too late there is a new connection the next time.
@@ -68,7 +68,7 @@ async fn ask(node: &Node, question: &Cmd) -> (RedisResult<Reply>, Duration) {
     {
         *watch = Some(connection);
     }
-    (answer, asked.elapsed())
+    (answer, Some(asked.elapsed()))
 }
 
 async fn in_time<T>(answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
