@@ -102,6 +102,12 @@ impl Sample {
             "$ shopwarm {arguments}\nexit {}\n--- stdout\n{}--- stderr\n{}",
             run.code, run.stdout, run.stderr
         );
+        if name.ends_with("-80") {
+            // Its table fits; sentences below it are not wrapped yet.
+            let (table, _) = run.stdout.split_once("\n total ").unwrap_or_default();
+            let wide = table.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(wide, None, "{name}");
+        }
         settings().bind(|| assert_snapshot!(name, text));
     }
 }
@@ -129,9 +135,10 @@ fn settings() -> Settings {
             r#""(elapsed_ms|estimated_ms|used_bytes|seconds|elapsed_ms_before|elapsed_ms_after)": ?[\d.]+"#,
             r#""$1": [number]"#,
         ),
+        // The fifteenth column of a strategy's line: elapsed_ms.
         (
-            r"(?m),\d+,(1\.0|0\.\d+|),([^,\n]*|\x22.*\x22)$",
-            ",[number],$1,$2",
+            r"(?m)^([^,\n]+/(?:[^,\n]*,){14})\d+,(1\.0|0\.\d+|),",
+            "$1[number],$2,",
         ),
         (
             r"(?m),\d*,\d*,(completed|failed|),(completed|failed|)$",
@@ -140,7 +147,10 @@ fn settings() -> Settings {
         (r"(?m)(\[date\]),\d+,", "$1,[number],"),
         (r"\d+(\.\d+)? [KM]iB (used|free)", "[size] $2"),
         (r"\d+ keys, \d+ KiB", "[number] keys, [size]"),
-        (r#""ttl_seconds":\d+"#, r#""ttl_seconds":[ttl]"#),
+        (
+            r#"("state":"[^"]*",)"ttl_seconds":\d+"#,
+            r#"$1"ttl_seconds":[ttl]"#,
+        ),
         // What a key has left is the last of its fields; what a strategy gives is followed by others.
         (r#"(?m)"ttl_seconds": \d+$"#, r#""ttl_seconds": [ttl]"#),
         (r"\d+[dhm] \d\d[hms]", "[ttl]"),

@@ -10,7 +10,9 @@ use crate::application::ports::{Ask, Entries, QueryPlan, Wanted, WarmupStrategy}
 use crate::domain::entry::{Entry, EntryBatch, KeyError, Name};
 use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
+use crate::domain::key::printable;
 use crate::domain::namespace;
+use crate::domain::precision::Precision;
 use crate::domain::strategy::StrategySpec;
 use crate::domain::version::Version;
 
@@ -83,6 +85,14 @@ impl WarmupStrategy for CodedStrategy {
         self.inner.quiesced().await;
     }
 
+    fn unfit(&self) -> Option<&Failure> {
+        self.inner.unfit()
+    }
+
+    async fn precision(&self) -> Result<Option<Precision>, Failure> {
+        self.inner.precision().await
+    }
+
     fn is_versioned(&self) -> bool {
         self.inner.is_versioned()
     }
@@ -143,7 +153,7 @@ impl<'a> Sieve<'a> {
         for key in std::mem::take(&mut given.absent) {
             let key = format!("{}{key}", self.strategy.prefix);
             if self.is_asked(&key) {
-                part.absent.push(key);
+                part.absent.push(printable(key.as_bytes()));
             }
         }
         for entry in given.iter() {
@@ -172,11 +182,23 @@ impl<'a> Sieve<'a> {
     /// number, is shown as it is.
     fn fail(&mut self, part: &mut EntryBatch, key: String, error: String) {
         let full = format!("{}{key}", self.strategy.prefix);
+        let shown = |key: &str| printable(key.as_bytes());
         if !self.strategy.spec.key.makes(&full) {
+            let key = shown(&key);
             part.failed.push(KeyError { key, error });
-        } else if self.is_asked(&full) {
-            part.failed.push(KeyError { key: full, error });
+        } else if self.is_asked(&full) || self.is_asked_as_shown(&full) {
+            let key = shown(&full);
+            part.failed.push(KeyError { key, error });
         }
+    }
+
+    /// The same for a key as it is shown. A failed key must not be taken for one without a row.
+    fn is_asked_as_shown(&mut self, key: &str) -> bool {
+        let Some(named) = &mut self.named else {
+            return true;
+        };
+        let meant = named.iter().find(|name| printable(name.as_bytes()) == key);
+        meant.cloned().is_some_and(|name| named.remove(&name))
     }
 
     fn is_asked(&mut self, key: &str) -> bool {
@@ -200,7 +222,10 @@ impl<'a> Sieve<'a> {
     /// The keys asked for that never came.
     fn rest(self) -> EntryBatch {
         let mut batch = EntryBatch::default();
-        batch.absent.extend(self.named.into_iter().flatten());
+        let absent = self.named.into_iter().flatten();
+        batch
+            .absent
+            .extend(absent.map(|key| printable(key.as_bytes())));
         batch
     }
 }
@@ -211,8 +236,8 @@ mod tests {
 
     use super::*;
 
-    /// Gives everything, whatever is asked.
-    struct Words(StrategySpec);
+    /// Gives everything, whatever is asked; the second is a key that fails, as it is shown.
+    struct Words(StrategySpec, Option<String>);
 
     impl WarmupStrategy for Words {
         fn spec(&self) -> &StrategySpec {
@@ -221,6 +246,11 @@ mod tests {
 
         fn entries(&self, _: Ask) -> Entries<'_> {
             let mut batch = EntryBatch::default();
+            let failed = self.1.clone().map(|key| KeyError {
+                key,
+                error: "no value".to_owned(),
+            });
+            batch.failed.extend(failed);
             for key in ["word:a", "word:b", "other:c", "word:d"] {
                 batch.push_json(key, &key);
             }
@@ -230,8 +260,12 @@ mod tests {
 
     /// Keys given, failed and absent, a batch each.
     fn given(ask: Ask) -> Vec<[Vec<String>; 3]> {
+        given_of(ask, None)
+    }
+
+    fn given_of(ask: Ask, fails: Option<String>) -> Vec<[Vec<String>; 3]> {
         let spec = StrategySpec::new("own", "words", "word:{word}").expect("a template");
-        let coded = CodedStrategy::new(Arc::new(Words(spec.clone())), spec, "eu:");
+        let coded = CodedStrategy::new(Arc::new(Words(spec.clone(), fails)), spec, "eu:");
         let batches: Vec<_> = coded
             .entries(ask)
             .try_collect()
@@ -270,5 +304,15 @@ mod tests {
         let named = given(named);
         assert_eq!(named[0][0], texts(["eu:word:b"]));
         assert_eq!(named[1][2], texts(["eu:word:z"]));
+    }
+
+    #[test]
+    fn a_key_that_failed_is_not_taken_for_one_without_a_row() {
+        let raw = "eu:word:\u{1b}x";
+        let shown = printable("word:\u{1b}x".as_bytes());
+        assert_ne!(shown, "word:\u{1b}x");
+        let all = given_of(Ask::named([raw.to_owned()]), Some(shown));
+        assert_eq!(all[0][1][0], printable(raw.as_bytes()));
+        assert!(all.iter().all(|batch| batch[2].is_empty()), "{all:?}");
     }
 }

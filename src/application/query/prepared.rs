@@ -166,6 +166,15 @@ impl Prepared {
         Ok(Ok(version))
     }
 
+    /// How many keys the selection has.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn count_keys(&self, limit: Option<u64>) -> Result<u64, Failure> {
+        let limit = [self.definition.limit, limit].into_iter().flatten().min();
+        self.count(self.composer().count_keys(limit)).await
+    }
+
     /// The number that a counting query gives.
     ///
     /// # Errors

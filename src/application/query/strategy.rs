@@ -177,10 +177,7 @@ impl WarmupStrategy for QueryStrategy {
     }
 
     async fn count(&self, limit: Option<u64>) -> Result<u64, Failure> {
-        let own = self.prepared.definition.limit;
-        let limit = [own, limit].into_iter().flatten().min();
-        let sql = self.prepared.composer().count_keys(limit);
-        self.prepared.count(sql).await
+        self.prepared.count_keys(limit).await
     }
 
     async fn estimate(&self, limit: Option<u64>) -> Option<Expected> {

@@ -87,6 +87,10 @@ impl WarmupStrategy for CategoryTree {
         stream::once(self.load(ask.from_primary)).boxed()
     }
 
+    async fn count(&self, _: Option<u64>) -> Result<u64, Failure> {
+        self.rows.count_keys(Some(1)).await
+    }
+
     async fn estimate(&self, _: Option<u64>) -> Option<Expected> {
         Some(Expected::exactly(1))
     }
@@ -100,8 +104,9 @@ impl WarmupStrategy for CategoryTree {
         Ok(vec![version.ok().flatten(); entries.len()])
     }
 
-    async fn plan(&self, limit: Option<u64>) -> Result<QueryPlan, Failure> {
-        self.rows.plan(limit).await
+    /// All categories are read, whatever the limit on keys.
+    async fn plan(&self, _: Option<u64>) -> Result<QueryPlan, Failure> {
+        self.rows.plan(None).await
     }
 
     async fn quiesced(&self) {

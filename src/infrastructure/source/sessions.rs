@@ -279,10 +279,14 @@ impl<D: Driver> Sessions<D> {
         let mut session = self.connection().await?;
         let answer = ask(self.driver.as_ref(), &mut session);
         let answer = self.wait_for_turn(label, answer).await?;
-        if matches!(answer, Ok(_) | Err(sqlx::Error::Database(_))) {
+        let answered = matches!(answer, Ok(_) | Err(sqlx::Error::Database(_)));
+        let answer = answer.map_err(|error| self.query_failure(label, sql, &error));
+        // The server may also have answered that it ends the session.
+        let is_lost = |failure: &Failure| failure.is_interruption() || failure.is_unreachable();
+        if answered && !answer.as_ref().err().is_some_and(is_lost) {
             self.put_back(session).await;
         }
-        answer.map_err(|error| self.query_failure(label, sql, &error))
+        answer
     }
 
     /// The same for an optional answer, with a short timeout.
