@@ -88,7 +88,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l mode -d 'What to do with keys that are already cached [default: refresh]' -r -f -a "refresh\t'Overwrite them'
 only-missing\t'Keep them'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l full-every -d 'With --changed: do a full read at least this often [default: 1day]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l changed-overlap -d 'With --changed: also read again rows that changed this long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l changed-overlap -d 'With --changed: also reread rows that changed up to this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l fail-under -d 'Exit 0 if at least this share of the keys did not fail; a failed strategy still fails the run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l max-shrink -d 'Fail a strategy that lost more than this share of its keys since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l on-eviction -d 'What to do when the cache evicts keys during the run [default: warn]' -r -f -a "stop\t'End the run'
@@ -103,7 +103,7 @@ fail\t'Fail the strategy before it writes'
 off\t'Do not check'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l verify -d 'Read back what the run wrote; exit 10 if less than this share is present and equal [default: 100%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l verify-sample -d 'Read back this many keys per strategy, chosen at random, instead of all' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l plan -d 'Run exactly the plan that `dry-run --plan FILE` sealed; refuse if it is out of date' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l plan -d 'Run exactly the plan that `dry-run --plan FILE` saved; refuse if it is out of date' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l lock-wait -d 'Wait up to this long for another run to release the lock' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l metrics-file -d 'Write the run\'s metrics to this .prom file, for the node exporter' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l plan-tolerance -d 'How far a strategy\'s key count may be from the plan\'s [default: 10%]' -r
@@ -140,7 +140,7 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l strict -d 'Warm nothing if any definition is invalid or does not fit the database; without it only that strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l allow-empty -d 'Exit 0 when there is nothing to warm'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l skip-identical -d 'Do not resend values that are already cached, if comparing digests is cheaper; refresh their TTL'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l skip-identical -d 'Refresh only the TTL of values that are already cached, if comparing digests is cheaper than sending them'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l changed -d 'Read only rows that changed since the last complete run, and refresh the TTL of all other keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l stop-on-error -d 'Stop the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l no-verify-writes -d 'Do not check row versions after writing; rows that change during the run may stay stale'
@@ -170,7 +170,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l mode -d 'What to do with keys that are already cached [default: refresh]' -r -f -a "refresh\t'Overwrite them'
 only-missing\t'Keep them'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l full-every -d 'With --changed: do a full read at least this often [default: 1day]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l changed-overlap -d 'With --changed: also read again rows that changed this long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l changed-overlap -d 'With --changed: also reread rows that changed up to this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l fail-under -d 'Exit 0 if at least this share of the keys did not fail; a failed strategy still fails the run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l max-shrink -d 'Fail a strategy that lost more than this share of its keys since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l on-eviction -d 'What to do when the cache evicts keys during the run [default: warn]' -r -f -a "stop\t'End the run'
@@ -185,7 +185,7 @@ fail\t'Fail the strategy before it writes'
 off\t'Do not check'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l verify -d 'Read back what the run wrote; exit 10 if less than this share is present and equal [default: 100%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l verify-sample -d 'Read back this many keys per strategy, chosen at random, instead of all' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l plan -d 'Run exactly the plan that `dry-run --plan FILE` sealed; refuse if it is out of date' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l plan -d 'Run exactly the plan that `dry-run --plan FILE` saved; refuse if it is out of date' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l lock-wait -d 'Wait up to this long for another run to release the lock' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l metrics-file -d 'Write the run\'s metrics to this .prom file, for the node exporter' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l plan-tolerance -d 'How far a strategy\'s key count may be from the plan\'s [default: 10%]' -r
@@ -222,7 +222,7 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l strict -d 'Warm nothing if any definition is invalid or does not fit the database; without it only that strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l allow-empty -d 'Exit 0 when there is nothing to warm'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l skip-identical -d 'Do not resend values that are already cached, if comparing digests is cheaper; refresh their TTL'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l skip-identical -d 'Refresh only the TTL of values that are already cached, if comparing digests is cheaper than sending them'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l changed -d 'Read only rows that changed since the last complete run, and refresh the TTL of all other keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l stop-on-error -d 'Stop the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l no-verify-writes -d 'Do not check row versions after writing; rows that change during the run may stay stale'
@@ -248,7 +248,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l mode -d 'What to do with keys that are already cached [default: refresh]' -r -f -a "refresh\t'Overwrite them'
 only-missing\t'Keep them'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l full-every -d 'With --changed: do a full read at least this often [default: 1day]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l changed-overlap -d 'With --changed: also read again rows that changed this long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l changed-overlap -d 'With --changed: also reread rows that changed up to this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l fail-under -d 'Exit 0 if at least this share of the keys did not fail; a failed strategy still fails the run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l max-shrink -d 'Fail a strategy that lost more than this share of its keys since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l on-eviction -d 'What to do when the cache evicts keys during the run [default: warn]' -r -f -a "stop\t'End the run'
@@ -263,7 +263,7 @@ fail\t'Fail the strategy before it writes'
 off\t'Do not check'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l verify -d 'Read back what the run wrote; exit 10 if less than this share is present and equal [default: 100%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l verify-sample -d 'Read back this many keys per strategy, chosen at random, instead of all' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l plan -d 'Run exactly the plan that `dry-run --plan FILE` sealed; refuse if it is out of date' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l plan -d 'Run exactly the plan that `dry-run --plan FILE` saved; refuse if it is out of date' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l lock-wait -d 'Wait up to this long for another run to release the lock' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l metrics-file -d 'Write the run\'s metrics to this .prom file, for the node exporter' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l plan-tolerance -d 'How far a strategy\'s key count may be from the plan\'s [default: 10%]' -r
@@ -300,7 +300,7 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l strict -d 'Warm nothing if any definition is invalid or does not fit the database; without it only that strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l allow-empty -d 'Exit 0 when there is nothing to warm'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l skip-identical -d 'Do not resend values that are already cached, if comparing digests is cheaper; refresh their TTL'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l skip-identical -d 'Refresh only the TTL of values that are already cached, if comparing digests is cheaper than sending them'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l changed -d 'Read only rows that changed since the last complete run, and refresh the TTL of all other keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l stop-on-error -d 'Stop the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l no-verify-writes -d 'Do not check row versions after writing; rows that change during the run may stay stale'
@@ -326,7 +326,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l mode -d 'What to do with keys that are already cached [default: refresh]' -r -f -a "refresh\t'Overwrite them'
 only-missing\t'Keep them'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l full-every -d 'With --changed: do a full read at least this often [default: 1day]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l changed-overlap -d 'With --changed: also read again rows that changed this long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l changed-overlap -d 'With --changed: also reread rows that changed up to this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l fail-under -d 'Exit 0 if at least this share of the keys did not fail; a failed strategy still fails the run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l max-shrink -d 'Fail a strategy that lost more than this share of its keys since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l on-eviction -d 'What to do when the cache evicts keys during the run [default: warn]' -r -f -a "stop\t'End the run'
@@ -341,7 +341,7 @@ fail\t'Fail the strategy before it writes'
 off\t'Do not check'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l verify -d 'Read back what the run wrote; exit 10 if less than this share is present and equal [default: 100%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l verify-sample -d 'Read back this many keys per strategy, chosen at random, instead of all' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l plan -d 'Run exactly the plan that `dry-run --plan FILE` sealed; refuse if it is out of date' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l plan -d 'Run exactly the plan that `dry-run --plan FILE` saved; refuse if it is out of date' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l lock-wait -d 'Wait up to this long for another run to release the lock' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l metrics-file -d 'Write the run\'s metrics to this .prom file, for the node exporter' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l plan-tolerance -d 'How far a strategy\'s key count may be from the plan\'s [default: 10%]' -r
@@ -378,7 +378,7 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l strict -d 'Warm nothing if any definition is invalid or does not fit the database; without it only that strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l allow-empty -d 'Exit 0 when there is nothing to warm'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l skip-identical -d 'Do not resend values that are already cached, if comparing digests is cheaper; refresh their TTL'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l skip-identical -d 'Refresh only the TTL of values that are already cached, if comparing digests is cheaper than sending them'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l changed -d 'Read only rows that changed since the last complete run, and refresh the TTL of all other keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l stop-on-error -d 'Stop the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l no-verify-writes -d 'Do not check row versions after writing; rows that change during the run may stay stale'
@@ -404,7 +404,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l mode -d 'What to do with keys that are already cached [default: refresh]' -r -f -a "refresh\t'Overwrite them'
 only-missing\t'Keep them'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l full-every -d 'With --changed: do a full read at least this often [default: 1day]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l changed-overlap -d 'With --changed: also read again rows that changed this long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l changed-overlap -d 'With --changed: also reread rows that changed up to this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l fail-under -d 'Exit 0 if at least this share of the keys did not fail; a failed strategy still fails the run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l max-shrink -d 'Fail a strategy that lost more than this share of its keys since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l on-eviction -d 'What to do when the cache evicts keys during the run [default: warn]' -r -f -a "stop\t'End the run'
@@ -451,7 +451,7 @@ never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -s 0 -l null -d 'Keys on stdin are separated by NUL bytes, as `keys list -0` writes them'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l strict -d 'Warm nothing if any definition is invalid or does not fit the database; without it only that strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l allow-empty -d 'Exit 0 when there is nothing to warm'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l skip-identical -d 'Do not resend values that are already cached, if comparing digests is cheaper; refresh their TTL'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l skip-identical -d 'Refresh only the TTL of values that are already cached, if comparing digests is cheaper than sending them'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l changed -d 'Read only rows that changed since the last complete run, and refresh the TTL of all other keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l stop-on-error -d 'Stop the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l no-verify-writes -d 'Do not check row versions after writing; rows that change during the run may stay stale'
@@ -593,7 +593,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Show more: every recorded error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l expiring-within -d 'A key with less time left than this counts as `expiring` [default: a quarter of its TTL, max 1h]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l plan -d 'Save the plan to this file, sealed, for `shopwarm warmup --plan FILE`' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l plan -d 'Save the plan to this file, for `shopwarm warmup --plan FILE`' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l mode -d 'What the run would do with keys that are already cached [default: refresh]' -r -f -a "refresh\t'Overwrite them'
 only-missing\t'Keep them'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l concurrency -d 'Batches in flight [default: 20]' -r
@@ -748,7 +748,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l statement-t
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l mode -d 'What to do with keys that are already cached [default: refresh]' -r -f -a "refresh\t'Overwrite them'
 only-missing\t'Keep them'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l full-every -d 'With --changed: do a full read at least this often [default: 1day]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l changed-overlap -d 'With --changed: also read again rows that changed this long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l changed-overlap -d 'With --changed: also reread rows that changed up to this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l fail-under -d 'Exit 0 if at least this share of the keys did not fail; a failed strategy still fails the run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l max-shrink -d 'Fail a strategy that lost more than this share of its keys since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l on-eviction -d 'What to do when the cache evicts keys during the run [default: warn]' -r -f -a "stop\t'End the run'
@@ -794,7 +794,7 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l strict -d 'Warm nothing if any definition is invalid or does not fit the database; without it only that strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l allow-empty -d 'Exit 0 when there is nothing to warm'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l skip-identical -d 'Do not resend values that are already cached, if comparing digests is cheaper; refresh their TTL'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l skip-identical -d 'Refresh only the TTL of values that are already cached, if comparing digests is cheaper than sending them'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l changed -d 'Read only rows that changed since the last complete run, and refresh the TTL of all other keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l stop-on-error -d 'Stop the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l no-verify-writes -d 'Do not check row versions after writing; rows that change during the run may stay stale'
@@ -855,7 +855,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l mode -d 'What to do with keys that are already cached [default: refresh]' -r -f -a "refresh\t'Overwrite them'
 only-missing\t'Keep them'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l full-every -d 'With --changed: do a full read at least this often [default: 1day]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l changed-overlap -d 'With --changed: also read again rows that changed this long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l changed-overlap -d 'With --changed: also reread rows that changed up to this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-under -d 'Exit 0 if at least this share of the keys did not fail; a failed strategy still fails the run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l max-shrink -d 'Fail a strategy that lost more than this share of its keys since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l on-eviction -d 'What to do when the cache evicts keys during the run [default: warn]' -r -f -a "stop\t'End the run'
@@ -909,7 +909,7 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l strict -d 'Warm nothing if any definition is invalid or does not fit the database; without it only that strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-empty -d 'Exit 0 when there is nothing to warm'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l skip-identical -d 'Do not resend values that are already cached, if comparing digests is cheaper; refresh their TTL'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l skip-identical -d 'Refresh only the TTL of values that are already cached, if comparing digests is cheaper than sending them'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l changed -d 'Read only rows that changed since the last complete run, and refresh the TTL of all other keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l stop-on-error -d 'Stop the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l no-verify-writes -d 'Do not check row versions after writing; rows that change during the run may stay stale'
@@ -932,7 +932,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l mode -d 'What to do with keys that are already cached [default: refresh]' -r -f -a "refresh\t'Overwrite them'
 only-missing\t'Keep them'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l full-every -d 'With --changed: do a full read at least this often [default: 1day]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l changed-overlap -d 'With --changed: also read again rows that changed this long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l changed-overlap -d 'With --changed: also reread rows that changed up to this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l fail-under -d 'Exit 0 if at least this share of the keys did not fail; a failed strategy still fails the run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l max-shrink -d 'Fail a strategy that lost more than this share of its keys since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l on-eviction -d 'What to do when the cache evicts keys during the run [default: warn]' -r -f -a "stop\t'End the run'
@@ -986,7 +986,7 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l strict -d 'Warm nothing if any definition is invalid or does not fit the database; without it only that strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l allow-empty -d 'Exit 0 when there is nothing to warm'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l skip-identical -d 'Do not resend values that are already cached, if comparing digests is cheaper; refresh their TTL'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l skip-identical -d 'Refresh only the TTL of values that are already cached, if comparing digests is cheaper than sending them'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l changed -d 'Read only rows that changed since the last complete run, and refresh the TTL of all other keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l stop-on-error -d 'Stop the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l no-verify-writes -d 'Do not check row versions after writing; rows that change during the run may stay stale'
@@ -1044,7 +1044,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l statement-ti
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l mode -d 'What to do with keys that are already cached [default: refresh]' -r -f -a "refresh\t'Overwrite them'
 only-missing\t'Keep them'"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l full-every -d 'With --changed: do a full read at least this often [default: 1day]' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l changed-overlap -d 'With --changed: also read again rows that changed this long before the last run [default: 5m]' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l changed-overlap -d 'With --changed: also reread rows that changed up to this long before the last run [default: 5m]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l fail-under -d 'Exit 0 if at least this share of the keys did not fail; a failed strategy still fails the run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l max-shrink -d 'Fail a strategy that lost more than this share of its keys since its last complete run' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l on-eviction -d 'What to do when the cache evicts keys during the run [default: warn]' -r -f -a "stop\t'End the run'
@@ -1098,7 +1098,7 @@ always\t''
 never\t''"
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l strict -d 'Warm nothing if any definition is invalid or does not fit the database; without it only that strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l allow-empty -d 'Exit 0 when there is nothing to warm'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l skip-identical -d 'Do not resend values that are already cached, if comparing digests is cheaper; refresh their TTL'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l skip-identical -d 'Refresh only the TTL of values that are already cached, if comparing digests is cheaper than sending them'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l changed -d 'Read only rows that changed since the last complete run, and refresh the TTL of all other keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l stop-on-error -d 'Stop the run when a strategy fails'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l no-verify-writes -d 'Do not check row versions after writing; rows that change during the run may stay stale'

@@ -278,7 +278,7 @@ fn next(report: &Report, command: &str) -> Option<String> {
         // A definition that does not fit fails again until somebody changes it.
         Ending::Bad if report.unfit().is_some() => Some(DOCTOR.to_owned()),
         Ending::Bad if report.outcome() == Outcome::Empty => {
-            Some("look at the queries, or --allow-empty".to_owned())
+            Some("check the queries, or use --allow-empty".to_owned())
         }
         Ending::Bad if warms => Some(warm_wrong(report).unwrap_or(again?)),
         Ending::Bad => again,

@@ -801,7 +801,7 @@ impl Sealed {
             .arg(&plan)
             .run()
             .expect(0);
-        assert!(run.stderr.contains("sealed into"), "{}", run.stderr);
+        assert!(run.stderr.contains("saved the plan"), "{}", run.stderr);
         Self {
             lab,
             plan,
@@ -1002,7 +1002,7 @@ fn a_plan_that_was_changed_or_is_none_is_noticed() {
     ] {
         assert!(text.contains(old), "{old} in {text}");
         write(&text.replacen(old, new, 1));
-        sealed.refuses(&own, "", &[&place, "changed after it was sealed"]);
+        sealed.refuses(&own, "", &[&place, "edited after it was saved"]);
     }
     write(&text.replacen("\"limit\"", "\"limits\"", 1));
     sealed.refuses(&own, "", &[&place, "limits", "line"]);
@@ -1040,7 +1040,7 @@ fn what_cannot_be_run_is_not_sealed() {
         ) + "min_keys = 1\n"),
     );
     let run = seal(&broken, &plan, 3);
-    assert!(run.stderr.contains("not sealed"), "{}", run.stderr);
+    assert!(run.stderr.contains("not saved"), "{}", run.stderr);
     assert!(!plan.exists());
     let nowhere = dir.path().join("no/folder/plan.json");
     // What is there and is no file stays: a rename would put a file in the place of a device.

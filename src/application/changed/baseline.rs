@@ -169,7 +169,7 @@ impl<'a> ChangedOnly<'a> {
         let plan = self.run.plan;
         let options = &plan.options;
         if options.mode != Mode::Refresh {
-            return Err("--mode only-missing leaves what is there".to_owned());
+            return Err("--mode only-missing keeps existing values".to_owned());
         }
         if options.limit.is_some() {
             return Err("--limit leaves some of the keys out".to_owned());

@@ -166,7 +166,7 @@ impl Reload {
     pub(super) fn check_names(&self, names: usize) -> Result<(), Stop> {
         match names > self.max_names() {
             true => Err(Stop::Full(format!(
-                "more keys have changed or are missing than can be asked for by name (at most {} of {})",
+                "too many keys have changed or are missing to look them up one by one (at most {} of {})",
                 self.max_names(),
                 self.baseline.manifest.keys,
             ))),

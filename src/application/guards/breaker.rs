@@ -50,7 +50,7 @@ impl Breaker {
             return None;
         }
         let keys = self.keys;
-        let what = format!("the cache took none of the last {keys} keys, the run was ended");
+        let what = format!("none of the last {keys} keys could be written, so the run was stopped");
         let failure = Failure::new(FailureKind::CacheRefused, what, why);
         Some(failure.hint("`shopwarm doctor` asks for the rights to each strategy's keys"))
     }

@@ -222,5 +222,5 @@ fn blind(id: &StrategyId, why: &str) -> Failure {
     let what = format!("{id}: {NOT_WATCHED}");
     let why = format!("the cache does not say what it evicts ({why}); --on-eviction is stop");
     Failure::new(FailureKind::CacheDenied, what, why)
-        .hint("see that the cache answers this user INFO, or run with --on-eviction warn")
+        .hint("allow this user to run INFO, or use --on-eviction warn")
 }

@@ -123,7 +123,7 @@ impl ShapeCheck {
             ),
             changes.join("; "),
         )
-        .hint("look at both with `shopwarm keys get KEY`; --shape off writes all the same")
+        .hint("compare both with `shopwarm keys get KEY`; --shape off writes anyway")
     }
 
     fn blind(&self, failure: Failure) -> Failure {
@@ -131,8 +131,9 @@ impl ShapeCheck {
             "{}: the values in the cache cannot be compared",
             self.strategy
         );
-        Failure::new(FailureKind::Query, what, failure.why)
-            .hint("--shape warn goes on without, and needs no right to read the cache")
+        Failure::new(FailureKind::Query, what, failure.why).hint(
+            "--shape warn continues without this check, and needs no permission to read the cache",
+        )
     }
 
     /// Compares the values that would be overwritten and differ from ours.

@@ -82,7 +82,7 @@ impl<'a> SizeGuard<'a> {
         let what = format!("{} selects too few keys", spec.id);
         let why = format!("{total} selected, min_keys is {}", spec.min_keys);
         Some(Failure::new(FailureKind::Query, what, why).hint(
-            "look at the query, or lower min_keys in the definition; --allow-empty accepts none",
+            "check the query, or lower min_keys in the definition; --allow-empty accepts an empty result",
         ))
     }
 

@@ -93,7 +93,7 @@ pub trait WarmupStrategy: Send + Sync {
 
     /// Reads only what changed; `Err`: it cannot, and why, for people.
     fn tracked(&self) -> Result<&dyn Tracked, String> {
-        Err("it is put together in code".to_owned())
+        Err("its value is built in code".to_owned())
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn leave(
     let Some(cache) = plan.written_cache() else {
         return Ok(());
     };
-    // Of a cache that is gone nobody needs to hear it again.
+    // The run has already reported that the cache is gone.
     if report.fatal().is_some_and(Failure::ends_run_of_cache) {
         return Ok(());
     }

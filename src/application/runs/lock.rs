@@ -169,12 +169,12 @@ fn not_possible(failure: Failure, locking: Locking) -> Result<Taken, Refused> {
     match locking {
         // A guard that cannot see must not let everything through.
         Locking::Wait(_) if denied => Err(failure
-            .hint("a lock needs +eval +get +set +del +pexpire for its keys; without --lock-wait the run does without")
+            .hint("a lock needs +eval +get +set +del +pexpire for its keys; without --lock-wait the run continues without a lock")
             .into()),
         Locking::Wait(_) => Err(failure.into()),
         _ if failure.kind == FailureKind::CacheUnreachable => Err(failure.into()),
         _ => Ok(Taken::NotPossible(format!(
-            "no lock could be taken, another run may write at the same time: {}",
+            "cannot take the lock, so another run may write at the same time: {}",
             failure.why
         ))),
     }

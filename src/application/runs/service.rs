@@ -1,4 +1,4 @@
-//! The runs of a process that goes on: started by whoever may, one at a time for each context,
+//! The runs of a long-lived process: started by any trigger, one at a time for each context,
 //! watched, stopped and remembered.
 
 mod connect;
@@ -216,7 +216,7 @@ impl Service {
             let store = (self.open)(Use::Write).await?;
             history::push(store.cache.as_ref(), &store.prefix, &record).await
         };
-        // The caller is told anyway.
+        // The caller gets the error anyway.
         let _ = timeout(RECORD_TIMEOUT, recording).await;
     }
 
@@ -292,7 +292,7 @@ fn log_refusal(refused: &Refused) {
 
 fn panicked() -> Failure {
     let why = "its task panicked; the log says where";
-    Failure::new(FailureKind::Internal, "the run broke off", why)
+    Failure::new(FailureKind::Internal, "the run crashed", why)
         .hint("report it, with the log; what was written before stays")
 }
 

@@ -73,7 +73,8 @@ impl FromStr for Cron {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = |why: String| format!("`{text}` is no time for a job: {why}; {EXAMPLES}");
+        let wrong =
+            |why: String| format!("`{text}` is not a valid cron expression: {why}; {EXAMPLES}");
         let fields: Vec<&str> = text.split_whitespace().collect();
         let is_nickname = text.trim_start().starts_with('@');
         if !is_nickname && !(5..=6).contains(&fields.len()) {

@@ -70,7 +70,7 @@ settings! {
         /// What to do with keys that are already cached
         #[arg(long, env = "SHOPWARM_MODE")]
         mode: Mode = Mode::Refresh,
-        /// Do not resend values that are already cached, if comparing digests is cheaper; refresh their TTL
+        /// Refresh only the TTL of values that are already cached, if comparing digests is cheaper than sending them
         #[arg(long, env = "SHOPWARM_SKIP_IDENTICAL", action = SetTrue, value_parser = FalseyValueParser::new())]
         skip_identical: bool = false,
         /// Read only rows that changed since the last complete run, and refresh the TTL of all other keys
@@ -80,7 +80,7 @@ settings! {
         // What deletes rows without a trace is noticed then.
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_FULL_EVERY")]
         full_every: Span = Span(Duration::from_secs(24 * 3600)),
-        /// With --changed: also read again rows that changed this long before the last run
+        /// With --changed: also reread rows that changed up to this long before the last run
         // Longer than a transaction of a shop takes.
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_CHANGED_OVERLAP")]
         changed_overlap: SpanOrZero = SpanOrZero(Duration::from_secs(5 * 60)),

@@ -44,7 +44,7 @@ pub(super) fn whole(id: &StrategyId, merged: &Merged) -> Result<Definition, Wron
     let fields = merged.fields.clone();
     key(fields.key.as_deref())?;
     ttl(fields.ttl.as_deref())?;
-    let mut definition = merged.without_sql(id, "it is put together in code");
+    let mut definition = merged.without_sql(id, "its value is built in code");
     definition.spec.version_field = fields.version_field.map(Into::into);
     Ok(definition)
 }

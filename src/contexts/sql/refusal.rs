@@ -52,7 +52,7 @@ pub enum SqlRefused {
     #[error("The SQL locks rows with FOR UPDATE or FOR SHARE. Take the locking clause out.")]
     Locks,
     #[error(
-        "The query ends in {0} of its own, with which shopwarm could not load single keys by \
+        "The query must not end in {0}, because shopwarm could then not load single keys by \
          index: it adds ORDER BY and LIMIT itself. Take it out and use `order_by` and `limit`."
     )]
     Outermost(&'static str),

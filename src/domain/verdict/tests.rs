@@ -168,7 +168,7 @@ fn nothing_to_warm_is_a_failure_unless_it_is_allowed() {
     let mut nothing = report(vec![strategy("a", 0, 0)]);
     says(
         &nothing,
-        "✗ nothing to warm: 0 of 0 keys warmed in 250 ms; next: look at the queries, or --allow-empty",
+        "✗ nothing to warm: 0 of 0 keys warmed in 250 ms; next: check the queries, or use --allow-empty",
     );
     nothing.gates.allow_empty = true;
     says(&nothing, "✓ nothing to warm: 0 of 0 keys warmed in 250 ms");

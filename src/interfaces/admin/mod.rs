@@ -182,7 +182,7 @@ pub async fn listen(config: &Config) -> Result<(TcpListener, SocketAddr), Failur
     let address = config.serve.listen();
     if config.serve.is_public() && config.token.is_none() {
         let what = format!("{address} can be reached from other machines");
-        let why = "and no token is set: anyone could start and stop runs";
+        let why = "no token is set, so anyone could start and stop runs";
         return Err(Failure::new(FailureKind::Config, what, why)
             .hint("set one with --token-file FILE or SHOPWARM_TOKEN, or listen on 127.0.0.1"));
     }

@@ -121,8 +121,8 @@ async fn before(admin: &Admin, id: String) -> Result<Lead, Problem> {
         }
         tokio::time::sleep(ATTEMPT_EVERY).await;
     }
-    let detail = "the same request led to a run that is not known here: another server is at work on \
-                  it or died of it, or its report is not kept any more";
+    let detail = "the earlier request started a run that this server does not know: another server runs \
+                  it or crashed, or its report has expired";
     Err(Problem {
         run_id: Some(id),
         ..Problem::new(StatusCode::CONFLICT, detail)

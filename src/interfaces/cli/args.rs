@@ -91,7 +91,7 @@ pub(super) struct RunChecks {
     /// Read back this many keys per strategy, chosen at random, instead of all
     #[arg(long, value_name = "N", env = "SHOPWARM_VERIFY_SAMPLE", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(super) verify_sample: Option<u32>,
-    /// Run exactly the plan that `dry-run --plan FILE` sealed; refuse if it is out of date
+    /// Run exactly the plan that `dry-run --plan FILE` saved; refuse if it is out of date
     #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", value_hint = clap::ValueHint::FilePath)]
     pub(super) plan: Option<PathBuf>,
     /// Remove keys of earlier runs that no longer have a row; asks first

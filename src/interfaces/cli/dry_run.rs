@@ -44,7 +44,7 @@ pub struct DryRunArgs {
     /// Exit 10 if a run would change something
     #[arg(long, env = "SHOPWARM_EXIT_CODE", value_parser = clap::builder::FalseyValueParser::new())]
     exit_code: bool,
-    /// Save the plan to this file, sealed, for `shopwarm warmup --plan FILE`
+    /// Save the plan to this file, for `shopwarm warmup --plan FILE`
     #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", value_hint = clap::ValueHint::FilePath)]
     plan: Option<PathBuf>,
     /// What the run would do with keys that are already cached
@@ -150,14 +150,14 @@ fn seal(
         return Ok(());
     };
     if !report.passes() {
-        output.note("the plan was not sealed: parts of it cannot run");
+        output.note("the plan was not saved: parts of it cannot run");
         return Ok(());
     }
     let words = args.target.words();
     SealedPlan::seal(&words, config, selection, report)?.write(file)?;
     let file = file.display();
     output.note(&format!(
-        "sealed into {file}; shopwarm warmup --plan {file} runs it"
+        "saved the plan to {file}; run it with: shopwarm warmup --plan {file}"
     ));
     Ok(())
 }

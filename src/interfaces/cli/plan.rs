@@ -110,7 +110,7 @@ impl SealedPlan {
             return Err(refused(why));
         }
         if plan.seal != plan.own_seal() {
-            return Err(refused("it was changed after it was sealed".to_owned()));
+            return Err(refused("it was edited after it was saved".to_owned()));
         }
         Ok(plan)
     }

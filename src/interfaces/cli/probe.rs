@@ -247,7 +247,7 @@ fn footer(probe: &Probe, time: Duration, doubt: Option<&str>) -> String {
     lines.push(match probe.misses {
         0 => format!("no misses in {time}"),
         misses => format!(
-            "{} misses in {time}, {covered} of keys that the definitions make",
+            "{} misses in {time}, {covered} covered by the definitions",
             grouped(misses)
         ),
     });

@@ -63,7 +63,13 @@ fn find<'r>(runs: &'r [RunRecord], id: &str) -> Result<&'r RunRecord, Failure> {
     let alike: Vec<&RunRecord> = runs.iter().filter(|run| run.run_id.contains(id)).collect();
     match alike.as_slice() {
         [run] => Ok(run),
-        [] => unknown(format!("the cache has {} other runs", runs.len())),
-        several => unknown(format!("{} match it", several.len())),
+        [] => unknown(format!(
+            "it matches none of the recorded runs ({})",
+            runs.len()
+        )),
+        several => unknown(format!(
+            "{} runs match it; give more of the id",
+            several.len()
+        )),
     }
 }

@@ -30,7 +30,7 @@ impl Target {
 /// `all`, `context NAME...` or `strategy CONTEXT/NAME...`.
 pub(super) fn selection(words: &[String]) -> Result<Selection, Failure> {
     let usage = |what: String| {
-        let why = "it is one of: all, context NAME..., strategy CONTEXT/NAME...";
+        let why = "choose one of: all, context NAME..., strategy CONTEXT/NAME...";
         Failure::new(FailureKind::Usage, what, why)
     };
     match words {

@@ -125,7 +125,7 @@ pub(super) fn check_names(require: &Requirement, run: &Coordinator) -> Result<()
     }
     for name in require.gates.iter().filter_map(|gate| gate.name.as_ref()) {
         if !known.contains(name) {
-            let what = format!("there is nothing called `{name}` to require");
+            let what = format!("--require: unknown name `{name}`");
             let why = "no selected context or strategy has this name";
             let failure = Failure::new(FailureKind::Usage, what, why);
             return Err(match nearest(name, known.iter().map(String::as_str)) {

@@ -166,10 +166,10 @@ impl<'a> Job<'a> {
 }
 
 fn nothing_named() -> Failure {
-    let what = "nothing to warm was named";
-    let why = "it is one of: all, context NAME..., strategy CONTEXT/NAME..., keys KEY...";
+    let what = "nothing was selected";
+    let why = "choose one of: all, context NAME..., strategy CONTEXT/NAME..., keys KEY...";
     Failure::new(FailureKind::Usage, what, why)
-        .hint("or --plan FILE, sealed by `shopwarm dry-run --plan FILE`")
+        .hint("or use --plan FILE, saved by `shopwarm dry-run --plan FILE`")
 }
 
 async fn carry_out(

@@ -193,7 +193,7 @@ fn pace_line(pace: &PaceReport) -> String {
         parts => format!("limited by {parts}"),
     };
     let lowest = pace.lowest_rate.map_or_else(String::new, |rate| {
-        format!(", never below {} keys/s", grouped(rate))
+        format!(", lowest limit {} keys/s", grouped(rate))
     });
     format!("pace: {limited}{lowest}")
 }
@@ -246,7 +246,7 @@ mod tests {
         };
         assert_eq!(
             pace_line(&pace),
-            "pace: nothing limited the run, never below 100 keys/s"
+            "pace: nothing limited the run, lowest limit 100 keys/s"
         );
         let two = LimitedBy::new(Limiter::Rate, Duration::from_secs(2));
         pace.limited_by.push(two);

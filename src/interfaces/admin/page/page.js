@@ -309,7 +309,7 @@ function note(section, text) {
   byId(`${section}-note`).replaceChildren(...[text].flat());
 }
 
-/** Draws a section anew where its data changed; the focus stays on what it was on. */
+/** Redraws a section when its data changed; the focus stays on the same element. */
 const drawn = new Map();
 function draw(section, content, build) {
   const written = JSON.stringify(content);
