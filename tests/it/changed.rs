@@ -670,7 +670,7 @@ fn everything_is_read_where_less_would_not_be_safe_and_the_reason_is_told() {
         .database
         .sql("UPDATE t SET price = 1, updated_at = datetime('now') WHERE id <= 30");
     let why = warm.why("");
-    assert!(why.contains("more keys have changed"), "{why}");
+    assert!(why.contains("too many keys have changed"), "{why}");
     assert!(why.contains("(at most "), "{why}");
 
     let report = warm.run("--changed").expect(0).json();

@@ -149,11 +149,7 @@ fn a_run_that_fails_batch_after_batch_is_ended() {
     assert_eq!(first["status"], "failed");
     let failed = count(&first, "failed");
     assert!((10_000..30_000).contains(&failed), "{failed}");
-    assert!(
-        run.stderr.contains("none of the last"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("none of the last"), "{}", run.stderr);
     assert_eq!(run.strategy("bulk/second")["status"], "cancelled");
     true_counts(&run, &redis);
 

@@ -121,7 +121,11 @@ fn runs_are_listed_newest_first_and_shown_as_they_were_reported() {
         unknown.stderr
     );
     let several = runs(&lab, "-").expect(2);
-    assert!(several.stderr.contains("2 runs match it"), "{}", several.stderr);
+    assert!(
+        several.stderr.contains("2 runs match it"),
+        "{}",
+        several.stderr
+    );
     for form in ["ndjson", "csv", "markdown"] {
         let text = runs(&lab, &format!("-o {form}")).expect(0).stdout;
         assert!(text.contains(&first) && text.lines().count() >= 2, "{text}");

@@ -11,8 +11,8 @@ use futures_util::stream::{self, BoxStream};
 use serde_json::Value as Json;
 
 use crate::application::ports::{
-    Answer, Cache, Cached, CachedValue, Claimed, Deletion, Extended, Headroom, Known, MetaStore,
-    Mode, WriteOptions, WriteOutcome, Written,
+    Answer, Cache, Cached, CachedValue, Claimed, Deletion, Extended, Known, MetaStore, Mode,
+    WriteOptions, WriteOutcome, Written,
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::Failure;
@@ -34,7 +34,6 @@ struct State {
     advanced: Duration,
     epoch: u64,
     evicted: u64,
-    headroom: Headroom,
     refusal: Option<Failure>,
     lost_answers: usize,
 }
@@ -107,7 +106,6 @@ impl Default for MemoryCache {
             advanced: Duration::ZERO,
             epoch: 0,
             evicted: 0,
-            headroom: Headroom::unknown("a cache in memory is limited by the machine only"),
             refusal: None,
             lost_answers: 0,
         }))
@@ -142,10 +140,6 @@ impl MemoryCache {
         let mut state = self.state();
         state.items.remove(key);
         state.evicted += 1;
-    }
-
-    pub fn set_headroom(&self, headroom: Headroom) {
-        self.state().headroom = headroom;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -361,10 +355,6 @@ impl Cache for MemoryCache {
 
     async fn remove(&self, keys: &[&[u8]]) -> Answer<Vec<bool>> {
         self.answer(|state| keys.iter().map(|key| state.remove(key)).collect())
-    }
-
-    async fn headroom(&self) -> Headroom {
-        self.state().headroom.clone()
     }
 
     async fn evicted(&self) -> Known<u64> {

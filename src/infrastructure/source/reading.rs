@@ -113,13 +113,8 @@ async fn read<D: Reader>(
     let lender = (!query.brief).then(|| sessions.lender());
     // A separate task, so that decoding rows does not delay it.
     let mut watch = JoinSet::new();
-    watch.spawn(wait_for_waiters(
-        Arc::clone(sessions),
-        sql.clone(),
-        query.resumable,
-        Arc::clone(&watched),
-    ));
-
+    let (own, seen) = (Arc::clone(sessions), Arc::clone(&watched));
+    watch.spawn(wait_for_waiters(own, sql.clone(), query.resumable, seen));
     let read = tokio::select! {
         read = D::read(&mut connection, &sql, arguments, &mut rows) => read,
         () = sender.closed() => Err(Broken::Unwanted),

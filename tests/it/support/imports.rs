@@ -19,8 +19,25 @@ pub fn src() -> PathBuf {
 /// All Rust files below `src` but those of tests: path and text.
 pub fn sources() -> BTreeMap<String, String> {
     let mut files = rust_files(&src());
-    files.retain(|file, _| !Path::new(file).ends_with("tests.rs"));
+    let tests: Vec<String> = files
+        .iter()
+        .flat_map(|(file, text)| test_files(file, text))
+        .collect();
+    files.retain(|file, _| !tests.contains(file));
     files
+}
+
+/// The files that a file declares for tests alone.
+fn test_files(file: &str, text: &str) -> Vec<String> {
+    let stem = file
+        .strip_suffix("/mod.rs")
+        .unwrap_or(file.trim_end_matches(".rs"));
+    let items = syn::parse_file(text).expect("Rust").items.into_iter();
+    let declared = items.filter_map(|item| match item {
+        syn::Item::Mod(item) if item.content.is_none() && is_test(&item.attrs) => Some(item.ident),
+        _ => None,
+    });
+    declared.map(|name| format!("{stem}/{name}.rs")).collect()
 }
 
 /// All Rust files below a folder: path there and text.
