@@ -1,5 +1,5 @@
-//! How fast a run writes. Keys leave in slices, evenly, at the rate that is asked for or that the
-//! servers can take; the rate can be changed during the run.
+//! How fast a run writes. Keys are sent in slices, evenly, at the requested rate or at the rate that
+//! the servers can handle; the rate can be changed during the run.
 
 mod baseline;
 mod control;

@@ -308,7 +308,7 @@ fn tls_is_spoken_where_it_is_asked_for_and_missed_where_not() {
         &["rediss://"],
     );
     let encrypted = plain.url().replace("redis:", "rediss:");
-    refused(trusting(encrypted), 6, &["speaks TLS on this port"]);
+    refused(trusting(encrypted), 6, &["uses TLS on this port"]);
 
     for (database, strict, root) in [
         (Postgres::database(), "sslmode=verify-full", "sslrootcert"),

@@ -259,7 +259,10 @@ fn a_gentle_run_on_files_watches_nothing_and_says_so() {
         .run();
     let report = calm(run).expect(0).json();
     let warning = report["warnings"][0].as_str().expect("a warning");
-    assert!(warning.contains("nothing is watched"), "{warning}");
+    assert!(
+        warning.contains("neither the database nor the cache can be watched"),
+        "{warning}"
+    );
     assert_eq!(report["totals"]["warmed"], 3000);
 }
 

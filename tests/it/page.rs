@@ -106,7 +106,7 @@ fn a_run_of_somebody_else_is_seen_and_stopped() {
     });
 
     page.click("#strategies .act");
-    let refused = page.sees(".notice", "Warm own: not done.");
+    let refused = page.sees(".notice", "Warm own: failed.");
     assert!(refused.contains(&id), "who is at work, in {refused}");
     page.click(".notice button");
 
@@ -178,7 +178,7 @@ fn the_token_is_asked_for_and_kept_in_the_tab() {
     let mut server = Serve::start(lab.command("serve").env("SHOPWARM_TOKEN", token));
     server.token = token.to_owned();
     let page = server.page();
-    page.sees("#token", "This server asks for its token");
+    page.sees("#token", "This server requires a token");
     assert_eq!(page.texts("#strategies"), [""]);
 
     page.write("#token-field", "a-wrong-token");
@@ -199,7 +199,7 @@ fn the_token_is_asked_for_and_kept_in_the_tab() {
     page.go(&server.url);
     page.sees("#past", "warmup context catalog");
     page.click("#forget");
-    page.sees("#token", "This server asks for its token");
+    page.sees("#token", "This server requires a token");
     assert_eq!(page.texts("#past"), [""]);
     for complaint in page.complaints() {
         assert!(complaint.contains("401"), "{complaint}");
@@ -261,7 +261,7 @@ fn a_server_that_goes_and_comes_is_said_in_words() {
     page.sees(&format!("{RUN}[data-outcome]"), "complete");
     page.sees("#state", "ready");
     lab.redis.pause();
-    page.sees("#past-note", "Not known just now.");
+    page.sees("#past-note", "Not known at the moment.");
     lab.redis.resume();
     until("the runs again", || {
         page.texts("#past-note")

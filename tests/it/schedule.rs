@@ -225,7 +225,11 @@ fn what_is_wrong_is_said_with_its_place() {
     for (toml, says) in [
         (
             "[schedule.nightly]\n\ncron = \"0 25 * * *\"",
-            vec!["shopwarm.toml, line 3", "`25` is no hour", "\"0 2 * * *\""],
+            vec![
+                "shopwarm.toml, line 3",
+                "`25` is not a valid hour",
+                "\"0 2 * * *\"",
+            ],
         ),
         (
             "[schedule.nightly]\ncron = \"0 2 30 2 *\"",

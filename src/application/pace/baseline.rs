@@ -1,4 +1,4 @@
-//! How the servers are while the run hardly writes.
+//! Measures the servers while the run writes very little.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ const PINGS: usize = 8;
 const PING_EVERY: Duration = Duration::from_millis(5);
 const VITALS: usize = 4;
 
-/// Servers that do not answer are asked again, but not for longer than this.
+/// Servers that do not answer are probed again, for at most this long.
 const MAX_TIME: Duration = Duration::from_secs(2);
 const RETRY_PAUSE: Duration = Duration::from_millis(25);
 
@@ -25,13 +25,13 @@ pub(super) struct Baseline {
     pub evicted: Option<Evicted>,
 }
 
-/// How many keys the cache had evicted at a moment.
+/// The cache's eviction counter, and when it was read.
 pub(super) type Evicted = (u64, Instant);
 
-/// The servers that are watched.
+/// The servers that a gentle run watches.
 pub(super) struct Servers {
     pub cache: Arc<dyn Cache>,
-    /// A file has no other clients: it is not watched.
+    /// A file has no other clients, so it is not watched.
     pub database: Option<Arc<dyn RowSource>>,
 }
 
@@ -92,16 +92,16 @@ impl Servers {
         all
     }
 
-    /// What is not watched and should be, for people.
+    /// Warnings about servers that should be watched and cannot be.
     pub(super) fn unwatched(&self, baseline: &Baseline, given: &GentleLimits) -> Vec<String> {
         let cache = baseline.ping.is_none();
         let database = baseline.vitals.is_empty();
         if cache && database {
-            let why = "--gentle: neither database nor cache says how it is, so nothing is watched";
+            let why = "--gentle: neither the database nor the cache can be watched, so the run cannot adapt to them";
             return vec![why.to_owned()];
         }
         let not = |flag: &str, side: &str| {
-            format!("{flag}: the {side} did not say how it is, so it is not watched until it does")
+            format!("{flag}: the {side} cannot be probed, so it is not watched until it answers")
         };
         let mut all = Vec::new();
         if cache && given.cache_latency.is_some() {
@@ -110,7 +110,7 @@ impl Servers {
         if database && given.db_latency.is_some() {
             all.push(not("--max-db-latency", "database"));
         } else if database && self.database.is_some() {
-            let what = "--gentle: the database did not say how it is, so it is not watched";
+            let what = "--gentle: the database cannot be probed, so it is not watched";
             all.push(what.to_owned());
         }
         all

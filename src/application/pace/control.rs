@@ -6,22 +6,22 @@ use super::limits::{Allowance, MIN_RATE, Throughput};
 use super::thresholds::Pressure;
 use crate::domain::report::Limiter;
 
-/// Between two pings of the cache, until the rate was too high once, and later.
+/// The interval between two pings of the cache: until the rate is too high for the first time, and later.
 const FIRST_PING_EVERY: Duration = Duration::from_millis(10);
 const PING_EVERY: Duration = Duration::from_millis(25);
 
-/// How long the effect of a change is waited for.
+/// How long to wait for the effect of a change.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// Keys per second that a run begins with.
+/// The rate at the start of a run, in keys per second.
 const FIRST_RATE: f64 = 50_000.0;
 
-/// What is left of the rate where somebody waits longer than the threshold, and than twice as long.
+/// The factors for the rate above the threshold, and above twice the threshold.
 const SLOWER: f64 = 0.7;
 const MUCH_SLOWER: f64 = 0.5;
 
-/// Steps from nothing to the recent peak, and what is left of the peak at each ping: a tenth in a
-/// minute. Each step is longer than the one before, as long as the pressure is low.
+/// Steps from zero to the recent peak, and the decay of the peak per ping: it falls to a tenth in a
+/// minute. Each step is larger than the one before while the pressure is low.
 const STEPS: f64 = 20.0;
 const LONGER: f64 = 1.25;
 const FADING: f64 = 0.999;
@@ -29,22 +29,22 @@ const FADING: f64 = 0.999;
 /// Below this share of the threshold the rate may rise.
 const CALM: f64 = 0.8;
 
-/// After this many pings at which the limit holds nothing back there is no limit.
+/// The limit is removed after this many pings in a row without any effect.
 const IDLE: u32 = 8;
 
 #[derive(Debug)]
 pub(super) struct Control {
     /// Keys per second; `None`: no limit.
     allowed: Option<f64>,
-    /// What it was too much for.
+    /// The measurement that was above its threshold.
     why: (Limiter, String),
-    /// The most keys per second that have left recently. A server that stands still says little of
-    /// what it can take otherwise.
+    /// The highest recent throughput, in keys per second. A server that is idle says little about
+    /// what it can handle.
     peak: f64,
-    /// Keys per second by which the rate rises next; it doubles until it was too high once.
+    /// The next increase, in keys per second; it doubles until the rate is too high for the first time.
     step: Option<f64>,
     changed: Instant,
-    /// For how many pings in a row the limit has held nothing back.
+    /// The number of pings in a row at which the limit had no effect.
     idle: u32,
 }
 
@@ -60,8 +60,8 @@ impl Control {
         }
     }
 
-    /// Observes the pressure on the servers (`None`: not known) and the run's throughput. Whether the
-    /// rate is lower from now on.
+    /// Takes the pressure on the servers (`None`: not known) and the run's throughput. Returns
+    /// whether it lowered the rate.
     pub(super) fn observe(
         &mut self,
         pressure: Option<&Pressure>,
@@ -80,13 +80,13 @@ impl Control {
             }
             return may;
         }
-        // A run that stands still is held back by something else, and needs its limit later.
+        // Something else delays a run that sends nothing, and it needs its limit later.
         let Some(allowed) = self.allowed.filter(|_| run.moves) else {
             return false;
         };
         if pressure.share > CALM {
             self.idle = 0;
-            // Fast enough, and no faster.
+            // The rate is right as it is.
             if self.step.is_none() && run.held {
                 self.step = Some((self.peak / STEPS).max(MIN_RATE));
                 self.why = (pressure.by, pressure.figure.clone());
@@ -111,7 +111,7 @@ impl Control {
         };
         let from = match self.allowed {
             Some(allowed) => allowed.min(self.peak),
-            // What it wrote long ago is not what is too much now.
+            // An old peak says nothing about the present load.
             None => run.max.unwrap_or(self.peak),
         };
         self.step = Some((self.peak / STEPS).max(MIN_RATE));
@@ -155,7 +155,7 @@ mod tests {
     use super::super::thresholds::{Verdict, worst};
     use super::*;
 
-    /// A run on a server that can take `tolerates` keys per second, and could write `capacity`.
+    /// A run that could write `capacity` keys per second, on a server that can handle `tolerates`.
     struct Shop {
         tolerates: f64,
         capacity: f64,
@@ -176,7 +176,7 @@ mod tests {
             }
         }
 
-        /// So many seconds; the rates meanwhile.
+        /// Runs for `seconds` and returns the rates.
         fn run(&mut self, seconds: u32) -> &[f64] {
             self.rates.clear();
             for _ in 0..seconds * 40 {
@@ -278,11 +278,11 @@ mod tests {
                 shop.control.observe(pressure, standing(), shop.now);
             }
         };
-        // The database takes its time for the first row.
+        // The database is slow to return the first row.
         stand(&mut shop, Some(&is(0.1)));
         assert_eq!(allowed(&shop), Some(FIRST_RATE));
         shop.run(5);
-        // The next strategy does; the cache is away.
+        // The next strategy is as slow; then the cache is down.
         for pressure in [Some(is(0.1)), Some(is(0.9)), None] {
             let before = allowed(&shop);
             assert!(before.is_some_and(|rate| rate < 70_000.0), "{before:?}");

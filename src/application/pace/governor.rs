@@ -1,5 +1,5 @@
-//! `--gentle`: watches the servers while a run writes, and lets it write as fast as they can take.
-//! Slower at once by a share when one is under pressure, faster by steps while none is.
+//! `--gentle`: watches the servers during a run and adjusts its rate. The rate falls by a factor
+//! when a server is under pressure, and rises in steps while none is.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use super::thresholds::{PINGS, Thresholds, Verdict, worst};
 use super::throttle::Pace;
 use crate::application::ports::{Cache, RowSource};
 
-/// Between two measurements of database and evictions, and while one is too high.
+/// The interval between measurements of database and evictions: normally, and while one is too high.
 const VITALS_EVERY: Duration = Duration::from_millis(500);
 const PRESSED_VITALS_EVERY: Duration = Duration::from_millis(200);
 
@@ -38,7 +38,7 @@ impl Governor {
         }
     }
 
-    /// Governs while the run is gentle. Never ends.
+    /// Adjusts the rate while the run is gentle. Never returns.
     pub async fn run(self) {
         loop {
             self.pace.until_gentle(true).await;
@@ -50,7 +50,7 @@ impl Governor {
         }
     }
 
-    /// Never ends.
+    /// Never returns.
     async fn govern(&self) {
         let baseline = loop {
             let baseline = self.servers.measure().await;
@@ -72,7 +72,7 @@ impl Governor {
         }
     }
 
-    /// Pings the cache, and sets the pace by all that is known.
+    /// Pings the cache, and sets the pace from all measurements.
     async fn watch_latency(
         &self,
         thresholds: &Thresholds,
@@ -88,7 +88,7 @@ impl Governor {
             if thresholds.cache_latency.is_some() {
                 match self.servers.cache.latency().await {
                     Some(ping) => pings.push(ping),
-                    // A server that comes back is another one.
+                    // After an outage the old baseline does not count.
                     None => pings.clear(),
                 }
                 answered |= !pings.is_empty();
@@ -107,7 +107,7 @@ impl Governor {
             let pressure = worst([&cache, &rest]);
             let slower = control.observe(pressure, self.pace.throughput(), Instant::now());
             if slower {
-                // What was measured before says nothing of what comes after.
+                // Earlier measurements do not show the effect of the new rate.
                 pings.clear();
                 rest = rest.until_measured();
             }
@@ -115,7 +115,7 @@ impl Governor {
         }
     }
 
-    /// Measures the rest from time to time: it may take long, and the cache is pinged meanwhile.
+    /// Takes the other measurements at intervals. They may be slow, so the pings run in parallel.
     async fn watch_vitals(
         &self,
         thresholds: &Thresholds,

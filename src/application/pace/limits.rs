@@ -1,28 +1,28 @@
-//! The pace that is asked for, and the pace there is.
+//! The requested pace and the current pace.
 
 use std::time::Duration;
 
 use crate::domain::report::Limiter;
 
-/// Keys per second that a run may always write.
+/// The minimum rate of a gentle run, in keys per second.
 pub(super) const MIN_RATE: f64 = 100.0;
 
-/// The pace that a run is asked to keep.
+/// The requested pace of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PaceLimits {
     /// Keys per second at most.
     pub rate: Option<u64>,
     /// Bytes of keys and values per second at most.
     pub bytes_rate: Option<u64>,
-    /// No faster than the servers can take.
+    /// Whether the run adjusts its rate to the servers.
     pub gentle: bool,
     pub gentle_limits: GentleLimits,
 }
 
-/// What a gentle run keeps below.
+/// The latency thresholds of a gentle run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GentleLimits {
-    /// How long the shop's clients may wait; `None`: a little longer than before the run.
+    /// The highest latency for the shop's clients; `None`: slightly above the baseline.
     pub cache_latency: Option<Duration>,
     pub db_latency: Option<Duration>,
 }
@@ -31,7 +31,7 @@ pub struct GentleLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     Halve,
-    /// Nothing was measured yet that could be halved.
+    /// There is no measured throughput yet that could be halved.
     NotHalved,
     Double,
     /// Keys per second at most; `None`: no limit.
@@ -50,17 +50,17 @@ impl Change {
     }
 }
 
-/// The pace at a moment.
+/// The current pace.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PaceNow {
     /// Keys per second at most; `None`: no limit.
     pub rate: Option<u64>,
     pub gentle: bool,
-    /// What holds the run back, with its figure: `cache latency 4.1 ms`.
+    /// The reason for the limit with its measurement: `cache latency 4.1 ms`.
     pub limited_by: Option<String>,
 }
 
-/// The rate that the servers can take, and what limits it.
+/// The rate that the servers can handle, and what limits it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Allowance {
     /// Keys per second.
@@ -70,15 +70,15 @@ pub(super) struct Allowance {
     pub figure: String,
 }
 
-/// What the run writes, since the governor asked last.
+/// The run's throughput since the governor last asked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Throughput {
-    /// Keys per second at the moment.
+    /// The current throughput in keys per second.
     pub now: f64,
-    /// The highest of the last measurements without a pause.
+    /// The highest of the recent measurements without a pause.
     pub max: Option<f64>,
-    /// Whether any key has left: a run that stands still says nothing of its limit.
+    /// Whether any key was sent: an idle run says nothing about its limit.
     pub moves: bool,
-    /// Whether the governor has held any of them back.
+    /// Whether the governor's limit delayed any of them.
     pub held: bool,
 }

@@ -1,4 +1,4 @@
-//! How many keys leave per second.
+//! Measures how many keys are sent per second.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -6,22 +6,22 @@ use std::time::{Duration, Instant};
 /// The length of a measurement.
 const METERED: Duration = Duration::from_millis(500);
 
-/// A run that writes nothing for this long waits for the database, or for its turn.
+/// A run that sends nothing for this long is waiting for the database or for its turn.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Throughput is the maximum of this many measurements.
 const SAMPLES: usize = 4;
 
-/// The shortest time that a rate is told of.
+/// The shortest time over which a rate is computed.
 const MIN_TIME: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     since: Option<Instant>,
     keys: u64,
-    /// Of the time before `since`.
+    /// The rate before `since`.
     last: Option<f64>,
-    /// The last measurements without a pause.
+    /// The recent measurements without a pause.
     samples: VecDeque<f64>,
 }
 
@@ -52,7 +52,7 @@ impl Meter {
         }
     }
 
-    /// Forgets what left under another limit.
+    /// Forgets the keys that were sent under another limit.
     pub(super) fn restart(&mut self) {
         self.since = None;
         self.keys = 0;

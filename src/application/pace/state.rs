@@ -1,4 +1,4 @@
-//! When the next slice of a run may leave, and how large it may be.
+//! Decides when the next slice of a run may be sent, and its size.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -8,31 +8,31 @@ use super::meter::Meter;
 use crate::domain::entry::EntryBatch;
 use crate::domain::report::{LimitedBy, Limiter, PaceReport};
 
-/// A slice is what may leave in this time.
+/// A slice is what may be sent in this time.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// What limited the last slice is said to limit the run for this long.
+/// The reason that delayed the last slice is reported for this long.
 const LIMITS_FOR: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    /// What an operator allows, in keys and in bytes per second.
+    /// The operator's limits, in keys and in bytes per second.
     rate: Option<f64>,
     bytes_rate: Option<f64>,
     pub gentle: bool,
-    /// What the governor allows.
+    /// The governor's limit.
     pub allowed: Option<Allowance>,
-    /// Since the governor last asked, a slice has left, and it has held one back.
+    /// Since the governor last asked: whether a slice was sent, and whether its limit delayed one.
     has_left: bool,
     was_held: bool,
-    /// What a gentle run does not watch, for people.
+    /// Warnings about servers that a gentle run does not watch.
     pub unwatched: Vec<String>,
-    /// What was measured where an unlimited run was first halved: there is no limit above it.
+    /// The throughput when an unlimited run was first halved: the limit goes away above it.
     unlimited_from: Option<f64>,
     /// The last slice: when it was due, its keys and its bytes.
     last: Option<(Instant, usize, usize)>,
     meter: Meter,
-    /// What holds a slice back or held the last one back, and until when.
+    /// Why the current or the last slice was delayed, and until when to report it.
     holding: Option<(Allowance, Instant)>,
     pub changes: VecDeque<Change>,
     /// For the report.
@@ -41,11 +41,11 @@ pub(super) struct State {
     held: BTreeMap<Limiter, Duration>,
 }
 
-/// Whether a slice may leave.
+/// Whether a slice may be sent.
 pub(super) enum Turn {
-    /// It may, since then.
+    /// Yes, since this time.
     Since(Instant),
-    /// Not before then.
+    /// Not before this time.
     Held(Instant, Limiter),
 }
 
@@ -72,11 +72,11 @@ impl State {
         both.min_by(|a, b| a.rate.total_cmp(&b.rate))
     }
 
-    /// Until when the last slice holds back the next one, and why.
+    /// The time until which the last slice delays the next one, and why.
     fn due(&self) -> Option<(Instant, Allowance)> {
         let (at, keys, bytes) = self.last?;
         let of_keys = self.limit().map(|limit| {
-            // A slice that left at a higher rate counts as one of this rate.
+            // A slice sent at a higher rate counts as one at this rate.
             let keys = keys.min(slice_at(limit.rate));
             (keys as f64 / limit.rate, limit)
         });
@@ -89,13 +89,13 @@ impl State {
         Some((at + Duration::from_secs_f64(seconds), limit))
     }
 
-    /// How many of `keys` may leave together: at least one.
+    /// How many of `keys` may be sent together: at least one.
     pub(super) fn slice_of(&self, keys: usize) -> usize {
         let limit = self.limit().map(|limit| slice_at(limit.rate));
         limit.map_or(keys, |limit| limit.min(keys))
     }
 
-    /// How many of a batch's entries from `from` on may leave together: at least one.
+    /// How many of a batch's entries from `from` on may be sent together: at least one.
     pub(super) fn slice(&self, batch: &EntryBatch, from: usize) -> usize {
         let rest = batch.len() - from;
         let keys = self.slice_of(rest);
@@ -110,8 +110,8 @@ impl State {
         fits.count().max(1).min(rest)
     }
 
-    /// Whether the next slice may leave. Unused time is lost, but for a slice's worth: a timer that
-    /// fires late must not make the run slower.
+    /// Whether the next slice may be sent. A run catches up on at most one slice of unused time, so
+    /// that a late timer does not slow it down.
     pub(super) fn turn(&mut self, now: Instant) -> Turn {
         match self.due() {
             None => Turn::Since(now),
@@ -127,12 +127,12 @@ impl State {
         }
     }
 
-    /// A slice was held back.
+    /// A slice was delayed.
     pub(super) fn waited(&mut self, by: Limiter, time: Duration) {
         *self.held.entry(by).or_default() += time;
     }
 
-    /// A slice leaves that was due at `due`.
+    /// Records that a slice is sent that was due at `due`.
     pub(super) fn left(&mut self, now: Instant, due: Instant, keys: usize, bytes: usize) {
         self.last = Some((due, keys, bytes));
         self.has_left = true;
@@ -145,7 +145,7 @@ impl State {
         }
     }
 
-    /// Whether it writes less than it could because nothing is known yet.
+    /// Whether the run is slow because the baseline is still being measured.
     fn is_starting(&self) -> bool {
         let allowed = self.allowed.as_ref();
         allowed.is_some_and(|allowed| allowed.by == Limiter::Start)
@@ -189,7 +189,7 @@ impl State {
         self.changes.push_back(change);
     }
 
-    /// A gentle run hardly writes until it is known what the servers can take.
+    /// A gentle run writes very little until the baseline has been measured.
     fn set_gentle(&mut self, gentle: bool) {
         if self.gentle == gentle {
             return;
@@ -208,7 +208,7 @@ impl State {
             now: self.meter.rate(now),
             max: self.meter.max(),
             moves,
-            // What still waits has not left yet.
+            // A slice that still waits has not been sent yet.
             held: moves && std::mem::take(&mut self.was_held),
         }
     }
@@ -226,7 +226,7 @@ impl State {
         }
     }
 
-    /// `None`: the run was never held back, and nobody asked for it.
+    /// `None`: no limit was requested, and none delayed the run.
     pub(super) fn report(&self) -> Option<PaceReport> {
         let whole = |rate: f64| rate.round() as u64;
         self.was_limited.then(|| PaceReport {
@@ -243,7 +243,7 @@ impl State {
     }
 }
 
-/// How much leaves at once, at a rate per second.
+/// The size of a slice at a rate per second.
 fn slice_at(rate: f64) -> usize {
     (rate * SLICE.as_secs_f64()).round().max(1.0) as usize
 }

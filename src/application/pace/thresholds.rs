@@ -1,4 +1,4 @@
-//! What the servers can take, and how much of it is used.
+//! Thresholds for the servers, and how close they are to them.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::domain::report::Limiter;
 /// Probes are capped at 1 s, so a threshold must stay below the cap.
 const MAX_LATENCY: Duration = Duration::from_millis(900);
 
-/// The median of the last pings counts: one that is late says nothing.
+/// The median of this many pings counts, so that one late ping has no effect.
 pub(super) const PINGS: usize = 5;
 const MIN_PINGS: usize = 3;
 
-/// What was too much counts as this share of its threshold until it has been measured again.
+/// A measurement above its threshold counts as this share of it until the next measurement.
 const UNTIL_MEASURED: f64 = 0.9;
 
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ pub(super) struct Thresholds {
     lag: Option<Duration>,
 }
 
-/// How much of a threshold is used: more than 1.0 is too much.
+/// A measurement as a share of its threshold: above 1.0 the run must slow down.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pressure {
     pub share: f64,
@@ -36,12 +36,12 @@ pub(super) struct Pressure {
     pub figure: String,
 }
 
-/// What is known of a server.
+/// What is known about a server.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Verdict {
     /// It has never answered.
     Unknown,
-    /// It has, and no longer does.
+    /// It has answered before, but does not now.
     Silent,
     Known(Pressure),
 }
@@ -51,7 +51,7 @@ impl Verdict {
         matches!(self, Self::Known(pressure) if pressure.share > 1.0)
     }
 
-    /// What was too much is neither too much nor fine until it has been measured again.
+    /// The same for the time until the next measurement: neither too high nor low enough to speed up.
     pub(super) fn until_measured(self) -> Self {
         match self {
             Self::Known(pressure) => Self::Known(Pressure {
@@ -63,7 +63,7 @@ impl Verdict {
     }
 }
 
-/// The highest pressure; `None` where none is too much and a server is silent that was not before.
+/// The highest pressure; `None` if none is too high and a server has stopped answering.
 pub(super) fn worst(verdicts: [&Verdict; 2]) -> Option<&Pressure> {
     let known = verdicts.into_iter().filter_map(|verdict| match verdict {
         Verdict::Known(pressure) => Some(pressure),
@@ -75,7 +75,7 @@ pub(super) fn worst(verdicts: [&Verdict; 2]) -> Option<&Pressure> {
 }
 
 impl Thresholds {
-    /// Those that are given; the others are somewhat above the baseline.
+    /// The given thresholds; the others are slightly above the baseline.
     pub(super) fn new(baseline: &Baseline, given: &GentleLimits, has_database: bool) -> Self {
         let vitals = &baseline.vitals;
         let above = |latency: Duration, factor: u32, millis: u64| {
@@ -93,14 +93,14 @@ impl Thresholds {
                 .or(baseline.ping.map(|ping| above(ping, 2, 1))),
             evictions: Some((evictions * 2.0).max(evictions + 100.0)),
             db_latency: given.db_latency.filter(|_| has_database).or(db_latency),
-            // Our own sessions are among them later.
+            // Later measurements include our own sessions.
             sessions: active.map(|active| (active as f64 * 2.0).max(active as f64 + 8.0)),
             lag: lag.map(|lag| (lag * 2).max(lag + Duration::from_secs(5))),
         }
     }
 
-    /// The verdict on everything but the cache's latency. `answered`: the database has answered
-    /// before.
+    /// The verdict on everything but the cache's latency. `answered`: whether the database has
+    /// answered before.
     pub(super) fn verdict(
         &self,
         evictions: Option<f64>,
@@ -115,7 +115,7 @@ impl Thresholds {
         }
     }
 
-    /// The pressure on the cache by its last pings; `None`: too few to say.
+    /// The pressure on the cache from its last pings; `None`: too few pings.
     pub(super) fn cache_pressure(&self, pings: &[Duration]) -> Option<Pressure> {
         let last = pings.len().saturating_sub(PINGS);
         let mut last = pings[last..].to_vec();
@@ -126,7 +126,7 @@ impl Thresholds {
         Some(latency(Limiter::CacheLatency, ping, self.cache_latency?))
     }
 
-    /// The highest pressure besides.
+    /// The highest of the other pressures.
     fn pressure(&self, evictions: Option<f64>, vitals: Option<SourceVitals>) -> Option<Pressure> {
         let count = |by, now: Option<f64>, threshold: Option<f64>, unit: &str| {
             Some(Pressure {
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(thresholds.db_latency, given.db_latency);
         let on_files = Thresholds::new(&Baseline::default(), &given, false);
         assert_eq!(on_files.db_latency, None);
-        // A server that hangs when the run begins is no baseline.
+        // A server that hangs at the start of the run gives no baseline.
         let hangs = Baseline {
             ping: Some(Duration::from_secs(1)),
             ..Baseline::default()

@@ -1,4 +1,4 @@
-//! The pace of one run, shared by the run and whoever changes it.
+//! The pace of one run, shared by the run and everything that changes it.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
@@ -21,7 +21,7 @@ pub struct Pace(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Wakes those who wait when the pace changes.
+    /// Wakes waiting tasks when the pace changes.
     changed: watch::Sender<()>,
 }
 
@@ -33,7 +33,7 @@ impl Pace {
         }))
     }
 
-    /// The same entries, in slices, each when it may leave.
+    /// Returns the same entries in slices, each when it may be sent.
     pub fn throttle<'a>(
         &self,
         entries: BoxStream<'a, Result<EntryBatch, Failure>>,
@@ -50,7 +50,7 @@ impl Pace {
         .boxed()
     }
 
-    /// Waits until keys may be sent that are no entries of a stream.
+    /// Waits until this many keys may be sent, for keys that are not in a stream.
     pub async fn admit(&self, keys: usize) {
         let mut left = keys;
         while left > 0 {
@@ -62,13 +62,13 @@ impl Pace {
         }
     }
 
-    /// Changes the pace from now on.
+    /// Changes the pace.
     pub fn change(&self, change: Change) {
         self.state().change(change);
         self.0.changed.send_replace(());
     }
 
-    /// The changes that were not taken before.
+    /// Takes the changes since the last call.
     pub fn take_changes(&self) -> Vec<Change> {
         self.state().changes.drain(..).collect()
     }
@@ -77,12 +77,12 @@ impl Pace {
         self.state().now()
     }
 
-    /// `None`: the run was never held back, and nobody asked for it.
+    /// `None`: no limit was requested, and none delayed the run.
     pub fn report(&self) -> Option<PaceReport> {
         self.state().report()
     }
 
-    /// What the operator should know.
+    /// Warnings for the operator.
     pub fn warnings(&self) -> Vec<String> {
         self.state().unwatched.clone()
     }
@@ -107,7 +107,7 @@ impl Pace {
     pub(super) async fn until_gentle(&self, gentle: bool) {
         let mut changed = self.0.changed.subscribe();
         while self.state().gentle != gentle {
-            // The sender lives in `self`.
+            // `self` owns the sender, so the channel is open.
             let _ = changed.changed().await;
         }
     }
@@ -116,7 +116,7 @@ impl Pace {
         lock(&self.0.state)
     }
 
-    /// Waits until the next slice may leave; since when it may.
+    /// Waits until the next slice may be sent; returns the time since when it may.
     async fn turn(&self) -> Instant {
         let mut changed = self.0.changed.subscribe();
         loop {
@@ -133,11 +133,11 @@ impl Pace {
     }
 }
 
-/// Entries that leave in slices.
+/// A stream of entries in slices.
 struct Throttled<'a> {
     pace: Pace,
     entries: BoxStream<'a, Result<EntryBatch, Failure>>,
-    /// A batch of which a part has left: the entries from this index on have not.
+    /// A batch that was sent up to this index.
     held: Option<(EntryBatch, usize)>,
 }
 
@@ -150,7 +150,7 @@ impl Throttled<'_> {
                 Err(failure) => return Some(Err(failure)),
             },
         };
-        // What is only to be counted need not wait.
+        // Entries that are only counted need not wait.
         if batch.is_empty() {
             return Some(Ok(batch));
         }
@@ -197,7 +197,7 @@ mod tests {
         })
     }
 
-    /// Lets a batch leave by a clock of its own: when each slice left, in milliseconds, and its keys.
+    /// Sends a batch with a simulated clock; returns the time of each slice in milliseconds, and its keys.
     fn leave(pace: &Pace, now: &mut Instant, keys: usize) -> Vec<(u128, usize)> {
         let (begun, mut batch) = (*now, batch(keys));
         let mut state = pace.state();
@@ -248,7 +248,7 @@ mod tests {
         let limited = pace(None, Some(10_000));
         let left = leave(&limited, &mut Instant::now(), 30);
         assert_eq!(left, [0, 50, 100, 150, 200, 250].map(|at| (at, 5)));
-        // An entry longer than a slice leaves alone, and the next waits for all of it.
+        // An entry larger than a slice is sent alone, and the next one waits for all of it.
         let limited = pace(None, Some(500));
         let left = leave(&limited, &mut Instant::now(), 3);
         assert_eq!(left, [0, 200, 400].map(|at| (at, 1)));
@@ -260,7 +260,7 @@ mod tests {
         let mut now = Instant::now();
         leave(&pace, &mut now, 100);
         now += Duration::from_secs(10);
-        // One slice for a timer that rang late, no more.
+        // At most one slice for a late timer.
         let left = leave(&pace, &mut now, 150);
         assert_eq!(left, [(0, 50), (0, 50), (50, 50)]);
     }
@@ -307,7 +307,7 @@ mod tests {
             leave(&free, &mut now, 500);
             now += Duration::from_millis(500);
         }
-        // A pause is not what it writes.
+        // A pause does not count as throughput.
         now += Duration::from_secs(60);
         free.change(Change::Halve);
         assert_eq!(rate(&free), Some(500));
@@ -328,7 +328,7 @@ mod tests {
             leave(&pace, &mut now, 500);
             now += Duration::from_millis(pause);
         };
-        // The database takes its time.
+        // The database is slow.
         run(30_000);
         pace.change(Change::Halve);
         assert_eq!(pace.take_changes(), [Change::NotHalved]);
@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(pace.now().rate, Some(1000));
         pace.change(Change::Double);
         assert_eq!(pace.now().rate, None, "no slower than before");
-        // What it wrote while it was limited is not what it writes.
+        // The throughput under a limit is not the unlimited throughput.
         pace.change(Change::Halve);
         assert_eq!(pace.now().rate, None);
     }

@@ -1,4 +1,4 @@
-//! Starts jobs when their time comes.
+//! Starts jobs at their times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -15,30 +15,30 @@ use crate::application::schedule::{Job, Occurrence, Overlap, widest_first};
 use crate::domain::run::Trigger;
 use crate::domain::sync::lock;
 
-/// The longest sleep: clocks are set, and machines wake up again.
+/// The longest sleep, since clocks may be set and machines may be suspended.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 
-/// A job that could not begin as a server did not answer is retried this often, within its grace.
+/// The interval for retrying a job that could not start because a server did not answer, within its grace.
 const RETRY_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a job may wait in the queue.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
-/// A run at a server's start that left gaps is tried again a few times, later and later: what is
-/// broken for good must not be read again and again.
+/// The pauses before retries of an incomplete run at the server's start. They grow and end, so that
+/// a permanent fault does not cause endless reads.
 const MAX_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// The same for the run at a server's start.
 const RETRY_START: Duration = Duration::from_secs(5);
 
-/// Until it is asked again whether the run of another server has ended.
+/// The interval for checking whether another server's run has ended.
 const ASK_EVERY: Duration = Duration::from_secs(2);
 
-/// Runs jobs at their times, from now on until it is dropped. `jobs` are those of the moment.
+/// Runs jobs at their times until it is dropped. `jobs` are the current ones.
 pub struct Clock<J> {
     service: Arc<Service>,
     jobs: J,
-    /// Up to when each job's times have been dealt with.
+    /// For each job, the time up to which its times have been handled.
     seen: BTreeMap<String, Timestamp>,
     queued: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -53,13 +53,13 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
         }
     }
 
-    /// Runs jobs for ever. `changes`: the jobs may be others now.
+    /// Runs jobs for ever. `changes` signals that the jobs may have changed.
     pub async fn run(mut self, mut changes: watch::Receiver<()>) {
         self.remember().await;
         loop {
             let now = Timestamp::now();
             let jobs = &(self.jobs)();
-            // One that comes back later is a new one.
+            // A job that returns later counts as new.
             self.seen
                 .retain(|name, _| jobs.iter().any(|job| job.name == *name));
             for job in widest_first(jobs) {
@@ -81,14 +81,14 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
 
     /// A job that has run before may have missed a time while no server ran.
     async fn remember(&mut self) {
-        // Times that pass while the cache is asked are not lost.
+        // Do not lose times that pass while the cache answers.
         let now = Timestamp::now();
         let jobs = (self.jobs)();
         self.seen = jobs.into_iter().map(|job| (job.name, now)).collect();
         match self.service.past.last_occurrences().await {
             Ok(last) => self.seen.extend(last),
             Err(failure) => {
-                tracing::warn!(%failure, "times that were missed are not known");
+                tracing::warn!(%failure, "cannot find out which times were missed");
             }
         }
     }
@@ -119,12 +119,12 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
         }
     }
 
-    /// Runs a job as soon as nothing is in its way; once, however many of its times pass meanwhile.
+    /// Runs a job once no other run is in its way; only once, however many of its times pass meanwhile.
     fn queue(&self, job: &Job, mut request: RunRequest) {
         request.locking = Locking::Wait(QUEUE_TIMEOUT);
         let service = Arc::clone(&self.service);
         let is_new = self.later(job, async move {
-            // What became of it is in the log and in the history.
+            // The log and the history have the result.
             let _ = service.start(request).await;
         });
         match is_new {
@@ -148,7 +148,7 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
         });
     }
 
-    /// Does what a job waits for, unless it waits already.
+    /// Spawns a job's task, unless the job is already waiting.
     fn later(&self, job: &Job, task: impl Future<Output = ()> + Send + 'static) -> bool {
         let (name, queued) = (job.name.clone(), Arc::clone(&self.queued));
         let is_new = lock(&queued).insert(name.clone());
@@ -162,8 +162,8 @@ impl<J: Fn() -> Vec<Job>> Clock<J> {
     }
 }
 
-/// Runs a request when a server starts: once, however many servers start at the same time. One that
-/// another server is at work on is waited for, and need not be done again when it was complete.
+/// Runs a request when a server starts: once, even if several servers start at the same time. If
+/// another server is running it, this one waits, and does not repeat a complete run.
 pub async fn at_start(service: Arc<Service>, mut request: RunRequest) {
     let mut pause = RETRY_EVERY;
     while !service.registry.is_draining() {
@@ -174,7 +174,7 @@ pub async fn at_start(service: Arc<Service>, mut request: RunRequest) {
                     request.unless = Some(holder.run_id);
                 }
             }
-            // Why is in the log.
+            // The log has the reason.
             Err(Refused::Failed(_)) => sleep(RETRY_START).await,
             Ok(run) => {
                 let _ = run.end().await;
@@ -182,10 +182,10 @@ pub async fn at_start(service: Arc<Service>, mut request: RunRequest) {
                     return;
                 }
                 if pause > MAX_PAUSE {
-                    tracing::warn!("the run at the start left gaps; the schedule goes on");
+                    tracing::warn!("the run at the start was incomplete; the schedule continues");
                     return;
                 }
-                tracing::warn!("the run at the start left gaps, it is tried again");
+                tracing::warn!("the run at the start was incomplete; it will be retried");
                 sleep(pause).await;
                 pause *= 2;
             }

@@ -1,4 +1,4 @@
-//! Times as a cron expression names them.
+//! The times of a cron expression.
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,17 +28,17 @@ const EXAMPLES: &str = r#"such as "0 2 * * *" for 02:00 every day, "*/30 * * * *
 pub struct Cron {
     text: String,
     pattern: croner::Cron,
-    /// It runs in each hour of a day.
+    /// Whether it runs in every hour of a day.
     every_hour: bool,
 }
 
 impl Cron {
     /// The first time after an instant.
     ///
-    /// Where the clocks change, a time of day that the expression names runs once: at the first of
-    /// two such times, and where they skip it, right after. One for every hour goes by the time that
-    /// passes: it runs in both of two equal hours, and not in one that there is not. croner has
-    /// this rule for a single time of day only; `30 2,14 * * *` would lose a run, and double one.
+    /// When clocks change, a time of day in the expression runs once: at the first of two equal
+    /// times, or right after a skipped one. An expression for every hour follows elapsed time: it
+    /// runs in both of two equal hours, and not in a skipped one. croner applies this rule only to a
+    /// single time of day; with `30 2,14 * * *` it would lose one run and repeat another.
     pub(super) fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let after = after.to_zoned(zone.clone());
         if self.every_hour {
@@ -56,7 +56,7 @@ impl Cron {
     }
 }
 
-/// When clocks show this: the first of two such times; where they skip it, right after.
+/// The instant of a local time: the first of two equal times, or right after a skipped one.
 fn instant(civil: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     let ambiguous = zone.to_ambiguous_timestamp(civil);
     match ambiguous.offset() {
@@ -97,12 +97,12 @@ impl FromStr for Cron {
             match (0..fields.len()).find(alone) {
                 Some(i) if !is_nickname => {
                     let name = FIELDS[i + FIELDS.len() - fields.len()];
-                    wrong(format!("`{}` is no {name}", fields[i]))
+                    wrong(format!("`{}` is not a valid {name}", fields[i]))
                 }
                 _ => wrong(error.to_string()),
             }
         })?;
-        // The calendar repeats: what does not come after this day never comes.
+        // The calendar repeats: an expression without a time after this day never has one.
         let any_day = DateTime::constant(2000, 1, 1, 0, 0, 0, 0);
         if pattern.find_next_occurrence(&any_day, true).is_err() {
             return Err(wrong("there is no such day in any year".to_owned()));
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use crate::application::schedule::job::tests::{at, job, minutes};
 
-    /// The times of some days, as clocks there show them.
+    /// The times within some days, as local clocks show them.
     fn days(cron: &str, zone: &str, from: &str, to: &str) -> Vec<String> {
         let job = job(cron, zone);
         let midnight = |day: &str| {
@@ -167,7 +167,7 @@ mod tests {
             "Australia/Lord_Howe",
             ["2026-04-04", "2026-04-05", "2026-04-06"],
         ),
-        // None there.
+        // This zone has no change.
         ("Asia/Shanghai", ["2026-03-28", "2026-03-29", "2026-03-30"]),
     ];
 
@@ -214,7 +214,7 @@ mod tests {
         );
     }
 
-    /// croner loses or doubles these: it takes a list, a range or a step for "all the time".
+    /// croner loses or repeats these: it treats a list, a range or a step like every hour.
     #[test]
     fn so_does_each_of_several() {
         let of = |cron, from, to| days(cron, "Europe/Berlin", from, to);
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(
             of("0 */2 * * *", "2026-10-25", "2026-10-26").len(),
             12,
-            "every two hours, on the long day too"
+            "every two hours, also on the long day"
         );
         assert_eq!(
             of("0 2-3 * * *", "2026-03-29", "2026-03-30"),
@@ -264,8 +264,8 @@ mod tests {
         }
     }
 
-    /// From wherever one looks, the next time is the same; and the engine that looks up times
-    /// agrees with a clock that is looked at every minute.
+    /// From any starting point the next time is the same, and it agrees with a clock that is
+    /// checked every minute.
     #[test]
     fn no_time_is_lost_or_doubled_wherever_one_looks_from() {
         for (zone, [before, _, after]) in CHANGES {
@@ -325,10 +325,10 @@ mod tests {
             ("", "it has 0 fields"),
             ("* * *", "it has 3 fields, not 5"),
             ("0 0 2 * * * 2030", "it has 7 fields"),
-            ("61 2 * * *", "`61` is no minute"),
-            ("0 25 * * *", "`25` is no hour"),
-            ("0 0 25 * * *", "`25` is no hour"),
-            ("0 2 * * MOON", "`MOON` is no day of the week"),
+            ("61 2 * * *", "`61` is not a valid minute"),
+            ("0 25 * * *", "`25` is not a valid hour"),
+            ("0 0 25 * * *", "`25` is not a valid hour"),
+            ("0 2 * * MOON", "`MOON` is not a valid day of the week"),
             ("0 2 30 2 *", "there is no such day"),
             ("@fortnightly", "such as \"0 2 * * *\""),
         ] {

@@ -1,4 +1,4 @@
-//! A job, and when it runs.
+//! A job and its times.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -16,54 +16,54 @@ use crate::application::settings::values::choice;
 use crate::domain::run::Trigger;
 use crate::domain::selection::Selection;
 
-/// Missed times are counted up to here: a clock that jumps by years is not to keep anybody busy.
+/// Missed times are counted up to this number, so that a clock that jumps by years costs little.
 const MAX_COUNTED: usize = 10_000;
 
 choice!(Overlap);
 
-/// What happens at a job's time while another run holds what it would warm.
+/// What to do at a job's time while another run holds the locks that it needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Overlap {
-    /// This time is left out.
+    /// Skip this time.
     #[default]
     Skip,
-    /// It runs afterwards.
+    /// Run it afterwards.
     Queue,
 }
 
-/// A run that comes again and again.
+/// A run that repeats.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub name: String,
     pub cron: Cron,
     pub zone: TimeZone,
-    /// `all`, or names of contexts and strategies, as they were said.
+    /// `all`, or names of contexts and strategies, as configured.
     pub warmup: Vec<String>,
-    /// What its runs do otherwise than others.
+    /// Settings that override the configuration in its runs.
     pub settings: RunSettings,
     pub overlap: Overlap,
-    /// How late a time that was missed may still run.
+    /// How late a missed time may still run.
     pub grace: Duration,
-    /// Starts are spread over so long after the time.
+    /// The jitter: starts are spread over this long after the time.
     pub jitter: Duration,
-    /// The file that says what it warms; `None`: it is shipped.
+    /// The file that defines the job; `None`: it is shipped.
     pub file: Option<String>,
 }
 
 /// One of a job's times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Occurrence {
-    /// As the expression says.
+    /// The time of the expression.
     pub at: Timestamp,
-    /// With the jitter.
+    /// The time with the jitter.
     pub starts: Timestamp,
 }
 
-/// What a job has to do between two looks at the clock.
+/// The times of a job that have come due since the last check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Due {
-    /// The latest time, if it is not too late for it.
+    /// The latest time, if it is within the grace.
     pub run: Option<Occurrence>,
     /// The other times that have passed; at most 10,000 are counted.
     pub missed: usize,
@@ -87,7 +87,7 @@ impl Job {
         }
     }
 
-    /// The first time after an instant, as the expression says it.
+    /// The first time of the expression after an instant.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         self.cron.next_after(after, &self.zone)
     }
@@ -105,8 +105,8 @@ impl Job {
         all.skip_while(move |time| time.starts <= after)
     }
 
-    /// A time from which on none is missed that starts after an instant: every time starts before
-    /// the next, so one before the instant is enough, however wide the jitter is.
+    /// A time from which no start after an instant is missed: every time starts before the next
+    /// one, so the time before the instant is early enough, whatever the jitter is.
     fn back_from(&self, after: Timestamp) -> Timestamp {
         let back = |by: Duration| after.saturating_sub(by).unwrap_or(Timestamp::MIN);
         let steps = std::iter::successors(Some(Duration::from_secs(1)), |by| by.checked_mul(2));
@@ -115,8 +115,8 @@ impl Job {
         narrower.find(has_one).unwrap_or_else(|| back(self.jitter))
     }
 
-    /// How long after one of its times it starts: the same on every server, and always before the
-    /// next time.
+    /// The delay of a start after its time: the same on every server, and always before the next
+    /// time.
     pub fn jitter_for(&self, at: Timestamp) -> Duration {
         if self.jitter.is_zero() {
             return Duration::ZERO;
@@ -131,8 +131,8 @@ impl Job {
         Duration::from_millis(chance % most.saturating_add(1))
     }
 
-    /// What there is to do of the times that have started after `since`, up to `now`. However many
-    /// were missed, one runs, unless even the latest is longer ago than the grace.
+    /// The times that have come due after `since`, up to `now`. However many were missed, only one
+    /// runs, and none if even the latest is older than the grace.
     pub fn due(&self, since: Timestamp, now: Timestamp) -> Due {
         let passed = |after: Timestamp| self.coming(after).take_while(move |t| t.starts <= now);
         let just_too_late = now
@@ -146,8 +146,8 @@ impl Job {
         }
     }
 
-    /// Orders jobs that are due at one instant: the widest first, so that what the narrower ones
-    /// would warm is warm already; then by name.
+    /// Orders jobs that are due at the same instant: those that warm the most first, so that the
+    /// others find their keys already warm; then by name.
     pub fn rank(&self) -> (Reverse<usize>, &str) {
         let contexts = self.warmup.iter().filter(|name| !name.contains('/'));
         let width = match self.selection() {
@@ -252,7 +252,7 @@ pub(super) mod tests {
                 spread.clone().jitter_for(time.at),
                 spread.jitter_for(time.at)
             );
-            // It is due when it starts, not when its time is.
+            // It is due at its start, not at its time.
             let just_before = time.starts.saturating_sub(Duration::from_millis(1));
             let just_before = just_before.expect("a time");
             assert!(spread.due(just_before, time.starts).run == Some(*time));

@@ -1,4 +1,4 @@
-//! Jobs that run by the clock: when, and what. No clock of its own: `now` is always given.
+//! Scheduled jobs. The caller always passes `now`.
 
 pub mod clock;
 mod cron;

@@ -1,4 +1,4 @@
-//! What the jobs of a schedule warm.
+//! The strategies that the jobs of a schedule warm.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub struct Schedule {
     pub jobs: BTreeMap<String, Job>,
 }
 
-/// A job and the strategies that its names mean.
+/// A job and the strategies that its names refer to.
 #[derive(Clone, Debug)]
 pub struct PlannedJob {
     pub job: Job,
@@ -25,12 +25,12 @@ pub struct PlannedJob {
 }
 
 impl Schedule {
-    /// What each job warms of the definitions that there are. A shipped job of which nothing is
-    /// left is left out: it was about strategies that the operator has taken away.
+    /// The strategies that each job warms. A shipped job without any is omitted: the operator has
+    /// removed its strategies.
     ///
     /// # Errors
-    /// A [`FailureKind::Config`] failure for a name that does not exist, in a job or in `usual`, or a
-    /// job of the operator's that would warm nothing.
+    /// A [`FailureKind::Config`] failure for a name that does not exist, in a job or in `usual`, or
+    /// for one of the operator's jobs that would warm nothing.
     pub fn plan(
         &self,
         all: &[Definition],

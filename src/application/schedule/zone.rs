@@ -23,7 +23,7 @@ impl FromStr for Zone {
                 .available()
                 .map(|known| known.as_str().to_owned())
                 .collect();
-            // The city alone is what many say.
+            // Many people write only the city.
             let city = |known: &&String| {
                 let known = known.rsplit('/').next().unwrap_or_default();
                 known.eq_ignore_ascii_case(name)
@@ -43,7 +43,7 @@ impl fmt::Display for Zone {
     }
 }
 
-/// What a zone is called. One that the system describes by rules only has no name.
+/// The name of a zone. A zone that the system defines only by rules has none.
 pub fn zone_name(zone: &TimeZone) -> &str {
     zone.iana_name().unwrap_or("local")
 }

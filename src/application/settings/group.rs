@@ -1,4 +1,4 @@
-//! Groups of settings: what each is called, how it is read and laid over others.
+//! Groups of settings: their names, how they are read, and how they override each other.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,20 +14,20 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 /// The value of a setting.
 pub trait Setting: DeserializeOwned + Clone + Send + Sync + 'static {
-    /// In the OpenAPI document.
+    /// Its schema in the OpenAPI document.
     const TYPE: Type = Type::String;
 
-    /// What command line or environment say.
+    /// The value in the command line or the environment.
     fn given(matches: &ArgMatches, id: &str) -> Option<Self> {
         matches.try_get_one(id).ok().flatten().cloned()
     }
 
-    /// What null means: usually that nothing is said.
+    /// The meaning of null: usually that the setting is absent.
     fn null() -> Option<Self> {
         None
     }
 
-    /// Adds to its schema what it can be.
+    /// Adds the valid values to its schema.
     fn bounds(schema: ObjectBuilder) -> ObjectBuilder {
         schema
     }
@@ -39,39 +39,39 @@ pub trait Setting: DeserializeOwned + Clone + Send + Sync + 'static {
     }
 }
 
-/// Settings by name, each of which may be left out.
+/// Optional settings by name.
 pub trait Settings: Default {
     fn names() -> Vec<&'static str>;
 
-    /// Reads the setting of this name, which was not read before.
+    /// Reads the setting with this name, once.
     ///
     /// # Errors
-    /// Why it is not valid.
+    /// The value is not valid.
     fn read<'de, D: Deserializer<'de>>(&mut self, name: &str, from: D) -> Result<(), D::Error>;
 
     /// Reads a table or an object.
     ///
     /// # Errors
-    /// What is not valid, or not known.
+    /// A value is not valid, or a name is not known.
     fn read_all<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_map(Table(PhantomData))
     }
 }
 
-/// Settings that command line, environment and files can say.
+/// Settings for the command line, the environment and files.
 pub trait Group: Settings + Serialize {
     fn defaults() -> Self;
 
-    /// What one of command line and environment says.
+    /// The settings from one of these sources: command line or environment.
     fn given(matches: &ArgMatches, source: ValueSource) -> Self;
 
     #[must_use]
     fn over(self, base: Self) -> Self;
 
-    /// Adds each to the schema of an object, with the `help` to its name.
+    /// Adds each setting to the schema of an object, with the `help` for its name.
     fn properties(object: ObjectBuilder, help: impl Fn(&str) -> String) -> ObjectBuilder;
 
-    /// What is said, by name.
+    /// The values that are set, by name.
     fn said(&self) -> Map<String, Value>;
 }
 
@@ -92,7 +92,7 @@ macro_rules! settings {
 
         impl $group {
             $($(
-                /// What is said, or the default.
+                /// The value that is set, or the default.
                 pub fn $name(&self) -> $type {
                     self.$name.as_ref().map_or_else(|| $default, Clone::clone)
                 }
@@ -160,7 +160,7 @@ macro_rules! settings {
 }
 pub(crate) use settings;
 
-/// Declares a table that has the settings of several groups.
+/// Declares a table with the settings of several groups.
 macro_rules! groups {
     ($(#[$of:meta])* pub struct $table:ident { $($group:ident: $type:ty,)* }) => {
         $(#[$of])*
@@ -195,13 +195,13 @@ macro_rules! groups {
 }
 pub(crate) use groups;
 
-/// What one of command line and environment says of a setting, where the command has it.
+/// The value of a setting from the command line or the environment, if the command has this setting.
 pub(crate) fn given<T: Setting>(matches: &ArgMatches, id: &str, source: ValueSource) -> Option<T> {
     matches.try_contains_id(id).ok()?;
     (matches.value_source(id) == Some(source)).then(|| T::given(matches, id))?
 }
 
-/// A value as it is shown. One that JSON cannot say, such as a path that is not UTF-8, is not hidden.
+/// The text of a value. A value without a JSON form, such as a path that is not UTF-8, is shown too.
 pub(crate) fn shown<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).unwrap_or_else(|why| format!("({why})").into())
 }
@@ -211,7 +211,7 @@ pub(crate) fn read_into<'de, T: Setting, D: Deserializer<'de>>(
     name: &str,
     from: D,
 ) -> Result<(), D::Error> {
-    // A null, and not a number that JSON does not have.
+    // A real null, and not a number that JSON cannot represent.
     let value = Option::<Value>::deserialize(from)?;
     if field.is_some() {
         return Err(D::Error::custom(format!("duplicate field `{name}`")));
@@ -257,7 +257,7 @@ impl<'de, S: Settings> Visitor<'de> for Table<S> {
     }
 }
 
-/// Reads a known name; an error has its position.
+/// Reads a known name; an error includes its position.
 struct Name<S>(PhantomData<S>);
 
 impl<'de, S: Settings> DeserializeSeed<'de> for Name<S> {
@@ -271,7 +271,7 @@ impl<'de, S: Settings> DeserializeSeed<'de> for Name<S> {
     }
 }
 
-/// Reads the setting of a name; an error has its position.
+/// Reads the setting with this name; an error includes its position.
 struct Field<'a, S> {
     settings: &'a mut S,
     name: &'static str,

@@ -63,7 +63,7 @@ impl<const MAX: u64> Setting for Count<MAX> {
     }
 }
 
-/// So much a second at most, or as fast as it goes.
+/// A maximum rate per second, or no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit(pub Option<u64>);
 

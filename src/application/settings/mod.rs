@@ -1,5 +1,5 @@
-//! How a run is done. Each setting is declared once, and read from flags,
-//! environment, file, job and request alike.
+//! The settings of a run. Each is declared once, and read from flags, environment, file, job and
+//! request in the same way.
 
 pub mod group;
 mod limits;

@@ -77,11 +77,11 @@ settings! {
         #[arg(long, env = "SHOPWARM_CHANGED", action = SetTrue, value_parser = FalseyValueParser::new())]
         changed: bool = false,
         /// With --changed: do a full read at least this often
-        // What deletes rows without a trace is noticed then.
+        // A full read notices rows that were deleted without a trace.
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_FULL_EVERY")]
         full_every: Span = Span(Duration::from_secs(24 * 3600)),
         /// With --changed: also reread rows that changed up to this long before the last run
-        // Longer than a transaction of a shop takes.
+        // Longer than any transaction of a shop.
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_CHANGED_OVERLAP")]
         changed_overlap: SpanOrZero = SpanOrZero(Duration::from_secs(5 * 60)),
         /// Stop the run when a strategy fails
@@ -139,7 +139,7 @@ pub const READING: [&str; 13] = [
 ];
 
 impl RunSettings {
-    /// Who says how long others may wait means to give way to them.
+    /// A latency threshold implies `gentle`.
     #[must_use]
     pub fn gentle_by_latency(mut self) -> Self {
         let has_limit = self.max_cache_latency.or(self.max_db_latency).is_some();
@@ -155,7 +155,7 @@ impl RunSettings {
         self.deadline.map(|deadline| deadline.0)
     }
 
-    /// How long servers that do not answer yet are waited for.
+    /// How long to wait for servers that do not answer yet.
     pub fn wait(&self) -> Option<Duration> {
         self.wait.map(|wait| wait.0)
     }
@@ -202,7 +202,7 @@ impl RunSettings {
         }
     }
 
-    /// Which strategies are meant. `exclude_kind`: what an unknown name in `exclude` is.
+    /// The selected strategies. `exclude_kind`: the failure for an unknown name in `exclude`.
     pub fn filter(&self, exclude_kind: FailureKind) -> Filter {
         Filter {
             tags: self.tags(),
@@ -211,15 +211,15 @@ impl RunSettings {
         }
     }
 
-    /// Adds them to the schema of an object: what they are is what `--help` says.
+    /// Adds them to the schema of an object, with the descriptions from `--help`.
     pub fn describe(object: ObjectBuilder) -> ObjectBuilder {
         let command = Self::augment_args(Command::new("run"));
         let help = |name: &str| {
             let arg = command.get_arguments().find(|arg| arg.get_id() == name);
             let help = arg.and_then(clap::Arg::get_help).map(ToString::to_string);
             match name {
-                // As a flag it says the opposite.
-                "verify_writes" => "Read versions again after writing".to_owned(),
+                // The flag means the opposite.
+                "verify_writes" => "Check row versions after writing".to_owned(),
                 _ => help.unwrap_or_default(),
             }
         };

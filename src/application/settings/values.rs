@@ -40,7 +40,7 @@ impl<T: DeserializeOwned + Clone + Send + Sync + 'static> Setting for Vec<T> {
     }
 }
 
-/// A value that is written as a text.
+/// A value that is written as text.
 macro_rules! text {
     ($($type:ty),*) => {$(
         impl serde::Serialize for $type {
@@ -63,7 +63,7 @@ pub(crate) use text;
 
 text!(Span, SpanOrZero, Latency, Percent);
 
-/// A duration, with what it may be.
+/// A duration within a range.
 macro_rules! duration {
     ($($(#[$doc:meta])* $type:ident: $parse:expr,)*) => {$(
         $(#[$doc])*
@@ -89,9 +89,9 @@ macro_rules! duration {
 duration! {
     /// From 1 ms to 100 years.
     Span: parse_ttl,
-    /// The same, or none.
+    /// The same, or zero.
     SpanOrZero: parse_or_zero,
-    /// How long somebody may wait for a server.
+    /// A latency threshold.
     Latency: parse_latency,
 }
 
@@ -112,7 +112,7 @@ fn parse_latency(text: &str) -> Result<Duration, String> {
         })
 }
 
-/// One of a few words.
+/// One of several words.
 macro_rules! choice {
     ($($type:ty),*) => {$(
         impl $crate::application::settings::group::Setting for $type {
@@ -132,7 +132,7 @@ pub(crate) use choice;
 
 choice!(Mode, OnEviction, ShapeGuard);
 
-/// One name, or a list of them; with `all` among them that is all.
+/// One name, or a list of names; with `all` in the list it means everything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Names(pub Vec<String>);
 

@@ -1,9 +1,9 @@
 //! Finds out from a definition's SQL how to track its changes.
 //!
-//! A run that reads only what changed must find every key whose value or presence a full run would
-//! find changed. Where the text does not show that it can, the answer is that it cannot: a full read
-//! is always right. Only what stands in the text can be seen; of a view, a trigger or a server's own
-//! function nothing is known, and `_changed_at` is taken at its word.
+//! A run that reads only changes must find every key that a full run would find changed, added or
+//! removed. If the SQL does not show that this is possible, the strategy is read in full, which is
+//! always right. Only the text is known: not what views, triggers or stored functions do. `_changed_at`
+//! is trusted.
 
 use sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, GroupByExpr, JoinOperator, Query, Select, SelectItem,
@@ -20,7 +20,7 @@ use crate::domain::changes::{TrackedTable, Tracking};
 use crate::domain::key_rows::TableName;
 use crate::domain::strategy::CHANGED_AT;
 
-/// How changes of what a checked query selects can be told. `keys`: the columns of the key's
+/// How to detect changes in the result of a checked query. `keys`: the columns of the key's
 /// template.
 pub fn tracking(sql: &str, grammar: &'static Grammar, keys: &[&str]) -> Tracking {
     let read = with_query(sql, grammar, |query| {
@@ -58,7 +58,7 @@ fn of_query(query: &Query, grammar: &'static Grammar, keys: &[&str]) -> Result<T
     }
 }
 
-/// The one SELECT that a query is, where each of its rows comes of one row of each table.
+/// The only SELECT of a query, if each of its rows comes from one row of each table.
 fn plain_select(query: &Query) -> Result<&Select, Why> {
     if query.with.is_some() {
         return Err("it has a WITH");
@@ -73,7 +73,7 @@ fn plain_select(query: &Query) -> Result<&Select, Why> {
         GroupByExpr::All(_) => true,
     };
     if groups || select.having.is_some() || select.distinct.is_some() {
-        return Err("it makes one row of several (GROUP BY, HAVING or DISTINCT)");
+        return Err("it combines several rows into one (GROUP BY, HAVING or DISTINCT)");
     }
     if select.qualify.is_some() || !select.lateral_views.is_empty() {
         return Err("it is not one plain SELECT");
@@ -83,12 +83,12 @@ fn plain_select(query: &Query) -> Result<&Select, Why> {
 
 /// A table in FROM.
 struct Table {
-    /// As it is written.
+    /// The name as written.
     written: String,
     parts: Vec<String>,
-    /// What its columns are called by.
+    /// The alias or name that qualifies its columns.
     alias: String,
-    /// Without hints, partitions or renamed columns.
+    /// Whether it has no hints, partitions or renamed columns.
     is_plain: bool,
 }
 
@@ -101,7 +101,7 @@ impl Table {
     }
 }
 
-/// The tables whose rows are put together; of any other kind of FROM, why it is none.
+/// The joined tables, or why this FROM is not a plain join of tables.
 fn tables(from: &[TableWithJoins], grammar: &'static Grammar) -> Result<Vec<Table>, Why> {
     let mut tables = Vec::new();
     for item in from {
@@ -115,7 +115,7 @@ fn tables(from: &[TableWithJoins], grammar: &'static Grammar) -> Result<Vec<Tabl
                     | JoinOperator::StraightJoin(_)
             );
             if !is_inner {
-                return Err("it has an outer join: a row that goes from there changes the value");
+                return Err("it has an outer join: deleting a row of that table changes the value");
             }
             tables.push(table(&join.relation, grammar)?);
         }
@@ -127,7 +127,7 @@ fn tables(from: &[TableWithJoins], grammar: &'static Grammar) -> Result<Vec<Tabl
 }
 
 fn table(factor: &TableFactor, grammar: &'static Grammar) -> Result<Table, Why> {
-    let none = "it reads something else than tables (a subquery or a function in FROM)";
+    let none = "it reads something other than tables (a subquery or a function in FROM)";
     let TableFactor::Table {
         name,
         alias,
@@ -170,7 +170,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// What a column of the result is made of, where the text names it.
+    /// The expression behind a result column, if the SQL names it.
     fn column(&self, name: &str) -> Option<&'a Expr> {
         self.select.projection.iter().find_map(|item| match item {
             SelectItem::ExprWithAlias { expr, alias }
@@ -185,7 +185,7 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// The stored name of the column that an expression is, where it is nothing more.
+    /// The stored name of a column, if the expression is only that column.
     fn plain(&self, expr: &Expr) -> Option<String> {
         let column = match expr {
             Expr::Identifier(column) => column,
@@ -196,7 +196,7 @@ impl<'a> Reading<'a> {
         (!may_be_text(column, self.grammar) && !varies(column)).then_some(stored)
     }
 
-    /// Whether a stored column depends on nothing but its rows.
+    /// Whether a stored column depends only on its row.
     fn check_item(&self, item: &SelectItem) -> Result<(), Why> {
         match item {
             SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
@@ -207,23 +207,23 @@ impl<'a> Reading<'a> {
                 SelectItemQualifiedWildcardKind::ObjectName(_),
                 options,
             ) => check_wildcard(options),
-            _ => Err("it has a column of a kind that is not known"),
+            _ => Err("it has a column of an unknown kind"),
         }
     }
 
-    /// The table's columns, where its changed rows say everything.
+    /// The table's columns, if its changed rows are enough to find all changes.
     fn rows(&self, table: &Table, changed_at: &Expr, keys: &[&str]) -> Result<TrackedTable, Why> {
         if !table.is_plain {
-            return Err("its table has hints, partitions or columns renamed in FROM");
+            return Err("its table in FROM has hints, partitions or renamed columns");
         }
         if let Some(selection) = &self.select.selection {
             check_pure(selection, self.grammar, "").map_err(
-                |_| "its WHERE has a function, a subquery or a word that changes with time",
+                |_| "its WHERE has a function, a subquery, or a word that depends on the time",
             )?;
         }
         let changed_at = self
             .plain(changed_at)
-            .ok_or("_changed_at is no plain column")?;
+            .ok_or("_changed_at is not a plain column")?;
         let has_wildcard = self.select.projection.iter().any(|item| {
             matches!(
                 item,
@@ -237,15 +237,15 @@ impl<'a> Reading<'a> {
         let key: Option<Vec<String>> = keys.iter().map(column).collect();
         Ok(TrackedTable {
             table: table.name(),
-            key: key.ok_or("a column of its key is no plain column of the table")?,
+            key: key.ok_or("a column of its key is not a plain column of the table")?,
             changed_at,
         })
     }
 
-    /// Whether `_changed_at` tells of a change in any of several tables, and the same rows come
-    /// together as long as none of them changes.
+    /// Whether `_changed_at` covers changes in every joined table, and the join pairs the same rows
+    /// as long as none of them changes.
     fn check_joins(&self, changed_at: &Expr) -> Result<(), Why> {
-        let varies = "it joins tables by something that may change without them";
+        let varies = "its join depends on something other than the rows of the tables";
         if let Some(selection) = &self.select.selection {
             check_pure(selection, self.grammar, PURE_FUNCTIONS).map_err(|_| varies)?;
         }
@@ -260,13 +260,13 @@ impl<'a> Reading<'a> {
         match self.tables.iter().all(is_covered) {
             true => Ok(()),
             false => Err(
-                "it joins tables, and its _changed_at is not the latest of all of them \
+                "it joins tables, and its _changed_at is not the latest time of all of them \
                  (GREATEST(a.updated_at, b.updated_at), in SQLite max(...))",
             ),
         }
     }
 
-    /// The tables whose columns a call of GREATEST takes the latest of.
+    /// The tables of the columns in a call of GREATEST.
     fn latest_of(&self, expr: &Expr) -> Option<Vec<String>> {
         let Expr::Function(function) = expr else {
             return None;

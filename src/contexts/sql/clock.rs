@@ -1,7 +1,7 @@
-//! Which definitions compare the database's clock with what is stored, and with which columns.
+//! Finds definitions that compare the database's clock with stored columns.
 //!
-//! Sessions run in UTC. Where the shop's applications store moments in another zone, `NOW()` is hours
-//! away from them, and the selection is empty or far too large without an error.
+//! Sessions run in UTC. If the shop's applications store times in another zone, `NOW()` is hours
+//! off, and the selection is empty or far too large without an error.
 
 use std::ops::ControlFlow;
 
@@ -10,25 +10,25 @@ use sqlparser::ast::{BinaryOperator, Expr, Function, ObjectName, Visit, Visitor}
 use super::parse::{identifiers, lists, with_query};
 use crate::application::ports::grammar::Grammar;
 
-/// What gives the present moment in the session's zone.
+/// Words for the current time in the session's time zone.
 const CLOCK: &str = "clock_timestamp curdate current_date current_time current_timestamp curtime \
     localtime localtimestamp now statement_timestamp sysdate transaction_timestamp";
 
-/// What moves a moment into a zone that the definition names.
+/// Functions that convert a time to a zone that the definition names.
 const ZONED: &str = "convert_tz timezone";
 
 /// A use of the clock.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClockUse {
-    /// The word for the present moment, as it is written.
+    /// The word for the current time, as written.
     pub word: String,
-    /// The names in the same comparisons: columns that may be in another zone.
+    /// The names in the same comparisons: columns that may hold another time zone.
     pub columns: Vec<String>,
-    /// The relations that the query reads.
+    /// The tables and views that the query reads.
     pub tables: Vec<String>,
 }
 
-/// The uses of the clock in a checked query, as one; `None`: it compares nothing with it.
+/// All uses of the clock in a checked query together; `None`: it compares nothing with the clock.
 pub fn clock_use(sql: &str, grammar: &'static Grammar) -> Option<ClockUse> {
     let found = with_query(sql, grammar, |query| {
         let mut finder = Finder::default();
@@ -38,7 +38,7 @@ pub fn clock_use(sql: &str, grammar: &'static Grammar) -> Option<ClockUse> {
     found.ok().filter(|found| !found.word.is_empty())
 }
 
-/// Collects the comparisons of a query that the clock is a part of.
+/// Collects the comparisons of a query that involve the clock.
 #[derive(Default)]
 struct Finder(ClockUse);
 
@@ -72,11 +72,11 @@ fn is_comparison(op: &BinaryOperator) -> bool {
     matches!(op, Eq | NotEq | Gt | GtEq | Lt | LtEq | Spaceship)
 }
 
-/// The words in an expression.
+/// The words for the clock and the names in an expression.
 #[derive(Default)]
 struct Words {
     clock: Vec<String>,
-    /// Of them those inside of what moves them into a zone.
+    /// Those of them that are inside a conversion to a zone.
     zoned: usize,
     columns: Vec<String>,
 }
@@ -88,7 +88,7 @@ impl Words {
         words
     }
 
-    /// A word for the present moment that no zone is named for.
+    /// A word for the current time without a named zone.
     fn unzoned(&self) -> Option<String> {
         let is_all_zoned = self.zoned >= self.clock.len();
         (!is_all_zoned).then(|| self.clock.first().cloned())?

@@ -1,10 +1,10 @@
-//! Reads off a definition's SQL which of its columns are JSON documents.
+//! Finds out from a definition's SQL which of its columns are JSON documents.
 //!
-//! PostgreSQL says it itself. SQLite knows no such type, and MySQL and MariaDB forget it where a
-//! document and a text come together, as in `COALESCE(JSON_ARRAYAGG(id), '[]')`. So a column is a
-//! document where its text is a call of a JSON function, also through subqueries, WITH, COALESCE,
-//! IFNULL, NULLIF, IF and CASE, if all else that it can be is NULL or a literal that is JSON. Which
-//! columns of tables are documents only the database knows; for it there is a text [`without_literals`].
+//! PostgreSQL reports this itself. SQLite has no such type, and MySQL and MariaDB lose it when a
+//! document and a text are combined, as in `COALESCE(JSON_ARRAYAGG(id), '[]')`. So a column is a
+//! document if its expression is a call of a JSON function, also through subqueries, WITH, COALESCE,
+//! IFNULL, NULLIF, IF and CASE, and if every alternative is NULL or a literal that is JSON. Only the
+//! database knows which table columns are documents: it is asked about the SQL [`without_literals`].
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -19,7 +19,7 @@ use sqlparser::ast::{
 use super::parse::{identifiers, lists, on_deep_stack, parse};
 use crate::application::ports::grammar::{Documents, Grammar};
 
-/// Functions of MySQL, MariaDB or SQLite that give a document.
+/// Functions of MySQL, MariaDB or SQLite that return a document.
 const DOCUMENTS: &str = "json json_array json_array_append json_array_insert \
     json_array_intersect json_arrayagg json_compact json_detailed json_group_array \
     json_group_object json_insert json_keys json_loose json_merge json_merge_patch \
@@ -36,13 +36,12 @@ pub fn columns(sql: &str, grammar: &'static Grammar) -> Vec<String> {
         let names = reading.of_query(&query, &Tables::default());
         Ok(names.into_iter().collect())
     });
-    // A text that only the database can read has the columns that the database says.
+    // If only the database can parse the SQL, it alone knows the columns.
     read.unwrap_or_default()
 }
 
-/// The same query with every choice between something and literals that are JSON, as in
-/// `COALESCE(doc, '[]')`, made one without the literals, only to ask for its columns' types. `None`:
-/// it has no such choice.
+/// The same query without the JSON literals in choices such as `COALESCE(doc, '[]')`, to ask the
+/// database for its column types. `None`: it has no such choice.
 pub fn without_literals(sql: &str, grammar: &'static Grammar) -> Option<String> {
     let reading = Reading::of(grammar)?;
     let written = on_deep_stack(|| {
@@ -63,7 +62,7 @@ pub fn without_literals(sql: &str, grammar: &'static Grammar) -> Option<String> 
 /// Column names in lower case.
 type Names = BTreeSet<String>;
 
-/// What is known of derived tables: their names and the documents in them.
+/// The known derived tables: their names, and the documents in them.
 #[derive(Clone, Default)]
 struct Tables(Vec<(String, Names)>);
 
@@ -75,11 +74,11 @@ impl Tables {
     }
 }
 
-/// What an expression can be.
+/// The kind of an expression.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Document,
-    /// NULL, or a literal that is JSON: whatever the others are.
+    /// NULL, or a literal that is JSON: takes the kind of the alternatives.
     Either,
     Other,
 }
@@ -100,7 +99,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// `None`: the database itself says what is a document.
+    /// `None`: the database itself reports documents.
     fn of(grammar: &'static Grammar) -> Option<Self> {
         let documents = grammar.documents.as_ref()?;
         Some(Self { grammar, documents })
@@ -122,7 +121,7 @@ impl Reading {
         match body {
             SetExpr::Select(select) => self.of_select(select, known),
             SetExpr::Query(query) => self.of_query(query, known),
-            // The first one names the columns; a text in another makes a text of all.
+            // The first query names the columns; a text in any of them makes the column a text.
             SetExpr::SetOperation { left, right, .. } => {
                 let (left, right) = (self.of_body(left, known), self.of_body(right, known));
                 left.intersection(&right).cloned().collect()
@@ -169,7 +168,7 @@ impl Reading {
         names
     }
 
-    /// The tables in FROM whose columns are known, by the names that they have there.
+    /// The tables in FROM with known columns, by their names there.
     fn tables(&self, select: &Select, known: &Tables) -> Tables {
         let joined = select.from.iter().flat_map(|item| {
             let joins = item.joins.iter().map(|join| &join.relation);
@@ -199,7 +198,7 @@ impl Reading {
         tables
     }
 
-    /// A choice without what of it is NULL or a literal that is JSON; `None`: nothing of it is, or all.
+    /// A choice without its NULLs and JSON literals; `None`: none of its alternatives is one, or all are.
     fn without_literals(&self, expr: &Expr) -> Option<Expr> {
         let nothing = Tables::default();
         let all = branches(expr)?;
@@ -280,7 +279,7 @@ impl Reading {
     }
 }
 
-/// What a choice chooses from.
+/// The alternatives of a choice.
 fn branches(expr: &Expr) -> Option<Vec<&Expr>> {
     match expr {
         Expr::Case {
@@ -303,7 +302,7 @@ fn branches(expr: &Expr) -> Option<Vec<&Expr>> {
     }
 }
 
-/// A choice between some expressions.
+/// Builds a choice between expressions.
 fn one_of(all: &[&Expr]) -> Expr {
     let when = |result: &&Expr| CaseWhen {
         condition: Expr::Value(Value::Null.into()),

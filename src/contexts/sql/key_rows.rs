@@ -1,4 +1,4 @@
-//! Reads off a SELECT which rows are behind each of its keys.
+//! Finds out from a SELECT which rows belong to each of its keys.
 
 use sqlparser::ast::{
     BinaryOperator, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Select, SelectItem,
@@ -10,8 +10,8 @@ use super::purity::{is_varying_text, may_be_text};
 use crate::application::ports::grammar::Grammar;
 use crate::domain::key_rows::{ColumnOf, KeyRows, TableName};
 
-/// What is known of the rows behind a key. `tables`: what the SELECT reads, with its aliases;
-/// `keys`: the key's columns and what each is, where the text says it.
+/// What is known about the rows of a key. `tables`: the tables of the SELECT with their aliases;
+/// `keys`: the key's columns, each with its expression if the SQL shows it.
 pub(super) fn key_rows(
     grammar: &'static Grammar,
     select: &Select,
@@ -39,7 +39,7 @@ pub(super) fn key_rows(
     if let Some(selection) = &select.selection {
         reading.condition(selection);
     }
-    // In the order of the tables, where each FROM begins a new one.
+    // In the order of the tables; each FROM starts a new group.
     let mut table = 0;
     for from in &select.from {
         for join in &from.joins {
@@ -72,7 +72,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// A column's name, alike however it is written.
+    /// A column's name in a normal form.
     fn named(&self, name: &str) -> String {
         match self.grammar.is_case_sensitive {
             true => name.to_owned(),
@@ -80,7 +80,7 @@ impl Reading {
         }
     }
 
-    /// The column of a table that an expression is.
+    /// The table column, if the expression is only that.
     fn column(&self, expr: &Expr) -> Option<ColumnOf> {
         let (table, column) = match expr {
             Expr::Nested(inner) => return self.column(inner),
@@ -100,7 +100,7 @@ impl Reading {
         self.aliases.iter().position(|known| *known == alias)
     }
 
-    /// A column that no item of the SELECT names, where one `*` alone can give it.
+    /// A column that no item of the SELECT names, if a single `*` must be its source.
     fn of_wildcard(&self, select: &Select, name: &str) -> Option<ColumnOf> {
         let mut wildcards = select.projection.iter().filter_map(|item| match item {
             SelectItem::Wildcard(_) => Some((self.aliases.len() == 1).then_some(0)),
@@ -117,7 +117,7 @@ impl Reading {
         wildcards.next().is_none().then(|| (only, self.named(name)))
     }
 
-    /// Takes what a condition says of every row.
+    /// Collects what a condition guarantees for every row.
     fn condition(&mut self, expr: &Expr) {
         match expr {
             Expr::Nested(inner) => self.condition(inner),
@@ -143,7 +143,7 @@ impl Reading {
         }
     }
 
-    /// Takes that a column equals an expression, if that is a constant.
+    /// Records that a column equals an expression, if that is a constant.
     fn constant(&mut self, column: ColumnOf, expr: &Expr) {
         let Expr::Value(value) = expr else { return };
         match &value.value {
@@ -155,7 +155,7 @@ impl Reading {
         }
     }
 
-    /// `USING (a, b)`: the columns of that name, in this table and in those before it.
+    /// `USING (a, b)`: columns with these names, in this table and in the tables before it.
     fn using(&mut self, table: usize, columns: &[ObjectName]) {
         for column in columns {
             let names = identifiers(column).unwrap_or_default();

@@ -3,8 +3,8 @@
 use super::refusal::{MAX_SQL_BYTES, Place, SqlRefused};
 use crate::application::ports::grammar::{Escapes, Grammar};
 
-/// The SQL with comments blanked and with the strings' quotes and backslashes taken out, every
-/// other character in its place. Refuses what two readers might take apart in two ways.
+/// The SQL with blanks for comments and for quotes and backslashes in strings; every other
+/// character stays in its place. Refuses text that two databases could split differently.
 pub(super) fn harmless_text(sql: &str, grammar: &'static Grammar) -> Result<String, SqlRefused> {
     if sql.len() > MAX_SQL_BYTES {
         return Err(SqlRefused::TooLong);
@@ -55,7 +55,7 @@ fn refused_at(before: &[char], problem: &'static str) -> SqlRefused {
 enum Kind {
     Code,
     Comment,
-    /// With the length of the delimiter on each side.
+    /// A string, with the length of its delimiters.
     String {
         delimiter: usize,
     },
@@ -63,17 +63,17 @@ enum Kind {
 
 type Lexed = Result<(Kind, usize), &'static str>;
 
-/// Takes SQL apart as the database does, as far as quotes, comments and numbers go.
+/// Splits SQL as the database does, as far as quotes, comments and numbers are concerned.
 struct Lexer<'a> {
     text: &'a [char],
     grammar: &'static Grammar,
-    /// Whether PostgreSQL reads a string that comes next with backslash escapes: after `E`, and
-    /// after such a string, which it continues.
+    /// Whether PostgreSQL reads the next string with backslash escapes: after `E`, and as the
+    /// continuation of such a string.
     may_escape: bool,
 }
 
 impl Lexer<'_> {
-    /// What starts at `at`, and where it ends.
+    /// The token at `at`, and its end.
     fn next(&mut self, at: usize) -> Lexed {
         let may_escape = self.may_escape;
         let c = self.text[at];
@@ -107,14 +107,14 @@ impl Lexer<'_> {
                 "the SQL has a parameter or variable. Write the value itself, and quote a name that has such a character.",
             ),
             ';' => Err(
-                "the SQL has a semicolon. Drop it: the SQL is one query, which shopwarm puts inside its own.",
+                "the SQL has a semicolon. Remove it: the SQL must be one query, which shopwarm embeds in its own.",
             ),
             '0'..='9' => self.number(at),
             _ if is_word(c) => self.word(at),
             ' ' | '\t' | '\n' | '\r' => Ok((Kind::Code, at + 1)),
             _ if c.is_ascii_punctuation() => Ok((Kind::Code, at + 1)),
             _ => Err(
-                "a character outside of quotes is read differently by each database. Write a plain space or remove it.",
+                "databases read this character differently outside quotes. Replace it with a plain space or remove it.",
             ),
         }
     }
@@ -125,7 +125,7 @@ impl Lexer<'_> {
             .all(|(i, c)| self.text.get(at + i) == Some(&c))
     }
 
-    /// The end of the run of characters from `at` on that are all such.
+    /// The end of the characters from `at` on that satisfy the condition.
     fn run(&self, at: usize, such: impl Fn(char) -> bool) -> usize {
         let length = self.text[at..].iter().position(|&c| !such(c));
         length.map_or(self.text.len(), |length| at + length)
@@ -139,7 +139,7 @@ impl Lexer<'_> {
             && !self.text.get(at + 2).is_none_or(blank)
         {
             return Err(
-                "two minus signs run together. Put a space between them, or after them for a comment.",
+                "two minus signs are next to each other. Put a space between them, or after them for a comment.",
             );
         }
         let ends = |c| c == '\n' || (c == '\r' && self.grammar.carriage_returns);
@@ -149,14 +149,14 @@ impl Lexer<'_> {
     fn comment(&self, at: usize) -> Lexed {
         if self.grammar.hash_comments && (self.starts(at, "/*!") || self.starts(at, "/*M!")) {
             return Err(
-                "MySQL and MariaDB run what is inside this `/*! */` comment. Take the comment out.",
+                "MySQL and MariaDB run the text inside this `/*! */` comment. Remove the comment.",
             );
         }
         for end in at + 2..self.text.len() {
             if self.starts(end, "*/") {
                 return Ok((Kind::Comment, end + 2));
             }
-            // PostgreSQL nests comments, the others do not.
+            // Only PostgreSQL nests comments.
             if self.starts(end, "/*") {
                 return Err("a comment has `/*` inside. Take the inner one out.");
             }
@@ -164,8 +164,8 @@ impl Lexer<'_> {
         Err("a comment is not closed. Close it with `*/`.")
     }
 
-    /// `escapes`: the server may read a backslash before a quote as part of the string, by its
-    /// settings, so such a string could end in two places.
+    /// `escapes`: depending on its settings, the server may take a backslash before a quote as an
+    /// escape, so such a string could end in two places.
     fn quoted_end(&self, at: usize, close: char, escapes: bool) -> Result<usize, &'static str> {
         let (mut end, mut backslashes) = (at + 1, 0);
         while let Some(&c) = self.text.get(end) {
@@ -176,7 +176,7 @@ impl Lexer<'_> {
                         "a string has a quote after a backslash. Write a quote inside a string as two quotes.",
                     );
                 }
-                // SQLite knows no doubled `]`.
+                // SQLite does not support a doubled `]`.
                 _ if c == close && (c == ']' || self.text.get(end + 1) != Some(&c)) => {
                     return Ok(end + 1);
                 }
@@ -208,7 +208,7 @@ impl Lexer<'_> {
         ))
     }
 
-    /// MariaDB reads `1.5FROM t` as `1.5 FROM t`, the parser as a column with an alias.
+    /// MariaDB reads `1.5FROM t` as `1.5 FROM t`, but the parser reads a column with an alias.
     fn number(&self, at: usize) -> Lexed {
         let end = self.run(at, |c| is_word(c) || c == '$' || c == '.');
         let digits_end = self.run(at, |c| c.is_ascii_digit() || c == '.');
@@ -221,7 +221,7 @@ impl Lexer<'_> {
         match is_number {
             true => Ok((Kind::Code, end)),
             false => Err(
-                "a number and a word run together. Put a space after the number, or quote the name.",
+                "a number is directly followed by a word. Put a space after the number, or quote the name.",
             ),
         }
     }
@@ -232,17 +232,15 @@ impl Lexer<'_> {
         self.may_escape = word.eq_ignore_ascii_case("e");
         if word.eq_ignore_ascii_case("into") {
             return Err(
-                "INTO belongs to a statement that writes. A definition only reads: take it out, or quote the name.",
+                "INTO belongs to a statement that writes. A definition only reads: remove it, or quote the name.",
             );
         }
-        // The parser does not report the table of this form as a relation.
+        // The parser does not report the table in this form as a relation.
         if word.eq_ignore_ascii_case("table") {
             return Err("the TABLE form is not checked. Write SELECT * FROM, or quote the name.");
         }
         if word.eq_ignore_ascii_case("u") && self.starts(end, "&\"") {
-            return Err(
-                "a name is written with U& escapes. Write it with the characters themselves.",
-            );
+            return Err("a name has U& escapes. Write the characters themselves.");
         }
         Ok((Kind::Code, end))
     }

@@ -1,4 +1,4 @@
-//! What a definition's SQL says, read off its text.
+//! Analyses the SQL text of a definition.
 
 pub mod changes;
 pub mod clock;

@@ -10,7 +10,7 @@ use crate::application::ports::grammar::Grammar;
 
 /// Checks `order_by`: a list of plain columns with ASC/DESC and NULLS FIRST/LAST.
 ///
-/// Returns the columns' names in order, as the database names them.
+/// Returns the names of the columns in order, as the database stores them.
 pub fn order_by_columns(
     order_by: &str,
     grammar: &'static Grammar,
@@ -42,11 +42,11 @@ fn order_by_column(item: OrderByExpr, grammar: &'static Grammar) -> Result<Strin
     }
     if !grammar.sorts_nulls && item.options.nulls_first.is_some() {
         return Err(
-            "has NULLS FIRST or NULLS LAST, which MySQL and MariaDB do not know".to_owned(),
+            "has NULLS FIRST or NULLS LAST, which MySQL and MariaDB do not support".to_owned(),
         );
     }
     match item.expr {
         Expr::Identifier(column) => Ok(stored_name(&column, grammar)),
-        other => Err(format!("has `{other}`, which is no plain column")),
+        other => Err(format!("has `{other}`, which is not a plain column")),
     }
 }

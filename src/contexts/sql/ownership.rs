@@ -1,12 +1,12 @@
 //! Refuses a definition whose SQL reads a table that its context does not own.
 //!
-//! Two steps. A small lexer, which knows how each database takes quotes, comments and numbers
-//! apart, hands `sqlparser` a text in which neither a comment nor a string can hide anything: the
-//! database runs the original, so the parser must not see another query than the database does.
-//! Then every relation and function of the parsed query is checked. Where servers differ (MySQL
-//! and MariaDB, server settings) the stricter reading holds.
+//! This has two steps. First a small lexer, which knows how each database reads quotes, comments
+//! and numbers, gives `sqlparser` a text in which no comment or string can hide anything: the
+//! database runs the original, so the parser must see the same query. Then every relation and
+//! function of the parsed query is checked. If servers differ (MySQL and MariaDB, server settings),
+//! the stricter reading applies.
 //!
-//! What a view or a function that somebody created in the database reads cannot be seen from here.
+//! The tables behind a view or a stored function are not checked.
 
 use std::ops::ControlFlow;
 
@@ -21,7 +21,7 @@ use crate::application::ports::grammar::{Grammar, With};
 
 /// Checks a definition's SQL: one query which only reads, and reads only tables of `owns`.
 ///
-/// An entry of `owns` is a table's exact stored name, with its schema when the SQL names it so
+/// An entry of `owns` is a table's exact stored name, with its schema if the SQL names the schema
 /// (`sales.orders`).
 pub fn check(sql: &str, grammar: &'static Grammar, owns: &[String]) -> Result<(), SqlRefused> {
     with_query(sql, grammar, |query| {
@@ -37,19 +37,19 @@ pub fn check(sql: &str, grammar: &'static Grammar, owns: &[String]) -> Result<()
     })
 }
 
-/// The engine wraps the query and puts its own ORDER BY and LIMIT around it.
+/// The engine wraps the query in its own ORDER BY and LIMIT.
 fn check_outermost(query: &Query) -> Result<(), SqlRefused> {
     if query.limit_clause.is_some() || query.fetch.is_some() {
         return Err(SqlRefused::Outermost("a LIMIT, OFFSET or FETCH"));
     }
     let mut picks_rows = false;
     match &*query.body {
-        // `(SELECT ... LIMIT 5)` is its own outermost query still.
+        // `(SELECT ... LIMIT 5)` is still the outermost query.
         SetExpr::Query(inner) => check_outermost(inner)?,
         SetExpr::Select(select) if select.top.is_some() => {
             return Err(SqlRefused::Outermost("a TOP"));
         }
-        // There ORDER BY says which row of each group is kept.
+        // With DISTINCT ON, ORDER BY decides which row of each group is kept.
         SetExpr::Select(select) => picks_rows = matches!(select.distinct, Some(Distinct::On(_))),
         _ => {}
     }
@@ -59,13 +59,13 @@ fn check_outermost(query: &Query) -> Result<(), SqlRefused> {
     }
 }
 
-/// The names that one query's WITH defines, and how far the walk through it has come.
+/// The names in one query's WITH, and how far the walk has come.
 #[derive(Default)]
 struct Scope {
     names: Vec<String>,
-    /// How many of their bodies are behind; in the query's own body all of them.
+    /// How many of their bodies have been visited; in the query's own body, all.
     passed: usize,
-    /// How many names a body sees beyond those: with RECURSIVE its own, or all.
+    /// How many more names a body can see: with RECURSIVE its own, or all.
     ahead: usize,
 }
 
@@ -82,11 +82,11 @@ impl Scope {
     }
 }
 
-/// Walks a query and breaks at the first thing that it must not read.
+/// Walks a query and stops at the first thing that it must not read.
 struct Reader<'a> {
     grammar: &'static Grammar,
     owns: &'a [String],
-    /// One for each query around the present place, the innermost last.
+    /// One per enclosing query, the innermost last.
     scopes: Vec<Scope>,
 }
 
@@ -153,7 +153,7 @@ impl Reader<'_> {
         let names: Vec<_> = aliases.map(|alias| self.cte_name(alias)).collect();
         let ahead = match self.grammar.with {
             _ if !with.recursive => 0,
-            // MariaDB shows every name to every body, MySQL only the body's own and those before.
+            // In MariaDB every body sees every name, in MySQL only its own and earlier ones.
             With::Own => 1,
             With::All => names.len(),
         };
@@ -164,10 +164,10 @@ impl Reader<'_> {
         }
     }
 
-    /// MySQL may or may not tell CTE names apart by case, so there only the same spelling counts.
+    /// MySQL may or may not distinguish CTE names by case, so only the exact spelling matches.
     fn cte_name(&self, ident: &Ident) -> String {
         match self.grammar.with {
-            // The text of a string was changed, so it names nothing.
+            // The lexer has changed the text of strings, so it is not a name.
             _ if is_string(ident, self.grammar) => String::new(),
             With::Own => ident.value.clone(),
             With::All if self.grammar.is_case_sensitive => stored_name(ident, self.grammar),
@@ -181,8 +181,8 @@ impl Reader<'_> {
             if scope.shows(&name) {
                 return true;
             }
-            // From a body in a WITH, MariaDB mostly does not see the names of a WITH further out,
-            // and reads the table instead.
+            // Inside a WITH body, MariaDB mostly ignores the names of an outer WITH and reads the
+            // table instead.
             if self.grammar.with == With::Own && scope.is_in_a_body() {
                 return false;
             }
@@ -192,7 +192,9 @@ impl Reader<'_> {
 
     fn check_table(&self, name: &ObjectName) -> Step {
         let Some(parts) = identifiers(name) else {
-            return refuse(SqlRefused::Unreadable(format!("`{name}` is no table name")));
+            return refuse(SqlRefused::Unreadable(format!(
+                "`{name}` is not a table name"
+            )));
         };
         if parts.iter().any(|part| is_string(part, self.grammar)) {
             return refuse(SqlRefused::Unreadable(format!(
@@ -257,7 +259,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether the parser took a string for a name; SQLite does, but a name's text must be kept.
+/// Whether the parser took a string as a name. SQLite does too, but the lexer has changed its text.
 fn is_string(ident: &Ident, grammar: &Grammar) -> bool {
     let quote = ident.quote_style;
     quote == Some('\'') || quote.is_some_and(|quote| grammar.string_quotes.contains(&quote))
@@ -267,7 +269,7 @@ fn is_dual(table: &Ident) -> bool {
     table.quote_style.is_none() && table.value.eq_ignore_ascii_case("dual")
 }
 
-/// The owned table of which `table` looks like a slip, be it in spelling, case or schema.
+/// The owned table that `table` probably means, given a slip in spelling, case or schema.
 fn nearest<'a>(table: &str, owns: &'a [String]) -> Option<&'a String> {
     let alike = |a: &str, b: &str| {
         strsim::normalized_damerau_levenshtein(&a.to_ascii_lowercase(), &b.to_ascii_lowercase())
@@ -324,7 +326,7 @@ mod tests {
         (POSTGRES, "", "Write one SELECT"),
         (POSTGRES, "DROP VIEW v", "cannot be read as one query"),
         (POSTGRES, "SELECT 1) q, (SELECT 2", "found: ) at line 1, column 9"),
-        (POSTGRES, "SELECT 1 FROM orders;", "Drop it"),
+        (POSTGRES, "SELECT 1 FROM orders;", "Remove it"),
         (POSTGRES, "DELETE FROM orders", "The SQL writes (DELETE)"),
         (POSTGRES, "WITH x AS (UPDATE orders SET a = 1 RETURNING *) SELECT * FROM x", "writes (UPDATE)"),
         (POSTGRES, "SELECT * INTO x FROM orders", "INTO"),
@@ -333,7 +335,7 @@ mod tests {
         (POSTGRES, "SELECT * FROM orders LIMIT 5", "`order_by` and `limit`"),
         (POSTGRES, "(SELECT * FROM orders FETCH FIRST ROW ONLY)", "`order_by` and `limit`"),
         (POSTGRES, "SELECT * FROM orders ORDER BY id", "`order_by` and `limit`"),
-        // Foreign tables, wherever they stand.
+        // Tables of other contexts, anywhere in the query.
         (POSTGRES, "SELECT *\nFROM users", "Line 2, column 6: the query reads table `users`, which is not in `owns` (`orders`, `order_items`, `sales.refunds`). Add it"),
         (POSTGRES, "SELECT * FROM ordres", "Did you mean `orders`?"),
         (POSTGRES, "SELECT * FROM \"Orders\"", "Did you mean `orders`?"),
@@ -344,7 +346,7 @@ mod tests {
         (POSTGRES, "SELECT 1 FROM generate_series(1, (SELECT max(id) FROM users))", "`users`"),
         (POSTGRES, "SELECT 1 UNION SELECT 2 EXCEPT SELECT id FROM users", "`users`"),
         (SQLITE, "SELECT 1 FROM orders WHERE id IN users", "found: users"),
-        // WITH names out of scope.
+        // Names in WITH, out of scope.
         (POSTGRES, "WITH users AS (SELECT * FROM users) SELECT * FROM users", "not in scope there"),
         (POSTGRES, "WITH a AS (SELECT * FROM users), users AS (SELECT 1) SELECT * FROM a", "not in scope there"),
         (POSTGRES, "WITH users AS (SELECT 1) SELECT * FROM public.users", "`public.users`"),
@@ -361,10 +363,10 @@ mod tests {
         (POSTGRES, "SELECT U&\"pg\\005fsleep\"(1)", "U& escapes"),
         (MYSQL, "SELECT {fn LOAD_FILE('/etc/passwd')}", "`LOAD_FILE` is refused"),
         (SQLITE, "SELECT * FROM pragma_table_info('users')", "pragma_table_info"),
-        // Tricks that hide a table from one of two readers.
-        (MYSQL, "SELECT 1 /*! , (SELECT id FROM users) */", "run what is inside"),
+        // Tricks that hide a table from the parser or the database.
+        (MYSQL, "SELECT 1 /*! , (SELECT id FROM users) */", "run the text inside"),
         (MYSQL, "SELECT '\\', (SELECT id FROM users) -- '", "two quotes"),
-        (MYSQL, "SELECT 1.5FROM users", "run together"),
+        (MYSQL, "SELECT 1.5FROM users", "directly followed by a word"),
         (MYSQL, "SELECT 1 --/**/`a`FROM users", "two minus signs"),
         (MYSQL, "SELECT $$, (SELECT id FROM users), $$ FROM orders", "variable"),
         (POSTGRES, "SELECT E'a'\n'\\'', (SELECT id FROM users) --'", "two quotes"),
@@ -372,7 +374,7 @@ mod tests {
         (POSTGRES, "SELECT /* /* */ ' */ (SELECT id FROM users) /* ' */", "`/*` inside"),
         (POSTGRES, "SELECT a$$b, (SELECT id FROM users), c$$d FROM orders", "`users`"),
         (POSTGRES, "SELECT 1 --\r, (SELECT id FROM users)", "`users`"),
-        (POSTGRES, "SELECT 1 FROM\u{a0}users", "outside of quotes"),
+        (POSTGRES, "SELECT 1 FROM\u{a0}users", "outside quotes"),
         (SQLITE, "SELECT '\\' FROM users --'", "`users`"),
         (SQLITE, "SELECT * FROM 'users'", "is a string"),
     ];
@@ -426,9 +428,9 @@ mod tests {
             (POSTGRES, "1", "`1`"),
             (POSTGRES, "o.a", "`o.a`"),
             (POSTGRES, "lower(a)", "`lower(a)`"),
-            (POSTGRES, "(SELECT 1 FROM users)", "no plain column"),
+            (POSTGRES, "(SELECT 1 FROM users)", "not a plain column"),
             (POSTGRES, "a USING <", "ASC or DESC"),
-            (MYSQL, "a NULLS LAST", "MySQL and MariaDB do not know"),
+            (MYSQL, "a NULLS LAST", "MySQL and MariaDB do not support"),
         ] {
             let error = columns(grammar, text).expect_err(text);
             assert!(error.contains(words), "{text}\n{error}");

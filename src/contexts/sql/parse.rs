@@ -1,4 +1,4 @@
-//! SQL parsed as a database does, after a lexer has taken what could hide something from the parser.
+//! Parses SQL as the database does, after the lexer has removed everything that could hide a table.
 
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query};
 use sqlparser::keywords::Keyword;
@@ -10,17 +10,17 @@ use super::refusal::SqlRefused;
 use crate::application::ports::grammar::Grammar;
 use crate::domain::failure::{Failure, FailureKind};
 
-/// The most joins that are parsed: each one that waits for its ON takes much of the stack.
+/// Max joins to parse: each join that waits for its ON uses much of the stack.
 const MAX_JOINS: usize = 100;
 
-/// Deep enough for whatever fits into `MAX_SQL_BYTES`: the parser limits how deeply parentheses
-/// nest, but not a chain of joins or operators, which would overflow a worker thread's stack.
+/// Enough for any SQL of `MAX_SQL_BYTES`: the parser limits the nesting of parentheses, but not
+/// chains of joins or operators, which would overflow a worker thread's stack.
 const STACK_BYTES: usize = 32 * 1024 * 1024;
 
-/// Whether SQL can be checked at all.
+/// Checks that SQL can be parsed at all.
 ///
 /// # Errors
-/// There is no thread to be had, or no memory for one: no definition is to blame.
+/// The system has no thread, or no memory for one; no definition is at fault.
 pub fn ready() -> Result<(), Failure> {
     on_deep_stack(|| Ok(())).map_err(|refused| {
         let what = "the definitions cannot be checked";
@@ -30,7 +30,7 @@ pub fn ready() -> Result<(), Failure> {
     })
 }
 
-/// Runs `work` on a thread of its own with a stack of [`STACK_BYTES`], used only as far as needed.
+/// Runs `work` on its own thread with a stack of [`STACK_BYTES`], which costs only what is used.
 pub(super) fn on_deep_stack<T: Send>(
     work: impl FnOnce() -> Result<T, SqlRefused> + Send,
 ) -> Result<T, SqlRefused> {
@@ -45,10 +45,10 @@ pub(super) fn on_deep_stack<T: Send>(
     })
 }
 
-/// Reads a query, after what could hide something in it has been taken out.
+/// Parses a query, after the lexer has removed everything that could hide a table.
 ///
 /// # Errors
-/// It cannot be read, or `read` refuses it.
+/// It cannot be parsed, or `read` refuses it.
 pub(super) fn with_query<T: Send>(
     sql: &str,
     grammar: &'static Grammar,
@@ -61,7 +61,7 @@ pub(super) fn with_query<T: Send>(
     })
 }
 
-/// Parses the whole of a text that [`harmless_text`] made.
+/// Parses the output of [`harmless_text`].
 pub(super) fn parse<T>(
     text: &str,
     grammar: &'static Grammar,
@@ -90,7 +90,7 @@ fn is_join(token: &Token) -> bool {
     )
 }
 
-/// The name as the database stores it.
+/// The name, as the database stores it.
 pub(super) fn stored_name(ident: &Ident, grammar: &'static Grammar) -> String {
     match ident.quote_style {
         None if grammar.is_case_sensitive => ident.value.to_ascii_lowercase(),

@@ -1,4 +1,4 @@
-//! Whether an expression gives the same as long as its columns do.
+//! Whether an expression depends only on its columns.
 
 use std::ops::ControlFlow;
 
@@ -9,10 +9,10 @@ use sqlparser::ast::{
 use super::parse::{identifiers, lists};
 use crate::application::ports::grammar::Grammar;
 
-/// Why not, for people.
+/// Why it does not, as text.
 pub(super) type Why = &'static str;
 
-/// Functions that give the same for the same arguments, and read nothing else.
+/// Functions with results that depend only on their arguments.
 pub(super) const PURE_FUNCTIONS: &str = "abs btrim ceil ceiling char_length character_length coalesce concat \
     concat_ws convert floor greatest hex if ifnull iif instr json json_array json_build_array \
     json_build_object json_extract json_object json_quote json_unquote jsonb_build_array \
@@ -20,15 +20,15 @@ pub(super) const PURE_FUNCTIONS: &str = "abs btrim ceil ceiling char_length char
     reverse right round row_to_json rpad rtrim sign split_part strpos substr substring to_json \
     to_jsonb trim trunc upper";
 
-/// Words that some databases read as the present moment or user, without parentheses.
+/// Words that some databases read as the current time or user, without parentheses.
 const VARYING_WORDS: &str = "current_catalog current_date current_role current_schema current_time \
     current_timestamp current_user localtime localtimestamp session_user sysdate system_user user \
     utc_date utc_time utc_timestamp";
 
-/// Texts that some databases read as a moment when they are used as one; beginnings are enough.
+/// Texts that some databases read as a time that changes; the beginning is enough.
 const VARYING_TEXTS: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
 
-/// Whether a text constant may mean something that changes by itself.
+/// Whether a text literal may mean something that changes by itself.
 pub(super) fn is_varying_text(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let (_, inner) = text.split_once('\'').unwrap_or(("", &text));
@@ -36,7 +36,7 @@ pub(super) fn is_varying_text(text: &str) -> bool {
     VARYING_TEXTS.iter().any(|word| inner.starts_with(word))
 }
 
-/// Whether an identifier is a text constant to some databases.
+/// Whether some databases read an identifier as a text literal.
 pub(super) fn may_be_text(name: &Ident, grammar: &Grammar) -> bool {
     let quote = name.quote_style;
     quote == Some('\'') || (grammar.names_as_strings && quote == Some('"'))
@@ -53,8 +53,8 @@ pub(super) fn arguments(function: &Function) -> Option<&[FunctionArg]> {
     }
 }
 
-/// Whether what an expression gives depends on its columns alone; `allowed`: the functions that it
-/// may call.
+/// Checks that an expression depends only on its columns; `allowed`: the functions that it may
+/// call.
 pub(super) fn check_pure(
     expr: &impl Visit,
     grammar: &'static Grammar,
@@ -76,7 +76,7 @@ impl Visitor for Pure {
     type Break = Why;
 
     fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<Why> {
-        ControlFlow::Break("it has a subquery, whose rows may change without the row")
+        ControlFlow::Break("it has a subquery, with rows that may change independently")
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Why> {
@@ -94,8 +94,8 @@ impl Visitor for Pure {
         match is_pure {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(
-                "it has a function, or a word for the moment, that may give another value without \
-                 the row changing",
+                "it has a function or a word that may give another value without a change to \
+                 the row",
             ),
         }
     }

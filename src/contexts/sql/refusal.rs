@@ -1,4 +1,4 @@
-//! Why a definition's SQL is refused, and where.
+//! The reason for refusing a definition's SQL, and its position.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use sqlparser::ast::Ident;
 use sqlparser::parser::ParserError;
 
-/// The longest SQL text that is checked, in bytes. It bounds the depth of the parsed tree.
+/// Max length of SQL, in bytes. It bounds the depth of the parsed tree.
 pub const MAX_SQL_BYTES: usize = 16 * 1024;
 
-/// A place in the SQL text, both counted from 1.
+/// A position in the SQL, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     pub line: u64,
@@ -32,7 +32,7 @@ impl From<&Ident> for Place {
     }
 }
 
-/// Why a definition's SQL is not run. The text says what is wrong and what to do.
+/// Why a definition's SQL is refused. The message says what is wrong and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SqlRefused {
     #[error("The SQL is longer than {MAX_SQL_BYTES} bytes. Make it shorter, or put it in a view.")]
@@ -49,11 +49,11 @@ pub enum SqlRefused {
         "The SQL writes ({0}). A definition only reads: write one SELECT, VALUES or WITH query."
     )]
     Writes(String),
-    #[error("The SQL locks rows with FOR UPDATE or FOR SHARE. Take the locking clause out.")]
+    #[error("The SQL locks rows with FOR UPDATE or FOR SHARE. Remove the locking clause.")]
     Locks,
     #[error(
         "The query must not end in {0}, because shopwarm could then not load single keys by \
-         index: it adds ORDER BY and LIMIT itself. Take it out and use `order_by` and `limit`."
+         index: it adds ORDER BY and LIMIT itself. Remove it, and use `order_by` and `limit`."
     )]
     Outermost(&'static str),
     #[error(
@@ -67,13 +67,13 @@ pub enum SqlRefused {
         hint: String,
     },
     #[error(
-        "{place}: what `{name}` in FROM reads cannot be checked. Use an owned table, a subquery or \
+        "{place}: shopwarm cannot check what `{name}` in FROM reads. Use an owned table, a subquery or \
          a plain table function such as unnest or json_each."
     )]
     TableFunction { place: Place, name: String },
     #[error(
         "{place}: the function `{name}` is refused, since it runs SQL text, reads files or tables \
-         by name, waits, or changes something. Take it out."
+         by name, waits, or changes something. Remove it."
     )]
     Function { place: Place, name: String },
     #[error("`order_by` {0}. Write plain columns, such as `created_at DESC, id`.")]
@@ -92,7 +92,7 @@ impl From<ParserError> for SqlRefused {
     }
 }
 
-/// A step of a walk through a query, which ends at the first thing that is refused.
+/// A step of a walk through a query, which stops at the first refusal.
 pub(super) type Step = ControlFlow<Box<SqlRefused>>;
 
 pub(super) fn refuse(refused: SqlRefused) -> Step {

@@ -146,7 +146,7 @@ impl MemoryCache {
         lock(&self.0)
     }
 
-    /// Waits for nothing.
+    /// Does not wait.
     fn answer<T>(&self, ask: impl FnOnce(&mut State) -> T) -> Answer<T> {
         let mut state = self.state();
         match state.refusal.clone() {

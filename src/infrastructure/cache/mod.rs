@@ -57,7 +57,7 @@ fn kind(url: &str) -> Result<Kind, Failure> {
         }
         "sqlite" => Ok(Kind::Sqlite),
         _ => Err(invalid_url(
-            "it begins with none of redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix://, sqlite:",
+            "it must begin with redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:",
         )),
     }
 }

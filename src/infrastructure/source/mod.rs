@@ -73,7 +73,7 @@ fn database(url: &str) -> Result<&'static Adapter, Failure> {
     let mut all = DATABASES.into_iter();
     let found = all.find(|database| database.schemes.contains(&scheme));
     found.ok_or_else(|| {
-        invalid_url("it begins with none of postgres://, mysql://, mariadb://, sqlite:")
+        invalid_url("it must begin with postgres://, mysql://, mariadb:// or sqlite:")
     })
 }
 

@@ -44,7 +44,7 @@ const SET_HASH_UNLESS_NEWER: &str = "local was, is = redis.pcall('HGET', KEYS[1]
      for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
      redis.call('PEXPIRE', KEYS[1], ARGV[1]) return 1";
 
-/// Approximate size of an entry on the wire.
+/// The approximate size of an entry on the wire.
 pub(super) fn cost(entry: Entry<'_>) -> usize {
     let fields = match entry.value {
         Value::Text(_) => 0,

@@ -25,12 +25,12 @@ pub(super) fn course(servers: &Servers, node: &Node, error: &RedisError) -> Cour
             Course::Elsewhere(None)
         }
         (Some("ASK"), Servers::Cluster(cluster)) => match cluster.named(node, error) {
-            // The key has moved, and is not here.
+            // The key has moved away.
             Some(there) if there.is_gone() => Course::End,
             Some(there) => Course::Elsewhere(Some(there)),
             None => Course::Later,
         },
-        // A failover is done or under way.
+        // A failover is finished or in progress.
         (Some("READONLY"), _) if servers.can_change() => Course::Later,
         _ if is_transient(error) => Course::Later,
         _ => Course::End,

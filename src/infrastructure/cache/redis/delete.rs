@@ -1,4 +1,4 @@
-//! Deletes values of this run, and none that somebody else has written since.
+//! Deletes values of this run, but no value that somebody else has written since.
 
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 

@@ -108,7 +108,7 @@ fn life(info: &str) -> impl Iterator<Item = &str> {
     info.lines().filter(says)
 }
 
-/// What HELLO says, or INFO where the server is too old for it.
+/// The reply of HELLO, or of INFO on servers that are too old for HELLO.
 fn greeting(hello: Option<RedisResult<Reply>>, info: Option<RedisResult<Reply>>) -> Greeting {
     let hello = hello.and_then(Result::ok);
     let mut hello = hello

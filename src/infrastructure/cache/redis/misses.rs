@@ -42,7 +42,7 @@ impl RedisCache {
                     missing if set_events => {
                         let is = format!("{was}{missing}");
                         let value = is.clone();
-                        // Also where no answer comes: it may be set all the same.
+                        // Also if no answer comes: the setting may have changed.
                         changed.push(Changed {
                             node: Arc::clone(&node),
                             was,
@@ -56,20 +56,20 @@ impl RedisCache {
                 },
                 Ok(Err(why)) if set_events => Err(not_set(&place, &why)),
                 Ok(Err(why)) => {
-                    doubt = Some(format!("{place} does not say what {SETTING} is: {why}"));
+                    doubt = Some(format!("cannot read {SETTING} of {place}: {why}"));
                     Ok(())
                 }
                 Err(failure) => Err(failure),
             };
             if let Err(failure) = done {
-                // First restore the servers: failing there is worse.
+                // Restore the servers first: a failure there is worse.
                 restore(changed).await?;
                 return Err(failure);
             }
         }
         let told = changed.iter().map(|changed| {
             let (place, was, is) = (changed.node.peer.place(), &changed.was, &changed.is);
-            format!("{place}: {SETTING} is \"{is}\" meanwhile; it was \"{was}\"")
+            format!("{place}: somebody has set {SETTING} to \"{is}\"; it was \"{was}\"")
         });
         Ok(Misses {
             changed: told.collect(),
@@ -103,7 +103,7 @@ async fn events(node: &Arc<Node>) -> Result<BoxStream<'static, Result<Vec<u8>, F
     Ok(keys.chain(stream::once(async { Err(gone) })).boxed())
 }
 
-/// Asks with retries: what is changed must be restored.
+/// Sends a command with retries, since a changed setting must be restored.
 async fn ask(node: &Node, command: &[&str]) -> Result<RedisResult<Reply>, Failure> {
     let mut question = pipe();
     for (nth, word) in command.iter().enumerate() {
@@ -179,7 +179,7 @@ fn off(place: &str, was: &str, missing: &str) -> Failure {
 }
 
 fn not_set(place: &str, why: &str) -> Failure {
-    let what = format!("the cache at {place} does not allow its events to be turned on");
+    let what = format!("the cache at {place} does not allow turning on its events");
     Failure::new(FailureKind::CacheDenied, what, why).hint(
         "grant +config|get and +config|set, have the events turned on, or give an --access-log",
     )

@@ -20,7 +20,7 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// Its address, for people.
+    /// Its address, as text.
     pub(super) fn place(&self) -> String {
         self.info.addr().to_string()
     }
@@ -39,7 +39,7 @@ impl Peer {
             let why = "certificate and key do not belong together";
             return Failure::new(
                 FailureKind::Config,
-                "--cache-key does not fit --cache-cert",
+                "--cache-key does not match --cache-cert",
                 why,
             );
         }
@@ -62,9 +62,9 @@ impl Peer {
         } else if let Some(hint) = certificate_hint(error) {
             hint
         } else if tls {
-            "check that it runs and speaks TLS on this port (redis:// is without), and that its certificate is trusted"
+            "check that it runs and uses TLS on this port (redis:// is without TLS), and that its certificate is trusted"
         } else {
-            "check that it runs, that it has connections left (maxclients), and whether it wants TLS (rediss://)"
+            "check that it runs, that it has connections left (maxclients), and whether it requires TLS (rediss://)"
         };
         Failure::new(
             FailureKind::CacheUnreachable,
@@ -84,7 +84,7 @@ impl Peer {
                 (CacheDenied, PASSWORD, SIGN_IN)
             }
             None if error.to_string().contains("no permissions") => {
-                let hint = "connecting needs +select where the URL names a database index";
+                let hint = "a database index in the URL needs the right +select";
                 (CacheDenied, COMMAND, hint)
             }
             Some("NOAUTH") => {
@@ -155,7 +155,7 @@ impl Peer {
 pub(super) fn other_kind(place: &str, what: &str, hint: &str) -> Failure {
     Failure::new(
         FailureKind::Config,
-        format!("the cache URL does not fit the server at {place}"),
+        format!("the cache URL does not match the server at {place}"),
         what,
     )
     .hint(hint)

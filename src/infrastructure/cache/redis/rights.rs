@@ -208,7 +208,7 @@ pub(super) fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Findin
         _ => None,
     }));
     if let Some((what, allow)) = lacking(asked().filter(is_spared)) {
-        let text = format!("denied, and not essential: {what}");
+        let text = format!("denied, but not essential: {what}");
         let hint = format!("to allow them: ACL SETUSER USER {allow}");
         findings.push(Finding::warning(CHECK, text).hint(hint));
     }
@@ -260,7 +260,7 @@ fn lacking<'a, 'p: 'a>(
 /// A strategy whose keys this user may not write.
 fn key_denied(probe: &RightsProbe, why: &str) -> Option<Finding> {
     let strategy = probe.strategy.as_ref()?;
-    let text = format!("the keys of {strategy} may not be written: {why}");
+    let text = format!("the user may not write the keys of {strategy}: {why}");
     let pattern = shown(&probe.pattern);
     let hint = format!("ACL SETUSER USER ~{pattern}, or leave it out with --exclude {strategy}");
     Some(Finding::failed("cache rights", FailureKind::CacheDenied, text).hint(hint))

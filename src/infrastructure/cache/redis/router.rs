@@ -1,9 +1,8 @@
-//! The way of commands to the servers that own their keys, and of the answers back.
+//! Sends commands to the servers that own their keys, and collects the answers.
 //!
-//! A job is a number of keys with some commands each. Its keys are split by the server that owns
-//! them; each part is one pipeline. A reply that is final answers its key. A connection that breaks
-//! leaves the keys of its part in doubt; they are sent again, to whoever owns them then, until a
-//! server has answered nothing for too long.
+//! A job is a set of keys with some commands each. Its keys are split by owner; each part is one
+//! pipeline. A final reply answers its key. If a connection breaks, the keys of its part are in
+//! doubt and are sent again, to their current owner, until a server has not answered for too long.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -23,18 +22,18 @@ use super::wait::Wait;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::sync::{into_inner, lock};
 
-/// Bytes that a server is sent together, at most, unless a single key has more.
+/// Max bytes in one pipeline, unless a single key has more.
 const MAX_PIPELINE_BYTES: usize = 4 * 1024 * 1024;
 
-/// What the replies of a part leave open.
+/// What remains to be done after the replies to a part.
 #[derive(Default)]
 struct Rest {
     answered: usize,
     later: Vec<usize>,
     why_later: Option<RedisError>,
-    /// Keys that other nodes own.
+    /// Keys that other nodes own now.
     moved: Vec<usize>,
-    /// Keys that other nodes are to be asked for once.
+    /// Keys to send once to another node.
     asked: Vec<(usize, Arc<Node>)>,
     why_redirected: Option<RedisError>,
 }
@@ -58,7 +57,7 @@ pub(super) async fn run<J: Job>(servers: &Servers, job: &J) -> Answers<J::Answer
 }
 
 impl<J: Job> Router<'_, J> {
-    /// Keys in parts, each for one server and not too large for it.
+    /// Splits keys into parts, each for one server and within its limits.
     fn route(&self, picks: Picks, losses: u32) -> VecDeque<Part> {
         let mut parts = VecDeque::new();
         for (node, mut picks) in self.servers.parts(picks, |i| self.job.key(i)) {
@@ -72,8 +71,8 @@ impl<J: Job> Router<'_, J> {
         parts
     }
 
-    /// Sends a part until each of its keys has its answer, to other servers too where these own its
-    /// keys by then.
+    /// Sends a part until each of its keys has an answer, also to other servers if they own the keys
+    /// by then.
     async fn deliver(&self, part: Part) {
         let mut wait = Wait::new();
         let mut parts = VecDeque::from([part]);
@@ -132,7 +131,7 @@ impl<J: Job> Router<'_, J> {
         part.node.send(&pipe, part.losses > 0).await
     }
 
-    /// Takes the replies that are final.
+    /// Records the final replies.
     fn sort(&self, part: &Part, replies: Replies) -> Rest {
         let mut replies = replies.into_iter();
         let mut answers = self.answers();
@@ -168,7 +167,7 @@ impl<J: Job> Router<'_, J> {
         rest
     }
 
-    /// What is to be sent again of a part that was answered, after the wait that the replies ask for.
+    /// Waits as the replies ask, and returns what to send again of an answered part.
     async fn follow(
         &self,
         part: &Part,
@@ -214,7 +213,7 @@ impl<J: Job> Router<'_, J> {
         wait: &Wait,
     ) -> bool {
         let (node, can_change) = (&part.node, self.servers.can_change());
-        // A cluster may say so of some slots while the node is healthy.
+        // A cluster may report this for some slots while the node is healthy.
         let gone = match error.code() {
             Some("CLUSTERDOWN" | "TRYAGAIN") if can_change => None,
             _ => node.health.silent(asked, || node.peer.not_ready(error)),
@@ -236,7 +235,7 @@ impl<J: Job> Router<'_, J> {
         true
     }
 
-    /// A server is gone or refuses us: keys that others own by now go to them, the rest are refused.
+    /// A server is gone or refuses us: keys that others own by now go there, the rest are refused.
     async fn give_up(&self, part: Part, failure: Failure, sent: bool) -> VecDeque<Part> {
         if sent {
             self.answers().doubt(&part.picks);
@@ -265,12 +264,12 @@ impl<J: Job> Router<'_, J> {
         elsewhere
     }
 
-    /// The server is up (it takes connections) and broke this one: after two losses the key that
-    /// does it is looked for.
+    /// The server accepts connections and broke this one: after two losses, search for the key that
+    /// causes it.
     async fn repeat(&self, part: Part, why: &str) -> VecDeque<Part> {
         self.answers().doubt(&part.picks);
         let losses = part.losses + 1;
-        // A request stores nothing: no key of it is worth looking for with a connection for each.
+        // A request stores nothing, so searching with one connection per key is not worth it.
         let whole = part.picks.len() == 1 || self.job.bytes() == 0;
         if whole && losses >= J::ATTEMPTS {
             let why = match part.picks.len() {
@@ -292,7 +291,7 @@ impl<J: Job> Router<'_, J> {
         halves
     }
 
-    /// Takes out keys that the server would break the connection over.
+    /// Removes keys that would make the server close the connection.
     fn refuse_too_long(&self, part: &mut Part) {
         let max = part.node.longest_value();
         if self.job.bytes() <= max {
@@ -322,9 +321,9 @@ impl<J: Job> Router<'_, J> {
     }
 }
 
-/// How many keys are enough for one pipeline, where these are too many.
+/// The number of keys for one pipeline, if these are too many.
 fn too_many(job: &impl Job, picks: &Picks) -> Option<usize> {
-    // Most jobs are far from it.
+    // Most jobs are far smaller.
     if job.bytes() <= MAX_PIPELINE_BYTES / 2 {
         return None;
     }
@@ -333,7 +332,7 @@ fn too_many(job: &impl Job, picks: &Picks) -> Option<usize> {
         bytes += job.bytes_of(i);
         bytes > MAX_PIPELINE_BYTES
     })?;
-    // A key that is larger goes alone.
+    // A larger key goes alone.
     let n = n.max(1);
     (n < picks.len()).then_some(n)
 }
@@ -384,7 +383,7 @@ mod tests {
     fn a_pipeline_is_no_larger_than_a_server_is_to_take() {
         let megabyte = 1024 * 1024;
         let many = Sizes(vec![megabyte + 200; 10]);
-        // Four of them, and what is said beside them, are too many.
+        // Four of them plus the overhead are too many.
         assert_eq!(too_many(&many, &Picks::Run(0..10)), Some(3));
         assert_eq!(too_many(&many, &Picks::Run(7..10)), None);
         let odd = Sizes(vec![10, 9 * megabyte, 10]);

@@ -14,7 +14,7 @@ use crate::domain::failure::{Failure, FailureKind};
 const SCAN_COUNT: usize = 1000;
 
 impl RedisCache {
-    /// SCAN, never KEYS: a server goes on with its work between two steps. One server after another.
+    /// Uses SCAN, never KEYS, so that a server can work between two steps. Scans one server at a time.
     pub(super) fn scan_keys<'a>(
         &'a self,
         prefix: &'a [u8],

@@ -1,7 +1,7 @@
-//! A primary that sentinels watch over: who it is, and who has taken its place.
+//! A primary behind sentinels: its address, and its replacement after a failover.
 //!
-//! A primary that was replaced goes on answering OK for seconds, and forgets what it was told. So who
-//! the primary is, the sentinels say, never the connection.
+//! A replaced primary still answers OK for seconds, and loses these writes. So only the sentinels
+//! decide which server is the primary, never the connection.
 
 use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
@@ -19,39 +19,39 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::sync::lock;
 use crate::infrastructure::cache::url::invalid_url;
 
-/// The sentinels are not asked more often.
+/// Min interval between requests to the sentinels.
 const REFRESH_EVERY: Duration = Duration::from_millis(250);
 
-/// A name that no sentinel knows is wrong, unless they are just being told of it.
+/// How long a name may be unknown to all sentinels: they may be about to learn it.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long sentinels wait for a primary where they do not say.
+/// Default of the sentinels' `down-after-milliseconds`.
 const DOWN_AFTER: Duration = Duration::from_secs(30);
 
 pub(super) struct Sentinels {
     name: String,
     sentinels: Vec<Node>,
-    /// How one signs in at the primary.
+    /// Credentials for the primary.
     primary: ConnectionInfo,
     give_up_after: Duration,
     current: StdMutex<Option<Arc<Node>>>,
     refreshed: Mutex<Option<Instant>>,
 }
 
-/// What the sentinels say of the primary.
+/// A sentinel's view of the primary.
 struct Word {
     host: String,
     port: u16,
-    /// The higher, the newer.
+    /// The configuration epoch: a higher one is newer.
     rank: u64,
-    /// Another is being put in its place.
+    /// A failover is in progress.
     in_failover: bool,
     down_after: Option<Duration>,
 }
 
 impl Sentinels {
     /// # Errors
-    /// No sentinel can be reached, none knows the name, or there is no primary in time.
+    /// No sentinel can be reached, none knows the name, or no primary appears in time.
     pub(super) async fn connect(address: SentinelAddress) -> Result<Self, Failure> {
         let sentinels = address.sentinels.into_iter();
         let sentinels = sentinels.map(|info| Node::new(info, 1, GIVE_UP));
@@ -84,7 +84,7 @@ impl Sentinels {
 
     pub(super) fn primary(&self) -> Arc<Node> {
         let current = lock(&self.current);
-        // Set before anybody is given this.
+        // Set before this is shared.
         Arc::clone(current.as_ref().expect("a primary was found"))
     }
 
@@ -92,7 +92,7 @@ impl Sentinels {
         &self.name
     }
 
-    /// Takes the primary that the sentinels name, if it is one.
+    /// Switches to the primary that the sentinels name, if it really is a primary.
     async fn install(&self, word: &Word) -> Result<(), Failure> {
         let is_current = || {
             let current = lock(&self.current);
@@ -109,14 +109,14 @@ impl Sentinels {
         let greeting = node.greet().await.map_err(|mut failure| {
             if failure.kind == FailureKind::CacheUnreachable {
                 failure.hint = Some(format!(
-                    "the sentinels name it as the primary of {}: check that this host can reach it",
+                    "the sentinels name it as the primary of {}; check that this host can reach it",
                     shown(&self.name)
                 ));
             }
             failure
         })?;
         if greeting.is_replica {
-            let what = format!("there is no primary of {} now", shown(&self.name));
+            let what = format!("{} has no primary now", shown(&self.name));
             let why = format!(
                 "the sentinels name {}, which is a replica",
                 node.peer.place()
@@ -131,7 +131,7 @@ impl Sentinels {
     pub(super) async fn refresh(&self) {
         let mut refreshed = self.refreshed.lock().await;
         if refreshed.is_none_or(|at| at.elapsed() >= REFRESH_EVERY) {
-            // Where nobody answers, or there is no primary yet, it is tried again.
+            // Retry if no sentinel answers, or there is no primary yet.
             if let Ok(word) = self.ask().await {
                 let _ = self.install(&word).await;
             }
@@ -139,7 +139,7 @@ impl Sentinels {
         }
     }
 
-    /// The newest word of those that answer.
+    /// The newest view of the sentinels that answer.
     async fn ask(&self) -> Result<Word, Failure> {
         let mut question = pipe();
         let sentinel = |question: &mut redis::Pipeline, about: &str| {
@@ -156,7 +156,7 @@ impl Sentinels {
                     best = Some(word);
                 }
                 Ok(_) => {}
-                // One that answers knows more than one that does not.
+                // The error of a sentinel that answers is more useful than a timeout.
                 Err(new) if new.kind != FailureKind::CacheUnreachable => failure = Some(new),
                 Err(new) => failure = failure.or(Some(new)),
             }
@@ -180,7 +180,7 @@ impl Sentinels {
         let address = match replies.next() {
             Some(Ok(Reply::Nil)) => {
                 let what = format!("the sentinels know no primary named {}", shown(&self.name));
-                let why = format!("the sentinel at {place} answers so");
+                let why = format!("so says the sentinel at {place}");
                 return Err(Failure::new(FailureKind::Config, what, why));
             }
             Some(Ok(address)) => redis::from_redis_value::<(String, u16)>(address).ok(),
@@ -200,7 +200,7 @@ impl Sentinels {
             found.map(|(_, value)| value.as_str())
         };
         let number = |name| says(name).and_then(|value| value.parse::<u64>().ok());
-        // In the last step of a failover it names the new one already, and still describes the old.
+        // In the last step of a failover a sentinel already names the new primary but still describes the old one.
         let is_ahead = says("ip").is_some_and(|ip| ip != host)
             || number("port").is_some_and(|other| other != u64::from(port));
         Ok(Word {
@@ -212,7 +212,7 @@ impl Sentinels {
         })
     }
 
-    /// The names that sentinels know.
+    /// The primaries' names that the sentinels know.
     async fn names(&self) -> String {
         for node in &self.sentinels {
             if let Some(names) = names(node).await {
@@ -222,8 +222,8 @@ impl Sentinels {
         "none".to_owned()
     }
 
-    /// Of the primary that the sentinels name now. While they are about to name another, it is
-    /// waited for.
+    /// The epoch of the primary that the sentinels name now. During a failover this waits for the
+    /// new primary.
     pub(super) async fn epoch(&self) -> Result<u64, Failure> {
         let mut wait = Wait::new();
         loop {
@@ -257,13 +257,13 @@ impl Sentinels {
         }
     }
 
-    /// What each sentinel says of itself, for people.
+    /// The state of each sentinel, as text.
     pub(super) async fn health(&self) -> Vec<(String, Option<String>)> {
         let answers = self.sentinels.iter().map(|node| node.glance_at(&["PING"]));
         let nodes = self.sentinels.iter().zip(join_all(answers).await);
         nodes
             .map(|(node, answer)| {
-                // One that answers with an error answers.
+                // An error is an answer too.
                 let lost = answer.err().filter(|error| error.code().is_none());
                 (node.peer.place(), lost.map(|error| words(&error)))
             })
@@ -271,7 +271,7 @@ impl Sentinels {
     }
 }
 
-/// Why a server did not answer as a sentinel does.
+/// Why a server did not answer like a sentinel.
 fn no_sentinel(node: &Node, error: &RedisError) -> Failure {
     let place = node.peer.place();
     let refuses = matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
@@ -292,7 +292,7 @@ fn no_sentinel(node: &Node, error: &RedisError) -> Failure {
     node.peer.connect_failure(error)
 }
 
-/// The failure of a URL that means a server and reaches a sentinel.
+/// The failure if a URL for a server reaches a sentinel.
 pub(super) async fn not_a_server(node: &Node) -> Failure {
     let place = node.peer.place();
     let scheme = match node.peer.info.addr() {
@@ -306,7 +306,7 @@ pub(super) async fn not_a_server(node: &Node) -> Failure {
     other_kind(&place, "it is a sentinel", &hint)
 }
 
-/// The names that a sentinel knows.
+/// The primaries' names that one sentinel knows.
 async fn names(node: &Node) -> Option<String> {
     let reply = node.glance_at(&["SENTINEL", "masters"]).await.ok()?;
     let all: Vec<Vec<(String, String)>> = redis::from_redis_value(reply).ok()?;

@@ -1,4 +1,4 @@
-//! What a server's own figures say before a run.
+//! Checks a server's figures before a run.
 
 use redis::{RedisResult, Value as Reply};
 
@@ -34,7 +34,7 @@ impl Info {
         self.get(name)?.parse().ok()
     }
 
-    /// Why a figure that INFO should have is not there.
+    /// Why a figure is missing from INFO.
     pub(super) fn unknown(&self) -> String {
         match &self.0 {
             Ok(_) => "not known: INFO does not say".to_owned(),
@@ -55,7 +55,7 @@ pub(super) fn version(info: &Info) -> String {
     format!("{name} {version}")
 }
 
-/// What it is among other servers.
+/// The server's role.
 pub(super) fn role(info: &Info, is_read_only: bool) -> Finding {
     let Some(role) = info.get("role") else {
         return Finding::ok("cache role", info.unknown());
@@ -70,7 +70,7 @@ pub(super) fn role(info: &Info, is_read_only: bool) -> Finding {
     };
     let host = info.get("master_host").unwrap_or("another server");
     let text = format!("a replica of {host}{link}");
-    // A replica that takes writes loses them.
+    // A writable replica loses its writes.
     if is_read_only {
         Finding::failed("cache role", FailureKind::CacheRefused, text)
             .hint("give the URL of its primary")

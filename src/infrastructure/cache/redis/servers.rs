@@ -1,4 +1,4 @@
-//! One server, a primary that sentinels name, or a cluster: who is to be asked about which key.
+//! One server, a primary behind sentinels, or a cluster: which server owns which key.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) enum Servers {
 
 impl Servers {
     /// # Errors
-    /// None of them can be reached, or they are not what the URL says.
+    /// None of them can be reached, or they do not match the URL.
     pub(super) async fn connect(url: &str, options: &ConnectOptions) -> Result<Self, Failure> {
         let info = match Address::parse(url, options)? {
             Address::Cluster(nodes) => return Ok(Self::Cluster(Cluster::connect(nodes).await?)),
@@ -44,7 +44,7 @@ impl Servers {
         !matches!(self, Self::One(_))
     }
 
-    /// Keys by the server that owns them.
+    /// Groups keys by owner.
     pub(super) fn parts<'k>(
         &self,
         picks: Picks,
@@ -57,7 +57,7 @@ impl Servers {
         }
     }
 
-    /// Asks again who has what, unless that was asked a moment ago.
+    /// Requests the owners again, unless that was done a moment ago.
     pub(super) async fn refresh(&self) {
         match self {
             Self::One(_) => {}
@@ -66,7 +66,7 @@ impl Servers {
         }
     }
 
-    /// Whether a cluster as such has taken nothing for too long.
+    /// Whether the whole cluster has accepted nothing for too long.
     pub(super) fn is_down(&self, error: &RedisError) -> bool {
         match self {
             Self::Cluster(cluster) if error.code() == Some("CLUSTERDOWN") => cluster.is_down(),
@@ -74,7 +74,7 @@ impl Servers {
         }
     }
 
-    /// How many keys a script may be about: it blocks the server. A cluster refuses a script about
+    /// Max keys per script, since it blocks the server. A cluster refuses a script with
     /// keys of several slots.
     pub(super) fn keys_per_script(&self) -> usize {
         match self {
@@ -83,7 +83,7 @@ impl Servers {
         }
     }
 
-    /// All servers that hold keys of their own.
+    /// All servers that own keys.
     pub(super) fn primaries(&self) -> Vec<Arc<Node>> {
         match self {
             Self::One(node) => vec![Arc::clone(node)],
@@ -92,7 +92,7 @@ impl Servers {
         }
     }
 
-    /// The part of all keys that a server gets.
+    /// A server's share of the keys.
     pub(super) fn share(&self, node: &Arc<Node>) -> f64 {
         match self {
             Self::Cluster(cluster) => cluster.share(node),
@@ -100,7 +100,7 @@ impl Servers {
         }
     }
 
-    /// Any of them.
+    /// Any server.
     pub(super) fn any(&self) -> Arc<Node> {
         match self {
             Self::One(node) => Arc::clone(node),
@@ -109,7 +109,7 @@ impl Servers {
         }
     }
 
-    /// Whether there is nobody left to write to.
+    /// Whether no server is left to write to.
     pub(super) fn are_gone(&self) -> bool {
         self.primaries().iter().all(|node| node.is_gone())
     }

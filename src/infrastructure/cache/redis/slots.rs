@@ -2,7 +2,7 @@
 
 pub(super) const SLOTS: usize = 16_384;
 
-/// The slot of a key: of the part in braces, where there is one that is not empty.
+/// The slot of a key, or of its part in braces if that is not empty.
 pub(super) fn slot(key: &[u8]) -> u16 {
     let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
         let rest = &key[open + 1..];
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_slot_is_what_a_cluster_says() {
-        // As CLUSTER KEYSLOT answers.
+        // The results of CLUSTER KEYSLOT.
         for (key, expected) in [
             ("", 0),
             ("foo", 12182),

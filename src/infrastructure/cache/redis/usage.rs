@@ -1,4 +1,4 @@
-//! When keys were used last, and their size. Asking does not count as a use.
+//! When keys were last used, and their size. Asking does not count as use.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ impl RedisCache {
         };
         let replies = self.ask(keys.to_vec(), 1, add).await?.into_iter();
         let bytes = replies.map(|reply| match number(Some(reply)) {
-            // Gone since.
+            // The key is gone by now.
             Ok(bytes) => Ok(u64::try_from(bytes).unwrap_or(0)),
             Err(error) => Err(words(&error)),
         });

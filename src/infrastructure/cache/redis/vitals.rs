@@ -1,4 +1,4 @@
-//! What a gentle run watches: how long the servers' clients wait, and what they evict.
+//! The measurements for a gentle run: the servers' latency and evictions.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::node::Node;
 use super::reply::{info, info_line, no_answer_in_time};
 use crate::application::ports::Known;
 
-/// An answer that takes longer than this is too late in any case.
+/// Timeout of a measurement.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 
 impl RedisCache {
@@ -22,7 +22,7 @@ impl RedisCache {
         measured.into_iter().flatten().max()
     }
 
-    /// By all servers together.
+    /// The total over all servers.
     pub(super) async fn count_evicted(&self) -> Known<u64> {
         let primaries = self.servers.primaries();
         let counted = join_all(primaries.iter().map(|node| evicted(node))).await;
@@ -33,7 +33,7 @@ impl RedisCache {
 async fn latency(node: &Node) -> Option<Duration> {
     match ask(node, &redis::cmd("PING")).await {
         (Err(error), _) if error.is_timeout() => Some(MAX_WAIT),
-        // The connection broke: that says nothing of the server.
+        // A broken connection says nothing about the server.
         (Err(error), _) if error.code().is_none() => None,
         (_, took) => took,
     }
@@ -46,21 +46,21 @@ async fn evicted(node: &Node) -> Known<u64> {
     count.ok_or_else(|| "INFO has no evicted_keys".to_owned())
 }
 
-/// Asks on a connection where nothing else waits: the answer, and how long it took, if it was asked.
+/// Sends a command on a connection without other traffic; returns the answer and the time it took.
 async fn ask(node: &Node, question: &Cmd) -> (RedisResult<Reply>, Option<Duration>) {
     let mut watch = node.watch.lock().await;
     let connection = match watch.take() {
         Some(connection) => Ok(connection),
         None => in_time(node.open()).await,
     };
-    // Connecting is not what a client of the shop waits for.
+    // The shop's clients do not wait for connecting, so do not measure it.
     let asked = Instant::now();
     let mut connection = match connection {
         Ok(connection) => connection,
         Err(error) => return (Err(error), None),
     };
     let answer = in_time(question.query_async(&mut connection)).await;
-    // After an answer that came too late there is a new connection the next time.
+    // Drop the connection after a late answer.
     if answer
         .as_ref()
         .err()

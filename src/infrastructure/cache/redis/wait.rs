@@ -1,4 +1,4 @@
-//! How long the servers are given.
+//! How long to wait for the servers.
 
 use std::time::{Duration, Instant};
 
@@ -6,14 +6,14 @@ use tokio::time::sleep;
 
 use crate::domain::backoff::Backoff;
 
-/// A server that has answered nothing for this long ends the run. Where another can take its place,
-/// the time that the others need to notice comes on top.
+/// A server that has not answered for this long ends the run. If another server can take its place,
+/// the time to detect the failure is added.
 pub(super) const GIVE_UP: Duration = Duration::from_secs(15);
 
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Redirections without a result after which we pause: two nodes may name each other.
+/// The number of fruitless redirections before a pause: two nodes may name each other.
 const MAX_HOPS: u32 = 5;
 
 /// The retries since the last progress.
@@ -36,7 +36,7 @@ impl Wait {
         *self = Self::new();
     }
 
-    /// Whether there has been no progress for so long.
+    /// Whether there has been no progress for this long.
     pub(super) fn is_over(&self, give_up_after: Duration) -> bool {
         self.since.elapsed() >= give_up_after
     }

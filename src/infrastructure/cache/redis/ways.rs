@@ -1,8 +1,8 @@
-//! The best way to do something that the servers allow.
+//! Finds the best way to do something that the servers allow.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// An index into the ways, the best first. One that is refused is not tried again.
+/// An index into the ways, best first. A refused way is not tried again.
 #[derive(Default)]
 pub(super) struct Ways(AtomicUsize);
 

@@ -1,4 +1,4 @@
-//! Writing a batch, and the truth about each of its keys.
+//! Writes a batch, and reports the exact result for each key.
 
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 
@@ -90,11 +90,11 @@ impl RedisCache {
     }
 }
 
-/// What a final reply means for a key that may have been stored by an earlier sending.
+/// The meaning of a final reply for a key that an earlier attempt may have stored.
 fn settled(outcome: WriteOutcome, mode: Mode, repeated: bool) -> WriteOutcome {
     match outcome {
         WriteOutcome::Failed(why) if repeated => WriteOutcome::Unknown(why),
-        // What is there is likely ours.
+        // The stored value is probably ours.
         WriteOutcome::AlreadyPresent if repeated && mode == Mode::OnlyMissing => {
             WriteOutcome::Stored
         }

@@ -29,7 +29,7 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
-/// SQLite's application id: "show" as a number.
+/// The application id in the file's header: "show" as a number.
 const APPLICATION_ID: i64 = 1_936_225_392;
 
 pub(super) struct CacheFile {

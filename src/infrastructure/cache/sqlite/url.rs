@@ -29,10 +29,10 @@ pub(crate) fn not_there_yet(url: &str) -> Option<Finding> {
     }
     let text = format!("{}, an embedded cache", file.display());
     Some(if folder.is_dir() {
-        Finding::ok("cache", format!("{text} that the first run will make"))
+        Finding::ok("cache", format!("{text} that the first run will create"))
     } else {
         let why = format!("{text}: there is no folder {}", folder.display());
         Finding::failed("cache", FailureKind::CacheUnreachable, why)
-            .hint("make the folder, or name another file in the cache URL")
+            .hint("create the folder, or name another file in the cache URL")
     })
 }

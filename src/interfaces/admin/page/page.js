@@ -1,19 +1,18 @@
-// The admin page: it shows what the admin API says, and asks it to start and stop runs.
+// The admin page shows the state of the admin API, and starts and stops runs through it.
 //
-// All that comes from data goes into the page as text nodes and never as markup: descriptions,
-// names and errors may be hostile. Addresses are relative, so that a proxy may put the page
-// anywhere.
+// All data goes into the page as text nodes and never as markup, since descriptions, names and
+// errors may be hostile. URLs are relative, so that a proxy may serve the page under any path.
 
 const RUNS_EVERY = 3_000;
 const REST_EVERY = 30_000;
-/** A browser opens few connections to one server; a run beyond these is shown without its bars. */
+/** A browser opens few connections to one server. Any further run is shown without bars. */
 const STREAMS = 3;
 const SHOWN_RUNS = 25;
 const TOKEN = "shopwarm-token";
 
 const byId = (id) => document.getElementById(id);
 
-/** An element; `attributes` with `text`, `class`, `on` (listeners) or plain attributes. */
+/** Makes an element; `attributes` are `text`, `class`, `on` (listeners) or plain attributes. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -26,14 +25,14 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** What controls a terminal, or turns the letters around it, is shown as its number. */
+/** Shows control characters, and characters that change the writing direction, as numbers. */
 const inert = (value) => String(value).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
   (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-/** A text that comes from elsewhere. */
+/** Text from the server. */
 const data = (text) => make("span", { class: "data", text: words(text) });
 
-/** The same with its `commands` set apart. */
+/** The same with `commands` formatted as code. */
 const prose = (text) => make("span", { class: "data" }, ...words(text).split("`").map((piece, i) => make(i % 2 ? "code" : "span", { text: piece })));
 
 // ---------------------------------------------------------------------------------- wording
@@ -48,13 +47,13 @@ const keys = (n) => plural(n, "key", "keys");
 const manyStrategies = (n) => plural(n, "strategy", "strategies");
 const list = (value) => (Array.isArray(value) ? value : []);
 
-/** `100 of 400 keys`, `100 of about 400 keys`; `100 keys` where nobody knows how many there are. */
+/** `100 of 400 keys`, `100 of about 400 keys`; `100 keys` if the total is not known. */
 function ofWhole(n, { expected, expected_is_exact: exact }) {
   if (!isNumber(expected)) return keys(n);
   return `${count(n)} of ${exact ? "" : "about "}${keys(expected)}`;
 }
 
-/** The same in a column. */
+/** The same for a column. */
 function overWhole(n, { expected, expected_is_exact: exact }) {
   return `${count(n)} / ${exact || !isNumber(expected) ? "" : "~"}${count(expected)}`;
 }
@@ -100,11 +99,11 @@ function span(seconds) {
   return parts.join(" ");
 }
 
-/** The server's clock is the one that counts; this one's may be off. */
+/** Times use the server's clock, since the browser's may be wrong. */
 let clockOffset = 0;
 const now = () => Date.now() + clockOffset;
 
-/** None finer than what one wants to know. */
+/** A distance in time, in its largest useful unit. */
 function distance(ms) {
   const s = Math.floor(Math.abs(ms) / 1000);
   if (s < 60) return `${s}s`;
@@ -120,7 +119,7 @@ function relative(then) {
 
 const DAY_AND_TIME = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false };
 
-/** A time, told from now, which the ticker keeps true. */
+/** A time relative to now, which a timer updates. */
 function ago(text, toWords = relative) {
   const then = Date.parse(text);
   if (Number.isNaN(then)) return make("span", { text: NONE });
@@ -139,7 +138,7 @@ function moment(text) {
   return Number.isNaN(then.getTime()) ? NONE : then.toLocaleString("en-GB", DAY_AND_TIME).replace(",", "");
 }
 
-/** A time of day as it is written, in the zone that it is written in. */
+/** A local time, in the zone in which it is written. */
 function wallClock(text, options) {
   const written = /^(\d+)-(\d\d)-(\d\d)[T ](\d\d):(\d\d)/.exec(text ?? "");
   if (!written) return words(text);
@@ -167,18 +166,18 @@ function mark(status) {
   return make("span", { class: `mark ${tone}`, text });
 }
 
-/** Keys that were to be warmed and are not known to be. */
+/** Keys that should be warm and may not be. */
 const lost = (counts) => (counts.failed ?? 0) + (counts.unknown ?? 0);
 
-/** The mark of a strategy: one that lost keys is not well, although it came to its end. */
+/** The mark of a strategy. A completed strategy with failed keys gets a warning. */
 const strategyMark = (strategy) => mark(strategy.status === "completed" && lost(strategy) > 0 ? "incomplete" : strategy.status);
 
 const TRIGGERS = { cli: "command line", api: "admin API", start: "server start", schedule: "schedule" };
 
-/** What started a run: a job's name says more than that it was the schedule. */
+/** What started a run: the job's name if there is one, since it says more than "schedule". */
 const origin = (run) => (run.job ? `job ${run.job}` : (TRIGGERS[run.trigger] ?? words(run.trigger)));
 
-/** Of a run that only looked: what would be written. */
+/** For a dry run: the keys that it would write. */
 const planned = (counts) => Math.max(0, (counts.total ?? 0) - (counts.warmed ?? 0) - (counts.skipped ?? 0) - (counts.failed ?? 0) - (counts.unknown ?? 0));
 
 // ---------------------------------------------------------------------------------- the API
@@ -186,7 +185,7 @@ const planned = (counts) => Math.max(0, (counts.total ?? 0) - (counts.warmed ?? 
 let token = sessionStorage.getItem(TOKEN) ?? "";
 let locked = false;
 
-/** What the server says no with: `title`, `detail`, `hint` and, of 409, who `holder` is. */
+/** An error response: `title`, `detail`, `hint` and, for 409, the `holder`. */
 class Refusal extends Error {
   constructor(status, problem) {
     super(problem.detail || problem.title || `The server answers ${status}.`);
@@ -211,19 +210,19 @@ async function request(path, { method = "GET", body, headers = {}, signal } = {}
   if (response.ok) return response;
   const text = await response.text().catch(() => "");
   const refusal = new Refusal(response.status, asProblem(text, response));
-  // The answer to an older token says nothing of the one that is used by now.
+  // A response to an older token says nothing about the current one.
   if (response.status === 401 && used === token) lock();
   throw refusal;
 }
 
 function asProblem(text, response) {
   const wait = Number(response.headers.get("Retry-After"));
-  const hint = wait > 0 ? `Again in ${span(wait)}.` : undefined;
+  const hint = wait > 0 ? `Try again in ${span(wait)}.` : undefined;
   try {
     const problem = JSON.parse(text);
     if (problem && typeof problem === "object") return { hint, ...problem };
   } catch {
-    // Not from the API itself: a proxy's page, or plain text.
+    // Not from the API: a proxy's page, or plain text.
   }
   const plain = text.length < 300 && !text.trimStart().startsWith("<") ? text.trim() : "";
   return { title: plain || `The server answers ${response.status} ${response.statusText}`.trim() + ".", hint };
@@ -234,23 +233,23 @@ const ask = async (path, options) => (await request(path, options)).json();
 function setClock(date) {
   const then = Date.parse(date ?? "");
   if (Number.isNaN(then)) return;
-  // The header has whole seconds only, and was on its way.
+  // The header has only whole seconds, and took time to arrive.
   const offset = then + 500 - Date.now();
   clockOffset = Math.abs(offset) > 2000 ? offset : 0;
 }
 
 const part = encodeURIComponent;
 
-/** What went wrong, as sentences. */
+/** The error in sentences. */
 function explain(refusal) {
   const { problem = {} } = refusal;
   const lines = [prose(refusal.message.charAt(0).toUpperCase() + refusal.message.slice(1))];
   const { holder } = problem;
-  // Most often the message has named it already.
+  // Usually the message already names the holder.
   if (holder?.run_id && !refusal.message.includes(holder.run_id)) lines.push(make("br"), ...told(holder));
   const known = list(problem.known);
   if (known.length > 0) lines.push(make("br"), "Known: ", data(known.join(", ")), ".");
-  const hint = cards.has(holder?.run_id) ? "Wait for it, or stop it: it is shown on this page." : problem.hint;
+  const hint = cards.has(holder?.run_id) ? "Wait for it, or stop it on this page." : problem.hint;
   if (hint) lines.push(make("br"), make("span", { class: "quiet" }, prose(hint)));
   return lines;
 }
@@ -284,9 +283,9 @@ const say = (text) => {
   byId("spoken").textContent = text;
 };
 
-/** Does what a button asks for; the button waits, and a refusal is shown in words. */
+/** Runs a button's action: the button is busy meanwhile, and a refusal is shown as a notice. */
 async function act(button, what, doing) {
-  // Not `disabled`, which would take the focus away.
+  // Not `disabled`, which would remove the focus.
   if (button.ariaDisabled === "true") return;
   button.ariaDisabled = "true";
   forgetNotice("action");
@@ -294,9 +293,9 @@ async function act(button, what, doing) {
     await doing();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    // Whoever is in the way is shown, too; a busy cache may take its time over that.
+    // Also show the run that is in the way; a busy cache may be slow to answer.
     if (error.status === 409) loadRuns();
-    if (error.status !== 401) notice("bad", "action", make("strong", { text: `${what}: not done.` }), make("br"), ...explain(error));
+    if (error.status !== 401) notice("bad", "action", make("strong", { text: `${what}: failed.` }), make("br"), ...explain(error));
   } finally {
     button.ariaDisabled = null;
   }
@@ -304,12 +303,12 @@ async function act(button, what, doing) {
 
 // ---------------------------------------------------------------------------------- sections
 
-/** Says in words why a section is empty, or nothing. */
+/** Sets the note of a section, such as why it is empty. */
 function note(section, text) {
   byId(`${section}-note`).replaceChildren(...[text].flat());
 }
 
-/** Redraws a section when its data changed; the focus stays on the same element. */
+/** Redraws a section if its data has changed; the focus stays on the same element. */
 const drawn = new Map();
 function draw(section, content, build) {
   const written = JSON.stringify(content);
@@ -328,7 +327,7 @@ function wipe(section) {
   byId(section).replaceChildren();
 }
 
-/** Loads a section; what was known stays where it cannot be asked now. */
+/** Loads a section; if that fails, the old content stays. */
 async function load(section, path, show) {
   try {
     const answer = await ask(path);
@@ -338,19 +337,19 @@ async function load(section, path, show) {
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (error.status === 0) note(section, drawn.has(section) ? "" : "Not known: the server does not answer.");
-    else if (error.status !== 401) note(section, ["Not known just now. ", ...explain(error)]);
+    else if (error.status !== 401) note(section, ["Not known at the moment. ", ...explain(error)]);
     return false;
   }
 }
 
-/** A table that stays one for a screen reader where it is laid out as sheets. */
+/** A table that stays a table for screen readers even if it is laid out as cards. */
 function table(caption, headings, bodies) {
   const head = make("tr", { role: "row" }, ...headings.map(([name, kind]) => make("th", { role: "columnheader", scope: "col", class: kind }, name || make("span", { class: "unseen", text: "Action" }))));
   return make("div", { class: "sheet" }, make("table", { role: "table" },
     make("caption", { class: "unseen", text: caption }), make("thead", { role: "rowgroup" }, head), ...bodies));
 }
 
-/** `label` is the heading that the cell bears where it stands alone. */
+/** `label` is the heading of the cell in the card layout. */
 function cell(kind, content, label) {
   const blank = content === "" || content === null;
   return make("td", { role: "cell", class: `${kind}${blank ? " blank" : ""}`, "data-label": label }, ...[content].flat());
@@ -361,7 +360,7 @@ function cell(kind, content, label) {
 let strategies = [];
 
 function showStrategies(answer) {
-  // In the order of a run, and so are the contexts.
+  // Strategies and contexts are in the order of a run.
   strategies = list(answer.strategies).toSorted((one, other) => other.priority - one.priority);
   byId("warm-all").disabled = !strategies.some(isEnabled);
   if (strategies.length === 0) note("strategies", "No strategies. Give definitions with --contexts, or contexts in shopwarm.toml.");
@@ -405,7 +404,7 @@ function strategyRow(strategy) {
     cell("action", isEnabled(strategy) ? warm : make("span", { class: "quiet", text: "excluded" })));
 }
 
-/** A button that starts a run; `what` is said of it where the button stands alone. */
+/** A button that starts a run; `what` is its full description. */
 function starter(text, what, key, address) {
   const made = make("button", { type: "button", class: "act", "aria-label": what }, data(text));
   made.dataset.key = key;
@@ -413,7 +412,7 @@ function starter(text, what, key, address) {
   return made;
 }
 
-/** Asks for a run and follows it. */
+/** Starts a run and follows it. */
 async function start(what, address, body) {
   const { run_id: id } = await ask(address, { method: "POST", body });
   say(`${what}: started.`);
@@ -428,7 +427,7 @@ async function start(what, address, body) {
 function showSchedule(answer) {
   const jobs = list(answer.jobs);
   byId("zone").textContent = answer.timezone ? `times in ${answer.timezone}` : "";
-  if (jobs.length === 0) note("schedule", "Nothing is scheduled. Jobs stand in shopwarm.toml under [schedule.NAME].");
+  if (jobs.length === 0) note("schedule", "No jobs are scheduled. Add jobs to shopwarm.toml under [schedule.NAME].");
   draw("schedule", [answer.timezone, jobs], () => jobs.map((job) => jobSheet(job, answer.timezone)));
 }
 
@@ -436,18 +435,18 @@ function jobSheet(job, zone) {
   const run = starter("Run now", `Run ${job.name} now`, `job ${job.name}`, `admin/schedule/${part(job.name)}/run?wait=false`);
   const what = list(job.warmup).join(", ") === "all" ? "the whole shop" : list(job.warmup).join(", ");
   const next = list(job.next);
-  const facts = [job.timezone && job.timezone !== zone ? `times in ${job.timezone}` : "", `cron ${words(job.cron)}`, isNumber(job.concurrency) ? `concurrency ${count(job.concurrency)}` : "", job.overlap === "queue" ? "waits for a run that is on" : ""];
+  const facts = [job.timezone && job.timezone !== zone ? `times in ${job.timezone}` : "", `cron ${words(job.cron)}`, isNumber(job.concurrency) ? `concurrency ${count(job.concurrency)}` : "", job.overlap === "queue" ? "waits for an active run" : ""];
   return make("article", { class: "job" },
     make("div", { class: "line" }, make("h3", { class: "data", text: words(job.name) }), run),
     make("p", {}, "Warms ", data(what)),
     make("p", { class: "quiet data", text: facts.filter(Boolean).join(", ") }),
     next.length === 0
-      ? make("p", { class: "quiet", text: "No time comes any more." })
+      ? make("p", { class: "quiet", text: "It has no more times." })
       : make("ol", { "aria-label": "Next times" }, ...next.map((time, i) => nextTime(time, list(job.next_utc)[i]))));
 }
 
 function nextTime(local, utc) {
-  // The date is told twice only where it is another one.
+  // Show the date twice only if it differs.
   const sameDay = words(utc).slice(0, 10) === words(local).slice(0, 10);
   const { hour, minute, hour12, ...day } = DAY_AND_TIME;
   const inUtc = utc ? `${wallClock(utc, sameDay ? { hour, minute, hour12 } : { ...day, hour, minute, hour12 })} UTC` : "";
@@ -464,7 +463,7 @@ let shownRuns = SHOWN_RUNS;
 function showRuns(answer) {
   const runs = list(answer.runs);
   const past = runs.filter((run) => run.status !== "running");
-  if (past.length === 0) note("past", "No runs yet. What this page, the schedule or the command line warms is listed here.");
+  if (past.length === 0) note("past", "No runs yet. Runs from this page, the schedule and the command line are listed here.");
   draw("past", [past, shownRuns], () => {
     if (past.length === 0) return [];
     const headings = [["Outcome", ""], ["Run", ""], ["Started by", "minor"], ["Host", "minor"], ["When", ""], ["Took", "number"], ["Warmed", "number"], ["Failed", "number"], ["Unknown", "number"]];
@@ -478,7 +477,7 @@ function showRuns(answer) {
   });
   const running = runs.filter((run) => run.status === "running");
   for (const run of running) (cards.get(run.run_id) ?? follow(run)).hear(run);
-  // One that is listed no more, or as ended, has ended although the page was not notified.
+  // A run that is no longer listed, or is listed as ended, has ended without an event.
   for (const [id, card] of cards) if (!card.ended && !running.some((run) => run.run_id === id)) card.lost();
 }
 
@@ -502,7 +501,7 @@ function pastRow(run) {
   return row;
 }
 
-/** Whether it is known which runs there are; `undefined`: nobody has asked. */
+/** Whether the list of runs is known; `undefined`: not requested yet. */
 let runsAreKnown;
 
 async function loadRuns() {
@@ -546,7 +545,7 @@ function reportOf(report) {
   if (strategies.length === 0) content.push(make("p", { class: "quiet trouble", text: "No strategy ran." }));
   else content.push(reportTable(strategies));
   content.push(...list(report.warnings).map((text) => make("p", { class: "warn data trouble", text })));
-  if (report.unmatched_total > 0) content.push(trouble(`${keys(report.unmatched_total)} of no strategy`, list(report.unmatched), report.unmatched_total));
+  if (report.unmatched_total > 0) content.push(trouble(`${keys(report.unmatched_total)} without a strategy`, list(report.unmatched), report.unmatched_total));
   for (const strategy of strategies) content.push(...troubles(strategy));
   return content;
 }
@@ -569,7 +568,7 @@ function reportTable(strategies) {
   return table("Strategies of this run", headings, [make("tbody", { role: "rowgroup" }, ...rows)]);
 }
 
-/** What went wrong with a strategy, or should be known. */
+/** Errors and warnings of a strategy. */
 function troubles(strategy) {
   const found = [];
   const head = () => make("h3", { class: "data", text: words(strategy.id) });
@@ -596,7 +595,7 @@ function items(lines, total) {
 
 // ---------------------------------------------------------------------------------- live runs
 
-/** The runs that are shown with bars, by id. */
+/** The runs with bars, by id. */
 const cards = new Map();
 
 function follow(run) {
@@ -617,14 +616,14 @@ function drop(id) {
 }
 
 function showRunning() {
-  const unknown = cards.size === 0 ? "Not known: the server does not answer." : "The server does not answer. This is what it said last.";
+  const unknown = cards.size === 0 ? "Not known: the server does not answer." : "The server does not answer. This is its last known state.";
   const known = cards.size === 0 ? "Nothing is running." : "";
   note("running", runsAreKnown === undefined ? "Loading." : runsAreKnown ? known : unknown);
   const running = [...cards.values()].filter((card) => !card.ended).length;
   document.title = running > 0 ? "running: shopwarm" : "shopwarm";
 }
 
-/** One run: its head, and a bar for each strategy. */
+/** A run: its head, and a bar for each strategy. */
 class Card {
   constructor(run) {
     this.id = run.run_id;
@@ -645,7 +644,7 @@ class Card {
     this.hear(run);
   }
 
-  /** What the list of runs, or its report, says of it. */
+  /** Shows the run's data from the list of runs or from its report. */
   hear(run) {
     const { command, trigger, job, host, started_at: started } = run;
     const ended = this.ended ? run.elapsed_ms : undefined;
@@ -675,7 +674,7 @@ class Card {
     this.counts.replaceChildren(said.filter(Boolean).join(", "), wrong ? ", " : "", make("span", { class: "bad", text: wrong }));
   }
 
-  /** Reads the run's events, from the first; begins again where the stream breaks. */
+  /** Reads the run's events from the first; resumes where the stream broke. */
   async listen() {
     const streams = [...cards.values()].filter((card) => card.reading).length;
     if (this.reading || this.ended || this.elsewhere || document.hidden || streams >= STREAMS) return;
@@ -709,7 +708,7 @@ class Card {
     if (this.ended) return;
     switch (event.event) {
       case "waiting":
-        this.counts.replaceChildren("Waits for another run. ", ...told(event.holder ?? {}));
+        this.counts.replaceChildren("Waiting for another run. ", ...told(event.holder ?? {}));
         break;
       case "run_started":
         for (const id of list(event.strategies)) this.bar(id);
@@ -727,7 +726,7 @@ class Card {
         this.showStopping();
         break;
       case "run_finished":
-        // Of a run on another server only its end is told; until then the list of runs tells of it.
+        // A run on another server sends only its end; until then, the list of runs shows it.
         if (event.outcome) this.finish(event.outcome);
         else this.elsewhere = true;
         return;
@@ -750,7 +749,7 @@ class Card {
       for (const name of ["total", "warmed", "skipped", "failed", "unknown"]) sums[name] += counts[name] ?? 0;
       sums.done += ended && counts.status === "completed" ? 1 : 0;
       sums.broken += counts.status === "failed" ? 1 : 0;
-      // Of an unknown part no whole is known.
+      // If one part is unknown, so is the total.
       sums.expected += isNumber(expected) ? expected : NaN;
       sums.expected_is_exact &&= exact === true;
     }
@@ -765,16 +764,16 @@ class Card {
   async cancel() {
     await request(`admin/runs/${part(this.id)}`, { method: "DELETE" });
     this.showStopping();
-    say("Stopping: what is in flight is finished first.");
+    say("Stopping: the batches in flight are finished first.");
   }
 
-  /** It has ended; its report has the last word. */
+  /** Shows the end of the run, as its report says. */
   async finish(outcome) {
     if (this.ended) return;
     this.ended = true;
     this.close();
     showRunning();
-    // A run that has ended is not recorded yet: until then nothing is known of how it ended.
+    // The record of a run is written after its end, so wait for it.
     let report;
     for (let attempt = 0; attempt < 10 && !report?.outcome; attempt++) {
       if (attempt > 0) await new Promise((done) => setTimeout(done, 200));
@@ -798,7 +797,7 @@ class Card {
     await Promise.all([loadRuns(), loadStrategies()]);
   }
 
-  /** The list of runs does not have it among the running ones. */
+  /** Handles a run that is missing from the active ones in the list of runs. */
   async lost() {
     if (this.asked) return;
     this.asked = true;
@@ -809,7 +808,7 @@ class Card {
   }
 }
 
-/** One strategy of a live run. */
+/** A strategy of an active run. */
 class Bar {
   constructor(id) {
     this.counts = {};
@@ -832,7 +831,7 @@ class Bar {
     this.show();
   }
 
-  /** How many keys it has, as far as known. */
+  /** Sets the number of keys, if known. */
   expect({ expected, expected_is_exact: exact }) {
     this.expected = isNumber(expected) ? expected : undefined;
     this.expected_is_exact = exact === true;
@@ -858,7 +857,7 @@ class Bar {
   show() {
     const { total = 0, failed = 0, unknown = 0, elapsed_ms: ms } = this.counts;
     const complete = this.ended && this.counts.status === "completed";
-    // An estimate that was reached is not the whole.
+    // An estimate that was reached is not the total.
     const known = complete || (this.expected !== undefined && (this.expected > total || (this.expected_is_exact && this.expected === total)));
     const whole = complete ? total : known ? this.expected : 0;
     const measured = this.ended || known;
@@ -887,7 +886,7 @@ class Bar {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** The events of a server-sent stream. The browser's own reader of them cannot send the token. */
+/** Reads server-sent events. The browser's EventSource cannot send the token. */
 async function* events(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -934,7 +933,7 @@ function lock() {
   }
   document.body.classList.add("locked");
   byId("warm-all").disabled = true;
-  byId("token-error").textContent = token ? "The token that was used is not accepted any more." : "";
+  byId("token-error").textContent = token ? "This token is no longer accepted." : "";
   setToken("");
   showRunning();
   byId("token").hidden = false;
@@ -998,7 +997,7 @@ async function loadState() {
   }
 }
 
-/** Why it is not ready, whichever way it is said. */
+/** Why it is not ready, from JSON or plain text. */
 function reason(said) {
   try {
     const problem = JSON.parse(said);
@@ -1014,19 +1013,19 @@ async function loadVersion() {
   byId("version").textContent = version ? `version ${version}` : "";
 }
 
-// ---------------------------------------------------------------------------------- all of it
+// ---------------------------------------------------------------------------------- everything
 
 const loadStrategies = () => load("strategies", "admin/strategies", showStrategies);
 const loadSchedule = () => load("schedule", "admin/schedule", showSchedule);
 
-/** Asks one thing first: where the token is wrong, that is one wrong try and not three. */
+/** Sends one request first, so that a wrong token counts once and not three times. */
 async function loadAll() {
   await loadStrategies();
   if (!locked) await Promise.all([loadSchedule(), loadRuns()]);
   showRunning();
 }
 
-/** Does something again and again while anyone looks. */
+/** Repeats something while the page is visible. */
 function every(ms, doing) {
   let timer;
   let busy = false;
@@ -1075,7 +1074,7 @@ byId("forget").addEventListener("click", () => {
 });
 for (const dialog of document.querySelectorAll("dialog")) {
   dialog.querySelector("button[value=cancel]").addEventListener("click", () => dialog.close());
-  // A click beside it closes it.
+  // A click outside closes it.
   dialog.addEventListener("click", (event) => {
     if (event.target !== dialog) return;
     const { left, right, top, bottom } = dialog.getBoundingClientRect();
@@ -1087,7 +1086,7 @@ byId("report").addEventListener("close", () => {
 });
 window.addEventListener("hashchange", route);
 document.addEventListener("visibilitychange", () => {
-  // A tab that nobody looks at holds no connection; what it missed is told when it comes back.
+  // A hidden tab holds no connection; it catches up when it becomes visible.
   for (const card of cards.values()) document.hidden ? card.close() : card.listen();
 });
 
