@@ -292,8 +292,7 @@ fn a_person_is_asked() {
     );
     let line = terminal::command(&arguments, &site.database.url(), &site.cache);
     let asked = |answer: &str, end: &str| {
-        screen.type_line("clear");
-        screen.type_line(&format!("clear; {line}"));
+        screen.run(&line);
         let question = screen.wait_for("Remove them from the cache?");
         assert!(question.contains("own/shown: 5 keys: "), "{question}");
         assert!(question.contains(&key(1)), "{question}");
@@ -304,7 +303,7 @@ fn a_person_is_asked() {
     assert!(no.contains("nobody agreed to remove 5 keys"), "{no}");
     assert_eq!(site.keys(), before);
     // A row that is back when the answer comes keeps its key.
-    screen.type_line(&format!("clear; {line}"));
+    screen.run(&line);
     screen.wait_for("Remove them from the cache?");
     site.database
         .sql("INSERT INTO t VALUES (2, 'n 2 \u{e4}', 0)");
@@ -319,7 +318,7 @@ fn a_person_is_asked() {
 
     // Nobody waits for an answer when the run is to end.
     site.database.sql("DELETE FROM t WHERE id = 2");
-    screen.type_line(&format!("clear; {line}"));
+    screen.run(&line);
     screen.wait_for("Remove them from the cache?");
     screen.tmux(&["send-keys", "C-c"]);
     screen.wait_for("exit=130");

@@ -37,7 +37,8 @@ impl Reason {
             Self::Blind => ("interrupted", String::new()),
             Self::Session => (
                 "read in parts",
-                "the database gives this user too few sessions (three are enough)".to_owned(),
+                "the database, or a pooler, had no other session free (three are enough)"
+                    .to_owned(),
             ),
         };
         Failure::new(FailureKind::GaveWay, format!("{label}: {what}"), why)

@@ -9,6 +9,8 @@ mod doctor;
 mod dry_run;
 mod inspect;
 mod keys;
+#[cfg(test)]
+mod options_page;
 mod parse;
 pub mod plan;
 mod probe;

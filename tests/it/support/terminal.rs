@@ -1,6 +1,7 @@
 //! A terminal to look at.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,16 @@ impl Terminal {
     pub fn type_line(&self, line: &str) {
         self.tmux(&["send-keys", "-l", line]);
         self.tmux(&["send-keys", "Enter"]);
+    }
+
+    /// Types a line on a screen that shows nothing of what was before.
+    pub fn run(&self, line: &str) {
+        // Each time another word, which only the shell's answer has in one piece.
+        static TIMES: AtomicU32 = AtomicU32::new(0);
+        let time = TIMES.fetch_add(1, Ordering::Relaxed);
+        self.type_line(&format!("clear; echo clear''ed-{time}"));
+        self.wait_for(&format!("cleared-{time}"));
+        self.type_line(line);
     }
 
     pub fn press(&self, key: &str) {
