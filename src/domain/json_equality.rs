@@ -69,9 +69,10 @@ fn field(path: &str, name: &str) -> String {
     }
 }
 
-fn equal(a: &Value, b: &Value) -> bool {
+/// Whether a reader gets the same from both.
+pub fn equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => decimal(&a.to_string()) == decimal(&b.to_string()),
+        (Value::Number(a), Value::Number(b)) => is_same_number(a.as_str(), b.as_str()),
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b))
         }
@@ -81,6 +82,11 @@ fn equal(a: &Value, b: &Value) -> bool {
         }
         (a, b) => a == b,
     }
+}
+
+/// Whether two texts of numbers mean the same number, to the last digit.
+pub fn is_same_number(a: &str, b: &str) -> bool {
+    decimal(a) == decimal(b)
 }
 
 /// Sign, digits and power of ten of a number's text, the same for `12.50`, `12.5` and `125e-1`.

@@ -1,7 +1,9 @@
 //! The vocabulary of a warm-up. No I/O, and nothing of the other layers.
 
+pub mod advice;
 pub mod backoff;
 pub mod changes;
+pub mod coding;
 pub mod completeness;
 pub mod counts;
 pub mod database;
@@ -11,6 +13,7 @@ pub mod entry;
 pub mod expected;
 pub mod failure;
 pub mod finding;
+pub mod form;
 pub mod gate;
 pub mod holder;
 pub mod json_equality;
@@ -32,8 +35,10 @@ pub mod samples;
 pub mod selection;
 pub mod server;
 pub mod settings_text;
+pub mod sniff;
 pub mod standing;
 pub mod strategy;
+pub mod style;
 pub mod sync;
 pub mod ttl;
 pub mod verdict;

@@ -3,12 +3,18 @@
 use std::str::FromStr;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 /// A whole number, at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quantity(u64);
 
 impl Quantity {
+    /// `None`: 0 is none.
+    pub fn of(number: u64) -> Option<Self> {
+        (number > 0).then_some(Self(number))
+    }
+
     pub fn get(self) -> u64 {
         self.0
     }
@@ -46,6 +52,12 @@ impl FromStr for Quantity {
             return Err(format!("`{text}` is not from 1 to 9,000,000,000,000,000"));
         }
         Ok(Self(amount as u64))
+    }
+}
+
+impl Serialize for Quantity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.0)
     }
 }
 

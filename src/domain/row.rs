@@ -113,17 +113,24 @@ impl<'a> Row<'a> {
     /// # Errors
     /// The encoder's words.
     pub fn text(&self, column: usize) -> Result<Option<Cow<'a, [u8]>>, &'a str> {
-        let json = self.json(column)?;
-        Ok(match json {
-            b"null" => None,
-            [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => Some(Cow::Borrowed(inner)),
-            [b'"', ..] => {
-                let text: String = serde_json::from_slice(json).map_err(|_| "not encoded")?;
-                Some(Cow::Owned(text.into_bytes()))
-            }
-            json => Some(Cow::Borrowed(json)),
-        })
+        text_of(self.json(column)?)
     }
+}
+
+/// The text form of a column's JSON, as [`Row::text`] gives it.
+///
+/// # Errors
+/// It is no JSON.
+pub fn text_of(json: &[u8]) -> Result<Option<Cow<'_, [u8]>>, &'static str> {
+    Ok(match json {
+        b"null" => None,
+        [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => Some(Cow::Borrowed(inner)),
+        [b'"', ..] => {
+            let text: String = serde_json::from_slice(json).map_err(|_| "not encoded")?;
+            Some(Cow::Owned(text.into_bytes()))
+        }
+        json => Some(Cow::Borrowed(json)),
+    })
 }
 
 /// A column of a query, as the database describes it before any row is read.
@@ -134,6 +141,34 @@ pub struct Column {
     /// The declared type in the database's words; empty where it does not say.
     pub declared: String,
 }
+
+impl Column {
+    /// Whether it holds dates or times, by its type's name; arrays of them too.
+    pub fn is_moment(&self) -> bool {
+        // Behind a domain's name is the type that it is made of.
+        let base = match &self.kind {
+            ColumnKind::Other(name) => name.as_str(),
+            _ => "",
+        };
+        [base, &self.declared].into_iter().any(|name| {
+            let end = name.find(['(', '[']).unwrap_or(name.len());
+            MOMENTS.contains(&name[..end].trim().to_ascii_uppercase().as_str())
+        })
+    }
+}
+
+/// The names of types of dates and times.
+const MOMENTS: [&str; 9] = [
+    "DATE",
+    "DATETIME",
+    "TIME",
+    "TIME WITHOUT TIME ZONE",
+    "TIMESTAMP",
+    "TIMESTAMP WITH TIME ZONE",
+    "TIMESTAMP WITHOUT TIME ZONE",
+    "TIMESTAMPTZ",
+    "TIMETZ",
+];
 
 /// What a value must look like to be compared with a column.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::changes::Tracking;
+use super::coding::Coding;
 use super::database::Sql;
 use super::encode::Hint;
 use super::failure::{Failure, FailureKind};
 use super::key::{KeyTemplate, TemplateError};
+use super::style::Style;
 
 /// The TTL if neither the definition nor the operator sets one.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(3600);
@@ -67,6 +69,8 @@ pub struct StrategySpec {
     pub min_keys: u64,
     pub key: KeyTemplate,
     pub value: Shape,
+    /// Which bytes are stored of a value.
+    pub coding: Coding,
     /// The stored field with a value's version: a newer value stays.
     pub version_field: Option<Arc<str>>,
 }
@@ -91,6 +95,7 @@ impl StrategySpec {
             min_keys: 1,
             key,
             value: Shape::Object,
+            coding: Coding::default(),
             version_field: None,
         })
     }
@@ -145,6 +150,7 @@ pub enum RowSecurity {
 pub struct Definition {
     pub spec: StrategySpec,
     pub types: Vec<(String, Hint)>,
+    pub style: Style,
     /// Columns that come from JSON functions, in lower case; on the database that it was checked for.
     pub documents: Vec<String>,
     /// The SQL in which each choice between a column and JSON literals is the column alone: if that

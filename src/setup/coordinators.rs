@@ -9,6 +9,7 @@ use crate::application::engine::inspect::Inspection;
 use crate::application::pace::PaceLimits;
 use crate::application::ports::{Sources, WarmupStrategy};
 use crate::application::query::coded::CodedStrategy;
+use crate::application::query::encoded::Encoded;
 use crate::application::query::prepared::Prepared;
 use crate::application::query::strategy::QueryStrategy;
 use crate::application::query::unfit::Unfit;
@@ -120,10 +121,11 @@ pub(super) async fn prepare_one(
         None => {
             definition.spec.key = spec.key.with_prefix(&config.prefix);
             let prepared = Prepared::new(definition, sources).await?;
-            return Ok(Arc::new(QueryStrategy::new(prepared).await));
+            return Ok(Encoded::wrap(Arc::new(QueryStrategy::new(prepared).await)));
         }
     };
-    Ok(Arc::new(CodedStrategy::new(inner, spec, &config.prefix)))
+    let coded = CodedStrategy::new(inner, spec, &config.prefix);
+    Ok(Encoded::wrap(Arc::new(coded)))
 }
 
 /// Prepares every definition on the database. One that does not fit fails its strategy, not the

@@ -3,6 +3,7 @@
 //! No check stops the others. Each server is asked once, both in parallel, with a timeout of
 //! `ANSWER_TIMEOUT`.
 
+mod cached;
 mod clock;
 mod database;
 mod protection;

@@ -49,6 +49,7 @@ fn spec() -> StrategySpec {
         min_keys: 1,
         key: "row:{id}".parse().expect("a template"),
         value: Shape::Object,
+        coding: Default::default(),
         version_field: None,
     }
 }

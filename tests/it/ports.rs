@@ -49,7 +49,7 @@ async fn store(cache: &dyn Cache, keys: &[Vec<u8>]) {
     }
     let how = WriteOptions {
         mode: Mode::Refresh,
-        shape: ::shopwarm::domain::strategy::Shape::Text,
+        form: ::shopwarm::domain::strategy::Shape::Text.into(),
         ttl: exactly(60),
         version_field: None,
     };
@@ -120,7 +120,7 @@ fn what_is_withdrawn_goes_only_where_it_is_still_what_was_written() {
     on_every_cache(|cache| async move {
         let how = WriteOptions {
             mode: Mode::Refresh,
-            shape: ::shopwarm::domain::strategy::Shape::Text,
+            form: ::shopwarm::domain::strategy::Shape::Text.into(),
             ttl: exactly(60),
             version_field: None,
         };
@@ -161,7 +161,7 @@ fn a_version_is_compared_in_the_same_way_by_every_cache() {
     on_every_cache(|cache| async move {
         let how = WriteOptions {
             mode: Mode::Refresh,
-            shape: ::shopwarm::domain::strategy::Shape::Text,
+            form: ::shopwarm::domain::strategy::Shape::Text.into(),
             ttl: exactly(60),
             version_field: Some("v".into()),
         };
@@ -354,7 +354,10 @@ fn what_is_stored_is_compared_and_its_ttl_extended() {
             Standing::Held(held) => Some(held.equal),
             _ => None,
         };
-        let standings = cache.inspect(&batch, Shape::Text).await.expect("an answer");
+        let standings = cache
+            .inspect(&batch, Shape::Text.into())
+            .await
+            .expect("an answer");
         let standings: Vec<Option<bool>> = standings.into_iter().map(equal).collect();
         assert_eq!(standings, [Some(true), Some(false), None]);
         let ttl = exactly(3600);

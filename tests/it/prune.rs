@@ -128,7 +128,7 @@ fn keys_without_a_row_go_and_no_others() {
             async move {
                 let how = shopwarm::application::ports::WriteOptions {
                     mode: shopwarm::application::ports::Mode::Refresh,
-                    shape: ::shopwarm::domain::strategy::Shape::Text,
+                    form: ::shopwarm::domain::strategy::Shape::Text.into(),
                     ttl: shopwarm::domain::ttl::Ttl::new(std::time::Duration::from_secs(600), 0.0),
                     version_field: None,
                 };
@@ -203,7 +203,7 @@ fn what_an_application_wrote_itself_is_never_pruned() {
             async move {
                 let how = shopwarm::application::ports::WriteOptions {
                     mode: shopwarm::application::ports::Mode::Refresh,
-                    shape: ::shopwarm::domain::strategy::Shape::Text,
+                    form: ::shopwarm::domain::strategy::Shape::Text.into(),
                     ttl: shopwarm::domain::ttl::Ttl::new(std::time::Duration::from_secs(600), 0.0),
                     version_field: None,
                 };

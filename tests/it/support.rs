@@ -11,6 +11,7 @@ pub mod imports;
 pub mod lab;
 pub mod music;
 pub mod proxy;
+pub mod readers;
 pub mod replica;
 pub mod servers;
 pub mod shop;

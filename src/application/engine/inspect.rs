@@ -15,10 +15,10 @@ use crate::application::run_state::options::{ChangedOptions, Options};
 use crate::application::run_state::plan::OrphanSearch;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::form::Form;
 use crate::domain::key::KeyTemplate;
 use crate::domain::planned_keys::PlannedKeys;
 use crate::domain::standing::{Kind, Standing};
-use crate::domain::strategy::Shape;
 use crate::domain::sync::lock;
 
 /// What a dry run compares.
@@ -103,11 +103,11 @@ impl InspectingCache {
     }
 
     /// One answer per entry. If the cache refuses, the run goes on without a comparison.
-    async fn standings(&self, batch: &EntryBatch, shape: Shape) -> Result<Vec<Standing>, Failure> {
+    async fn standings(&self, batch: &EntryBatch, form: Form) -> Result<Vec<Standing>, Failure> {
         let Some(cache) = &self.cache else {
             return Ok(vec![Standing::NotAsked; batch.len()]);
         };
-        match cache.inspect(batch, shape).await {
+        match cache.inspect(batch, form).await {
             Err(failure) if failure.kind == FailureKind::CacheDenied => {
                 Ok(vec![Standing::Unknown(failure.why); batch.len()])
             }
@@ -120,7 +120,7 @@ impl InspectingCache {
 impl Cache for InspectingCache {
     async fn write(&self, batch: &EntryBatch, how: &WriteOptions) -> Written {
         self.remember(batch);
-        let standings = match self.standings(batch, how.shape).await {
+        let standings = match self.standings(batch, how.form).await {
             Ok(standings) => standings,
             Err(failure) => {
                 let unknown = Written::unknown(batch.len(), &failure.why);
@@ -130,7 +130,7 @@ impl Cache for InspectingCache {
                 };
             }
         };
-        let kind = Kind::of(how.shape);
+        let kind = Kind::of(how.form.shape);
         let inspected = batch.iter().zip(standings).map(|(entry, standing)| {
             let soon = self.expiring_within;
             let soon = soon.unwrap_or_else(|| how.ttl.expiring(entry.key));
@@ -140,8 +140,8 @@ impl Cache for InspectingCache {
         Written::new(inspected.collect())
     }
 
-    async fn inspect(&self, batch: &EntryBatch, shape: Shape) -> Answer<Vec<Standing>> {
-        self.standings(batch, shape).await
+    async fn inspect(&self, batch: &EntryBatch, form: Form) -> Answer<Vec<Standing>> {
+        self.standings(batch, form).await
     }
 
     async fn read(&self, key: &[u8]) -> Answer<Option<Cached>> {

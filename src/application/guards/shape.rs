@@ -8,9 +8,10 @@ use crate::application::ports::{Cache, CachedValue, Mode};
 use crate::application::run_state::options::ShapeGuard;
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::form::Form;
 use crate::domain::json_equality::Profile;
 use crate::domain::standing::{Kind, Standing};
-use crate::domain::strategy::{Shape, StrategySpec};
+use crate::domain::strategy::StrategySpec;
 
 /// Values compared at most.
 const COMPARED: usize = 20;
@@ -25,7 +26,7 @@ const EACH: usize = 16;
 pub struct ShapeCheck {
     guard: ShapeGuard,
     strategy: String,
-    shape: Shape,
+    form: Form,
     state: Mutex<State>,
 }
 
@@ -58,7 +59,7 @@ impl ShapeCheck {
         (guard != ShapeGuard::Off && mode == Mode::Refresh).then(|| Self {
             guard,
             strategy: spec.id.to_string(),
-            shape: spec.value,
+            form: spec.into(),
             state: Mutex::default(),
         })
     }
@@ -143,8 +144,8 @@ impl ShapeCheck {
         batch: &EntryBatch,
         state: &mut State,
     ) -> Result<(), Failure> {
-        let standings = cache.inspect(batch, self.shape).await?;
-        let wanted = Kind::of(self.shape);
+        let standings = cache.inspect(batch, self.form).await?;
+        let wanted = Kind::of(self.form.shape);
         for (entry, standing) in batch.iter().zip(&standings) {
             let held = match standing {
                 Standing::Held(held) if state.compared < COMPARED => held,
@@ -169,15 +170,16 @@ impl ShapeCheck {
             let Some(stored) = cache.read(entry.key).await? else {
                 continue;
             };
-            match (read(&stored.value, self.shape), written(entry, self.shape)) {
+            match (read(&stored.value, self.form), written(entry, self.form)) {
                 (Some(old), Some(value)) => {
                     state.cached.add(&old);
                     state.new.add(&value);
                 }
                 (None, Some(_)) => {
+                    let form = self.form.name();
                     note(
                         &mut state.found,
-                        "the value is not JSON and would be".to_owned(),
+                        format!("the value is not {form} and would be"),
                     );
                 }
                 _ => {}
@@ -205,24 +207,24 @@ fn note(found: &mut Vec<String>, change: String) {
 }
 
 /// A cached value as JSON; a hash as the object of its fields.
-fn read(value: &CachedValue, shape: Shape) -> Option<Json> {
-    match (value, shape) {
-        (CachedValue::Text(_), Shape::Text) => Some(Json::Null),
-        (CachedValue::Text(text), _) => serde_json::from_slice(text).ok(),
-        (CachedValue::Hash(fields), _) => {
+fn read(value: &CachedValue, form: Form) -> Option<Json> {
+    match value {
+        CachedValue::Text(_) if form.is_bytes() => Some(Json::Null),
+        CachedValue::Text(text) => form.read(text),
+        CachedValue::Hash(fields) => {
             let fields = fields.iter().map(|(name, _)| name.as_slice());
             Some(object(fields))
         }
-        (CachedValue::Other(_), _) => None,
+        CachedValue::Other(_) => None,
     }
 }
 
 /// An entry's value likewise; a text has no shape.
-fn written(entry: Entry<'_>, shape: Shape) -> Option<Json> {
-    match (entry.value, shape) {
-        (Value::Text(_), Shape::Text) => Some(Json::Null),
-        (Value::Text(text), _) => serde_json::from_slice(text).ok(),
-        (Value::Hash(fields), _) => Some(object(fields.iter().map(|(name, _)| name))),
+fn written(entry: Entry<'_>, form: Form) -> Option<Json> {
+    match entry.value {
+        Value::Text(_) if form.is_bytes() => Some(Json::Null),
+        Value::Text(text) => form.read(text),
+        Value::Hash(fields) => Some(object(fields.iter().map(|(name, _)| name))),
     }
 }
 

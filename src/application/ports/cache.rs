@@ -12,8 +12,8 @@ use super::write::{WriteOptions, Written};
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
+use crate::domain::form::Form;
 use crate::domain::standing::{Kind, Standing};
-use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
 
 /// A cache. Five methods make one; the others are abilities that it may lack, and a run does
@@ -26,7 +26,7 @@ pub trait Cache: Send + Sync {
 
     /// Compares each entry with what is stored at its key: one [`Standing`] each, in the batch's
     /// order. Changes nothing, and moves no value where a digest is enough.
-    async fn inspect(&self, batch: &EntryBatch, shape: Shape) -> Answer<Vec<Standing>>;
+    async fn inspect(&self, batch: &EntryBatch, form: Form) -> Answer<Vec<Standing>>;
 
     /// What is stored at a key, whole; `None`: nothing.
     async fn read(&self, key: &[u8]) -> Answer<Option<Cached>>;

@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
 use crate::domain::failure::Failure;
+use crate::domain::form::Form;
 use crate::domain::standing::{Class, Standing};
-use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
 
 #[derive(Clone, Debug)]
 pub struct WriteOptions {
     pub mode: Mode,
     pub ttl: Ttl,
-    /// What the values are.
-    pub shape: Shape,
+    /// How the values are stored.
+    pub form: Form,
     /// The field that holds a value's version. A newer value is not overwritten.
     pub version_field: Option<Arc<str>>,
 }

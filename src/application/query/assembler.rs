@@ -8,7 +8,7 @@ use super::layout::{Layout, merged};
 use crate::application::ports::Dialect;
 use crate::domain::entry::{EntryBatch, KeyError};
 use crate::domain::key::printable;
-use crate::domain::row::Row;
+use crate::domain::row::{Row, text_of};
 use crate::domain::strategy::Shape;
 use crate::domain::version::Version;
 
@@ -126,25 +126,33 @@ impl<'a> Assembler<'a> {
         let entries = self.batch.len();
         match layout.shape {
             Shape::Text => {
-                let (at, name, _) = &layout.stored[0];
-                match row.text(*at).map_err(|e| format!("column {name}: {e}"))? {
+                let cell = layout.cell(row, layout.stored[0].0)?;
+                match text_of(&cell)? {
                     None => self.batch.absent.push(printable(&self.key)),
                     Some(text) => self.batch.push_text(&self.key, |out| {
-                        out.extend_from_slice(&text);
+                        out.extend_from_slice(match layout.has_json_texts {
+                            true => &cell,
+                            false => &text,
+                        });
                         Ok::<(), String>(())
                     })?,
                 }
             }
             Shape::Hash => {
-                let mut fields = Vec::with_capacity(layout.stored.len());
+                let mut cells = Vec::with_capacity(layout.stored.len());
                 for (at, name, _) in &layout.stored {
-                    let text = row.text(*at).map_err(|e| format!("column {name}: {e}"))?;
-                    fields.extend(text.map(|text| (name.as_bytes(), text)));
+                    cells.push((name.as_bytes(), layout.cell(row, *at)?));
+                }
+                let mut fields = Vec::with_capacity(cells.len());
+                for (name, cell) in &cells {
+                    fields.extend(text_of(cell)?.map(|text| (*name, text)));
                 }
                 if fields.is_empty() {
                     self.batch.absent.push(printable(&self.key));
                 } else {
-                    self.batch.push_hash(&self.key, fields.into_iter());
+                    let constants = layout.styles.constants.iter();
+                    let constants = constants.map(|(name, text)| (name.as_bytes(), text.into()));
+                    self.batch.push_hash(&self.key, constants.chain(fields));
                 }
             }
             Shape::Object | Shape::List => {

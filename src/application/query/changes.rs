@@ -92,11 +92,13 @@ impl Tracked for Changes {
         // A hasher with fixed keys: the same text gives the same fingerprint in every process.
         let mut hasher = std::hash::DefaultHasher::new();
         let text = format!(
-            "{} {:?} {:?} {:?} {:?} {:?} {:?} {}",
+            "{} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
             env!("CARGO_PKG_VERSION"),
             definition.spec.key,
             definition.spec.value,
+            definition.spec.coding,
             definition.types,
+            definition.style,
             definition.order_by,
             definition.limit,
             layout.columns,

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 
 use super::compose::version_columns;
 use super::key_query::KeyColumn;
+use super::styles::Styles;
 use crate::application::ports::Dialect;
+use crate::domain::coding::Format;
 use crate::domain::encode::Hint;
 use crate::domain::key::BoundKey;
 use crate::domain::row::{Column, ColumnKind, Columns, Row};
@@ -17,20 +19,23 @@ use crate::domain::version::Version;
 pub struct Layout {
     pub columns: Columns,
     pub(super) shape: Shape,
+    /// A text is stored as its JSON, for a format to be made of it.
+    pub(super) has_json_texts: bool,
     pub(super) key: BoundKey,
     /// The stored columns: index, name, and `,"name":` as an object has it.
     pub(super) stored: Vec<(usize, String, Vec<u8>)>,
     version: Option<usize>,
     location: Option<usize>,
     pub hints: Vec<Option<Hint>>,
+    pub(super) styles: Styles,
 }
 
 /// The stored columns: index, name, and what precedes the value in an object.
-fn stored(columns: &Columns) -> Vec<(usize, String, Vec<u8>)> {
+fn stored(columns: &Columns, has_constants: bool) -> Vec<(usize, String, Vec<u8>)> {
     let is_stored = |(_, column): &(usize, &Column)| !column.name.starts_with('_');
     let all = columns.iter().enumerate().filter(is_stored);
     let with_name = all.enumerate().map(|(nth, (at, column))| {
-        let comma = if nth == 0 { "" } else { "," };
+        let comma = if nth == 0 && !has_constants { "" } else { "," };
         let name = serde_json::Value::from(column.name.as_str());
         let start = format!("{comma}{name}:").into_bytes();
         (at, column.name.clone(), start)
@@ -73,7 +78,8 @@ impl Layout {
             let at = index(name).ok_or_else(|| missing("`types` names", name))?;
             hints[at] = Some(*hint);
         }
-        let stored = stored(&columns);
+        let styles = Styles::of(definition, &columns)?;
+        let stored = stored(&columns, !styles.constants.is_empty());
         if let Some(field) = &definition.spec.version_field
             && !stored.iter().any(|(_, name, _)| **name == **field)
         {
@@ -89,8 +95,10 @@ impl Layout {
             )),
             _ => Ok(Self {
                 shape: definition.spec.value,
+                has_json_texts: definition.spec.coding.format != Format::Json,
                 version: index(VERSION),
                 location: index(ROW_LOCATION),
+                styles,
                 columns,
                 key,
                 stored,
@@ -158,11 +166,13 @@ impl Layout {
         Some(Self {
             columns: at.iter().map(|at| self.columns[*at].clone()).collect(),
             shape: self.shape,
+            has_json_texts: self.has_json_texts,
             key: definition.spec.key.bind(index).ok()?,
             stored: Vec::new(),
             version: index(VERSION),
             location: None,
             hints: at.iter().map(|at| self.hints[*at]).collect(),
+            styles: Styles::none(names.len()),
         })
     }
 
@@ -226,10 +236,21 @@ impl Layout {
             stored: vec![(names.len(), column.to_owned(), Vec::new())],
             columns: columns.chain([added]).collect(),
             hints: keys.hints.iter().copied().chain([None]).collect(),
+            styles: Styles::none(names.len() + 1),
             shape: Shape::Text,
             version: None,
             ..keys
         })
+    }
+
+    /// The JSON of a stored cell.
+    ///
+    /// # Errors
+    /// Names the column that could not be encoded, and why.
+    pub fn cell<'r>(&self, row: Row<'r>, at: usize) -> Result<Cow<'r, [u8]>, String> {
+        let json = row.json(at);
+        let json = json.map_err(|e| format!("column {}: {e}", self.columns[at].name))?;
+        Ok(self.styles.cells[at].apply(json))
     }
 
     /// Appends the row as an object.
@@ -237,10 +258,10 @@ impl Layout {
     /// # Errors
     /// Names the column that could not be encoded, and why; `out` may hold a part.
     pub fn object(&self, row: Row<'_>, out: &mut Vec<u8>) -> Result<(), String> {
-        out.push(b'{');
-        for (at, name, prefix) in &self.stored {
+        out.extend_from_slice(&self.styles.object_start);
+        for (at, _, prefix) in &self.stored {
             out.extend_from_slice(prefix);
-            out.extend_from_slice(row.json(*at).map_err(|e| format!("column {name}: {e}"))?);
+            out.extend_from_slice(&self.cell(row, *at)?);
         }
         out.push(b'}');
         Ok(())

@@ -78,7 +78,7 @@ impl RunPlan {
         WriteOptions {
             mode: self.options.mode,
             ttl: self.ttls[index].clone(),
-            shape: self.spec(index).value,
+            form: self.spec(index).into(),
             version_field: self.spec(index).version_field.clone(),
         }
     }

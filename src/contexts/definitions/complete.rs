@@ -2,26 +2,34 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value as Json};
+
 use super::merged::{Databases, Merged, StrategyPatch};
 use super::origin::Origin;
 use crate::application::ports::grammar::Grammar;
 use crate::contexts::registry::Coded;
 use crate::contexts::sql::{changes, documents, order_by, ownership};
 use crate::domain::changes::Tracking;
+use crate::domain::coding::{Compression, Format};
 use crate::domain::database::Sql;
 use crate::domain::key::KeyTemplate;
 use crate::domain::namespace::OWN;
 use crate::domain::settings_text::parse_ttl;
+use crate::domain::standing::Kind;
 use crate::domain::strategy::{Definition, Shape, StrategyId, StrategySpec};
+use crate::domain::style::Style;
 
 /// The field that is wrong, and why.
 pub(super) type Wrong = (&'static str, String);
 
 /// What the code of a registered strategy says alone.
-const CODE_SAYS: [&str; 11] = [
+const CODE_SAYS: [&str; 14] = [
     "key",
     "value",
     "types",
+    "numbers",
+    "dates",
+    "fields",
     "order_by",
     "limit",
     "version_field",
@@ -44,6 +52,7 @@ pub(super) fn whole(id: &StrategyId, merged: &Merged) -> Result<Definition, Wron
     let fields = merged.fields.clone();
     key(fields.key.as_deref())?;
     ttl(fields.ttl.as_deref())?;
+    check_form(&fields, fields.value.unwrap_or(Shape::Object))?;
     let mut definition = merged.without_sql(id, "its value is built in code");
     definition.spec.version_field = fields.version_field.map(Into::into);
     Ok(definition)
@@ -64,6 +73,8 @@ pub(super) fn complete(
     let key = key(fields.key.as_deref())?;
     let value = shape(fields.value, coded.is_some())?;
     check_limit(&fields, value, coded.is_some())?;
+    check_form(&fields, value)?;
+    let style = style(&fields, value, coded.is_some())?;
     let ttl = ttl(fields.ttl.as_deref())?;
     if owns.is_empty() {
         let context = &id.context;
@@ -92,6 +103,7 @@ pub(super) fn complete(
             ..merged.spec(id)
         },
         types: fields.types.unwrap_or_default().into_iter().collect(),
+        style,
         order_by: fields.order_by,
         limit: fields.limit,
         sql: fields.sql,
@@ -141,6 +153,69 @@ fn check_limit(fields: &StrategyPatch, value: Shape, is_coded: bool) -> Result<(
         _ => Ok(()),
     }
 }
+
+/// What does not go together with the form of the stored bytes.
+fn check_form(fields: &StrategyPatch, value: Shape) -> Result<(), Wrong> {
+    let compresses = fields.compress.unwrap_or_default() != Compression::None;
+    let field = match fields.format.unwrap_or_default() {
+        Format::Json if compresses => "compress",
+        Format::Json if fields.compress_from.is_some() => {
+            let why = "nothing is compressed; add compress = \"zstd\", or leave it out";
+            return Err(("compress_from", why.to_owned()));
+        }
+        Format::Json => return Ok(()),
+        _ => "format",
+    };
+    if Kind::of(value) != Kind::Text {
+        let why = "only for a value that Redis keeps as one string, not for this `value`";
+        return Err((field, why.to_owned()));
+    }
+    if fields.version_field.is_some() {
+        let why = format!(
+            "the cache can compare versions only in plain JSON; leave out `{field}` or this"
+        );
+        return Err(("version_field", why));
+    }
+    Ok(())
+}
+
+/// How columns are written; a strategy in code writes its value itself.
+fn style(fields: &StrategyPatch, value: Shape, is_coded: bool) -> Result<Style, Wrong> {
+    let given = [
+        ("numbers", fields.numbers.is_some()),
+        ("dates", fields.dates.is_some()),
+        ("fields", fields.fields.is_some()),
+    ];
+    if let Some((field, _)) = given.into_iter().find(|(_, given)| *given && is_coded) {
+        return Err((field, "this strategy makes its value itself".to_owned()));
+    }
+    Ok(Style {
+        numbers: fields.numbers.unwrap_or_default(),
+        dates: fields.dates.unwrap_or_default(),
+        fields: constants(fields.fields.clone().unwrap_or_default(), value)?,
+    })
+}
+
+/// Constant fields, each a scalar.
+fn constants(mut fields: Map<String, Json>, value: Shape) -> Result<Map<String, Json>, Wrong> {
+    if !fields.is_empty() && value == Shape::Text {
+        let why = "a `text` value has no fields; the others have";
+        return Err(("fields", why.to_owned()));
+    }
+    for (name, value) in &mut fields {
+        // The parser's own name for a date.
+        if let Some(date) = value.get_mut(TOML_DATE).map(Json::take) {
+            *value = date;
+        }
+        if matches!(value, Json::Null | Json::Array(_) | Json::Object(_)) {
+            let why = format!("`{name}` is not a text, finite number, true, false or date");
+            return Err(("fields", why));
+        }
+    }
+    Ok(fields)
+}
+
+const TOML_DATE: &str = "$__toml_private_datetime";
 
 fn ttl(ttl: Option<&str>) -> Result<Option<Duration>, Wrong> {
     ttl.map(parse_ttl).transpose().map_err(|e| ("ttl", e))

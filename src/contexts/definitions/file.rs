@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::merged::StrategyPatch;
 use super::origin::Origin;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::quantity::Quantity;
 use crate::domain::settings_text::parse_toml;
 use crate::domain::strategy::{StrategySpec, is_name};
 
@@ -41,6 +42,11 @@ pub(super) fn parse(text: &str, origin: &Origin) -> Result<File, Failure> {
     Ok(file)
 }
 
+/// What differs from the default.
+fn said_in_code<T: Default + PartialEq>(value: T) -> Option<T> {
+    Some(value).filter(|value| *value != T::default())
+}
+
 /// A registered strategy as a file would define it.
 pub(super) fn of_code(spec: &StrategySpec) -> Result<File, Failure> {
     let said = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
@@ -48,6 +54,9 @@ pub(super) fn of_code(spec: &StrategySpec) -> Result<File, Failure> {
         description: said(&spec.description),
         key: Some(spec.key.to_string()),
         value: Some(spec.value),
+        format: said_in_code(spec.coding.format),
+        compress: said_in_code(spec.coding.compression),
+        compress_from: Quantity::of(spec.coding.compress_from as u64),
         priority: Some(spec.priority),
         ttl: spec
             .ttl

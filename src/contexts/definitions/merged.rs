@@ -8,11 +8,14 @@ use serde_json::{Map, Value};
 use super::origin::Origin;
 use crate::application::ports::grammar::Grammar;
 use crate::domain::changes::Tracking;
+use crate::domain::coding::{Coding, Compression, Format};
 use crate::domain::database::Sql;
 use crate::domain::encode::Hint;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::quantity::Quantity;
 use crate::domain::settings_text::parse_ttl;
 use crate::domain::strategy::{Definition, RowSecurity, Shape, StrategyId, StrategySpec, VERSION};
+use crate::domain::style::{Dates, Numbers, Style};
 
 /// The database that is configured, or all that are known where none is.
 pub type Databases<'a> = &'a [&'static Grammar];
@@ -24,12 +27,18 @@ pub(super) struct StrategyPatch {
     pub(super) description: Option<String>,
     pub(super) key: Option<String>,
     pub(super) value: Option<Shape>,
+    pub(super) format: Option<Format>,
+    pub(super) compress: Option<Compression>,
+    pub(super) compress_from: Option<Quantity>,
     pub(super) priority: Option<i32>,
     pub(super) ttl: Option<String>,
     pub(super) tags: Option<Vec<String>>,
     pub(super) min_keys: Option<u64>,
     pub(super) enabled: Option<bool>,
     pub(super) types: Option<BTreeMap<String, Hint>>,
+    pub(super) numbers: Option<Numbers>,
+    pub(super) dates: Option<Dates>,
+    pub(super) fields: Option<Map<String, Value>>,
     pub(super) order_by: Option<String>,
     pub(super) limit: Option<u64>,
     pub(super) version_field: Option<String>,
@@ -152,6 +161,11 @@ impl Merged {
             min_keys: fields.min_keys.unwrap_or(1),
             key: key.unwrap_or_default(),
             value: fields.value.unwrap_or(Shape::Object),
+            coding: Coding {
+                format: fields.format.unwrap_or_default(),
+                compression: fields.compress.unwrap_or_default(),
+                compress_from: fields.compress_from.map_or(0, |from| from.get() as usize),
+            },
             version_field: None,
         }
     }
@@ -171,6 +185,7 @@ impl Merged {
         Definition {
             spec: self.spec(id),
             types: Vec::new(),
+            style: Style::default(),
             order_by: None,
             limit: None,
             documents: Vec::new(),

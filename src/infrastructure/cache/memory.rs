@@ -16,9 +16,8 @@ use crate::application::ports::{
 };
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::Failure;
-use crate::domain::json_equality;
+use crate::domain::form::Form;
 use crate::domain::standing::{Held, Kind, Standing};
-use crate::domain::strategy::Shape;
 use crate::domain::sync::lock;
 use crate::domain::ttl::Ttl;
 use crate::domain::version::is_newer;
@@ -205,16 +204,14 @@ impl State {
         WriteOutcome::Stored
     }
 
-    fn standing(&mut self, entry: Entry<'_>, shape: Shape) -> Standing {
+    fn standing(&mut self, entry: Entry<'_>, form: Form) -> Standing {
         let now = self.now();
         let Some(item) = self.get(entry.key) else {
             return Standing::Nothing;
         };
         let ours = Stored::from(entry);
         let equal = match (&item.value, &ours) {
-            (Stored::Text(cached), Stored::Text(text)) if shape != Shape::Text => {
-                json_equality::same(cached, text)
-            }
+            (Stored::Text(cached), Stored::Text(text)) => form.same(cached, text),
             (cached, ours) => cached == ours,
         };
         Standing::Held(Held {
@@ -268,10 +265,10 @@ impl Cache for MemoryCache {
         written
     }
 
-    async fn inspect(&self, batch: &EntryBatch, shape: Shape) -> Answer<Vec<Standing>> {
+    async fn inspect(&self, batch: &EntryBatch, form: Form) -> Answer<Vec<Standing>> {
         self.answer(|state| {
             let entries = batch.iter();
-            entries.map(|entry| state.standing(entry, shape)).collect()
+            entries.map(|entry| state.standing(entry, form)).collect()
         })
     }
 

@@ -54,8 +54,8 @@ use crate::application::ports::{
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
+use crate::domain::form::Form;
 use crate::domain::standing::Standing;
-use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
 use servers::Servers;
 use ways::Ways;
@@ -89,8 +89,8 @@ impl Cache for RedisCache {
         self.write_batch(batch, how).await
     }
 
-    async fn inspect(&self, batch: &EntryBatch, shape: Shape) -> Answer<Vec<Standing>> {
-        self.inspect_batch(batch, shape).await
+    async fn inspect(&self, batch: &EntryBatch, form: Form) -> Answer<Vec<Standing>> {
+        self.inspect_batch(batch, form).await
     }
 
     async fn read(&self, key: &[u8]) -> Answer<Option<Cached>> {

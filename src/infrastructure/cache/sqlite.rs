@@ -26,8 +26,8 @@ use crate::application::ports::{
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
+use crate::domain::form::Form;
 use crate::domain::standing::Standing;
-use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
 use crate::infrastructure::cache::url::Access;
 use file::{CacheFile, words};
@@ -93,12 +93,12 @@ impl Cache for SqliteCache {
         }
     }
 
-    async fn inspect(&self, batch: &EntryBatch, shape: Shape) -> Answer<Vec<Standing>> {
+    async fn inspect(&self, batch: &EntryBatch, form: Form) -> Answer<Vec<Standing>> {
         let mut connection = self.lock().await;
         let mut standings = Vec::with_capacity(batch.len());
         for entry in batch.iter() {
             let row = self.answer(entries::read(&mut connection, entry.key).await)?;
-            standings.push(row.map_or(Standing::Nothing, |row| row.compare(entry, shape)));
+            standings.push(row.map_or(Standing::Nothing, |row| row.compare(entry, form)));
         }
         Ok(standings)
     }

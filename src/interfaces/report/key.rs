@@ -8,8 +8,10 @@ use super::key_line::time_left;
 use super::value::{bytes_of, decoded, described, kind_of, same, text_of};
 use crate::application::ports::{Cached, CachedValue};
 use crate::domain::failure::Failure;
+use crate::domain::form::Form;
 use crate::domain::json_equality::{self, Difference};
 use crate::domain::key::{printable, shortened};
+use crate::domain::sniff::sniff;
 use crate::domain::strategy::Shape;
 
 /// Max characters of a value without `-v`.
@@ -33,7 +35,7 @@ pub struct KeyReport {
 pub struct Maker {
     pub id: String,
     pub ttl: Duration,
-    pub shape: Shape,
+    pub form: Form,
 }
 
 /// The database's value of a key.
@@ -97,8 +99,20 @@ impl State {
 }
 
 impl KeyReport {
-    fn shape(&self) -> Option<Shape> {
-        self.strategy.as_ref().map(|maker| maker.shape)
+    /// How the value is stored: as its strategy says, or else as its bytes tell.
+    fn form(&self) -> Form {
+        if let Some(maker) = &self.strategy {
+            return maker.form;
+        }
+        let stored = self
+            .cached
+            .as_ref()
+            .and_then(|cached| text_of(&cached.value));
+        let coding = stored.and_then(|stored| sniff(stored).coding());
+        Form {
+            coding: coding.unwrap_or_default(),
+            ..Shape::Object.into()
+        }
     }
 
     fn made(&self) -> Option<&Made> {
@@ -118,7 +132,7 @@ impl KeyReport {
             (Some(_), None) if self.database.is_err() => State::NotCompared,
             (Some(_), None) => State::Orphan,
             (Some(cached), Some(new)) if kind_of(&cached.value) != kind_of(new) => State::WrongType,
-            (Some(cached), Some(new)) => match same(&cached.value, new, self.shape()) {
+            (Some(cached), Some(new)) => match same(&cached.value, new, self.form()) {
                 true => State::Identical,
                 false => State::Different,
             },
@@ -127,7 +141,7 @@ impl KeyReport {
 
     /// The differences by field, if both values are JSON.
     fn differences(&self) -> Vec<Difference> {
-        let decoded = |value| decoded(value, self.shape());
+        let decoded = |value| decoded(value, self.form());
         let cached = self.cached.as_ref().and_then(|c| decoded(&c.value));
         match (cached, self.new_value().and_then(decoded)) {
             (Some(cached), Some(new)) => json_equality::differences(&cached, &new),
@@ -137,7 +151,7 @@ impl KeyReport {
 
     pub fn json(&self) -> Json {
         let side = |value: &CachedValue| {
-            let whole = decoded(value, self.shape());
+            let whole = decoded(value, self.form());
             json!({
                 "type": kind_of(value).name(),
                 "bytes": bytes_of(value),
@@ -208,7 +222,7 @@ impl KeyReport {
             Ok(None) => "never expires".to_owned(),
             Err(why) => format!("its time left is not known: {why}"),
         };
-        format!("{}, {expiry}", described(value))
+        format!("{}, {expiry}", described(value, self.form()))
     }
 
     fn database_line(&self) -> String {
@@ -221,7 +235,7 @@ impl KeyReport {
                 Some(Made {
                     value: Some(value), ..
                 }),
-            ) => described(value),
+            ) => described(value, self.form()),
             (
                 _,
                 _,
@@ -283,7 +297,7 @@ impl KeyReport {
         let Some((title, value)) = cached.or_else(new) else {
             return String::new();
         };
-        let whole = match (decoded(value, self.shape()), text_of(value)) {
+        let whole = match (decoded(value, self.form()), text_of(value)) {
             (Some(json), _) => serde_json::to_string_pretty(&json).unwrap_or_default(),
             (None, Some(text)) => printable(text),
             (None, None) => return String::new(),

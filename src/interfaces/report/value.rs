@@ -5,9 +5,9 @@ use serde_json::Value as Json;
 
 use crate::application::ports::CachedValue;
 use crate::domain::entry::{Entry, Value};
-use crate::domain::json_equality;
+use crate::domain::form::Form;
+use crate::domain::sniff::sniff;
 use crate::domain::standing::Kind;
-use crate::domain::strategy::Shape;
 
 /// The cached form of an entry.
 pub fn value_of(entry: Entry<'_>) -> CachedValue {
@@ -33,23 +33,18 @@ pub fn text_of(value: &CachedValue) -> Option<&[u8]> {
     }
 }
 
-/// A value as JSON, if it is JSON.
-pub fn decoded(value: &CachedValue, shape: Option<Shape>) -> Option<Json> {
+/// What a value means, if it is of the form.
+pub fn decoded(value: &CachedValue, form: Form) -> Option<Json> {
     match value {
-        CachedValue::Text(text) if shape == Some(Shape::Text) => {
-            Some(String::from_utf8(text.clone()).ok()?.into())
-        }
-        CachedValue::Text(text) => serde_json::from_slice(text).ok(),
+        CachedValue::Text(text) => form.read(text),
         CachedValue::Hash(fields) => Some(hash_json(fields)),
         CachedValue::Other(_) => None,
     }
 }
 
-pub fn same(cached: &CachedValue, new: &CachedValue, shape: Option<Shape>) -> bool {
+pub fn same(cached: &CachedValue, new: &CachedValue, form: Form) -> bool {
     match (cached, new) {
-        (CachedValue::Text(a), CachedValue::Text(b)) if shape != Some(Shape::Text) => {
-            json_equality::same(a, b)
-        }
+        (CachedValue::Text(a), CachedValue::Text(b)) => form.same(a, b),
         (CachedValue::Hash(a), CachedValue::Hash(b)) => hash_json(a) == hash_json(b),
         (a, b) => a == b,
     }
@@ -74,15 +69,15 @@ pub fn bytes_of(value: &CachedValue) -> Option<u64> {
 }
 
 /// Type, format and size.
-pub fn described(value: &CachedValue) -> String {
+pub fn described(value: &CachedValue, form: Form) -> String {
     let size = HumanBytes(bytes_of(value).unwrap_or_default());
     match value {
         CachedValue::Text(text) => {
-            let form = match serde_json::from_slice::<Json>(text) {
-                Ok(_) => "JSON",
-                Err(_) => "no JSON",
+            let name = match form.read(text) {
+                Some(_) => form.name(),
+                None => format!("{}, not {}", sniff(text).name(), form.name()),
             };
-            format!("string ({form}), {size}")
+            format!("string ({name}), {size}")
         }
         CachedValue::Hash(fields) => format!("hash, {} fields, {size}", fields.len()),
         CachedValue::Other(kind) => kind.clone(),

@@ -1,13 +1,15 @@
 //! The database, and each strategy on it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::HumanCount;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
+use super::cached;
 use super::clock;
 use super::protection::{self, Versions};
-use crate::application::ports::{QueryPlan, Scan, Sources};
+use crate::application::ports::{Cache, QueryPlan, Scan, Sources, WarmupStrategy};
 use crate::config::Config;
 use crate::contexts::definitions::Definitions;
 use crate::domain::database::Sql;
@@ -15,11 +17,14 @@ use crate::domain::failure::FailureKind;
 use crate::domain::finding::Finding;
 use crate::domain::key::printable;
 use crate::domain::strategy::Definition;
-use crate::setup::connections::source;
+use crate::setup::connections::{Access, cache, source};
 use crate::setup::coordinators::prepare_one;
 
 /// All checks must end within ten seconds.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How long to wait for the cache, whose values are compared with those to be written.
+const CACHE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Full scans of smaller tables are not reported.
 const MANY_ROWS: u64 = 10_000;
@@ -35,70 +40,99 @@ pub(super) async fn check_database(
 ) -> Vec<Finding> {
     const CHECK: &str = "database";
     let unreachable = || vec![no_answer(CHECK, FailureKind::SourceUnreachable)];
-    let source = match timeout_at(deadline, source(config)).await {
+    // The cache has a check of its own, which says what is wrong with it.
+    let cache = timeout(CACHE_TIMEOUT, cache(config, Access::Read));
+    let (source, cache) = tokio::join!(timeout_at(deadline, source(config)), cache);
+    let source = match source {
         Ok(Ok(source)) => source,
         Ok(Err(failure)) => return vec![Finding::of(CHECK, &failure)],
         Err(_) => return unreachable(),
     };
-    let Ok(mut findings) = timeout_at(deadline, source.checkup()).await else {
+    let Ok(findings) = timeout_at(deadline, source.checkup()).await else {
         return unreachable();
     };
-    let sources = Sources::one(source);
-    let zone = timeout_at(deadline, sources.bulk.zone()).await;
+    let mut checks = Checks {
+        config,
+        sources: Sources::one(source),
+        cache: cache.ok().and_then(Result::ok),
+        versions: Versions::default(),
+        findings,
+    };
+    let zone = timeout_at(deadline, checks.sources.bulk.zone()).await;
     let zone = zone.ok().flatten();
-    let mut versions = Versions::default();
     for definition in selected {
         let id = definition.spec.id.to_string();
         let owns = definitions.owns(&definition.spec.id.context);
-        let clock = clock::check(&definition, zone.as_ref(), sources.bulk.as_ref());
-        findings.extend(timeout_at(deadline, clock).await.ok().flatten());
-        let checked = check_strategy(definition, owns, &sources, config, &mut versions);
-        match timeout_at(deadline, checked).await {
-            Ok(finding) => findings.push(finding),
-            Err(_) => {
-                let finding = no_answer(&id, FailureKind::SourceUnreachable);
-                findings.push(finding.hint(
-                    "a lock on one of its tables, or a slow server; the strategies after it are not checked",
-                ));
-                break;
-            }
+        let clock = clock::check(&definition, zone.as_ref(), checks.sources.bulk.as_ref());
+        let clock = timeout_at(deadline, clock).await.ok().flatten();
+        checks.findings.extend(clock);
+        let checked = timeout_at(deadline, checks.strategy(definition, owns)).await;
+        if checked.is_err() {
+            let finding = no_answer(&id, FailureKind::SourceUnreachable);
+            checks.findings.push(finding.hint(
+                "a lock on one of its tables, or a slow server; the strategies after it are not checked",
+            ));
+            break;
         }
     }
     if config.run.verify_writes() {
-        let checked = timeout_at(deadline, protection::check(config, &sources, &versions));
-        findings.extend(checked.await.unwrap_or_default());
+        let checked = protection::check(config, &checks.sources, &checks.versions);
+        let checked = timeout_at(deadline, checked).await;
+        checks.findings.extend(checked.unwrap_or_default());
     }
-    findings
+    checks.findings
 }
 
-/// Prepares a strategy and checks how the database would read it.
-async fn check_strategy(
-    definition: Definition,
-    owns: &[String],
-    sources: &Sources,
-    config: &Config,
-    versions: &mut Versions,
-) -> Finding {
-    let id = definition.spec.id.to_string();
-    let order = definition.order_by.clone();
-    let reads = definition.sql != Sql::default();
-    let limit = config.run.limit();
-    let wanted = [definition.limit, limit].into_iter().flatten().min();
-    let strategy = match prepare_one(definition, sources, config).await {
-        Ok(strategy) => strategy,
-        Err(failure) => return Finding::of(id, &failure),
-    };
-    let key = &strategy.spec().key;
-    if !reads {
-        return Finding::ok(id, format!("{key}; put together in code, reads no table"));
+/// The checks of each strategy, and what they have found.
+struct Checks<'a> {
+    config: &'a Config,
+    sources: Sources,
+    /// If it can be reached.
+    cache: Option<Arc<dyn Cache>>,
+    versions: Versions,
+    findings: Vec<Finding>,
+}
+
+impl Checks<'_> {
+    /// Prepares a strategy and checks how the database would read it, and what readers would get.
+    async fn strategy(&mut self, definition: Definition, owns: &[String]) {
+        let id = definition.spec.id.to_string();
+        let (order, types) = (definition.order_by.clone(), definition.types.clone());
+        let reads = definition.sql != Sql::default();
+        let limit = self.config.run.limit();
+        let wanted = [definition.limit, limit].into_iter().flatten().min();
+        let prepared = prepare_one(definition, &self.sources, self.config).await;
+        let strategy = match prepared {
+            Ok(strategy) => strategy,
+            Err(failure) => return self.findings.push(Finding::of(id, &failure)),
+        };
+        let key = &strategy.spec().key;
+        if !reads {
+            let text = format!("{key}; put together in code, reads no table");
+            return self.findings.push(Finding::ok(id, text));
+        }
+        self.versions.learn(strategy.as_ref()).await;
+        let finding = match strategy.plan(limit).await {
+            Ok(plan) => planned(strategy.as_ref(), &plan, (wanted, order), owns),
+            // PostgreSQL checks the user's rights only here.
+            Err(failure) => return self.findings.push(Finding::of(id, &failure)),
+        };
+        self.findings.push(finding);
+        let cached = cached::check(strategy.as_ref(), &types, self.cache.as_deref());
+        let cached = cached.await;
+        self.findings.extend(cached);
     }
-    versions.learn(strategy.as_ref()).await;
-    let what = format!("{key}; may read {}", owns.join(", "));
-    let plan = match strategy.plan(limit).await {
-        Ok(plan) => plan,
-        // PostgreSQL checks the user's rights only here.
-        Err(failure) => return Finding::of(id, &failure),
-    };
+}
+
+/// How the database would read a strategy, with so many rows wanted in some order.
+fn planned(
+    strategy: &dyn WarmupStrategy,
+    plan: &QueryPlan,
+    (wanted, order): (Option<u64>, Option<String>),
+    owns: &[String],
+) -> Finding {
+    let id = strategy.spec().id.to_string();
+    let what = format!("{}; may read {}", strategy.spec().key, owns.join(", "));
     let wanted = [wanted, plan.rows].into_iter().flatten().min();
     let wasteful = plan.scans.iter().find(|scan| is_wasteful(scan, wanted));
     if let Some(why) = strategy.opaque() {
@@ -107,7 +141,7 @@ async fn check_strategy(
             .hint("until then its keys are not verified, not pruned, and always read in full");
     }
     let Some(scan) = wasteful else {
-        return Finding::ok(id, format!("{what}; {}", reading(&plan, owns)));
+        return Finding::ok(id, format!("{what}; {}", reading(plan, owns)));
     };
     let wanted = wanted.unwrap_or_default();
     let text = format!(

@@ -8,9 +8,8 @@ use super::digest::hex_digest;
 use super::reply::{pairs, words};
 use crate::domain::encode::MAX_VALUE_BYTES;
 use crate::domain::entry::{Entry, EntryBatch, Fields, Value};
-use crate::domain::json_equality;
+use crate::domain::form::Form;
 use crate::domain::standing::{Held, Kind, Standing};
-use crate::domain::strategy::Shape;
 
 /// Assumed size of a hash.
 const GUESSED_BYTES: usize = 50 * 1024;
@@ -32,7 +31,7 @@ pub(super) fn key(batch: &EntryBatch, i: usize) -> &[u8] {
 }
 
 /// The standing of a key, and whether its value must be fetched to compare it.
-pub(super) fn standing(entry: Entry<'_>, facts: Found, shape: Shape) -> (Standing, bool) {
+pub(super) fn standing(entry: Entry<'_>, facts: Found, form: Form) -> (Standing, bool) {
     let facts = match facts {
         Ok(Some(facts)) => facts,
         Ok(None) => return (Standing::Nothing, false),
@@ -51,11 +50,11 @@ pub(super) fn standing(entry: Entry<'_>, facts: Found, shape: Shape) -> (Standin
             held.equal = known == Some(true);
             match known {
                 Some(true) => false,
-                // Different bytes may mean the same, except for plain text.
-                Some(false) => shape != Shape::Text && facts.length <= MAX_VALUE_BYTES as u64,
+                // Different bytes may mean the same.
+                Some(false) => !form.is_bytes() && facts.length <= MAX_VALUE_BYTES as u64,
                 None => {
                     let same_length = facts.length == text.len() as u64;
-                    (shape != Shape::Text || same_length) && facts.length <= MAX_VALUE_BYTES as u64
+                    (!form.is_bytes() || same_length) && facts.length <= MAX_VALUE_BYTES as u64
                 }
             }
         }
@@ -72,7 +71,7 @@ pub(super) fn compare_fetched(
     standing: &mut Standing,
     entry: Entry<'_>,
     reply: RedisResult<Reply>,
-    shape: Shape,
+    form: Form,
 ) {
     let Standing::Held(held) = standing else {
         return;
@@ -80,8 +79,7 @@ pub(super) fn compare_fetched(
     match (reply, entry.value) {
         (Ok(Reply::BulkString(cached)), Value::Text(text)) => {
             held.bytes = Some(cached.len() as u64);
-            held.equal =
-                cached == text || (shape != Shape::Text && json_equality::same(&cached, text));
+            held.equal = form.same(&cached, text);
         }
         (Ok(Reply::Nil), _) => *standing = Standing::Nothing,
         (Ok(reply), Value::Hash(fields)) => {

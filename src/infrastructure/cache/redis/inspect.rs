@@ -8,8 +8,8 @@ use super::parts::chunks;
 use super::reply::{self, malformed, number, text, words};
 use crate::domain::entry::{EntryBatch, Value};
 use crate::domain::failure::Failure;
+use crate::domain::form::Form;
 use crate::domain::standing::{Kind, Standing};
-use crate::domain::strategy::Shape;
 
 /// Bytes of values per fetch.
 const FETCHED_BYTES: usize = 1024 * 1024;
@@ -49,19 +49,19 @@ impl RedisCache {
     pub(super) async fn inspect_batch(
         &self,
         batch: &EntryBatch,
-        shape: Shape,
+        form: Form,
     ) -> Result<Vec<Standing>, Failure> {
         let mut standings = Vec::with_capacity(batch.len());
         let mut undecided = Vec::new();
         for (i, facts) in self.facts(batch).await?.into_iter().enumerate() {
             let entry = batch.get(i).expect("one for each entry");
-            let (standing, open) = standing(entry, facts, shape);
+            let (standing, open) = standing(entry, facts, form);
             if open {
                 undecided.push(i);
             }
             standings.push(standing);
         }
-        self.compare(batch, shape, &undecided, &mut standings)
+        self.compare(batch, form, &undecided, &mut standings)
             .await?;
         Ok(standings)
     }
@@ -158,7 +158,7 @@ impl RedisCache {
     async fn compare(
         &self,
         batch: &EntryBatch,
-        shape: Shape,
+        form: Form,
         undecided: &[usize],
         standings: &mut [Standing],
     ) -> Result<(), Failure> {
@@ -175,7 +175,7 @@ impl RedisCache {
             let keys = group.iter().map(|i| key(batch, *i)).collect();
             for (i, reply) in group.iter().zip(self.ask(keys, 1, add).await?) {
                 let entry = batch.get(*i).expect("one of the batch");
-                compare_fetched(&mut standings[*i], entry, reply, shape);
+                compare_fetched(&mut standings[*i], entry, reply, form);
             }
         }
         Ok(())

@@ -6,9 +6,8 @@ use serde_json::{Map, Value as Json};
 
 use super::file::now_millis;
 use crate::domain::entry::{Entry, Value};
-use crate::domain::json_equality;
+use crate::domain::form::Form;
 use crate::domain::standing::{Held, Kind, Standing};
-use crate::domain::strategy::Shape;
 use crate::domain::ttl::Ttl;
 
 pub(super) const STORE: &str =
@@ -30,13 +29,9 @@ impl Row {
         (self.expires_at < i64::MAX).then(|| Duration::from_millis(left.max(0).unsigned_abs()))
     }
 
-    pub(super) fn compare(self, entry: Entry<'_>, shape: Shape) -> Standing {
+    pub(super) fn compare(self, entry: Entry<'_>, form: Form) -> Standing {
         let (kind, value) = stored_form(entry);
-        let equal = self.kind == kind
-            && match shape {
-                Shape::Text => self.value == value,
-                _ => json_equality::same(&self.value, &value),
-            };
+        let equal = self.kind == kind && form.same(&self.value, &value);
         Standing::Held(Held {
             kind: Kind::named(&self.kind),
             bytes: Some(self.value.len() as u64),

@@ -119,7 +119,7 @@ async fn find_key(key: &str, config: &Config) -> Result<KeyReport, Failure> {
         strategy: Some(Maker {
             id: spec.id.to_string(),
             ttl: spec.ttl.unwrap_or(config.run.default_ttl().0),
-            shape: spec.value,
+            form: spec.into(),
         }),
         cached: cache.read(key.as_bytes()).await?,
         database: made_of(&key, &spec.id, config).await.map(Some),
