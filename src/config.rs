@@ -6,12 +6,14 @@ mod command;
 mod connection;
 mod file;
 mod layers;
+mod parts;
 mod reading_args;
 mod schedule;
 mod secret;
 mod serve;
 mod token;
 mod urls;
+mod variables;
 
 use std::path::PathBuf;
 
@@ -26,7 +28,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::selection::Filter;
 
 pub use connection::{ConnectionSettings, PlaceArgs};
-use file::FileSettings;
+use file::File;
 #[cfg(test)]
 pub use file::file_names;
 pub use layers::{DEFAULT_FILE, Provenance, Shown, defaults};
@@ -83,8 +85,8 @@ impl Config {
     pub fn resolve(matches: &ArgMatches, registry: &Registry) -> Result<Self, Failure> {
         let mut reading = Reading::new(matches);
         let file = match reading.file() {
-            Some(path) => FileSettings::load(&path)?,
-            None => FileSettings::default(),
+            Some(path) => File::load(&path)?,
+            None => File::default(),
         };
         Self::complete(&mut reading, file, registry)
     }
@@ -100,8 +102,8 @@ impl Config {
         let path = Reading::new(matches).file();
         let strict = path
             .as_ref()
-            .map_or(Ok(FileSettings::default()), |path| FileSettings::load(path));
-        let lenient = path.map_or(FileSettings::default(), |path| FileSettings::salvage(&path));
+            .map_or(Ok(File::default()), |path| File::load(path));
+        let lenient = path.map_or(File::default(), |path| File::salvage(&path));
         for file in [strict, Ok(lenient)] {
             let mut reading = Reading::new(matches);
             reading.refused = Some(Vec::new());
@@ -117,10 +119,13 @@ impl Config {
 
     fn complete(
         reading: &mut Reading<'_>,
-        file: FileSettings,
+        File {
+            settings: file,
+            is_secret,
+        }: File,
         registry: &Registry,
     ) -> Result<Self, Failure> {
-        if file.is_secret() {
+        if is_secret {
             reading.secret_files.push(reading.path.clone());
         }
         let demo = reading.demo()?;

@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use serde::de::{Deserialize as _, Deserializer, Error as _};
+use toml::de::{DeTable, ValueDeserializer};
 
 use super::connection::ConnectionSettings;
 use super::schedule::{Jobs, ScheduleSettings};
 use super::secret::Secret;
 use super::serve::ServeSettings;
+use super::variables;
 use crate::application::settings::group::groups;
 use crate::application::settings::{RunSettings, Settings};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::settings_text::parse_toml;
+use crate::domain::settings_text::{invalid, line_of};
 
 groups! {
     /// All settings of the file.
@@ -43,7 +45,15 @@ impl Settings for Tables {
     }
 }
 
-impl FileSettings {
+/// The file as it was read.
+#[derive(Clone, Debug, Default)]
+pub struct File {
+    pub settings: FileSettings,
+    /// It contains a password, not only the name of a variable with one.
+    pub is_secret: bool,
+}
+
+impl File {
     /// # Errors
     /// It cannot be read or is not valid.
     pub fn load(path: &Path) -> Result<Self, Failure> {
@@ -51,21 +61,54 @@ impl FileSettings {
             let what = format!("cannot read {}", path.display());
             Failure::new(FailureKind::Config, what, error.to_string())
         })?;
-        let settings: Self = parse_toml(&text, &path.display().to_string())?;
-        Ok(settings.relative_to(path))
+        let shown = path.display().to_string();
+        let mut table = DeTable::parse(&text).map_err(|error| invalid(&text, &shown, &error))?;
+        let is_secret = is_secret(table.get_ref());
+        variables::fill(table.get_mut()).map_err(|(place, why)| {
+            let line = line_of(&text, place.start);
+            Failure::new(FailureKind::Config, format!("{shown}, line {line}"), why)
+        })?;
+        let settings = FileSettings::deserialize(toml::Deserializer::from(table));
+        let settings = settings.map_err(|error| invalid(&text, &shown, &error))?;
+        Ok(Self {
+            settings: settings.relative_to(path),
+            is_secret,
+        })
     }
 
     /// The connections of a file that is otherwise not valid, as far as they can be read.
     pub fn salvage(path: &Path) -> Self {
-        let mut settings = Self::default();
+        let mut settings = FileSettings::default();
         let text = std::fs::read_to_string(path).unwrap_or_default();
-        for (name, value) in toml::from_str::<toml::Table>(&text).unwrap_or_default() {
-            // The error has been reported.
-            let _ = settings.connection.read(&name, value);
+        let mut is_secret = false;
+        if let Ok(table) = DeTable::parse(&text) {
+            is_secret = self::is_secret(table.get_ref());
+            for (name, mut value) in table.into_inner() {
+                // The errors have been reported.
+                if variables::fill_value(&mut value).is_ok() {
+                    let value = ValueDeserializer::from(value);
+                    let _ = settings.connection.read(name.get_ref(), value);
+                }
+            }
         }
-        settings.relative_to(path)
+        Self {
+            settings: settings.relative_to(path),
+            is_secret,
+        }
     }
+}
 
+/// Whether a URL in the file has a password.
+fn is_secret(table: &DeTable<'_>) -> bool {
+    let urls = ["database_url", "primary_url", "cache_url"];
+    let said = urls
+        .iter()
+        .filter_map(|name| table.get(*name)?.get_ref().as_str());
+    said.map(variables::without)
+        .any(|url| Secret::new(url).holds_password())
+}
+
+impl FileSettings {
     /// Paths are relative to the file.
     fn relative_to(mut self, file: &Path) -> Self {
         let folder = file.parent().unwrap_or(Path::new(""));
@@ -85,17 +128,6 @@ impl FileSettings {
             *path = folder.join(&*path);
         }
         self
-    }
-
-    /// Whether it contains a password.
-    pub fn is_secret(&self) -> bool {
-        let connection = &self.connection;
-        let urls = [
-            &connection.database_url,
-            &connection.primary_url,
-            &connection.cache_url,
-        ];
-        urls.into_iter().flatten().any(Secret::holds_password)
     }
 }
 

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use super::command;
 use super::connection::ConnectionSettings;
 use super::layers::{Layers, Provenance, Reading, variable};
+use super::parts;
 use super::secret::{Secret, credential};
+use crate::domain::database::plain_url;
 use crate::domain::failure::{Failure, FailureKind};
 
 /// A URL and the names of its settings.
@@ -18,6 +20,9 @@ pub(super) struct Url {
     demo: Option<&'static str>,
     /// Another variable that is accepted.
     older: Option<&'static str>,
+    /// Whether variables for its parts are accepted.
+    in_parts: bool,
+    is_cache: bool,
     ways: fn(&ConnectionSettings) -> Ways,
 }
 
@@ -26,6 +31,8 @@ pub(super) const DATABASE: Url = Url {
     credential: "database-url",
     demo: Some("shop.db"),
     older: None,
+    in_parts: true,
+    is_cache: false,
     ways: |c| {
         Ways::new(
             &c.database_url,
@@ -40,6 +47,8 @@ pub(super) const PRIMARY: Url = Url {
     credential: "primary-url",
     demo: None,
     older: None,
+    in_parts: false,
+    is_cache: false,
     ways: |c| Ways::new(&c.primary_url, &c.primary_url_file, &c.primary_url_command),
 };
 
@@ -48,6 +57,8 @@ pub(super) const CACHE: Url = Url {
     credential: "cache-url",
     demo: Some("cache.db"),
     older: Some("REDIS_URL"),
+    in_parts: false,
+    is_cache: true,
     ways: |c| Ways::new(&c.cache_url, &c.cache_url_file, &c.cache_url_command),
 };
 
@@ -102,7 +113,8 @@ impl Reading<'_> {
             (found, _) => found?,
         };
         let (secret, from) = match found {
-            Some((secret, from)) => (Some(secret), from),
+            Some((secret, from)) if url.is_cache => (Some(secret), from),
+            Some((secret, from)) => (Some(Secret::new(plain_url(secret.expose()))), from),
             None => (None, Provenance::Default),
         };
         self.show(url.setting, secret.as_ref().map(Secret::redacted), from);
@@ -149,7 +161,15 @@ impl Reading<'_> {
         let in_file = (url.ways)(&layers.file);
         let found = self.one(&in_file, &url.settings(), FailureKind::Config)?;
         let file = Provenance::File(self.path.clone());
-        Ok(found.map(|(way, secret)| (secret, from_way(way, file))))
+        match found {
+            Some((way, secret)) => Ok(Some((secret, from_way(way, file)))),
+            // Variables for another program are no reason to refuse a command without a database.
+            None if url.in_parts => Ok(parts::database_url().unwrap_or_else(|failure| {
+                self.warnings.push(failure.to_string());
+                None
+            })),
+            None => Ok(None),
+        }
     }
 
     /// URLs from flags; warns about passwords in them.

@@ -8,29 +8,35 @@ use super::failure::{Failure, FailureKind};
 use super::nearest::nearest;
 
 /// The longest time to live, about a hundred years: beyond it servers' clocks overflow.
-const MAX_TTL: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+pub const MAX_TTL: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
 /// Parses a TOML file, naming file and line, and for an unknown field the one that was meant.
 ///
 /// # Errors
 /// As said.
 pub fn parse_toml<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, Failure> {
-    toml::from_str(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        let line = text[..at.min(text.len())].matches('\n').count() + 1;
-        let message = error.message();
-        let mut failure =
-            Failure::new(FailureKind::Config, format!("{file}, line {line}"), message);
-        // serde says: unknown field `x`, expected one of `a`, `b`.
-        if let Some((_, choice)) = message.split_once("unknown ")
-            && let mut quoted = choice.split('`').skip(1).step_by(2)
-            && let Some(unknown) = quoted.next()
-            && let Some(meant) = nearest(unknown, quoted)
-        {
-            failure = failure.hint(format!("did you mean `{meant}`?"));
-        }
-        failure
-    })
+    toml::from_str(text).map_err(|error| invalid(text, file, &error))
+}
+
+/// An error of a TOML file as [`parse_toml`] says it.
+pub fn invalid(text: &str, file: &str, error: &toml::de::Error) -> Failure {
+    let line = line_of(text, error.span().map_or(0, |span| span.start));
+    let message = error.message();
+    let failure = Failure::new(FailureKind::Config, format!("{file}, line {line}"), message);
+    // serde says: unknown field `x`, expected one of `a`, `b`.
+    if let Some((_, choice)) = message.split_once("unknown ")
+        && let mut quoted = choice.split('`').skip(1).step_by(2)
+        && let Some(unknown) = quoted.next()
+        && let Some(meant) = nearest(unknown, quoted)
+    {
+        return failure.hint(format!("did you mean `{meant}`?"));
+    }
+    failure
+}
+
+/// The line of a place in a text, from 1.
+pub fn line_of(text: &str, at: usize) -> usize {
+    text[..at.min(text.len())].matches('\n').count() + 1
 }
 
 /// A duration such as `2h` or `90s` that a cache can keep.

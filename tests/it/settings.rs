@@ -154,7 +154,6 @@ fn a_database_without_an_encoding_is_read() {
 fn a_parameter_is_known_or_refused_by_name() {
     let lab = forms();
     for (parameters, words) in [
-        ("schema=tenant", "`schema`"),
         ("channel_binding=require", "`channel_binding`"),
         ("target_session_attrs=read-write", "`target_session_attrs`"),
         ("sslcrl=/x", "`sslcrl`"),
@@ -207,6 +206,14 @@ fn a_search_path_may_be_given() {
     assert_eq!(
         warmed(format!("{url}&options=-csearch_path%3Dtenant"), ""),
         ["form:1000"]
+    );
+    for name in ["schema", "currentSchema", "search_path"] {
+        assert_eq!(warmed(format!("{url}&{name}=tenant"), ""), ["form:1000"]);
+    }
+    assert_eq!(
+        warmed(url.clone(), "").len(),
+        50,
+        "nothing stays on a session"
     );
     assert_eq!(warmed(url, "-c search_path=tenant"), ["form:1000"]);
 }

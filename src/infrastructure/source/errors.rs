@@ -25,5 +25,5 @@ pub(super) fn tidy(message: &str) -> String {
 
 pub(super) fn invalid_url(why: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Config, "the database URL is not valid", why)
-        .hint("it looks like postgres://USER:PASSWORD@HOST/DATABASE or sqlite:FILE")
+        .hint("it looks like postgres://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE or sqlite:FILE")
 }

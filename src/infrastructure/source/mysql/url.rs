@@ -54,6 +54,10 @@ fn lists(list: &str, name: &str) -> bool {
 /// A parameter would have no effect; never quotes a value.
 pub(super) fn options(text: &str) -> Result<MySqlConnectOptions, Failure> {
     let mut url: Url = text.parse().map_err(|_| unparsable())?;
+    if url.path().trim_matches('/').is_empty() {
+        let hint = "add its name: mysql://USER:PASSWORD@HOST/DATABASE";
+        return Err(invalid_url("it names no database").hint(hint));
+    }
     let mut kept = Vec::new();
     for (name, value) in url.query_pairs() {
         let lower = name.to_ascii_lowercase();
@@ -121,6 +125,17 @@ mod tests {
             "ssl-mode=DISABLED&socket=/run/mysqld.sock",
         ] {
             assert_eq!(refusal(parameters), None, "{parameters}");
+        }
+    }
+
+    #[test]
+    fn a_url_without_a_database_is_refused() {
+        for url in [
+            "mysql://localhost",
+            "mysql://u:secret@localhost:3306/?charset=utf8",
+        ] {
+            let failure = options(url).expect_err(url);
+            assert_eq!(failure.why, "it names no database");
         }
     }
 

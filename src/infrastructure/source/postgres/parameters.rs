@@ -34,6 +34,9 @@ const TAKEN: [&str; 15] = [
     "ssl-key",
 ];
 
+/// What Prisma, JDBC and others call the schemas in which tables are looked for.
+const SEARCH_PATHS: [&str; 3] = ["schema", "currentSchema", "search_path"];
+
 /// Harmless parameters of other clients: names, pools, caches, timeouts.
 const WITHOUT_EFFECT: [&str; 22] = [
     "application_name",
@@ -105,6 +108,9 @@ fn settings_of(name: &str, value: &str) -> Result<Vec<(String, String)>, Failure
     {
         return Ok(Vec::new());
     }
+    if SEARCH_PATHS.contains(&name) {
+        return Ok(vec![("search_path".to_owned(), search_path(value))]);
+    }
     if name == "options" {
         return read_options(value, "`options` in the database URL");
     }
@@ -121,6 +127,15 @@ fn settings_of(name: &str, value: &str) -> Result<Vec<(String, String)>, Failure
     Err(unknown(name))
 }
 
+/// Schemas separated by commas, as names.
+fn search_path(schemas: &str) -> String {
+    let name = |schema: &str| match schema.trim() {
+        plain if plain.starts_with(['"', '$']) => plain.to_owned(),
+        plain => format!("\"{}\"", plain.replace('"', "\"\"")),
+    };
+    schemas.split(',').map(name).collect::<Vec<_>>().join(", ")
+}
+
 fn unknown(name: &str) -> Failure {
     // The name may be part of a password.
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
@@ -130,9 +145,6 @@ fn unknown(name: &str) -> Failure {
         false => "it has a parameter that shopwarm does not know".to_owned(),
     };
     let hint = match name {
-        "schema" | "currentSchema" | "search_path" => {
-            "write options=-csearch_path%3DNAME instead, or ALTER ROLE ... SET search_path"
-        }
         "channel_binding" => {
             "remove it: channel binding is not supported; sslmode=verify-full checks the server"
         }
