@@ -80,7 +80,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l default-ttl -d 'TTL for definitions that do not set one [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -152,17 +152,17 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s q -l quiet -d 'Show only errors and requested results: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s v -l verbose -d 'Show more: every recorded error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -f -a "all" -d 'Warm every strategy'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -f -a "context" -d 'Warm all strategies of the named contexts'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -f -a "strategy" -d 'Warm the named strategies'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -f -a "keys" -d 'Warm single keys'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -a "all" -d 'Warm every strategy'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -a "context" -d 'Warm all strategies of the named contexts'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -a "strategy" -d 'Warm the named strategies'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -a "keys" -d 'Warm single keys'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l db-concurrency -d 'Strategies to read from the database at the same time, 1 to 16 [default: 1]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l default-ttl -d 'TTL for definitions that do not set one [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -240,7 +240,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l default-ttl -d 'TTL for definitions that do not set one [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -318,7 +318,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l default-ttl -d 'TTL for definitions that do not set one [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -396,7 +396,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l default-ttl -d 'TTL for definitions that do not set one [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -512,7 +512,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l default-ttl -d 'TTL for definitions that do not set one [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -602,7 +602,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l db-concurr
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l default-ttl -d 'TTL for definitions that do not set one [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -657,7 +657,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l db-concurre
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l default-ttl -d 'TTL for definitions that do not set one [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -740,7 +740,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l db-concurre
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l default-ttl -d 'TTL for definitions that do not set one [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -847,7 +847,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l default-ttl -d 'TTL for definitions that do not set one [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -924,7 +924,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l default-ttl -d 'TTL for definitions that do not set one [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -1036,7 +1036,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l db-concurren
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l default-ttl -d 'TTL for definitions that do not set one [default: 1h]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l tag -d 'Only strategies with this tag; can be given several times' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l exclude -d 'Leave this context or strategy out; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l wait -d 'Wait up to this long for servers that are still starting' -r

@@ -7,4 +7,4 @@ mod run;
 mod strategy;
 
 pub use run::{RunRecord, Totals};
-pub use strategy::{Found, StrategyRecord, whole_seconds};
+pub use strategy::{Found, StrategyRecord, ttl_seconds, whole_seconds};

@@ -43,4 +43,5 @@ pub mod sync;
 pub mod ttl;
 pub mod verdict;
 pub mod version;
+pub mod wildcard;
 pub mod wording;

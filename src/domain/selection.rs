@@ -3,8 +3,9 @@
 use super::failure::{Failure, FailureKind};
 use super::nearest::nearest;
 use super::strategy::{Definition, StrategyId};
+use super::wildcard::{is_pattern, matches};
 
-/// What was asked for, by name.
+/// What was asked for, by name. A name may be a pattern: `catalog/*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     All,
@@ -24,16 +25,34 @@ impl Selection {
             Self::All => "all".to_owned(),
             Self::Contexts(names) => format!("context {}", names.join(" ")),
             Self::Strategies(ids) => format!("strategy {}", ids.join(" ")),
-            // The command line has no mixture.
-            Self::Names(names) => {
-                let is_strategy = |name: &&String| name.contains('/');
-                match names.iter().filter(is_strategy).count() {
-                    0 => format!("context {}", names.join(" ")),
-                    n if n == names.len() => format!("strategy {}", names.join(" ")),
-                    _ => names.join(" "),
-                }
-            }
+            Self::Names(names) => names.join(" "),
             Self::Keys(_) => "keys".to_owned(),
+        }
+    }
+
+    /// # Errors
+    /// A [`FailureKind::Usage`] failure for a name that no strategy has, with the one that may be
+    /// meant.
+    pub fn check<'i>(&self, ids: impl Iterator<Item = &'i StrategyId>) -> Result<(), Failure> {
+        let (kind, names, known): (_, _, Vec<String>) = match self {
+            Self::All | Self::Keys(_) => return Ok(()),
+            Self::Contexts(names) => ("context", names, ids.map(|id| id.context.clone()).collect()),
+            Self::Strategies(names) => ("strategy", names, ids.map(ToString::to_string).collect()),
+            Self::Names(names) => (EITHER, names, ids.flat_map(either).collect()),
+        };
+        names
+            .iter()
+            .try_for_each(|name| check_name(kind, name, &known))
+    }
+
+    /// Whether a strategy is named.
+    pub fn names(&self, id: &StrategyId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Contexts(names) => names.iter().any(|name| matches(name, &id.context)),
+            Self::Strategies(names) => names.iter().any(|name| matches(name, &id.to_string())),
+            Self::Names(names) => names.iter().any(|name| is_meant(name, id)),
+            Self::Keys(_) => false,
         }
     }
 }
@@ -43,7 +62,7 @@ impl Selection {
 pub struct Filter {
     /// Only strategies with one of these tags; empty: all.
     pub tags: Vec<String>,
-    /// Names of contexts, and `CONTEXT/NAME`.
+    /// Names of contexts, `CONTEXT/NAME`, and patterns of them.
     pub exclude: Vec<String>,
     /// The kind of failure that an unknown name in `exclude` is: the name may be on the command line
     /// or in a file.
@@ -55,29 +74,27 @@ impl Filter {
     /// A name or tag that does not exist, with the one that may be meant: it would silently select
     /// something else than the operator thinks.
     pub fn check(&self, all: &[Definition]) -> Result<(), Failure> {
+        let names: Vec<String> = all.iter().flat_map(|d| either(&d.spec.id)).collect();
         for name in &self.exclude {
-            known("context or strategy", name, contexts_and_ids(all)).map_err(|failure| {
-                Failure {
-                    kind: self.exclude_kind,
-                    what: format!("exclude: {}", failure.what),
-                    ..failure
-                }
+            check_name(EITHER, name, &names).map_err(|failure| Failure {
+                kind: self.exclude_kind,
+                what: format!("exclude: {}", failure.what),
+                ..failure
             })?;
         }
-        for tag in &self.tags {
-            let tags = all.iter().flat_map(|d| d.spec.tags.clone()).collect();
-            known("tag", tag, tags)?;
-        }
-        Ok(())
+        let tags: Vec<String> = all.iter().flat_map(|d| d.spec.tags.clone()).collect();
+        self.tags
+            .iter()
+            .try_for_each(|tag| check_name("tag", tag, &tags))
     }
 
     /// Whether a strategy is left out, by its own name or by that of its context.
     pub fn excludes(&self, id: &StrategyId) -> bool {
-        self.exclude.contains(&id.context) || self.exclude.contains(&id.to_string())
+        self.exclude.iter().any(|name| is_meant(name, id))
     }
 }
 
-/// The definitions that are meant, of those there are. Names are looked up, never interpreted.
+/// The definitions that are meant, of those there are.
 ///
 /// # Errors
 /// A [`FailureKind::Usage`] failure for a name or tag that does not exist, with those that do.
@@ -86,35 +103,13 @@ pub fn select(
     selection: &Selection,
     filter: &Filter,
 ) -> Result<Vec<Definition>, Failure> {
-    match selection {
-        Selection::All | Selection::Keys(_) => {}
-        Selection::Contexts(names) => {
-            for name in names {
-                known("context", name, contexts(&all))?;
-            }
-        }
-        Selection::Strategies(wanted) => {
-            for id in wanted {
-                known("strategy", id, ids(&all))?;
-            }
-        }
-        Selection::Names(names) => {
-            for name in names {
-                known("context or strategy", name, contexts_and_ids(&all))?;
-            }
-        }
-    }
+    selection.check(all.iter().map(|definition| &definition.spec.id))?;
     filter.check(&all)?;
     let meant = |definition: &Definition| {
         let spec = &definition.spec;
         let named = match selection {
-            Selection::All => true,
-            Selection::Contexts(names) => names.contains(&spec.id.context),
-            Selection::Strategies(ids) => ids.contains(&spec.id.to_string()),
-            Selection::Names(names) => {
-                names.contains(&spec.id.context) || names.contains(&spec.id.to_string())
-            }
             Selection::Keys(keys) => keys.iter().any(|key| spec.key.makes(key)),
+            selection => selection.names(&spec.id),
         };
         let tagged =
             filter.tags.is_empty() || spec.tags.iter().any(|tag| filter.tags.contains(tag));
@@ -132,22 +127,21 @@ pub fn select(
     Ok(selected)
 }
 
-fn contexts(all: &[Definition]) -> Vec<String> {
-    all.iter().map(|d| d.spec.id.context.clone()).collect()
+/// What a plain name may be.
+const EITHER: &str = "context or strategy";
+
+fn either(id: &StrategyId) -> [String; 2] {
+    [id.context.clone(), id.to_string()]
 }
 
-fn ids(all: &[Definition]) -> Vec<String> {
-    all.iter().map(|d| d.spec.id.to_string()).collect()
+fn is_meant(name: &str, id: &StrategyId) -> bool {
+    either(id).iter().any(|known| matches(name, known))
 }
 
-fn contexts_and_ids(all: &[Definition]) -> Vec<String> {
-    [contexts(all), ids(all)].concat()
-}
-
-fn known(kind: &str, wanted: &str, names: Vec<String>) -> Result<(), Failure> {
-    match names.iter().any(|name| name == wanted) {
+fn check_name(kind: &str, wanted: &str, known: &[String]) -> Result<(), Failure> {
+    match known.iter().any(|known| matches(wanted, known)) {
         true => Ok(()),
-        false => Err(unknown(kind, wanted, names)),
+        false => Err(unknown(kind, wanted, known.to_vec())),
     }
 }
 
@@ -155,11 +149,11 @@ fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {
     names.sort();
     names.dedup();
     let why = format!("known: {}", names.join(", "));
-    let failure = Failure::new(
-        FailureKind::Usage,
-        format!("there is no {kind} `{wanted}`"),
-        why,
-    );
+    let what = match is_pattern(wanted) {
+        true => format!("no {kind} matches `{wanted}`"),
+        false => format!("there is no {kind} `{wanted}`"),
+    };
+    let failure = Failure::new(FailureKind::Usage, what, why);
     // The context is easily forgotten.
     let bare = |name: &&String| name.rsplit('/').next() == Some(wanted);
     let meant = names.iter().find(bare).map(String::as_str);

@@ -34,7 +34,11 @@ use crate::infrastructure::{cache, demo, source};
 const NOBODY: &str = "shopwarm-doctor";
 
 /// All checks of a configuration. `wrong`: the errors found while reading it.
-pub async fn checkup(config: Option<&Config>, wrong: &[Failure]) -> Vec<Finding> {
+pub async fn checkup(
+    config: Option<&Config>,
+    wrong: &[Failure],
+    selection: &Selection,
+) -> Vec<Finding> {
     let mut findings: Vec<Finding> = wrong
         .iter()
         .map(|failure| Finding::of("configuration", failure))
@@ -53,7 +57,7 @@ pub async fn checkup(config: Option<&Config>, wrong: &[Failure]) -> Vec<Finding>
     );
     findings.extend(file_modes(&config.secret_files));
     findings.extend(password_files(config));
-    let (definitions, selected, found) = definitions(config);
+    let (definitions, selected, found) = definitions(config, selection);
     findings.extend(found);
     let probes = probes(&selected, &config.prefix);
     let deadline = Instant::now() + ANSWER_TIMEOUT;
@@ -151,7 +155,10 @@ fn password_files(config: &Config) -> Vec<Finding> {
 }
 
 /// The definitions, the valid ones that a run would use, and the findings about them and the jobs.
-fn definitions(config: &Config) -> (Definitions, Vec<Definition>, Vec<Finding>) {
+fn definitions(
+    config: &Config,
+    selection: &Selection,
+) -> (Definitions, Vec<Definition>, Vec<Finding>) {
     const CHECK: &str = "definitions";
     let definitions = match config.definitions() {
         Ok(definitions) => definitions,
@@ -161,7 +168,8 @@ fn definitions(config: &Config) -> (Definitions, Vec<Definition>, Vec<Finding>) 
         }
     };
     let all = definitions.checked(&databases(config));
-    let mut findings: Vec<Finding> = Vec::new();
+    let ignored = definitions.ignored().iter();
+    let mut findings: Vec<Finding> = ignored.map(|file| not_read(CHECK, file)).collect();
     for fault in all
         .iter()
         .filter_map(|definition| definition.fault.as_ref())
@@ -171,7 +179,7 @@ fn definitions(config: &Config) -> (Definitions, Vec<Definition>, Vec<Finding>) 
             findings.push(finding);
         }
     }
-    match select(all.clone(), &Selection::All, &config.filter()) {
+    match select(all.clone(), selection, &config.filter()) {
         Err(failure) => {
             findings.push(Finding::of(CHECK, &failure));
             (definitions, Vec::new(), findings)
@@ -192,6 +200,11 @@ fn definitions(config: &Config) -> (Definitions, Vec<Definition>, Vec<Finding>) 
             (definitions, selected, findings)
         }
     }
+}
+
+fn not_read(check: &str, file: &Path) -> Finding {
+    let text = format!("{} is not read", shown_path(file));
+    Finding::warning(check, text).hint("definitions are .toml files; move others out of the folder")
 }
 
 fn counted(definitions: &Definitions, count: usize, left_out: usize) -> String {

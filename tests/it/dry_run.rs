@@ -1061,7 +1061,7 @@ fn what_cannot_be_run_is_not_sealed() {
 fn what_is_wrong_with_a_selection_is_said() {
     let lab = Lab::shop(Dialect::Sqlite);
     for (arguments, words) in [
-        ("everything", "`everything` is not a selection"),
+        ("everything", "there is no context or strategy `everything`"),
         ("context", "`context` needs a name"),
         ("strategy catalog/hot-product", "catalog/hot-products"),
         ("all catalog", "not a selection"),

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use serde_json::Value;
 use shopwarm::contexts::definitions::Definitions;
+use shopwarm::contexts::sql::owns::Owns;
 use shopwarm::contexts::sql::{order_by, ownership};
 use shopwarm::domain::encode::{Date, Hint, Scalar, encode};
 use shopwarm::domain::key::KeyTemplate;
@@ -640,7 +641,8 @@ fn sql_that_is_let_through_reads_owned_tables_only() {
     let mut connection = runtime
         .block_on(sqlx::PgConnection::connect(&url))
         .expect("connected");
-    let owns = OWNED.map(str::to_owned);
+    let mut owns = Owns::default();
+    owns.add(OWNED.map(str::to_owned).into());
     let make = |random: &mut Rng, kept: &[Vec<u8>]| match random.u8(..8) {
         0 => mutated(random, kept),
         1 => {

@@ -13,6 +13,7 @@ use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::planned_keys::PlannedKeys;
 use crate::domain::report::Status;
+use crate::domain::settings_text::MAX_TTL;
 
 /// How long the end of a run waits for the recorder, and the end of a stopped run.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,7 +34,7 @@ impl RunKeys {
             let strategies = plan.strategies.iter().zip(&plan.ttls);
             let strategies = strategies.map(|(strategy, ttl)| Recorded {
                 strategy: strategy.spec().id.to_string(),
-                ttl: ttl.base,
+                ttl: ttl.base.min(MAX_TTL),
             });
             let cache = Arc::clone(cache);
             Recorder::new(cache, &plan.options.prefix, info, strategies.collect())

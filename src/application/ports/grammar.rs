@@ -31,6 +31,8 @@ pub struct Grammar {
     pub sorts_nulls: bool,
     /// How far the names of a WITH reach.
     pub with: With,
+    /// The schema of a table that is named without one; empty: not known.
+    pub default_schema: &'static str,
     /// `FROM dual` reads nothing.
     pub dual: bool,
     /// Functions that take the latest of several moments.
@@ -87,6 +89,7 @@ impl Grammar {
             names_as_strings: false,
             sorts_nulls: true,
             with: With::All,
+            default_schema: "",
             dual: false,
             latest: "greatest",
             pure_of_several: "",

@@ -14,6 +14,7 @@ use crate::domain::protection::Protection;
 use crate::domain::report::{Stage, Status, StrategyReport};
 use crate::domain::standing::Classes;
 use crate::domain::strategy::{DEFAULT_TTL, StrategyId, StrategySpec};
+use crate::domain::ttl::NEVER;
 
 /// What a dry run found in the cache at a strategy's keys.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -33,7 +34,7 @@ pub struct StrategyRecord {
     pub name: String,
     pub priority: i32,
     #[serde(rename = "ttl_seconds", with = "in_seconds")]
-    #[schema(value_type = f64)]
+    #[schema(value_type = Option<f64>)]
     pub ttl: Duration,
     /// `completed`, `failed` or `cancelled`; `waiting` or `running` while the run runs.
     #[schema(value_type = String, example = "completed")]
@@ -190,6 +191,11 @@ impl From<&StrategyReport> for StrategyRecord {
     }
 }
 
+/// A time to live in seconds; `None`: it never ends.
+pub fn ttl_seconds(ttl: Duration) -> Option<serde_json::Number> {
+    (ttl != NEVER).then(|| whole_seconds(ttl))
+}
+
 /// Without a fraction where there is none.
 pub fn whole_seconds(ttl: Duration) -> serde_json::Number {
     let fraction =
@@ -197,20 +203,23 @@ pub fn whole_seconds(ttl: Duration) -> serde_json::Number {
     fraction.flatten().unwrap_or_else(|| ttl.as_secs().into())
 }
 
-/// A duration as seconds.
+/// A time to live in seconds.
 mod in_seconds {
     use std::time::Duration;
 
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
-    use crate::application::record::strategy::whole_seconds;
+    use crate::application::record::strategy::ttl_seconds;
+    use crate::domain::ttl::NEVER;
 
     pub fn serialize<S: Serializer>(ttl: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        whole_seconds(*ttl).serialize(to)
+        ttl_seconds(*ttl).serialize(to)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        let seconds = f64::deserialize(from)?;
-        Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
+        match Option::<f64>::deserialize(from)? {
+            Some(seconds) => Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom),
+            None => Ok(NEVER),
+        }
     }
 }

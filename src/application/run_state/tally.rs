@@ -176,9 +176,7 @@ fn count_inspected(seen: &mut Seen, entry: Entry<'_>, inspected: Inspected, ttl:
             seen.why_not_known.get_or_insert(why);
         }
         Standing::Held(held) => {
-            // A second for the clocks.
-            let longest = ttl.base + Duration::from_secs(1);
-            let outlives = held.ttl.is_none_or(|left| left > longest);
+            let outlives = ttl.is_outlived(held.ttl);
             if matches!(class, Some(Class::Expiring | Class::Identical)) && outlives {
                 seen.ttl_outside += 1;
             }

@@ -46,7 +46,7 @@ settings! {
         /// Only strategies with this tag; can be given several times
         #[arg(long = "tag", value_name = "TAG", env = "SHOPWARM_TAG", value_delimiter = ',')]
         tags: Vec<String> = Vec::new(),
-        /// Leave this context or strategy out; can be given several times
+        /// Leave this context or CONTEXT/NAME out, also with *; can be given several times
         #[arg(long, value_name = "NAME", env = "SHOPWARM_EXCLUDE", value_delimiter = ',')]
         exclude: Vec<String> = Vec::new(),
         /// Max keys per strategy

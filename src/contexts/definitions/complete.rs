@@ -8,16 +8,17 @@ use super::merged::{Databases, Merged, StrategyPatch};
 use super::origin::Origin;
 use crate::application::ports::grammar::Grammar;
 use crate::contexts::registry::Coded;
+use crate::contexts::sql::owns::Owns;
 use crate::contexts::sql::{changes, documents, order_by, ownership};
 use crate::domain::changes::Tracking;
 use crate::domain::coding::{Compression, Format};
 use crate::domain::database::Sql;
 use crate::domain::key::KeyTemplate;
 use crate::domain::namespace::OWN;
-use crate::domain::settings_text::parse_ttl;
 use crate::domain::standing::Kind;
 use crate::domain::strategy::{Definition, Shape, StrategyId, StrategySpec};
 use crate::domain::style::Style;
+use crate::domain::ttl;
 
 /// The field that is wrong, and why.
 pub(super) type Wrong = (&'static str, String);
@@ -62,7 +63,7 @@ pub(super) fn whole(id: &StrategyId, merged: &Merged) -> Result<Definition, Wron
 pub(super) fn complete(
     id: &StrategyId,
     merged: &Merged,
-    owns: &[String],
+    owns: &Owns,
     coded: Option<&Coded>,
     databases: Databases<'_>,
 ) -> Result<Definition, Wrong> {
@@ -76,9 +77,9 @@ pub(super) fn complete(
     check_form(&fields, value)?;
     let style = style(&fields, value, coded.is_some())?;
     let ttl = ttl(fields.ttl.as_deref())?;
-    if owns.is_empty() {
+    if owns.entries().is_empty() {
         let context = &id.context;
-        let why = format!("the context {context} owns no table; add owns = [...] to [context]");
+        let why = format!("the context {context} owns no table; name some in owns, or drop it");
         return Err(("owns", why));
     }
     check_sql(&fields.sql, fields.order_by.as_deref(), owns, databases)?;
@@ -218,7 +219,7 @@ fn constants(mut fields: Map<String, Json>, value: Shape) -> Result<Map<String, 
 const TOML_DATE: &str = "$__toml_private_datetime";
 
 fn ttl(ttl: Option<&str>) -> Result<Option<Duration>, Wrong> {
-    ttl.map(parse_ttl).transpose().map_err(|e| ("ttl", e))
+    ttl.map(ttl::parse).transpose().map_err(|e| ("ttl", e))
 }
 
 /// How to track changes of a definition's selection on the connected database.
@@ -236,7 +237,7 @@ fn tracking(text: Option<(&str, &'static Grammar)>, key: &KeyTemplate, value: Sh
 fn check_sql(
     sql: &Sql,
     order_by: Option<&str>,
-    owns: &[String],
+    owns: &Owns,
     databases: Databases<'_>,
 ) -> Result<(), Wrong> {
     let texts = sql.texts();

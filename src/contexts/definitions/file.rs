@@ -1,7 +1,7 @@
 //! Definition files.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -11,6 +11,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::quantity::Quantity;
 use crate::domain::settings_text::parse_toml;
 use crate::domain::strategy::{StrategySpec, is_name};
+use crate::domain::ttl::shown;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +34,7 @@ pub(super) enum Base {
 pub(super) struct ContextTable {
     pub(super) name: String,
     pub(super) owns: Option<Vec<String>>,
+    pub(super) enabled: Option<bool>,
 }
 
 /// A definition file, its names checked.
@@ -58,9 +60,7 @@ pub(super) fn of_code(spec: &StrategySpec) -> Result<File, Failure> {
         compress: said_in_code(spec.coding.compression),
         compress_from: Quantity::of(spec.coding.compress_from as u64),
         priority: Some(spec.priority),
-        ttl: spec
-            .ttl
-            .map(|ttl| humantime::format_duration(ttl).to_string()),
+        ttl: spec.ttl.map(shown),
         tags: Some(spec.tags.clone()).filter(|tags| !tags.is_empty()),
         min_keys: Some(spec.min_keys),
         version_field: spec.version_field.as_deref().map(str::to_owned),
@@ -71,6 +71,7 @@ pub(super) fn of_code(spec: &StrategySpec) -> Result<File, Failure> {
         context: ContextTable {
             name: spec.id.context.clone(),
             owns: None,
+            enabled: None,
         },
         strategies: BTreeMap::from([(spec.id.name.clone(), patch)]),
     };
@@ -89,32 +90,6 @@ fn check_names(file: &File, origin: &Origin) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(|e| unreadable(path, &e))? {
-        let file = entry.map_err(|e| unreadable(path, &e))?.path();
-        if file
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
-            files.push(file);
-        }
-    }
-    files.sort();
-    if files.is_empty() {
-        let what = format!("no definitions in {}", path.display());
-        return Err(Failure::new(
-            FailureKind::Config,
-            what,
-            "the folder has no .toml file",
-        ));
-    }
-    Ok(files)
 }
 
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

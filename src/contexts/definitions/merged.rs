@@ -1,8 +1,11 @@
 //! A strategy's fields as its files give them, one after the other.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::origin::Origin;
@@ -13,9 +16,9 @@ use crate::domain::database::Sql;
 use crate::domain::encode::Hint;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::quantity::Quantity;
-use crate::domain::settings_text::parse_ttl;
 use crate::domain::strategy::{Definition, RowSecurity, Shape, StrategyId, StrategySpec, VERSION};
 use crate::domain::style::{Dates, Numbers, Style};
+use crate::domain::ttl;
 
 /// The database that is configured, or all that are known where none is.
 pub type Databases<'a> = &'a [&'static Grammar];
@@ -31,6 +34,7 @@ pub(super) struct StrategyPatch {
     pub(super) compress: Option<Compression>,
     pub(super) compress_from: Option<Quantity>,
     pub(super) priority: Option<i32>,
+    #[serde(default, deserialize_with = "lifetime")]
     pub(super) ttl: Option<String>,
     pub(super) tags: Option<Vec<String>>,
     pub(super) min_keys: Option<u64>,
@@ -43,7 +47,7 @@ pub(super) struct StrategyPatch {
     pub(super) limit: Option<u64>,
     pub(super) version_field: Option<String>,
     pub(super) row_security: Option<RowSecurity>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "texts")]
     pub(super) sql: Sql,
 }
 
@@ -108,6 +112,12 @@ impl Merged {
         self.fields = StrategyPatch::of(fields);
     }
 
+    /// Turns it off, whatever its own files say.
+    pub(super) fn disable(&mut self, origin: &Origin) {
+        self.fields.enabled = Some(false);
+        self.origins.insert("enabled".to_owned(), origin.clone());
+    }
+
     /// Each field with its value as a definition file would write it.
     pub fn shown(&self) -> Map<String, Value> {
         self.fields.shown()
@@ -156,7 +166,7 @@ impl Merged {
             id: id.clone(),
             description: fields.description.unwrap_or_default(),
             priority: self.priority(),
-            ttl: fields.ttl.and_then(|ttl| parse_ttl(&ttl).ok()),
+            ttl: fields.ttl.and_then(|ttl| ttl::parse(&ttl).ok()),
             tags: fields.tags.unwrap_or_default(),
             min_keys: fields.min_keys.unwrap_or(1),
             key: key.unwrap_or_default(),
@@ -196,6 +206,44 @@ impl Merged {
             fault: None,
         }
     }
+}
+
+/// One text for all databases, or a table of them.
+fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Sql, D::Error> {
+    struct Texts;
+    impl<'de> Visitor<'de> for Texts {
+        type Value = Sql;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a query, or a table such as sql.postgres")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Sql, E> {
+            Ok(Sql::any(text))
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, texts: A) -> Result<Sql, A::Error> {
+            Sql::deserialize(MapAccessDeserializer::new(texts))
+        }
+    }
+    from.deserialize_any(Texts)
+}
+
+/// A text such as `2h`, or a number of seconds.
+fn lifetime<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "expected a duration such as \"2h\", a number of seconds, or \"none\""
+    )]
+    enum Said {
+        Text(String),
+        Seconds(u64),
+    }
+    Ok(Some(match Said::deserialize(from)? {
+        Said::Text(text) => text,
+        Said::Seconds(seconds) => format!("{seconds}s"),
+    }))
 }
 
 /// Whether a text has the column's name as a word.

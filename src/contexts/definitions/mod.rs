@@ -2,6 +2,7 @@
 
 mod complete;
 mod file;
+mod folder;
 mod merged;
 mod origin;
 
@@ -10,11 +11,13 @@ use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 use self::complete::complete;
-use self::file::{File, files, of_code, parse, unreadable};
+use self::file::{File, of_code, parse, unreadable};
+use self::folder::find;
 pub use self::merged::{Databases, Merged};
 pub use self::origin::Origin;
 use super::registry::Registry;
 use super::shipped::SHIPPED;
+pub use super::sql::owns::Owns;
 use super::sql::parse::ready;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::strategy::{Definition, StrategyId};
@@ -25,6 +28,8 @@ pub struct Definitions {
     contexts: BTreeMap<String, MergedContext>,
     /// What was merged, in order.
     files: Vec<PathBuf>,
+    /// Files in folders of definitions that are not read.
+    ignored: Vec<PathBuf>,
     with_shipped: bool,
     /// The strategies that are code, or whose values are made by code.
     registry: Registry,
@@ -32,13 +37,15 @@ pub struct Definitions {
 
 #[derive(Clone, Debug, Default)]
 struct MergedContext {
-    owns: Option<(Vec<String>, Origin)>,
+    owns: Owns,
+    /// Whether it is on, and who says so.
+    enabled: Option<(bool, Origin)>,
     strategies: BTreeMap<String, Merged>,
 }
 
 impl Definitions {
     /// The registered strategies and the operator's definitions, merged in the order of their files;
-    /// a folder means the `.toml` files in it, by name. The shipped ones are there where there are no
+    /// a folder means the `.toml` files in it and its folders, by name. The shipped ones are there where there are no
     /// others, or below them where a file says `extends = "shipped"`.
     ///
     /// # Errors
@@ -49,8 +56,11 @@ impl Definitions {
         for spec in registry.specs() {
             own.push((of_code(spec)?, Origin::Code));
         }
+        let mut ignored = Vec::new();
         for path in paths {
-            for file in files(path)? {
+            let found = find(path)?;
+            ignored.extend(found.ignored);
+            for file in found.files {
                 let text = std::fs::read_to_string(&file).map_err(|e| unreadable(&file, &e))?;
                 let origin = Origin::File(file);
                 own.push((parse(&text, &origin)?, origin));
@@ -61,6 +71,7 @@ impl Definitions {
                 || registry.extends_shipped()
                 || own.iter().any(|(file, _)| file.extends.is_some()),
             registry: registry.clone(),
+            ignored,
             ..Self::default()
         };
         if all.with_shipped {
@@ -74,6 +85,12 @@ impl Definitions {
         for (file, origin) in own {
             all.add(file, &origin);
         }
+        for context in all.contexts.values_mut() {
+            if let Some((false, origin)) = &context.enabled {
+                let strategies = context.strategies.values_mut();
+                strategies.for_each(|merged| merged.disable(origin));
+            }
+        }
         Ok(all)
     }
 
@@ -83,7 +100,10 @@ impl Definitions {
         }
         let context = self.contexts.entry(file.context.name).or_default();
         if let Some(owns) = file.context.owns {
-            context.owns = Some((owns, origin.clone()));
+            context.owns.add(owns);
+        }
+        if let Some(enabled) = file.context.enabled {
+            context.enabled = Some((enabled, origin.clone()));
         }
         for (name, patch) in file.strategies {
             context
@@ -112,13 +132,25 @@ impl Definitions {
         &self.files
     }
 
+    /// The files in the operator's folders that are not read.
+    pub fn ignored(&self) -> &[PathBuf] {
+        &self.ignored
+    }
+
     /// The tables a context may read.
-    pub fn owns(&self, context: &str) -> &[String] {
-        let owns = self
-            .contexts
-            .get(context)
-            .and_then(|context| context.owns.as_ref());
-        owns.map_or(&[], |(owns, _)| owns)
+    pub fn owns(&self, context: &str) -> Owns {
+        let context = self.contexts.get(context);
+        context.map_or_else(Owns::default, |context| context.owns.clone())
+    }
+
+    /// The contexts with queries that say nothing about the tables that they may read.
+    pub fn unbounded(&self) -> Vec<&str> {
+        let reads = |context: &MergedContext| context.strategies.values().any(Merged::has_sql);
+        let contexts = self.contexts.iter();
+        contexts
+            .filter(|(_, context)| !context.owns.is_said() && reads(context))
+            .map(|(name, _)| name.as_str())
+            .collect()
     }
 
     /// The enabled definitions, complete and checked as far as that goes without a database.
@@ -138,7 +170,7 @@ impl Definitions {
         let enabled = self.merged().filter(|(_, merged)| merged.is_enabled());
         let check = |(id, merged): (StrategyId, &Merged)| {
             let coded = self.registry.get(&id);
-            complete(&id, merged, self.owns(&id.context), coded, databases)
+            complete(&id, merged, &self.owns(&id.context), coded, databases)
                 .unwrap_or_else(|(field, why)| merged.faulty(&id, field, &why))
         };
         let mut all: Vec<Definition> = enabled.map(check).collect();
@@ -312,7 +344,7 @@ mod tests {
                 "limit: 0 would warm nothing",
             ),
             (
-                with("owns = [\"products\"]", ""),
+                with("owns = [\"products\"]", "owns = []"),
                 "owns: the context shop owns no table",
             ),
             (with("\"shop\"", "\"Shop\""), "`Shop` cannot be a name"),

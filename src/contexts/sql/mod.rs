@@ -8,6 +8,7 @@ mod key_rows;
 mod lexer;
 pub mod order_by;
 pub mod ownership;
+pub mod owns;
 pub mod parse;
 mod purity;
 mod refusal;

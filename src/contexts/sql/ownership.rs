@@ -15,15 +15,13 @@ use sqlparser::ast::{
 };
 
 use super::functions::{check_function, check_table_function};
+use super::owns::Owns;
 use super::parse::{identifiers, stored_name, with_query};
 use super::refusal::{Place, SqlRefused, Step, refuse};
 use crate::application::ports::grammar::{Grammar, With};
 
 /// Checks a definition's SQL: one query which only reads, and reads only tables of `owns`.
-///
-/// An entry of `owns` is a table's exact stored name, with its schema if the SQL names the schema
-/// (`sales.orders`).
-pub fn check(sql: &str, grammar: &'static Grammar, owns: &[String]) -> Result<(), SqlRefused> {
+pub fn check(sql: &str, grammar: &'static Grammar, owns: &Owns) -> Result<(), SqlRefused> {
     with_query(sql, grammar, |query| {
         check_outermost(query)?;
         match query.visit(&mut Reader {
@@ -85,7 +83,7 @@ impl Scope {
 /// Walks a query and stops at the first thing that it must not read.
 struct Reader<'a> {
     grammar: &'static Grammar,
-    owns: &'a [String],
+    owns: &'a Owns,
     /// One per enclosing query, the innermost last.
     scopes: Vec<Scope>,
 }
@@ -204,7 +202,7 @@ impl Reader<'_> {
         let known = match parts[..] {
             [table] if self.is_cte(table) => true,
             [table] if self.grammar.dual && is_dual(table) => true,
-            _ => self.owns.iter().any(|entry| self.is_entry(entry, &parts)),
+            _ => self.owns.covers(&self.stored(&parts), self.grammar),
         };
         if known {
             ControlFlow::Continue(())
@@ -213,29 +211,21 @@ impl Reader<'_> {
         }
     }
 
-    fn is_entry(&self, entry: &str, parts: &[&Ident]) -> bool {
-        entry.split('.').count() == parts.len()
-            && entry.split('.').zip(parts).all(|(stored, part)| {
-                match self.grammar.is_case_sensitive {
-                    true => stored == stored_name(part, self.grammar),
-                    false => stored.eq_ignore_ascii_case(&part.value),
-                }
-            })
+    fn stored(&self, parts: &[&Ident]) -> Vec<String> {
+        let parts = parts.iter();
+        parts.map(|part| stored_name(part, self.grammar)).collect()
     }
 
     fn foreign(&self, parts: &[&Ident]) -> SqlRefused {
-        let names: Vec<_> = parts
-            .iter()
-            .map(|part| stored_name(part, self.grammar))
-            .collect();
-        let table = names.join(".");
-        let owned: Vec<_> = self.owns.iter().map(|entry| format!("`{entry}`")).collect();
+        let table = self.stored(parts).join(".");
+        let owned = self.owns.entries().into_iter();
+        let owned: Vec<_> = owned.map(|entry| format!("`{entry}`")).collect();
         let owns = if owned.is_empty() {
             "which is empty".to_owned()
         } else {
             owned.join(", ")
         };
-        let hint = match nearest(&table, self.owns) {
+        let hint = match self.owns.nearest(&table) {
             _ if parts.len() == 1 && self.is_defined_around(parts[0]) => {
                 "The WITH query of that name is not in scope there: define it earlier in the same \
                  WITH, or write WITH RECURSIVE if it reads itself. "
@@ -269,18 +259,6 @@ fn is_dual(table: &Ident) -> bool {
     table.quote_style.is_none() && table.value.eq_ignore_ascii_case("dual")
 }
 
-/// The owned table that `table` probably means, given a slip in spelling, case or schema.
-fn nearest<'a>(table: &str, owns: &'a [String]) -> Option<&'a String> {
-    let alike = |a: &str, b: &str| {
-        strsim::normalized_damerau_levenshtein(&a.to_ascii_lowercase(), &b.to_ascii_lowercase())
-    };
-    let bare = |name: &'a str| name.rsplit('.').next().unwrap_or(name);
-    let bare_table = table.rsplit('.').next().unwrap_or(table);
-    owns.iter()
-        .filter(|entry| alike(bare(entry), bare_table) >= 0.7)
-        .max_by(|a, b| alike(a, table).total_cmp(&alike(b, table)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::order_by::order_by_columns;
@@ -289,7 +267,12 @@ mod tests {
     use crate::infrastructure::source::grammars::{MYSQL, POSTGRES, SQLITE};
 
     fn refusal(grammar: &'static Grammar, sql: &str) -> Option<String> {
-        let owns = ["orders", "order_items", "sales.refunds"].map(str::to_owned);
+        let mut owns = Owns::default();
+        owns.add(
+            ["orders", "order_items", "sales.refunds", "oc_*"]
+                .map(str::to_owned)
+                .into(),
+        );
         check(sql, grammar, &owns)
             .err()
             .map(|refused| refused.to_string())
@@ -311,6 +294,9 @@ mod tests {
         (MYSQL, "SELECT 1 FROM DUAL"),
         (MYSQL, "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"),
         (MYSQL, "SELECT * FROM orders, JSON_TABLE(items, '$[*]' COLUMNS (sku TEXT PATH '$.sku')) j"),
+        (POSTGRES, "SELECT * FROM public.orders JOIN \"oc_Product\" USING (id)"),
+        (MYSQL, "SELECT * FROM OC_product"),
+        (SQLITE, "SELECT * FROM main.orders"),
         (SQLITE, "SELECT [a], 'b\\' FROM ORDERS, json_each(orders.items)"),
     ];
 
@@ -336,10 +322,12 @@ mod tests {
         (POSTGRES, "(SELECT * FROM orders FETCH FIRST ROW ONLY)", "`order_by` and `limit`"),
         (POSTGRES, "SELECT * FROM orders ORDER BY id", "`order_by` and `limit`"),
         // Tables of other contexts, anywhere in the query.
-        (POSTGRES, "SELECT *\nFROM users", "Line 2, column 6: the query reads table `users`, which is not in `owns` (`orders`, `order_items`, `sales.refunds`). Add it"),
+        (POSTGRES, "SELECT *\nFROM users", "Line 2, column 6: the query reads table `users`, which is not in `owns` (`orders`, `order_items`, `sales.refunds`, `oc_*`). Add it"),
         (POSTGRES, "SELECT * FROM ordres", "Did you mean `orders`?"),
         (POSTGRES, "SELECT * FROM \"Orders\"", "Did you mean `orders`?"),
-        (POSTGRES, "SELECT * FROM public.orders", "table `public.orders`"),
+        (POSTGRES, "SELECT * FROM secret.orders", "table `secret.orders`"),
+        (POSTGRES, "SELECT * FROM secret.oc_product", "table `secret.oc_product`"),
+        (MYSQL, "SELECT * FROM public.orders", "table `public.orders`"),
         (POSTGRES, "SELECT * FROM refunds", "Did you mean `sales.refunds`?"),
         (POSTGRES, "SELECT * FROM \"sales.refunds\"", "reads table"),
         (POSTGRES, "SELECT count(*) FILTER (WHERE EXISTS (SELECT 1 FROM users)) FROM orders", "`users`"),

@@ -179,11 +179,11 @@ impl State {
     }
 
     /// Refreshes the TTL if the value is this one, or any.
-    fn refresh(&mut self, key: &[u8], ttl: Duration, only: Option<&Stored>) -> bool {
-        let expires = self.now() + ttl;
+    fn refresh(&mut self, key: &[u8], ttl: Option<Duration>, only: Option<&Stored>) -> bool {
+        let expires = ttl.map(|ttl| self.now() + ttl);
         match self.get(key) {
             Some(item) if only.is_none_or(|value| item.value == *value) => {
-                item.expires = Some(expires);
+                item.expires = expires;
                 true
             }
             _ => false,
@@ -200,7 +200,7 @@ impl State {
                 return WriteOutcome::AlreadyPresent;
             }
         }
-        self.set(entry.key, value, Some(time(&how.ttl, entry.key)));
+        self.set(entry.key, value, time(&how.ttl, entry.key));
         WriteOutcome::Stored
     }
 
@@ -223,7 +223,7 @@ impl State {
     }
 
     fn list(&mut self, key: &[u8], ttl: Duration) -> &mut VecDeque<Vec<u8>> {
-        if !self.refresh(key, ttl, None) {
+        if !self.refresh(key, Some(ttl), None) {
             self.set(key, Stored::List(VecDeque::new()), Some(ttl));
         }
         match self.items.get_mut(key).map(|item| &mut item.value) {
@@ -243,8 +243,8 @@ impl State {
     }
 }
 
-fn time(ttl: &Ttl, key: &[u8]) -> Duration {
-    Duration::from_millis(ttl.millis_for(key))
+fn time(ttl: &Ttl, key: &[u8]) -> Option<Duration> {
+    ttl.millis_for(key).map(Duration::from_millis)
 }
 
 #[async_trait]
@@ -383,7 +383,10 @@ impl MetaStore for MemoryCache {
 
     async fn renew(&self, keys: &[&[u8]], value: &[u8], ttl: Duration) -> Answer<bool> {
         let ours = Stored::Text(value.to_vec());
-        self.answer(|state| keys.iter().all(|key| state.refresh(key, ttl, Some(&ours))))
+        self.answer(|state| {
+            keys.iter()
+                .all(|key| state.refresh(key, Some(ttl), Some(&ours)))
+        })
     }
 
     async fn release(&self, keys: &[&[u8]], value: &[u8]) -> Answer<()> {

@@ -60,6 +60,9 @@ use crate::domain::ttl::Ttl;
 use servers::Servers;
 use ways::Ways;
 
+/// Takes away the TTL of a key; 1 if the key exists.
+const PERSIST: &str = "redis.call('PERSIST', KEYS[1]) return redis.call('EXISTS', KEYS[1])";
+
 pub(super) struct RedisCache {
     servers: Servers,
     /// The commands for comparing values, and for deleting only our own.
@@ -125,8 +128,12 @@ impl Cache for RedisCache {
     async fn refresh_ttl(&self, keys: &[&[u8]], ttl: Ttl) -> Answer<Vec<bool>> {
         let expire = move |pipe: &mut Pipeline, i: usize| {
             let key = keys[i];
+            let Some(ttl) = ttl.millis_for(key) else {
+                pipe.cmd("EVAL").arg(PERSIST).arg(1).arg(key);
+                return;
+            };
             let mut expire = Cmd::with_capacity(3, key.len() + 32);
-            expire.arg("PEXPIRE").arg(key).arg(ttl.millis_for(key));
+            expire.arg("PEXPIRE").arg(key).arg(ttl);
             pipe.add_command(expire);
         };
         self.yes_or_no(keys, expire).await

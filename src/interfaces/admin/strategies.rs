@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::state::Admin;
 use crate::application::record::history::LastComplete;
-use crate::application::record::whole_seconds;
+use crate::application::record::ttl_seconds;
 use crate::domain::strategy::Definition;
 
 #[derive(Serialize, ToSchema)]
@@ -25,8 +25,9 @@ struct StrategyLine {
     #[schema(required = true)]
     description: Option<String>,
     priority: i32,
-    #[schema(value_type = f64)]
-    ttl_seconds: serde_json::Number,
+    /// Null: they never expire.
+    #[schema(value_type = f64, required = true)]
+    ttl_seconds: Option<serde_json::Number>,
     tags: Vec<String>,
     enabled: bool,
     /// The template of its keys, without the prefix.
@@ -55,7 +56,7 @@ pub(super) async fn strategies(State(admin): State<Arc<Admin>>) -> Json<Strategi
             name: spec.id.name.clone(),
             description: Some(spec.description.clone()).filter(|text| !text.is_empty()),
             priority: spec.priority,
-            ttl_seconds: whole_seconds(spec.ttl.unwrap_or(run.default_ttl().0)),
+            ttl_seconds: ttl_seconds(spec.ttl.unwrap_or(run.default_ttl().0)),
             tags: spec.tags.clone(),
             enabled: !filter.excludes(&spec.id),
             key: spec.key.to_string(),

@@ -21,6 +21,9 @@ use crate::domain::settings_text::parse_ttl;
 pub(super) struct WarmupArgs {
     #[command(subcommand)]
     pub(super) what: Option<Warmup>,
+    /// Contexts and CONTEXT/NAME, also with *
+    #[arg(value_name = "NAME")]
+    pub(super) names: Vec<String>,
     /// Without a selection, the plan's selection is run.
     #[command(flatten)]
     pub(super) run: SelectionRun,

@@ -6,14 +6,15 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::args::{SettingsArgs, WarmupArgs};
+use super::doctor::DoctorArgs;
 use super::dry_run::DryRunArgs;
 use super::keys::KeysCommand;
 use super::probe::ProbeArgs;
 use super::runs::RunsArgs;
 use super::schedule::ScheduleCommand;
+use super::target::Target;
 use super::usage::UsageArgs;
 use super::verify::VerifyArgs;
-use crate::application::settings::RunSettings;
 use crate::config::{ConnectionSettings, PlaceArgs};
 use crate::interfaces::output::OutputFlags;
 
@@ -27,7 +28,7 @@ use crate::interfaces::output::OutputFlags;
     after_help = "Examples:\n  \
         shopwarm --demo warmup all                    try it, no server needed\n  \
         shopwarm warmup all                           warm the whole shop\n  \
-        shopwarm warmup context catalog --fail-under 99\n  \
+        shopwarm warmup catalog --fail-under 99\n  \
         shopwarm warmup keys Product:id:42\n  \
         shopwarm dry-run                              what a run would do\n  \
         shopwarm verify --require 99%                 compare the cache with the database\n  \
@@ -67,7 +68,7 @@ pub(super) enum Command {
     /// Compare the cache with the database
     Verify(VerifyArgs),
     /// Show the merged definitions and where each field came from
-    Strategies,
+    Strategies(Target),
     /// Check what a run needs: configuration, definitions, database and cache
     ///
     /// Prints one line per check: ok, warning or failed, and how to fix it. It sends real commands but
@@ -77,7 +78,7 @@ pub(super) enum Command {
     /// Exit code: 0 if no check failed (warnings do not count), else the highest code of a failed check: 3 a
     /// read-only server or a query · 4 configuration or a definition · 5 database and 6
     /// cache unreachable · 7 refused.
-    Doctor(RunSettings),
+    Doctor(DoctorArgs),
     /// Show, check or create a configuration
     #[command(subcommand)]
     Config(ConfigCommand),

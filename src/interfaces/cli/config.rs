@@ -36,6 +36,7 @@ pub(super) fn show(config: &Config, output: &Output) -> Exit {
 pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
     let mut config = config.clone();
     config.run.strict = Some(true);
+    let definitions = config.definitions()?;
     let shop = Shop::load(config)?;
     let count =
         |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
@@ -44,6 +45,19 @@ pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
         count(shop.definitions.len(), "strategy", "strategies"),
         count(shop.jobs.len(), "scheduled job", "scheduled jobs")
     ));
+    for file in definitions.ignored() {
+        output.note(&format!(
+            "warning: {} is not read: definitions are .toml files",
+            file.display()
+        ));
+    }
+    let unbounded = definitions.unbounded();
+    if !unbounded.is_empty() {
+        output.note(&format!(
+            "may read any table, because [context] has no owns: {}",
+            unbounded.join(", ")
+        ));
+    }
     Ok(Exit::Success)
 }
 

@@ -67,13 +67,13 @@ async fn dispatch(
         Command::Keys(what) => keys::run(what, &config()?, output, stop).await,
         Command::DryRun(args) => dry_run::run(args, &config()?, output, stop).await,
         Command::Verify(args) => verify::run(args, &config()?, output, stop).await,
-        Command::Strategies => strategies::run(&config()?, output),
-        Command::Doctor(_) => {
+        Command::Strategies(target) => strategies::run(target, &config()?, output),
+        Command::Doctor(args) => {
             let config = Config::salvage(matches, registry);
             if let Some(config) = &config.0 {
                 warn(config, output);
             }
-            Ok(doctor::run(config, output, &stop).await)
+            doctor::run(args, config, output, &stop).await
         }
         Command::Config(ConfigCommand::Show(_)) => Ok(config::show(&config()?, output)),
         Command::Config(ConfigCommand::Check(_)) => config::check(&config()?, output),

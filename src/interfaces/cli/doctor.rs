@@ -1,9 +1,12 @@
 //! `shopwarm doctor`.
 
+use clap::Args;
 use console::measure_text_width;
 use serde_json::json;
 
+use super::target::Target;
 use crate::application::run_state::stop::StopSignal;
+use crate::application::settings::RunSettings;
 use crate::config::Config;
 use crate::domain::failure::Failure;
 use crate::domain::finding::{Finding, Level};
@@ -12,6 +15,14 @@ use crate::interfaces::output::{Format, Output};
 use crate::interfaces::report::document::Document;
 use crate::interfaces::report::table::Table;
 use crate::setup;
+
+#[derive(Args, Debug)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    run: RunSettings,
+}
 
 /// Column of the text, after mark and level.
 const INDENT: usize = 10;
@@ -24,13 +35,15 @@ const NARROWEST: usize = 30;
 
 /// `found`: the configuration as far as it could be read, and its errors.
 pub(super) async fn run(
+    args: &DoctorArgs,
     (config, wrong): (Option<Config>, Vec<Failure>),
     output: &Output,
     stop: &StopSignal,
-) -> Exit {
+) -> Result<Exit, Failure> {
+    let selection = args.target.selection()?;
     let mut findings = tokio::select! {
-        findings = setup::doctor::checkup(config.as_ref(), &wrong) => findings,
-        () = stop.stopped() => return stop.reason().map_or(Exit::Internal, Exit::from),
+        findings = setup::doctor::checkup(config.as_ref(), &wrong, &selection) => findings,
+        () = stop.stopped() => return Ok(stop.reason().map_or(Exit::Internal, Exit::from)),
     };
     findings.push(Finding::ok("terminal", output.terminal()));
     let text = match output.format {
@@ -38,7 +51,7 @@ pub(super) async fn run(
         format => document(&findings).render(format, None),
     };
     output.result(&text);
-    worst(&findings)
+    Ok(worst(&findings))
 }
 
 /// The highest exit code of a failed check.

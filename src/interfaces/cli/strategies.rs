@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::target::Target;
 use crate::config::Config;
 use crate::contexts::definitions::{Databases, Definitions, Merged};
 use crate::domain::failure::Failure;
@@ -15,9 +16,12 @@ use crate::interfaces::report::grid::Tone;
 use crate::interfaces::report::table::Table;
 use crate::setup;
 
-pub(super) fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
+pub(super) fn run(target: &Target, config: &Config, output: &Output) -> Result<Exit, Failure> {
     let definitions = config.definitions()?;
     let mut all: Vec<(StrategyId, &Merged)> = definitions.merged().collect();
+    let selection = target.selection()?;
+    selection.check(all.iter().map(|(id, _)| id))?;
+    all.retain(|(id, _)| selection.names(id));
     all.sort_by_key(|(id, merged)| (std::cmp::Reverse(merged.priority()), id.clone()));
     let databases = &setup::databases(config);
     let rows = all
@@ -136,7 +140,9 @@ fn table(definitions: &Definitions) -> Table<'_, Line<'_>> {
         })
         .json("protected", |line| line.protected)
         .text("from", 2, Line::origins)
-        .json("owns", |line| to_value(&definitions.owns(&line.id.context)))
+        .json("owns", |line| {
+            to_value(&definitions.owns(&line.id.context).entries())
+        })
         .json("fields", Line::fields)
 }
 

@@ -6,11 +6,11 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::{printable, shortened};
 use crate::domain::selection::Selection;
 
-/// The selection of a command that only reads.
+/// The selection of a command.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Target {
-    /// all | context NAME... | strategy CONTEXT/NAME... [default: all]
-    #[arg(value_name = "WHAT", hide_default_value = true)]
+    /// all, or contexts and CONTEXT/NAME, also with * [default: all]
+    #[arg(value_name = "NAME", hide_default_value = true)]
     pub(super) what: Vec<String>,
 }
 
@@ -27,29 +27,24 @@ impl Target {
     }
 }
 
-/// `all`, `context NAME...` or `strategy CONTEXT/NAME...`.
+/// `all`, `NAME...`, `context NAME...` or `strategy CONTEXT/NAME...`.
 pub(super) fn selection(words: &[String]) -> Result<Selection, Failure> {
     let usage = |what: String| {
-        let why = "choose one of: all, context NAME..., strategy CONTEXT/NAME...";
+        let why = "choose one of: all, NAME..., context NAME..., strategy CONTEXT/NAME...";
         Failure::new(FailureKind::Usage, what, why)
     };
     match words {
         [all] if all == "all" => Ok(Selection::All),
-        [kind, names @ ..] if kind == "context" && !names.is_empty() => {
-            Ok(Selection::Contexts(names.to_vec()))
-        }
-        [kind, ids @ ..] if kind == "strategy" && !ids.is_empty() => {
-            Ok(Selection::Strategies(ids.to_vec()))
-        }
         [kind] if kind == "context" || kind == "strategy" => {
             Err(usage(format!("`{kind}` needs a name")))
         }
-        words => {
+        [kind, names @ ..] if kind == "context" => Ok(Selection::Contexts(names.to_vec())),
+        [kind, ids @ ..] if kind == "strategy" => Ok(Selection::Strategies(ids.to_vec())),
+        words if words.is_empty() || words.iter().any(|word| word == "all") => {
             let words = printable(words.join(" ").as_bytes());
-            Err(usage(format!(
-                "`{}` is not a selection",
-                shortened(&words, 80)
-            )))
+            let words = shortened(&words, 80);
+            Err(usage(format!("`{words}` is not a selection")))
         }
+        names => Ok(Selection::Names(names.to_vec())),
     }
 }

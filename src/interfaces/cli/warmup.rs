@@ -144,6 +144,9 @@ impl<'a> Job<'a> {
         let plan = checks.plan.as_deref().map(SealedPlan::read).transpose()?;
         let (words, selection) = match (&args.what, &plan) {
             (Some(what), _) => (words(what), selection(what, &config.prefix)?),
+            (None, _) if !args.names.is_empty() => {
+                (args.names.clone(), target::selection(&args.names)?)
+            }
             (None, Some(plan)) => {
                 plan.apply(config);
                 (plan.selection.clone(), target::selection(&plan.selection)?)
@@ -167,7 +170,7 @@ impl<'a> Job<'a> {
 
 fn nothing_named() -> Failure {
     let what = "nothing was selected";
-    let why = "choose one of: all, context NAME..., strategy CONTEXT/NAME..., keys KEY...";
+    let why = "choose one of: all, NAME..., context NAME..., strategy CONTEXT/NAME..., keys KEY...";
     Failure::new(FailureKind::Usage, what, why)
         .hint("or use --plan FILE, saved by `shopwarm dry-run --plan FILE`")
 }

@@ -16,7 +16,7 @@ use crate::domain::counts::millis;
 use crate::domain::key::shortened;
 use crate::domain::report::{Report, Status, StrategyReport};
 use crate::domain::run::RunInfo;
-use crate::domain::ttl::Ttl;
+use crate::domain::ttl::{Ttl, shown};
 use crate::domain::verdict::Verdict;
 use crate::domain::wording::{grouped, keys, seconds};
 
@@ -240,9 +240,7 @@ type Row<'a> = (Line<'a>, Option<(Option<&'a QueryPlan>, &'a Ttl)>);
 
 fn ttl((line, _): &Row<'_>) -> String {
     let ttl = line.of.map(|of| of.report.ttl);
-    ttl.map_or_else(String::new, |ttl| {
-        humantime::format_duration(ttl).to_string()
-    })
+    ttl.map_or_else(String::new, shown)
 }
 
 fn cost((_, more): &Row<'_>) -> Option<f64> {

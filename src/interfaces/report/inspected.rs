@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::document::to_value;
 use super::words::{Marked, marked};
-use crate::application::record::{StrategyRecord, whole_seconds};
+use crate::application::record::{StrategyRecord, ttl_seconds};
 use crate::domain::counts::{Counts, millis};
 use crate::domain::expected::{Expected, Size};
 use crate::domain::report::{Report, StrategyReport};
@@ -34,7 +34,7 @@ impl<'a> Inspected<'a> {
             "context": record.context,
             "name": record.name,
             "priority": record.priority,
-            "ttl_seconds": whole_seconds(record.ttl),
+            "ttl_seconds": ttl_seconds(record.ttl),
             "status": record.status,
             "expected": record.size.expected,
             "expected_is_exact": record.size.expected_is_exact,

@@ -13,6 +13,7 @@ use crate::domain::json_equality::{self, Difference};
 use crate::domain::key::{printable, shortened};
 use crate::domain::sniff::sniff;
 use crate::domain::strategy::Shape;
+use crate::domain::ttl::shown;
 
 /// Max characters of a value without `-v`.
 const SHOWN_VALUE: usize = 2_000;
@@ -195,7 +196,7 @@ impl KeyReport {
         let key = shortened(&printable(self.key.as_bytes()), 1000);
         let strategy = match &self.strategy {
             Some(Maker { id, ttl, .. }) => {
-                format!("{id}, TTL {}", humantime::format_duration(*ttl))
+                format!("{id}, TTL {}", shown(*ttl))
             }
             None => "none makes this key".to_owned(),
         };

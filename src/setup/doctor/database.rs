@@ -11,7 +11,7 @@ use super::clock;
 use super::protection::{self, Versions};
 use crate::application::ports::{Cache, QueryPlan, Scan, Sources, WarmupStrategy};
 use crate::config::Config;
-use crate::contexts::definitions::Definitions;
+use crate::contexts::definitions::{Definitions, Owns};
 use crate::domain::database::Sql;
 use crate::domain::failure::FailureKind;
 use crate::domain::finding::Finding;
@@ -66,7 +66,7 @@ pub(super) async fn check_database(
         let clock = clock::check(&definition, zone.as_ref(), checks.sources.bulk.as_ref());
         let clock = timeout_at(deadline, clock).await.ok().flatten();
         checks.findings.extend(clock);
-        let checked = timeout_at(deadline, checks.strategy(definition, owns)).await;
+        let checked = timeout_at(deadline, checks.strategy(definition, &owns)).await;
         if checked.is_err() {
             let finding = no_answer(&id, FailureKind::SourceUnreachable);
             checks.findings.push(finding.hint(
@@ -95,7 +95,7 @@ struct Checks<'a> {
 
 impl Checks<'_> {
     /// Prepares a strategy and checks how the database would read it, and what readers would get.
-    async fn strategy(&mut self, definition: Definition, owns: &[String]) {
+    async fn strategy(&mut self, definition: Definition, owns: &Owns) {
         let id = definition.spec.id.to_string();
         let (order, types) = (definition.order_by.clone(), definition.types.clone());
         let reads = definition.sql != Sql::default();
@@ -129,10 +129,14 @@ fn planned(
     strategy: &dyn WarmupStrategy,
     plan: &QueryPlan,
     (wanted, order): (Option<u64>, Option<String>),
-    owns: &[String],
+    owns: &Owns,
 ) -> Finding {
     let id = strategy.spec().id.to_string();
-    let what = format!("{}; may read {}", strategy.spec().key, owns.join(", "));
+    let may_read = match owns.is_said() {
+        true => owns.entries().join(", "),
+        false => "any table".to_owned(),
+    };
+    let what = format!("{}; may read {may_read}", strategy.spec().key);
     let wanted = [wanted, plan.rows].into_iter().flatten().min();
     let wasteful = plan.scans.iter().find(|scan| is_wasteful(scan, wanted));
     if let Some(why) = strategy.opaque() {
@@ -165,17 +169,14 @@ fn is_wasteful(scan: &Scan, wanted: Option<u64>) -> bool {
 }
 
 /// The tables of full scans; names that are not tables are left out if there are others.
-fn reading(plan: &QueryPlan, owns: &[String]) -> String {
+fn reading(plan: &QueryPlan, owns: &Owns) -> String {
     let mut all: Vec<&Scan> = Vec::new();
     for scan in &plan.scans {
         if !all.iter().any(|other| other.table == scan.table) {
             all.push(scan);
         }
     }
-    let is_owned = |scan: &&Scan| {
-        owns.iter()
-            .any(|name| name.eq_ignore_ascii_case(&scan.table))
-    };
+    let is_owned = |scan: &&Scan| owns.covers_bare(&scan.table);
     let owned: Vec<String> = all.iter().copied().filter(is_owned).map(rows_of).collect();
     match (all.is_empty(), owned.is_empty()) {
         (true, _) => "reads by index".to_owned(),

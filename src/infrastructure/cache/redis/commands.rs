@@ -9,15 +9,18 @@ use crate::domain::entry::{Entry, Value};
 const COMMAND_BYTES: usize = 160;
 const FIELD_BYTES: usize = 24;
 
+/// The TTL that scripts are given for an entry that never expires.
+pub(super) const SCRIPT_NEVER: u64 = 0;
+
 /// Sets a hash only if the key does not exist. A transaction cannot, as its commands do not see
 /// each other's replies.
 ///
 /// A script is not rolled back when a command is denied. So scripts set the TTL first, where it has
 /// no effect: without that right nothing is written, and no hash is left without a TTL.
 const SET_MISSING_HASH: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end \
-     redis.call('PEXPIRE', KEYS[1], ARGV[1]) \
+     if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end \
      for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
-     redis.call('PEXPIRE', KEYS[1], ARGV[1]) return 1";
+     if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end return 1";
 
 /// Sets a value or hash unless the stored version is newer, by a field of both. A value without a
 /// version is overwritten.
@@ -32,17 +35,18 @@ const SET_UNLESS_NEWER: &str = "local function says(text) \
          local kind = type(is) \
          if type(was) == kind and (kind == 'number' or kind == 'string') and was > is then return 0 end \
      end \
-     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
+     if ARGV[2] == '0' then redis.call('SET', KEYS[1], ARGV[1]) \
+     else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end return 1";
 const SET_HASH_UNLESS_NEWER: &str = "local was, is = redis.pcall('HGET', KEYS[1], ARGV[2]), ARGV[3] \
      if type(was) == 'string' then \
          local a, b = tonumber(was), tonumber(is) \
          if a and b then was, is = a, b end \
          if ARGV[3] ~= '' and was > is then return 0 end \
      end \
-     redis.call('PEXPIRE', KEYS[1], ARGV[1]) \
+     if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end \
      redis.call('DEL', KEYS[1]) \
      for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
-     redis.call('PEXPIRE', KEYS[1], ARGV[1]) return 1";
+     if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end return 1";
 
 /// The approximate size of an entry on the wire.
 pub(super) fn cost(entry: Entry<'_>) -> usize {
@@ -61,7 +65,9 @@ pub(super) enum Judged {
 /// Commands per entry.
 pub(super) fn count(entry: Entry<'_>, how: &WriteOptions) -> usize {
     match (entry.value, how.mode) {
-        (Value::Hash(_), Mode::Refresh) if how.version_field.is_none() => 5,
+        (Value::Hash(_), Mode::Refresh) if how.version_field.is_none() => {
+            4 + usize::from(how.ttl.millis_for(entry.key).is_some())
+        }
         _ => 1,
     }
 }
@@ -69,10 +75,13 @@ pub(super) fn count(entry: Entry<'_>, how: &WriteOptions) -> usize {
 /// Adds the commands that store an entry.
 pub(super) fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
     let ttl = how.ttl.millis_for(entry.key);
+    let in_script = ttl.unwrap_or(SCRIPT_NEVER);
     match (entry.value, how.mode) {
         (Value::Text(text), Mode::Refresh) if how.version_field.is_some() => {
             pipe.cmd("EVAL").arg(SET_UNLESS_NEWER).arg(1).arg(entry.key);
-            pipe.arg(text).arg(ttl).arg(how.version_field.as_deref());
+            pipe.arg(text)
+                .arg(in_script)
+                .arg(how.version_field.as_deref());
         }
         (Value::Hash(fields), Mode::Refresh) if how.version_field.is_some() => {
             let name = how.version_field.as_deref().unwrap_or_default();
@@ -81,7 +90,7 @@ pub(super) fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
                 .arg(SET_HASH_UNLESS_NEWER)
                 .arg(1)
                 .arg(entry.key);
-            pipe.arg(ttl)
+            pipe.arg(in_script)
                 .arg(name)
                 .arg(ours.map_or(&b""[..], |(_, value)| value));
             for (field, value) in fields.iter() {
@@ -91,29 +100,33 @@ pub(super) fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
         (Value::Text(text), mode) => {
             // Reserve once: growing a buffer per key is the largest cost of a pipeline.
             let mut set = Cmd::with_capacity(6, entry.key.len() + text.len() + 32);
-            set.arg("SET").arg(entry.key).arg(text).arg("PX").arg(ttl);
+            set.arg("SET").arg(entry.key).arg(text);
+            if let Some(ttl) = ttl {
+                set.arg("PX").arg(ttl);
+            }
             if mode == Mode::OnlyMissing {
                 set.arg("NX");
             }
             pipe.add_command(set);
         }
         (Value::Hash(fields), Mode::Refresh) => {
-            pipe.cmd("MULTI")
-                .cmd("DEL")
-                .arg(entry.key)
-                .cmd("HSET")
-                .arg(entry.key);
+            pipe.cmd("MULTI");
+            pipe.cmd("DEL").arg(entry.key);
+            pipe.cmd("HSET").arg(entry.key);
             for (field, value) in fields.iter() {
                 pipe.arg(field).arg(value);
             }
-            pipe.cmd("PEXPIRE").arg(entry.key).arg(ttl).cmd("EXEC");
+            if let Some(ttl) = ttl {
+                pipe.cmd("PEXPIRE").arg(entry.key).arg(ttl);
+            }
+            pipe.cmd("EXEC");
         }
         (Value::Hash(fields), Mode::OnlyMissing) => {
             pipe.cmd("EVAL")
                 .arg(SET_MISSING_HASH)
                 .arg(1)
                 .arg(entry.key)
-                .arg(ttl);
+                .arg(in_script);
             for (field, value) in fields.iter() {
                 pipe.arg(field).arg(value);
             }

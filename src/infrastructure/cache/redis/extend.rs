@@ -5,9 +5,10 @@ use std::time::Duration;
 use redis::{Pipeline, RedisError, Value as Reply};
 
 use super::RedisCache;
+use super::commands::SCRIPT_NEVER;
 use super::digest::hex_digest;
 use super::parts::chunks;
-use super::reply::{malformed, pipe, words};
+use super::reply::{self, malformed, pipe, words};
 use super::servers::Servers;
 use crate::application::ports::Extended;
 use crate::domain::entry::{Entry, EntryBatch, Value};
@@ -21,7 +22,8 @@ const EXTEND: &str = "local same = {} \
         same[i] = 0 \
         if redis.pcall('STRLEN', key) == tonumber(ARGV[3 * i - 2]) \
             and redis.sha1hex(redis.call('GET', key)) == ARGV[3 * i - 1] then \
-            same[i] = redis.call('PEXPIRE', key, ARGV[3 * i]) \
+            if ARGV[3 * i] ~= '0' then same[i] = redis.call('PEXPIRE', key, ARGV[3 * i]) \
+            else redis.call('PERSIST', key) same[i] = 1 end \
         end \
     end \
     return same";
@@ -63,11 +65,11 @@ impl RedisCache {
             _ => None,
         };
         let all_exist = number().is_some_and(|count| count == keys.len() as i64);
-        let least = |key: &[u8]| {
-            ttl.millis_for(key)
-                .saturating_sub(tolerance.as_millis() as u64)
+        let is_long = |key: &[u8], left: i64| match ttl.millis_for(key) {
+            Some(ttl) => left >= ttl.saturating_sub(tolerance.as_millis() as u64) as i64,
+            None => reply::ttl(left).is_none(),
         };
-        let is_fresh = |key: &&[u8]| number().is_some_and(|left| left >= least(key) as i64);
+        let is_fresh = |key: &&[u8]| number().is_some_and(|left| is_long(key, left));
         Ok(all_exist && sample.iter().all(is_fresh))
     }
 
@@ -107,7 +109,7 @@ impl RedisCache {
             }
             for (key, value) in texts {
                 pipe.arg(value.len()).arg(hex_digest(value));
-                pipe.arg(ttl.millis_for(key));
+                pipe.arg(ttl.millis_for(key).unwrap_or(SCRIPT_NEVER));
             }
         };
         let keys = chunks.iter().map(|chunk| texts[chunk.start].0).collect();

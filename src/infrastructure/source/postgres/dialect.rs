@@ -16,6 +16,7 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     dollar_strings: true,
     carriage_returns: true,
     is_case_sensitive: true,
+    default_schema: "public",
     ..Grammar::new("postgres", &PostgreSqlDialect {})
 };
 

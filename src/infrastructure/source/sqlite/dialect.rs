@@ -13,6 +13,7 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     name_quotes: &[('"', '"'), ('`', '`'), ('[', ']')],
     parameters: &['?', ':', '@', '$'],
     names_as_strings: true,
+    default_schema: "main",
     latest: "greatest max",
     pure_of_several: "max min",
     documents: Some(Documents {

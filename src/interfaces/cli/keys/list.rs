@@ -18,6 +18,7 @@ use crate::domain::settings_text::parse_ttl;
 use crate::domain::standing::Class;
 use crate::domain::wording::keys as count_of;
 use crate::interfaces::cli::inspect::Inspect;
+use crate::interfaces::cli::target::Target;
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::Output;
 use crate::interfaces::report::keys::{Form, KeyWriter, Wanted};
@@ -25,13 +26,15 @@ use crate::setup::CacheNeed;
 
 #[derive(Args, Debug)]
 pub struct ListArgs {
+    #[command(flatten)]
+    target: Target,
     /// Only keys of this context; can be given several times
     #[arg(
         long,
         value_name = "NAME",
         env = "SHOPWARM_CONTEXT",
         value_delimiter = ',',
-        conflicts_with = "strategy"
+        conflicts_with_all = ["strategy", "what"]
     )]
     context: Vec<String>,
     /// Only keys of this strategy; can be given several times
@@ -39,7 +42,8 @@ pub struct ListArgs {
         long,
         value_name = "CONTEXT/NAME",
         env = "SHOPWARM_STRATEGY",
-        value_delimiter = ','
+        value_delimiter = ',',
+        conflicts_with = "what"
     )]
     strategy: Vec<String>,
     /// Only keys that match: `*` any text, `?` one character, `[ab]` one of these
@@ -105,7 +109,7 @@ pub(super) async fn list(
     stop: StopSignal,
 ) -> Result<Exit, Failure> {
     let selection = match (args.context.as_slice(), args.strategy.as_slice()) {
-        ([], []) => Selection::All,
+        ([], []) => args.target.selection()?,
         ([], ids) => Selection::Strategies(ids.to_vec()),
         (names, _) => Selection::Contexts(names.to_vec()),
     };
