@@ -71,7 +71,7 @@ impl Failure {
 
     /// The failure as a line about `subject`, without repeating it.
     pub fn about(&self, subject: &str) -> String {
-        about(&self.to_string(), subject).to_owned()
+        about(&self.to_string(), subject)
     }
 
     /// Whether a query was interrupted: the same query may succeed on a retry.
@@ -145,11 +145,16 @@ impl Failure {
     }
 }
 
-/// A failure's text as a line about `subject`, without repeating it.
-pub fn about<'t>(text: &'t str, subject: &str) -> &'t str {
-    match text.strip_prefix(subject) {
-        Some(rest) => rest.trim_start_matches([' ', ':']),
-        None => text,
+/// A failure's text as a line about `subject`, without repeating it: of `a/b (c.toml): why`, the
+/// line about `a/b` is `c.toml: why`.
+pub fn about(text: &str, subject: &str) -> String {
+    let Some(rest) = text.strip_prefix(subject) else {
+        return text.to_owned();
+    };
+    let rest = rest.trim_start_matches([' ', ':']);
+    match rest.strip_prefix('(').and_then(|r| r.split_once("): ")) {
+        Some((place, why)) => format!("{place}: {why}"),
+        None => rest.to_owned(),
     }
 }
 

@@ -273,11 +273,11 @@ fn one_wrong_definition_and_nothing_is_written_where_that_is_wished_for() {
         ),
         (
             "\n[strategies.other]\nvalue = \"object\"".to_owned(),
-            vec!["own/other", "key: is missing"],
+            vec!["own/other", "key: missing"],
         ),
         (
             "\n[strategies.other]\nkey = \"O:{id}\"\nvalue = \"object\"".to_owned(),
-            vec!["own/other", "sql: is missing"],
+            vec!["own/other", "sql: missing"],
         ),
     ];
     for dialect in DIALECTS {

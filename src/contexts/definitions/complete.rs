@@ -114,7 +114,7 @@ pub(super) fn complete(
 }
 
 fn missing(field: &'static str) -> Wrong {
-    (field, "is missing".to_owned())
+    (field, "missing; every strategy needs one".to_owned())
 }
 
 fn key(key: Option<&str>) -> Result<KeyTemplate, Wrong> {

@@ -43,6 +43,7 @@ pub(super) enum Warmup {
 
 #[derive(Args, Debug)]
 pub(super) struct ContextArgs {
+    /// Contexts to warm
     #[arg(required = true, value_name = "NAME")]
     pub(super) names: Vec<String>,
     #[command(flatten)]
@@ -51,6 +52,7 @@ pub(super) struct ContextArgs {
 
 #[derive(Args, Debug)]
 pub(super) struct StrategyArgs {
+    /// Strategies to warm, such as catalog/hot-products
     #[arg(required = true, value_name = "CONTEXT/NAME")]
     pub(super) ids: Vec<String>,
     #[command(flatten)]

@@ -109,9 +109,15 @@ pub(super) enum Command {
     #[command(subcommand)]
     Schedule(ScheduleCommand),
     /// Print completions for a shell
-    Completions { shell: Shell },
+    Completions {
+        /// The shell that the completions are for
+        shell: Shell,
+    },
     /// Print the manual page, or that of a command
-    Man { command: Vec<String> },
+    Man {
+        /// The command, such as `warmup all`
+        command: Vec<String>,
+    },
 }
 
 #[derive(Subcommand, Debug)]
@@ -122,6 +128,7 @@ pub(super) enum ConfigCommand {
     Check(SettingsArgs),
     /// Write a commented shopwarm.toml and the shipped definitions to edit; overwrites nothing
     Init {
+        /// The folder to write to
         #[arg(default_value = ".", value_name = "DIR")]
         dir: PathBuf,
     },

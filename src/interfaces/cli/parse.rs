@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
 use clap::builder::Resettable;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _};
 
 use super::command::Cli;
@@ -45,23 +47,48 @@ fn with_default(arg: clap::Arg, defaults: &BTreeMap<String, String>) -> clap::Ar
     }
 }
 
+/// Flags that have no effect without another. Their variables may be set for all commands, so
+/// clap's `requires`, which covers variables too, does not fit.
+const NEEDS: [(&str, &str); 2] = [("yes", "prune"), ("verify_sample", "verify")];
+
+fn check_needs(matches: ArgMatches) -> Result<ArgMatches, clap::Error> {
+    let leaf = leaf(&matches);
+    let source = |name: &str| {
+        leaf.ids()
+            .any(|id| id == name)
+            .then(|| leaf.value_source(name))?
+    };
+    for (name, other) in NEEDS {
+        let given = source(name) == Some(ValueSource::CommandLine);
+        if given && source(other).is_none_or(|source| source == ValueSource::DefaultValue) {
+            let [name, other] = [name, other].map(|name| name.replace('_', "-"));
+            let text = format!("--{name} has an effect only with --{other}; add it");
+            return Err(command().error(ErrorKind::MissingRequiredArgument, text));
+        }
+    }
+    Ok(matches)
+}
+
 /// Parses the command line; `Err`: an error or help was printed.
 pub fn parse() -> Result<ArgMatches, Exit> {
-    command().try_get_matches().map_err(|error| {
-        if !error.use_stderr() {
-            output::note_loss(error.print());
-            return match output::delivered() {
-                Ok(()) => Exit::Success,
-                Err(failure) => {
-                    note(&format!("error: {failure}\n"));
-                    Exit::from(&failure)
-                }
-            };
-        }
-        // clap's message quotes the argument, which may be a misplaced URL.
-        note(&redaction::text(&error.render().ansi().to_string()));
-        Exit::Usage
-    })
+    command()
+        .try_get_matches()
+        .and_then(check_needs)
+        .map_err(|error| {
+            if !error.use_stderr() {
+                output::note_loss(error.print());
+                return match output::delivered() {
+                    Ok(()) => Exit::Success,
+                    Err(failure) => {
+                        note(&format!("error: {failure}\n"));
+                        Exit::from(&failure)
+                    }
+                };
+            }
+            // clap's message quotes the argument, which may be a misplaced URL.
+            note(&redaction::text(&error.render().ansi().to_string()));
+            Exit::Usage
+        })
 }
 
 /// The matches of the innermost subcommand; they include global flags.
@@ -73,6 +100,31 @@ pub(super) fn leaf(matches: &ArgMatches) -> &ArgMatches {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_flag_without_effect_is_refused() {
+        let parse = |line: &str| {
+            let words = line.split(' ');
+            super::command()
+                .try_get_matches_from(words)
+                .and_then(super::check_needs)
+        };
+        for (line, needs) in [
+            ("shopwarm warmup all --yes", "--prune"),
+            ("shopwarm warmup context a --verify-sample 5", "--verify;"),
+        ] {
+            let error = parse(line).expect_err(line).to_string();
+            assert!(error.contains(needs), "{error}");
+        }
+        for line in [
+            "shopwarm warmup all --yes --prune",
+            "shopwarm warmup all --verify-sample 5 --verify",
+            "shopwarm warmup all",
+            "shopwarm runs",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+    }
+
     #[test]
     fn the_command_line_is_consistent() {
         super::command().debug_assert();

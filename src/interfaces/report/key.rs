@@ -72,7 +72,7 @@ impl State {
             Self::Missing => "missing",
             Self::WrongType => "wrong-type",
             Self::Orphan => "orphan",
-            Self::Nowhere => "nowhere",
+            Self::Nowhere => "not cached",
             Self::NoForm => "no JSON form",
             Self::NoStrategy => "no strategy makes it",
             Self::NotCompared => "not compared",
@@ -81,6 +81,7 @@ impl State {
 
     fn json(self) -> String {
         match self {
+            Self::Nowhere => "nowhere".to_owned(),
             Self::NoForm => "no_json_form".to_owned(),
             state => state.name().replace('-', "_"),
         }

@@ -18,6 +18,7 @@ use crate::setup;
 
 #[derive(Args, Debug)]
 pub struct GetArgs {
+    /// The key, with or without the prefix
     #[arg(value_name = "KEY")]
     key: String,
     /// Print only the cached bytes
