@@ -29,7 +29,7 @@ impl WarmupStrategy for Instalments {
 
 fn main() -> Result<ExitCode, Failure> {
     let spec = StrategySpec::new("checkout", "instalments", "Instalments:{months}")?;
-    let spec = spec.priority(80).ttl(Duration::from_secs(24 * 3600));
+    let spec = spec.priority(80).ttl(Duration::from_hours(24));
     let registry = Registry::default().strategy(Instalments(spec));
     // Without this, strategies of your own replace the shipped ones.
     Ok(shopwarm::cli::main(registry.with_shipped()))

@@ -30,7 +30,7 @@ const READ_AHEAD: usize = 2;
 impl Reload {
     /// The entries to write; everything else happens while the stream is read. Dropping it ends the
     /// work.
-    pub fn entries(self) -> BoxStream<'static, Result<EntryBatch, Failure>> {
+    pub(crate) fn entries(self) -> BoxStream<'static, Result<EntryBatch, Failure>> {
         let (sender, receiver) = mpsc::channel(READ_AHEAD);
         let mut working = JoinSet::new();
         working.spawn(async move { self.work(&sender).await });

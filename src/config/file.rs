@@ -27,7 +27,7 @@ groups! {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Tables {
+pub(super) struct Tables {
     pub schedule: Jobs,
 }
 
@@ -47,7 +47,7 @@ impl Settings for Tables {
 
 /// The file as it was read.
 #[derive(Clone, Debug, Default)]
-pub struct File {
+pub(crate) struct File {
     pub settings: FileSettings,
     /// It contains a password, not only the name of a variable with one.
     pub is_secret: bool,
@@ -56,7 +56,7 @@ pub struct File {
 impl File {
     /// # Errors
     /// It cannot be read or is not valid.
-    pub fn load(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn load(path: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let what = format!("cannot read {}", path.display());
             Failure::new(FailureKind::Config, what, error.to_string())
@@ -77,7 +77,7 @@ impl File {
     }
 
     /// The connections of a file that is otherwise not valid, as far as they can be read.
-    pub fn salvage(path: &Path) -> Self {
+    pub(crate) fn salvage(path: &Path) -> Self {
         let mut settings = FileSettings::default();
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let mut is_secret = false;

@@ -35,7 +35,7 @@ settings! {
         warmup: Names,
         timezone: Zone,
         overlap: Overlap = Overlap::Skip,
-        grace: SpanOrZero = SpanOrZero(Duration::from_secs(10 * 60)),
+        grace: SpanOrZero = SpanOrZero(Duration::from_mins(10)),
         jitter: SpanOrZero = SpanOrZero(Duration::ZERO),
         enabled: bool = true,
     }

@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(since.utc(), "2026-01-31 12:29:59");
         assert_eq!(since.local(), "2026-01-31 00:29:59");
         assert_eq!(since.day(), "2026-01-30");
-        let since = Since::new(micros, Duration::from_secs(300));
+        let since = Since::new(micros, Duration::from_mins(5));
         assert_eq!(since.utc(), "2026-01-31 12:24:59");
         let first = Since::new(0, Duration::MAX);
         assert_eq!(first.utc(), "1970-01-01 00:00:00");

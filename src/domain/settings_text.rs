@@ -8,7 +8,7 @@ use super::failure::{Failure, FailureKind};
 use super::nearest::nearest;
 
 /// The longest time to live, about a hundred years: beyond it servers' clocks overflow.
-pub const MAX_TTL: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+pub(crate) const MAX_TTL: Duration = Duration::from_hours(100 * 366 * 24);
 
 /// Parses a TOML file, naming file and line, and for an unknown field the one that was meant.
 ///

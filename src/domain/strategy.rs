@@ -13,7 +13,7 @@ use super::key::{KeyTemplate, TemplateError};
 use super::style::Style;
 
 /// The TTL if neither the definition nor the operator sets one.
-pub const DEFAULT_TTL: Duration = Duration::from_secs(3600);
+pub const DEFAULT_TTL: Duration = Duration::from_hours(1);
 
 /// `catalog/hot-products`: a strategy's name within its bounded context.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

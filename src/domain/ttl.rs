@@ -9,7 +9,7 @@ use super::settings_text::parse_ttl;
 pub const NEVER: Duration = Duration::MAX;
 
 /// A key that has more time left than this is not about to expire, however long it lives.
-const LONGEST_EXPIRING: Duration = Duration::from_secs(3600);
+const LONGEST_EXPIRING: Duration = Duration::from_hours(1);
 
 /// A strategy's time to live, spread so that keys warmed together do not expire together.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn no_jitter_is_exact() {
         assert_eq!(
-            Ttl::new(Duration::from_secs(60), 0.0).millis_for(b"k"),
+            Ttl::new(Duration::from_mins(1), 0.0).millis_for(b"k"),
             Some(60_000)
         );
     }

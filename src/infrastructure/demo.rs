@@ -164,7 +164,7 @@ async fn product(transaction: &mut Transaction<'_, Sqlite>, i: u64) -> Result<()
 }
 
 async fn order(transaction: &mut Transaction<'_, Sqlite>, i: u64) -> Result<(), sqlx::Error> {
-    let items: Vec<u64> = (0..1 + mix(i) % 4)
+    let items: Vec<u64> = (0..=(mix(i) % 4))
         .map(|n| 1 + mix(i * 10 + n) % PRODUCTS)
         .collect();
     let quantity = |n: usize| 1 + mix(i + n as u64) % 3;

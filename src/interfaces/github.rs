@@ -18,7 +18,7 @@ fn is_here() -> bool {
 }
 
 /// Annotates what failed in a run, and adds its table to the summary.
-pub fn report(report: &Report, document: &Document) {
+pub(super) fn report(report: &Report, document: &Document) {
     if !is_here() {
         return;
     }
@@ -57,14 +57,14 @@ fn add_to_summary(mut text: String) {
 }
 
 /// Annotates each unmet requirement.
-pub fn requirements(judged: &[Judged<'_>]) {
+pub(super) fn requirements(judged: &[Judged<'_>]) {
     for unmet in judged.iter().filter(|judged| !judged.met && is_here()) {
         note(&annotation("error", "verify", &unmet.to_string()));
     }
 }
 
 /// Annotates a run that could not start, and adds it to the summary.
-pub fn failure(failure: &Failure) {
+pub(super) fn failure(failure: &Failure) {
     if !is_here() {
         return;
     }

@@ -15,13 +15,13 @@ type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// The log, and the traces, of this process.
 #[must_use]
-pub struct Log {
+pub(super) struct Log {
     #[cfg(feature = "otel")]
     traces: Option<Traces>,
 }
 
 /// Starts the log if a format is set, and traces if a collector is configured.
-pub fn start(format: Option<LogFormat>, output: &Output) -> Log {
+pub(super) fn start(format: Option<LogFormat>, output: &Output) -> Log {
     let mut layers: Vec<BoxedLayer> = Vec::new();
     layers.extend(format.map(|format| lines(format, output)));
     #[cfg(feature = "otel")]
@@ -43,7 +43,7 @@ pub fn start(format: Option<LogFormat>, output: &Output) -> Log {
 
 impl Log {
     /// Sends the remaining spans.
-    pub fn end(self) {
+    pub(super) fn end(self) {
         #[cfg(feature = "otel")]
         if let Some(Err(why)) = self.traces.map(Traces::end) {
             not_exported(why);

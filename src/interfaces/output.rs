@@ -9,7 +9,7 @@ use crate::domain::failure::{Failure, FailureKind};
 
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Output")]
-pub struct OutputFlags {
+pub(super) struct OutputFlags {
     /// Format of the results on stdout
     #[arg(
         short,
@@ -51,7 +51,7 @@ pub struct OutputFlags {
 
 /// Format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+pub(super) enum LogFormat {
     /// One line per event
     Text,
     /// One JSON object per line
@@ -59,7 +59,7 @@ pub enum LogFormat {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     #[default]
     Table,
     Json,
@@ -69,7 +69,7 @@ pub enum Format {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ProgressForm {
+pub(super) enum ProgressForm {
     /// Bars on a terminal, otherwise lines
     #[default]
     Auto,
@@ -83,7 +83,7 @@ pub enum ProgressForm {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ColorWhen {
+pub(super) enum ColorWhen {
     #[default]
     Auto,
     Always,
@@ -92,7 +92,7 @@ pub enum ColorWhen {
 
 /// Where the output of a command goes.
 #[derive(Clone, Copy, Debug)]
-pub struct Output {
+pub(super) struct Output {
     pub format: Format,
     pub quiet: bool,
     pub verbose: bool,
@@ -104,7 +104,7 @@ pub struct Output {
 
 impl Output {
     /// `asked`: whether a format was requested.
-    pub fn new(flags: OutputFlags, asked: bool) -> Self {
+    pub(super) fn new(flags: OutputFlags, asked: bool) -> Self {
         // anstream and console check NO_COLOR, CLICOLOR_FORCE and the terminal.
         match flags.color {
             ColorWhen::Auto => {}
@@ -128,7 +128,7 @@ impl Output {
     }
 
     /// Resolves `auto`.
-    pub fn progress(&self) -> ProgressForm {
+    pub(super) fn progress(&self) -> ProgressForm {
         match self.progress {
             _ if self.quiet => ProgressForm::None,
             // The log replaces progress.
@@ -140,18 +140,18 @@ impl Output {
     }
 
     /// Whether results are plain lines: stdout is a pipe, and no format was requested.
-    pub fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         self.unasked && !io::stdout().is_terminal()
     }
 
     /// Width of stdout; `None`: not a terminal.
-    pub fn width(&self) -> Option<usize> {
+    pub(super) fn width(&self) -> Option<usize> {
         let (_, columns) = console::Term::stdout().size_checked()?;
         io::stdout().is_terminal().then_some(usize::from(columns))
     }
 
     /// Describes stdout and stderr, for `doctor`.
-    pub fn terminal(&self) -> String {
+    pub(super) fn terminal(&self) -> String {
         let (out, err) = (io::stdout(), io::stderr());
         let of = |is_terminal: bool, choice: anstream::ColorChoice| {
             let what = if is_terminal { "a" } else { "no" };
@@ -173,7 +173,7 @@ impl Output {
     }
 
     /// Prints a result. [`delivered`] reports errors.
-    pub fn result(&self, text: &str) {
+    pub(super) fn result(&self, text: &str) {
         let mut stdout = anstream::stdout().lock();
         let written = stdout
             .write_all(text.as_bytes())
@@ -182,12 +182,12 @@ impl Output {
     }
 
     /// Results that are written as they come.
-    pub fn stream() -> Stream {
+    pub(super) fn stream() -> Stream {
         Stream(io::BufWriter::with_capacity(64 * 1024, io::stdout()))
     }
 
     /// A failure: what, why, what to do next.
-    pub fn failure(&self, failure: &Failure) {
+    pub(super) fn failure(&self, failure: &Failure) {
         let red = anstyle::AnsiColor::Red.on_default().bold();
         let mut text = format!("{red}error:{red:#} {failure}\n");
         if let Some(hint) = &failure.hint {
@@ -198,7 +198,7 @@ impl Output {
     }
 
     /// A note on stderr, unless quiet.
-    pub fn note(&self, text: &str) {
+    pub(super) fn note(&self, text: &str) {
         if !self.quiet {
             note(&format!("{text}\n"));
         }
@@ -206,21 +206,21 @@ impl Output {
 }
 
 /// Whether a person can be asked.
-pub fn can_ask() -> bool {
+pub(super) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// A result that is written as it comes.
-pub struct Stream(io::BufWriter<io::Stdout>);
+pub(super) struct Stream(io::BufWriter<io::Stdout>);
 
 impl Stream {
     /// Whether stdout is still open.
-    pub fn write(&mut self, bytes: &[u8]) -> bool {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> bool {
         note_loss(self.0.write_all(bytes))
     }
 
     /// Writes the buffer.
-    pub fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         note_loss(self.0.flush());
     }
 }
@@ -230,7 +230,7 @@ static LOST: OnceLock<String> = OnceLock::new();
 
 /// Records an error of stdout; `true`: there was none. A reader that closes the pipe (`| head`) is
 /// not an error.
-pub fn note_loss(written: io::Result<()>) -> bool {
+pub(super) fn note_loss(written: io::Result<()>) -> bool {
     if let Err(error) = &written
         && error.kind() != io::ErrorKind::BrokenPipe
     {
@@ -243,7 +243,7 @@ pub fn note_loss(written: io::Result<()>) -> bool {
 ///
 /// # Errors
 /// Stdout failed, for example because the disk is full.
-pub fn delivered() -> Result<(), Failure> {
+pub(super) fn delivered() -> Result<(), Failure> {
     match LOST.get() {
         None => Ok(()),
         Some(why) => {
@@ -255,7 +255,7 @@ pub fn delivered() -> Result<(), Failure> {
 }
 
 /// Writes log records to stderr, each in one piece.
-pub fn log_writer() -> impl io::Write {
+pub(super) fn log_writer() -> impl io::Write {
     LogWriter
 }
 
@@ -273,7 +273,7 @@ impl io::Write for LogWriter {
 }
 
 /// Writes to stderr and ignores errors.
-pub fn note(text: &str) {
+pub(super) fn note(text: &str) {
     let mut stderr = anstream::stderr().lock();
     let _ = stderr.write_all(text.as_bytes());
 }

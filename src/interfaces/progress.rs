@@ -10,7 +10,7 @@ use bars::Bars;
 use lines::Lines;
 
 /// The reporter for a format.
-pub fn reporter(form: ProgressForm) -> Box<dyn Reporter> {
+pub(super) fn reporter(form: ProgressForm) -> Box<dyn Reporter> {
     match form {
         ProgressForm::None => Box::new(Silent),
         ProgressForm::Bars => Box::new(Bars::new()),

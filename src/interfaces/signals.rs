@@ -15,7 +15,7 @@ use crate::domain::report::Stop;
 ///
 /// # Errors
 /// The handler cannot be installed.
-pub fn end(stop: &StopSignal, is_server: bool) -> io::Result<()> {
+pub(super) fn end(stop: &StopSignal, is_server: bool) -> io::Result<()> {
     let interrupt = signal(SignalKind::interrupt())?;
     let terminate = signal(SignalKind::terminate())?;
     // Once handled, a signal no longer ends the process, even if no run is active.
@@ -78,7 +78,9 @@ async fn listen(
 ///
 /// # Errors
 /// The handler cannot be installed.
-pub fn change_pace(change: impl Fn(Change) + Send + 'static) -> Result<JoinSet<()>, Failure> {
+pub(super) fn change_pace(
+    change: impl Fn(Change) + Send + 'static,
+) -> Result<JoinSet<()>, Failure> {
     let handle = |kind| {
         signal(kind).map_err(|error| {
             let what = "cannot handle SIGUSR1 and SIGUSR2";

@@ -51,7 +51,7 @@ where
 ///
 /// # Errors
 /// It does not answer commands yet.
-pub async fn answers(cache: &dyn Cache) -> Result<(), Failure> {
+pub(super) async fn answers(cache: &dyn Cache) -> Result<(), Failure> {
     match cache.read(ANY_KEY).await {
         Err(failure) if failure.may_pass() => Err(failure),
         // A user who may not read this key may still write others.

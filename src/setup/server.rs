@@ -18,7 +18,7 @@ use crate::domain::run::Trigger;
 use crate::infrastructure::metrics::Metrics;
 
 /// How often to read what other processes did.
-const LEARN_EVERY: Duration = Duration::from_secs(60);
+const LEARN_EVERY: Duration = Duration::from_mins(1);
 
 #[derive(Clone)]
 pub struct Server {

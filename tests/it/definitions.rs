@@ -152,7 +152,10 @@ fn definitions_come_from_files_and_folders_in_the_order_given() {
     limit(strategies().arg("--contexts").arg(more).run(), 3, &three);
     let flags = ["--contexts", more, "--contexts", one];
     limit(
-        flags.iter().fold(strategies(), |s, flag| s.arg(flag)).run(),
+        flags
+            .iter()
+            .fold(strategies(), super::support::shopwarm::Shopwarm::arg)
+            .run(),
         1,
         Path::new(one),
     );
@@ -607,9 +610,10 @@ fn a_key_of_the_shop_is_warmed_whether_or_not_it_is_in_the_selection() {
             "Category:list:all",
             &beyond,
         ];
-        let run = keys
-            .iter()
-            .fold(lab.command("warmup keys -o json"), |c, key| c.arg(key));
+        let run = keys.iter().fold(
+            lab.command("warmup keys -o json"),
+            super::support::shopwarm::Shopwarm::arg,
+        );
         let run = run.run();
         let products = run.strategy("catalog/hot-products");
         assert_eq!(counts(&products), [1, 1, 0, 0], "{dialect:?}");

@@ -42,7 +42,7 @@ fn warm_an_hour_ago(lab: &Lab, how: &str) -> String {
              redis.call('HSET', 'shopwarm:keys', field, cjson.encode(known))
          end"
     );
-    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
     let hour_ago = humantime::format_rfc3339_millis(hour_ago).to_string();
     lab.redis.cli(&["EVAL", &age, "0", &hour_ago]);
     run.json()["run_id"].as_str().expect("an id").to_owned()

@@ -44,7 +44,7 @@ fn spec() -> StrategySpec {
         id: StrategyId::new("own", "rows"),
         description: String::new(),
         priority: 0,
-        ttl: Some(Duration::from_secs(600)),
+        ttl: Some(Duration::from_mins(10)),
         tags: Vec::new(),
         min_keys: 1,
         key: "row:{id}".parse().expect("a template"),

@@ -641,7 +641,7 @@ fn a_run_comes_through_a_restart_of_the_cache() {
 
 /// A run that waits for a server that says nothing has hung if it takes longer than this. It takes 15
 /// seconds without a cache and 25 without a database; a busy machine adds its own.
-const SILENCE: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_mins(2);
 
 /// Redis gone for good, frozen, or taking connections and no writes; a database behind a dead
 /// network. All of them at once, as each is a wait.

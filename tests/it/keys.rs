@@ -426,7 +426,7 @@ fn states_filter_a_list() {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Neither the keys nor the rows behind them are read to their end, which some never have.
 #[test]

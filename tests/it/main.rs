@@ -1,5 +1,14 @@
 // What a test prints is shown where it fails.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
+// A test is read from top to bottom, with what it needs where it is needed.
+#![allow(clippy::items_after_statements, clippy::too_many_lines)]
+// What tests share is public to all of them.
+#![allow(
+    unreachable_pub,
+    clippy::default_trait_access,
+    clippy::implicit_clone,
+    clippy::unnecessary_wraps
+)]
 
 mod cache_faults;
 mod changed;

@@ -353,7 +353,7 @@ impl Matrix {
         let has_form = !values[k].starts_with('!') && class != Bytes;
         match json {
             Some(json) if !has_form => {
-                self.complain("value", t, k, &format!("has none, got {json}"))
+                self.complain("value", t, k, &format!("has none, got {json}"));
             }
             Some(json) => {
                 let said = String::from_utf8_lossy(&self.said[&(t, k)]).into_owned();
@@ -466,7 +466,7 @@ impl Class {
         match value.as_bytes() {
             [b'x', ..] => Bytes,
             [b'\'', ..] if self != Json => Text,
-            [b'C', ..] | [b'\'', ..] => self,
+            [b'C' | b'\'', ..] => self,
             _ if value.parse::<i64>().is_ok() => Exact,
             _ => Float,
         }

@@ -368,7 +368,7 @@ fn strategy_report(name: &str, warmed: u64, failed: u64, millis: u64) -> Strateg
     StrategyReport {
         id: StrategyId::new("catalog", name),
         priority: 0,
-        ttl: Duration::from_secs(60),
+        ttl: Duration::from_mins(1),
         status: Status::Completed,
         expected: None,
         stats: Counts {

@@ -410,7 +410,7 @@ fn encoded_json_is_valid_and_the_same_again() {
                     }
                     // Digit by digit: nothing is rounded.
                     (Scalar::Decimal(digits), None | Some(Hint::Number)) => {
-                        assert_eq!(utf8(json), digits)
+                        assert_eq!(utf8(json), digits);
                     }
                     (Scalar::Int(n), None) => assert_eq!(value.as_i64(), Some(n)),
                     (Scalar::Uint(n), None) => assert_eq!(value.as_u64(), Some(n)),

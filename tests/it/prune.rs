@@ -129,7 +129,7 @@ fn keys_without_a_row_go_and_no_others() {
                 let how = shopwarm::application::ports::WriteOptions {
                     mode: shopwarm::application::ports::Mode::Refresh,
                     form: ::shopwarm::domain::strategy::Shape::Text.into(),
-                    ttl: shopwarm::domain::ttl::Ttl::new(std::time::Duration::from_secs(600), 0.0),
+                    ttl: shopwarm::domain::ttl::Ttl::new(std::time::Duration::from_mins(10), 0.0),
                     version_field: None,
                 };
                 cache.write(&batch, &how).await;
@@ -204,7 +204,7 @@ fn what_an_application_wrote_itself_is_never_pruned() {
                 let how = shopwarm::application::ports::WriteOptions {
                     mode: shopwarm::application::ports::Mode::Refresh,
                     form: ::shopwarm::domain::strategy::Shape::Text.into(),
-                    ttl: shopwarm::domain::ttl::Ttl::new(std::time::Duration::from_secs(600), 0.0),
+                    ttl: shopwarm::domain::ttl::Ttl::new(std::time::Duration::from_mins(10), 0.0),
                     version_field: None,
                 };
                 cache.write(&batch, &how).await;

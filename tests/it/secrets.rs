@@ -357,7 +357,9 @@ fn commands() -> Vec<Vec<String>> {
     let mut at = 0;
     while at < all.len() {
         let path: Vec<String> = all[at].clone();
-        let help = path.iter().fold(shopwarm(""), |run, word| run.arg(word));
+        let help = path
+            .iter()
+            .fold(shopwarm(""), super::support::shopwarm::Shopwarm::arg);
         let help = help.arg("--help").run().expect(0).stdout;
         let listed = help.split("Commands:\n").nth(1).unwrap_or_default();
         let lines = listed.lines().take_while(|line| !line.is_empty());

@@ -991,7 +991,7 @@ fn readiness_waits_for_the_first_complete_run() {
                 .expect(503)
                 .body
                 .contains("no run has completed")
-        )
+        );
     };
     waits();
     server.get("/livez").expect(200);

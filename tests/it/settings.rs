@@ -6,14 +6,14 @@ use crate::support::servers::{Database, Dialect, Postgres, Redis};
 use crate::support::shopwarm::shopwarm;
 
 /// Values whose text depends on a setting, or that a setting makes another value.
-const COLUMNS: &str = r#"
+const COLUMNS: &str = r"
     id, moment, local, span::text AS span_text, moment::text AS moment_text,
     day::text AS day_text, amount::text AS amount_text, json_build_object('f', amount)::text AS json,
     bytes::text AS bytes_text, xmlforest(bytes)::text AS xml_text,
     ('{NULL}'::text[])[1] IS NULL AS null_element, (id = NULL) IS NULL AS null_compared,
     length('\101') AS escaped, '01/02/2020'::date - '2020-01-01'::date AS days,
     quote_ident('plain') AS identifier, '2020-01-01 10:00 EST'::timestamptz AS zoned,
-    'x'::xml::text AS content"#;
+    'x'::xml::text AS content";
 
 /// Each at a value that a server, a database or a role may have, and its default.
 const ODD: [(&str, &str); 33] = [

@@ -51,8 +51,8 @@ fn assert_values(lab: &Lab, set_up: &str, columns: &[Column<'_>]) {
             let met = match expected {
                 Ok(json) => got == format!("{{\"v\":{json}}}") && error.is_none(),
                 Err(part) => {
-                    let names_column = |e: &&String| e.contains("column v: ") && e.contains(part);
-                    got.is_empty() && error.filter(names_column).is_some()
+                    let names_column = |e: &String| e.contains("column v: ") && e.contains(part);
+                    got.is_empty() && error.is_some_and(names_column)
                 }
             };
             if !met {

@@ -36,7 +36,7 @@ const MAX_NAMES: usize = 200_000;
 const WINDOW: usize = 2_000;
 
 /// What an earlier complete run has left, and how to continue from there.
-pub struct ReloadBaseline {
+pub(super) struct ReloadBaseline {
     pub scan: ChangeScan,
     pub since: Since,
     /// All keys of the selection at that time.
@@ -49,7 +49,7 @@ pub struct ReloadBaseline {
 
 /// What happened besides the entries.
 #[derive(Default)]
-pub struct ReloadProgress {
+pub(super) struct ReloadProgress {
     unchanged: AtomicU64,
     removed: AtomicU64,
     not_removed: AtomicU64,
@@ -60,27 +60,27 @@ pub struct ReloadProgress {
 
 impl ReloadProgress {
     /// Keys that were there and were given their time again.
-    pub fn unchanged(&self) -> u64 {
+    pub(super) fn unchanged(&self) -> u64 {
         self.unchanged.load(Ordering::Relaxed)
     }
 
-    pub fn removed(&self) -> u64 {
+    pub(super) fn removed(&self) -> u64 {
         self.removed.load(Ordering::Relaxed)
     }
 
     /// Keys that have left the selection and stay: somebody else has written them since, or makes
     /// them too.
-    pub fn not_removed(&self) -> u64 {
+    pub(super) fn not_removed(&self) -> u64 {
         self.not_removed.load(Ordering::Relaxed)
     }
 
     /// Whether the keys of the whole selection were read although changed rows were to be enough.
-    pub fn reads_keys(&self) -> bool {
+    pub(super) fn reads_keys(&self) -> bool {
         self.reads_keys.load(Ordering::Relaxed)
     }
 
     /// Whether some keys were found to live long enough and were not given their time again.
-    pub fn left_alone(&self) -> bool {
+    pub(super) fn left_alone(&self) -> bool {
         self.left_alone.load(Ordering::Relaxed)
     }
 
@@ -105,13 +105,13 @@ impl ReloadProgress {
     }
 
     /// Why everything was read after all.
-    pub fn full(&self) -> Option<String> {
+    pub(super) fn full(&self) -> Option<String> {
         lock(&self.full).clone()
     }
 }
 
 /// A strategy that is warmed by its changes.
-pub struct Reload {
+pub(super) struct Reload {
     pub strategy: Arc<dyn WarmupStrategy>,
     /// The other strategies of the run.
     pub others: Vec<Arc<dyn WarmupStrategy>>,

@@ -12,7 +12,7 @@ use crate::domain::entry::EntryBatch;
 use crate::domain::report::StrategyReport;
 
 /// Writes the batches of one strategy.
-pub struct Delivery<'a> {
+pub(super) struct Delivery<'a> {
     cache: &'a dyn Cache,
     how: WriteOptions,
     shape: Option<ShapeCheck>,
@@ -21,7 +21,7 @@ pub struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
-    pub fn new(plan: &'a RunPlan, index: usize) -> Self {
+    pub(super) fn new(plan: &'a RunPlan, index: usize) -> Self {
         let (options, cache) = (&plan.options, plan.target.as_ref());
         let strategy = plan.strategies[index].as_ref();
         Self {
@@ -38,7 +38,7 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    pub async fn deliver(&self, batch: &EntryBatch) -> Delivered {
+    pub(super) async fn deliver(&self, batch: &EntryBatch) -> Delivered {
         if let Some(shape) = &self.shape
             && let Some(failure) = shape.refuses(self.cache, batch).await
         {
@@ -56,7 +56,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// Adds what the guards found without stopping anything.
-    pub async fn warn(&self, report: &mut StrategyReport) {
+    pub(super) async fn warn(&self, report: &mut StrategyReport) {
         let shape = match &self.shape {
             Some(shape) => shape.warning().await,
             None => None,

@@ -15,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Learns how many keys each strategy has, as far as that is cheap to know: from its last complete
 /// run, or from the database.
-pub async fn learn(
+pub(super) async fn learn(
     book: &mut Book,
     last_complete: Option<&BTreeMap<String, LastComplete>>,
     run: &RunContext<'_>,

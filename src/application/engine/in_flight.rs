@@ -12,12 +12,12 @@ use crate::domain::failure::Failure;
 const MAX_BYTES: usize = 3 * 1024 * 1024;
 
 /// What became of a batch, or why none of it was sent.
-pub type Delivered = Result<Written, Failure>;
+pub(super) type Delivered = Result<Written, Failure>;
 
 type Delivery<'a> = BoxFuture<'a, (EntryBatch, Delivered)>;
 
 /// Batches in flight: at most `max`, of at most [`MAX_BYTES`] together.
-pub struct InFlight<'a> {
+pub(super) struct InFlight<'a> {
     batches: Batches<'a>,
     bytes: usize,
     max: usize,
@@ -30,7 +30,7 @@ enum Batches<'a> {
 
 impl<'a> InFlight<'a> {
     /// `in_order`: batches are answered in the order in which they were sent.
-    pub fn new(max: usize, in_order: bool) -> Self {
+    pub(super) fn new(max: usize, in_order: bool) -> Self {
         let batches = match in_order {
             true => Batches::InOrder(FuturesOrdered::new()),
             false => Batches::AsTheyCome(FuturesUnordered::new()),
@@ -42,7 +42,7 @@ impl<'a> InFlight<'a> {
         }
     }
 
-    pub fn push(&mut self, bytes: usize, delivery: Delivery<'a>) {
+    pub(super) fn push(&mut self, bytes: usize, delivery: Delivery<'a>) {
         self.bytes += bytes;
         match &mut self.batches {
             Batches::AsTheyCome(all) => all.push(delivery),
@@ -57,15 +57,15 @@ impl<'a> InFlight<'a> {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    pub fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.len() < self.max && self.bytes < MAX_BYTES
     }
 
-    pub async fn next(&mut self) -> Option<(EntryBatch, Delivered)> {
+    pub(super) async fn next(&mut self) -> Option<(EntryBatch, Delivered)> {
         let next = match &mut self.batches {
             Batches::AsTheyCome(all) => all.next().await,
             Batches::InOrder(all) => all.next().await,

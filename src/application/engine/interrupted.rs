@@ -21,7 +21,7 @@ const BROKE_OFF: &str = "the database's stream broke off";
 const GAVE_WAY: &str = "the database's stream gave way to another session";
 
 /// Reads a strategy again while only its stream was interrupted.
-pub async fn read_again<'a>(
+pub(super) async fn read_again<'a>(
     flow: &mut Flow<'a>,
     book: &mut Book,
     index: usize,

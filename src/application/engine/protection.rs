@@ -7,7 +7,7 @@ use crate::domain::protection::Protection;
 use crate::domain::server::ServerRole;
 
 /// Finds out for each strategy whether its writes are verified.
-pub async fn learn(book: &mut Book, run: &RunContext<'_>) {
+pub(super) async fn learn(book: &mut Book, run: &RunContext<'_>) {
     let plan = run.plan;
     let verifies = plan.options.verify_writes;
     let copied = match &plan.sources {

@@ -263,6 +263,6 @@ impl Writer {
 
 /// A later moment, as far as the clock can represent it.
 fn later(at: SystemTime, by: Duration) -> SystemTime {
-    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
     at.checked_add(by.min(CENTURY)).unwrap_or(at)
 }

@@ -25,7 +25,7 @@ pub(in crate::application) struct Governor {
 }
 
 impl Governor {
-    pub fn new(
+    pub(crate) fn new(
         pace: Pace,
         cache: Arc<dyn Cache>,
         source: Option<Arc<dyn RowSource>>,
@@ -39,7 +39,7 @@ impl Governor {
     }
 
     /// Adjusts the rate while the run is gentle. Never returns.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         loop {
             self.pace.until_gentle(true).await;
             tokio::select! {

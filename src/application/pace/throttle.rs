@@ -308,7 +308,7 @@ mod tests {
             now += Duration::from_millis(500);
         }
         // A pause does not count as throughput.
-        now += Duration::from_secs(60);
+        now += Duration::from_mins(1);
         free.change(Change::Halve);
         assert_eq!(rate(&free), Some(500));
         free.change(Change::Halve);

@@ -12,13 +12,13 @@ use crate::domain::row::{Column, ColumnKind};
 
 /// A column that a key is made of.
 #[derive(Clone, Copy)]
-pub struct KeyColumn<'a> {
+pub(super) struct KeyColumn<'a> {
     pub column: &'a Column,
     pub hint: Option<Hint>,
 }
 
 /// Why the keys of some columns cannot be looked up again, for people; `None`: they can.
-pub fn opaque(dialect: Dialect, columns: &[KeyColumn<'_>]) -> Option<String> {
+pub(super) fn opaque(dialect: Dialect, columns: &[KeyColumn<'_>]) -> Option<String> {
     let column = columns
         .iter()
         .find(|column| !is_comparable(dialect, column))?;
@@ -48,7 +48,7 @@ fn is_comparable(dialect: Dialect, column: &KeyColumn<'_>) -> bool {
 }
 
 /// Whether a column may hold a value that has this text.
-pub fn fits(dialect: Dialect, column: &Column, value: &str) -> bool {
+pub(super) fn fits(dialect: Dialect, column: &Column, value: &str) -> bool {
     if dialect.stores_anything() {
         return true;
     }
@@ -82,7 +82,7 @@ pub fn fits(dialect: Dialect, column: &Column, value: &str) -> bool {
 
 /// The condition that the rows of some keys meet: each key is a value for each column, as text, that
 /// [`fits`]. `None`: there are no keys.
-pub fn condition(
+pub(super) fn condition(
     dialect: Dialect,
     columns: &[KeyColumn<'_>],
     keys: &[&Vec<String>],

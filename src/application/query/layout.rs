@@ -275,7 +275,7 @@ fn repeated(columns: &Columns) -> Option<&str> {
 }
 
 /// The version of an entry that has one more row.
-pub fn merged(so_far: Option<Version>, row: Option<Version>) -> Option<Version> {
+pub(super) fn merged(so_far: Option<Version>, row: Option<Version>) -> Option<Version> {
     match (so_far, row) {
         (Some(so_far), Some(row)) => Some(so_far.and(row)),
         (so_far, row) => so_far.or(row),

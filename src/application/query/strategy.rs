@@ -194,7 +194,7 @@ impl WarmupStrategy for QueryStrategy {
     }
 
     async fn quiesced(&self) {
-        self.prepared.quiesced().await
+        self.prepared.quiesced().await;
     }
 
     async fn plan(&self, limit: Option<u64>) -> Result<QueryPlan, Failure> {

@@ -18,10 +18,10 @@ use crate::domain::report::Report;
 const MAX_RUNS: usize = 200;
 
 /// The history expires if nothing runs for this long.
-const RUNS_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+const RUNS_TTL: Duration = Duration::from_hours(30 * 24);
 
 /// A job's time further ahead than this came from a wrong clock.
-const WRONG_CLOCK: Duration = Duration::from_secs(24 * 3600);
+const WRONG_CLOCK: Duration = Duration::from_hours(24);
 
 /// Names and values of a hash.
 pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;

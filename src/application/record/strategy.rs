@@ -212,11 +212,11 @@ mod in_seconds {
     use crate::application::record::strategy::ttl_seconds;
     use crate::domain::ttl::NEVER;
 
-    pub fn serialize<S: Serializer>(ttl: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(ttl: &Duration, to: S) -> Result<S::Ok, S::Error> {
         ttl_seconds(*ttl).serialize(to)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         match Option::<f64>::deserialize(from)? {
             Some(seconds) => Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom),
             None => Ok(NEVER),

@@ -19,7 +19,7 @@ use crate::domain::report::{Status, StrategyReport};
 const MAX_PASSES: u32 = 3;
 
 /// How long a cache may take to answer: during a failover it does not.
-const EPOCH_TIMEOUT: Duration = Duration::from_secs(60);
+const EPOCH_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The same for a run that is asked to stop.
 const LAST_EPOCH_TIMEOUT: Duration = Duration::from_secs(1);

@@ -8,11 +8,11 @@ use crate::domain::failure::Failure;
 
 /// At most `size` entries of a stream, each with the same chance; the same `seed` chooses the same.
 /// Failed and absent keys all pass.
-pub fn sampled<'a>(
-    mut entries: BoxStream<'a, Result<EntryBatch, Failure>>,
+pub(super) fn sampled(
+    mut entries: BoxStream<'_, Result<EntryBatch, Failure>>,
     size: usize,
     seed: u64,
-) -> BoxStream<'a, Result<EntryBatch, Failure>> {
+) -> BoxStream<'_, Result<EntryBatch, Failure>> {
     stream::once(async move {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut seen = 0_u64;

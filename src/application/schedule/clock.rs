@@ -19,14 +19,14 @@ use crate::domain::sync::lock;
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 
 /// The interval for retrying a job that could not start because a server did not answer, within its grace.
-const RETRY_EVERY: Duration = Duration::from_secs(60);
+const RETRY_EVERY: Duration = Duration::from_mins(1);
 
 /// How long a job may wait in the queue.
-const QUEUE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+const QUEUE_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// The pauses before retries of an incomplete run at the server's start. They grow and end, so that
 /// a permanent fault does not cause endless reads.
-const MAX_PAUSE: Duration = Duration::from_secs(5 * 60);
+const MAX_PAUSE: Duration = Duration::from_mins(5);
 
 /// The same for the run at a server's start.
 const RETRY_START: Duration = Duration::from_secs(5);

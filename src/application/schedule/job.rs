@@ -170,7 +170,7 @@ pub(super) mod tests {
     use super::*;
     use crate::application::schedule::Zone;
 
-    pub fn job(cron: &str, zone: &str) -> Job {
+    pub(crate) fn job(cron: &str, zone: &str) -> Job {
         Job {
             name: "nightly".to_owned(),
             cron: cron.parse().expect(cron),
@@ -184,11 +184,11 @@ pub(super) mod tests {
         }
     }
 
-    pub fn at(text: &str) -> Timestamp {
+    pub(crate) fn at(text: &str) -> Timestamp {
         text.parse().expect(text)
     }
 
-    pub fn minutes(n: u64) -> Duration {
+    pub(crate) fn minutes(n: u64) -> Duration {
         Duration::from_secs(n * 60)
     }
 

@@ -83,6 +83,7 @@ macro_rules! settings {
         $($(#[$meta:meta])* $name:ident: $type:ty $(= $default:expr)?,)*
     }) => {
         $(#[$of])*
+        #[allow(unreachable_pub, reason = "only some groups leave the crate")]
         #[derive(Clone, Debug, Default, serde::Serialize)]
         pub struct $group {
             $($(#[$meta])*
@@ -164,6 +165,7 @@ pub(crate) use settings;
 macro_rules! groups {
     ($(#[$of:meta])* pub struct $table:ident { $($group:ident: $type:ty,)* }) => {
         $(#[$of])*
+        #[allow(unreachable_pub, reason = "only some tables leave the crate")]
         #[derive(Clone, Debug, Default)]
         pub struct $table {
             $(pub $group: $type,)*

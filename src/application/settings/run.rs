@@ -66,7 +66,7 @@ settings! {
         wait: Span,
         /// Timeout for the database to answer a query or send its next rows
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_STATEMENT_TIMEOUT")]
-        statement_timeout: Span = Span(Duration::from_secs(5 * 60)),
+        statement_timeout: Span = Span(Duration::from_mins(5)),
         /// What to do with keys that are already cached
         #[arg(long, env = "SHOPWARM_MODE")]
         mode: Mode = Mode::Refresh,
@@ -79,11 +79,11 @@ settings! {
         /// With --changed: do a full read at least this often
         // A full read notices rows that were deleted without a trace.
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_FULL_EVERY")]
-        full_every: Span = Span(Duration::from_secs(24 * 3600)),
+        full_every: Span = Span(Duration::from_hours(24)),
         /// With --changed: also reread rows that changed up to this long before the last run
         // Longer than any transaction of a shop.
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_CHANGED_OVERLAP")]
-        changed_overlap: SpanOrZero = SpanOrZero(Duration::from_secs(5 * 60)),
+        changed_overlap: SpanOrZero = SpanOrZero(Duration::from_mins(5)),
         /// Stop the run when a strategy fails
         #[arg(long, env = "SHOPWARM_STOP_ON_ERROR", action = SetTrue, value_parser = FalseyValueParser::new())]
         stop_on_error: bool = false,

@@ -103,7 +103,7 @@ fn parse_or_zero(text: &str) -> Result<Duration, String> {
 }
 
 fn parse_latency(text: &str) -> Result<Duration, String> {
-    let range = Duration::from_micros(10)..=Duration::from_secs(60);
+    let range = Duration::from_micros(10)..=Duration::from_mins(1);
     let latency = humantime::parse_duration(text).ok();
     latency
         .filter(|latency| range.contains(latency))

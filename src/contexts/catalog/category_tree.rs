@@ -110,7 +110,7 @@ impl WarmupStrategy for CategoryTree {
     }
 
     async fn quiesced(&self) {
-        self.rows.quiesced().await
+        self.rows.quiesced().await;
     }
 }
 

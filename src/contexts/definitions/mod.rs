@@ -292,7 +292,7 @@ mod tests {
         .expect("valid");
         assert_eq!(
             (one[0].limit, one[0].spec.ttl),
-            (Some(500), Some(Duration::from_secs(7200)))
+            (Some(500), Some(Duration::from_hours(2)))
         );
         assert!(
             merged(&[

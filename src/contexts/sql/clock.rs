@@ -5,9 +5,10 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{BinaryOperator, Expr, Function, ObjectName, Visit, Visitor};
+use sqlparser::ast::{BinaryOperator, Expr, Function, Visit};
 
 use super::parse::{identifiers, lists, with_query};
+use super::walk::{Node, walk};
 use crate::application::ports::grammar::Grammar;
 
 /// Words for the current time in the session's time zone.
@@ -31,37 +32,30 @@ pub struct ClockUse {
 /// All uses of the clock in a checked query together; `None`: it compares nothing with the clock.
 pub fn clock_use(sql: &str, grammar: &'static Grammar) -> Option<ClockUse> {
     let found = with_query(sql, grammar, |query| {
-        let mut finder = Finder::default();
-        let _ = query.visit(&mut finder);
-        Ok(finder.0)
+        let mut found = ClockUse::default();
+        let _ = walk(query, |node| found.collect(node));
+        Ok(found)
     });
     found.ok().filter(|found| !found.word.is_empty())
 }
 
-/// Collects the comparisons of a query that involve the clock.
-#[derive(Default)]
-struct Finder(ClockUse);
-
-impl Visitor for Finder {
-    type Break = ();
-
-    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
-        self.0.tables.push(relation.to_string());
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        let compares = match expr {
-            Expr::BinaryOp { op, .. } => is_comparison(op),
-            Expr::Between { .. } | Expr::InList { .. } => true,
-            _ => false,
-        };
-        if compares {
-            let words = Words::of(expr);
-            if let Some(word) = words.unzoned() {
-                self.0.word = word;
-                self.0.columns.extend(words.columns);
+impl ClockUse {
+    /// Collects the relations, and the comparisons that involve the clock.
+    fn collect(&mut self, node: Node<'_>) -> ControlFlow<()> {
+        let compares = match node {
+            Node::Relation(relation) => {
+                self.tables.push(relation.to_string());
+                None
             }
+            Node::Expr(expr @ Expr::BinaryOp { op, .. }) => is_comparison(op).then_some(expr),
+            Node::Expr(expr @ (Expr::Between { .. } | Expr::InList { .. })) => Some(expr),
+            _ => None,
+        };
+        if let Some(words) = compares.map(Words::of)
+            && let Some(word) = words.unzoned()
+        {
+            self.word = word;
+            self.columns.extend(words.columns);
         }
         ControlFlow::Continue(())
     }
@@ -82,9 +76,9 @@ struct Words {
 }
 
 impl Words {
-    fn of(expr: &Expr) -> Self {
+    fn of(tree: &impl Visit) -> Self {
         let mut words = Self::default();
-        let _ = expr.visit(&mut words);
+        let _ = walk(tree, |node| words.collect(node));
         words
     }
 
@@ -93,12 +87,11 @@ impl Words {
         let is_all_zoned = self.zoned >= self.clock.len();
         (!is_all_zoned).then(|| self.clock.first().cloned())?
     }
-}
 
-impl Visitor for Words {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+    fn collect(&mut self, node: Node<'_>) -> ControlFlow<()> {
+        let Node::Expr(expr) = node else {
+            return ControlFlow::Continue(());
+        };
         match expr {
             Expr::Identifier(word) if is_clock(word.quote_style, &word.value) => {
                 self.clock.push(word.to_string());
@@ -108,14 +101,14 @@ impl Visitor for Words {
                 self.columns
                     .extend(names.last().map(|name| name.value.clone()));
             }
-            Expr::AtTimeZone { timestamp, .. } => self.zoned += Self::of(timestamp).clock.len(),
+            Expr::AtTimeZone { timestamp, .. } => {
+                self.zoned += Self::of(&**timestamp).clock.len();
+            }
             Expr::Function(function) if names(function, CLOCK) => {
                 self.clock.push(function.to_string());
             }
             Expr::Function(function) if names(function, ZONED) => {
-                let mut inner = Self::default();
-                let _ = function.args.visit(&mut inner);
-                self.zoned += inner.clock.len();
+                self.zoned += Self::of(&function.args).clock.len();
             }
             _ => {}
         }

@@ -25,7 +25,7 @@ pub(super) fn harmless_text(sql: &str, grammar: &'static Grammar) -> Result<Stri
         match kind {
             Kind::Code => harmless.extend(piece),
             Kind::Comment => {
-                harmless.extend(piece.iter().map(|&c| if c == '\n' { c } else { ' ' }))
+                harmless.extend(piece.iter().map(|&c| if c == '\n' { c } else { ' ' }));
             }
             Kind::String { delimiter } => {
                 let quote = if piece[0] == '"' { '"' } else { '\'' };

@@ -12,3 +12,4 @@ pub mod owns;
 pub mod parse;
 mod purity;
 mod refusal;
+mod walk;

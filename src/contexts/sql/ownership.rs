@@ -10,25 +10,25 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{
-    Distinct, Expr, Ident, ObjectName, Query, SetExpr, Statement, TableFactor, Visit as _, Visitor,
-};
+use sqlparser::ast::{Distinct, Expr, Ident, ObjectName, Query, SetExpr, Statement, TableFactor};
 
 use super::functions::{check_function, check_table_function};
 use super::owns::Owns;
 use super::parse::{identifiers, stored_name, with_query};
 use super::refusal::{Place, SqlRefused, Step, refuse};
+use super::walk::{Node, walk};
 use crate::application::ports::grammar::{Grammar, With};
 
 /// Checks a definition's SQL: one query which only reads, and reads only tables of `owns`.
 pub fn check(sql: &str, grammar: &'static Grammar, owns: &Owns) -> Result<(), SqlRefused> {
     with_query(sql, grammar, |query| {
         check_outermost(query)?;
-        match query.visit(&mut Reader {
+        let mut reader = Reader {
             grammar,
             owns,
             scopes: Vec::new(),
-        }) {
+        };
+        match walk(query, |node| reader.step(node)) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(refused) => Err(*refused),
         }
@@ -88,10 +88,19 @@ struct Reader<'a> {
     scopes: Vec<Scope>,
 }
 
-impl Visitor for Reader<'_> {
-    type Break = Box<SqlRefused>;
+impl Reader<'_> {
+    fn step(&mut self, node: Node<'_>) -> Step {
+        match node {
+            Node::Query(query) => self.begin(query),
+            Node::EndOfQuery => self.end(),
+            Node::Statement(statement) => writes(statement),
+            Node::Table(factor) => self.check_factor(factor),
+            Node::Expr(Expr::Function(function)) => check_function(&function.name),
+            Node::Expr(_) | Node::Relation(_) => ControlFlow::Continue(()),
+        }
+    }
 
-    fn pre_visit_query(&mut self, query: &Query) -> Step {
+    fn begin(&mut self, query: &Query) -> Step {
         if !query.locks.is_empty() {
             return refuse(SqlRefused::Locks);
         }
@@ -99,7 +108,7 @@ impl Visitor for Reader<'_> {
         ControlFlow::Continue(())
     }
 
-    fn post_visit_query(&mut self, _: &Query) -> Step {
+    fn end(&mut self) -> Step {
         self.scopes.pop();
         // The bodies in a WITH are the first queries inside its query, in order.
         if let Some(around) = self.scopes.last_mut() {
@@ -108,14 +117,7 @@ impl Visitor for Reader<'_> {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_statement(&mut self, statement: &Statement) -> Step {
-        let text = statement.to_string();
-        refuse(SqlRefused::Writes(
-            text.split(' ').next().unwrap_or_default().to_owned(),
-        ))
-    }
-
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> Step {
+    fn check_factor(&self, factor: &TableFactor) -> Step {
         match factor {
             TableFactor::Table {
                 name, args: None, ..
@@ -134,15 +136,6 @@ impl Visitor for Reader<'_> {
         }
     }
 
-    fn pre_visit_expr(&mut self, expr: &Expr) -> Step {
-        match expr {
-            Expr::Function(function) => check_function(&function.name),
-            _ => ControlFlow::Continue(()),
-        }
-    }
-}
-
-impl Reader<'_> {
     fn scope_of(&self, query: &Query) -> Scope {
         let Some(with) = &query.with else {
             return Scope::default();
@@ -247,6 +240,13 @@ impl Reader<'_> {
             .iter()
             .any(|scope| scope.names.contains(&self.cte_name(ident)))
     }
+}
+
+fn writes(statement: &Statement) -> Step {
+    let text = statement.to_string();
+    refuse(SqlRefused::Writes(
+        text.split(' ').next().unwrap_or_default().to_owned(),
+    ))
 }
 
 /// Whether the parser took a string as a name. SQLite does too, but the lexer has changed its text.
@@ -401,7 +401,8 @@ mod tests {
     fn order_by_is_plain_columns() {
         let columns =
             |grammar, text| order_by_columns(text, grammar).map_err(|error| error.to_string());
-        let names = |names: &[&str]| Ok(names.iter().map(|name| name.to_string()).collect());
+        let names =
+            |names: &[&str]| Ok(names.iter().map(std::string::ToString::to_string).collect());
         assert_eq!(
             columns(POSTGRES, "Created_At DESC NULLS LAST, \"Id\""),
             names(&["created_at", "Id"])

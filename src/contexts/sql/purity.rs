@@ -2,11 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArguments, Ident, Query, Value, Visit, Visitor,
-};
+use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArguments, Ident, Value, Visit};
 
 use super::parse::{identifiers, lists};
+use super::walk::{Node, walk};
 use crate::application::ports::grammar::Grammar;
 
 /// Why it does not, as text.
@@ -60,8 +59,8 @@ pub(super) fn check_pure(
     grammar: &'static Grammar,
     allowed: &'static str,
 ) -> Result<(), Why> {
-    let mut pure = Pure { grammar, allowed };
-    match expr.visit(&mut pure) {
+    let pure = Pure { grammar, allowed };
+    match walk(expr, |node| pure.step(node)) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(why) => Err(why),
     }
@@ -72,14 +71,16 @@ struct Pure {
     allowed: &'static str,
 }
 
-impl Visitor for Pure {
-    type Break = Why;
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<Why> {
-        ControlFlow::Break("it has a subquery, with rows that may change independently")
-    }
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Why> {
+impl Pure {
+    fn step(&self, node: Node<'_>) -> ControlFlow<Why> {
+        let expr = match node {
+            Node::Query(_) => {
+                let why = "it has a subquery, with rows that may change independently";
+                return ControlFlow::Break(why);
+            }
+            Node::Expr(expr) => expr,
+            _ => return ControlFlow::Continue(()),
+        };
         let is_pure = match expr {
             Expr::Function(function) => self.allows(function),
             Expr::Identifier(word) => !varies(word),
@@ -99,9 +100,7 @@ impl Visitor for Pure {
             ),
         }
     }
-}
 
-impl Pure {
     fn allows(&self, function: &Function) -> bool {
         let parts = identifiers(&function.name).unwrap_or_default();
         let name = match parts.as_slice() {

@@ -7,7 +7,7 @@ use sqlparser::ast::Ident;
 use sqlparser::parser::ParserError;
 
 /// Max length of SQL, in bytes. It bounds the depth of the parsed tree.
-pub const MAX_SQL_BYTES: usize = 16 * 1024;
+pub(super) const MAX_SQL_BYTES: usize = 16 * 1024;
 
 /// A position in the SQL, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,7 +57,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Json> {
 
 struct Reader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     fn value(&mut self, depth: usize) -> Option<Json> {
         let [marker] = self.take()?;
         Some(match Marker::from_u8(marker) {

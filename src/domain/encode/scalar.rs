@@ -32,7 +32,7 @@ pub enum Scalar<'a> {
     },
 }
 
-impl<'a> Scalar<'a> {
+impl Scalar<'_> {
     /// A moment as microseconds since 1970-01-01 00:00.
     pub fn date_time_from_unix_micros(micros: i64, utc: bool) -> Self {
         Scalar::DateTime {

@@ -217,7 +217,7 @@ impl State {
         Standing::Held(Held {
             kind: item.value.kind(),
             bytes: Some(item.value.bytes() as u64),
-            ttl: item.expires.map(|at| at - now),
+            ttl: item.expires.map(|at| at.saturating_sub(now)),
             equal,
         })
     }
@@ -282,7 +282,7 @@ impl Cache for MemoryCache {
                     Stored::Hash(fields) => CachedValue::Hash(fields.clone().into_iter().collect()),
                     Stored::List(_) => CachedValue::Other("list".to_owned()),
                 },
-                ttl: Ok(item.expires.map(|at| at - now)),
+                ttl: Ok(item.expires.map(|at| at.saturating_sub(now))),
             })
         })
     }

@@ -140,7 +140,7 @@ impl<D: Reader> RowSource for SqlSource<D> {
     }
 
     async fn quiesced(&self) {
-        self.sessions.quiesced().await
+        self.sessions.quiesced().await;
     }
 
     async fn plan(&self, sql: &str) -> Result<QueryPlan, Failure> {

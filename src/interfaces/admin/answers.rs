@@ -28,7 +28,7 @@ pub(super) struct WarmedAll {
 }
 
 impl WarmedAll {
-    pub fn of(record: RunRecord) -> Self {
+    pub(super) fn of(record: RunRecord) -> Self {
         Self {
             success: is_success(&record),
             total_warmed: record.totals.counts.warmed,
@@ -62,7 +62,7 @@ struct WarmedStrategy {
 }
 
 impl WarmedContext {
-    pub fn of(context: &str, record: RunRecord) -> Self {
+    pub(super) fn of(context: &str, record: RunRecord) -> Self {
         let result = |strategy: &StrategyRecord| {
             let counts = WarmedStrategy {
                 warmed: strategy.counts.warmed,

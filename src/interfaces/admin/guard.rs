@@ -25,7 +25,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let digest = |token: &str| Sha256::digest(token).into();
         Self {
             token: config.token.as_ref().map(|token| digest(token.expose())),
@@ -34,7 +34,7 @@ impl Guard {
         }
     }
 
-    pub fn check(&self, request: &Request, client: IpAddr) -> Result<(), Problem> {
+    pub(super) fn check(&self, request: &Request, client: IpAddr) -> Result<(), Problem> {
         let headers = request.headers();
         let host = self.host(headers)?;
         // The request line may contain a host.

@@ -36,7 +36,7 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
@@ -46,25 +46,25 @@ impl Problem {
     }
 
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// Its schema in the OpenAPI document.
-    pub fn documented(description: &str) -> utoipa::openapi::Response {
+    pub(super) fn documented(description: &str) -> utoipa::openapi::Response {
         let schema = utoipa::openapi::Ref::from_schema_name("Problem");
         let content = utoipa::openapi::ContentBuilder::new().schema(Some(schema));
         let response = utoipa::openapi::ResponseBuilder::new().description(description);
         response.content(PROBLEM_JSON, content.build()).build()
     }
 
-    pub fn nothing_here() -> Self {
+    pub(super) fn nothing_here() -> Self {
         Self::new(StatusCode::NOT_FOUND, "there is nothing here")
     }
 
     /// An unknown name.
-    pub fn unknown(kind: &str, name: &str, known: Vec<String>) -> Self {
+    pub(super) fn unknown(kind: &str, name: &str, known: Vec<String>) -> Self {
         let detail = format!("there is no {kind} `{name}`");
         Self {
             known: Some(known.into()),

@@ -29,7 +29,7 @@ use crate::interfaces::report::keys::{Form, KeyWriter, Wanted};
 use crate::setup::CacheNeed;
 
 #[derive(Args, Debug)]
-pub struct DryRunArgs {
+pub(super) struct DryRunArgs {
     #[command(flatten)]
     target: Target,
     /// A key with less time left than this counts as `expiring` [default: a quarter of its TTL, max 1h]

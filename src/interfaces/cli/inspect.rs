@@ -29,7 +29,7 @@ pub(super) struct Inspect<'a> {
 
 impl Inspect<'_> {
     /// Connects, waiting if configured, and calls `then`.
-    pub async fn run(
+    pub(super) async fn run(
         &self,
         then: impl AsyncFnOnce(&Coordinator) -> Result<Exit, Failure>,
     ) -> Result<Exit, Failure> {
@@ -50,7 +50,7 @@ impl Inspect<'_> {
     }
 
     /// Compares everything; the report's time counts from `started`.
-    pub async fn report(
+    pub(super) async fn report(
         &self,
         viewer: &Coordinator,
         reporter: &dyn Reporter,

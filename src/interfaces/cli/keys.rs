@@ -14,7 +14,7 @@ use get::GetArgs;
 use list::ListArgs;
 
 #[derive(Subcommand, Debug)]
-pub enum KeysCommand {
+pub(super) enum KeysCommand {
     /// List the keys that a run would warm, in the order of the run
     ///
     /// A pipe gets plain lines, so `shopwarm keys list | shopwarm warmup keys -` works.

@@ -22,7 +22,7 @@ use crate::interfaces::{github, progress};
 use crate::setup::CacheNeed;
 
 #[derive(Args, Debug)]
-pub struct VerifyArgs {
+pub(super) struct VerifyArgs {
     #[command(flatten)]
     target: Target,
     /// Check this many keys per strategy, chosen at random, instead of all

@@ -33,7 +33,7 @@ struct Running {
 }
 
 impl Lines {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let state: Arc<Mutex<Option<Running>>> = Arc::default();
         let shared = Arc::clone(&state);
         let ticker = tokio::spawn(async move {

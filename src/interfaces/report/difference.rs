@@ -79,7 +79,7 @@ impl<'a> Pair<'a> {
 }
 
 /// What changed between two runs.
-pub fn document(before: &RunRecord, after: &RunRecord) -> Document {
+pub(crate) fn document(before: &RunRecord, after: &RunRecord) -> Document {
     let mut pairs: BTreeMap<&str, [Option<&StrategyRecord>; 2]> = BTreeMap::new();
     for (when, run) in [before, after].into_iter().enumerate() {
         for strategy in &run.strategies {

@@ -9,7 +9,7 @@ use crate::interfaces::output::{Format, Output, note};
 
 /// A table, and the same data as JSON.
 #[derive(Debug, Default)]
-pub struct Document {
+pub(crate) struct Document {
     pub headings: Vec<Heading>,
     pub rows: Vec<Row>,
     /// Text after the table and the Markdown.
@@ -26,14 +26,14 @@ pub struct Document {
 
 impl Document {
     /// Prints it, unless it is a table and `--quiet` is set.
-    pub fn show(&self, output: &Output) {
+    pub(crate) fn show(&self, output: &Output) {
         if !(output.quiet && output.format == Format::Table) {
             output.result(&self.render(output.format, output.width()));
         }
     }
 
     /// Prints failures and verdict to stderr if stdout has no table.
-    pub fn report_failures<'f>(
+    pub(crate) fn report_failures<'f>(
         &self,
         output: &Output,
         failures: impl Iterator<Item = &'f Failure>,
@@ -55,14 +55,14 @@ impl Document {
     }
 
     /// The text after the table: notes, and the verdict as the last line.
-    pub fn notes(&self) -> String {
+    pub(crate) fn notes(&self) -> String {
         let verdict = self.verdict.as_ref();
         let last = verdict.map_or_else(String::new, |verdict| format!("{verdict}\n"));
         self.footer.clone() + &last
     }
 
     /// Adds a type to each NDJSON line, and the report as the last line.
-    pub fn with_run_line(mut self) -> Self {
+    pub(crate) fn with_run_line(mut self) -> Self {
         let typed = |value: &mut Value, name: &str| {
             if let Some(object) = value.as_object_mut() {
                 object.shift_insert(0, "type".into(), name.into());
@@ -81,7 +81,7 @@ impl Document {
     }
 
     /// Renders the document. `width`: of the terminal, if there is one.
-    pub fn render(&self, format: Format, width: Option<usize>) -> String {
+    pub(crate) fn render(&self, format: Format, width: Option<usize>) -> String {
         match format {
             Format::Table => {
                 let last = self.verdict.as_ref().map(coloured);
@@ -118,7 +118,7 @@ impl Document {
         String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
     }
 
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let mut text = line(self.headings.iter().map(|h| h.name.to_owned()).collect());
         text += &line(
@@ -140,13 +140,13 @@ impl Document {
 }
 
 /// Indented JSON and a newline.
-pub fn pretty(json: &Value) -> String {
+pub(crate) fn pretty(json: &Value) -> String {
     inert(&(serde_json::to_string_pretty(json).unwrap_or_default() + "\n"))
 }
 
 /// Escapes the control characters that JSON allows, which could control a terminal. They occur only
 /// in strings.
-pub fn inert(json: &str) -> String {
+pub(crate) fn inert(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
         match c {
@@ -161,7 +161,7 @@ pub fn inert(json: &str) -> String {
 }
 
 /// A value without JSON quotes and brackets.
-pub fn plain(value: &Value) -> String {
+pub(crate) fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -181,6 +181,6 @@ fn coloured(verdict: &Verdict) -> String {
     format!("{style}{}{style:#} {}", verdict.mark, verdict.text)
 }
 
-pub fn to_value(value: &impl serde::Serialize) -> serde_json::Value {
+pub(crate) fn to_value(value: &impl serde::Serialize) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or_default()
 }

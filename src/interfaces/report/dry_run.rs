@@ -24,7 +24,7 @@ use crate::domain::wording::{grouped, keys, seconds};
 const KEY_OVERHEAD: u64 = 100;
 
 /// A dry run: its report and other findings.
-pub struct DryRun<'a> {
+pub(crate) struct DryRun<'a> {
     pub report: &'a Report,
     /// The planner's answer for each strategy, if any.
     pub plans: &'a [Option<QueryPlan>],
@@ -48,7 +48,7 @@ impl DryRun<'_> {
 
     /// Keys whose value, or a TTL more than half over, the run would change. Unknown keys may
     /// change too.
-    pub fn changed(&self) -> u64 {
+    pub(crate) fn changed(&self) -> u64 {
         let changed = |strategy: &StrategyReport| {
             let (classes, seen) = (&strategy.seen.classes, &strategy.seen);
             let known = match self.options.mode {
@@ -119,7 +119,7 @@ impl DryRun<'_> {
         })
     }
 
-    pub fn document(&self, info: &RunInfo, verbose: bool) -> Document {
+    pub(crate) fn document(&self, info: &RunInfo, verbose: bool) -> Document {
         let (report, totals) = (self.report, self.report.totals());
         let inspected = Inspected::all(report);
         let more = self.plans.iter().zip(self.ttls);
@@ -230,7 +230,7 @@ impl DryRun<'_> {
     }
 
     /// Whether `--exit-code` is set and something would change.
-    pub fn is_failed_by_changes(&self) -> bool {
+    pub(crate) fn is_failed_by_changes(&self) -> bool {
         self.exit_code && self.changed() > 0
     }
 }

@@ -9,7 +9,7 @@ const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 #[derive(Clone, Copy, Debug)]
-pub struct Heading {
+pub(crate) struct Heading {
     pub name: &'static str,
     /// Drop order on narrow terminals, highest first; 0 always stays.
     pub rank: u8,
@@ -17,13 +17,13 @@ pub struct Heading {
 }
 
 #[derive(Debug, Default)]
-pub struct Row {
+pub(crate) struct Row {
     pub cells: Vec<String>,
     pub tone: Tone,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tone {
+pub(crate) enum Tone {
     #[default]
     Plain,
     Good,

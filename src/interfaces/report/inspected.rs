@@ -19,7 +19,7 @@ pub(super) struct Inspected<'a> {
 }
 
 impl<'a> Inspected<'a> {
-    pub fn all(report: &'a Report) -> Vec<Self> {
+    pub(super) fn all(report: &'a Report) -> Vec<Self> {
         let of = |report: &'a StrategyReport| Self {
             report,
             record: report.into(),
@@ -27,7 +27,7 @@ impl<'a> Inspected<'a> {
         report.strategies.iter().map(of).collect()
     }
 
-    pub fn json(&self, compared: bool) -> Value {
+    pub(super) fn json(&self, compared: bool) -> Value {
         let (record, seen) = (&self.record, &self.report.seen);
         let mut json = json!({
             "id": record.id,
@@ -70,7 +70,7 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub fn new(of: &'a Inspected<'a>) -> Self {
+    pub(super) fn new(of: &'a Inspected<'a>) -> Self {
         let (report, seen) = (of.report, &of.report.seen);
         Self {
             of: Some(of),
@@ -84,7 +84,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    pub fn total(report: &Report) -> Self {
+    pub(super) fn total(report: &Report) -> Self {
         let all = || report.strategies.iter();
         Self {
             of: None,
@@ -98,7 +98,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    pub fn marked(&self) -> Option<Marked> {
+    pub(super) fn marked(&self) -> Option<Marked> {
         marked(&self.of?.record)
     }
 }

@@ -25,7 +25,7 @@ const SHOWN_DIFFERENCES: usize = 40;
 const SHOWN_SIDE: usize = 200;
 
 /// Everything known about a key.
-pub struct KeyReport {
+pub(crate) struct KeyReport {
     pub key: String,
     pub strategy: Option<Maker>,
     pub cached: Option<Cached>,
@@ -33,7 +33,7 @@ pub struct KeyReport {
 }
 
 /// The strategy of a key.
-pub struct Maker {
+pub(crate) struct Maker {
     pub id: String,
     pub ttl: Duration,
     pub form: Form,
@@ -41,7 +41,7 @@ pub struct Maker {
 
 /// The database's value of a key.
 #[derive(Default)]
-pub struct Made {
+pub(crate) struct Made {
     pub value: Option<CachedValue>,
     /// Why the row cannot be encoded.
     pub error: Option<String>,
@@ -49,7 +49,7 @@ pub struct Made {
 
 /// How cache and database compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     Identical,
     Different,
     Missing,
@@ -125,7 +125,7 @@ impl KeyReport {
         self.made()?.value.as_ref()
     }
 
-    pub fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         match (&self.cached, self.new_value()) {
             (_, None) if self.made().is_some_and(|made| made.error.is_some()) => State::NoForm,
             (None, None) => State::Nowhere,
@@ -151,7 +151,7 @@ impl KeyReport {
         }
     }
 
-    pub fn json(&self) -> Json {
+    pub(crate) fn json(&self) -> Json {
         let side = |value: &CachedValue| {
             let whole = decoded(value, self.form());
             json!({
@@ -192,7 +192,7 @@ impl KeyReport {
         })
     }
 
-    pub fn text(&self, verbose: bool) -> String {
+    pub(crate) fn text(&self, verbose: bool) -> String {
         let bold = anstyle::Style::new().bold();
         let key = shortened(&printable(self.key.as_bytes()), 1000);
         let strategy = match &self.strategy {

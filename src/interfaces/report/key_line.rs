@@ -19,7 +19,7 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
-    pub fn held(&self) -> Option<&Held> {
+    pub(super) fn held(&self) -> Option<&Held> {
         match self.standing {
             Some(Standing::Held(held)) => Some(held),
             _ => None,
@@ -27,12 +27,12 @@ impl Line<'_> {
     }
 
     /// Whole seconds; -1: never expires, as in Redis.
-    pub fn ttl_seconds(&self) -> Option<i64> {
+    pub(super) fn ttl_seconds(&self) -> Option<i64> {
         let whole = |ttl: Duration| i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
         self.held().map(|held| held.ttl.map_or(-1, whole))
     }
 
-    pub fn columns(&self, key: &str) -> String {
+    pub(super) fn columns(&self, key: &str) -> String {
         let (held, none) = (self.held(), || NONE.to_owned());
         let ttl = held.map_or_else(none, |held| {
             held.ttl.map_or_else(|| "never".to_owned(), time_left)
@@ -45,7 +45,7 @@ impl Line<'_> {
 }
 
 /// A TTL in its two largest units.
-pub fn time_left(ttl: Duration) -> String {
+pub(super) fn time_left(ttl: Duration) -> String {
     match ttl.as_secs() {
         0 => format!("{}ms", ttl.as_millis()),
         s @ 1..60 => format!("{s}s"),

@@ -17,7 +17,7 @@ use crate::interfaces::output::{Format, Stream};
 
 /// Format of a list of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// The key alone, one per line.
     Lines,
     /// The raw keys, each followed by a NUL byte.
@@ -31,7 +31,7 @@ pub enum Form {
 }
 
 impl Form {
-    pub fn of(format: Format) -> Self {
+    pub(crate) fn of(format: Format) -> Self {
         match format {
             Format::Table => Self::Columns,
             Format::Json => Self::Json,
@@ -44,7 +44,7 @@ impl Form {
 
 /// Filter for keys.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     pub pattern: Option<Pattern>,
     /// The prefix of all keys; the pattern applies to the rest.
     pub prefix: String,
@@ -56,7 +56,7 @@ pub struct Wanted {
     pub before_report: bool,
 }
 
-pub struct KeyWriter {
+pub(crate) struct KeyWriter {
     form: Form,
     /// Include the state in the cache.
     cached: bool,
@@ -74,7 +74,13 @@ struct Written {
 
 impl KeyWriter {
     /// Stops the run when the reader has gone.
-    pub fn new(form: Form, cached: bool, wanted: Wanted, out: Stream, stop: StopSignal) -> Self {
+    pub(crate) fn new(
+        form: Form,
+        cached: bool,
+        wanted: Wanted,
+        out: Stream,
+        stop: StopSignal,
+    ) -> Self {
         let writer = Self {
             form,
             cached,
@@ -106,7 +112,7 @@ impl KeyWriter {
 
     /// Ends the list, with more members of a JSON document. Returns how many keys were written, and
     /// how many of them escaped or shortened.
-    pub fn finish(&self, more: &Map<String, Value>) -> (u64, u64) {
+    pub(crate) fn finish(&self, more: &Map<String, Value>) -> (u64, u64) {
         let (keys, altered) = {
             let written = self.written();
             (written.keys, written.altered)

@@ -1,16 +1,16 @@
 //! Reports, in any of the five formats.
 
-pub mod difference;
-pub mod document;
-pub mod dry_run;
-pub mod grid;
+pub(super) mod difference;
+pub(super) mod document;
+pub(super) mod dry_run;
+pub(super) mod grid;
 mod inspected;
-pub mod key;
+pub(super) mod key;
 mod key_line;
-pub mod keys;
-pub mod run;
-pub mod runs;
-pub mod table;
-pub mod value;
-pub mod verify;
-pub mod words;
+pub(super) mod keys;
+pub(super) mod run;
+pub(super) mod runs;
+pub(super) mod table;
+pub(super) mod value;
+pub(super) mod verify;
+pub(super) mod words;

@@ -17,7 +17,7 @@ use crate::domain::report::{PaceReport, Report, Stage, StrategyReport};
 use crate::domain::wording::{grouped, keys, rate, seconds};
 
 /// The result of `--verify`.
-pub struct ReadBack<'a> {
+pub(crate) struct ReadBack<'a> {
     pub verified: &'a Verified,
     /// Whether the run itself passed.
     pub run_passed: bool,
@@ -69,7 +69,11 @@ fn table<'a>(partial: bool, identical: bool) -> Table<'a, &'a StrategyRecord> {
 }
 
 /// The report as a document.
-pub fn document(record: &RunRecord, read_back: Option<&ReadBack<'_>>, verbose: bool) -> Document {
+pub(crate) fn document(
+    record: &RunRecord,
+    read_back: Option<&ReadBack<'_>>,
+    verbose: bool,
+) -> Document {
     let is_unfinished = |s: &StrategyRecord| s.status != Stage::Completed;
     let partial = record.strategies.iter().any(is_unfinished);
     let total = record.total();

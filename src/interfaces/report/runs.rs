@@ -18,7 +18,7 @@ use crate::domain::verdict::Mark;
 use crate::domain::wording::{grouped, seconds};
 
 /// One line per run.
-pub fn list(runs: &[RunRecord]) -> Document {
+pub(crate) fn list(runs: &[RunRecord]) -> Document {
     let table = Table::of(|run: &&RunRecord| to_value(&RunLine::from(*run)))
         .tone(|run| match run.mark() {
             Some(Mark::Good) => Tone::Good,
@@ -74,7 +74,7 @@ fn ended(run: &RunRecord) -> String {
 }
 
 /// The outcome of a run, in short.
-pub fn outcome(run: &RunRecord) -> &'static str {
+pub(crate) fn outcome(run: &RunRecord) -> &'static str {
     let is_complete = run.outcome == Some(Outcome::Complete);
     match (&run.error, run.passed) {
         (Some(_), _) => "not begun",
@@ -92,7 +92,7 @@ fn by(run: &RunRecord) -> String {
 }
 
 /// A recorded run.
-pub fn whole(run: &RunRecord, verbose: bool) -> Document {
+pub(crate) fn whole(run: &RunRecord, verbose: bool) -> Document {
     let mut shown = match &run.error {
         None => run::document(run, None, verbose),
         Some(_) => Document {
@@ -119,7 +119,7 @@ pub fn whole(run: &RunRecord, verbose: bool) -> Document {
 }
 
 /// The last complete run of each strategy.
-pub fn last_complete(last: &BTreeMap<String, LastComplete>) -> Document {
+pub(crate) fn last_complete(last: &BTreeMap<String, LastComplete>) -> Document {
     type Last<'a> = (&'a String, &'a LastComplete);
     let table = Table::new()
         .text("strategy", 0, |(id, _): &Last<'_>| (*id).clone())

@@ -10,7 +10,7 @@ use crate::domain::wording::grouped;
 type Get<'a, R, T> = Box<dyn Fn(&R) -> T + 'a>;
 
 /// The columns of rows of `R`, in the order of the table and of CSV.
-pub struct Table<'a, R> {
+pub(crate) struct Table<'a, R> {
     headings: Vec<Heading>,
     cells: Vec<Get<'a, R, String>>,
     tone: Get<'a, R, Tone>,
@@ -20,12 +20,12 @@ pub struct Table<'a, R> {
 }
 
 impl<'a, R> Table<'a, R> {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of(|_| Value::Object(Map::new()))
     }
 
     /// Sets the JSON of a row.
-    pub fn of(json: impl Fn(&R) -> Value + 'a) -> Self {
+    pub(crate) fn of(json: impl Fn(&R) -> Value + 'a) -> Self {
         Self {
             headings: Vec::new(),
             cells: Vec::new(),
@@ -37,13 +37,13 @@ impl<'a, R> Table<'a, R> {
     }
 
     /// Sets the style of a row.
-    pub fn tone(mut self, tone: impl Fn(&R) -> Tone + 'a) -> Self {
+    pub(crate) fn tone(mut self, tone: impl Fn(&R) -> Tone + 'a) -> Self {
         self.tone = Box::new(tone);
         self
     }
 
     /// The first column of a table of strategies; `None`: the total.
-    pub fn strategy(self, of: impl Fn(&R) -> Option<Marked> + Copy + 'a) -> Self {
+    pub(crate) fn strategy(self, of: impl Fn(&R) -> Option<Marked> + Copy + 'a) -> Self {
         let name = move |row: &R| match of(row) {
             Some(Marked { mark, id, .. }) => format!("{mark} {id}"),
             None => "total".to_owned(),
@@ -54,7 +54,12 @@ impl<'a, R> Table<'a, R> {
     }
 
     /// A column for people. `rank`: drop order on narrow terminals; 0 always stays.
-    pub fn text(mut self, name: &'static str, rank: u8, cell: impl Fn(&R) -> String + 'a) -> Self {
+    pub(crate) fn text(
+        mut self,
+        name: &'static str,
+        rank: u8,
+        cell: impl Fn(&R) -> String + 'a,
+    ) -> Self {
         self.headings.push(Heading {
             name,
             rank,
@@ -65,7 +70,12 @@ impl<'a, R> Table<'a, R> {
     }
 
     /// The same with numbers, aligned to the right.
-    pub fn number(self, name: &'static str, rank: u8, cell: impl Fn(&R) -> String + 'a) -> Self {
+    pub(crate) fn number(
+        self,
+        name: &'static str,
+        rank: u8,
+        cell: impl Fn(&R) -> String + 'a,
+    ) -> Self {
         let mut table = self.text(name, rank, cell);
         if let Some(heading) = table.headings.last_mut() {
             heading.numeric = true;
@@ -74,18 +84,22 @@ impl<'a, R> Table<'a, R> {
     }
 
     /// A number of keys, with the same name in all formats.
-    pub fn count(self, name: &'static str, rank: u8, of: impl Fn(&R) -> u64 + 'a) -> Self {
+    pub(crate) fn count(self, name: &'static str, rank: u8, of: impl Fn(&R) -> u64 + 'a) -> Self {
         self.number(name, rank, move |row| grouped(of(row)))
             .csv([name])
     }
 
     /// A member of the row's JSON that is a CSV column too.
-    pub fn field<V: Into<Value>>(self, name: &'static str, value: impl Fn(&R) -> V + 'a) -> Self {
+    pub(crate) fn field<V: Into<Value>>(
+        self,
+        name: &'static str,
+        value: impl Fn(&R) -> V + 'a,
+    ) -> Self {
         self.json(name, value).csv([name])
     }
 
     /// A member of the row's JSON.
-    pub fn json<V: Into<Value>>(
+    pub(crate) fn json<V: Into<Value>>(
         mut self,
         name: &'static str,
         value: impl Fn(&R) -> V + 'a,
@@ -96,13 +110,13 @@ impl<'a, R> Table<'a, R> {
     }
 
     /// CSV columns of members that the row's JSON has.
-    pub fn csv<const N: usize>(mut self, names: [&'static str; N]) -> Self {
+    pub(crate) fn csv<const N: usize>(mut self, names: [&'static str; N]) -> Self {
         self.csv.extend(names);
         self
     }
 
     /// Adds columns if `holds`.
-    pub fn when(self, holds: bool, more: impl FnOnce(Self) -> Self) -> Self {
+    pub(crate) fn when(self, holds: bool, more: impl FnOnce(Self) -> Self) -> Self {
         match holds {
             true => more(self),
             false => self,
@@ -110,7 +124,7 @@ impl<'a, R> Table<'a, R> {
     }
 
     /// The rows, and a total that only people see.
-    pub fn document(&self, rows: impl IntoIterator<Item = R>, total: Option<R>) -> Document {
+    pub(crate) fn document(&self, rows: impl IntoIterator<Item = R>, total: Option<R>) -> Document {
         let mut document = Document {
             headings: self.headings.clone(),
             csv: self.csv.clone(),

@@ -10,7 +10,7 @@ use crate::domain::sniff::sniff;
 use crate::domain::standing::Kind;
 
 /// The cached form of an entry.
-pub fn value_of(entry: Entry<'_>) -> CachedValue {
+pub(crate) fn value_of(entry: Entry<'_>) -> CachedValue {
     match entry.value {
         Value::Text(text) => CachedValue::Text(text.to_vec()),
         Value::Hash(fields) => {
@@ -20,13 +20,13 @@ pub fn value_of(entry: Entry<'_>) -> CachedValue {
     }
 }
 
-pub fn hash_json(fields: &[(Vec<u8>, Vec<u8>)]) -> Json {
+pub(crate) fn hash_json(fields: &[(Vec<u8>, Vec<u8>)]) -> Json {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let pairs = fields.iter().map(|(n, v)| (text(n), text(v).into()));
     Json::Object(pairs.collect())
 }
 
-pub fn text_of(value: &CachedValue) -> Option<&[u8]> {
+pub(crate) fn text_of(value: &CachedValue) -> Option<&[u8]> {
     match value {
         CachedValue::Text(text) => Some(text),
         CachedValue::Hash(_) | CachedValue::Other(_) => None,
@@ -34,7 +34,7 @@ pub fn text_of(value: &CachedValue) -> Option<&[u8]> {
 }
 
 /// What a value means, if it is of the form.
-pub fn decoded(value: &CachedValue, form: Form) -> Option<Json> {
+pub(crate) fn decoded(value: &CachedValue, form: Form) -> Option<Json> {
     match value {
         CachedValue::Text(text) => form.read(text),
         CachedValue::Hash(fields) => Some(hash_json(fields)),
@@ -42,7 +42,7 @@ pub fn decoded(value: &CachedValue, form: Form) -> Option<Json> {
     }
 }
 
-pub fn same(cached: &CachedValue, new: &CachedValue, form: Form) -> bool {
+pub(crate) fn same(cached: &CachedValue, new: &CachedValue, form: Form) -> bool {
     match (cached, new) {
         (CachedValue::Text(a), CachedValue::Text(b)) => form.same(a, b),
         (CachedValue::Hash(a), CachedValue::Hash(b)) => hash_json(a) == hash_json(b),
@@ -50,7 +50,7 @@ pub fn same(cached: &CachedValue, new: &CachedValue, form: Form) -> bool {
     }
 }
 
-pub fn kind_of(value: &CachedValue) -> Kind {
+pub(crate) fn kind_of(value: &CachedValue) -> Kind {
     match value {
         CachedValue::Text(_) => Kind::Text,
         CachedValue::Hash(_) => Kind::Hash,
@@ -58,7 +58,7 @@ pub fn kind_of(value: &CachedValue) -> Kind {
     }
 }
 
-pub fn bytes_of(value: &CachedValue) -> Option<u64> {
+pub(crate) fn bytes_of(value: &CachedValue) -> Option<u64> {
     match value {
         CachedValue::Text(text) => Some(text.len() as u64),
         CachedValue::Hash(fields) => {
@@ -69,7 +69,7 @@ pub fn bytes_of(value: &CachedValue) -> Option<u64> {
 }
 
 /// Type, format and size.
-pub fn described(value: &CachedValue, form: Form) -> String {
+pub(crate) fn described(value: &CachedValue, form: Form) -> String {
     let size = HumanBytes(bytes_of(value).unwrap_or_default());
     match value {
         CachedValue::Text(text) => {

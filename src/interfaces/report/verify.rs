@@ -16,7 +16,7 @@ use crate::domain::verdict::Verdict;
 use crate::domain::wording::{grouped, keys, rate};
 
 /// A verification and its result.
-pub struct Verification<'a> {
+pub(crate) struct Verification<'a> {
     pub report: &'a Report,
     pub judged: &'a [Judged<'a>],
     /// Sample size per strategy, and seed; `None`: all keys.
@@ -24,7 +24,7 @@ pub struct Verification<'a> {
 }
 
 impl Verification<'_> {
-    pub fn document(&self, info: &RunInfo, verbose: bool) -> Document {
+    pub(crate) fn document(&self, info: &RunInfo, verbose: bool) -> Document {
         let report = self.report;
         let inspected = Inspected::all(report);
         let is_partial = report.strategies.iter().any(StrategyReport::is_unfinished);
@@ -126,13 +126,13 @@ fn table<'a>(partial: bool) -> Table<'a, Line<'a>> {
 }
 
 /// Each requirement, one per line.
-pub fn requirement_lines(judged: &[Judged<'_>]) -> Vec<String> {
+pub(crate) fn requirement_lines(judged: &[Judged<'_>]) -> Vec<String> {
     let mark = |judged: &Judged<'_>| if judged.met { "✓" } else { "✗" };
     let line = |judged| format!("{} {judged}", mark(judged));
     judged.iter().map(line).collect()
 }
 
-pub fn requirements_json(judged: &[Judged<'_>]) -> Value {
+pub(crate) fn requirements_json(judged: &[Judged<'_>]) -> Value {
     let gate = |judged: &Judged<'_>| {
         json!({
             "name": judged.gate.name,
@@ -149,7 +149,7 @@ pub fn requirements_json(judged: &[Judged<'_>]) -> Value {
 }
 
 /// The numbers of planned keys by class.
-pub fn verified_json(strategies: &[StrategyReport]) -> Value {
+pub(crate) fn verified_json(strategies: &[StrategyReport]) -> Value {
     let sum = |of: fn(&StrategyReport) -> u64| strategies.iter().map(of).sum::<u64>();
     let classes: Classes = strategies.iter().map(|s| s.seen.classes).sum();
     json!({

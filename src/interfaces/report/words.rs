@@ -17,10 +17,10 @@ const SHOWN_ERRORS: usize = 5;
 const SHOWN_KEY: usize = 120;
 
 /// An unknown number.
-pub const NONE: &str = "–";
+pub(crate) const NONE: &str = "–";
 
 /// The mark of a strategy. `wrong`: keys that are not known to be warm.
-pub fn mark(status: Stage, wrong: u64) -> (&'static str, Tone) {
+pub(crate) fn mark(status: Stage, wrong: u64) -> (&'static str, Tone) {
     match status {
         Stage::Completed if wrong == 0 => ("✓", Tone::Good),
         Stage::Cancelled | Stage::Waiting | Stage::Running => (NONE, Tone::Plain),
@@ -29,21 +29,21 @@ pub fn mark(status: Stage, wrong: u64) -> (&'static str, Tone) {
 }
 
 /// The first cell of a strategy's row.
-pub struct Marked {
+pub(crate) struct Marked {
     pub mark: &'static str,
     pub tone: Tone,
     pub id: String,
 }
 
 /// `None`: the total.
-pub fn marked(strategy: &StrategyRecord) -> Option<Marked> {
+pub(crate) fn marked(strategy: &StrategyRecord) -> Option<Marked> {
     let (mark, tone) = mark(strategy.status, strategy.counts.wrong());
     let id = strategy.id.clone();
     (!strategy.is_total()).then_some(Marked { mark, tone, id })
 }
 
 /// `20,000`, `~20,000` if estimated, `–` if unknown.
-pub fn expectation(expected: Option<Expected>) -> String {
+pub(crate) fn expectation(expected: Option<Expected>) -> String {
     expected.map_or_else(
         || NONE.to_owned(),
         |expected| {
@@ -53,31 +53,31 @@ pub fn expectation(expected: Option<Expected>) -> String {
     )
 }
 
-pub fn optional(count: Option<u64>) -> String {
+pub(crate) fn optional(count: Option<u64>) -> String {
     count.map_or_else(|| NONE.to_owned(), grouped)
 }
 
-pub fn bytes(count: Option<u64>) -> String {
+pub(crate) fn bytes(count: Option<u64>) -> String {
     count.map_or_else(|| NONE.to_owned(), |count| HumanBytes(count).to_string())
 }
 
 /// A time without the `T` and `Z` of RFC 3339.
-pub fn moment(rfc3339: &str) -> String {
+pub(crate) fn moment(rfc3339: &str) -> String {
     rfc3339.replace('T', " ").replace('Z', "")
 }
 
 /// A share from 0.0 to 1.0; `None`: of nothing.
-pub fn share(part: u64, whole: u64) -> Option<f64> {
+pub(crate) fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 /// One per line.
-pub fn joined(lines: Vec<String>) -> String {
+pub(crate) fn joined(lines: Vec<String>) -> String {
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
 /// The errors of a strategy, by key.
-pub fn strategy_notes(strategy: &StrategyRecord, verbose: bool) -> Vec<String> {
+pub(crate) fn strategy_notes(strategy: &StrategyRecord, verbose: bool) -> Vec<String> {
     let (mut lines, id) = (Vec::new(), &strategy.id);
     if let Some(error) = &strategy.error {
         lines.push(format!("✗ {id}: {}", failure::about(error, id)));
@@ -105,7 +105,7 @@ pub fn strategy_notes(strategy: &StrategyRecord, verbose: bool) -> Vec<String> {
 }
 
 /// The kept ones of `total` keys.
-pub fn listed(kept: &[String], total: u64) -> String {
+pub(crate) fn listed(kept: &[String], total: u64) -> String {
     let shown: Vec<_> = kept.iter().map(|key| shortened(key, SHOWN_KEY)).collect();
     let rest = total.saturating_sub(shown.len() as u64);
     let more = if rest > 0 {
@@ -117,7 +117,7 @@ pub fn listed(kept: &[String], total: u64) -> String {
 }
 
 /// Keys that the cache did not answer for, and why.
-pub fn not_known(strategy: &StrategyReport) -> Option<String> {
+pub(crate) fn not_known(strategy: &StrategyReport) -> Option<String> {
     let seen = &strategy.seen;
     let why = seen.why_not_known.as_deref();
     (seen.not_known > 0).then(|| {

@@ -141,7 +141,7 @@ async fn compare(
     if compared.values > 0 {
         return Ok(compared);
     }
-    let prefix = spec.key.literal_start().to_owned();
+    let prefix = spec.key.literal_start();
     let mut look = |value: CachedValue| {
         compared.add(about(&value, any.as_ref(), form));
         compared.values == VALUES

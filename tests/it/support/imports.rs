@@ -96,8 +96,8 @@ pub fn imports() -> Imports {
         };
         reading.visit_file(&tree);
         let targets = reading.paths.iter().filter_map(|path| {
-            let prefixes = (1..=path.len()).rev().map(|n| &path[..n]);
-            prefixes.filter_map(|prefix| files.get(prefix)).next()
+            let mut prefixes = (1..=path.len()).rev().map(|n| &path[..n]);
+            prefixes.find_map(|prefix| files.get(prefix))
         });
         let targets = targets
             .filter(|target| **target != file)

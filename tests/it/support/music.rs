@@ -211,7 +211,7 @@ impl Store {
             "SELECT t.album_no, t.track_no, nr, title, {minutes}, CASE WHEN is_explicit THEN 1 ELSE 0 END, playlist, place
              FROM tracks t JOIN playlist_track p ON p.track_no = t.track_no ORDER BY t.album_no, nr"
         ));
-        let mut lists: std::collections::BTreeMap<&str, Vec<String>> = Default::default();
+        let mut lists = std::collections::BTreeMap::<&str, Vec<String>>::new();
         let mut expected = Vec::new();
         for row in tracks.lines() {
             let fields: Vec<&str> = row.split('\t').collect();

@@ -83,7 +83,7 @@ mod tests {
         StrategyReport {
             id: StrategyId::new("catalog", "products"),
             priority: 0,
-            ttl: Duration::from_secs(60),
+            ttl: Duration::from_mins(1),
             status: Status::Completed,
             expected: None,
             stats: Counts {

@@ -13,12 +13,12 @@ use crate::domain::failure::Failure;
 use crate::domain::namespace;
 
 /// How long a request stays the same one.
-const SAME_REQUEST: Duration = Duration::from_secs(24 * 3600);
+const SAME_REQUEST: Duration = Duration::from_hours(24);
 
 /// How often the name is renewed while its run goes on, and how long it lasts: where the process
 /// dies the same request may start again.
 const RENEW_EVERY: Duration = Duration::from_secs(20);
-const RENEW_FOR: Duration = Duration::from_secs(60);
+const RENEW_FOR: Duration = Duration::from_mins(1);
 
 /// What a request that names itself leads to.
 pub enum Started {

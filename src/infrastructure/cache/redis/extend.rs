@@ -117,7 +117,7 @@ impl RedisCache {
         for reply in self.ask(keys, 1, add).await? {
             match reply {
                 Ok(Reply::Array(same)) => {
-                    equal.extend(same.iter().map(|one| *one == Reply::Int(1)))
+                    equal.extend(same.iter().map(|one| *one == Reply::Int(1)));
                 }
                 Ok(_) => return Ok(Err(malformed())),
                 Err(error) => return Ok(Err(error)),

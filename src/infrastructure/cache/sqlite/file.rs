@@ -252,7 +252,9 @@ async fn nothing() -> Result<SqliteConnection, sqlx::Error> {
 /// Whether another process has locked the file. Extended codes have SQLITE_BUSY, 5, in their low
 /// byte.
 fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code.parse::<u32>().is_ok_and(|code| code & 0xff == 5))
 }
 

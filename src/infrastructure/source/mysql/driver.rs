@@ -124,7 +124,7 @@ impl Driver for Mysql {
     }
 
     async fn end(&self, (server, id): Self::Handle) -> () {
-        session::end(&self.connect, server, id).await
+        session::end(&self.connect, server, id).await;
     }
 
     /// There is no cheap estimate: use only the definition's limit.

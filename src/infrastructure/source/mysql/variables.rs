@@ -111,7 +111,7 @@ fn change(name: &str, now: &str) -> Option<String> {
 }
 
 fn literal(value: &str) -> String {
-    let is_number = value.parse::<f64>().is_ok_and(|n| n.is_finite()) && !value.starts_with('+');
+    let is_number = value.parse::<f64>().is_ok_and(f64::is_finite) && !value.starts_with('+');
     match is_number || value == "DEFAULT" {
         true => value.to_owned(),
         false => format!("'{value}'"),

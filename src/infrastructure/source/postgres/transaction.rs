@@ -192,6 +192,8 @@ pub(super) fn unnamed(sql: &str, arguments: PgArguments) -> Statement {
 /// Whether to retry a statement. For an unknown type the driver queries the server, which drops the
 /// unnamed statement that it has just prepared. The second time it knows the type.
 pub(super) fn is_forgotten(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code == "26000")
 }

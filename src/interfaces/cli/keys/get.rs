@@ -17,7 +17,7 @@ use crate::interfaces::report::value::{hash_json, value_of};
 use crate::setup;
 
 #[derive(Args, Debug)]
-pub struct GetArgs {
+pub(crate) struct GetArgs {
     /// The key, with or without the prefix
     #[arg(value_name = "KEY")]
     key: String,

@@ -25,7 +25,7 @@ use crate::interfaces::report::keys::{Form, KeyWriter, Wanted};
 use crate::setup::CacheNeed;
 
 #[derive(Args, Debug)]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     #[command(flatten)]
     target: Target,
     /// Only keys of this context; can be given several times

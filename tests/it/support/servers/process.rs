@@ -14,7 +14,7 @@ use std::{env, fs};
 use tempfile::TempDir;
 
 /// No wait is longer than this. A start takes a second or two, ten times that on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// When the process `owner` has gone, or the directory has, ends the server in it (if `pid` names
 /// one that works there: the number alone could be another's by now) and deletes the directory.
