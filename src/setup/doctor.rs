@@ -10,6 +10,7 @@ mod protection;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
@@ -17,12 +18,12 @@ use tokio::time::{Instant, timeout_at};
 use self::database::{ANSWER_TIMEOUT, check_database, no_answer};
 use super::connections::{cache_options, required_cache, required_database};
 use super::definitions::{databases, dialect, jobs};
-use crate::application::ports::RightsProbe;
+use crate::application::ports::{Cache, RightsProbe};
 use crate::application::schedule;
 use crate::config::{Config, Secret, Shown};
 use crate::contexts::definitions::Definitions;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::finding::Finding;
+use crate::domain::finding::{Finding, Level};
 use crate::domain::key::{printable, shortened};
 use crate::domain::namespace;
 use crate::domain::selection::{Selection, select};
@@ -61,12 +62,13 @@ pub async fn checkup(
     findings.extend(found);
     let probes = probes(&selected, &config.prefix);
     let deadline = Instant::now() + ANSWER_TIMEOUT;
-    let (database, cache) = tokio::join!(
+    let (mut database, (cache_findings, cache)) = tokio::join!(
         check_database(config, &definitions, selected, deadline),
         check_cache(config, &probes, deadline)
     );
-    findings.extend(database);
-    findings.extend(cache);
+    database.values(cache.as_deref(), deadline).await;
+    findings.extend(database.findings);
+    findings.extend(cache_findings);
     findings
 }
 
@@ -246,16 +248,26 @@ fn probes(definitions: &[Definition], prefix: &str) -> Vec<RightsProbe> {
     definitions.iter().map(of_strategy).chain([own]).collect()
 }
 
-async fn check_cache(config: &Config, probes: &[RightsProbe], deadline: Instant) -> Vec<Finding> {
+/// The findings about the cache, and the cache itself if it has no fault.
+async fn check_cache(
+    config: &Config,
+    probes: &[RightsProbe],
+    deadline: Instant,
+) -> (Vec<Finding>, Option<Arc<dyn Cache>>) {
     let demo = config.demo.as_deref().map(demo::make_folder).transpose();
     let url = match demo.and_then(|_| required_cache(config)) {
         Ok(url) => url,
-        Err(failure) => return vec![Finding::of("cache", &failure)],
+        Err(failure) => return (vec![Finding::of("cache", &failure)], None),
     };
     let options = cache_options(config);
-    timeout_at(deadline, cache::checkup(url, &options, probes))
-        .await
-        .unwrap_or_else(|_| vec![no_answer("cache", FailureKind::CacheUnreachable)])
+    let checked = timeout_at(deadline, cache::checkup(url, &options, probes)).await;
+    let Ok((findings, cache)) = checked else {
+        let finding = no_answer("cache", FailureKind::CacheUnreachable);
+        return (vec![finding], None);
+    };
+    let has_fault = |finding: &Finding| matches!(finding.level, Level::Failed(_));
+    let cache = cache.filter(|_| !findings.iter().any(has_fault));
+    (findings, cache)
 }
 
 fn shown_path(path: &Path) -> String {

@@ -143,7 +143,7 @@ fn the_embedded_cache_is_looked_at_and_not_made() {
     let url = format!("sqlite:{}", cache.display());
     let command = |arguments: &str| shopwarm(arguments).database(database.url()).cache(&url);
     let report = examine(command("doctor"), 0);
-    check(&report, "cache", &["ok", "the first run will make"]);
+    check(&report, "cache", &["ok", "the first run will create"]);
     assert!(!cache.exists());
     command("warmup all").run().expect(0);
     let report = examine(command("doctor"), 0);
@@ -256,7 +256,7 @@ fn denied_commands_and_keys_are_named() {
         "category-tree",
         "recommendations",
     ] {
-        let words = ["failed", &format!("catalog/{strategy} "), "~"];
+        let words = ["failed", &format!("catalog/{strategy}:"), "~"];
         some_check(&report, "cache rights", &words);
     }
     assert!(
@@ -420,12 +420,20 @@ fn each_server_is_tried_once() {
         doctor.database(lab.database.url_via(database.port()))
     };
     examine(doctor(), 0);
-    // The second session finds out whether there is a pooler.
-    assert_eq!((database.accepted(), cache.accepted()), (2, 1));
+    // One session finds out whether there is a pooler, and one is lost with a query that has given
+    // enough rows. The cache's client has four connections, and one to check the server.
+    let (sessions, connections) = (database.accepted(), cache.accepted());
+    assert!(
+        sessions <= 4 && connections <= 5,
+        "{sessions} {connections}"
+    );
     database.refuse();
     cache.refuse();
     examine(doctor(), 6);
-    assert_eq!((database.accepted(), cache.accepted()), (3, 2));
+    assert_eq!(
+        (database.accepted(), cache.accepted()),
+        (sessions + 1, connections + 1)
+    );
 }
 
 #[test]

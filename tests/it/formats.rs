@@ -187,6 +187,7 @@ fn what_php_wrote_is_compared_by_its_meaning() {
     let other = get("o:2");
     assert_eq!(other["state"], "different");
     assert_eq!(other["cached"]["value"]["price"], "3.00");
+    assert_eq!(other["cached"]["format"], "PHP");
     assert_eq!(other["differences"][0]["field"], "price");
     let shown = lab
         .with(&definitions(), "keys get o:1")

@@ -25,6 +25,7 @@ mod documented;
 mod dry_run;
 mod effect;
 mod embedded;
+mod encoded;
 mod engine;
 mod epoch;
 mod faults;

@@ -63,12 +63,17 @@ fn kind(url: &str) -> Result<Kind, Failure> {
 }
 
 /// Checks the cache at `url` before a run; see [`Cache::checkup`]. Does not create a cache file.
-pub async fn checkup(url: &str, options: &ConnectOptions, probes: &[RightsProbe]) -> Vec<Finding> {
+/// Returns the cache too, if it is there.
+pub async fn checkup(
+    url: &str,
+    options: &ConnectOptions,
+    probes: &[RightsProbe],
+) -> (Vec<Finding>, Option<Arc<dyn Cache>>) {
     if let Some(finding) = sqlite::not_there_yet(url) {
-        return vec![finding];
+        return (vec![finding], None);
     }
     match connect(url, Access::Read, options).await {
-        Ok(cache) => cache.checkup(probes).await,
-        Err(failure) => vec![Finding::of("cache", &failure)],
+        Ok(cache) => (cache.checkup(probes).await, Some(cache)),
+        Err(failure) => (vec![Finding::of("cache", &failure)], None),
     }
 }

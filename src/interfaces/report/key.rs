@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::key_line::time_left;
-use super::value::{bytes_of, decoded, described, kind_of, same, text_of};
+use super::value::{bytes_of, decoded, described, format_of, kind_of, same, text_of};
 use crate::application::ports::{Cached, CachedValue};
 use crate::domain::failure::Failure;
 use crate::domain::form::Form;
@@ -156,6 +156,7 @@ impl KeyReport {
             let whole = decoded(value, self.form());
             json!({
                 "type": kind_of(value).name(),
+                "format": format_of(value, self.form()),
                 "bytes": bytes_of(value),
                 "value": whole.or_else(|| Some(printable(text_of(value)?).into())),
             })

@@ -68,16 +68,26 @@ pub(crate) fn bytes_of(value: &CachedValue) -> Option<u64> {
     }
 }
 
+/// The format of a string, as its strategy says or else as its bytes tell.
+pub(crate) fn format_of(value: &CachedValue, form: Form) -> Option<String> {
+    let text = text_of(value)?;
+    Some(match form.read(text) {
+        Some(_) => form.name(),
+        None => sniff(text).name(),
+    })
+}
+
 /// Type, format and size.
 pub(crate) fn described(value: &CachedValue, form: Form) -> String {
     let size = HumanBytes(bytes_of(value).unwrap_or_default());
     match value {
         CachedValue::Text(text) => {
-            let name = match form.read(text) {
-                Some(_) => form.name(),
-                None => format!("{}, not {}", sniff(text).name(), form.name()),
+            let not = match form.read(text) {
+                Some(_) => String::new(),
+                None => format!(", not {}", form.name()),
             };
-            format!("string ({name}), {size}")
+            let name = format_of(value, form).unwrap_or_default();
+            format!("string ({name}{not}), {size}")
         }
         CachedValue::Hash(fields) => format!("hash, {} fields, {size}", fields.len()),
         CachedValue::Other(kind) => kind.clone(),

@@ -48,8 +48,11 @@ pub(super) async fn check(
 
 async fn first_entries(strategy: &dyn WarmupStrategy) -> Result<EntryBatch, Failure> {
     let ask = Ask::all(Some(ROWS as u64)).batch_size(ROWS);
-    let batch = strategy.entries(ask).try_next().await?;
-    Ok(batch.unwrap_or_default())
+    let mut batches = strategy.entries(ask);
+    let first = batches.try_next().await?.unwrap_or_default();
+    // To the end: an unfinished query costs its connection.
+    while batches.try_next().await?.is_some() {}
+    Ok(first)
 }
 
 fn meaning(value: Value<'_>, form: Form) -> Option<Json> {

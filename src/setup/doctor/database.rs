@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::HumanCount;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::cached;
 use super::clock;
@@ -13,18 +13,16 @@ use crate::application::ports::{Cache, QueryPlan, Scan, Sources, WarmupStrategy}
 use crate::config::Config;
 use crate::contexts::definitions::{Definitions, Owns};
 use crate::domain::database::Sql;
+use crate::domain::encode::Hint;
 use crate::domain::failure::FailureKind;
 use crate::domain::finding::Finding;
 use crate::domain::key::printable;
 use crate::domain::strategy::Definition;
-use crate::setup::connections::{Access, cache, source};
+use crate::setup::connections::source;
 use crate::setup::coordinators::prepare_one;
 
 /// All checks must end within ten seconds.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
-
-/// How long to wait for the cache, whose values are compared with those to be written.
-const CACHE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Full scans of smaller tables are not reported.
 const MANY_ROWS: u64 = 10_000;
@@ -37,26 +35,27 @@ pub(super) async fn check_database(
     definitions: &Definitions,
     selected: Vec<Definition>,
     deadline: Instant,
-) -> Vec<Finding> {
+) -> DatabaseChecks {
     const CHECK: &str = "database";
-    let unreachable = || vec![no_answer(CHECK, FailureKind::SourceUnreachable)];
-    // The cache has a check of its own, which says what is wrong with it.
-    let cache = timeout(CACHE_TIMEOUT, cache(config, Access::Read));
-    let (source, cache) = tokio::join!(timeout_at(deadline, source(config)), cache);
-    let source = match source {
+    let only = |finding| DatabaseChecks {
+        findings: vec![finding],
+        prepared: Vec::new(),
+    };
+    let unreachable = || only(no_answer(CHECK, FailureKind::SourceUnreachable));
+    let source = match timeout_at(deadline, source(config)).await {
         Ok(Ok(source)) => source,
-        Ok(Err(failure)) => return vec![Finding::of(CHECK, &failure)],
+        Ok(Err(failure)) => return only(Finding::of(CHECK, &failure)),
         Err(_) => return unreachable(),
     };
     let Ok(findings) = timeout_at(deadline, source.checkup()).await else {
         return unreachable();
     };
+    let prepared = Vec::new();
     let mut checks = Checks {
         config,
         sources: Sources::one(source),
-        cache: cache.ok().and_then(Result::ok),
         versions: Versions::default(),
-        findings,
+        found: DatabaseChecks { findings, prepared },
     };
     let zone = timeout_at(deadline, checks.sources.bulk.zone()).await;
     let zone = zone.ok().flatten();
@@ -65,11 +64,11 @@ pub(super) async fn check_database(
         let owns = definitions.owns(&definition.spec.id.context);
         let clock = clock::check(&definition, zone.as_ref(), checks.sources.bulk.as_ref());
         let clock = timeout_at(deadline, clock).await.ok().flatten();
-        checks.findings.extend(clock);
+        checks.found.findings.extend(clock);
         let checked = timeout_at(deadline, checks.strategy(definition, &owns)).await;
         if checked.is_err() {
             let finding = no_answer(&id, FailureKind::SourceUnreachable);
-            checks.findings.push(finding.hint(
+            checks.found.findings.push(finding.hint(
                 "a lock on one of its tables, or a slow server; the strategies after it are not checked",
             ));
             break;
@@ -78,23 +77,36 @@ pub(super) async fn check_database(
     if config.run.verify_writes() {
         let checked = protection::check(config, &checks.sources, &checks.versions);
         let checked = timeout_at(deadline, checked).await;
-        checks.findings.extend(checked.unwrap_or_default());
+        checks.found.findings.extend(checked.unwrap_or_default());
     }
-    checks.findings
+    checks.found
 }
 
 /// The checks of each strategy, and what they have found.
 struct Checks<'a> {
     config: &'a Config,
     sources: Sources,
-    /// If it can be reached.
-    cache: Option<Arc<dyn Cache>>,
     versions: Versions,
-    findings: Vec<Finding>,
+    found: DatabaseChecks,
+}
+
+/// What the checks of the database have found, and what can be compared with the cache.
+pub(super) struct DatabaseChecks {
+    pub(super) findings: Vec<Finding>,
+    prepared: Vec<Checked>,
+}
+
+/// A strategy that fits the database.
+struct Checked {
+    strategy: Arc<dyn WarmupStrategy>,
+    /// The columns that its definition says something about.
+    types: Vec<(String, Hint)>,
+    /// Where further findings about it belong.
+    place: usize,
 }
 
 impl Checks<'_> {
-    /// Prepares a strategy and checks how the database would read it, and what readers would get.
+    /// Prepares a strategy and checks how the database would read it.
     async fn strategy(&mut self, definition: Definition, owns: &Owns) {
         let id = definition.spec.id.to_string();
         let (order, types) = (definition.order_by.clone(), definition.types.clone());
@@ -104,23 +116,54 @@ impl Checks<'_> {
         let prepared = prepare_one(definition, &self.sources, self.config).await;
         let strategy = match prepared {
             Ok(strategy) => strategy,
-            Err(failure) => return self.findings.push(Finding::of(id, &failure)),
+            Err(failure) => return self.found.findings.push(Finding::of(id, &failure)),
         };
         let key = &strategy.spec().key;
         if !reads {
             let text = format!("{key}; put together in code, reads no table");
-            return self.findings.push(Finding::ok(id, text));
+            return self.found.findings.push(Finding::ok(id, text));
         }
         self.versions.learn(strategy.as_ref()).await;
         let finding = match strategy.plan(limit).await {
             Ok(plan) => planned(strategy.as_ref(), &plan, (wanted, order), owns),
             // PostgreSQL checks the user's rights only here.
-            Err(failure) => return self.findings.push(Finding::of(id, &failure)),
+            Err(failure) => return self.found.findings.push(Finding::of(id, &failure)),
         };
-        self.findings.push(finding);
-        let cached = cached::check(strategy.as_ref(), &types, self.cache.as_deref());
-        let cached = cached.await;
-        self.findings.extend(cached);
+        self.found.findings.push(finding);
+        let place = self.found.findings.len();
+        self.found.prepared.push(Checked {
+            strategy,
+            types,
+            place,
+        });
+    }
+}
+
+impl DatabaseChecks {
+    /// Compares values with those in the cache, in the time that is left.
+    pub(super) async fn values(&mut self, cache: Option<&dyn Cache>, deadline: Instant) {
+        let (mut found, mut missed) = (Vec::new(), Vec::new());
+        for Checked {
+            strategy,
+            types,
+            place,
+        } in std::mem::take(&mut self.prepared)
+        {
+            let checked = cached::check(strategy.as_ref(), &types, cache);
+            match timeout_at(deadline, checked).await {
+                Ok(findings) => found.push((place, findings)),
+                Err(_) => missed.push(strategy.spec().id.to_string()),
+            }
+        }
+        for (place, findings) in found.into_iter().rev() {
+            self.findings.splice(place..place, findings);
+        }
+        if !missed.is_empty() {
+            let text = format!("no time was left for {}", missed.join(", "));
+            let hint = "`shopwarm doctor CONTEXT/STRATEGY` checks one at a time";
+            self.findings
+                .push(Finding::warning("values", text).hint(hint));
+        }
     }
 }
 
