@@ -53,13 +53,11 @@ pub mod interfaces;
 pub mod setup;
 
 pub use application::ports::{Ask, Entries, Wanted, WarmupStrategy};
-pub use application::query::prepared::Prepared;
 pub use application::run_state::options::Options;
 pub use contexts::registry::Registry;
 pub use domain::entry::{EntryBatch, KeyError};
 pub use domain::failure::{Failure, FailureKind};
 pub use domain::report::Report;
-pub use domain::row::Row;
 pub use domain::strategy::{Shape, StrategyId, StrategySpec};
 
 /// The command line.

@@ -1,13 +1,6 @@
 //! The contexts that come with the tool.
 
 use super::context::Context;
-use super::registry::Registry;
 use super::{catalog, identity, ordering};
 
 pub const SHIPPED: [Context; 3] = [catalog::CONTEXT, identity::CONTEXT, ordering::CONTEXT];
-
-impl Default for Registry {
-    fn default() -> Self {
-        catalog::register(Self::empty())
-    }
-}

@@ -5,6 +5,7 @@ use std::hash::BuildHasher as _;
 use foldhash::quality::FixedState;
 
 use super::entry::Value;
+use super::json_equality;
 
 /// Bytes of a digest: two values are taken for one in one of 2^48 cases.
 pub const DIGEST_BYTES: usize = 6;
@@ -18,17 +19,23 @@ impl Digest {
     pub fn of(value: Value<'_>) -> Self {
         match value {
             Value::Text(text) => Self::of_text(text),
-            Value::Hash(fields) => Self::of_fields(fields.iter()),
+            Value::Json(text) => Self::of_json(text),
+            Value::Collection(_, pairs) => Self::of_pairs(pairs.iter()),
         }
+    }
+
+    /// Of a document that its cache may write in another way.
+    pub fn of_json(text: &[u8]) -> Self {
+        Self::cut(hash(&json_equality::normal_form(text)[..]))
     }
 
     pub fn of_text(text: &[u8]) -> Self {
         Self::cut(hash(text))
     }
 
-    /// Of a hash; the order of its fields does not matter.
-    pub fn of_fields<'f>(fields: impl Iterator<Item = (&'f [u8], &'f [u8])>) -> Self {
-        let each = fields.map(|(name, value)| hash(&(name, value)));
+    /// Of a collection; the order of its parts does not matter.
+    pub fn of_pairs<'p>(pairs: impl Iterator<Item = (&'p [u8], &'p [u8])>) -> Self {
+        let each = pairs.map(|(name, value)| hash(&(name, value)));
         Self::cut(each.fold(0, u64::wrapping_add))
     }
 
@@ -70,10 +77,10 @@ mod tests {
         assert_ne!(text, Digest::of_text(b"{\"id\":2}"));
         assert!(!text.is_unknown());
         let fields: [(&[u8], &[u8]); 2] = [(b"a", b"1"), (b"b", b"2")];
-        let same = Digest::of_fields(fields.into_iter());
-        assert_eq!(same, Digest::of_fields(fields.into_iter().rev()));
+        let same = Digest::of_pairs(fields.into_iter());
+        assert_eq!(same, Digest::of_pairs(fields.into_iter().rev()));
         let moved: [(&[u8], &[u8]); 2] = [(b"a", b"2"), (b"b", b"1")];
-        assert_ne!(same, Digest::of_fields(moved.into_iter()));
+        assert_ne!(same, Digest::of_pairs(moved.into_iter()));
         // What older runs left in caches must be known again.
         assert_eq!(Digest::of_text(b"kept").bytes(), KEPT);
     }

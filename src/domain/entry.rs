@@ -23,11 +23,18 @@ pub struct EntryBatch {
 struct Slot {
     key: Range<usize>,
     value: Range<usize>,
-    /// Field names and values, alternating; empty for a string.
-    fields: Vec<Range<usize>>,
+    form: Form,
     version: Option<Version>,
     row_location: Option<u64>,
     ends: Range<usize>,
+}
+
+#[derive(Debug)]
+enum Form {
+    Text,
+    Json,
+    /// With the ends of names and values.
+    Collection(Collection, Vec<usize>),
 }
 
 /// A key that failed. `key` is shown as is: printable already, or a row number.
@@ -68,31 +75,61 @@ impl From<String> for Name {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
     Text(&'a [u8]),
-    Hash(Fields<'a>),
+    /// A document, where the cache has a type for them.
+    Json(&'a [u8]),
+    Collection(Collection, Pairs<'a>),
 }
 
-/// The fields of a hash, in the order of the query's columns.
+/// The types of values that have several parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Collection {
+    /// Fields and their values.
+    Hash,
+    /// Members, each with an empty text.
+    Set,
+    /// Members and their scores.
+    SortedSet,
+}
+
+/// The parts of a collection, each once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fields<'a> {
+pub struct Pairs<'a> {
     buffer: &'a [u8],
-    ranges: &'a [Range<usize>],
+    start: usize,
+    /// Where each name, and each value, ends in the buffer.
+    ends: &'a [usize],
 }
 
-impl<'a> Fields<'a> {
+impl<'a> Pairs<'a> {
     pub fn iter(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-        let pairs = self.ranges.chunks_exact(2);
-        pairs.map(move |pair| (&self.buffer[pair[0].clone()], &self.buffer[pair[1].clone()]))
+        let mut start = self.start;
+        let mut part = move |end: usize| &self.buffer[std::mem::replace(&mut start, end)..end];
+        let pairs = self.ends.chunks_exact(2);
+        pairs.map(move |pair| (part(pair[0]), part(pair[1])))
+    }
+
+    pub fn len(self) -> usize {
+        self.ends.len() / 2
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.ends.is_empty()
+    }
+}
+
+impl Value<'_> {
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Text(text) | Self::Json(text) => text.len(),
+            Self::Collection(_, pairs) => pairs.iter().map(|(n, v)| n.len() + v.len()).sum(),
+        }
     }
 }
 
 impl Entry<'_> {
     /// Key and value, as sent.
     pub fn bytes(&self) -> u64 {
-        let value = match self.value {
-            Value::Text(text) => text.len(),
-            Value::Hash(fields) => fields.iter().map(|(f, v)| f.len() + v.len()).sum(),
-        };
-        (self.key.len() + value) as u64
+        (self.key.len() + self.value.bytes()) as u64
     }
 }
 
@@ -115,6 +152,27 @@ impl EntryBatch {
         key: &[u8],
         value: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.push_form(key, Form::Text, value)
+    }
+
+    /// The same of a document, for a cache that has a type for them.
+    ///
+    /// # Errors
+    /// The closure's.
+    pub fn push_document<E>(
+        &mut self,
+        key: &[u8],
+        value: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.push_form(key, Form::Json, value)
+    }
+
+    fn push_form<E>(
+        &mut self,
+        key: &[u8],
+        form: Form,
+        value: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let start = self.buffer.len();
         self.buffer.extend_from_slice(key);
         let middle = self.buffer.len();
@@ -125,7 +183,7 @@ impl EntryBatch {
         self.slots.push(Slot {
             key: start..middle,
             value: middle..self.buffer.len(),
-            fields: Vec::new(),
+            form,
             version: None,
             row_location: None,
             ends: 0..0,
@@ -142,31 +200,26 @@ impl EntryBatch {
         }
     }
 
-    /// Appends a hash entry.
-    pub fn push_hash<'f>(
+    /// Appends an entry of several parts.
+    pub fn push_collection<'p>(
         &mut self,
         key: &[u8],
-        fields: impl Iterator<Item = (&'f [u8], std::borrow::Cow<'f, [u8]>)>,
+        collection: Collection,
+        pairs: impl Iterator<Item = (&'p [u8], std::borrow::Cow<'p, [u8]>)>,
     ) {
-        let mut append = |bytes: &[u8]| {
-            let start = self.buffer.len();
-            self.buffer.extend_from_slice(bytes);
-            start..self.buffer.len()
-        };
-        let key = append(key);
-        let mut ranges = Vec::new();
-        for (name, value) in fields {
-            ranges.push(append(name));
-            ranges.push(append(&value));
-        }
-        self.slots.push(Slot {
-            key,
-            value: 0..0,
-            fields: ranges,
-            version: None,
-            row_location: None,
-            ends: 0..0,
+        let mut ends = Vec::new();
+        let Ok(()) = self.push_form(key, Form::Text, |out| {
+            for (name, value) in pairs {
+                out.extend_from_slice(name);
+                ends.push(out.len());
+                out.extend_from_slice(&value);
+                ends.push(out.len());
+            }
+            Ok::<(), std::convert::Infallible>(())
         });
+        if let Some(last) = self.slots.last_mut() {
+            last.form = Form::Collection(collection, ends);
+        }
     }
 
     /// Sets the version of the last entry's rows, and where its row is.
@@ -188,18 +241,20 @@ impl EntryBatch {
 
     /// Appends an entry of another batch.
     pub fn push(&mut self, entry: Entry<'_>) {
-        match entry.value {
-            Value::Text(text) => {
-                let push = self.push_text(entry.key, |out| {
-                    out.extend_from_slice(text);
-                    Ok::<(), std::convert::Infallible>(())
-                });
-                debug_assert!(push.is_ok());
+        let form = match entry.value {
+            Value::Text(text) => Some((Form::Text, text)),
+            Value::Json(text) => Some((Form::Json, text)),
+            Value::Collection(collection, pairs) => {
+                let pairs = pairs.iter().map(|(name, value)| (name, value.into()));
+                self.push_collection(entry.key, collection, pairs);
+                None
             }
-            Value::Hash(fields) => {
-                let fields = fields.iter().map(|(name, value)| (name, value.into()));
-                self.push_hash(entry.key, fields);
-            }
+        };
+        if let Some((form, text)) = form {
+            let Ok(()) = self.push_form(entry.key, form, |out| {
+                out.extend_from_slice(text);
+                Ok::<(), std::convert::Infallible>(())
+            });
         }
         self.stamp(entry.version, entry.row_location);
         self.set_ends(entry.ends);
@@ -251,13 +306,17 @@ impl EntryBatch {
     fn entry<'a>(&'a self, slot: &'a Slot) -> Entry<'a> {
         Entry {
             key: &self.buffer[slot.key.clone()],
-            value: if slot.fields.is_empty() {
-                Value::Text(&self.buffer[slot.value.clone()])
-            } else {
-                Value::Hash(Fields {
-                    buffer: &self.buffer,
-                    ranges: &slot.fields,
-                })
+            value: match &slot.form {
+                Form::Text => Value::Text(&self.buffer[slot.value.clone()]),
+                Form::Json => Value::Json(&self.buffer[slot.value.clone()]),
+                Form::Collection(collection, ends) => Value::Collection(
+                    *collection,
+                    Pairs {
+                        buffer: &self.buffer,
+                        start: slot.value.start,
+                        ends,
+                    },
+                ),
             },
             version: slot.version,
             row_location: slot.row_location,

@@ -8,6 +8,35 @@ use std::fmt;
 
 use serde_json::Value;
 
+/// One text of all that mean the same; what is no JSON is its own.
+pub fn normal_form(text: &[u8]) -> Vec<u8> {
+    fn sorted(value: Value) -> Value {
+        match value {
+            Value::Array(items) => items.into_iter().map(sorted).collect(),
+            Value::Object(fields) => {
+                let fields = fields
+                    .into_iter()
+                    .map(|(name, value)| (name, sorted(value)));
+                let fields: BTreeMap<String, Value> = fields.collect();
+                fields.into_iter().collect()
+            }
+            Value::Number(number) => {
+                let (negative, digits, exponent) = decimal(&number.to_string());
+                Value::from(vec![
+                    Value::from(negative),
+                    Value::from(digits),
+                    Value::from(exponent),
+                ])
+            }
+            value => value,
+        }
+    }
+    match serde_json::from_slice(text) {
+        Ok(value) => sorted(value).to_string().into_bytes(),
+        Err(_) => text.to_vec(),
+    }
+}
+
 /// Whether a reader gets the same from both. What is no JSON is the same only byte for byte.
 pub fn same(a: &[u8], b: &[u8]) -> bool {
     a == b
@@ -91,7 +120,7 @@ pub fn is_same_number(a: &str, b: &str) -> bool {
 
 /// Sign, digits and power of ten of a number's text, the same for `12.50`, `12.5` and `125e-1`.
 /// Never through a float: two long numbers may differ in their last digit.
-fn decimal(text: &str) -> (bool, String, i64) {
+pub(super) fn decimal(text: &str) -> (bool, String, i64) {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),

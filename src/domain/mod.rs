@@ -8,6 +8,7 @@ pub mod completeness;
 pub mod counts;
 pub mod database;
 pub mod digest;
+pub mod double;
 pub mod encode;
 pub mod entry;
 pub mod expected;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::entry::{Collection, Value};
 use super::strategy::Shape;
 
 /// What the cache holds at one key, compared with what a run would store there.
@@ -34,7 +35,11 @@ pub struct Held {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     Text,
+    /// A JSON document.
+    Json,
     Hash,
+    Set,
+    SortedSet,
     /// Named as the cache names it.
     Other(String),
 }
@@ -45,6 +50,9 @@ impl Kind {
         match name {
             "string" => Self::Text,
             "hash" => Self::Hash,
+            "set" => Self::Set,
+            "zset" => Self::SortedSet,
+            "ReJSON-RL" | "json" => Self::Json,
             other => Self::Other(other.to_owned()),
         }
     }
@@ -52,7 +60,10 @@ impl Kind {
     pub fn name(&self) -> &str {
         match self {
             Self::Text => "string",
+            Self::Json => "json",
             Self::Hash => "hash",
+            Self::Set => "set",
+            Self::SortedSet => "zset",
             Self::Other(name) => name,
         }
     }
@@ -60,8 +71,31 @@ impl Kind {
     /// The type that values of a shape are stored as.
     pub fn of(shape: Shape) -> Self {
         match shape {
-            Shape::Hash => Self::Hash,
-            Shape::Object | Shape::List | Shape::Text => Self::Text,
+            Shape::Json => Self::Json,
+            Shape::Hash | Shape::HashOfRows => Self::Hash,
+            Shape::Set => Self::Set,
+            Shape::SortedSet => Self::SortedSet,
+            Shape::Object | Shape::List | Shape::Map | Shape::Tree | Shape::Text => Self::Text,
+        }
+    }
+}
+
+impl From<Collection> for Kind {
+    fn from(collection: Collection) -> Self {
+        match collection {
+            Collection::Hash => Self::Hash,
+            Collection::Set => Self::Set,
+            Collection::SortedSet => Self::SortedSet,
+        }
+    }
+}
+
+impl From<Value<'_>> for Kind {
+    fn from(value: Value<'_>) -> Self {
+        match value {
+            Value::Text(_) => Self::Text,
+            Value::Json(_) => Self::Json,
+            Value::Collection(collection, _) => collection.into(),
         }
     }
 }

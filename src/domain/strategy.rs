@@ -120,18 +120,92 @@ impl StrategySpec {
     }
 }
 
-/// How a row becomes a value.
+/// How rows become a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
     /// The row as a JSON object.
     Object,
-    /// All rows of one key, in order, as a JSON array of objects.
+    /// All rows of one key, in order, as a JSON array.
     List,
+    /// All rows of one key as a JSON object: each under the text of one of its columns.
+    Map,
+    /// All rows of one key as a JSON array of nested objects.
+    Tree,
     /// The one stored column as text.
     Text,
     /// A Redis hash, a field per column.
     Hash,
+    /// A Redis hash of all rows of one key, a field per row: `hash` with a `map_key`.
+    #[serde(rename = "hash", skip_deserializing)]
+    HashOfRows,
+    /// A Redis set, a member per row.
+    Set,
+    /// A Redis sorted set, a member with its score per row.
+    #[serde(rename = "zset")]
+    SortedSet,
+    /// The row as a document of RedisJSON.
+    Json,
+}
+
+impl Shape {
+    /// As a definition names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Object => "object",
+            Self::List => "list",
+            Self::Map => "map",
+            Self::Tree => "tree",
+            Self::Text => "text",
+            Self::Hash | Self::HashOfRows => "hash",
+            Self::Set => "set",
+            Self::SortedSet => "zset",
+            Self::Json => "json",
+        }
+    }
+
+    /// Whether all rows of one key make its value together.
+    pub fn groups_rows(self) -> bool {
+        matches!(
+            self,
+            Self::List | Self::Map | Self::Tree | Self::HashOfRows | Self::Set | Self::SortedSet
+        )
+    }
+}
+
+/// Where in its key's value a row belongs, by columns: their names, or their indexes in a query.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Place<C> {
+    /// After the row before it, or the row is the value.
+    #[default]
+    Next,
+    /// Under the text of `map_key`.
+    Key(C),
+    /// Among the children of the row that has the id `tree_parent`.
+    Node { id: C, parent: C },
+    /// By its score.
+    Score(C),
+}
+
+impl<C> Place<C> {
+    /// The same with other columns. `find` takes the field of the definition and its column.
+    ///
+    /// # Errors
+    /// The first of `find`.
+    pub fn try_map<D, E>(
+        &self,
+        find: impl Fn(&'static str, &C) -> Result<D, E>,
+    ) -> Result<Place<D>, E> {
+        Ok(match self {
+            Self::Next => Place::Next,
+            Self::Key(key) => Place::Key(find("map_key", key)?),
+            Self::Node { id, parent } => Place::Node {
+                id: find("tree_id", id)?,
+                parent: find("tree_parent", parent)?,
+            },
+            Self::Score(score) => Place::Score(find("score", score)?),
+        })
+    }
 }
 
 /// How to read a PostgreSQL table with row-level security.
@@ -156,6 +230,9 @@ pub struct Definition {
     /// The SQL in which each choice between a column and JSON literals is the column alone: if that
     /// column is a document, so is the choice.
     pub document_sql: Option<String>,
+    pub place: Place<String>,
+    /// Whether its one key has a value where there is no row.
+    pub empty: bool,
     pub order_by: Option<String>,
     /// Rows, not keys.
     pub limit: Option<u64>,

@@ -16,6 +16,12 @@ pub struct Version {
 }
 
 impl Version {
+    /// The version of a value that is made of no row.
+    pub const EMPTY: Self = Self {
+        hash: 0,
+        precision: Precision::Exact,
+    };
+
     /// The version that everything in a row makes.
     pub fn of_row(row: &[u8]) -> Self {
         Self {

@@ -7,7 +7,7 @@ use super::definitions::definitions;
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::engine::inspect::Inspection;
 use crate::application::pace::PaceLimits;
-use crate::application::ports::{Sources, WarmupStrategy};
+use crate::application::ports::{Cache, Sources, WarmupStrategy};
 use crate::application::query::coded::CodedStrategy;
 use crate::application::query::encoded::Encoded;
 use crate::application::query::prepared::Prepared;
@@ -15,10 +15,10 @@ use crate::application::query::strategy::QueryStrategy;
 use crate::application::query::unfit::Unfit;
 use crate::application::run_state::options::Options;
 use crate::config::Config;
-use crate::contexts::registry::Coded;
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::selection::Selection;
-use crate::domain::strategy::Definition;
+use crate::domain::standing::Kind;
+use crate::domain::strategy::{Definition, StrategySpec};
 
 /// A coordinator for a selection: definitions are checked, both servers are connected and every
 /// query is prepared before anything is written.
@@ -37,7 +37,7 @@ pub(super) async fn warmer(
 ) -> Result<Coordinator, Failure> {
     let (sources, cache) = tokio::join!(sources(config), cache(config, Access::Write));
     let (sources, cache) = (sources?, cache?);
-    let strategies = prepare(selected, &sources, config).await?;
+    let strategies = prepare(selected, &sources, Some(cache.as_ref()), config).await?;
     Ok(Coordinator::new(strategies, cache, config.options()).reading(sources))
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn viewer_of(
     };
     let (source, cache) = tokio::join!(source(config), cache);
     let (source, cache) = (source?, cache?);
-    let strategies = prepare(selected, &Sources::one(source), config).await?;
+    let strategies = prepare(selected, &Sources::one(source), cache.as_deref(), config).await?;
     let template = |definition: Definition| definition.spec.key.with_prefix(&config.prefix);
     inspection.others = others.into_iter().map(template).collect();
     let options = Options {
@@ -101,7 +101,22 @@ pub async fn strategies(
 ) -> Result<Vec<Arc<dyn WarmupStrategy>>, Failure> {
     let (selected, _) = definitions(config, selection)?;
     let source = source(config).await?;
-    prepare(selected, &Sources::one(source), config).await
+    prepare(selected, &Sources::one(source), None, config).await
+}
+
+/// Whether a cache can hold the values of a strategy.
+///
+/// # Errors
+/// It cannot, or the cache's own.
+async fn check_cache(spec: &StrategySpec, cache: Option<&dyn Cache>) -> Result<(), Failure> {
+    let Some(cache) = cache else { return Ok(()) };
+    match cache.lacks(&Kind::of(spec.value)).await? {
+        None => Ok(()),
+        Some(why) => {
+            let what = format!("{} cannot be stored in this cache", spec.id);
+            Err(Failure::new(FailureKind::Config, what, why))
+        }
+    }
 }
 
 /// A definition on the database.
@@ -115,20 +130,16 @@ pub(super) async fn prepare_one(
     }
     let sources = sources.with(definition.row_security);
     let spec = definition.spec.clone();
-    let inner = match config.registry.get(&spec.id) {
-        Some(Coded::Whole(strategy)) => Arc::clone(strategy),
-        Some(Coded::OfRows(build)) => build(Prepared::new(definition, sources).await?)?,
-        None => {
-            definition.spec.key = spec.key.with_prefix(&config.prefix);
-            let prepared = Prepared::new(definition, sources).await?;
-            return Ok(Encoded::wrap(Arc::new(QueryStrategy::new(prepared).await)));
-        }
-    };
-    let coded = CodedStrategy::new(inner, spec, &config.prefix);
-    Ok(Encoded::wrap(Arc::new(coded)))
+    if let Some(coded) = config.registry.get(&spec.id) {
+        let coded = CodedStrategy::new(Arc::clone(coded), spec, &config.prefix);
+        return Ok(Encoded::wrap(Arc::new(coded)));
+    }
+    definition.spec.key = spec.key.with_prefix(&config.prefix);
+    let prepared = Prepared::new(definition, sources).await?;
+    Ok(Encoded::wrap(Arc::new(QueryStrategy::new(prepared).await)))
 }
 
-/// Prepares every definition on the database. One that does not fit fails its strategy, not the
+/// Prepares every definition on the database, for a cache if there is one. One that does not fit fails its strategy, not the
 /// run, unless none fits or the run is strict.
 ///
 /// # Errors
@@ -136,13 +147,18 @@ pub(super) async fn prepare_one(
 async fn prepare(
     definitions: Vec<Definition>,
     sources: &Sources,
+    cache: Option<&dyn Cache>,
     config: &Config,
 ) -> Result<Vec<Arc<dyn WarmupStrategy>>, Failure> {
     let mut strategies: Vec<Arc<dyn WarmupStrategy>> = Vec::new();
     let mut unfit: Vec<Failure> = Vec::new();
     for definition in definitions {
         let mut spec = definition.spec.clone();
-        match prepare_one(definition, sources, config).await {
+        let prepared = match check_cache(&spec, cache).await {
+            Ok(()) => prepare_one(definition, sources, config).await,
+            Err(failure) => Err(failure),
+        };
+        match prepared {
             Ok(strategy) => strategies.push(strategy),
             Err(failure) if failure.is_unfit() => {
                 spec.key = spec.key.with_prefix(&config.prefix);

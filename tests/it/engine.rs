@@ -39,7 +39,7 @@ impl Consent for Yes {
     }
 }
 
-fn spec() -> StrategySpec {
+fn spec(shape: Shape) -> StrategySpec {
     StrategySpec {
         id: StrategyId::new("own", "rows"),
         description: String::new(),
@@ -48,7 +48,7 @@ fn spec() -> StrategySpec {
         tags: Vec::new(),
         min_keys: 1,
         key: "row:{id}".parse().expect("a template"),
-        value: Shape::Object,
+        value: shape,
         coding: Default::default(),
         version_field: None,
     }
@@ -63,6 +63,7 @@ fn runtime() -> tokio::runtime::Runtime {
 struct Shop {
     table: MemoryTable,
     cache: Arc<MemoryCache>,
+    shape: Shape,
 }
 
 impl Shop {
@@ -74,11 +75,12 @@ impl Shop {
         Self {
             table,
             cache: Arc::default(),
+            shape: Shape::Object,
         }
     }
 
     fn coordinator(&self, options: Options) -> Coordinator {
-        let strategies = vec![self.table.strategy(spec())];
+        let strategies = vec![self.table.strategy(spec(self.shape))];
         let cache: Arc<dyn Cache> = Arc::clone(&self.cache) as _;
         Coordinator::new(strategies, cache, options).reading(self.table.sources())
     }
@@ -107,7 +109,7 @@ impl Shop {
     }
 
     fn inspect_with(&self, options: Options) -> StrategyReport {
-        let strategies = vec![self.table.strategy(spec())];
+        let strategies = vec![self.table.strategy(spec(self.shape))];
         let cache: Arc<dyn Cache> = Arc::clone(&self.cache) as _;
         let inspection = Inspection {
             orphans: true,
@@ -334,6 +336,43 @@ fn keys_that_are_there_stay_where_that_is_wanted() {
 }
 
 #[test]
+fn every_type_is_warmed_compared_and_pruned_as_texts_are() {
+    for shape in [Shape::Hash, Shape::Set, Shape::SortedSet, Shape::Json] {
+        let shop = Shop {
+            shape,
+            ..Shop::new(0)
+        };
+        let value = |n: u32| format!("{{\"{}{n}\":\"7\",\"b\":\"8\"}}", "a".repeat(150));
+        (0..1000).for_each(|id| shop.table.set(&key(id), &value(id)));
+        assert_eq!(shop.warm(Options::default()).stats.warmed, 1000);
+        shop.table.advance(100);
+        shop.table.set(&key(3), &value(5000));
+        shop.table.delete(&key(4));
+        let seen = shop.inspect().seen;
+        let classes = &seen.classes;
+        assert_eq!(
+            (classes.different, classes.identical),
+            (1, 998),
+            "{shape:?}"
+        );
+        assert_eq!(seen.orphans, Some(1));
+        let options = Options {
+            skip_identical: true,
+            ..changed()
+        };
+        let pruning = shop.coordinator(options).pruning(Arc::new(Yes));
+        let stats = shop.run(&pruning).stats;
+        assert_eq!(stats.warmed, 999, "{shape:?}");
+        let seen = shop.inspect().seen;
+        assert_eq!(
+            (seen.classes.identical, seen.orphans),
+            (999, Some(0)),
+            "{shape:?}"
+        );
+    }
+}
+
+#[test]
 fn a_strategy_that_has_shrunk_is_not_written() {
     let shop = Shop::new(100);
     shop.warm(Options::default());
@@ -371,7 +410,7 @@ fn streams_that_were_opened_ahead_end_with_the_run() {
     let shop = Shop::new(10);
     let named = |name: &str| StrategySpec {
         id: StrategyId::new("own", name),
-        ..spec()
+        ..spec(Shape::Object)
     };
     let refusal = Failure::new(
         FailureKind::SourceUnreachable,

@@ -143,8 +143,8 @@ fn php_reads_what_was_warmed_from_every_database() {
             read,
             json!({
                 "d:1": {"a": [1, 2.5, null], "7": []},
-                "l:1": [{"label": "a"}, {"label": "b"}],
-                "l:2": [{"label": "c"}],
+                "l:1": ["a", "b"],
+                "l:2": ["c"],
                 "o:1": {"id": 1, "name": "Käse \"x\"", "price": 12.5,
                         "doc": {"a": [1, 2.5, null], "7": []}},
                 "o:2": {"id": 2, "name": null, "price": 3, "doc": null},

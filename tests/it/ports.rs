@@ -7,7 +7,7 @@ use futures_util::TryStreamExt as _;
 use shopwarm::application::ports::{
     Cache, CachedValue, Deletion, Mode, WriteOptions, WriteOutcome,
 };
-use shopwarm::domain::entry::{Entry, EntryBatch, Value};
+use shopwarm::domain::entry::{Collection, Entry, EntryBatch, Value};
 use shopwarm::domain::failure::Failure;
 use shopwarm::domain::standing::Standing;
 use shopwarm::domain::strategy::Shape;
@@ -110,7 +110,8 @@ fn pairs(version: &str) -> EntryBatch {
         });
         let fields = [("v", version), ("name", "x")];
         let fields = fields.map(|(name, value)| (name.as_bytes(), value.as_bytes().into()));
-        batch.push_hash(format!("hash:{n}").as_bytes(), fields.into_iter());
+        let key = format!("hash:{n}");
+        batch.push_collection(key.as_bytes(), Collection::Hash, fields.into_iter());
     }
     batch
 }
@@ -279,7 +280,7 @@ fn fields_are_forgotten_one_by_one() {
             .expect("forgotten");
         cache.meta().delete_fields(key, &[]).await.expect("nothing");
         let held = cache.read(key).await.expect("an answer").expect("there");
-        let CachedValue::Hash(mut left) = held.value else {
+        let CachedValue::Collection(Collection::Hash, mut left) = held.value else {
             panic!("{held:?}")
         };
         left.sort();

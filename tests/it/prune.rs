@@ -199,7 +199,8 @@ fn what_an_application_wrote_itself_is_never_pruned() {
                 });
                 text.expect("a text");
             }
-            batch.push_hash(b"H:4", fields.into_iter());
+            let hash = shopwarm::domain::entry::Collection::Hash;
+            batch.push_collection(b"H:4", hash, fields.into_iter());
             async move {
                 let how = shopwarm::application::ports::WriteOptions {
                     mode: shopwarm::application::ports::Mode::Refresh,

@@ -6,7 +6,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use crate::application::ports::{Cache, Checked, Mode, WriteOptions, WriteOutcome, Written};
-use crate::domain::entry::{Entry, EntryBatch, Value};
+use crate::domain::entry::{Entry, EntryBatch};
 use crate::domain::sync::lock;
 
 /// Shorter values are written: a digest is hardly shorter.
@@ -85,7 +85,7 @@ impl<'a> Identical<'a> {
 
     /// Stores a batch as [`Cache::write`] does, and sends what is not there already.
     pub async fn write(&self, batch: &EntryBatch, how: &WriteOptions) -> Written {
-        let long: Vec<usize> = long_texts(batch).collect();
+        let long: Vec<usize> = long_values(batch).collect();
         if long.is_empty() || !self.balance().is_asked() {
             return self.cache.write(batch, how).await;
         }
@@ -156,12 +156,9 @@ impl<'a> Identical<'a> {
     }
 }
 
-/// The indexes of texts that are long enough to compare.
-fn long_texts(batch: &EntryBatch) -> impl Iterator<Item = usize> + '_ {
-    let is_long = |entry: &Entry<'_>| match entry.value {
-        Value::Text(text) => text.len() >= SHORTEST,
-        Value::Hash(_) => false,
-    };
+/// The indexes of values that are long enough to compare.
+fn long_values(batch: &EntryBatch) -> impl Iterator<Item = usize> + '_ {
+    let is_long = |entry: &Entry<'_>| entry.value.bytes() >= SHORTEST;
     let long = batch.iter().enumerate();
     long.filter(move |(_, entry)| is_long(entry))
         .map(|(i, _)| i)

@@ -11,7 +11,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::form::Form;
 use crate::domain::json_equality::Profile;
 use crate::domain::standing::{Kind, Standing};
-use crate::domain::strategy::StrategySpec;
+use crate::domain::strategy::{Shape, StrategySpec};
 
 /// Values compared at most.
 const COMPARED: usize = 20;
@@ -210,10 +210,11 @@ fn note(found: &mut Vec<String>, change: String) {
 fn read(value: &CachedValue, form: Form) -> Option<Json> {
     match value {
         CachedValue::Text(_) if form.is_bytes() => Some(Json::Null),
-        CachedValue::Text(text) => form.read(text),
-        CachedValue::Hash(fields) => {
-            let fields = fields.iter().map(|(name, _)| name.as_slice());
-            Some(object(fields))
+        CachedValue::Text(text) => Some(profiled(form.read(text)?, form.shape)),
+        CachedValue::Json(text) => serde_json::from_slice(text).ok(),
+        CachedValue::Collection(_, pairs) => {
+            let pairs = pairs.iter().map(|(name, value)| (&name[..], &value[..]));
+            Some(of_pairs(pairs, form.shape))
         }
         CachedValue::Other(_) => None,
     }
@@ -223,13 +224,33 @@ fn read(value: &CachedValue, form: Form) -> Option<Json> {
 fn written(entry: Entry<'_>, form: Form) -> Option<Json> {
     match entry.value {
         Value::Text(_) if form.is_bytes() => Some(Json::Null),
-        Value::Text(text) => form.read(text),
-        Value::Hash(fields) => Some(object(fields.iter().map(|(name, _)| name))),
+        Value::Text(text) => Some(profiled(form.read(text)?, form.shape)),
+        Value::Json(text) => serde_json::from_slice(text).ok(),
+        Value::Collection(_, pairs) => Some(of_pairs(pairs.iter(), form.shape)),
     }
 }
 
-/// The values of a hash are all texts: its names are its shape.
-fn object<'a>(names: impl Iterator<Item = &'a [u8]>) -> Json {
-    let name = |name: &[u8]| (String::from_utf8_lossy(name).into_owned(), Json::Null);
-    Json::Object(names.map(name).collect())
+/// A value; of a map its values, as its names are data.
+fn profiled(value: Json, shape: Shape) -> Json {
+    match (value, shape) {
+        (Json::Object(values), Shape::Map) => {
+            Json::Array(values.into_iter().map(|(_, value)| value).collect())
+        }
+        (value, _) => value,
+    }
+}
+
+/// A collection as JSON. The names of a hash's fields are its shape, as all its values are texts; of
+/// several rows, each is an item, and what is not JSON is a text.
+fn of_pairs<'p>(pairs: impl Iterator<Item = (&'p [u8], &'p [u8])>, shape: Shape) -> Json {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let object = |bytes: &[u8]| match serde_json::from_slice(bytes) {
+        Ok(object @ Json::Object(_)) => object,
+        _ => Json::from(""),
+    };
+    match shape {
+        Shape::HashOfRows => pairs.map(|(_, value)| object(value)).collect(),
+        Shape::Set | Shape::SortedSet => pairs.map(|(member, _)| object(member)).collect(),
+        _ => Json::Object(pairs.map(|(name, _)| (text(name), Json::Null)).collect()),
+    }
 }

@@ -125,12 +125,18 @@ fn take(batch: &mut EntryBatch, recorded: &RecordedKey, value: &CachedValue) -> 
                 Ok::<(), std::convert::Infallible>(())
             })
             .is_ok(),
-        CachedValue::Hash(fields) => {
-            let pairs = || fields.iter().map(|(name, value)| (&name[..], &value[..]));
-            let ours = is_ours(Digest::of_fields(pairs()));
+        CachedValue::Json(text) if is_ours(Digest::of_json(text)) => batch
+            .push_document(&recorded.key, |out| {
+                out.extend_from_slice(text);
+                Ok::<(), std::convert::Infallible>(())
+            })
+            .is_ok(),
+        CachedValue::Collection(collection, pairs) => {
+            let pairs = || pairs.iter().map(|(name, value)| (&name[..], &value[..]));
+            let ours = is_ours(Digest::of_pairs(pairs()));
             if ours {
                 let pairs = pairs().map(|(name, value)| (name, value.into()));
-                batch.push_hash(&recorded.key, pairs);
+                batch.push_collection(&recorded.key, *collection, pairs);
             }
             ours
         }

@@ -9,7 +9,7 @@ use futures_util::stream::BoxStream;
 use super::answer::{Answer, Known, unsupported};
 use super::meta::{MetaStore, NoMetaStore};
 use super::write::{WriteOptions, Written};
-use crate::domain::entry::EntryBatch;
+use crate::domain::entry::{Collection, EntryBatch};
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 use crate::domain::form::Form;
@@ -43,12 +43,17 @@ pub trait Cache: Send + Sync {
         false
     }
 
+    /// Why it cannot store values of a type; `None`: it can.
+    async fn lacks(&self, _kind: &Kind) -> Answer<Option<String>> {
+        Ok(None)
+    }
+
     /// What the tool keeps for itself in this cache.
     fn meta(&self) -> &dyn MetaStore {
         &NoMetaStore
     }
 
-    /// Extends the TTL of the picked texts whose stored value is byte-identical
+    /// Extends the TTL of the picked entries whose stored value is identical
     /// ([`Ttl::millis_for`]); compare and extend are one step per key. Changes no value, and moves
     /// none where a digest is enough.
     async fn extend_if_equal(
@@ -170,8 +175,10 @@ pub struct Cached {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CachedValue {
     Text(Vec<u8>),
-    /// Names and values.
-    Hash(Vec<(Vec<u8>, Vec<u8>)>),
+    /// A document, as the cache writes it.
+    Json(Vec<u8>),
+    /// Names and values: [`Collection`] says which.
+    Collection(Collection, Vec<(Vec<u8>, Vec<u8>)>),
     /// Of a type that is never written here, by its name.
     Other(String),
 }

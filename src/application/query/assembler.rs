@@ -4,9 +4,11 @@ use std::hash::BuildHasher as _;
 
 use foldhash::fast::RandomState;
 
+use super::collect::{Collect, collector};
 use super::layout::{Layout, merged};
 use crate::application::ports::Dialect;
-use crate::domain::entry::{EntryBatch, KeyError};
+use crate::domain::double;
+use crate::domain::entry::{Collection, EntryBatch, KeyError};
 use crate::domain::key::printable;
 use crate::domain::row::{Row, text_of};
 use crate::domain::strategy::Shape;
@@ -29,7 +31,8 @@ pub(super) struct Assembler<'a> {
     key: Vec<u8>,
     /// Where in it each column ends; empty: its text alone tells.
     ends: Vec<u32>,
-    list: Option<List>,
+    /// The key whose rows are coming, where a value is made of several.
+    open: Option<Open>,
     seen: Vec<u64>,
     hasher: RandomState,
     /// Rows so far.
@@ -42,11 +45,11 @@ pub(super) struct Assembler<'a> {
     pub(super) ready: Vec<EntryBatch>,
 }
 
-/// The list being put together.
-struct List {
+/// A value of several rows that is being put together.
+struct Open {
     key: Vec<u8>,
     ends: Vec<u32>,
-    value: Vec<u8>,
+    value: Box<dyn Collect>,
     version: Option<Version>,
     error: Option<String>,
 }
@@ -60,7 +63,7 @@ impl<'a> Assembler<'a> {
             batch: EntryBatch::default(),
             key: Vec::new(),
             ends: Vec::new(),
-            list: None,
+            open: None,
             seen: vec![0; REMEMBERED_KEYS],
             hasher: RandomState::default(),
             rows: 0,
@@ -76,8 +79,8 @@ impl<'a> Assembler<'a> {
             self.fail(format!("row {}", self.rows), error);
             return;
         }
-        if self.layout.shape == Shape::List {
-            self.push_to_list(row);
+        if self.layout.groups_rows() {
+            self.push_to_open(row);
             return;
         }
         let is_repeated = self.is_repeated();
@@ -106,17 +109,24 @@ impl<'a> Assembler<'a> {
         template.render_with(row, &mut self.key, ended)
     }
 
-    /// Ends the last list and hands on what is left.
+    /// Ends the last value and hands on what is left.
     pub(super) fn finish(&mut self) {
-        self.close_list();
+        self.close();
+        if let Some(key) = self.layout.empty_key.as_ref().filter(|_| self.rows == 0) {
+            self.open = Some(Open {
+                version: self.layout.is_versioned().then_some(Version::EMPTY),
+                ..self.opened(key.clone().into_bytes())
+            });
+            self.close();
+        }
         if !self.batch.is_void() {
             self.ready.push(std::mem::take(&mut self.batch));
         }
     }
 
-    /// Ends here: the list begun is dropped.
+    /// Ends here: the value begun is dropped.
     pub(super) fn cut(&mut self) {
-        self.list = None;
+        self.open = None;
         self.finish();
     }
 
@@ -152,10 +162,17 @@ impl<'a> Assembler<'a> {
                 } else {
                     let constants = layout.styles.constants.iter();
                     let constants = constants.map(|(name, text)| (name.as_bytes(), text.into()));
-                    self.batch.push_hash(&self.key, constants.chain(fields));
+                    let fields = constants.chain(fields);
+                    self.batch
+                        .push_collection(&self.key, Collection::Hash, fields);
                 }
             }
-            Shape::Object | Shape::List => {
+            Shape::Json => self.batch.push_document(&self.key, |out| {
+                let start = out.len();
+                layout.object(row, out)?;
+                double::check_document(&out[start..])
+            })?,
+            _ => {
                 self.batch
                     .push_text(&self.key, |out| layout.object(row, out))?;
             }
@@ -169,50 +186,54 @@ impl<'a> Assembler<'a> {
         Ok(())
     }
 
-    fn push_to_list(&mut self, row: Row<'_>) {
-        if self.list.as_ref().is_none_or(|list| list.key != self.key) {
-            self.close_list();
+    fn opened(&self, key: Vec<u8>) -> Open {
+        Open {
+            key,
+            ends: Vec::new(),
+            value: collector(self.layout),
+            version: None,
+            error: None,
+        }
+    }
+
+    fn push_to_open(&mut self, row: Row<'_>) {
+        if self.open.as_ref().is_none_or(|open| open.key != self.key) {
+            self.close();
             let error = self.is_repeated().then(|| {
                 "the rows of this key do not come together; the key's columns must sort as \
                  the key does"
                     .to_owned()
             });
-            self.list = Some(List {
-                key: self.key.clone(),
+            self.open = Some(Open {
                 ends: self.ends.clone(),
-                value: Vec::new(),
-                version: None,
                 error,
+                ..self.opened(self.key.clone())
             });
         }
-        let Some(list) = &mut self.list else { return };
-        list.value
-            .push(if list.value.is_empty() { b'[' } else { b',' });
-        if list.error.is_none() {
-            // A list without one of its rows would be a wrong list: the whole key fails.
-            list.error = self.layout.object(row, &mut list.value).err();
+        let Some(open) = &mut self.open else { return };
+        if open.error.is_none() {
+            // Without one of its rows the value would be wrong: the whole key fails.
+            open.error = open.value.add(self.layout, row).err();
         }
         match self.layout.version(row) {
-            Ok(version) => list.version = merged(list.version, version),
-            Err(error) => list.error = list.error.take().or(Some(error)),
+            Ok(version) => open.version = merged(open.version, version),
+            Err(error) => open.error = open.error.take().or(Some(error)),
         }
     }
 
-    fn close_list(&mut self) {
-        let Some(mut list) = self.list.take() else {
+    fn close(&mut self) {
+        let Some(open) = self.open.take() else {
             return;
         };
-        list.value.push(b']');
-        match list.error {
-            Some(error) => self.fail(printable(&list.key), error),
+        match open.error {
+            Some(error) => self.fail(printable(&open.key), error),
             None => {
-                let push = self.batch.push_text(&list.key, |out| {
-                    out.extend_from_slice(&list.value);
-                    Ok::<(), std::convert::Infallible>(())
-                });
-                debug_assert!(push.is_ok());
-                self.batch.stamp(list.version, None);
-                self.batch.set_ends(&list.ends);
+                let entries = self.batch.len();
+                open.value.push_to(&mut self.batch, &open.key);
+                if self.batch.len() > entries {
+                    self.batch.stamp(open.version, None);
+                    self.batch.set_ends(&open.ends);
+                }
                 self.keys += 1;
             }
         }

@@ -7,7 +7,7 @@
 use crate::application::ports::Dialect;
 use crate::domain::changes::{Since, TrackedTable};
 use crate::domain::row::Column;
-use crate::domain::strategy::{Definition, Shape, VERSION};
+use crate::domain::strategy::{Definition, VERSION};
 
 /// What of each row is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Composer<'_> {
         let (picked, sql) = (self.picked(pick), self.sql);
         let condition = self.dialect.at_the_primary(condition);
         let order = match self.definition.spec.value {
-            Shape::List => self.order(pick),
+            value if value.groups_rows() => self.order(pick),
             _ => String::new(),
         };
         format!("SELECT {picked} FROM (\n{sql}\n) q WHERE {condition}{order}")
@@ -64,8 +64,8 @@ impl Composer<'_> {
     pub(super) fn count_keys(&self, limit: Option<u64>) -> String {
         let keys = self.definition.spec.key.columns();
         let (what, limit) = match (self.definition.spec.value, keys.as_slice()) {
-            (Shape::List, []) => ("1".to_owned(), Some(1)),
-            (Shape::List, keys) => {
+            (value, []) if value.groups_rows() => ("1".to_owned(), Some(1)),
+            (value, keys) if value.groups_rows() => {
                 let columns = keys
                     .iter()
                     .map(|key| self.dialect.bytewise(&self.quoted(key)));
@@ -151,14 +151,14 @@ impl Composer<'_> {
     /// ` ORDER BY ...`, or nothing.
     fn order(&self, pick: Pick<'_>) -> String {
         let mut terms = Vec::new();
-        let is_list = self.definition.spec.value == Shape::List;
-        if is_list {
+        let groups_rows = self.definition.spec.value.groups_rows();
+        if groups_rows {
             for column in self.definition.spec.key.columns() {
                 terms.extend(self.dialect.key_order(&self.quoted(column)));
             }
         }
         // The rows of one key are all the same where only keys are read.
-        if pick != Pick::Keys || !is_list {
+        if pick != Pick::Keys || !groups_rows {
             terms.extend(self.definition.order_by.clone());
         }
         match terms.is_empty() {

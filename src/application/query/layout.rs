@@ -10,9 +10,12 @@ use crate::application::ports::Dialect;
 use crate::domain::coding::Format;
 use crate::domain::encode::Hint;
 use crate::domain::key::BoundKey;
-use crate::domain::row::{Column, ColumnKind, Columns, Row};
-use crate::domain::strategy::{Definition, ROW_LOCATION, Shape, VERSION};
+use crate::domain::row::{Column, ColumnKind, Columns, Row, text_of};
+use crate::domain::strategy::{Definition, Place, ROW_LOCATION, Shape, VERSION};
 use crate::domain::version::Version;
+
+/// The field that holds the nodes below a node of a tree.
+pub(super) const CHILDREN: &str = "children";
 
 /// How a definition's rows become entries: names and indexes, worked out once.
 #[derive(Clone, Debug)]
@@ -24,16 +27,27 @@ pub struct Layout {
     pub(super) key: BoundKey,
     /// The stored columns: index, name, and `,"name":` as an object has it.
     pub(super) stored: Vec<(usize, String, Vec<u8>)>,
+    pub(super) place: Place<usize>,
+    /// The one key, if it has a value where there is no row.
+    pub(super) empty_key: Option<String>,
     version: Option<usize>,
     location: Option<usize>,
     pub hints: Vec<Option<Hint>>,
     pub(super) styles: Styles,
 }
 
-/// The stored columns: index, name, and what precedes the value in an object.
-fn stored(columns: &Columns, has_constants: bool) -> Vec<(usize, String, Vec<u8>)> {
+/// The stored columns: index, name, and what precedes the value in an object. The column of the
+/// place says nothing new, unless there is no other.
+fn stored(
+    columns: &Columns,
+    place: &Place<usize>,
+    has_constants: bool,
+) -> Vec<(usize, String, Vec<u8>)> {
     let is_stored = |(_, column): &(usize, &Column)| !column.name.starts_with('_');
-    let all = columns.iter().enumerate().filter(is_stored);
+    let says_place = |at: usize| matches!(place, Place::Key(key) | Place::Score(key) if *key == at);
+    let all = || columns.iter().enumerate().filter(is_stored);
+    let is_left = |(at, _): &(usize, &Column)| !says_place(*at) || all().count() == 1;
+    let all = all().filter(is_left);
     let with_name = all.enumerate().map(|(nth, (at, column))| {
         let comma = if nth == 0 && !has_constants { "" } else { "," };
         let name = serde_json::Value::from(column.name.as_str());
@@ -41,6 +55,22 @@ fn stored(columns: &Columns, has_constants: bool) -> Vec<(usize, String, Vec<u8>
         (at, column.name.clone(), start)
     });
     with_name.collect()
+}
+
+/// What does not go together with a shape.
+fn check_stored(shape: Shape, stored: &[(usize, String, Vec<u8>)]) -> Result<(), String> {
+    match (shape, stored.len()) {
+        (_, 0) => Err("no column is stored: each name begins with `_`".into()),
+        (Shape::Text, n) if n > 1 => Err(format!(
+            "a `text` value has one stored column, the query returns {n}; \
+             name the others with a leading `_`"
+        )),
+        (Shape::Tree, _) if stored.iter().any(|(_, name, _)| name == CHILDREN) => Err(format!(
+            "the query has a column {CHILDREN}, which each node of a tree has anyway; \
+             give it another name with AS"
+        )),
+        _ => Ok(()),
+    }
 }
 
 impl Layout {
@@ -79,7 +109,10 @@ impl Layout {
             hints[at] = Some(*hint);
         }
         let styles = Styles::of(definition, &columns)?;
-        let stored = stored(&columns, !styles.constants.is_empty());
+        let place = definition.place.try_map(|field, name| {
+            index(name).ok_or_else(|| missing(&format!("`{field}` names"), name))
+        })?;
+        let stored = stored(&columns, &place, !styles.constants.is_empty());
         if let Some(field) = &definition.spec.version_field
             && !stored.iter().any(|(_, name, _)| **name == **field)
         {
@@ -87,24 +120,20 @@ impl Layout {
                 "version_field names {field}, which is no stored column of the query"
             ));
         }
-        match (definition.spec.value, stored.len()) {
-            (_, 0) => Err("no column is stored: each name begins with `_`".into()),
-            (Shape::Text, n) if n > 1 => Err(format!(
-                "a `text` value has one stored column, the query returns {n}; \
-                 name the others with a leading `_`"
-            )),
-            _ => Ok(Self {
-                shape: definition.spec.value,
-                has_json_texts: definition.spec.coding.format != Format::Json,
-                version: index(VERSION),
-                location: index(ROW_LOCATION),
-                styles,
-                columns,
-                key,
-                stored,
-                hints,
-            }),
-        }
+        check_stored(definition.spec.value, &stored)?;
+        Ok(Self {
+            shape: definition.spec.value,
+            has_json_texts: definition.spec.coding.format != Format::Json,
+            place,
+            empty_key: definition.spec.key.literal().filter(|_| definition.empty),
+            version: index(VERSION),
+            location: index(ROW_LOCATION),
+            styles,
+            columns,
+            key,
+            stored,
+            hints,
+        })
     }
 
     /// The index of a column.
@@ -112,31 +141,21 @@ impl Layout {
         self.columns.iter().position(|column| column.name == name)
     }
 
-    /// A cell's text.
-    ///
-    /// # Errors
-    /// Names the column, and says why it has none.
-    pub fn text(&self, row: Row<'_>, at: usize) -> Result<Option<Vec<u8>>, String> {
-        let text = row.text(at);
-        let text = text.map_err(|e| format!("column {}: {e}", self.columns[at].name))?;
-        Ok(text.map(Cow::into_owned))
-    }
-
     /// The layout of the key's columns alone, with empty values; `None` where the key has none, or
     /// where it takes a row's values to know whether there is an entry at all.
     pub fn keys_only(&self, definition: &Definition) -> Option<Self> {
         let names = definition.spec.key.columns();
-        if names.is_empty() || matches!(self.shape, Shape::Text | Shape::Hash) {
+        if names.is_empty() || matches!(self.shape, Shape::Text | Shape::Hash | Shape::HashOfRows) {
             return None;
         }
         self.only(definition, &names)
     }
 
     /// The layout of what tells whether an entry is still what its rows say; `None` where nothing
-    /// does. A list is as fresh as all its rows: of them everything is read.
+    /// does. A value of several rows is as fresh as all of them, of which everything is read.
     pub fn versions(&self, definition: &Definition) -> Option<Self> {
         self.version?;
-        if self.shape == Shape::List {
+        if self.groups_rows() {
             return Some(self.clone());
         }
         self.only(definition, &version_columns(definition))
@@ -165,10 +184,15 @@ impl Layout {
         let index = |name: &str| names.iter().position(|known| *known == name);
         Some(Self {
             columns: at.iter().map(|at| self.columns[*at].clone()).collect(),
-            shape: self.shape,
+            shape: match self.groups_rows() {
+                true => Shape::List,
+                false => self.shape,
+            },
             has_json_texts: self.has_json_texts,
             key: definition.spec.key.bind(index).ok()?,
             stored: Vec::new(),
+            place: Place::Next,
+            empty_key: None,
             version: index(VERSION),
             location: None,
             hints: at.iter().map(|at| self.hints[*at]).collect(),
@@ -190,11 +214,12 @@ impl Layout {
         dialect.row_location(std::str::from_utf8(&text).ok()?)
     }
 
-    pub fn is_list(&self) -> bool {
-        self.shape == Shape::List
+    /// Whether all rows of one key make its value together.
+    pub fn groups_rows(&self) -> bool {
+        self.shape.groups_rows()
     }
 
-    /// The version of a row; of a list's row, everything in it, its rank too.
+    /// The version of a row; of one of several, everything in it, its rank too.
     ///
     /// # Errors
     /// A column could not be encoded, and why.
@@ -202,8 +227,8 @@ impl Layout {
         let Some(at) = self.version else {
             return Ok(None);
         };
-        let is_list = self.is_list();
-        let says = match is_list {
+        let is_one_of_several = self.groups_rows();
+        let says = match is_one_of_several {
             true => row.whole(),
             false => row.json(at),
         };
@@ -213,7 +238,7 @@ impl Layout {
                 "column {VERSION} is NULL: whether the row changes could not be seen"
             ));
         }
-        Ok(Some(match is_list {
+        Ok(Some(match is_one_of_several {
             true => Version::of_row(says),
             false => Version::of_column(says),
         }))
@@ -251,6 +276,61 @@ impl Layout {
         let json = row.json(at);
         let json = json.map_err(|e| format!("column {}: {e}", self.columns[at].name))?;
         Ok(self.styles.cells[at].apply(json))
+    }
+
+    /// The text of a stored cell; `None`: it is NULL.
+    ///
+    /// # Errors
+    /// As [`cell`](Self::cell).
+    pub(super) fn cell_text(&self, row: Row<'_>, at: usize) -> Result<Option<Vec<u8>>, String> {
+        let cell = self.cell(row, at)?;
+        Ok(text_of(&cell)?.map(Cow::into_owned))
+    }
+
+    /// The one column that a row is in a value of several; `None`: it is an object.
+    fn scalar(&self) -> Option<usize> {
+        match self.stored.as_slice() {
+            [(at, ..)] if self.styles.constants.is_empty() => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// Appends what a row adds to a value of several: its one stored column, or an object.
+    ///
+    /// # Errors
+    /// As [`object`](Self::object).
+    pub(super) fn item(&self, row: Row<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+        let Some(at) = self.scalar() else {
+            return self.object(row, out);
+        };
+        out.extend_from_slice(&self.cell(row, at)?);
+        Ok(())
+    }
+
+    /// The same as text: of one stored column its own; `None`: it is NULL.
+    ///
+    /// # Errors
+    /// As [`object`](Self::object).
+    pub(super) fn item_text(&self, row: Row<'_>) -> Result<Option<Vec<u8>>, String> {
+        if let Some(at) = self.scalar() {
+            return self.cell_text(row, at);
+        }
+        let mut object = Vec::new();
+        self.object(row, &mut object)?;
+        Ok(Some(object))
+    }
+
+    /// The text of a column as the database has it.
+    ///
+    /// # Errors
+    /// Names the column, and says why it has none.
+    pub(super) fn column_text<'r>(
+        &self,
+        row: Row<'r>,
+        at: usize,
+    ) -> Result<Option<Cow<'r, [u8]>>, String> {
+        let text = row.text(at);
+        text.map_err(|e| format!("column {}: {e}", self.columns[at].name))
     }
 
     /// Appends the row as an object.

@@ -12,7 +12,6 @@ use crate::application::ports::Query;
 use crate::domain::changes::Tracking;
 use crate::domain::entry::Entry;
 use crate::domain::failure::Failure;
-use crate::domain::strategy::Shape;
 
 /// A plain query over one table, with the locations of its rows.
 pub(super) struct Located {
@@ -30,7 +29,7 @@ impl Located {
             sources,
             ..
         } = prepared;
-        let is_row = definition.spec.value != Shape::List;
+        let is_row = !definition.spec.value.groups_rows();
         let is_plain = matches!(definition.tracking, Tracking::Rows(..)) && is_row;
         // Another server may keep its rows elsewhere.
         if !is_plain || !Arc::ptr_eq(&sources.bulk, &sources.primary) {

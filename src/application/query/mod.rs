@@ -5,6 +5,7 @@ mod assembler;
 mod assembly;
 mod changes;
 pub mod coded;
+mod collect;
 mod compose;
 pub mod encoded;
 mod key_query;

@@ -3,7 +3,7 @@
 use super::compose::quoted;
 use crate::application::ports::{Dialect, Param};
 use crate::domain::row::{Column, ColumnKind, Columns, Row};
-use crate::domain::strategy::{Definition, Shape};
+use crate::domain::strategy::Definition;
 
 /// An order that tells a definition's rows apart: it sorts by all columns of the key.
 pub(super) struct Order {
@@ -40,7 +40,7 @@ impl Order {
         columns: &Columns,
         is_plain: impl Fn(usize) -> bool,
     ) -> Option<Self> {
-        if definition.spec.value == Shape::List {
+        if definition.spec.value.groups_rows() {
             return None;
         }
         let terms = definition.order_by.as_ref()?.split(',');

@@ -7,12 +7,11 @@ use futures_util::stream::BoxStream;
 
 use super::compose::{Composer, Pick};
 use super::key_query::{self, KeyColumn};
-use super::layout::{Layout, merged};
+use super::layout::Layout;
 use crate::application::ports::{Dialect, Param, Query, QueryPlan, RowSource, Sources};
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::row::{Column, ColumnKind, Row, RowBatch};
-use crate::domain::strategy::{Definition, Shape};
-use crate::domain::version::Version;
+use crate::domain::row::{Column, ColumnKind, RowBatch};
+use crate::domain::strategy::Definition;
 
 /// A definition, its SQL for a database, and the layout of its rows there.
 pub struct Prepared {
@@ -72,11 +71,6 @@ impl Prepared {
         })
     }
 
-    /// That the definition does not fit.
-    pub fn invalid(&self, why: impl Into<String>) -> Failure {
-        Self::misfit(&self.definition, why.into())
-    }
-
     fn misfit(definition: &Definition, why: String) -> Failure {
         let what = format!("{} is not valid", definition.spec.id);
         Failure::new(FailureKind::Config, what, why)
@@ -127,43 +121,10 @@ impl Prepared {
         }
     }
 
-    /// A limit on keys as one on rows; a list needs every row of its keys.
+    /// A limit on keys as one on rows; a value of several rows needs all of them.
     pub(super) fn row_limit(&self, keys: Option<u64>) -> Option<u64> {
-        let keys = keys.filter(|_| self.definition.spec.value != Shape::List);
+        let keys = keys.filter(|_| !self.definition.spec.value.groups_rows());
         [self.definition.limit, keys].into_iter().flatten().min()
-    }
-
-    /// Hands all rows to `take`, for a value made of all of them, and returns their common version;
-    /// the inner `Err` is that of `take`.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn read_all(
-        &self,
-        from_primary: bool,
-        mut take: impl FnMut(Row<'_>) -> Result<(), String> + Send,
-    ) -> Result<Result<Option<Version>, String>, Failure> {
-        let sql = self
-            .composer()
-            .all(Pick::Columns(&self.layout.columns), None);
-        let query = self.query(sql, Vec::new(), &self.layout);
-        let mut batches = self.source(from_primary).rows(query);
-        let mut version = None;
-        while let Some(batch) = batches.try_next().await? {
-            for i in 0..batch.len() {
-                let row = batch.row(i);
-                if self.layout.is_versioned() {
-                    let whole = row.whole().map_err(|why| {
-                        Failure::new(FailureKind::Query, "a row cannot be read", why)
-                    })?;
-                    version = merged(version, Some(Version::of_row(whole)));
-                }
-                if let Err(error) = take(row) {
-                    return Ok(Err(error));
-                }
-            }
-        }
-        Ok(Ok(version))
     }
 
     /// How many keys the selection has.
@@ -171,6 +132,9 @@ impl Prepared {
     /// # Errors
     /// The database's.
     pub async fn count_keys(&self, limit: Option<u64>) -> Result<u64, Failure> {
+        if self.definition.empty {
+            return Ok(1);
+        }
         let limit = [self.definition.limit, limit].into_iter().flatten().min();
         self.count(self.composer().count_keys(limit)).await
     }

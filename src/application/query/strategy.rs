@@ -22,7 +22,7 @@ use crate::domain::entry::{Entry, EntryBatch};
 use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
 use crate::domain::precision::Precision;
-use crate::domain::strategy::{Definition, Shape, StrategySpec};
+use crate::domain::strategy::{Definition, StrategySpec};
 use crate::domain::version::Version;
 
 /// Rows read to learn the precision of versions.
@@ -147,7 +147,7 @@ impl WarmupStrategy for QueryStrategy {
         let Some(layout) = &self.versions else {
             return Ok(None);
         };
-        if layout.is_list() {
+        if layout.groups_rows() {
             return Ok(Some(Precision::Exact));
         }
         let sql = self.prepared.composer().versions(SAMPLE);
@@ -182,7 +182,7 @@ impl WarmupStrategy for QueryStrategy {
 
     async fn estimate(&self, limit: Option<u64>) -> Option<Expected> {
         let prepared = self.prepared.as_ref();
-        if prepared.definition.spec.value == Shape::List {
+        if prepared.definition.spec.value.groups_rows() {
             // The database counts rows, and here a key has many.
             let is_one = prepared.definition.spec.key.columns().is_empty();
             return is_one.then_some(Expected::exactly(1));

@@ -53,7 +53,7 @@ impl<'k> Versions<'k> {
             let version = self.layout.version(row).unwrap_or_default();
             let found = &mut self.found[*index];
             // Under a collation that takes 'a' for 'A' a row may come twice.
-            *found = match self.layout.is_list() {
+            *found = match self.layout.groups_rows() {
                 true => merged(*found, version),
                 false => version,
             };
@@ -88,8 +88,8 @@ impl<'k> Versions<'k> {
         let layout = self.layout;
         let reading = Reading {
             composer: prepared.composer(),
-            // Of a list every row counts, with all that is in it.
-            pick: match layout.is_list() {
+            // Of a value of several rows each counts, with all that is in it.
+            pick: match layout.groups_rows() {
                 true => Pick::Columns(&layout.columns),
                 false => Pick::Versions,
             },
@@ -106,8 +106,10 @@ impl<'k> Versions<'k> {
         Ok(())
     }
 
-    /// One for each key, in their order; `None`: it has no row.
+    /// One for each key, in their order; `None`: there is no such entry.
     pub(super) fn finish(self) -> Vec<Option<Version>> {
-        self.found
+        let empty = self.layout.empty_key.as_ref().map(|_| Version::EMPTY);
+        let found = self.found.into_iter();
+        found.map(|version| version.or(empty)).collect()
     }
 }

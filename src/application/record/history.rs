@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::application::ports::{Cache, CachedValue};
 use crate::application::record::RunRecord;
 use crate::domain::changes::Watermark;
+use crate::domain::entry::Collection;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::namespace;
 use crate::domain::report::Report;
@@ -77,7 +78,7 @@ pub async fn last_complete(
 /// The cache's, or the key holds something else.
 pub async fn own_hash(cache: &dyn Cache, key: &str, lack: &str) -> Result<Fields, Failure> {
     match cache.read(key.as_bytes()).await?.map(|cached| cached.value) {
-        Some(CachedValue::Hash(fields)) => Ok(fields),
+        Some(CachedValue::Collection(Collection::Hash, fields)) => Ok(fields),
         None => Ok(Fields::new()),
         Some(_) => {
             let what = format!("{key} {lack}");
@@ -110,7 +111,7 @@ pub async fn occurrences(
 ) -> Result<BTreeMap<String, Timestamp>, Failure> {
     let key = namespace::schedule(prefix);
     let fields = match cache.read(key.as_bytes()).await?.map(|cached| cached.value) {
-        Some(CachedValue::Hash(fields)) => fields,
+        Some(CachedValue::Collection(Collection::Hash, fields)) => fields,
         _ => return Ok(BTreeMap::new()),
     };
     let known = fields.into_iter().filter_map(|(job, at)| {

@@ -7,7 +7,6 @@ use serde_json::{Map, Value as Json};
 use super::merged::{Databases, Merged, StrategyPatch};
 use super::origin::Origin;
 use crate::application::ports::grammar::Grammar;
-use crate::contexts::registry::Coded;
 use crate::contexts::sql::owns::Owns;
 use crate::contexts::sql::{changes, documents, order_by, ownership};
 use crate::domain::changes::Tracking;
@@ -16,7 +15,7 @@ use crate::domain::database::Sql;
 use crate::domain::key::KeyTemplate;
 use crate::domain::namespace::OWN;
 use crate::domain::standing::Kind;
-use crate::domain::strategy::{Definition, Shape, StrategyId, StrategySpec};
+use crate::domain::strategy::{Definition, Place, Shape, StrategyId, StrategySpec};
 use crate::domain::style::Style;
 use crate::domain::ttl;
 
@@ -24,13 +23,18 @@ use crate::domain::ttl;
 pub(super) type Wrong = (&'static str, String);
 
 /// What the code of a registered strategy says alone.
-const CODE_SAYS: [&str; 14] = [
+const CODE_SAYS: [&str; 19] = [
     "key",
     "value",
     "types",
     "numbers",
     "dates",
     "fields",
+    "map_key",
+    "tree_id",
+    "tree_parent",
+    "score",
+    "empty",
     "order_by",
     "limit",
     "version_field",
@@ -59,23 +63,24 @@ pub(super) fn whole(id: &StrategyId, merged: &Merged) -> Result<Definition, Wron
     Ok(definition)
 }
 
-/// A complete definition, or the field that is wrong and why. Its value may be made by `coded`.
+/// A complete definition, or the field that is wrong and why.
 pub(super) fn complete(
     id: &StrategyId,
     merged: &Merged,
     owns: &Owns,
-    coded: Option<&Coded>,
     databases: Databases<'_>,
 ) -> Result<Definition, Wrong> {
-    if let Some(Coded::Whole(_)) = coded {
-        return whole(id, merged);
-    }
     let fields = merged.fields.clone();
     let key = key(fields.key.as_deref())?;
-    let value = shape(fields.value, coded.is_some())?;
-    check_limit(&fields, value, coded.is_some())?;
+    let value = match fields.value.ok_or_else(|| missing("value"))? {
+        Shape::Hash if fields.map_key.is_some() => Shape::HashOfRows,
+        value => value,
+    };
+    check_limit(&fields, value)?;
     check_form(&fields, value)?;
-    let style = style(&fields, value, coded.is_some())?;
+    let style = style(&fields, value)?;
+    let place = place(&fields, value)?;
+    check_empty(&fields, value, &key)?;
     let ttl = ttl(fields.ttl.as_deref())?;
     if owns.entries().is_empty() {
         let context = &id.context;
@@ -92,10 +97,7 @@ pub(super) fn complete(
     Ok(Definition {
         documents: documents.unwrap_or_default(),
         document_sql: text.and_then(|(sql, grammar)| documents::without_literals(sql, grammar)),
-        tracking: match coded {
-            Some(_) => Tracking::None("its value is made of all its rows".to_owned()),
-            None => tracking(text, &key, value),
-        },
+        tracking: tracking(text, &key, value),
         spec: StrategySpec {
             ttl,
             key,
@@ -105,6 +107,8 @@ pub(super) fn complete(
         },
         types: fields.types.unwrap_or_default().into_iter().collect(),
         style,
+        place,
+        empty: fields.empty.unwrap_or(false),
         order_by: fields.order_by,
         limit: fields.limit,
         sql: fields.sql,
@@ -129,24 +133,15 @@ fn key(key: Option<&str>) -> Result<KeyTemplate, Wrong> {
     }
 }
 
-fn shape(value: Option<Shape>, is_coded: bool) -> Result<Shape, Wrong> {
-    match (value, is_coded) {
-        (Some(_), true) => Err(("value", "this strategy makes its value itself".into())),
-        (Some(value), false) => Ok(value),
-        (None, true) => Ok(Shape::Object),
-        (None, false) => Err(missing("value")),
-    }
-}
-
 /// What does not go together with the shape of the value.
-fn check_limit(fields: &StrategyPatch, value: Shape, is_coded: bool) -> Result<(), Wrong> {
+fn check_limit(fields: &StrategyPatch, value: Shape) -> Result<(), Wrong> {
     let limit = |why: &str| Err(("limit", why.to_owned()));
     match fields.limit {
         Some(0) => limit("0 would warm nothing; leave it out for all rows, or set enabled = false"),
-        Some(_) if is_coded => limit("this strategy is made of all its rows"),
-        Some(_) if value == Shape::List => {
-            limit("a `list` has none: it would cut rows, and so lists; limit them in the SQL")
-        }
+        Some(_) if value.groups_rows() => limit(&format!(
+            "a `{}` has none: it would cut rows, and so values; limit them in the SQL",
+            value.name()
+        )),
         _ if fields.version_field.is_some() && !matches!(value, Shape::Object | Shape::Hash) => {
             let why = "only the value of one row, `object` or `hash`, has a field for it";
             Err(("version_field", why.to_owned()))
@@ -180,16 +175,8 @@ fn check_form(fields: &StrategyPatch, value: Shape) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// How columns are written; a strategy in code writes its value itself.
-fn style(fields: &StrategyPatch, value: Shape, is_coded: bool) -> Result<Style, Wrong> {
-    let given = [
-        ("numbers", fields.numbers.is_some()),
-        ("dates", fields.dates.is_some()),
-        ("fields", fields.fields.is_some()),
-    ];
-    if let Some((field, _)) = given.into_iter().find(|(_, given)| *given && is_coded) {
-        return Err((field, "this strategy makes its value itself".to_owned()));
-    }
+/// How columns are written.
+fn style(fields: &StrategyPatch, value: Shape) -> Result<Style, Wrong> {
     Ok(Style {
         numbers: fields.numbers.unwrap_or_default(),
         dates: fields.dates.unwrap_or_default(),
@@ -218,6 +205,48 @@ fn constants(mut fields: Map<String, Json>, value: Shape) -> Result<Map<String, 
 
 const TOML_DATE: &str = "$__toml_private_datetime";
 
+/// Which columns say where in its key's value a row belongs.
+fn place(fields: &StrategyPatch, value: Shape) -> Result<Place<String>, Wrong> {
+    let given = [
+        (
+            "map_key",
+            &fields.map_key,
+            &[Shape::Map, Shape::HashOfRows][..],
+        ),
+        ("score", &fields.score, &[Shape::SortedSet]),
+        ("tree_id", &fields.tree_id, &[Shape::Tree]),
+        ("tree_parent", &fields.tree_parent, &[Shape::Tree]),
+    ];
+    for (field, column, shapes) in given {
+        if column.is_some() && !shapes.contains(&value) {
+            return Err((field, format!("a value `{}` has none", value.name())));
+        }
+    }
+    let column = |field, column: &Option<String>| column.clone().ok_or_else(|| missing(field));
+    Ok(match value {
+        Shape::SortedSet => Place::Score(column("score", &fields.score)?),
+        Shape::Map | Shape::HashOfRows => Place::Key(column("map_key", &fields.map_key)?),
+        Shape::Tree => Place::Node {
+            id: column("tree_id", &fields.tree_id)?,
+            parent: column("tree_parent", &fields.tree_parent)?,
+        },
+        _ => Place::Next,
+    })
+}
+
+fn check_empty(fields: &StrategyPatch, value: Shape, key: &KeyTemplate) -> Result<(), Wrong> {
+    let wrong = |why: &str| Err(("empty", why.to_owned()));
+    match fields.empty {
+        Some(true) if !matches!(value, Shape::List | Shape::Map | Shape::Tree) => {
+            wrong("only a `list`, a `map` or a `tree` can be empty")
+        }
+        Some(true) if !key.columns().is_empty() => {
+            wrong("without a row its key is not known: the key has columns")
+        }
+        _ => Ok(()),
+    }
+}
+
 fn ttl(ttl: Option<&str>) -> Result<Option<Duration>, Wrong> {
     ttl.map(ttl::parse).transpose().map_err(|e| ("ttl", e))
 }
@@ -226,7 +255,9 @@ fn ttl(ttl: Option<&str>) -> Result<Option<Duration>, Wrong> {
 fn tracking(text: Option<(&str, &'static Grammar)>, key: &KeyTemplate, value: Shape) -> Tracking {
     let none = |why: &str| Tracking::None(why.to_owned());
     match (text, value) {
-        (_, Shape::List) => none("a `list` is made of several rows"),
+        (_, value) if value.groups_rows() => {
+            none(&format!("a `{}` is made of several rows", value.name()))
+        }
         _ if key.columns().is_empty() => none("it has one key only"),
         (Some((sql, grammar)), _) => changes::tracking(sql, grammar, &key.columns()),
         (None, _) => none("no database is configured"),

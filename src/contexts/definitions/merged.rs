@@ -16,7 +16,9 @@ use crate::domain::database::Sql;
 use crate::domain::encode::Hint;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::quantity::Quantity;
-use crate::domain::strategy::{Definition, RowSecurity, Shape, StrategyId, StrategySpec, VERSION};
+use crate::domain::strategy::{
+    Definition, Place, RowSecurity, Shape, StrategyId, StrategySpec, VERSION,
+};
 use crate::domain::style::{Dates, Numbers, Style};
 use crate::domain::ttl;
 
@@ -43,6 +45,11 @@ pub(super) struct StrategyPatch {
     pub(super) numbers: Option<Numbers>,
     pub(super) dates: Option<Dates>,
     pub(super) fields: Option<Map<String, Value>>,
+    pub(super) map_key: Option<String>,
+    pub(super) tree_id: Option<String>,
+    pub(super) tree_parent: Option<String>,
+    pub(super) score: Option<String>,
+    pub(super) empty: Option<bool>,
     pub(super) order_by: Option<String>,
     pub(super) limit: Option<u64>,
     pub(super) version_field: Option<String>,
@@ -196,6 +203,8 @@ impl Merged {
             spec: self.spec(id),
             types: Vec::new(),
             style: Style::default(),
+            place: Place::default(),
+            empty: false,
             order_by: None,
             limit: None,
             documents: Vec::new(),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
-use self::complete::complete;
+use self::complete::{complete, whole};
 use self::file::{File, of_code, parse, unreadable};
 use self::folder::find;
 pub use self::merged::{Databases, Merged};
@@ -31,7 +31,7 @@ pub struct Definitions {
     /// Files in folders of definitions that are not read.
     ignored: Vec<PathBuf>,
     with_shipped: bool,
-    /// The strategies that are code, or whose values are made by code.
+    /// The strategies that are code.
     registry: Registry,
 }
 
@@ -169,9 +169,11 @@ impl Definitions {
     pub fn checked(&self, databases: Databases<'_>) -> Vec<Definition> {
         let enabled = self.merged().filter(|(_, merged)| merged.is_enabled());
         let check = |(id, merged): (StrategyId, &Merged)| {
-            let coded = self.registry.get(&id);
-            complete(&id, merged, &self.owns(&id.context), coded, databases)
-                .unwrap_or_else(|(field, why)| merged.faulty(&id, field, &why))
+            let checked = match self.registry.get(&id) {
+                Some(_) => whole(&id, merged),
+                None => complete(&id, merged, &self.owns(&id.context), databases),
+            };
+            checked.unwrap_or_else(|(field, why)| merged.faulty(&id, field, &why))
         };
         let mut all: Vec<Definition> = enabled.map(check).collect();
         for (earlier, later) in same_keys(&all) {

@@ -14,9 +14,11 @@ use crate::application::ports::{
     Answer, Cache, Cached, CachedValue, Claimed, Deletion, Extended, Known, MetaStore, Mode,
     WriteOptions, WriteOutcome, Written,
 };
-use crate::domain::entry::{Entry, EntryBatch, Value};
+use crate::domain::double;
+use crate::domain::entry::{Collection, Entry, EntryBatch, Value};
 use crate::domain::failure::Failure;
 use crate::domain::form::Form;
+use crate::domain::json_equality;
 use crate::domain::standing::{Held, Kind, Standing};
 use crate::domain::sync::lock;
 use crate::domain::ttl::Ttl;
@@ -46,7 +48,9 @@ struct Item {
 #[derive(Clone, PartialEq)]
 enum Stored {
     Text(Vec<u8>),
-    Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+    /// As RedisJSON writes it.
+    Json(Vec<u8>),
+    Collection(Collection, BTreeMap<Vec<u8>, Vec<u8>>),
     List(VecDeque<Vec<u8>>),
 }
 
@@ -54,12 +58,11 @@ impl From<Entry<'_>> for Stored {
     fn from(entry: Entry<'_>) -> Self {
         match entry.value {
             Value::Text(text) => Self::Text(text.to_vec()),
-            Value::Hash(fields) => Self::Hash(
-                fields
-                    .iter()
-                    .map(|(name, value)| (name.to_vec(), value.to_vec()))
-                    .collect(),
-            ),
+            Value::Json(text) => Self::Json(double::document_as_held(text)),
+            Value::Collection(collection, pairs) => {
+                let pairs = pairs.iter().map(|(n, v)| (n.to_vec(), v.to_vec()));
+                Self::Collection(collection, pairs.collect())
+            }
         }
     }
 }
@@ -68,15 +71,16 @@ impl Stored {
     fn kind(&self) -> Kind {
         match self {
             Self::Text(_) => Kind::Text,
-            Self::Hash(_) => Kind::Hash,
+            Self::Json(_) => Kind::Json,
+            Self::Collection(collection, _) => (*collection).into(),
             Self::List(_) => Kind::Other("list".to_owned()),
         }
     }
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Text(text) => text.len(),
-            Self::Hash(fields) => fields.iter().map(|(n, v)| n.len() + v.len()).sum(),
+            Self::Text(text) | Self::Json(text) => text.len(),
+            Self::Collection(_, pairs) => pairs.iter().map(|(n, v)| n.len() + v.len()).sum(),
             Self::List(items) => items.iter().map(Vec::len).sum(),
         }
     }
@@ -88,11 +92,11 @@ impl Stored {
                 let mut value: Json = serde_json::from_slice(text).ok()?;
                 Some(value.get_mut(name)?.take())
             }
-            Self::Hash(fields) => {
+            Self::Collection(Collection::Hash, fields) => {
                 let value = fields.get(name.as_bytes())?;
                 Some(String::from_utf8_lossy(value).into())
             }
-            Self::List(_) => None,
+            Self::Json(_) | Self::Collection(..) | Self::List(_) => None,
         }
     }
 }
@@ -212,6 +216,7 @@ impl State {
         let ours = Stored::from(entry);
         let equal = match (&item.value, &ours) {
             (Stored::Text(cached), Stored::Text(text)) => form.same(cached, text),
+            (Stored::Json(cached), Stored::Json(text)) => json_equality::same(cached, text),
             (cached, ours) => cached == ours,
         };
         Standing::Held(Held {
@@ -234,10 +239,11 @@ impl State {
 
     fn hash(&mut self, key: &[u8]) -> &mut BTreeMap<Vec<u8>, Vec<u8>> {
         if self.get(key).is_none() {
-            self.set(key, Stored::Hash(BTreeMap::new()), None);
+            let empty = Stored::Collection(Collection::Hash, BTreeMap::new());
+            self.set(key, empty, None);
         }
         match self.items.get_mut(key).map(|item| &mut item.value) {
-            Some(Stored::Hash(fields)) => fields,
+            Some(Stored::Collection(Collection::Hash, fields)) => fields,
             _ => panic!("{key:?} is not a hash"),
         }
     }
@@ -279,7 +285,10 @@ impl Cache for MemoryCache {
             Some(Cached {
                 value: match &item.value {
                     Stored::Text(text) => CachedValue::Text(text.clone()),
-                    Stored::Hash(fields) => CachedValue::Hash(fields.clone().into_iter().collect()),
+                    Stored::Json(text) => CachedValue::Json(text.clone()),
+                    Stored::Collection(collection, pairs) => {
+                        CachedValue::Collection(*collection, pairs.clone().into_iter().collect())
+                    }
                     Stored::List(_) => CachedValue::Other("list".to_owned()),
                 },
                 ttl: Ok(item.expires.map(|at| at.saturating_sub(now))),

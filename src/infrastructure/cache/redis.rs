@@ -35,6 +35,7 @@ mod server_info;
 mod servers;
 mod slots;
 mod usage;
+mod values;
 mod vitals;
 mod wait;
 mod ways;
@@ -55,7 +56,7 @@ use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 use crate::domain::form::Form;
-use crate::domain::standing::Standing;
+use crate::domain::standing::{Kind, Standing};
 use crate::domain::ttl::Ttl;
 use servers::Servers;
 use ways::Ways;
@@ -106,6 +107,13 @@ impl Cache for RedisCache {
 
     async fn epoch(&self) -> Answer<u64> {
         self.servers.epoch().await
+    }
+
+    async fn lacks(&self, kind: &Kind) -> Answer<Option<String>> {
+        match kind {
+            Kind::Json => self.lacks_documents().await,
+            _ => Ok(None),
+        }
     }
 
     fn meta(&self) -> &dyn MetaStore {

@@ -20,8 +20,8 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::application::ports::{
-    Answer, Cache, Cached, CachedValue, Deletion, Extended, Headroom, MetaStore, Misses,
-    RightsProbe, Usage, WriteOptions, WriteOutcome, Written,
+    Answer, Cache, Cached, Deletion, Extended, Headroom, MetaStore, Misses, RightsProbe, Usage,
+    WriteOptions, WriteOutcome, Written,
 };
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
@@ -31,7 +31,7 @@ use crate::domain::standing::Standing;
 use crate::domain::ttl::Ttl;
 use crate::infrastructure::cache::url::Access;
 use file::{CacheFile, words};
-use rows::{ITEM, fields, stored_form};
+use rows::{cached, stored_form};
 
 pub(super) use url::not_there_yet;
 
@@ -107,11 +107,7 @@ impl Cache for SqliteCache {
         let row = self.answer(entries::read(&mut *self.lock().await, key).await)?;
         Ok(row.map(|row| Cached {
             ttl: Ok(row.ttl()),
-            value: match row.kind.as_str() {
-                "hash" => CachedValue::Hash(fields(&row.value)),
-                "claim" | ITEM => CachedValue::Other(row.kind),
-                _ => CachedValue::Text(row.value),
-            },
+            value: cached(&row.kind, row.value),
         }))
     }
 

@@ -14,13 +14,14 @@ use crate::application::ports::{
     Ask, ChangeScan, Dialect, Query, QueryPlan, RowSource, Sources, Tracked, Wanted, WarmupStrategy,
 };
 use crate::domain::changes::{Moment, Since};
-use crate::domain::entry::{Entry, EntryBatch};
+use crate::domain::entry::{Collection, Entry, EntryBatch};
 use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::key::printable;
 use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::{Columns, RowBatch};
+use crate::domain::standing::Kind;
 use crate::domain::strategy::StrategySpec;
 use crate::domain::version::Version;
 
@@ -111,12 +112,36 @@ struct MemoryStrategy {
     table: MemoryTable,
 }
 
-fn push(batch: &mut EntryBatch, key: &str, row: &Row) {
-    let pushed: Result<(), Infallible> = batch.push_text(key.as_bytes(), |out| {
+/// A collection's value is the JSON object of its parts; of a set, only the names count.
+fn push(batch: &mut EntryBatch, key: &str, row: &Row, kind: &Kind) {
+    let value = |out: &mut Vec<u8>| {
         out.extend_from_slice(row.value.as_bytes());
-        Ok(())
-    });
-    let Ok(()) = pushed;
+        Ok::<(), Infallible>(())
+    };
+    let collection = match kind {
+        Kind::Hash => Some(Collection::Hash),
+        Kind::Set => Some(Collection::Set),
+        Kind::SortedSet => Some(Collection::SortedSet),
+        _ => None,
+    };
+    match collection {
+        Some(collection) => {
+            let parts: BTreeMap<String, String> =
+                serde_json::from_str(&row.value).unwrap_or_default();
+            let value = |text: &str| match collection {
+                Collection::Set => Vec::new(),
+                _ => text.as_bytes().to_vec(),
+            };
+            let parts = parts.iter().map(|(n, v)| (n.as_bytes(), value(v).into()));
+            batch.push_collection(key.as_bytes(), collection, parts);
+        }
+        None if *kind == Kind::Json => {
+            let Ok(()) = batch.push_document(key.as_bytes(), value);
+        }
+        None => {
+            let Ok(()) = batch.push_text(key.as_bytes(), value);
+        }
+    }
     batch.stamp(Some(Version::of_row(row.value.as_bytes())), None);
 }
 
@@ -127,6 +152,7 @@ impl WarmupStrategy for MemoryStrategy {
     }
 
     fn entries(&self, ask: Ask) -> Entries<'_> {
+        let kind = Kind::of(self.spec.value);
         let mut state = self.table.state();
         let mut interruption = None;
         let mut batches: Vec<EntryBatch> = Vec::new();
@@ -139,7 +165,7 @@ impl WarmupStrategy for MemoryStrategy {
                 for rows in rows.chunks(ask.batch_size) {
                     let mut batch = EntryBatch::default();
                     rows.iter()
-                        .for_each(|(key, row)| push(&mut batch, key, row));
+                        .for_each(|(key, row)| push(&mut batch, key, row, &kind));
                     batches.push(batch);
                 }
             }
@@ -147,7 +173,7 @@ impl WarmupStrategy for MemoryStrategy {
                 let mut batch = EntryBatch::default();
                 for name in names {
                     match state.rows.get(&name.key) {
-                        Some(row) => push(&mut batch, &name.key, row),
+                        Some(row) => push(&mut batch, &name.key, row, &kind),
                         None => batch.absent.push(printable(name.key.as_bytes())),
                     }
                 }

@@ -1,11 +1,13 @@
 //! Cached values, for people and machines.
 
 use indicatif::HumanBytes;
-use serde_json::Value as Json;
+use serde_json::{Number, Value as Json};
 
 use crate::application::ports::CachedValue;
-use crate::domain::entry::{Entry, Value};
+use crate::domain::double;
+use crate::domain::entry::{Collection, Entry, Value};
 use crate::domain::form::Form;
+use crate::domain::json_equality;
 use crate::domain::sniff::sniff;
 use crate::domain::standing::Kind;
 
@@ -13,23 +15,44 @@ use crate::domain::standing::Kind;
 pub(crate) fn value_of(entry: Entry<'_>) -> CachedValue {
     match entry.value {
         Value::Text(text) => CachedValue::Text(text.to_vec()),
-        Value::Hash(fields) => {
-            let pairs = fields.iter().map(|(n, v)| (n.to_vec(), v.to_vec()));
-            CachedValue::Hash(pairs.collect())
+        Value::Json(text) => CachedValue::Json(text.to_vec()),
+        Value::Collection(collection, pairs) => {
+            let pairs = pairs.iter().map(|(n, v)| (n.to_vec(), v.to_vec()));
+            CachedValue::Collection(collection, pairs.collect())
         }
     }
 }
 
-pub(crate) fn hash_json(fields: &[(Vec<u8>, Vec<u8>)]) -> Json {
+/// A hash as the object of its fields, a set as the list of its members in order, a sorted set as the
+/// object of its scores.
+pub(crate) fn collection_json(collection: Collection, pairs: &[(Vec<u8>, Vec<u8>)]) -> Json {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let pairs = fields.iter().map(|(n, v)| (text(n), text(v).into()));
-    Json::Object(pairs.collect())
+    let score = |bytes: &[u8]| {
+        let score: Option<f64> = text(bytes).parse().ok();
+        let number = score.and_then(|score| double::shown(score).parse::<Number>().ok());
+        number.map_or_else(|| text(bytes).into(), Json::Number)
+    };
+    let mut pairs: Vec<&(Vec<u8>, Vec<u8>)> = pairs.iter().collect();
+    match collection {
+        Collection::Hash => {
+            let fields = pairs.iter().map(|(n, v)| (text(n), text(v).into()));
+            Json::Object(fields.collect())
+        }
+        Collection::Set => {
+            pairs.sort_unstable();
+            pairs.iter().map(|(member, _)| text(member)).collect()
+        }
+        Collection::SortedSet => {
+            let scores = pairs.iter().map(|(n, v)| (text(n), score(v)));
+            Json::Object(scores.collect())
+        }
+    }
 }
 
 pub(crate) fn text_of(value: &CachedValue) -> Option<&[u8]> {
     match value {
-        CachedValue::Text(text) => Some(text),
-        CachedValue::Hash(_) | CachedValue::Other(_) => None,
+        CachedValue::Text(text) | CachedValue::Json(text) => Some(text),
+        CachedValue::Collection(..) | CachedValue::Other(_) => None,
     }
 }
 
@@ -37,7 +60,8 @@ pub(crate) fn text_of(value: &CachedValue) -> Option<&[u8]> {
 pub(crate) fn decoded(value: &CachedValue, form: Form) -> Option<Json> {
     match value {
         CachedValue::Text(text) => form.read(text),
-        CachedValue::Hash(fields) => Some(hash_json(fields)),
+        CachedValue::Json(text) => serde_json::from_slice(text).ok(),
+        CachedValue::Collection(collection, pairs) => Some(collection_json(*collection, pairs)),
         CachedValue::Other(_) => None,
     }
 }
@@ -45,7 +69,10 @@ pub(crate) fn decoded(value: &CachedValue, form: Form) -> Option<Json> {
 pub(crate) fn same(cached: &CachedValue, new: &CachedValue, form: Form) -> bool {
     match (cached, new) {
         (CachedValue::Text(a), CachedValue::Text(b)) => form.same(a, b),
-        (CachedValue::Hash(a), CachedValue::Hash(b)) => hash_json(a) == hash_json(b),
+        (CachedValue::Json(a), CachedValue::Json(b)) => json_equality::same(a, b),
+        (CachedValue::Collection(one, a), CachedValue::Collection(other, b)) => {
+            one == other && collection_json(*one, a) == collection_json(*other, b)
+        }
         (a, b) => a == b,
     }
 }
@@ -53,16 +80,17 @@ pub(crate) fn same(cached: &CachedValue, new: &CachedValue, form: Form) -> bool 
 pub(crate) fn kind_of(value: &CachedValue) -> Kind {
     match value {
         CachedValue::Text(_) => Kind::Text,
-        CachedValue::Hash(_) => Kind::Hash,
+        CachedValue::Json(_) => Kind::Json,
+        CachedValue::Collection(collection, _) => (*collection).into(),
         CachedValue::Other(name) => Kind::Other(name.clone()),
     }
 }
 
 pub(crate) fn bytes_of(value: &CachedValue) -> Option<u64> {
     match value {
-        CachedValue::Text(text) => Some(text.len() as u64),
-        CachedValue::Hash(fields) => {
-            Some(fields.iter().map(|(n, v)| (n.len() + v.len()) as u64).sum())
+        CachedValue::Text(text) | CachedValue::Json(text) => Some(text.len() as u64),
+        CachedValue::Collection(_, pairs) => {
+            Some(pairs.iter().map(|(n, v)| (n.len() + v.len()) as u64).sum())
         }
         CachedValue::Other(_) => None,
     }
@@ -89,7 +117,14 @@ pub(crate) fn described(value: &CachedValue, form: Form) -> String {
             let name = format_of(value, form).unwrap_or_default();
             format!("string ({name}{not}), {size}")
         }
-        CachedValue::Hash(fields) => format!("hash, {} fields, {size}", fields.len()),
+        CachedValue::Json(_) => format!("json, {size}"),
+        CachedValue::Collection(Collection::Hash, pairs) => {
+            format!("hash, {} fields, {size}", pairs.len())
+        }
+        CachedValue::Collection(collection, pairs) => {
+            let kind = Kind::from(*collection);
+            format!("{}, {} members, {size}", kind.name(), pairs.len())
+        }
         CachedValue::Other(kind) => kind.clone(),
     }
 }

@@ -58,7 +58,7 @@ async fn first_entries(strategy: &dyn WarmupStrategy) -> Result<EntryBatch, Fail
 fn meaning(value: Value<'_>, form: Form) -> Option<Json> {
     match value {
         Value::Text(text) => form.read(text),
-        Value::Hash(_) => None,
+        Value::Json(_) | Value::Collection(..) => None,
     }
 }
 
@@ -169,14 +169,17 @@ fn about(value: &CachedValue, ours: Option<&Json>, form: Form) -> Vec<Advice> {
     let kind = match value {
         CachedValue::Text(stored) if wanted == Kind::Text => return advice(stored, ours, form),
         CachedValue::Text(_) => Kind::Text,
-        CachedValue::Hash(_) => Kind::Hash,
+        CachedValue::Json(_) => Kind::Json,
+        CachedValue::Collection(collection, _) => (*collection).into(),
         CachedValue::Other(name) => Kind::Other(name.clone()),
     };
     if kind == wanted {
         return Vec::new();
     }
-    let todo = match kind {
-        Kind::Hash => "add value = \"hash\"".to_owned(),
+    let todo = match &kind {
+        Kind::Hash | Kind::Set | Kind::SortedSet | Kind::Json => {
+            format!("add value = \"{}\"", kind.name())
+        }
         Kind::Text => "set `value` and `format` to what readers expect".to_owned(),
         Kind::Other(_) => "check whether these keys belong to this strategy".to_owned(),
     };

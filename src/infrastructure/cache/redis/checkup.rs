@@ -10,7 +10,7 @@ use super::RedisCache;
 use super::cluster::Cluster;
 use super::node::Node;
 use super::reply::{pipe, shown};
-use super::rights::{Question, Right, denied, questions, rights};
+use super::rights::{Question, Right, denied, lacks_documents, questions, rights};
 use super::sentinel::Sentinels;
 use super::server_info::{Info, memory, persistence, role, version};
 use super::servers::Servers;
@@ -151,7 +151,8 @@ fn findings(
     replies: Vec<RedisResult<Reply>>,
     took: Duration,
 ) -> Vec<Finding> {
-    let rights = rights(questions, &replies);
+    let mut rights = rights(questions, &replies);
+    let no_documents = lacks_documents(questions, &mut rights);
     let at_info = questions.iter().position(|q| q.command == "INFO");
     let info = Info::of(at_info.and_then(|at| replies.into_iter().nth(at)));
     let writes = rights.iter().find_map(|right| match right {
@@ -167,6 +168,7 @@ fn findings(
             .filter(|_| !is_said)
             .map(|error| takes_no_writes(node, error)),
     );
+    findings.extend(no_documents);
     findings.extend(denied(questions, &rights));
     findings.push(memory(&info));
     findings.push(persistence(&info));

@@ -2,25 +2,36 @@
 
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value as Reply};
 
+use super::values::{arguments, filling};
 use crate::application::ports::{Mode, WriteOptions, WriteOutcome};
-use crate::domain::entry::{Entry, Value};
+use crate::domain::entry::{Collection, Entry, Value};
 
-/// Max overhead of a command, and of a hash field.
+/// Max overhead of a command, and of a part of a collection.
 const COMMAND_BYTES: usize = 160;
 const FIELD_BYTES: usize = 24;
 
 /// The TTL that scripts are given for an entry that never expires.
 pub(super) const SCRIPT_NEVER: u64 = 0;
 
-/// Sets a hash only if the key does not exist. A transaction cannot, as its commands do not see
-/// each other's replies.
+/// Fills a key only if it does not exist: the TTL, the command, its arguments. A transaction cannot,
+/// as its commands do not see each other's replies.
 ///
 /// A script is not rolled back when a command is denied. So scripts set the TTL first, where it has
-/// no effect: without that right nothing is written, and no hash is left without a TTL.
-const SET_MISSING_HASH: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end \
+/// no effect: without that right nothing is written, and no key is left without a TTL.
+const FILL_MISSING: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end \
      if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end \
-     for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
+     for i = 3, #ARGV, 1000 do \
+         redis.call(ARGV[2], KEYS[1], unpack(ARGV, i, math.min(i + 999, #ARGV))) \
+     end \
      if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end return 1";
+
+/// Arguments of one command of a transaction: an even number, so that pairs stay together.
+const PIECE: usize = 1000;
+
+/// Arguments of one script: servers end a connection that sends a command with more than a million.
+const MOST_ARGUMENTS: usize = 1_000_000;
+const TOO_MANY: &str = "return redis.error_reply('ERR it has too many parts to be written at once, as \
+     --mode only-missing does')";
 
 /// Sets a value or hash unless the stored version is newer, by a field of both. A value without a
 /// version is overwritten.
@@ -50,11 +61,12 @@ const SET_HASH_UNLESS_NEWER: &str = "local was, is = redis.pcall('HGET', KEYS[1]
 
 /// The approximate size of an entry on the wire.
 pub(super) fn cost(entry: Entry<'_>) -> usize {
-    let fields = match entry.value {
+    let parts = match entry.value {
         Value::Text(_) => 0,
-        Value::Hash(fields) => fields.iter().count() * 2 * FIELD_BYTES + SET_MISSING_HASH.len(),
+        Value::Json(_) => FILL_MISSING.len(),
+        Value::Collection(_, pairs) => pairs.len() * 2 * FIELD_BYTES + FILL_MISSING.len(),
     };
-    entry.bytes() as usize + COMMAND_BYTES + fields
+    entry.bytes() as usize + COMMAND_BYTES + parts
 }
 
 pub(super) enum Judged {
@@ -65,10 +77,12 @@ pub(super) enum Judged {
 /// Commands per entry.
 pub(super) fn count(entry: Entry<'_>, how: &WriteOptions) -> usize {
     match (entry.value, how.mode) {
-        (Value::Hash(_), Mode::Refresh) if how.version_field.is_none() => {
-            4 + usize::from(how.ttl.millis_for(entry.key).is_some())
+        (Value::Text(_), _) | (_, Mode::OnlyMissing) => 1,
+        (Value::Collection(Collection::Hash, _), _) if how.version_field.is_some() => 1,
+        (value, Mode::Refresh) => {
+            let expire = usize::from(how.ttl.millis_for(entry.key).is_some());
+            3 + arguments(value).div_ceil(PIECE) + expire
         }
-        _ => 1,
     }
 }
 
@@ -76,15 +90,12 @@ pub(super) fn count(entry: Entry<'_>, how: &WriteOptions) -> usize {
 pub(super) fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
     let ttl = how.ttl.millis_for(entry.key);
     let in_script = ttl.unwrap_or(SCRIPT_NEVER);
-    match (entry.value, how.mode) {
-        (Value::Text(text), Mode::Refresh) if how.version_field.is_some() => {
+    match (entry.value, how.mode, how.version_field.as_deref()) {
+        (Value::Text(text), Mode::Refresh, Some(field)) => {
             pipe.cmd("EVAL").arg(SET_UNLESS_NEWER).arg(1).arg(entry.key);
-            pipe.arg(text)
-                .arg(in_script)
-                .arg(how.version_field.as_deref());
+            pipe.arg(text).arg(in_script).arg(field);
         }
-        (Value::Hash(fields), Mode::Refresh) if how.version_field.is_some() => {
-            let name = how.version_field.as_deref().unwrap_or_default();
+        (Value::Collection(Collection::Hash, fields), Mode::Refresh, Some(name)) => {
             let ours = fields.iter().find(|(field, _)| *field == name.as_bytes());
             pipe.cmd("EVAL")
                 .arg(SET_HASH_UNLESS_NEWER)
@@ -97,7 +108,7 @@ pub(super) fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
                 pipe.arg(field).arg(value);
             }
         }
-        (Value::Text(text), mode) => {
+        (Value::Text(text), mode, _) => {
             // Reserve once: growing a buffer per key is the largest cost of a pipeline.
             let mut set = Cmd::with_capacity(6, entry.key.len() + text.len() + 32);
             set.arg("SET").arg(entry.key).arg(text);
@@ -109,27 +120,24 @@ pub(super) fn add(pipe: &mut Pipeline, entry: Entry<'_>, how: &WriteOptions) {
             }
             pipe.add_command(set);
         }
-        (Value::Hash(fields), Mode::Refresh) => {
-            pipe.cmd("MULTI");
-            pipe.cmd("DEL").arg(entry.key);
-            pipe.cmd("HSET").arg(entry.key);
-            for (field, value) in fields.iter() {
-                pipe.arg(field).arg(value);
+        (value, Mode::Refresh, _) => {
+            let (command, arguments) = filling(value);
+            pipe.cmd("MULTI").cmd("DEL").arg(entry.key);
+            for piece in arguments.chunks(PIECE) {
+                pipe.cmd(command).arg(entry.key).arg(piece);
             }
             if let Some(ttl) = ttl {
                 pipe.cmd("PEXPIRE").arg(entry.key).arg(ttl);
             }
             pipe.cmd("EXEC");
         }
-        (Value::Hash(fields), Mode::OnlyMissing) => {
-            pipe.cmd("EVAL")
-                .arg(SET_MISSING_HASH)
-                .arg(1)
-                .arg(entry.key)
-                .arg(in_script);
-            for (field, value) in fields.iter() {
-                pipe.arg(field).arg(value);
-            }
+        (value, Mode::OnlyMissing, _) if arguments(value) > MOST_ARGUMENTS => {
+            pipe.cmd("EVAL").arg(TOO_MANY).arg(1).arg(entry.key);
+        }
+        (value, Mode::OnlyMissing, _) => {
+            let (command, arguments) = filling(value);
+            pipe.cmd("EVAL").arg(FILL_MISSING).arg(1).arg(entry.key);
+            pipe.arg(in_script).arg(command).arg(arguments);
         }
     }
 }
@@ -171,8 +179,8 @@ pub(super) fn judge(
 
 pub(super) fn longest_part(entry: Entry<'_>) -> usize {
     let value = match entry.value {
-        Value::Text(text) => text.len(),
-        Value::Hash(fields) => fields
+        Value::Text(text) | Value::Json(text) => text.len(),
+        Value::Collection(_, pairs) => pairs
             .iter()
             .map(|(f, v)| f.len().max(v.len()))
             .max()

@@ -5,20 +5,22 @@ use std::time::Duration;
 use redis::{RedisResult, Value as Reply};
 
 use super::digest::hex_digest;
-use super::reply::{pairs, words};
+use super::reply::words;
+use super::values::parts;
 use crate::domain::encode::MAX_VALUE_BYTES;
-use crate::domain::entry::{Entry, EntryBatch, Fields, Value};
+use crate::domain::entry::{Entry, EntryBatch, Pairs, Value};
 use crate::domain::form::Form;
+use crate::domain::json_equality;
 use crate::domain::standing::{Held, Kind, Standing};
 
-/// Assumed size of a hash.
+/// Assumed size of a collection.
 const GUESSED_BYTES: usize = 50 * 1024;
 
 /// Facts about a key, without its value.
 pub(super) struct Facts {
     pub ttl: Option<Duration>,
     pub kind: Kind,
-    /// Bytes of a text, fields of a hash.
+    /// Bytes of a text, parts of a collection.
     pub length: u64,
     /// SHA-1 of a text, in hexadecimal.
     pub digest: Option<Vec<u8>>,
@@ -58,9 +60,10 @@ pub(super) fn standing(entry: Entry<'_>, facts: Found, form: Form) -> (Standing,
                 }
             }
         }
-        Value::Hash(fields) => {
-            held.kind == Kind::Hash && facts.length == fields.iter().count() as u64
+        Value::Collection(collection, pairs) => {
+            held.kind == Kind::from(collection) && facts.length == pairs.len() as u64
         }
+        Value::Json(_) => held.kind == Kind::Json,
         Value::Text(_) => false,
     };
     (Standing::Held(held), open)
@@ -81,23 +84,27 @@ pub(super) fn compare_fetched(
             held.bytes = Some(cached.len() as u64);
             held.equal = form.same(&cached, text);
         }
-        (Ok(Reply::Nil), _) => *standing = Standing::Nothing,
-        (Ok(reply), Value::Hash(fields)) => {
-            let cached = pairs(reply);
-            held.bytes = Some(cached.iter().map(|(n, v)| (n.len() + v.len()) as u64).sum());
-            held.equal = same_fields(&cached, fields);
+        (Ok(Reply::BulkString(cached)), Value::Json(text)) => {
+            held.bytes = Some(cached.len() as u64);
+            held.equal = json_equality::same(&cached, text);
         }
-        (Ok(_), Value::Text(_)) => {}
+        (Ok(Reply::Nil), _) => *standing = Standing::Nothing,
+        (Ok(reply), Value::Collection(collection, pairs)) => {
+            let cached = parts(collection, reply);
+            held.bytes = Some(cached.iter().map(|(n, v)| (n.len() + v.len()) as u64).sum());
+            held.equal = same_parts(&cached, pairs);
+        }
+        (Ok(_), Value::Text(_) | Value::Json(_)) => {}
         (Err(error), _) => *standing = Standing::Unknown(words(&error)),
     }
 }
 
-fn same_fields(cached: &[(Vec<u8>, Vec<u8>)], fields: Fields<'_>) -> bool {
-    let mut fields: Vec<(&[u8], &[u8])> = fields.iter().collect();
+fn same_parts(cached: &[(Vec<u8>, Vec<u8>)], pairs: Pairs<'_>) -> bool {
+    let mut pairs: Vec<(&[u8], &[u8])> = pairs.iter().collect();
     let mut cached: Vec<(&[u8], &[u8])> = cached.iter().map(|(n, v)| (&**n, &**v)).collect();
-    fields.sort_unstable();
+    pairs.sort_unstable();
     cached.sort_unstable();
-    fields == cached
+    pairs == cached
 }
 
 /// Max bytes of fetching a value.

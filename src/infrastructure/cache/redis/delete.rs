@@ -3,23 +3,26 @@
 use redis::{Pipeline, RedisError, RedisResult, Value as Reply};
 
 use super::RedisCache;
+use super::compare::key;
+use super::digest::{FINGERPRINT, fingerprint, fingerprint_of_document};
 use super::reply::words;
+use super::values::add_read;
 use crate::application::ports::Deletion;
 use crate::domain::entry::{EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::json_equality;
+use crate::domain::standing::Kind;
 
-/// Compare-and-delete is atomic, or an application's write in between would be lost. A hash must
-/// have the same fields and values.
+/// Compare-and-delete is atomic, or an application's write in between would be lost.
 const DELETE_OURS: &str = "local v = redis.pcall('GET', KEYS[1]) \
      if v == false then return 0 end \
      if v ~= ARGV[1] then return 2 end \
      redis.call('DEL', KEYS[1]) return 1";
-const DELETE_OUR_HASH: &str = "local n = redis.pcall('HLEN', KEYS[1]) \
-     if n == 0 then return 0 end \
-     if n ~= #ARGV / 2 then return 2 end \
-     for i = 1, #ARGV, 2 do \
-         if redis.call('HGET', KEYS[1], ARGV[i]) ~= ARGV[i + 1] then return 2 end \
-     end \
+
+/// The same of any other type, by what FINGERPRINT says of it.
+const DELETE_SAME: &str = "local is = fingerprint(KEYS[1]) \
+     if not is then return 0 end \
+     if is ~= ARGV[1] then return 2 end \
      redis.call('DEL', KEYS[1]) return 1";
 
 #[derive(Clone, Copy)]
@@ -58,9 +61,11 @@ impl RedisCache {
         picks: &[usize],
     ) -> Result<Result<Vec<Deletion>, RedisError>, Failure> {
         let entries = || picks.iter().filter_map(|i| batch.get(*i));
-        // Only a script can compare a hash.
+        // Only a script can compare another type.
         let is_text = entries().all(|entry| matches!(entry.value, Value::Text(_)));
         let way = if is_text { way } else { Way::Script };
+        let script = [FINGERPRINT, DELETE_SAME].concat();
+        let fingerprints = self.documents(batch, picks).await?;
         let add = |pipe: &mut Pipeline, n: usize| {
             let Some(entry) = batch.get(picks[n]) else {
                 return;
@@ -78,11 +83,12 @@ impl RedisCache {
                     pipe.cmd("EVAL").arg(DELETE_OURS).arg(1).arg(entry.key);
                     pipe.arg(text);
                 }
-                (_, Value::Hash(fields)) => {
-                    pipe.cmd("EVAL").arg(DELETE_OUR_HASH).arg(1).arg(entry.key);
-                    for (field, value) in fields.iter() {
-                        pipe.arg(field).arg(value);
-                    }
+                (_, value) => {
+                    let fingerprint = fingerprints[n]
+                        .clone()
+                        .unwrap_or_else(|| fingerprint(value));
+                    pipe.cmd("EVAL").arg(&script).arg(1).arg(entry.key);
+                    pipe.arg(fingerprint);
                 }
             }
         };
@@ -93,6 +99,48 @@ impl RedisCache {
         let answers: Result<Vec<i64>, RedisError> = replies.into_iter().map(number).collect();
         Ok(answers.map(|answers| answers.chunks(commands).map(outcome).collect()))
     }
+
+    /// A document's text is the cache's own: asks for it where it must be compared.
+    async fn documents(
+        &self,
+        batch: &EntryBatch,
+        picks: &[usize],
+    ) -> Result<Vec<Option<Vec<u8>>>, Failure> {
+        let is_document = |i: &&usize| {
+            let entry = batch.get(**i);
+            entry.is_some_and(|entry| matches!(entry.value, Value::Json(_)))
+        };
+        let keys = picks.iter().filter(is_document);
+        let keys: Vec<&[u8]> = keys.map(|i| key(batch, *i)).collect();
+        let read = |pipe: &mut Pipeline, n: usize| {
+            add_read(pipe, &Kind::Json, keys[n]);
+        };
+        let replies = match keys.is_empty() {
+            true => Vec::new(),
+            false => self.ask(keys.clone(), 1, read).await?,
+        };
+        Ok(documents_of(batch, picks, replies))
+    }
+}
+
+/// The fingerprints of documents that say the same as ours, in the cache's own words.
+fn documents_of(
+    batch: &EntryBatch,
+    picks: &[usize],
+    replies: Vec<RedisResult<Reply>>,
+) -> Vec<Option<Vec<u8>>> {
+    let mut replies = replies.into_iter();
+    let entries = picks.iter().map(|i| batch.get(*i).map(|entry| entry.value));
+    let fingerprint = |value| match value {
+        Some(Value::Json(ours)) => match replies.next() {
+            Some(Ok(Reply::BulkString(text))) if json_equality::same(&text, ours) => {
+                Some(fingerprint_of_document(&text))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    entries.map(fingerprint).collect()
 }
 
 /// From a script's reply, or from the numbers of deleted and remaining keys.
@@ -111,7 +159,8 @@ fn number(reply: RedisResult<Reply>) -> Result<i64, RedisError> {
 fn refused(error: &RedisError) -> Failure {
     let what = "the cache does not allow a stale value to be deleted";
     Failure::new(FailureKind::CacheDenied, what, words(error)).hint(
-        "give the user +delex (Redis 8.4), +delifeq (Valkey 9) or +eval +get +del +hlen +hget; \
+        "give the user +delex (Redis 8.4), +delifeq (Valkey 9) or +eval +get +del +type (and what reads \
+         the type: +hgetall, +smembers, +zrange, +json.get); \
          --no-verify-writes runs without",
     )
 }

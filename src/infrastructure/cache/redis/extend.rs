@@ -6,7 +6,7 @@ use redis::{Pipeline, RedisError, Value as Reply};
 
 use super::RedisCache;
 use super::commands::SCRIPT_NEVER;
-use super::digest::hex_digest;
+use super::digest::{FINGERPRINT, fingerprint, hex_digest};
 use super::parts::chunks;
 use super::reply::{self, malformed, pipe, words};
 use super::servers::Servers;
@@ -16,17 +16,24 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ttl::Ttl;
 
 /// Compare-and-extend is atomic: otherwise a key could expire in between. Arguments per key:
-/// length, digest, TTL. A value of another length needs no digest.
+/// length, digest, TTL. A text of another length needs no digest; -1: of another type, what
+/// FINGERPRINT says of it.
 const EXTEND: &str = "local same = {} \
     for i, key in ipairs(KEYS) do \
-        same[i] = 0 \
-        if redis.pcall('STRLEN', key) == tonumber(ARGV[3 * i - 2]) \
-            and redis.sha1hex(redis.call('GET', key)) == ARGV[3 * i - 1] then \
-            if ARGV[3 * i] ~= '0' then same[i] = redis.call('PEXPIRE', key, ARGV[3 * i]) \
-            else redis.call('PERSIST', key) same[i] = 1 end \
+        local length, digest, equal = tonumber(ARGV[3 * i - 2]), ARGV[3 * i - 1], false \
+        if length < 0 then equal = fingerprint(key) == digest \
+        elseif redis.pcall('STRLEN', key) == length then \
+            equal = redis.sha1hex(redis.call('GET', key)) == digest \
         end \
+        if not equal then same[i] = 0 \
+        elseif ARGV[3 * i] ~= '0' then same[i] = redis.call('PEXPIRE', key, ARGV[3 * i]) \
+        else redis.call('PERSIST', key) same[i] = 1 end \
     end \
     return same";
+
+fn script() -> String {
+    [FINGERPRINT, EXTEND].concat()
+}
 
 /// Approximate bytes per script, which blocks the server.
 const SCRIPT_BYTES: usize = 512 * 1024;
@@ -96,24 +103,29 @@ impl RedisCache {
         picks: &[usize],
         ttl: &Ttl,
     ) -> Result<Result<Extended, RedisError>, Failure> {
-        let texts: Vec<(&[u8], &[u8])> =
-            picks.iter().filter_map(|i| text(batch.get(*i)?)).collect();
-        let sizes = texts.iter().map(|(_, value)| value.len());
+        let entries: Vec<Entry<'_>> = picks.iter().filter_map(|i| batch.get(*i)).collect();
+        let sizes = entries.iter().map(|entry| entry.value.bytes());
         let chunks = chunks(sizes, self.servers.keys_per_script(), SCRIPT_BYTES);
-        let script = hex_digest(EXTEND.as_bytes());
+        let script = hex_digest(script().as_bytes());
         let add = |pipe: &mut Pipeline, n: usize| {
-            let texts = &texts[chunks[n].clone()];
-            pipe.cmd("EVALSHA").arg(&script).arg(texts.len());
-            for (key, _) in texts {
-                pipe.arg(*key);
+            let entries = &entries[chunks[n].clone()];
+            pipe.cmd("EVALSHA").arg(&script).arg(entries.len());
+            for entry in entries {
+                pipe.arg(entry.key);
             }
-            for (key, value) in texts {
-                pipe.arg(value.len()).arg(hex_digest(value));
-                pipe.arg(ttl.millis_for(key).unwrap_or(SCRIPT_NEVER));
+            for entry in entries {
+                match entry.value {
+                    Value::Text(text) => pipe.arg(text.len()).arg(hex_digest(text)),
+                    value => pipe.arg(-1).arg(fingerprint(value)),
+                };
+                pipe.arg(ttl.millis_for(entry.key).unwrap_or(SCRIPT_NEVER));
             }
         };
-        let keys = chunks.iter().map(|chunk| texts[chunk.start].0).collect();
-        let mut equal = Vec::with_capacity(texts.len());
+        let keys = chunks
+            .iter()
+            .map(|chunk| entries[chunk.start].key)
+            .collect();
+        let mut equal = Vec::with_capacity(entries.len());
         for reply in self.ask(keys, 1, add).await? {
             match reply {
                 Ok(Reply::Array(same)) => {
@@ -123,7 +135,10 @@ impl RedisCache {
                 Err(error) => return Ok(Err(error)),
             }
         }
-        let bytes: usize = texts.iter().map(|(key, _)| key.len() + KEY_BYTES).sum();
+        let bytes: usize = entries
+            .iter()
+            .map(|entry| entry.key.len() + KEY_BYTES)
+            .sum();
         let sent = (bytes + chunks.len() * SCRIPT_CALL_BYTES) as u64;
         let is_whole = equal.len() == picks.len();
         Ok(is_whole
@@ -135,7 +150,7 @@ impl RedisCache {
     async fn load_script(&self) -> Result<(), Failure> {
         for node in self.servers.primaries() {
             let mut load = pipe();
-            load.cmd("SCRIPT").arg("LOAD").arg(EXTEND);
+            load.cmd("SCRIPT").arg("LOAD").arg(script());
             if let Some(Err(error)) = node.ask(&load).await?.pop() {
                 return Err(refused(&error));
             }
@@ -144,15 +159,9 @@ impl RedisCache {
     }
 }
 
-fn text(entry: Entry<'_>) -> Option<(&[u8], &[u8])> {
-    match entry.value {
-        Value::Text(text) => Some((entry.key, text)),
-        Value::Hash(_) => None,
-    }
-}
-
 fn refused(error: &RedisError) -> Failure {
     let what = "the cache does not compare values";
     Failure::new(FailureKind::CacheDenied, what, words(error))
-        .hint("give the user +evalsha +script|load +strlen +get +pexpire")
+        .hint("give the user +evalsha +script|load +strlen +get +pexpire, and what reads its other types: +type \
+               +hgetall +smembers +zrange +json.get")
 }

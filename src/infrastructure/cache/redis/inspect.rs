@@ -6,6 +6,7 @@ use super::RedisCache;
 use super::compare::{Facts, Found, compare_fetched, key, size, standing};
 use super::parts::chunks;
 use super::reply::{self, malformed, number, text, words};
+use super::values::{add_read, counting};
 use crate::domain::entry::{EntryBatch, Value};
 use crate::domain::failure::Failure;
 use crate::domain::form::Form;
@@ -18,8 +19,8 @@ const FETCHED_BYTES: usize = 1024 * 1024;
 const SCRIPT_BYTES: usize = 512 * 1024;
 
 /// For each key: nothing, or its time left, type and length, and the digest of a text with the same
-/// length as ours (ARGV; -1 for a hash). Other lengths need no digest.
-const INSPECT: &str = "local found = {} \
+/// length as ours (ARGV; -1 for another type). Other lengths need no digest.
+const INSPECT: &str = "local found, count = {}, {hash = 'HLEN', set = 'SCARD', zset = 'ZCARD'} \
     for i, key in ipairs(KEYS) do \
         local ttl = redis.call('PTTL', key) \
         local wanted = tonumber(ARGV[i]) \
@@ -27,7 +28,7 @@ const INSPECT: &str = "local found = {} \
             local kind, length = 'string', nil \
             if wanted >= 0 then length = redis.pcall('STRLEN', key) end \
             if type(length) ~= 'number' then kind = redis.call('TYPE', key).ok end \
-            if kind == 'hash' then found[i] = {ttl, kind, redis.call('HLEN', key)} \
+            if count[kind] then found[i] = {ttl, kind, redis.call(count[kind], key)} \
             elseif kind ~= 'string' then found[i] = {ttl, kind, 0} \
             elseif length == wanted then found[i] = {ttl, kind, length, redis.sha1hex(redis.call('GET', key))} \
             elseif type(length) == 'number' then found[i] = {ttl, kind, length} \
@@ -101,7 +102,7 @@ impl RedisCache {
             for entry in entries() {
                 match entry.value {
                     Value::Text(text) => pipe.arg(text.len()),
-                    Value::Hash(_) => pipe.arg(-1),
+                    Value::Json(_) | Value::Collection(..) => pipe.arg(-1),
                 };
             }
         };
@@ -122,11 +123,7 @@ impl RedisCache {
     async fn plain_facts(&self, batch: &EntryBatch) -> Result<Vec<Found>, Failure> {
         let add = |pipe: &mut Pipeline, i: usize| {
             let Some(entry) = batch.get(i) else { return };
-            let length = match entry.value {
-                Value::Text(_) => "STRLEN",
-                Value::Hash(_) => "HLEN",
-            };
-            for command in ["PTTL", "TYPE", length] {
+            for command in ["PTTL", "TYPE", counting(entry.value)] {
                 pipe.cmd(command).arg(entry.key);
             }
         };
@@ -139,8 +136,9 @@ impl RedisCache {
                 (Ok(-2), _) => Ok(None),
                 (Ok(ttl), Ok(length)) => {
                     let kind = match entry.value {
-                        Value::Text(_) => Kind::Text,
-                        Value::Hash(_) => Kind::Hash,
+                        // It has the length of a text.
+                        Value::Json(_) => Kind::Text,
+                        value => value.into(),
                     };
                     Ok(Some(facts_of(ttl, kind, length)))
                 }
@@ -166,11 +164,9 @@ impl RedisCache {
         for group in chunks(sizes, usize::MAX, FETCHED_BYTES) {
             let group = &undecided[group];
             let add = |pipe: &mut Pipeline, n: usize| {
-                let command = match batch.get(group[n]).map(|entry| entry.value) {
-                    Some(Value::Hash(_)) => "HGETALL",
-                    _ => "GET",
-                };
-                pipe.cmd(command).arg(key(batch, group[n]));
+                let entry = batch.get(group[n]);
+                let kind = entry.map_or(Kind::Text, |entry| entry.value.into());
+                add_read(pipe, &kind, key(batch, group[n]));
             };
             let keys = group.iter().map(|i| key(batch, *i)).collect();
             for (i, reply) in group.iter().zip(self.ask(keys, 1, add).await?) {

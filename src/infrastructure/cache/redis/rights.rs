@@ -4,20 +4,30 @@
 //! zero, `HSET` with a field without a value. A server refuses a user, or reports that it is full
 //! or a replica, before it checks the arguments.
 
-use redis::{Cmd, RedisError, RedisResult, Value as Reply};
+use redis::{Cmd, Pipeline, RedisError, RedisResult, Value as Reply};
 
+use super::RedisCache;
 use super::reply::{is_transient, shown, words};
 use crate::application::ports::RightsProbe;
-use crate::domain::failure::FailureKind;
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::standing::Kind;
 
-/// The purpose of a command. The first two are required.
+/// The command that not every server has.
+const JSON_SET: &str = "JSON.SET";
+
+/// The purpose of a command. The first five are required.
 const TEXTS: &str = "every run";
 const HASHES: &str = "hashes";
+const SETS: &str = "sets";
+const SORTED_SETS: &str = "sorted sets";
+const DOCUMENTS: &str = "JSON documents";
 const HASHES_ONLY_MISSING: &str = "hashes with --mode only-missing";
 const READING: &str = "dry-run, verify and keys";
 const READING_HASHES: &str = "dry-run and verify of hashes";
+const READING_SETS: &str = "dry-run and verify of sets";
+const READING_SORTED_SETS: &str = "dry-run and verify of sorted sets";
+const READING_DOCUMENTS: &str = "dry-run and verify of JSON documents";
 /// Purposes for which one of several commands is enough.
 const COMPARING: &str = "comparing values without moving them";
 const UNDOING: &str = "removing values that changed while they were written";
@@ -30,8 +40,8 @@ const HISTORY: &str = "the history of runs";
 const OWN_KEYS: &str = "the lists of written keys";
 const ANSWERING: &str = "a health check";
 
-/// `LPUSH` and `RPUSH` have no harmless form. Before 7.0 a server cannot be asked.
-const MAY_PUSH: &str = "if redis.acl_check_cmd and not redis.acl_check_cmd(ARGV[1], KEYS[1], '') then \
+/// `LPUSH`, `RPUSH` and `SADD` have no harmless form. Before 7.0 a server cannot be asked.
+const MAY_RUN: &str = "if redis.acl_check_cmd and not redis.acl_check_cmd(ARGV[1], KEYS[1], '') then \
      return redis.error_reply('NOPERM this user may not run ' .. ARGV[1]) end return 1";
 
 /// A harmless command, and what its answer means.
@@ -87,8 +97,8 @@ const OWN: [Row; 13] = [
     ("SET", LOCK, "SET KEY EMPTY PX 0"),
     ("DEL", LOCK, "DEL KEY"),
     ("PEXPIRE", LOCK, "PEXPIRE KEY no-number"),
-    ("LPUSH", HISTORY, "EVAL MAY_PUSH 1 KEY lpush"),
-    ("RPUSH", OWN_KEYS, "EVAL MAY_PUSH 1 KEY rpush"),
+    ("LPUSH", HISTORY, "EVAL MAY_RUN 1 KEY lpush"),
+    ("RPUSH", OWN_KEYS, "EVAL MAY_RUN 1 KEY rpush"),
     ("HDEL", OWN_KEYS, "HDEL KEY no-field"),
     ("LTRIM", HISTORY, "LTRIM KEY no-number 0"),
     ("PEXPIRE", HISTORY, "PEXPIRE KEY no-number"),
@@ -96,16 +106,46 @@ const OWN: [Row; 13] = [
 ];
 
 /// For the values of a strategy.
-const TEXT: Row = ("SET", TEXTS, "SET KEY EMPTY PX 0");
-const HASH: Row = ("HSET", HASHES, "HSET KEY field value no-value");
-
-const FOR_HASHES: [Row; 5] = [
+const TEXT: [Row; 1] = [("SET", TEXTS, "SET KEY EMPTY PX 0")];
+const HASH: [Row; 6] = [
+    ("HSET", HASHES, "HSET KEY field value no-value"),
     ("DEL", HASHES, "DEL NOBODY"),
     ("PEXPIRE", HASHES, "PEXPIRE KEY no-number"),
     ("EVAL", HASHES_ONLY_MISSING, "EVAL RETURN 1 NOBODY"),
     ("HLEN", READING_HASHES, "HLEN KEY"),
     ("HGETALL", READING_HASHES, "HGETALL NOBODY"),
 ];
+const SET: [Row; 5] = [
+    ("SADD", SETS, "EVAL MAY_RUN 1 KEY sadd"),
+    ("DEL", SETS, "DEL NOBODY"),
+    ("PEXPIRE", SETS, "PEXPIRE KEY no-number"),
+    ("SCARD", READING_SETS, "SCARD NOBODY"),
+    ("SMEMBERS", READING_SETS, "SMEMBERS NOBODY"),
+];
+const SORTED_SET: [Row; 5] = [
+    ("ZADD", SORTED_SETS, "ZADD KEY no-number member"),
+    ("DEL", SORTED_SETS, "DEL NOBODY"),
+    ("PEXPIRE", SORTED_SETS, "PEXPIRE KEY no-number"),
+    ("ZCARD", READING_SORTED_SETS, "ZCARD NOBODY"),
+    ("ZRANGE", READING_SORTED_SETS, "ZRANGE NOBODY 0 0"),
+];
+const DOCUMENT: [Row; 4] = [
+    (JSON_SET, DOCUMENTS, "JSON.SET KEY $ no-json"),
+    ("DEL", DOCUMENTS, "DEL NOBODY"),
+    ("PEXPIRE", DOCUMENTS, "PEXPIRE KEY no-number"),
+    ("JSON.GET", READING_DOCUMENTS, "JSON.GET NOBODY"),
+];
+
+/// The first is asked for each strategy.
+fn rows_of(kind: &Kind) -> &'static [Row] {
+    match kind {
+        Kind::Hash => &HASH,
+        Kind::Set => &SET,
+        Kind::SortedSet => &SORTED_SET,
+        Kind::Json => &DOCUMENT,
+        Kind::Text | Kind::Other(_) => &TEXT,
+    }
+}
 
 /// Each of these compares and deletes atomically.
 const EVERY_RUN: [Row; 11] = [
@@ -123,7 +163,9 @@ const EVERY_RUN: [Row; 11] = [
 ];
 
 /// Last: if EXEC is denied, the connection cannot be used again.
-const TRANSACTIONS: [Row; 2] = [("MULTI", HASHES, "MULTI"), ("EXEC", HASHES, "EXEC")];
+fn transactions(need: &'static str) -> [Row; 2] {
+    [("MULTI", need, "MULTI"), ("EXEC", need, "EXEC")]
+}
 
 /// All questions.
 pub(super) fn questions(probes: &[RightsProbe]) -> Vec<Question<'_>> {
@@ -139,21 +181,23 @@ pub(super) fn questions(probes: &[RightsProbe]) -> Vec<Question<'_>> {
     };
     ask(&[("PING", ANSWERING, "PING")], b"", None);
     for probe in probes {
-        let rows = match (&probe.strategy, &probe.kind) {
-            (None, _) => &OWN[..],
-            (_, Kind::Hash) => &[HASH],
-            _ => &[TEXT],
+        let rows = match &probe.strategy {
+            None => &OWN[..],
+            Some(_) => &rows_of(&probe.kind)[..1],
         };
         ask(rows, &probe.key, Some(probe));
     }
-    let is_hash = |probe: &&RightsProbe| probe.strategy.is_some() && probe.kind == Kind::Hash;
-    let hash = probes.iter().find(is_hash);
-    if let Some(hash) = hash {
-        ask(&FOR_HASHES, &hash.key, None);
+    let mut typed: Vec<&RightsProbe> = Vec::new();
+    for probe in probes.iter().filter(|probe| probe.strategy.is_some()) {
+        if !typed.iter().any(|other| other.kind == probe.kind) {
+            ask(&rows_of(&probe.kind)[1..], &probe.key, None);
+            typed.push(probe);
+        }
     }
     ask(&EVERY_RUN, b"", None);
-    if hash.is_some() {
-        ask(&TRANSACTIONS, b"", None);
+    let has_parts = |probe: &&&RightsProbe| probe.kind != Kind::Text;
+    if let Some(probe) = typed.iter().find(has_parts) {
+        ask(&transactions(rows_of(&probe.kind)[0].1), b"", None);
     }
     all
 }
@@ -166,7 +210,7 @@ fn cmd(text: &str, key: &[u8], nobody: &[u8]) -> Cmd {
             "NOBODY" => nobody,
             "EMPTY" => b"",
             "RETURN" => b"return 1",
-            "MAY_PUSH" => MAY_PUSH.as_bytes(),
+            "MAY_RUN" => MAY_RUN.as_bytes(),
             word => word.as_bytes(),
         });
     }
@@ -179,6 +223,45 @@ pub(super) fn rights(questions: &[Question<'_>], replies: &[RedisResult<Reply>])
     one_of_several(questions, &mut rights, COMPARING);
     one_of_several(questions, &mut rights, UNDOING);
     rights
+}
+
+/// A finding where the server does not know JSON documents; the rights that it shows are no others.
+pub(super) fn lacks_documents(questions: &[Question<'_>], rights: &mut [Right]) -> Option<Finding> {
+    let mut strategies: Vec<&str> = Vec::new();
+    for (question, right) in questions.iter().zip(rights) {
+        let is_lacking = matches!(right, Right::Denied(why) if is_unknown(why));
+        if is_lacking && [DOCUMENTS, READING_DOCUMENTS].contains(&question.need) {
+            let strategy = question.key_of.and_then(|probe| probe.strategy.as_deref());
+            strategies.extend(strategy);
+            *right = Right::Given;
+        }
+    }
+    let text = format!("{NO_DOCUMENTS}, which {} needs", strategies.join(", "));
+    let finding = Finding::failed("cache json", FailureKind::Config, text);
+    (!strategies.is_empty()).then(|| finding.hint(NO_DOCUMENTS_HINT))
+}
+
+const NO_DOCUMENTS: &str = "the server has no JSON.SET";
+const NO_DOCUMENTS_HINT: &str = "Redis 8, Redis Stack or a module for JSON have it; `value = \"object\"` stores JSON as a string";
+
+fn is_unknown(why: &str) -> bool {
+    why.contains("unknown command")
+}
+
+impl RedisCache {
+    /// Why documents cannot be stored; asks in a form that changes nothing.
+    pub(super) async fn lacks_documents(&self) -> Result<Option<String>, Failure> {
+        const NOBODY: &[u8] = b"shopwarm:nobody";
+        let ask = |pipe: &mut Pipeline| {
+            pipe.add_command(cmd(DOCUMENT[0].2, NOBODY, NOBODY));
+        };
+        let reply = self.ask_about(NOBODY, 1, ask).await?.pop();
+        let is_lacking = match reply {
+            Some(Err(error)) => is_unknown(&words(&error)),
+            _ => false,
+        };
+        Ok(is_lacking.then(|| format!("{NO_DOCUMENTS}; {NO_DOCUMENTS_HINT}")))
+    }
 }
 
 /// What the user may not do: required commands, keys of strategies, and the rest.
@@ -219,7 +302,7 @@ pub(super) fn denied(questions: &[Question<'_>], rights: &[Right]) -> Vec<Findin
 }
 
 fn is_must(need: &str) -> bool {
-    [TEXTS, HASHES].contains(&need)
+    [TEXTS, HASHES, SETS, SORTED_SETS, DOCUMENTS].contains(&need)
 }
 
 /// If one command is enough for a purpose, the others are not reported.

@@ -17,7 +17,8 @@ use crate::domain::sync::lock;
 use crate::infrastructure::cache::url::Access;
 
 /// Keys are bytes, as Redis' are. `expires_at` is in milliseconds since 1970; an entry past it
-/// does not exist. A hash is stored as a JSON object of its fields.
+/// does not exist. A hash is stored as a JSON object of its fields, a sorted set as
+/// one of its scores, a set as the list of its members.
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
     key        BLOB PRIMARY KEY,
     type       TEXT NOT NULL,

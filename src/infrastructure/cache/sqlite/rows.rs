@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Number, Value as Json};
 
 use super::file::now_millis;
-use crate::domain::entry::{Entry, Value};
+use crate::application::ports::CachedValue;
+use crate::domain::entry::{Collection, Entry, Value};
 use crate::domain::form::Form;
 use crate::domain::standing::{Held, Kind, Standing};
 use crate::domain::ttl::Ttl;
@@ -55,16 +56,48 @@ pub(super) type StoredForm = (&'static str, Vec<u8>);
 pub(super) fn stored_form(entry: Entry<'_>) -> StoredForm {
     match entry.value {
         Value::Text(text) => ("string", text.to_vec()),
-        Value::Hash(fields) => {
+        Value::Json(text) => ("json", text.to_vec()),
+        Value::Collection(collection, pairs) => {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            let pairs = fields
-                .iter()
-                .map(|(name, value)| (text(name), text(value).into()));
-            (
-                "hash",
-                Json::Object(pairs.collect()).to_string().into_bytes(),
-            )
+            let mut pairs: Vec<(&[u8], &[u8])> = pairs.iter().collect();
+            let (kind, json) = match collection {
+                Collection::Hash => {
+                    let fields = pairs.iter().map(|(n, v)| (text(n), text(v).into()));
+                    ("hash", Json::Object(fields.collect()))
+                }
+                // In one order, so that the same members are the same bytes.
+                Collection::Set => {
+                    pairs.sort_unstable();
+                    let members = pairs.iter().map(|(member, _)| text(member));
+                    ("set", members.collect())
+                }
+                Collection::SortedSet => {
+                    pairs.sort_unstable();
+                    let scores = pairs.iter().map(|(n, v)| (text(n), score(&text(v))));
+                    ("zset", Json::Object(scores.collect()))
+                }
+            };
+            (kind, json.to_string().into_bytes())
         }
+    }
+}
+
+/// A number with the digits of a score.
+fn score(text: &str) -> Json {
+    let number: Option<Number> = text.parse().ok();
+    number.map_or(Json::Null, Json::Number)
+}
+
+/// What is stored, of a type that a run writes.
+pub(super) fn cached(kind: &str, value: Vec<u8>) -> CachedValue {
+    let collection = |collection| CachedValue::Collection(collection, parts(&value));
+    match kind {
+        "hash" => collection(Collection::Hash),
+        "set" => collection(Collection::Set),
+        "zset" => collection(Collection::SortedSet),
+        "json" => CachedValue::Json(value),
+        "claim" | ITEM => CachedValue::Other(kind.to_owned()),
+        _ => CachedValue::Text(value),
     }
 }
 
@@ -73,15 +106,23 @@ pub(super) fn object(value: &[u8]) -> Map<String, Json> {
     serde_json::from_slice(value).unwrap_or_default()
 }
 
-pub(super) fn fields(value: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+/// The names and values of a stored collection: an object, or the list of a set's members.
+fn parts(value: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let text = |value: Json| match value {
-        Json::String(text) => text,
-        other => other.to_string(),
+        Json::String(text) => text.into_bytes(),
+        other => other.to_string().into_bytes(),
     };
-    let pairs = object(value).into_iter();
-    pairs
-        .map(|(name, value)| (name.into_bytes(), text(value).into_bytes()))
-        .collect()
+    match serde_json::from_slice(value) {
+        Ok(Json::Object(fields)) => {
+            let fields = fields.into_iter();
+            fields.map(|(n, v)| (n.into_bytes(), text(v))).collect()
+        }
+        Ok(Json::Array(members)) => {
+            let members = members.into_iter();
+            members.map(|member| (text(member), Vec::new())).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The type of list items. Each is its own row, at the list's key, a NUL and a number, so that a

@@ -13,7 +13,7 @@ use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output};
 use crate::interfaces::report::document::{inert, pretty};
 use crate::interfaces::report::key::{KeyReport, Made, Maker, State};
-use crate::interfaces::report::value::{hash_json, value_of};
+use crate::interfaces::report::value::{collection_json, value_of};
 use crate::setup;
 
 #[derive(Args, Debug)]
@@ -45,8 +45,10 @@ async fn raw(key: &str, config: &Config) -> Result<Exit, Failure> {
     }
     let shown = shortened(&printable(key.as_bytes()), 120);
     let bytes = match found.map(|cached| cached.value) {
-        Some(CachedValue::Text(text)) => text,
-        Some(CachedValue::Hash(fields)) => hash_json(&fields).to_string().into_bytes(),
+        Some(CachedValue::Text(text) | CachedValue::Json(text)) => text,
+        Some(CachedValue::Collection(collection, pairs)) => {
+            collection_json(collection, &pairs).to_string().into_bytes()
+        }
         Some(CachedValue::Other(kind)) => {
             let why = format!("it is a {kind}, which has no raw form");
             return Err(Failure::new(FailureKind::CacheRefused, shown, why));
