@@ -8,6 +8,7 @@ mod records;
 mod retry;
 pub mod server;
 pub mod shop;
+mod starter;
 
 pub use crate::infrastructure::metrics::Metrics;
 #[cfg(feature = "otel")]
@@ -17,3 +18,4 @@ pub use coordinators::{CacheNeed, coordinator, strategies, viewer};
 pub use definitions::{all_definitions, databases, definitions, schedule};
 pub use records::{LastRun, record_refusal, write_metrics};
 pub use retry::with_retries;
+pub use starter::starter;

@@ -12,3 +12,4 @@ pub mod run_state;
 pub mod runs;
 pub mod schedule;
 pub mod settings;
+pub mod starter;

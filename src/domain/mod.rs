@@ -33,6 +33,7 @@ pub mod row;
 pub mod run;
 #[cfg(test)]
 pub mod samples;
+pub mod schema;
 pub mod selection;
 pub mod server;
 pub mod settings_text;

@@ -37,6 +37,8 @@ mod harness;
 mod history;
 mod house;
 mod identical;
+mod init;
+mod init_odd;
 mod keys;
 mod layers;
 mod life;

@@ -93,12 +93,12 @@ fn a_file_that_extends_the_shipped_ones_keeps_them() {
     );
 }
 
-/// What `config init` writes is what there is: what is deleted there is gone.
+/// What `init --template shop` writes is what there is: what is deleted there is gone.
 #[test]
 fn what_init_wrote_is_all_there_is() {
     let dir = tempfile::tempdir().expect("a folder");
     let command = |arguments: &str| shopwarm(arguments).dir(dir.path());
-    command("config init .").run().expect(0);
+    command("init --template shop .").run().expect(0);
     let valid = |says: &str| assert_eq!(command("config check").run().expect(0).stdout, says);
     valid("valid: 7 strategies, 2 scheduled jobs\n");
     std::fs::remove_file(dir.path().join("contexts/identity.toml")).expect("a file");

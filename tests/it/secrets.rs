@@ -379,7 +379,7 @@ fn arguments(command: &str) -> &'static str {
         "warmup strategy" => "catalog/categories",
         "warmup keys" | "keys get" => "Product:id:prod-0001",
         "completions" => "bash",
-        "config init" => "made",
+        "init" => "made",
         _ => "",
     }
 }

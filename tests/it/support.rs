@@ -5,6 +5,7 @@ pub mod cached;
 pub mod caches;
 pub mod exposition;
 pub mod faults;
+pub mod foreign;
 pub mod held;
 pub mod http;
 pub mod imports;

@@ -123,6 +123,27 @@ pub trait SqlDialect: Send + Sync {
         zone.to_owned()
     }
 
+    /// The type to CAST a value to as a text.
+    fn text_type(&self) -> &'static str {
+        "text"
+    }
+
+    /// Bytes as hexadecimal digits in lower case.
+    fn hex(&self, column: &str) -> String {
+        format!("lower(hex({column}))")
+    }
+
+    /// A date, or NULL where it is one of all zeros; `None`: there is no such date.
+    fn without_zeros(&self, _column: &str) -> Option<String> {
+        None
+    }
+
+    /// A JSON array with an object for each row of a group. `pairs`: names and values, as the
+    /// function takes them; `order`: of the rows, where the database can keep one.
+    fn json_list(&self, pairs: &str, order: &str) -> String {
+        format!("json_group_array(json_object({pairs}) ORDER BY {order})")
+    }
+
     /// Files that a driver takes passwords from, unless others may read them.
     fn password_files(&self) -> Vec<PathBuf> {
         Vec::new()

@@ -10,10 +10,11 @@ use super::dialect::{Dialect, Param};
 use crate::domain::changes::Moment;
 use crate::domain::encode::Hint;
 use crate::domain::expected::Expected;
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::{Columns, RowBatch};
+use crate::domain::schema::Schema;
 use crate::domain::server::{ServerRole, ServerZone};
 use crate::domain::strategy::RowSecurity;
 
@@ -40,6 +41,15 @@ pub trait RowSource: Send + Sync {
     /// # Errors
     /// The database's.
     async fn unique_keys(&self, table: &TableName) -> Result<UniqueKeys, Failure>;
+
+    /// The tables that this user can read without naming a schema.
+    ///
+    /// # Errors
+    /// The database's, or that its tables cannot be listed.
+    async fn schema(&self) -> Result<Schema, Failure> {
+        let (what, why) = ("the tables cannot be listed", "not supported");
+        Err(Failure::new(FailureKind::Query, what, why))
+    }
 
     /// Prepares a query and says what it returns. Reads nothing.
     async fn describe(&self, sql: &str) -> Result<Columns, Failure>;

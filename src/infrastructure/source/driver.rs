@@ -15,6 +15,7 @@ use crate::domain::expected::Expected;
 use crate::domain::finding::Finding;
 use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
+use crate::domain::schema::Schema;
 use crate::domain::server::ServerZone;
 
 /// A driver's answer, or the database's error.
@@ -28,9 +29,6 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
     type Handle: Send;
 
     const DIALECT: Dialect;
-
-    /// The type to CAST a value to text.
-    const TEXT: &str = "text";
 
     /// Prefix of a query that is read.
     const PREFIX: &str;
@@ -155,6 +153,10 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
         &self,
         session: &mut Connection<Self>,
     ) -> impl Future<Output = Answer<Result<Moment, String>>> + Send;
+
+    /// The tables, as the catalogue lists them.
+    fn schema(&self, session: &mut Connection<Self>)
+    -> impl Future<Output = Answer<Schema>> + Send;
 
     /// Unique keys of a table.
     fn unique_keys(

@@ -24,6 +24,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::{Column, Columns, RowBatch};
+use crate::domain::schema::Schema;
 use crate::domain::server::{ServerRole, ServerZone};
 
 pub(super) struct SqlSource<D: Reader> {
@@ -113,6 +114,15 @@ impl<D: Reader> RowSource for SqlSource<D> {
         ask.await
     }
 
+    async fn schema(&self) -> Result<Schema, Failure> {
+        let asked = self
+            .sessions
+            .with_session("reading the schema", "", |driver, session| {
+                driver.schema(session).boxed()
+            });
+        asked.await
+    }
+
     async fn describe(&self, sql: &str) -> Result<Columns, Failure> {
         let sessions = &self.sessions;
         let sql = &D::DESCRIBED.join(sql);
@@ -127,7 +137,7 @@ impl<D: Reader> RowSource for SqlSource<D> {
         match described {
             Ok(columns) => Ok(columns.into()),
             Err(Refusal::Sql(error)) => Err(sessions.query_failure("preparing", sql, &error)),
-            Err(Refusal::Types(refused)) => Err(unencodable(&refused, D::TEXT)),
+            Err(Refusal::Types(refused)) => Err(unencodable(&refused, D::DIALECT.text_type())),
         }
     }
 

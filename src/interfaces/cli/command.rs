@@ -1,13 +1,12 @@
 //! All commands and their arguments.
 
-use std::path::PathBuf;
-
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::args::{SettingsArgs, WarmupArgs};
 use super::doctor::DoctorArgs;
 use super::dry_run::DryRunArgs;
+use super::init::InitArgs;
 use super::keys::KeysCommand;
 use super::probe::ProbeArgs;
 use super::runs::RunsArgs;
@@ -27,6 +26,7 @@ use crate::interfaces::output::OutputFlags;
     disable_help_subcommand = true,
     after_help = "Examples:\n  \
         shopwarm --demo warmup all                    try it, no server needed\n  \
+        shopwarm init                                 definitions that fit your database\n  \
         shopwarm warmup all                           warm the whole shop\n  \
         shopwarm warmup catalog --fail-under 99\n  \
         shopwarm warmup keys Product:id:42\n  \
@@ -67,6 +67,12 @@ pub(super) enum Command {
     DryRun(DryRunArgs),
     /// Compare the cache with the database
     Verify(VerifyArgs),
+    /// Write definitions that fit your database; overwrites nothing
+    ///
+    /// Reads the schema and the rows, and writes shopwarm.toml and contexts/shop.toml: an object for each row, a
+    /// list of children for each parent, and why something is left out. Nothing is written to the database or
+    /// the cache.
+    Init(InitArgs),
     /// Show the merged definitions and where each field came from
     Strategies(Target),
     /// Check what a run needs: configuration, definitions, database and cache
@@ -79,7 +85,7 @@ pub(super) enum Command {
     /// read-only server or a query · 4 configuration or a definition · 5 database and 6
     /// cache unreachable · 7 refused.
     Doctor(DoctorArgs),
-    /// Show, check or create a configuration
+    /// Show or check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Run the schedule, the admin API and its page until stopped
@@ -126,10 +132,4 @@ pub(super) enum ConfigCommand {
     Show(SettingsArgs),
     /// Check configuration, definitions and schedule without connecting
     Check(SettingsArgs),
-    /// Write a commented shopwarm.toml and the shipped definitions to edit; overwrites nothing
-    Init {
-        /// The folder to write to
-        #[arg(default_value = ".", value_name = "DIR")]
-        dir: PathBuf,
-    },
 }

@@ -1,20 +1,13 @@
 //! `shopwarm config`.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write as _};
-use std::path::Path;
-
 use serde_json::json;
 
-use crate::config::{Config, DEFAULT_FILE, Shown};
-use crate::contexts::shipped::SHIPPED;
-use crate::domain::failure::{Failure, FailureKind};
+use crate::config::{Config, Shown};
+use crate::domain::failure::Failure;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
 use crate::interfaces::report::table::Table;
 use crate::setup::shop::Shop;
-
-const TEMPLATE: &str = include_str!("shopwarm.toml");
 
 pub(super) fn show(config: &Config, output: &Output) -> Exit {
     let value = |shown: &&Shown| shown.value.clone().filter(|value| !value.is_empty());
@@ -61,46 +54,11 @@ pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-pub(super) fn init(dir: &Path, output: &Output) -> Result<Exit, Failure> {
-    let contexts = dir.join("contexts");
-    fs::create_dir_all(&contexts).map_err(|e| unwritable(&contexts, &e))?;
-    write_new(&dir.join(DEFAULT_FILE), TEMPLATE, output)?;
-    for context in SHIPPED {
-        write_new(
-            &contexts.join(format!("{}.toml", context.name)),
-            context.definitions,
-            output,
-        )?;
-    }
-    Ok(Exit::Success)
-}
-
-/// Creates a file; keeps an existing one.
-fn write_new(path: &Path, text: &str, output: &Output) -> Result<(), Failure> {
-    match OpenOptions::new().write(true).create_new(true).open(path) {
-        Ok(mut file) => {
-            file.write_all(text.as_bytes())
-                .map_err(|e| unwritable(path, &e))?;
-            output.result(&format!("wrote {}\n", path.display()));
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            output.result(&format!("kept  {} (it exists)\n", path.display()));
-        }
-        Err(error) => return Err(unwritable(path, &error)),
-    }
-    Ok(())
-}
-
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(
-        FailureKind::Config,
-        format!("cannot write {}", path.display()),
-        error.to_string(),
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use super::super::init::TEMPLATE;
     use super::*;
     use crate::application::settings::{Group as _, READING, RunSettings, Settings as _};
     use crate::contexts::registry::Registry;

@@ -8,8 +8,8 @@ use clap::{ArgMatches, FromArgMatches as _};
 use super::command::{Cli, Command, ConfigCommand};
 use super::parse::{command, leaf};
 use super::{
-    config, doctor, dry_run, keys, probe, runs, schedule, serve, shell, strategies, usage, verify,
-    warmup,
+    config, doctor, dry_run, init, keys, probe, runs, schedule, serve, shell, strategies, usage,
+    verify, warmup,
 };
 use crate::application::run_state::stop::StopSignal;
 use crate::config::Config;
@@ -67,6 +67,7 @@ async fn dispatch(
         Command::Keys(what) => keys::run(what, &config()?, output, stop).await,
         Command::DryRun(args) => dry_run::run(args, &config()?, output, stop).await,
         Command::Verify(args) => verify::run(args, &config()?, output, stop).await,
+        Command::Init(args) => init::run(args, config, output, &stop).await,
         Command::Strategies(target) => strategies::run(target, &config()?, output),
         Command::Doctor(args) => {
             let config = Config::salvage(matches, registry);
@@ -77,7 +78,6 @@ async fn dispatch(
         }
         Command::Config(ConfigCommand::Show(_)) => Ok(config::show(&config()?, output)),
         Command::Config(ConfigCommand::Check(_)) => config::check(&config()?, output),
-        Command::Config(ConfigCommand::Init { dir }) => config::init(dir, output),
         Command::Serve(_) => serve::run(&config, stop).await,
         Command::Runs(args) => runs::run(args, &config()?, output).await,
         Command::Effect(args) => usage::run(args, &config()?, output).await,

@@ -7,6 +7,7 @@ mod connect;
 mod dispatch;
 mod doctor;
 mod dry_run;
+mod init;
 mod inspect;
 mod keys;
 #[cfg(test)]

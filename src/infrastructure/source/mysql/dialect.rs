@@ -112,6 +112,19 @@ impl SqlDialect for MysqlDialect {
         ))
     }
 
+    fn text_type(&self) -> &'static str {
+        "CHAR"
+    }
+
+    fn without_zeros(&self, column: &str) -> Option<String> {
+        Some(format!("NULLIF({column}, 0)"))
+    }
+
+    /// MySQL takes no order here.
+    fn json_list(&self, pairs: &str, _: &str) -> String {
+        format!("COALESCE(JSON_ARRAYAGG(JSON_OBJECT({pairs})), '[]')")
+    }
+
     fn local_types(&self) -> &'static [&'static str] {
         &["DATETIME", "DATE"]
     }

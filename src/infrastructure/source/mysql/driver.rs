@@ -18,7 +18,7 @@ use super::super::server_info::{Role, ServerInfo};
 use super::super::watched::{Waiting, Watched};
 use super::codec::{self, Codec};
 use super::dialect::MysqlDialect;
-use super::{documents, errors, role, server, session, tables, url};
+use super::{documents, errors, role, schema, server, session, tables, url};
 use crate::application::ports::{Dialect, Param, QueryPlan, SourceVitals};
 use crate::domain::changes::Moment;
 use crate::domain::encode::{Hint, Scalar, encode};
@@ -26,6 +26,7 @@ use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
 use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
+use crate::domain::schema::Schema;
 use crate::domain::server::ServerZone;
 
 pub(crate) struct Mysql {
@@ -48,7 +49,6 @@ impl Driver for Mysql {
     type Handle = (String, u64);
 
     const DIALECT: Dialect = &MysqlDialect;
-    const TEXT: &str = "CHAR";
     const PREFIX: &str = "";
     const GRACE: Duration = Duration::ZERO;
 
@@ -155,6 +155,10 @@ impl Driver for Mysql {
 
     async fn moment(&self, session: &mut MySqlConnection) -> Answer<Result<Moment, String>> {
         server::moment(session).await
+    }
+
+    async fn schema(&self, session: &mut MySqlConnection) -> Answer<Schema> {
+        schema::schema(session).await
     }
 
     async fn unique_keys(

@@ -7,6 +7,7 @@ mod documents;
 mod driver;
 mod errors;
 mod role;
+mod schema;
 mod server;
 mod session;
 mod tables;

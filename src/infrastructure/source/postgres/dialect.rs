@@ -144,6 +144,14 @@ impl SqlDialect for PostgresDialect {
         format!("q.{column} = ANY(CAST(${} AS tid[]))", params.len())
     }
 
+    fn hex(&self, column: &str) -> String {
+        format!("encode({column}, 'hex')")
+    }
+
+    fn json_list(&self, pairs: &str, order: &str) -> String {
+        format!("COALESCE(json_agg(json_build_object({pairs}) ORDER BY {order}), '[]')")
+    }
+
     fn local_types(&self) -> &'static [&'static str] {
         &["TIMESTAMP", "DATE"]
     }

@@ -20,7 +20,7 @@ use super::dialect::PostgresDialect;
 use super::numeric::malformed;
 use super::parameters::Parameters;
 use super::transaction::{Settings, Transaction, is_forgotten, unnamed};
-use super::{errors, plan, pooler, server};
+use super::{errors, plan, pooler, schema, server};
 use crate::application::ports::{Dialect, Param, QueryPlan, SourceVitals};
 use crate::domain::changes::Moment;
 use crate::domain::encode::{Hint, Scalar, encode};
@@ -29,6 +29,7 @@ use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
+use crate::domain::schema::Schema;
 use crate::domain::server::ServerZone;
 
 #[derive(Clone)]
@@ -233,6 +234,12 @@ impl Driver for Postgres {
         let mut transaction = self.begin(session).await?;
         let moment = server::moment(&mut transaction).await;
         transaction.end(moment).await
+    }
+
+    async fn schema(&self, session: &mut PgConnection) -> Answer<Schema> {
+        let mut transaction = self.begin(session).await?;
+        let schema = schema::schema(&mut transaction).await;
+        transaction.end(schema).await
     }
 
     /// Not for tables with row security, which may hide rows, nor for parent tables, whose keys do

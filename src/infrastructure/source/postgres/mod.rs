@@ -10,6 +10,7 @@ mod numeric;
 mod parameters;
 mod plan;
 mod pooler;
+mod schema;
 mod server;
 mod transaction;
 

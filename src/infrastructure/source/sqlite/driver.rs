@@ -22,7 +22,7 @@ use super::super::server_info::{Role, ServerInfo};
 use super::super::watched::{Waiting, Watched};
 use super::codec::Codec;
 use super::dialect::SqliteDialect;
-use super::{columns, errors, tables, url};
+use super::{columns, errors, schema, tables, url};
 use crate::application::ports::{Dialect, Param, QueryPlan};
 use crate::domain::changes::Moment;
 use crate::domain::encode::{Hint, Scalar, encode};
@@ -30,6 +30,7 @@ use crate::domain::expected::Expected;
 use crate::domain::failure::Failure;
 use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
+use crate::domain::schema::Schema;
 
 /// Virtual-machine steps between two checks of the clock.
 const STEPS: i32 = 10_000;
@@ -190,6 +191,10 @@ impl Driver for SqliteFile {
 
     async fn plan(&self, session: &mut SqliteConnection, sql: &str) -> Answer<QueryPlan> {
         tables::plan(session, sql).await
+    }
+
+    async fn schema(&self, session: &mut SqliteConnection) -> Answer<Schema> {
+        schema::schema(session).await
     }
 
     async fn unique_keys(

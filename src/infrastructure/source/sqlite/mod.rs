@@ -6,6 +6,7 @@ pub(super) mod dialect;
 mod driver;
 mod errors;
 mod moments;
+mod schema;
 mod tables;
 mod url;
 

@@ -1,0 +1,240 @@
+//! Writes definitions that fit a database: reads its schema, tries each table's rows, and says what it
+//! chose.
+//!
+//! What is chosen is a pure function of the schema and of what the rows say. Nothing is left to hope:
+//! each column is read in the form in which it is written, and each query is described before it is.
+
+mod examples;
+mod facts;
+mod file;
+mod fit;
+mod form;
+mod guess;
+mod inflection;
+mod list;
+mod names;
+mod object;
+mod private;
+mod quoting;
+mod section;
+mod select;
+mod strategy;
+mod trial;
+
+#[cfg(test)]
+mod tests;
+
+use glob::{MatchOptions, Pattern};
+
+use self::examples::examples;
+use self::facts::Facts;
+use self::fit::Fit;
+use self::names::Names;
+use self::section::{Section, passed_over, section};
+use self::select::Reading;
+pub use self::trial::Accepts;
+use self::trial::{learn, of_query};
+use super::ports::RowSource;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::nearest::nearest;
+use crate::domain::schema::{Schema, Table};
+
+/// The file with the definitions, and that with the settings.
+pub const DEFINITIONS: &str = "contexts/shop.toml";
+
+/// The files of a shop, and what was chosen.
+#[derive(Debug, Default)]
+pub struct Starter {
+    pub settings: String,
+    pub definitions: String,
+    /// A line for each table.
+    pub tables: Vec<Told>,
+    /// What was not looked at, for people.
+    pub notes: Vec<String>,
+}
+
+/// What became of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub table: String,
+    /// `None`: they were not counted.
+    pub rows: Option<u64>,
+    /// The number of rows is an estimate, and only some are warmed.
+    pub is_large: bool,
+    pub keys: Vec<String>,
+    pub version: Option<String>,
+    /// Why it is left out, or has no key of its own.
+    pub why: Option<String>,
+}
+
+/// A starter without a database.
+pub fn empty() -> Starter {
+    Starter {
+        settings: file::settings(false),
+        definitions: file::starter(),
+        ..Starter::default()
+    }
+}
+
+/// Definitions for the tables that match one of `wanted`, or for all.
+///
+/// # Errors
+/// The database's, a pattern that matches nothing, or that there is nothing to warm.
+pub async fn from_database(
+    source: &dyn RowSource,
+    wanted: &[Pattern],
+    accepts: Accepts<'_>,
+) -> Result<Starter, Failure> {
+    let mut schema = source.schema().await?;
+    let mut names = Names::of(&schema);
+    guess::guess(&mut schema, &names);
+    let picked = pick(&schema, wanted)?;
+    let mut learned: Vec<(Fit<'_>, Facts)> = Vec::new();
+    for table in picked {
+        let mut fit = Fit::new(table, source.dialect());
+        let facts = match passed_over(&names, table) {
+            Some(why) => Facts {
+                out: Some(why),
+                ..Facts::default()
+            },
+            None if table.is_view => Facts::default(),
+            None => learn(source, accepts, &mut fit).await?,
+        };
+        learned.push((fit, facts));
+    }
+    let dialect = source.dialect();
+    let each = learned
+        .iter()
+        .map(|(fit, facts)| section(&schema, &mut names, dialect, fit, facts));
+    let mut sections: Vec<Section> = each.collect();
+    for section in &mut sections {
+        check(source, accepts, section).await?;
+    }
+    let is_readable = |(fit, facts): &&(Fit<'_>, Facts)| !fit.table.is_view && facts.out.is_none();
+    let readings = learned.iter().filter(is_readable);
+    let readings: Vec<Reading<'_>> = readings
+        .map(|(fit, facts)| Reading::new(dialect, fit, facts))
+        .collect();
+    let examples = examples(&mut names, &readings);
+    let is_empty = learned.iter().all(|(_, facts)| facts.rows == 0);
+    let written = sections.iter().flat_map(|section| &section.strategies);
+    if written.filter(|strategy| strategy.fault.is_none()).count() == 0 {
+        return Err(nothing(&sections));
+    }
+    Ok(Starter {
+        settings: file::settings(is_empty),
+        definitions: file::definitions(&sections, &examples),
+        tables: sections.iter().map(told).collect(),
+        notes: notes(&schema, names.prefix()),
+    })
+}
+
+fn pick<'a>(schema: &'a Schema, wanted: &[Pattern]) -> Result<Vec<&'a Table>, Failure> {
+    let options = MatchOptions {
+        case_sensitive: false,
+        ..MatchOptions::default()
+    };
+    let matches = |pattern: &Pattern, table: &Table| pattern.matches_with(&table.name, options);
+    for pattern in wanted {
+        if !schema.tables.iter().any(|table| matches(pattern, table)) {
+            let known = schema.tables.iter().map(|table| table.name.as_str());
+            let what = format!("no table matches `{pattern}`");
+            let failure = Failure::new(FailureKind::Usage, what, "");
+            return Err(match nearest(pattern.as_str(), known) {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure,
+            });
+        }
+    }
+    let is_picked = |table: &&Table| wanted.is_empty() || wanted.iter().any(|p| matches(p, table));
+    let picked: Vec<&Table> = schema.tables.iter().filter(is_picked).collect();
+    if picked.is_empty() {
+        let why = match schema.elsewhere.is_empty() {
+            true => "it is empty, or this user may not see its tables".to_owned(),
+            false => notes(schema, "").join(" "),
+        };
+        return Err(Failure::new(
+            FailureKind::Config,
+            "the database has no tables",
+            why,
+        ));
+    }
+    Ok(picked)
+}
+
+/// Makes a comment of what the definitions' check or the database does not take.
+async fn check(
+    source: &dyn RowSource,
+    accepts: Accepts<'_>,
+    section: &mut Section,
+) -> Result<(), Failure> {
+    for strategy in section
+        .strategies
+        .iter_mut()
+        .filter(|strategy| strategy.fault.is_none())
+    {
+        strategy.fault = accepts(&strategy.sql, &section.table).err();
+        if strategy.fault.is_none()
+            && let Err(failure) = source.describe(&strategy.ordered()).await
+        {
+            strategy.fault = Some(of_query(failure)?.why);
+        }
+    }
+    Ok(())
+}
+
+fn nothing(sections: &[Section]) -> Failure {
+    let reason = |section: &Section| {
+        let faults = section
+            .strategies
+            .iter()
+            .filter_map(|strategy| strategy.fault.clone());
+        let why = section.why.clone().into_iter().chain(faults).next();
+        format!("{}: {}", section.table, why.unwrap_or_default())
+    };
+    let reasons: Vec<String> = sections.iter().take(5).map(reason).collect();
+    let what = "no table can be warmed as it is";
+    Failure::new(FailureKind::Config, what, reasons.join("\n  "))
+        .hint("shopwarm init --empty writes a file to begin with")
+}
+
+fn told(section: &Section) -> Told {
+    let written = section
+        .strategies
+        .iter()
+        .filter(|strategy| strategy.fault.is_none());
+    let keys: Vec<String> = written.map(|strategy| strategy.key.clone()).collect();
+    let faults = section
+        .strategies
+        .iter()
+        .filter_map(|strategy| strategy.fault.clone());
+    let why = section.why.clone().into_iter().chain(faults).next();
+    Told {
+        table: section.table.clone(),
+        rows: section.rows,
+        is_large: section.is_large,
+        version: section.version.clone().filter(|_| !keys.is_empty()),
+        keys,
+        why,
+    }
+}
+
+fn notes(schema: &Schema, prefix: &str) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !prefix.is_empty() {
+        notes.push(format!(
+            "Keys leave out {prefix}, which all tables begin with."
+        ));
+    }
+    if !schema.elsewhere.is_empty() {
+        let each = schema
+            .elsewhere
+            .iter()
+            .map(|(name, count)| format!("{name} ({count})"));
+        notes.push(format!(
+            "Tables in schemas that are not on the search path are left out: {}.",
+            each.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    notes
+}

@@ -1,0 +1,109 @@
+//! What becomes of one table.
+
+use super::facts::Facts;
+use super::fit::Fit;
+use super::list::{is_join, lists};
+use super::names::Names;
+use super::object::{object, whole};
+use super::private::is_housekeeping;
+use super::select::Reading;
+use super::strategy::Strategy;
+use crate::application::ports::Dialect;
+use crate::domain::schema::{Schema, Table};
+
+#[derive(Default)]
+pub(super) struct Section {
+    pub(super) table: String,
+    pub(super) rows: Option<u64>,
+    pub(super) is_large: bool,
+    pub(super) notes: Vec<String>,
+    /// The object first, where there is one.
+    pub(super) strategies: Vec<Strategy>,
+    /// The expression that tells its changes.
+    pub(super) version: Option<String>,
+    /// Why it has no object.
+    pub(super) why: Option<String>,
+}
+
+/// Why a table is not even looked at.
+pub(super) fn passed_over(names: &Names, table: &Table) -> Option<String> {
+    match is_housekeeping(&names.words(&table.name)) {
+        true => Some("a framework's own table".to_owned()),
+        false => None,
+    }
+}
+
+pub(super) fn section(
+    schema: &Schema,
+    names: &mut Names,
+    dialect: Dialect,
+    fit: &Fit<'_>,
+    facts: &Facts,
+) -> Section {
+    let reading = Reading::new(dialect, fit, facts);
+    let mut section = Section {
+        table: fit.table.name.clone(),
+        ..Section::default()
+    };
+    if fit.table.is_view {
+        section.why = Some("a view: it has no key".to_owned());
+        section.strategies.extend(of_view(names, &reading));
+        return section;
+    }
+    if let Some(why) = &facts.out {
+        section.why = Some(why.clone());
+        return section;
+    }
+    section.rows = Some(facts.rows);
+    section.is_large = facts.is_large;
+    section.notes = fit.notes();
+    section.version = reading
+        .version()
+        .map(|item| item.trim_end_matches(" AS _version").to_owned());
+    let (lists, notes) = lists(schema, names, &reading);
+    if is_join(&reading) && !lists.is_empty() {
+        section.why = Some("joins tables: lists alone".to_owned());
+    } else {
+        match object(names, &reading) {
+            Ok(object) => section.strategies.push(object),
+            Err(why) => section.why = Some(why),
+        }
+    }
+    let is_bare = section.strategies.is_empty() && lists.is_empty() && fit.table.key().is_empty();
+    section.strategies.extend(lists);
+    section.notes.extend(notes);
+    if is_bare {
+        section.strategies.extend(whole(names, &reading));
+    }
+    section
+}
+
+/// A proposal: which of its columns tell the rows apart is not known.
+fn of_view(names: &mut Names, reading: &Reading<'_>) -> Option<Strategy> {
+    let is_id = |name: &str| name.to_lowercase().ends_with("id");
+    let mut fields = reading.fields.iter();
+    let key = fields
+        .find(|field| is_id(&field.name))
+        .or(reading.fields.first())?;
+    let parts = reading.key_parts(std::slice::from_ref(&key.column), false, false);
+    let mut items: Vec<String> = reading
+        .fields
+        .iter()
+        .map(|field| field.item.clone())
+        .collect();
+    items.extend(parts.iter().filter_map(|part| part.item.clone()));
+    let entity = names.entity(&reading.fit.table.name).to_owned();
+    Some(Strategy {
+        name: names.strategy(&entity),
+        key: format!(
+            "{}:{{{}}}",
+            super::object::literal(&entity),
+            parts.first()?.placeholder
+        ),
+        value: "object",
+        ttl: "1h",
+        sql: reading.sql(&items, &parts),
+        fault: Some("choose the column that tells its rows apart, and take the # away".to_owned()),
+        ..Strategy::default()
+    })
+}

@@ -1,0 +1,273 @@
+//! Reads a table's rows as a run would, and finds for each column the form in which all of them fit.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use futures_util::TryStreamExt as _;
+
+use super::facts::{Facts, Group, MANY, SOME};
+use super::fit::{Field, Fit};
+use super::quoting::quoted;
+use crate::application::ports::{Query, RowSource};
+use crate::domain::encode::Hint;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::row::{Column, ColumnKind, Columns, Row};
+
+/// Whether the definitions' own check accepts a query of a table; `Err`: why not.
+pub type Accepts<'a> = &'a (dyn Fn(&str, &str) -> Result<(), String> + Sync);
+
+/// Finds the form of each column, and what the rows say. What cannot be read is in the facts.
+///
+/// # Errors
+/// The database is not there any more.
+pub(super) async fn learn(
+    source: &dyn RowSource,
+    accepts: Accepts<'_>,
+    fit: &mut Fit<'_>,
+) -> Result<Facts, Failure> {
+    loop {
+        let fields = fit.fields();
+        if fields.is_empty() {
+            return Ok(out("no column is left to store"));
+        }
+        let sql = select(source, fit, &fields);
+        if let Err(why) = accepts(&sql, &fit.table.name) {
+            return Ok(out(&why));
+        }
+        let columns = match source.describe(&sql).await {
+            Ok(columns) => columns,
+            Err(failure) => {
+                let failure = of_query(failure)?;
+                match leave_out_unreadable(source, fit, &fields).await? {
+                    0 => return Ok(out(&failure.why)),
+                    _ => continue,
+                }
+            }
+        };
+        match read(source, fit, &fields, columns, sql).await {
+            Ok(Ok(facts)) => return Ok(facts),
+            Ok(Err(troubled)) => {
+                for (column, why) in troubled {
+                    fit.step(&column, &why);
+                }
+            }
+            Err(failure) => return Ok(out(&of_query(failure)?.why)),
+        }
+    }
+}
+
+fn out(why: &str) -> Facts {
+    Facts {
+        out: Some(why.to_owned()),
+        ..Facts::default()
+    }
+}
+
+/// A failure that costs a table; any other ends the command.
+pub(super) fn of_query(failure: Failure) -> Result<Failure, Failure> {
+    match failure.kind {
+        FailureKind::Query
+        | FailureKind::NotGranted
+        | FailureKind::Config
+        | FailureKind::SourceBusy => Ok(failure),
+        _ => Err(failure),
+    }
+}
+
+fn select(source: &dyn RowSource, fit: &Fit<'_>, fields: &[Field]) -> String {
+    let items: Vec<&str> = fields.iter().map(|field| field.item.as_str()).collect();
+    let table = quoted(source.dialect(), &fit.table.name);
+    format!("SELECT {} FROM {table}", items.join(", "))
+}
+
+/// Asks for each column alone; returns how many had to go.
+async fn leave_out_unreadable(
+    source: &dyn RowSource,
+    fit: &mut Fit<'_>,
+    fields: &[Field],
+) -> Result<usize, Failure> {
+    let mut gone = 0;
+    for field in fields {
+        let sql = select(source, fit, std::slice::from_ref(field));
+        if let Err(failure) = source.describe(&sql).await {
+            let failure = of_query(failure)?;
+            let declared = fit
+                .table
+                .column(&field.column)
+                .map_or("", |column| &column.declared);
+            let why = match failure.why.contains("no JSON form") {
+                true => format!(
+                    "{declared} has no JSON form; CAST({} AS {}) has one",
+                    field.expression,
+                    source.dialect().text_type()
+                ),
+                false => failure.why,
+            };
+            fit.leave_out(&field.column, &why);
+            gone += 1;
+        }
+    }
+    Ok(gone)
+}
+
+/// Columns with values that have no JSON form in their present form, each with the reason.
+type Troubled = BTreeMap<String, String>;
+
+async fn read(
+    source: &dyn RowSource,
+    fit: &Fit<'_>,
+    fields: &[Field],
+    columns: Columns,
+    sql: String,
+) -> Result<Result<Facts, Troubled>, Failure> {
+    let counted = count(source, &fit.table.name).await?;
+    let is_large = counted > MANY;
+    let sql = match is_large {
+        true => format!("{sql}{} LIMIT {SOME}", newest(source, fit)),
+        false => sql,
+    };
+    let place = |column: &String| fields.iter().position(|field| field.column == *column);
+    let places = |names: &[String]| -> Option<Vec<usize>> { names.iter().map(place).collect() };
+    let mut key = Counting::new(places(fit.table.key()).filter(|places| !places.is_empty()));
+    let references = fit.table.foreign_keys.iter();
+    let mut references: Vec<Counting> = references
+        .map(|key| Counting::new(places(&key.columns)))
+        .collect();
+    let hints = fields.iter().map(|field| field.hint).collect();
+    let mut troubled = Troubled::new();
+    let mut rows = 0;
+    let mut batches = source.rows(query(sql, Arc::clone(&columns), hints));
+    while let Some(batch) = batches.try_next().await? {
+        for at in 0..batch.len() {
+            let row = batch.row(at);
+            for (at, field) in fields.iter().enumerate() {
+                if let Err(why) = row.json(at) {
+                    troubled
+                        .entry(field.column.clone())
+                        .or_insert_with(|| why.to_owned());
+                }
+            }
+            key.add(row);
+            references
+                .iter_mut()
+                .for_each(|reference| reference.add(row));
+            rows += 1;
+        }
+    }
+    if !troubled.is_empty() {
+        return Ok(Err(troubled));
+    }
+    Ok(Ok(Facts {
+        rows: if is_large {
+            fit.table.rows.unwrap_or(counted).max(counted)
+        } else {
+            rows
+        },
+        is_large,
+        key: key.group(),
+        references: references.into_iter().map(Counting::group).collect(),
+        columns: Some(columns),
+        out: None,
+    }))
+}
+
+/// ` ORDER BY` the key, the highest first.
+pub(super) fn newest(source: &dyn RowSource, fit: &Fit<'_>) -> String {
+    let key = fit.table.key().iter();
+    let key: Vec<String> = key
+        .map(|name| format!("{} DESC", quoted(source.dialect(), name)))
+        .collect();
+    match key.is_empty() {
+        true => String::new(),
+        false => format!(" ORDER BY {}", key.join(", ")),
+    }
+}
+
+/// The number of rows, not beyond one more than [`MANY`].
+async fn count(source: &dyn RowSource, table: &str) -> Result<u64, Failure> {
+    let table = quoted(source.dialect(), table);
+    let sql = format!(
+        "SELECT count(*) AS n FROM (SELECT 1 AS one FROM {table} LIMIT {}) q",
+        MANY + 1
+    );
+    let column = Column {
+        name: "n".to_owned(),
+        kind: ColumnKind::Integer,
+        declared: String::new(),
+    };
+    let mut rows = source.rows(query(sql, Arc::new([column]), vec![None]));
+    let mut counted = 0;
+    while let Some(batch) = rows.try_next().await? {
+        let text = batch.row(0).text(0).ok().flatten();
+        counted = text
+            .and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok())
+            .unwrap_or(counted);
+    }
+    Ok(counted)
+}
+
+fn query(sql: String, columns: Columns, hints: Vec<Option<Hint>>) -> Query {
+    Query {
+        label: "init".to_owned(),
+        sql,
+        params: Vec::new(),
+        columns,
+        hints,
+        brief: false,
+        resumable: false,
+    }
+}
+
+/// Counts rows by the values of some columns.
+struct Counting {
+    places: Option<Vec<usize>>,
+    seen: HashMap<u64, u64>,
+    group: Group,
+}
+
+impl Counting {
+    fn new(places: Option<Vec<usize>>) -> Self {
+        Self {
+            group: Group {
+                is_known: places.is_some(),
+                ..Group::default()
+            },
+            places,
+            seen: HashMap::new(),
+        }
+    }
+
+    fn add(&mut self, row: Row<'_>) {
+        let Some(places) = &self.places else { return };
+        let mut hasher = DefaultHasher::new();
+        for (nth, at) in places.iter().enumerate() {
+            match row.text(*at) {
+                Ok(Some(text)) if !text.is_empty() => {
+                    // As the key's template puts the values together.
+                    if nth > 0 {
+                        hasher.write(b":");
+                    }
+                    hasher.write(&text);
+                }
+                _ => {
+                    self.group.has_blanks = true;
+                    return;
+                }
+            }
+        }
+        0_u8.hash(&mut hasher);
+        self.group.filled += 1;
+        let same = self.seen.entry(hasher.finish()).or_default();
+        *same += 1;
+        self.group.most = self.group.most.max(*same);
+    }
+
+    fn group(self) -> Group {
+        Group {
+            distinct: self.seen.len() as u64,
+            ..self.group
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The tables of the database that the URL names.
+
+use std::collections::BTreeMap;
+
+use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::{Executor as _, Row as _};
+
+use super::super::driver::{Answer, safe};
+use super::ask::cell;
+use crate::domain::key_rows::UniqueKeys;
+use crate::domain::schema::{Kind, Schema, Table, TableColumn, foreign_keys};
+
+const TABLES: &str = "
+    SELECT TABLE_NAME, TABLE_TYPE, CAST(TABLE_ROWS AS CHAR) FROM information_schema.TABLES
+    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'SEQUENCE' ORDER BY TABLE_NAME";
+
+const COLUMNS: &str = "
+    SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE, COLUMN_DEFAULT,
+        CAST(CHARACTER_OCTET_LENGTH AS CHAR)
+    FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
+    ORDER BY TABLE_NAME, ORDINAL_POSITION";
+
+const KEYS: &str = "
+    SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME FROM information_schema.STATISTICS
+    WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0
+    ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX";
+
+const FOREIGN_KEYS: &str = "
+    SELECT TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME
+    FROM information_schema.KEY_COLUMN_USAGE
+    WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_SCHEMA = DATABASE()
+    ORDER BY TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION";
+
+pub(super) async fn schema(session: &mut MySqlConnection) -> Answer<Schema> {
+    let mut tables = BTreeMap::new();
+    for row in ask(session, TABLES).await? {
+        let name = cell(&row, 0)?;
+        let table = Table {
+            name: name.clone(),
+            is_view: cell(&row, 1)?.contains("VIEW"),
+            rows: optional(&row, 2)?.and_then(|rows| rows.parse().ok()),
+            ..Table::default()
+        };
+        tables.insert(name, table);
+    }
+    for row in ask(session, COLUMNS).await? {
+        if let Some(table) = tables.get_mut(&cell(&row, 0)?) {
+            table.columns.push(column(&row)?);
+        }
+    }
+    let mut keys: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for row in ask(session, KEYS).await? {
+        let name = cell(&row, 1)?;
+        let is_primary = name == "PRIMARY";
+        let key = (name, is_primary, optional(&row, 2)?);
+        keys.entry(cell(&row, 0)?).or_default().push(key);
+    }
+    let mut references: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for row in ask(session, FOREIGN_KEYS).await? {
+        let reference = (
+            cell(&row, 1)?,
+            cell(&row, 2)?,
+            cell(&row, 3)?,
+            optional(&row, 4)?,
+        );
+        references
+            .entry(cell(&row, 0)?)
+            .or_default()
+            .push(reference);
+    }
+    for (name, table) in &mut tables {
+        table.keys = UniqueKeys::of(keys.remove(name).unwrap_or_default());
+        let references = references.remove(name).unwrap_or_default();
+        table.foreign_keys = foreign_keys(references, |_| Vec::new());
+    }
+    Ok(Schema {
+        tables: tables.into_values().collect(),
+        elsewhere: Vec::new(),
+    })
+}
+
+fn column(row: &MySqlRow) -> Answer<TableColumn> {
+    let default = optional(row, 5)?.unwrap_or_default();
+    Ok(TableColumn {
+        name: cell(row, 1)?,
+        declared: cell(row, 2)?,
+        kind: kind(&cell(row, 3)?.to_ascii_lowercase()),
+        is_nullable: cell(row, 4)? == "YES",
+        has_zero_default: default.contains("0000-00-00"),
+        length: optional(row, 6)?.and_then(|length| length.parse().ok()),
+    })
+}
+
+fn kind(data_type: &str) -> Kind {
+    match data_type {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" | "bit" => Kind::Integer,
+        "decimal" | "float" | "double" => Kind::Number,
+        "date" => Kind::Day,
+        "datetime" | "timestamp" => Kind::Moment,
+        "time" => Kind::Time,
+        "json" => Kind::Document,
+        name if name.ends_with("char") || name.ends_with("text") => Kind::Text,
+        name if name.ends_with("binary") || name.ends_with("blob") => Kind::Binary,
+        "enum" | "set" | "uuid" | "inet4" | "inet6" => Kind::Text,
+        _ => Kind::Other,
+    }
+}
+
+async fn ask(session: &mut MySqlConnection, sql: &str) -> Answer<Vec<MySqlRow>> {
+    session.fetch_all(sqlx::query(safe(sql))).await
+}
+
+fn optional(row: &MySqlRow, at: usize) -> Answer<Option<String>> {
+    let bytes: Option<&[u8]> = row.try_get_unchecked(at)?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+}

@@ -1,0 +1,154 @@
+//! The tables on the search path.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgArguments, PgRow};
+
+use super::super::driver::Answer;
+use super::transaction::{Transaction, unnamed};
+use crate::domain::key_rows::UniqueKeys;
+use crate::domain::schema::{Kind, Schema, Table, TableColumn, foreign_keys};
+
+/// Without partitions, whose rows their parents have, and without the tables of extensions.
+const LISTED: &str = "
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname = ANY (current_schemas(false))
+      AND pg_table_is_visible(c.oid) AND NOT c.relispartition
+      AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+          AND d.objid = c.oid AND d.deptype = 'e')";
+
+/// A parent by inheritance has no key that covers its children.
+const KEYS: &str = "
+    SELECT c.relname::text, i.indexrelid::text, i.indisprimary, a.attname::text
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+    CROSS JOIN unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, nth)
+    LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
+    WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND pg_table_is_visible(c.oid)
+      AND (c.relkind = 'p' OR (c.relkind = 'r' AND NOT c.relhassubclass))
+    ORDER BY c.relname, i.indexrelid, k.nth";
+
+const FOREIGN_KEYS: &str = "
+    SELECT c.relname::text, f.oid::text, a.attname::text, p.relname::text, pa.attname::text
+    FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class p ON p.oid = f.confrelid
+    CROSS JOIN unnest(f.conkey, f.confkey) WITH ORDINALITY AS k (child, parent, nth)
+    JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.child
+    JOIN pg_attribute pa ON pa.attrelid = f.confrelid AND pa.attnum = k.parent
+    WHERE f.contype = 'f' AND f.conparentid = 0
+      AND pg_table_is_visible(c.oid) AND pg_table_is_visible(p.oid)
+    ORDER BY c.relname, f.oid, k.nth";
+
+const ELSEWHERE: &str = "
+    SELECT n.nspname::text, count(*)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT pg_table_is_visible(c.oid)
+      AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    GROUP BY n.nspname ORDER BY n.nspname";
+
+pub(super) async fn schema(transaction: &mut Transaction<'_>) -> Answer<Schema> {
+    let sql =
+        format!("SELECT c.relname::text, c.relkind::text, c.reltuples::float8 {LISTED} ORDER BY 1");
+    let mut tables = BTreeMap::new();
+    for row in ask(transaction, &sql).await? {
+        let (name, kind): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let rows: f64 = row.try_get(2)?;
+        let is_table = kind == "r" || kind == "p";
+        let table = Table {
+            name: name.clone(),
+            is_view: !is_table,
+            // -1: it was never analysed.
+            rows: (kind == "r" && rows >= 0.0).then_some(rows as u64),
+            row_version: is_table.then_some("xmin::text"),
+            ..Table::default()
+        };
+        tables.insert(name, table);
+    }
+    columns(transaction, &mut tables).await?;
+    let mut keys: BTreeMap<String, Vec<(String, bool, Option<String>)>> = BTreeMap::new();
+    for row in ask(transaction, KEYS).await? {
+        let key = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+        keys.entry(row.try_get(0)?).or_default().push(key);
+    }
+    let mut references: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for row in ask(transaction, FOREIGN_KEYS).await? {
+        let reference = (
+            row.try_get(1)?,
+            row.try_get(2)?,
+            row.try_get(3)?,
+            row.try_get(4)?,
+        );
+        references
+            .entry(row.try_get(0)?)
+            .or_default()
+            .push(reference);
+    }
+    for (name, table) in &mut tables {
+        table.keys = UniqueKeys::of(keys.remove(name).unwrap_or_default());
+        let references = references.remove(name).unwrap_or_default();
+        table.foreign_keys = foreign_keys(references, |_| Vec::new());
+    }
+    let mut elsewhere = Vec::new();
+    for row in ask(transaction, ELSEWHERE).await? {
+        let count: i64 = row.try_get(1)?;
+        elsewhere.push((row.try_get(0)?, count.unsigned_abs()));
+    }
+    Ok(Schema {
+        tables: tables.into_values().collect(),
+        elsewhere,
+    })
+}
+
+async fn columns(
+    transaction: &mut Transaction<'_>,
+    tables: &mut BTreeMap<String, Table>,
+) -> Answer<()> {
+    let sql = format!(
+        "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod),
+             coalesce(b.typname, t.typname)::text, coalesce(b.typtype, t.typtype)::text,
+             NOT (a.attnotnull OR t.typnotnull)
+         FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+         LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
+         JOIN (SELECT c.oid, c.relname {LISTED}) c ON c.oid = a.attrelid
+         WHERE a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum"
+    );
+    for row in ask(transaction, &sql).await? {
+        let (table, base): (String, String) = (row.try_get(0)?, row.try_get(3)?);
+        let class: String = row.try_get(4)?;
+        let column = TableColumn {
+            name: row.try_get(1)?,
+            declared: row.try_get(2)?,
+            kind: if class == "e" {
+                Kind::Text
+            } else {
+                kind(&base)
+            },
+            is_nullable: row.try_get(5)?,
+            has_zero_default: false,
+            length: None,
+        };
+        if let Some(table) = tables.get_mut(&table) {
+            table.columns.push(column);
+        }
+    }
+    Ok(())
+}
+
+fn kind(base: &str) -> Kind {
+    match base {
+        "int2" | "int4" | "int8" | "oid" => Kind::Integer,
+        "numeric" | "float4" | "float8" => Kind::Number,
+        "text" | "varchar" | "bpchar" | "char" | "name" | "citext" | "uuid" => Kind::Text,
+        "bool" => Kind::Bool,
+        "timestamp" | "timestamptz" => Kind::Moment,
+        "date" => Kind::Day,
+        "time" | "timetz" => Kind::Time,
+        "json" | "jsonb" => Kind::Document,
+        "bytea" => Kind::Binary,
+        _ => Kind::Other,
+    }
+}
+
+async fn ask(transaction: &mut Transaction<'_>, sql: &str) -> Answer<Vec<PgRow>> {
+    let rows = unnamed(sql, PgArguments::default());
+    rows.fetch_all(transaction.connection()).await
+}

@@ -1,0 +1,316 @@
+//! `init` on schemas that nobody would call a shop, and what it refuses.
+
+use serde_json::Value;
+
+use crate::support::foreign::{CHINOOK, Newcomer, OPENCART};
+use crate::support::servers::Dialect;
+use crate::support::shop::DIALECTS;
+use crate::support::shopwarm::shopwarm;
+
+/// Spaces, quotes, keywords, capitals, a name like another's, a very long one; all names in quotes.
+fn odd(dialect: Dialect) -> String {
+    let quote = |name: &str| match dialect {
+        Dialect::MySql => format!("`{}`", name.replace('`', "``")),
+        _ => format!("\"{}\"", name.replace('"', "\"\"")),
+    };
+    let long = "a_very_long_name_that_goes_on_and_on_until_the_end_of_it_63chars";
+    let mut names = vec![
+        "all",
+        "select",
+        "Order Items",
+        "it's \"quoted\"",
+        "back`tick",
+        "größe",
+        "商品",
+        "2nd",
+        "shopwarm",
+        "{{brace}}",
+        "a:b;c?d",
+        "percent%",
+        "_hidden",
+        "back\\slash",
+        "tab\there",
+        "orders",
+        "order",
+        &long[..63],
+    ];
+    if dialect == Dialect::Postgres {
+        names.extend(["Select", "ORDERS"]);
+    }
+    let mut sql = String::new();
+    for (nth, name) in names.iter().enumerate() {
+        let table = quote(name);
+        let key = quote(["key", "Id No", "_id", "größe", "id"][nth % 5]);
+        let others = format!(
+            "{} int, {} varchar(20)",
+            quote("group"),
+            quote("a \"b\" `c`")
+        );
+        sql += &format!(
+            "CREATE TABLE {table} ({key} int NOT NULL PRIMARY KEY, {others});\nINSERT INTO {table} VALUES (1, 2, 'x'), (2, NULL, NULL);\n"
+        );
+    }
+    let parent = quote("Order Items");
+    let (child, refers) = (quote("notes of items"), quote("Id No"));
+    sql + &format!(
+        "CREATE TABLE {child} ({refers} int, {} varchar(20), FOREIGN KEY ({refers}) REFERENCES {parent} ({refers}));
+         INSERT INTO {child} VALUES (1, 'b'), (1, 'a'), (NULL, 'c');\n",
+        quote("the text")
+    )
+}
+
+#[test]
+fn odd_names_are_warm_at_once() {
+    for dialect in DIALECTS {
+        let shop = Newcomer::on(dialect, &odd(dialect));
+        let said = shop.command("init -o json").run().expect(0).json();
+        for table in said["tables"].as_array().expect("a list") {
+            assert_eq!(table["why"], Value::Null, "{dialect:?}: {table:#}");
+        }
+        for step in [
+            "config check",
+            "doctor",
+            "warmup all",
+            "verify --require 100%",
+        ] {
+            let run = shop.command(step).run();
+            assert_eq!(
+                run.code,
+                0,
+                "{dialect:?} {step}\n{}\n{}\n{}",
+                run.stdout,
+                run.stderr,
+                shop.definitions()
+            );
+        }
+    }
+}
+
+/// SQLite keeps any value in any column.
+const UNTYPED: &str = "
+    CREATE TABLE \"Post\" (\"id\" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, \"createdAt\" DATETIME NOT NULL, \"live\" BOOLEAN NOT NULL, \"n\" INTEGER, \"title\" TEXT, file BLOB);
+    INSERT INTO \"Post\" VALUES (1, 1767225600000, 1, 'three', 4, X'FF'), (2, 1767225600001, 0, 2, 'x', NULL);
+    CREATE TABLE code (code TEXT PRIMARY KEY, at DATETIME);
+    INSERT INTO code VALUES ('a', '2026-01-01 10:00:00'), (NULL, 'soon'), ('', 5);
+    CREATE TABLE slot (at DATETIME PRIMARY KEY, free BOOLEAN);
+    INSERT INTO slot VALUES ('2026-01-01 10:00:00', 1);
+    CREATE TABLE anything (a, b);
+    INSERT INTO anything VALUES (1, 'x'), ('1', 2.5);
+    CREATE TABLE word (word, n INTEGER, PRIMARY KEY (word));
+    INSERT INTO word VALUES (1, 1), ('1', 2);
+    CREATE VIRTUAL TABLE search USING fts5 (body);
+    CREATE TABLE nothing (id INTEGER PRIMARY KEY);
+";
+
+#[test]
+fn values_that_belie_their_column_are_warm_at_once() {
+    let shop = Newcomer::on(Dialect::Sqlite, UNTYPED);
+    shop.settle();
+    let written = shop.definitions();
+    for part in [
+        "createdAt = \"number\"",
+        "n = \"string\"",
+        "file is left out",
+        "min_keys = 0",
+        "CAST(at AS text) AS _at",
+    ] {
+        assert!(written.contains(part), "no {part} in\n{written}");
+    }
+    assert!(
+        shop.lab
+            .get("post:1")
+            .contains("\"createdAt\":1767225600000"),
+        "{}",
+        shop.lab.get("post:1")
+    );
+}
+
+#[test]
+fn an_empty_schema_is_no_failure() {
+    for dialect in DIALECTS {
+        let shop = Newcomer::on(
+            dialect,
+            "CREATE TABLE product (product_id int NOT NULL PRIMARY KEY, name varchar(20))",
+        );
+        shop.settle();
+    }
+}
+
+#[test]
+fn what_this_user_may_not_read_is_left_out() {
+    let shop = Newcomer::on(
+        Dialect::Postgres,
+        "CREATE TABLE open (id int PRIMARY KEY, a int, b int); INSERT INTO open VALUES (1, 2, 3);
+         CREATE TABLE closed (id int PRIMARY KEY); INSERT INTO closed VALUES (1);
+         CREATE TABLE guarded (id int PRIMARY KEY); INSERT INTO guarded VALUES (1);
+         ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+         CREATE TABLE part (id int PRIMARY KEY, a int, b int); INSERT INTO part VALUES (1, 2, 3);
+         REVOKE ALL ON closed, part FROM shop; GRANT SELECT (id, a) ON part TO shop;",
+    );
+    shop.settle();
+    assert_eq!(shop.lab.get("open:1"), r#"{"id":1,"a":2,"b":3}"#);
+    let written = shop.definitions();
+    for part in ["closed: ", "guarded: "] {
+        assert!(written.contains(part), "{written}");
+    }
+}
+
+#[test]
+fn a_large_table_is_warmed_in_part() {
+    let shop = Newcomer::on(
+        Dialect::Sqlite,
+        "CREATE TABLE visit (visit_id INTEGER PRIMARY KEY, page TEXT NOT NULL);
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100001)
+         INSERT INTO visit SELECT i, 'page ' || i FROM n;",
+    );
+    shop.settle();
+    assert_eq!(shop.lab.keys().len(), 10_000);
+    assert!(shop.lab.get("visit:100001").contains("page 100001"));
+    let written = shop.definitions();
+    for part in ["order_by = \"visit_id DESC\"", "limit    = 10000"] {
+        assert!(written.contains(part), "{written}");
+    }
+}
+
+#[test]
+fn the_examples_work_as_they_are() {
+    for (dialect, script) in [
+        (Dialect::MySql, OPENCART),
+        (Dialect::Postgres, CHINOOK),
+        (Dialect::Sqlite, CHINOOK),
+    ] {
+        let shop = Newcomer::on(dialect, script);
+        shop.command("init").run().expect(0);
+        let written = shop.definitions();
+        let (before, examples) = written.split_once("# Other ways").expect("examples");
+        let head = before.split("\n[strategies").next().expect("a head");
+        let lines = examples
+            .lines()
+            .filter(|line| !line.ends_with(':') && !line.ends_with("one."));
+        let lines: Vec<&str> = lines
+            .map(|line| line.trim_start_matches("# ").trim_start_matches('#'))
+            .collect();
+        let own = shop.dir.path().join("examples.toml");
+        std::fs::write(&own, format!("{head}\n{}", lines.join("\n"))).expect("a file");
+        let run = shop
+            .command("warmup all -o json --contexts examples.toml")
+            .run()
+            .expect(0);
+        let count = run.json()["strategies"].as_array().expect("a list").len();
+        assert_eq!(
+            count,
+            if dialect == Dialect::MySql { 2 } else { 1 },
+            "{examples}"
+        );
+        shop.command("verify --require 100% --contexts examples.toml")
+            .run()
+            .expect(0);
+        if dialect == Dialect::MySql {
+            assert!(shop.lab.get("product-texts:28:de-de").contains("Grüße"));
+            continue;
+        }
+        let keys = shop.lab.keys();
+        let nested = keys
+            .iter()
+            .map(|key| shop.lab.get(key))
+            .find(|value| value.contains("\"children\":[{"));
+        assert!(nested.is_some(), "{keys:?}");
+    }
+}
+
+#[test]
+fn tables_are_chosen_by_patterns() {
+    let shop = Newcomer::on(Dialect::Sqlite, CHINOOK);
+    let said = shop
+        .command("init --tables A* --tables track -o json")
+        .run()
+        .expect(0)
+        .json();
+    let tables: Vec<&str> = said["tables"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|t| t["table"].as_str())
+        .collect();
+    assert_eq!(tables, ["Album", "Artist", "Track"]);
+    let refused = shop.command("init --tables Trak other").run().expect(2);
+    assert!(
+        refused.stderr.contains("did you mean `Track`?"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!shop.dir.path().join("other").exists());
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let shop = Newcomer::on(Dialect::Sqlite, CHINOOK);
+    let path = |file: &str| shop.dir.path().join(file);
+    std::fs::create_dir(path("contexts")).expect("a folder");
+    std::fs::write(path("contexts/shop.toml"), "# mine\n").expect("a file");
+    for way in ["init", "init --empty"] {
+        let refused = shop.command(way).run().expect(4);
+        assert!(
+            refused.stderr.contains("contexts/shop.toml exists"),
+            "{}",
+            refused.stderr
+        );
+        assert_eq!(refused.stdout, "");
+    }
+    assert!(!path("shopwarm.toml").exists());
+    assert_eq!(shop.definitions(), "# mine\n");
+    std::fs::write(path("contexts/ordering.toml"), "# mine\n").expect("a file");
+    let refused = shop.command("init --template shop").run().expect(4);
+    assert!(
+        refused.stderr.contains("contexts/ordering.toml exists"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!path("shopwarm.toml").exists());
+}
+
+#[test]
+fn an_empty_file_needs_no_database() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &str| shopwarm(arguments).dir(dir.path()).run();
+    let said = run("init --empty new/shop").expect(0).stdout;
+    assert!(said.contains("cd new/shop"), "{said}");
+    let checked = shopwarm("config check")
+        .dir(&dir.path().join("new/shop"))
+        .run()
+        .expect(0);
+    assert_eq!(checked.stdout, "valid: 0 strategies, 1 scheduled job\n");
+    let refused = run("init").expect(4);
+    assert!(
+        refused.stderr.contains("no database is configured"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!dir.path().join("shopwarm.toml").exists());
+}
+
+#[test]
+fn no_secret_is_written_or_said() {
+    for dialect in DIALECTS {
+        let shop = Newcomer::on(
+            dialect,
+            "CREATE TABLE account (account_id int NOT NULL PRIMARY KEY, name varchar(20), api_key varchar(20));
+             INSERT INTO account VALUES (1, 'a', 'do-not-show');",
+        );
+        let said = shop.command("init").run().expect(0);
+        let all = [
+            said.stdout,
+            said.stderr,
+            shop.definitions(),
+            shop.read("shopwarm.toml"),
+        ]
+        .concat();
+        for secret in ["do-not-show", "shop-secret", "shop:shop"] {
+            assert!(!all.contains(secret), "{dialect:?}: {all}");
+        }
+        assert!(
+            all.contains("api_key is left out: it looks like a secret"),
+            "{all}"
+        );
+    }
+}
