@@ -3,13 +3,18 @@
 use super::fit::Field;
 use super::form::Form;
 use super::names::Names;
+use super::object::literal;
 use super::quoting::quoted;
 use super::select::Reading;
 use super::strategy::Strategy;
+use crate::application::ports::Dialect;
 use crate::domain::schema::{ForeignKey, Kind};
 
 /// The columns that an example shows.
 const SHOWN: usize = 5;
+
+/// The columns of a child in it.
+const INNER: usize = 3;
 
 /// What the column of a language's code is called.
 const CODES: [&str; 6] = [
@@ -25,8 +30,10 @@ const CODES: [&str; 6] = [
 pub(super) type Example = (&'static str, Strategy);
 
 pub(super) fn examples(names: &mut Names, readings: &[Reading<'_>]) -> Vec<Example> {
-    let nested = nested(names, readings);
-    let texts = per_language(names, readings);
+    let family = family(readings);
+    let nested = family.map(|family| family.example(names));
+    let texts = texts(names, readings);
+    let texts = texts.map(|texts| texts.example(names));
     nested.into_iter().chain(texts).collect()
 }
 
@@ -34,170 +41,203 @@ pub(super) fn examples(names: &mut Names, readings: &[Reading<'_>]) -> Vec<Examp
 fn plain<'a>(reading: &'a Reading<'_>) -> Vec<&'a Field> {
     let is_plain = |field: &&Field| {
         let has_odd_sign = field.name.contains(['\'', '\\']);
-        field.form == Form::Plain
-            && field.name == field.column
-            && !has_odd_sign
-            && !matches!(field.kind, Kind::Document | Kind::Other | Kind::Binary)
+        let has_kind = !matches!(field.kind, Kind::Document | Kind::Other | Kind::Binary);
+        field.form == Form::Plain && field.name == field.column && !has_odd_sign && has_kind
     };
     reading.fields.iter().filter(is_plain).collect()
 }
 
-/// A parent with its children inside.
-fn nested(names: &mut Names, readings: &[Reading<'_>]) -> Option<Example> {
-    let of = |name: &str| {
-        readings
-            .iter()
-            .find(|reading| reading.fit.table.name == name)
-    };
-    let pairs = readings.iter().flat_map(|child| {
-        let references = child.fit.table.foreign_keys.iter();
-        references.filter_map(move |key| Some((of(&key.parent)?, child, key)))
-    });
-    let fits = |(parent, child, key): &(&Reading<'_>, &Reading<'_>, &ForeignKey)| {
-        let is_own = parent.fit.table.name == child.fit.table.name;
-        let is_small = !parent.facts.is_large && !child.facts.is_large;
-        let has = |reading: &Reading<'_>, name: &String| {
-            plain(reading).iter().any(|field| field.column == *name)
-        };
-        !is_own
-            && is_small
-            && key.columns.len() == 1
-            && parent.fit.table.key() == key.parent_columns
-            && key.parent_columns.iter().all(|name| has(parent, name))
-            && key.columns.iter().all(|name| has(child, name))
-            && child.fit.table.key().iter().all(|name| has(child, name))
-            && !child.fit.table.key().is_empty()
-    };
-    let (parent, child, key) = pairs
-        .filter(fits)
-        .max_by_key(|(_, child, _)| child.facts.rows)?;
-    let dialect = parent.dialect;
-    let name = |alias: &str, column: &str| format!("{alias}.{}", quoted(dialect, column));
-    let mut items: Vec<String> = plain(parent)
+/// Whether all of these are among the plain columns.
+fn has(reading: &Reading<'_>, names: &[String]) -> bool {
+    let plain = plain(reading);
+    names
         .iter()
-        .take(SHOWN)
-        .map(|field| name("p", &field.name))
-        .collect();
-    let (id, refers) = (&key.parent_columns[0], &key.columns[0]);
-    if !plain(parent)
-        .iter()
-        .take(SHOWN)
-        .any(|field| field.column == *id)
-    {
-        items.insert(0, name("p", id));
-    }
-    let of_child = plain(child)
-        .into_iter()
-        .filter(|field| field.column != *refers)
-        .take(SHOWN);
-    let pairs = of_child.map(|field| format!("'{}', {}", field.name, name("c", &field.name)));
-    let order: Vec<String> = child
-        .fit
-        .table
-        .key()
-        .iter()
-        .map(|column| name("c", column))
-        .collect();
-    let json = dialect.json_list(&pairs.collect::<Vec<_>>().join(", "), &order.join(", "));
-    let [parents, children] =
-        [parent, child].map(|reading| quoted(dialect, &reading.fit.table.name));
-    let sql = format!(
-        "SELECT {},\n       (SELECT {json}\n        FROM {children} c WHERE {} = {}) AS children\nFROM {parents} p",
-        items.join(", "),
-        name("c", refers),
-        name("p", id)
-    );
-    let entity = names.entity(&parent.fit.table.name).to_owned();
-    let example = Strategy {
-        name: names.strategy(&format!("{entity}-page")),
-        key: format!("{}-page:{{{id}}}", super::object::literal(&entity)),
-        value: "object",
-        ttl: "1h",
-        is_empty: parent.facts.rows == 0,
-        sql,
-        ..Strategy::default()
-    };
-    is_template(id).then_some(("A document with its children inside:", example))
-}
-
-/// The texts of a table by the code of their language.
-fn per_language(names: &mut Names, readings: &[Reading<'_>]) -> Option<Example> {
-    let code = |reading: &Reading<'_>| {
-        let mut codes = CODES.iter();
-        codes.find_map(|code| {
-            plain(reading)
-                .into_iter()
-                .find(|field| field.name == *code)
-                .cloned()
-        })
-    };
-    let is_language = |reading: &&Reading<'_>| {
-        let name = names.words(&reading.fit.table.name).join("_");
-        ["language", "languages", "lang", "locale", "locales"].contains(&name.as_str())
-    };
-    let language = readings.iter().find(is_language)?;
-    let code = code(language)?;
-    let found = readings.iter().find_map(|texts| {
-        let table = texts.fit.table;
-        let mut references = table.foreign_keys.iter();
-        let by = references
-            .find(|key| key.parent == language.fit.table.name && key.columns.len() == 1)?;
-        let others: Vec<&String> = table
-            .key()
-            .iter()
-            .filter(|name| !by.columns.contains(name))
-            .collect();
-        let [other] = others.as_slice() else {
-            return None;
-        };
-        let parent = table
-            .foreign_keys
-            .iter()
-            .find(|key| key.columns == [(*other).clone()])?;
-        let is_whole = table.key().len() == 2 && by.parent_columns == language.fit.table.key();
-        (is_whole && is_template(other)).then_some((
-            texts,
-            by,
-            (*other).clone(),
-            parent.parent.clone(),
-        ))
-    });
-    let (texts, by, id, parent) = found?;
-    let dialect = texts.dialect;
-    let name = |alias: &str, column: &str| format!("{alias}.{}", quoted(dialect, column));
-    let stored = plain(texts)
-        .into_iter()
-        .filter(|field| !by.columns.contains(&field.column));
-    let items: Vec<String> = stored
-        .take(SHOWN)
-        .map(|field| name("t", &field.name))
-        .collect();
-    let [texts_table, languages] =
-        [texts, language].map(|reading| quoted(dialect, &reading.fit.table.name));
-    let sql = format!(
-        "SELECT {}, {} AS _locale\nFROM {texts_table} t\nJOIN {languages} l ON {} = {}",
-        items.join(", "),
-        name("l", &code.name),
-        name("l", &by.parent_columns[0]),
-        name("t", &by.columns[0])
-    );
-    let entity = names.entity(&parent).to_owned();
-    let example = Strategy {
-        name: names.strategy(&format!("{entity}-texts")),
-        key: format!(
-            "{}-texts:{{{id}}}:{{_locale}}",
-            super::object::literal(&entity)
-        ),
-        value: "object",
-        ttl: "1h",
-        is_empty: texts.facts.rows == 0,
-        sql,
-        ..Strategy::default()
-    };
-    Some(("A key per language, by its code:", example))
+        .all(|name| plain.iter().any(|field| field.column == *name))
 }
 
 /// Whether a column's name can stand in a key's template.
 fn is_template(name: &str) -> bool {
     name.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
+/// `p.name`.
+fn of(dialect: Dialect, alias: &str, column: &str) -> String {
+    format!("{alias}.{}", quoted(dialect, column))
+}
+
+/// A parent and its children.
+struct Family<'a> {
+    parent: &'a Reading<'a>,
+    child: &'a Reading<'a>,
+    /// The parent's key, and the child's column with it.
+    id: &'a String,
+    refers: &'a String,
+}
+
+/// The one with the most children.
+fn family<'a>(readings: &'a [Reading<'a>]) -> Option<Family<'a>> {
+    let of = |name: &str| {
+        readings
+            .iter()
+            .find(|reading| reading.fit.table.name == name)
+    };
+    let each = readings.iter().flat_map(|child| {
+        let references = child.fit.table.foreign_keys.iter();
+        references.filter_map(move |key| {
+            let [id] = key.parent_columns.as_slice() else {
+                return None;
+            };
+            let (parent, refers) = (of(&key.parent)?, key.columns.first()?);
+            Some(Family {
+                parent,
+                child,
+                id,
+                refers,
+            })
+        })
+    });
+    let fits = |family: &Family<'_>| {
+        let [parent, child] = [family.parent, family.child];
+        let own = child.fit.table.key();
+        let is_small = !parent.facts.is_large && !child.facts.is_large;
+        let is_other = parent.fit.table.name != child.fit.table.name;
+        let by_key = parent.fit.table.key() == [family.id.clone()] && is_template(family.id);
+        is_small
+            && is_other
+            && by_key
+            && has(parent, parent.fit.table.key())
+            && !own.is_empty()
+            && has(child, own)
+            && has(child, std::slice::from_ref(family.refers))
+    };
+    each.filter(fits)
+        .max_by_key(|family| family.child.facts.rows)
+}
+
+impl Family<'_> {
+    fn example(&self, names: &mut Names) -> Example {
+        let (parent, child, dialect) = (self.parent, self.child, self.parent.dialect);
+        let mut shown = plain(parent);
+        shown.sort_by_key(|field| field.column != *self.id);
+        let items = shown
+            .iter()
+            .take(SHOWN)
+            .map(|field| of(dialect, "p", &field.name));
+        let items: Vec<String> = items.collect();
+        let inner = plain(child)
+            .into_iter()
+            .filter(|field| field.column != *self.refers);
+        let pairs = inner
+            .take(INNER)
+            .map(|field| format!("'{}', {}", field.name, of(dialect, "c", &field.name)));
+        let order = child
+            .fit
+            .table
+            .key()
+            .iter()
+            .map(|column| of(dialect, "c", column));
+        let json = dialect.json_list(
+            &pairs.collect::<Vec<_>>().join(", "),
+            &order.collect::<Vec<_>>().join(", "),
+        );
+        let [parents, children] =
+            [parent, child].map(|reading| quoted(dialect, &reading.fit.table.name));
+        let (refers, id) = (of(dialect, "c", self.refers), of(dialect, "p", self.id));
+        let sql = format!(
+            "SELECT {},\n       (SELECT\n          {json}\n        FROM {children} c \
+             WHERE {refers} = {id}) AS children\nFROM {parents} p",
+            items.join(", ")
+        );
+        let entity = names.entity(&parent.fit.table.name).to_owned();
+        let example = Strategy {
+            name: names.strategy(&format!("{entity}-page")),
+            key: format!("{}-page:{{{}}}", literal(&entity), self.id),
+            value: "object",
+            ttl: "1h",
+            is_empty: parent.facts.rows == 0,
+            sql,
+            ..Strategy::default()
+        };
+        ("A document with its children inside:", example)
+    }
+}
+
+/// The texts of something in each language.
+struct Texts<'a> {
+    texts: &'a Reading<'a>,
+    language: &'a Reading<'a>,
+    code: String,
+    /// How the texts refer to their language, and to what they are about.
+    by: &'a ForeignKey,
+    about: &'a ForeignKey,
+}
+
+fn texts<'a>(names: &Names, readings: &'a [Reading<'a>]) -> Option<Texts<'a>> {
+    let is_language = |reading: &&Reading<'_>| {
+        let name = names.words(&reading.fit.table.name).join("_");
+        ["language", "languages", "lang", "locale", "locales"].contains(&name.as_str())
+    };
+    let language = readings.iter().find(is_language)?;
+    let is_code = |code: &&&str| has(language, &[(**code).to_owned()]);
+    let code = CODES.iter().find(is_code)?;
+    let texts = |texts: &'a Reading<'a>| {
+        let table = texts.fit.table;
+        let refers = |column: &String| {
+            let mut keys = table.foreign_keys.iter();
+            keys.find(|key| key.columns == [column.clone()])
+        };
+        let keys: Vec<&ForeignKey> = table.key().iter().filter_map(refers).collect();
+        let is_by = |key: &&&ForeignKey| key.parent == language.fit.table.name;
+        let ([_, _], true) = (keys.as_slice(), has(texts, table.key())) else {
+            return None;
+        };
+        let by = keys.iter().find(is_by)?;
+        let about = keys.iter().find(|key| !is_by(key))?;
+        let is_whole = table.key().len() == 2 && by.parent_columns == language.fit.table.key();
+        (is_whole && is_template(&about.columns[0])).then(|| Texts {
+            texts,
+            language,
+            code: (*code).to_owned(),
+            by,
+            about,
+        })
+    };
+    readings
+        .iter()
+        .filter_map(texts)
+        .max_by_key(|found| found.texts.facts.rows)
+}
+
+impl Texts<'_> {
+    fn example(&self, names: &mut Names) -> Example {
+        let dialect = self.texts.dialect;
+        let stored = plain(self.texts)
+            .into_iter()
+            .filter(|field| !self.by.columns.contains(&field.column));
+        let items = stored
+            .take(SHOWN)
+            .map(|field| of(dialect, "t", &field.name));
+        let items: Vec<String> = items.collect();
+        let [texts, languages] =
+            [self.texts, self.language].map(|reading| quoted(dialect, &reading.fit.table.name));
+        let sql = format!(
+            "SELECT {},\n       {} AS _locale\nFROM {texts} t\nJOIN {languages} l ON {} = {}",
+            items.join(", "),
+            of(dialect, "l", &self.code),
+            of(dialect, "l", &self.by.parent_columns[0]),
+            of(dialect, "t", &self.by.columns[0])
+        );
+        let entity = names.entity(&self.about.parent).to_owned();
+        let id = &self.about.columns[0];
+        let example = Strategy {
+            name: names.strategy(&format!("{entity}-texts")),
+            key: format!("{}-texts:{{{id}}}:{{_locale}}", literal(&entity)),
+            value: "object",
+            ttl: "1h",
+            is_empty: self.texts.facts.rows == 0,
+            sql,
+            ..Strategy::default()
+        };
+        ("A key per language, by its code:", example)
+    }
 }

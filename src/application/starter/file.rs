@@ -10,12 +10,21 @@ use crate::domain::wording::grouped;
 /// Columns of a line.
 const WIDTH: usize = 88;
 
-/// `shopwarm.toml`. `is_empty`: no table has a row.
-pub(super) fn settings(is_empty: bool) -> String {
+/// `shopwarm.toml`. `is_empty`: no table has a row; `has_strategies`: there is something to warm.
+pub(super) fn settings(is_empty: bool, has_strategies: bool) -> String {
     let empty = if is_empty {
         "\n# All tables were empty when this file was written; take the line out once they are not.\nallow_empty = true\n"
     } else {
         ""
+    };
+    let jobs = "\
+[schedule.nightly]
+cron   = \"0 2 * * *\"
+warmup = \"all\"
+";
+    let jobs = match has_strategies {
+        true => jobs.to_owned(),
+        false => commented(jobs),
     };
     format!(
         "# Settings of shopwarm. `shopwarm config show` lists all of them, with their values.\n\
@@ -27,9 +36,7 @@ pub(super) fn settings(is_empty: bool) -> String {
          # prefix = \"shop:\"\n\
          \n\
          # `shopwarm serve` warms by the clock: minute, hour, day, month, day of the week.\n\
-         [schedule.nightly]\n\
-         cron   = \"0 2 * * *\"\n\
-         warmup = \"all\"\n"
+         {jobs}"
     )
 }
 
@@ -61,15 +68,18 @@ WHERE status = 1\"\"\"
 }
 
 /// The definitions of all tables.
-pub(super) fn definitions(sections: &[Section], examples: &[Example]) -> String {
+pub(super) fn definitions(sections: &[Section], examples: &[Example], is_guess: bool) -> String {
     let mut text = String::from(
         "# Written by `shopwarm init`, and yours from now on: change it, delete from it, add to it.\n\
          # Columns in braces make the key. Columns that begin with _ are not stored: _version is what\n\
-         # changes with the row, _changed_at says when it last did.\n\
-         \n\
-         [context]\n\
-         name = \"shop\"\n",
+         # changes with the row, _changed_at says when it last did.\n",
     );
+    if is_guess {
+        text.push_str(
+            "# The database declares no foreign keys: lists follow the names of columns.\n",
+        );
+    }
+    text.push_str("\n[context]\nname = \"shop\"\n");
     text.push_str(&owns(sections));
     for section in sections
         .iter()
@@ -135,7 +145,11 @@ fn of_section(section: &Section) -> String {
         None => String::new(),
     };
     let mut text = format!("# {}{rows}\n", printable(section.table.as_bytes()));
-    if let Some(why) = &section.why {
+    let is_told = section
+        .strategies
+        .iter()
+        .all(|strategy| strategy.fault.is_none());
+    if let Some(why) = section.why.as_ref().filter(|_| is_told) {
         text.push_str(&commented(&one_line(why)));
     }
     for note in &section.notes {

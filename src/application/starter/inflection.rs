@@ -60,6 +60,7 @@ pub(super) fn plural(word: &str) -> String {
         _ if !word.is_ascii() || !word.ends_with(|c: char| c.is_ascii_lowercase()) => {
             word.to_owned()
         }
+        _ if word.ends_with("meta") || word.ends_with("data") => word.to_owned(),
         _ if is_listed(word) || (word.ends_with('s') && !word.ends_with("ss")) => word.to_owned(),
         _ if word.ends_with('y') && !is_after_vowel => format!("{}ies", &word[..word.len() - 1]),
         _ if ["ss", "ch", "sh", "x", "z"]

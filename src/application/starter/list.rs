@@ -1,5 +1,6 @@
 //! A list of children for each parent, where a foreign key says so.
 
+use super::fit::Field;
 use super::inflection::plural;
 use super::names::{Names, words};
 use super::object::{literal, ttl, types};
@@ -43,25 +44,19 @@ pub(super) fn lists(
         let by = columns.join(", ");
         if reading.facts.is_large {
             notes.push(format!(
-                "no list by {by}: too many rows to read them all at first"
+                "No list by {by}: too many rows to read them all at first."
             ));
         } else if group.most > LONGEST {
             notes.push(format!(
-                "no list by {by}: up to {} rows a key",
+                "No list by {by}: up to {} rows a key.",
                 grouped(group.most)
             ));
         } else {
-            let list = list(names, reading, reference, &columns, &lists);
+            let list = list(names, reading, reference, &columns);
             lists.push(Strategy {
                 is_empty: group.filled == 0,
                 ..list
             });
-        }
-        if reference.is_guess
-            && lists.len() == 1
-            && !notes.iter().any(|note| note.starts_with("by name"))
-        {
-            notes.push("by name alone, no foreign key says so: the lists".to_owned());
         }
     }
     (lists, notes)
@@ -93,7 +88,7 @@ fn in_order(
     };
     let columns: Vec<String> = parent.key().iter().map(column).collect::<Option<_>>()?;
     let is_whole = columns.len() == reference.columns.len() && !columns.is_empty();
-    (is_whole && !is_language && !is_one_to_one).then_some(columns)
+    (is_whole && !(is_language && reference.is_guess) && !is_one_to_one).then_some(columns)
 }
 
 fn list(
@@ -101,7 +96,6 @@ fn list(
     reading: &Reading<'_>,
     reference: &ForeignKey,
     columns: &[String],
-    others: &[Strategy],
 ) -> Strategy {
     let (dialect, table) = (reading.dialect, reading.fit.table);
     let is_own = reference.parent == table.name;
@@ -120,7 +114,7 @@ fn list(
         names.entity(&table.name).to_owned(),
     );
     let role = role(columns);
-    let mut children = match is_own {
+    let children = match is_own {
         true => "children".to_owned(),
         false => children(&entity, &parent),
     };
@@ -128,56 +122,29 @@ fn list(
         .iter()
         .map(|part| format!(":{{{}}}", part.placeholder));
     let start = literal(&parent) + &placeholders.collect::<String>();
-    let is_alone = |children: &str| {
-        let shape = |key: &str| {
-            key.split(['{', '}'])
-                .step_by(2)
-                .collect::<Vec<_>>()
-                .join("{}")
-        };
-        let key = shape(&format!("{start}:{children}"));
-        others.iter().all(|other| shape(&other.key) != key)
-    };
-    if !is_alone(&children) {
-        children = format!("{children}_by_{role}");
-    }
-    let is_apart =
-        |column: &String| columns.contains(column) && reading.fields.len() > columns.len();
+    let by_role = format!("{children}_by_{role}");
+    let wanted = [&children, &by_role, &entity];
+    let key = names.key(wanted.map(|name| format!("{start}:{}", literal(name))));
+    // What all rows of a list share is not stored, unless there is nothing else.
+    let has_others = reading.fields.len() > columns.len();
+    let is_apart = |name: &String| has_others && columns.contains(name);
     let stored = reading
         .fields
         .iter()
         .filter(|field| !is_apart(&field.column));
-    let mut items: Vec<String> = stored.map(|field| field.item.clone()).collect();
-    let mut order: Vec<String> = Vec::new();
-    for column in in_their_order(reading) {
-        if let Some(field) = reading
-            .field(&column)
-            .filter(|_| !columns.contains(&column))
-        {
-            order.push(quoted(dialect, &field.name));
-        }
-    }
-    let order = if table.key().is_empty() {
-        all_others(reading, columns)
-    } else {
-        order
-    };
+    let mut items: Vec<String> = stored.clone().map(|field| field.item.clone()).collect();
     items.extend(parts.iter().filter_map(|part| part.item.clone()));
     items.extend(reading.version());
     let mut types = types(reading, &parts);
-    types.retain(|(name, _)| {
-        reading
-            .fields
-            .iter()
-            .all(|field| field.name != *name || !is_apart(&field.column))
-    });
+    let is_hidden = |name: &String| parts.iter().any(|part| part.placeholder == *name);
+    types.retain(|(name, _)| is_hidden(name) || stored.clone().any(|field| field.name == *name));
     Strategy {
         name: names.strategy(&format!("{entity}-by-{role}")),
-        key: format!("{start}:{}", literal(&children)),
+        key,
         value: "list",
         ttl: ttl(names, reading),
         types,
-        order_by: (!order.is_empty()).then(|| order.join(", ")),
+        order_by: order(reading, columns),
         sql: reading.sql(&items, &parts),
         ..Strategy::default()
     }
@@ -199,51 +166,51 @@ fn role(columns: &[String]) -> String {
     columns.iter().map(role).collect::<Vec<_>>().join("_")
 }
 
-/// `images` of a `product_image` by product.
+/// `images` of a `product_image` by product; `categories` of a `product_to_category`.
 fn children(entity: &str, parent: &str) -> String {
-    let own = entity
+    let after = entity
         .strip_prefix(parent)
         .and_then(|rest| rest.strip_prefix('_'));
-    let mut words: Vec<String> = own
-        .unwrap_or(entity)
-        .split('_')
-        .map(str::to_owned)
-        .collect();
+    let before = entity
+        .strip_suffix(parent)
+        .and_then(|rest| rest.strip_suffix('_'));
+    let own = after.or(before).unwrap_or(entity);
+    let own = own
+        .strip_prefix("to_")
+        .or(own.strip_suffix("_to"))
+        .unwrap_or(own);
+    let mut words: Vec<String> = own.split('_').map(str::to_owned).collect();
     if let Some(last) = words.last_mut() {
         *last = plural(last);
     }
     words.join("_")
 }
 
-/// The columns that a list is ordered by.
-fn in_their_order(reading: &Reading<'_>) -> Vec<String> {
-    let is_place = |name: &str| {
-        let name = words(name).join("_");
-        PLACES.split_whitespace().any(|place| place == name)
+/// The columns that a list is ordered by: the place that a person gave a row, and the table's key, or
+/// else everything.
+fn order(reading: &Reading<'_>, columns: &[String]) -> Option<String> {
+    let is_place = |field: &&Field| {
+        let name = words(&field.column).join("_");
+        field.kind == Kind::Integer && PLACES.split_whitespace().any(|place| place == name)
     };
-    let fields = reading.fields.iter();
-    let place = fields.filter(|field| field.kind == Kind::Integer && is_place(&field.column));
-    let mut order: Vec<String> = place.map(|field| field.column.clone()).take(1).collect();
-    let key = reading.fit.table.key().iter().cloned();
-    order.extend(key);
-    let mut seen = Vec::new();
-    order.retain(|name| {
-        let is_new = !seen.contains(name);
-        seen.push(name.clone());
-        is_new
-    });
-    order
-}
-
-fn all_others(reading: &Reading<'_>, columns: &[String]) -> Vec<String> {
-    let fields = reading.fields.iter();
-    let sorts = fields.filter(|field| {
-        let has_order = !matches!(field.kind, Kind::Document | Kind::Other);
-        has_order && !columns.contains(&field.column)
-    });
-    sorts
-        .map(|field| quoted(reading.dialect, &field.name))
-        .collect()
+    let has_order = |field: &&Field| !matches!(field.kind, Kind::Document | Kind::Other);
+    let key = reading.fit.table.key();
+    let place = reading.fields.iter().find(is_place);
+    let others: Vec<&Field> = match key {
+        [] => reading.fields.iter().filter(has_order).collect(),
+        key => key
+            .iter()
+            .filter_map(|column| reading.field(column))
+            .collect(),
+    };
+    let mut order: Vec<String> = Vec::new();
+    for field in place.into_iter().chain(others) {
+        let name = quoted(reading.dialect, &field.name);
+        if !columns.contains(&field.column) && !order.contains(&name) {
+            order.push(name);
+        }
+    }
+    (!order.is_empty()).then(|| order.join(", "))
 }
 
 /// Whether a table only says which rows of others belong together.
@@ -256,7 +223,7 @@ pub(super) fn is_join(reading: &Reading<'_>) -> bool {
             .iter()
             .any(|key| key.columns == [column.clone()])
     };
-    let is_other = |field: &&super::fit::Field| {
+    let is_other = |field: &&Field| {
         !key.contains(&field.column) && !matches!(field.kind, Kind::Moment | Kind::Day)
     };
     key.len() > 1 && key.iter().all(refers) && !reading.fields.iter().any(|field| is_other(&field))

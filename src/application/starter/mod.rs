@@ -70,7 +70,7 @@ pub struct Told {
 /// A starter without a database.
 pub fn empty() -> Starter {
     Starter {
-        settings: file::settings(false),
+        settings: file::settings(false, false),
         definitions: file::starter(),
         ..Starter::default()
     }
@@ -116,14 +116,16 @@ pub async fn from_database(
         .map(|(fit, facts)| Reading::new(dialect, fit, facts))
         .collect();
     let examples = examples(&mut names, &readings);
+    let mut references = schema.tables.iter().flat_map(|table| &table.foreign_keys);
+    let is_guess = references.any(|key| key.is_guess);
     let is_empty = learned.iter().all(|(_, facts)| facts.rows == 0);
     let written = sections.iter().flat_map(|section| &section.strategies);
     if written.filter(|strategy| strategy.fault.is_none()).count() == 0 {
         return Err(nothing(&sections));
     }
     Ok(Starter {
-        settings: file::settings(is_empty),
-        definitions: file::definitions(&sections, &examples),
+        settings: file::settings(is_empty, true),
+        definitions: file::definitions(&sections, &examples, is_guess),
         tables: sections.iter().map(told).collect(),
         notes: notes(&schema, names.prefix()),
     })

@@ -19,6 +19,8 @@ pub(super) struct Names {
     prefix: String,
     entities: BTreeMap<String, String>,
     taken: BTreeSet<String>,
+    /// The keys of lists, without the names of their columns.
+    shapes: BTreeSet<String>,
 }
 
 impl Names {
@@ -31,7 +33,25 @@ impl Names {
             prefix,
             entities,
             taken: BTreeSet::new(),
+            shapes: BTreeSet::new(),
         }
+    }
+
+    /// The first of these templates that no other list has, or the last with a number.
+    pub(super) fn key<const N: usize>(&mut self, wanted: [String; N]) -> String {
+        let last = wanted.last().cloned().unwrap_or_default();
+        let shape = |key: &str| {
+            key.split(['{', '}'])
+                .step_by(2)
+                .collect::<Vec<_>>()
+                .join("{}")
+        };
+        let numbered = (2..).map(|n| format!("{last}_{n}"));
+        let mut all = wanted.into_iter().chain(numbered);
+        let free = all.find(|key| !self.shapes.contains(&shape(key)));
+        let free = free.unwrap_or_default();
+        self.shapes.insert(shape(&free));
+        free
     }
 
     /// What all tables begin with and keys do not: `oc_`, or nothing.

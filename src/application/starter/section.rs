@@ -46,7 +46,7 @@ pub(super) fn section(
         ..Section::default()
     };
     if fit.table.is_view {
-        section.why = Some("a view: it has no key".to_owned());
+        section.why = Some("a view, see its comment".to_owned());
         section.strategies.extend(of_view(names, &reading));
         return section;
     }
@@ -62,7 +62,7 @@ pub(super) fn section(
         .map(|item| item.trim_end_matches(" AS _version").to_owned());
     let (lists, notes) = lists(schema, names, &reading);
     if is_join(&reading) && !lists.is_empty() {
-        section.why = Some("joins tables: lists alone".to_owned());
+        section.why = Some("a join table, so only lists".to_owned());
     } else {
         match object(names, &reading) {
             Ok(object) => section.strategies.push(object),
@@ -103,7 +103,9 @@ fn of_view(names: &mut Names, reading: &Reading<'_>) -> Option<Strategy> {
         value: "object",
         ttl: "1h",
         sql: reading.sql(&items, &parts),
-        fault: Some("choose the column that tells its rows apart, and take the # away".to_owned()),
+        fault: Some(
+            "A view. Choose the column that tells its rows apart, and take the # away:".to_owned(),
+        ),
         ..Strategy::default()
     })
 }

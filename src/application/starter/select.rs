@@ -177,7 +177,8 @@ impl<'a> Reading<'a> {
         for (nth, item) in items.iter().enumerate() {
             let comma = if nth + 1 < items.len() { "," } else { "" };
             let width = item.chars().count() + comma.len();
-            if nth > 0 && column + 1 + width > WIDTH {
+            let begins = nth > 0 && is_hidden(item) && !is_hidden(&items[nth - 1]);
+            if nth > 0 && (begins || column + 1 + width > WIDTH) {
                 sql.push_str("\n       ");
                 column = 7;
             } else if nth > 0 {
@@ -200,6 +201,13 @@ impl<'a> Reading<'a> {
         }
         sql
     }
+}
+
+/// Whether an item of SELECT is not stored.
+fn is_hidden(item: &str) -> bool {
+    [" AS _", " AS \"_", " AS `_"]
+        .iter()
+        .any(|name| item.contains(name))
 }
 
 /// `_order_id` of `order id`; a name with a meaning of its own is not taken.

@@ -70,6 +70,7 @@ pub(super) fn of_query(failure: Failure) -> Result<Failure, Failure> {
     match failure.kind {
         FailureKind::Query
         | FailureKind::NotGranted
+        | FailureKind::SourceDenied
         | FailureKind::Config
         | FailureKind::SourceBusy => Ok(failure),
         _ => Err(failure),
