@@ -64,9 +64,10 @@ complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "warmup" -d 'Warm 
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "keys" -d 'List keys, or show one'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "dry-run" -d 'Show what a run would do, and write nothing'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "verify" -d 'Compare the cache with the database'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "init" -d 'Write definitions that fit your database; overwrites nothing'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "strategies" -d 'Show the merged definitions and where each field came from'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "doctor" -d 'Check what a run needs: configuration, definitions, database and cache'
-complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "config" -d 'Show, check or create a configuration'
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "config" -d 'Show or check the configuration'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "serve" -d 'Run the schedule, the admin API and its page until stopped'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "runs" -d 'List earlier runs, show one, or compare two'
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -f -a "effect" -d 'Show which keys of earlier runs have been used since'
@@ -699,6 +700,44 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l demo -d 'Us
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -s q -l quiet -d 'Show only errors and requested results: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -s v -l verbose -d 'Show more: every recorded error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l tables -d 'Only tables whose names match, such as `oc_product*`; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l template -d 'Write the definitions that come with shopwarm, without looking at a database' -r -f -a "shop\t'Catalog, ordering and identity of the shop in the documentation'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l database-url-file -d 'File with the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l database-url-command -d 'Shell command that prints the database URL within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l primary-url -d 'The primary, if --database-url is a replica; row versions are checked there after writing' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l primary-url-file -d 'File with the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l primary-url-command -d 'Shell command that prints the primary\'s URL within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l cache-url-file -d 'File with the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l cache-url-command -d 'Shell command that prints the cache URL within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l prefix -d 'Text to put before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l demo-dir -d 'Folder of the sample shop [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -s o -l output -d 'Format of the results on stdout' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+markdown\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, otherwise lines'
+bars\t'A live bar for each strategy'
+lines\t'A line every 10 seconds'
+json\t'The engine\'s events, one JSON object per line'
+none\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l log-format -d 'Log to stderr in this format [default: text with serve, else none]' -r -f -a "text\t'One line per event'
+json\t'One JSON object per line'"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l color -d 'When to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l empty -d 'Write a commented file to begin with, without looking at a database'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l demo -d 'Use a sample shop and an embedded cache, both created on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -s q -l quiet -d 'Show only errors and requested results: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -s v -l verbose -d 'Show more: every recorded error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url-file -d 'File with the database URL' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l database-url-command -d 'Shell command that prints the database URL within 10 s' -r -f -a "(__fish_complete_command)"
@@ -803,44 +842,43 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l demo -d 'Us
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s q -l quiet -d 'Show only errors and requested results: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s v -l verbose -d 'Show more: every recorded error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url-file -d 'File with the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l database-url-command -d 'Shell command that prints the database URL within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l primary-url -d 'The primary, if --database-url is a replica; row versions are checked there after writing' -r -f
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l primary-url-file -d 'File with the primary\'s URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l primary-url-command -d 'Shell command that prints the primary\'s URL within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url-file -d 'File with the cache URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-url-command -d 'Shell command that prints the cache URL within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l prefix -d 'Text to put before every key' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l demo-dir -d 'Folder of the sample shop [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -s o -l output -d 'Format of the results on stdout' -r -f -a "table\t''
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l database-url-file -d 'File with the database URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l database-url-command -d 'Shell command that prints the database URL within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l primary-url -d 'The primary, if --database-url is a replica; row versions are checked there after writing' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l primary-url-file -d 'File with the primary\'s URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l primary-url-command -d 'Shell command that prints the primary\'s URL within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l cache-url-file -d 'File with the cache URL' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l cache-url-command -d 'Shell command that prints the cache URL within 10 s' -r -f -a "(__fish_complete_command)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l prefix -d 'Text to put before every key' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l demo-dir -d 'Folder of the sample shop [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -s o -l output -d 'Format of the results on stdout' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 markdown\t''"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, otherwise lines'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, otherwise lines'
 bars\t'A live bar for each strategy'
 lines\t'A line every 10 seconds'
 json\t'The engine\'s events, one JSON object per line'
 none\t''"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l log-format -d 'Log to stderr in this format [default: text with serve, else none]' -r -f -a "text\t'One line per event'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l log-format -d 'Log to stderr in this format [default: text with serve, else none]' -r -f -a "text\t'One line per event'
 json\t'One JSON object per line'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l color -d 'When to use colours' -r -f -a "auto\t''
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l color -d 'When to use colours' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l demo -d 'Use a sample shop and an embedded cache, both created on first use; needs no server'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -s q -l quiet -d 'Show only errors and requested results: no progress, no table'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -s v -l verbose -d 'Show more: every recorded error, every field'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "show" -d 'Show every setting, its value and where it came from'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "check" -d 'Check configuration, definitions and schedule without connecting'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "init" -d 'Write a commented shopwarm.toml and the shipped definitions to edit; overwrites nothing'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l demo -d 'Use a sample shop and an embedded cache, both created on first use; needs no server'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -s q -l quiet -d 'Show only errors and requested results: no progress, no table'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -s v -l verbose -d 'Show more: every recorded error, every field'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -f -a "show" -d 'Show every setting, its value and where it came from'
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -f -a "check" -d 'Check configuration, definitions and schedule without connecting'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l db-concurrency -d 'Strategies to read from the database at the same time, 1 to 16 [default: 1]' -r
@@ -995,41 +1033,6 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Show only errors and requested results: no progress, no table'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Show more: every recorded error, every field'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l database-url -d 'The shop\'s database: postgres://, mysql://, mariadb:// or sqlite:FILE' -r -f
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l database-url-file -d 'File with the database URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l database-url-command -d 'Shell command that prints the database URL within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l primary-url -d 'The primary, if --database-url is a replica; row versions are checked there after writing' -r -f
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l primary-url-file -d 'File with the primary\'s URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l primary-url-command -d 'Shell command that prints the primary\'s URL within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url -l redis-url -d 'The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]' -r -f
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url-file -d 'File with the cache URL' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-url-command -d 'Shell command that prints the cache URL within 10 s' -r -f -a "(__fish_complete_command)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l prefix -d 'Text to put before every key' -r
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l demo-dir -d 'Folder of the sample shop [default: your cache directory]' -r -f -a "(__fish_complete_directories)"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -s o -l output -d 'Format of the results on stdout' -r -f -a "table\t''
-json\t''
-ndjson\t''
-csv\t''
-markdown\t''"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l progress -d 'How to show progress on stderr' -r -f -a "auto\t'Bars on a terminal, otherwise lines'
-bars\t'A live bar for each strategy'
-lines\t'A line every 10 seconds'
-json\t'The engine\'s events, one JSON object per line'
-none\t''"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l log-format -d 'Log to stderr in this format [default: text with serve, else none]' -r -f -a "text\t'One line per event'
-json\t'One JSON object per line'"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l color -d 'When to use colours' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -l demo -d 'Use a sample shop and an embedded cache, both created on first use; needs no server'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Show only errors and requested results: no progress, no table'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Show more: every recorded error, every field'
-complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l concurrency -d 'Batches in flight [default: 20]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l batch-size -d 'Keys per batch [default: 500]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l db-concurrency -d 'Strategies to read from the database at the same time, 1 to 16 [default: 1]' -r
