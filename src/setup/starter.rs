@@ -10,6 +10,7 @@ use crate::application::ports::RowSource;
 use crate::application::starter::{Starter, from_database};
 use crate::config::Config;
 use crate::contexts::sql::ownership;
+use crate::contexts::sql::owns::Owns;
 use crate::domain::failure::{Failure, FailureKind};
 
 /// Reads the schema and the rows of the tables that match one of `wanted`, or of all.
@@ -26,9 +27,9 @@ pub async fn starter(config: &Config, wanted: &[String]) -> Result<Starter, Fail
     let wanted: Vec<Pattern> = wanted.iter().map(pattern).collect::<Result<_, _>>()?;
     let source: Arc<dyn RowSource> = source(config).await?;
     let databases = databases(config);
-    let accepts = |sql: &str, table: &str| {
+    let owns = Owns::default();
+    let accepts = |sql: &str| {
         let mut all = databases.iter();
-        let owns = [table.to_owned()];
         all.try_for_each(|grammar| ownership::check(sql, grammar, &owns))
             .map_err(|refused| refused.to_string())
     };

@@ -68,7 +68,12 @@ WHERE status = 1\"\"\"
 }
 
 /// The definitions of all tables.
-pub(super) fn definitions(sections: &[Section], examples: &[Example], is_guess: bool) -> String {
+pub(super) fn definitions(
+    sections: &[Section],
+    examples: &[Example],
+    prefix: &str,
+    is_guess: bool,
+) -> String {
     let mut text = String::from(
         "# Written by `shopwarm init`, and yours from now on: change it, delete from it, add to it.\n\
          # Columns in braces make the key. Columns that begin with _ are not stored: _version is what\n\
@@ -80,7 +85,7 @@ pub(super) fn definitions(sections: &[Section], examples: &[Example], is_guess: 
         );
     }
     text.push_str("\n[context]\nname = \"shop\"\n");
-    text.push_str(&owns(sections));
+    text.push_str(&owns(sections, prefix));
     for section in sections
         .iter()
         .filter(|section| !section.strategies.is_empty())
@@ -113,7 +118,20 @@ pub(super) fn definitions(sections: &[Section], examples: &[Example], is_guess: 
     text
 }
 
-fn owns(sections: &[Section]) -> String {
+/// The tables that are read; nothing, and so any table, where a name has a sign with a meaning there.
+fn owns(sections: &[Section], prefix: &str) -> String {
+    let mut read = sections
+        .iter()
+        .filter(|section| !section.strategies.is_empty());
+    if read
+        .clone()
+        .any(|section| section.table.contains(['.', '*', '?', '[']))
+    {
+        return String::new();
+    }
+    if !prefix.is_empty() && read.all(|section| section.table.starts_with(prefix)) {
+        return format!("owns = [{}]\n", toml_text(&format!("{prefix}*")));
+    }
     let read = sections
         .iter()
         .filter(|section| !section.strategies.is_empty());

@@ -125,7 +125,7 @@ pub async fn from_database(
     }
     Ok(Starter {
         settings: file::settings(is_empty, true),
-        definitions: file::definitions(&sections, &examples, is_guess),
+        definitions: file::definitions(&sections, &examples, names.prefix(), is_guess),
         tables: sections.iter().map(told).collect(),
         notes: notes(&schema, names.prefix()),
     })
@@ -175,7 +175,7 @@ async fn check(
         .iter_mut()
         .filter(|strategy| strategy.fault.is_none())
     {
-        strategy.fault = accepts(&strategy.sql, &section.table).err();
+        strategy.fault = accepts(&strategy.sql).err();
         if strategy.fault.is_none()
             && let Err(failure) = source.describe(&strategy.ordered()).await
         {

@@ -258,7 +258,7 @@ fn the_file_is_one_that_can_be_read() {
         why: Some("a framework's own table".to_owned()),
         ..Section::default()
     };
-    let text = file::definitions(&sections, &[], false);
+    let text = file::definitions(&sections, &[], "", false);
     let expected = "
 [context]
 name = \"shop\"

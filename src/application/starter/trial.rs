@@ -15,8 +15,8 @@ use crate::domain::encode::Hint;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::row::{Column, ColumnKind, Columns, Row};
 
-/// Whether the definitions' own check accepts a query of a table; `Err`: why not.
-pub type Accepts<'a> = &'a (dyn Fn(&str, &str) -> Result<(), String> + Sync);
+/// Whether the definitions' own check accepts a query; `Err`: why not.
+pub type Accepts<'a> = &'a (dyn Fn(&str) -> Result<(), String> + Sync);
 
 /// Finds the form of each column, and what the rows say. What cannot be read is in the facts.
 ///
@@ -33,7 +33,7 @@ pub(super) async fn learn(
             return Ok(out("no column is left to store"));
         }
         let sql = select(source, fit, &fields);
-        if let Err(why) = accepts(&sql, &fit.table.name) {
+        if let Err(why) = accepts(&sql) {
             return Ok(out(&why));
         }
         let columns = match source.describe(&sql).await {
