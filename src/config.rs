@@ -25,6 +25,7 @@ use crate::application::settings::RunSettings;
 use crate::contexts::definitions::Definitions;
 use crate::contexts::registry::Registry;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::parameter::Vars;
 use crate::domain::selection::Filter;
 
 pub use connection::{ConnectionSettings, PlaceArgs};
@@ -191,6 +192,11 @@ impl Config {
     /// The engine's options of a run.
     pub fn options(&self) -> Options {
         self.run.options(&self.prefix)
+    }
+
+    /// The values that are given for variables of the definitions.
+    pub fn vars(&self) -> Vars {
+        self.run.vars().0
     }
 
     pub fn filter(&self) -> Filter {

@@ -204,6 +204,12 @@ fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(list) => list.iter().map(text).collect::<Vec<_>>().join(", "),
+        Value::Object(map) => {
+            let pairs = map
+                .iter()
+                .map(|(name, value)| format!("{name}={}", text(value)));
+            pairs.collect::<Vec<_>>().join(", ")
+        }
         Value::Null => "none".to_owned(),
         other => other.to_string(),
     }

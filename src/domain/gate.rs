@@ -104,8 +104,10 @@ impl Gate {
     /// Whether it is about a strategy.
     pub fn covers(&self, strategy: &StrategyReport) -> bool {
         self.name.as_ref().is_none_or(|name| {
-            let id = &strategy.id;
-            *name == id.context || *name == id.name || *name == id.to_string()
+            let (id, family) = (&strategy.id, strategy.id.family());
+            let names = [&id.name, &family.name, &id.context];
+            let is_name = names.into_iter().any(|known| known == name);
+            is_name || *name == id.to_string() || *name == family.to_string()
         })
     }
 }

@@ -118,6 +118,29 @@ impl KeyTemplate {
         self
     }
 
+    /// The template with a text in the place of a column.
+    #[must_use]
+    pub fn filled(&self, column: &str, value: &str) -> Self {
+        let escaped = |text: &str| text.replace('{', "{{").replace('}', "}}");
+        let mut filled = Self {
+            text: String::new(),
+            parts: Vec::new(),
+            prefix: self.prefix.clone(),
+        };
+        for part in &self.parts {
+            let part = match part {
+                Part::Column(name) if name == column => Part::Literal(value.to_owned()),
+                part => part.clone(),
+            };
+            match &part {
+                Part::Literal(text) => filled.text.push_str(&escaped(text)),
+                Part::Column(name) => filled.text.push_str(&format!("{{{name}}}")),
+            }
+            filled.parts.push(part);
+        }
+        filled
+    }
+
     /// The columns, each once, in the order of the template.
     pub fn columns(&self) -> Vec<&str> {
         let mut columns = Vec::new();
@@ -306,6 +329,9 @@ mod tests {
         let order = template("Order:{{x}}:{customer_id}:{id}");
         assert_eq!(order.columns(), ["customer_id", "id"]);
         assert_eq!(order.shape(), "Order:{{x}:{}:{}");
+        let filled = order.filled("customer_id", "a{b");
+        assert_eq!(filled.to_string(), "Order:{{x}}:a{{b:{id}");
+        assert_eq!(filled.shape(), template("Order:{{x}}:a{{b:{id}").shape());
         for (text, error) in [
             ("", "empty"),
             ("a{id", "character 2 is not closed"),

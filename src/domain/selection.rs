@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, FailureKind};
 use super::nearest::nearest;
-use super::strategy::{Definition, StrategyId};
+use super::strategy::{Definition, OF_VALUE, StrategyId, Wanted};
 use super::wildcard::{is_pattern, matches};
 
 /// What was asked for, by name. A name may be a pattern: `catalog/*`.
@@ -33,28 +33,86 @@ impl Selection {
     /// # Errors
     /// A [`FailureKind::Usage`] failure for a name that no strategy has, with the one that may be
     /// meant.
-    pub fn check<'i>(&self, ids: impl Iterator<Item = &'i StrategyId>) -> Result<(), Failure> {
-        let (kind, names, known): (_, _, Vec<String>) = match self {
+    pub fn check<'i>(
+        &self,
+        ids: impl Iterator<Item = (&'i StrategyId, Variants)>,
+    ) -> Result<(), Failure> {
+        let (kind, names) = match self {
             Self::All | Self::Keys(_) => return Ok(()),
-            Self::Contexts(names) => ("context", names, ids.map(|id| id.context.clone()).collect()),
-            Self::Strategies(names) => ("strategy", names, ids.map(ToString::to_string).collect()),
-            Self::Names(names) => (EITHER, names, ids.flat_map(either).collect()),
+            Self::Contexts(names) => ("context", names),
+            Self::Strategies(names) => ("strategy", names),
+            Self::Names(names) => (EITHER, names),
         };
-        names
-            .iter()
-            .try_for_each(|name| check_name(kind, name, &known))
+        let mut known = Known::default();
+        for (id, variants) in ids {
+            let [context, own, family] = names_of(id);
+            match self {
+                Self::Contexts(_) => known.names.push(context),
+                Self::Strategies(_) => known.names.extend([own.clone(), family]),
+                _ => known.names.extend([context, own.clone(), family]),
+            }
+            known
+                .open
+                .extend((variants == Variants::NotKnown).then_some(own));
+        }
+        names.iter().try_for_each(|name| known.check(kind, name))
     }
 
     /// Whether a strategy is named.
     pub fn names(&self, id: &StrategyId) -> bool {
+        let of_strategy = |name: &String| {
+            let [_, own, family] = names_of(id);
+            matches(name, &own) || matches(name, &family)
+        };
         match self {
             Self::All => true,
             Self::Contexts(names) => names.iter().any(|name| matches(name, &id.context)),
-            Self::Strategies(names) => names.iter().any(|name| matches(name, &id.to_string())),
+            Self::Strategies(names) => names.iter().any(of_strategy),
             Self::Names(names) => names.iter().any(|name| is_meant(name, id)),
             Self::Keys(_) => false,
         }
     }
+
+    /// The same for definitions, of which a repetition is a part.
+    #[must_use]
+    pub fn families(self) -> Self {
+        let family = |name: String| match name.split_once(OF_VALUE) {
+            Some((family, _)) => family.to_owned(),
+            None => name,
+        };
+        let families = |names: Vec<String>| names.into_iter().map(family).collect();
+        match self {
+            Self::Strategies(names) => Self::Strategies(families(names)),
+            Self::Names(names) => Self::Names(families(names)),
+            other => other,
+        }
+    }
+
+    /// The names that mean some repetitions of a definition whose values are not known yet.
+    fn variants_of(&self, definition: &Definition) -> Vec<String> {
+        match self {
+            Self::Strategies(names) | Self::Names(names) => variants_of(names, definition),
+            Self::All | Self::Contexts(_) | Self::Keys(_) => Vec::new(),
+        }
+    }
+}
+
+/// Whether the repetitions of a definition are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variants {
+    Known,
+    NotKnown,
+}
+
+/// The strategies that there are, for [`Selection::check`].
+pub fn known(all: &[Definition]) -> impl Iterator<Item = (&StrategyId, Variants)> {
+    all.iter().map(|definition| {
+        let variants = match definition.is_open() {
+            true => Variants::NotKnown,
+            false => Variants::Known,
+        };
+        (&definition.spec.id, variants)
+    })
 }
 
 /// What narrows a selection down.
@@ -74,18 +132,23 @@ impl Filter {
     /// A name or tag that does not exist, with the one that may be meant: it would silently select
     /// something else than the operator thinks.
     pub fn check(&self, all: &[Definition]) -> Result<(), Failure> {
-        let names: Vec<String> = all.iter().flat_map(|d| either(&d.spec.id)).collect();
+        let open = all.iter().filter(|definition| definition.is_open());
+        let known = Known {
+            names: all.iter().flat_map(|d| names_of(&d.spec.id)).collect(),
+            open: open.map(|d| d.spec.id.to_string()).collect(),
+        };
         for name in &self.exclude {
-            check_name(EITHER, name, &names).map_err(|failure| Failure {
+            known.check(EITHER, name).map_err(|failure| Failure {
                 kind: self.exclude_kind,
                 what: format!("exclude: {}", failure.what),
                 ..failure
             })?;
         }
-        let tags: Vec<String> = all.iter().flat_map(|d| d.spec.tags.clone()).collect();
-        self.tags
-            .iter()
-            .try_for_each(|tag| check_name("tag", tag, &tags))
+        let tags = Known {
+            names: all.iter().flat_map(|d| d.spec.tags.clone()).collect(),
+            open: Vec::new(),
+        };
+        self.tags.iter().try_for_each(|tag| tags.check("tag", tag))
     }
 
     /// Whether a strategy is left out, by its own name or by that of its context.
@@ -103,45 +166,83 @@ pub fn select(
     selection: &Selection,
     filter: &Filter,
 ) -> Result<Vec<Definition>, Failure> {
-    selection.check(all.iter().map(|definition| &definition.spec.id))?;
+    selection.check(known(&all))?;
     filter.check(&all)?;
-    let meant = |definition: &Definition| {
-        let spec = &definition.spec;
-        let named = match selection {
-            Selection::Keys(keys) => keys.iter().any(|key| spec.key.makes(key)),
-            selection => selection.names(&spec.id),
-        };
-        let tagged =
-            filter.tags.is_empty() || spec.tags.iter().any(|tag| filter.tags.contains(tag));
-        named && tagged && !filter.excludes(&spec.id)
-    };
     let why = match (all.is_empty(), filter.tags.is_empty()) {
         (true, _) => "no strategy is enabled",
         (false, true) => "everything that was named is excluded",
         (false, false) => "no strategy that was named has one of the tags and is not excluded",
     };
-    let selected: Vec<Definition> = all.into_iter().filter(meant).collect();
+    let meant = |definition| meant(definition, selection, filter);
+    let selected: Vec<Definition> = all.into_iter().filter_map(meant).collect();
     if selected.is_empty() && !matches!(selection, Selection::Keys(_)) {
         return Err(Failure::new(FailureKind::Usage, "nothing is selected", why));
     }
     Ok(selected)
 }
 
+/// The definition if it is meant, with those of its repetitions that are.
+fn meant(mut definition: Definition, selection: &Selection, filter: &Filter) -> Option<Definition> {
+    let spec = &definition.spec;
+    let named = match selection {
+        Selection::Keys(keys) => keys.iter().any(|key| spec.key.makes(key)),
+        selection => selection.names(&spec.id),
+    };
+    let tagged = filter.tags.is_empty() || spec.tags.iter().any(|tag| filter.tags.contains(tag));
+    let only = match named {
+        true => Vec::new(),
+        false => selection.variants_of(&definition),
+    };
+    let is_named = named || !only.is_empty();
+    if !is_named || !tagged || filter.excludes(&spec.id) {
+        return None;
+    }
+    definition.wanted = Wanted {
+        only,
+        except: variants_of(&filter.exclude, &definition),
+    };
+    Some(definition)
+}
+
+/// Those of some names that mean single repetitions of a definition whose values are not known yet.
+fn variants_of(names: &[String], definition: &Definition) -> Vec<String> {
+    let id = definition.spec.id.to_string();
+    let may_mean = |name: &&String| definition.is_open() && is_variant_of(name, &id);
+    names.iter().filter(may_mean).cloned().collect()
+}
+
+fn is_variant_of(name: &str, id: &str) -> bool {
+    let family = name.split_once(OF_VALUE);
+    family.is_some_and(|(family, _)| matches(family, id))
+}
+
 /// What a plain name may be.
 const EITHER: &str = "context or strategy";
 
-fn either(id: &StrategyId) -> [String; 2] {
-    [id.context.clone(), id.to_string()]
+/// The names that mean a strategy: its context, itself, and what it is a repetition of.
+fn names_of(id: &StrategyId) -> [String; 3] {
+    [id.context.clone(), id.to_string(), id.family().to_string()]
 }
 
 fn is_meant(name: &str, id: &StrategyId) -> bool {
-    either(id).iter().any(|known| matches(name, known))
+    names_of(id).iter().any(|known| matches(name, known))
 }
 
-fn check_name(kind: &str, wanted: &str, known: &[String]) -> Result<(), Failure> {
-    match known.iter().any(|known| matches(wanted, known)) {
-        true => Ok(()),
-        false => Err(unknown(kind, wanted, known.to_vec())),
+/// The names that there are.
+#[derive(Default)]
+struct Known {
+    names: Vec<String>,
+    /// Strategies whose repetitions are not known yet.
+    open: Vec<String>,
+}
+
+impl Known {
+    fn check(&self, kind: &str, wanted: &str) -> Result<(), Failure> {
+        let is_known = self.names.iter().any(|known| matches(wanted, known));
+        match is_known || self.open.iter().any(|id| is_variant_of(wanted, id)) {
+            true => Ok(()),
+            false => Err(unknown(kind, wanted, self.names.clone())),
+        }
     }
 }
 

@@ -10,7 +10,9 @@ use super::database::Sql;
 use super::encode::Hint;
 use super::failure::{Failure, FailureKind};
 use super::key::{KeyTemplate, TemplateError};
+use super::parameter::{Each, Statement, Vars};
 use super::style::Style;
+use super::wildcard::matches;
 
 /// The TTL if neither the definition nor the operator sets one.
 pub const DEFAULT_TTL: Duration = Duration::from_hours(1);
@@ -29,6 +31,42 @@ impl StrategyId {
             name: name.into(),
         }
     }
+
+    /// The id of the definition's repetition with these values: `catalog/product-page:en`.
+    #[must_use]
+    pub fn variant<'v>(&self, values: impl Iterator<Item = &'v str>) -> Self {
+        let mut name = self.name.clone();
+        for value in values {
+            name.push(OF_VALUE);
+            name.push_str(&plain(value));
+        }
+        Self::new(&self.context, name)
+    }
+
+    /// The id of the definition that it is a repetition of; of any other its own.
+    #[must_use]
+    pub fn family(&self) -> Self {
+        let name = self.name.split(OF_VALUE).next().unwrap_or_default();
+        Self::new(&self.context, name)
+    }
+}
+
+/// Between a strategy's name and the values that it is repeated for.
+pub const OF_VALUE: char = ':';
+
+/// A value as a part of a name: what means something elsewhere is escaped as in URLs.
+fn plain(value: &str) -> String {
+    let mut name = String::new();
+    for c in value.chars() {
+        match c.is_alphanumeric() || "-_.@+".contains(c) {
+            true => name.push(c),
+            false => {
+                let bytes = c.to_string().into_bytes();
+                name.extend(bytes.iter().map(|byte| format!("%{byte:02X}")));
+            }
+        }
+    }
+    name
 }
 
 impl fmt::Display for StrategyId {
@@ -229,7 +267,7 @@ pub struct Definition {
     pub documents: Vec<String>,
     /// The SQL in which each choice between a column and JSON literals is the column alone: if that
     /// column is a document, so is the choice.
-    pub document_sql: Option<String>,
+    pub document_sql: Option<Statement>,
     pub place: Place<String>,
     /// Whether its one key has a value where there is no row.
     pub empty: bool,
@@ -237,9 +275,63 @@ pub struct Definition {
     /// Rows, not keys.
     pub limit: Option<u64>,
     pub sql: Sql,
+    /// The SQL as it is run on the database that it was checked for.
+    pub statement: Option<Statement>,
+    /// The values of its parameters.
+    pub vars: Vars,
+    /// The parameters that it is repeated for, until their values are known.
+    pub each: Vec<(String, Each)>,
+    /// Which of its repetitions are selected.
+    pub wanted: Wanted,
     pub row_security: RowSecurity,
     /// How to find changes of the selection, on the database that it was checked for.
     pub tracking: Tracking,
     /// Why it is invalid; the other fields hold what is known of it.
     pub fault: Option<Failure>,
+}
+
+/// Which repetitions are selected, of a definition whose values only the database knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Names and patterns of ids; empty: all.
+    pub only: Vec<String>,
+    pub except: Vec<String>,
+}
+
+impl Wanted {
+    /// A name that means none of these ids.
+    pub fn unknown(&self, ids: &[String]) -> Option<&String> {
+        let mut names = self.only.iter().chain(&self.except);
+        names.find(|name| !ids.iter().any(|id| matches(name, id)))
+    }
+
+    pub fn takes(&self, id: &StrategyId) -> bool {
+        let id = id.to_string();
+        let is_named = |names: &[String]| names.iter().any(|name| matches(name, &id));
+        (self.only.is_empty() || is_named(&self.only)) && !is_named(&self.except)
+    }
+}
+
+impl Definition {
+    /// The SQL for a database, as it is run there.
+    pub fn statement(&self, database: &str) -> Option<Statement> {
+        let plain = || self.sql.of(database).map(Statement::plain);
+        self.statement.clone().or_else(plain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variant_is_named_by_its_values() {
+        let id = StrategyId::new("catalog", "page");
+        let variant = id.variant(["en-GB", "a/b, */", "ä"].into_iter());
+        assert_eq!(
+            variant.to_string(),
+            "catalog/page:en-GB:a%2Fb%2C%20%2A%2F:ä"
+        );
+        assert_eq!((variant.family(), id.family()), (id.clone(), id));
+    }
 }

@@ -11,8 +11,9 @@ use crate::application::ports::{Cache, Sources, WarmupStrategy};
 use crate::application::query::coded::CodedStrategy;
 use crate::application::query::encoded::Encoded;
 use crate::application::query::prepared::Prepared;
+use crate::application::query::repetitions::repetitions;
 use crate::application::query::strategy::QueryStrategy;
-use crate::application::query::unfit::Unfit;
+use crate::application::query::unfit::{Nothing, Unfit};
 use crate::application::run_state::options::Options;
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
@@ -120,7 +121,7 @@ async fn check_cache(spec: &StrategySpec, cache: Option<&dyn Cache>) -> Result<(
 }
 
 /// A definition on the database.
-pub(super) async fn prepare_one(
+async fn prepare_one(
     mut definition: Definition,
     sources: &Sources,
     config: &Config,
@@ -130,7 +131,7 @@ pub(super) async fn prepare_one(
     }
     let sources = sources.with(definition.row_security);
     let spec = definition.spec.clone();
-    if let Some(coded) = config.registry.get(&spec.id) {
+    if let Some(coded) = config.registry.get(&spec.id.family()) {
         let coded = CodedStrategy::new(Arc::clone(coded), spec, &config.prefix);
         return Ok(Encoded::wrap(Arc::new(coded)));
     }
@@ -139,8 +140,43 @@ pub(super) async fn prepare_one(
     Ok(Encoded::wrap(Arc::new(QueryStrategy::new(prepared).await)))
 }
 
-/// Prepares every definition on the database, for a cache if there is one. One that does not fit fails its strategy, not the
-/// run, unless none fits or the run is strict.
+/// A strategy, or why its definition does not fit.
+type Fitted = (StrategySpec, Result<Arc<dyn WarmupStrategy>, Failure>);
+
+/// The selected repetitions of a definition on the database: each fits or not; of any other
+/// definition itself.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn prepare_all(
+    definition: Definition,
+    sources: &Sources,
+    config: &Config,
+) -> Result<Vec<Fitted>, Failure> {
+    let spec = definition.spec.clone();
+    let repeated = match repetitions(definition, sources).await {
+        Ok(repeated) if repeated.is_empty() => {
+            let mut prefixed = spec.clone();
+            prefixed.key = prefixed.key.with_prefix(&config.prefix);
+            let nothing: Arc<dyn WarmupStrategy> = Arc::new(Nothing::new(prefixed));
+            return Ok(vec![(spec, Ok(nothing))]);
+        }
+        Err(failure) if failure.is_unfit() => return Ok(vec![(spec, Err(failure))]),
+        repeated => repeated?,
+    };
+    let mut all = Vec::with_capacity(repeated.len());
+    for definition in repeated {
+        let spec = definition.spec.clone();
+        match prepare_one(definition, sources, config).await {
+            Err(failure) if !failure.is_unfit() => return Err(failure),
+            strategy => all.push((spec, strategy)),
+        }
+    }
+    Ok(all)
+}
+
+/// Prepares every definition on the database, for a cache if there is one. One that does not fit
+/// fails its strategy, not the run, unless none fits or the run is strict.
 ///
 /// # Errors
 /// All definitions that do not fit, or the database's error.
@@ -153,19 +189,19 @@ async fn prepare(
     let mut strategies: Vec<Arc<dyn WarmupStrategy>> = Vec::new();
     let mut unfit: Vec<Failure> = Vec::new();
     for definition in definitions {
-        let mut spec = definition.spec.clone();
-        let prepared = match check_cache(&spec, cache).await {
-            Ok(()) => prepare_one(definition, sources, config).await,
-            Err(failure) => Err(failure),
-        };
-        match prepared {
-            Ok(strategy) => strategies.push(strategy),
-            Err(failure) if failure.is_unfit() => {
-                spec.key = spec.key.with_prefix(&config.prefix);
-                strategies.push(Arc::new(Unfit::new(spec, failure.clone())));
-                unfit.push(failure);
-            }
+        let spec = definition.spec.clone();
+        let fitted = match check_cache(&spec, cache).await {
+            Ok(()) => prepare_all(definition, sources, config).await?,
+            Err(failure) if failure.is_unfit() => vec![(spec, Err(failure))],
             Err(failure) => return Err(failure),
+        };
+        for (mut spec, strategy) in fitted {
+            let strategy = strategy.unwrap_or_else(|failure| {
+                unfit.push(failure.clone());
+                spec.key = spec.key.with_prefix(&config.prefix);
+                Arc::new(Unfit::new(spec, failure))
+            });
+            strategies.push(strategy);
         }
     }
     let is_end = config.run.strict() || unfit.len() == strategies.len();

@@ -33,9 +33,11 @@ pub(super) fn checked(
     definitions: &Definitions,
     config: &Config,
 ) -> Result<Vec<Definition>, Failure> {
+    let vars = config.vars();
+    definitions.check_vars(&vars)?;
     match config.run.strict() {
-        true => definitions.validate(&databases(config)),
-        false => Ok(definitions.checked(&databases(config))),
+        true => definitions.validate(&databases(config), &vars),
+        false => Ok(definitions.checked(&databases(config), &vars)),
     }
 }
 
@@ -69,6 +71,13 @@ pub(super) fn jobs(
     all: &[Definition],
 ) -> Result<Vec<PlannedJob>, Failure> {
     let schedule = config.jobs.schedule(definitions.with_shipped())?;
+    for job in schedule.jobs.values() {
+        let checked = definitions.check_vars(&job.settings.vars().0);
+        checked.map_err(|failure| Failure {
+            what: format!("schedule.{}: {}", job.name, failure.what),
+            ..failure
+        })?;
+    }
     schedule.plan(all, &config.run, config.exclude_kind)
 }
 

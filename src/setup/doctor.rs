@@ -169,7 +169,11 @@ fn definitions(
             return (Definitions::default(), Vec::new(), findings);
         }
     };
-    let all = definitions.checked(&databases(config));
+    if let Err(failure) = definitions.check_vars(&config.vars()) {
+        let findings = vec![Finding::of(CHECK, &failure)];
+        return (definitions, Vec::new(), findings);
+    }
+    let all = definitions.checked(&databases(config), &config.vars());
     let ignored = definitions.ignored().iter();
     let mut findings: Vec<Finding> = ignored.map(|file| not_read(CHECK, file)).collect();
     for fault in all

@@ -16,6 +16,7 @@ use crate::application::runs::service::{
 use crate::application::schedule::PlannedJob;
 use crate::application::settings::{Group as _, RunSettings};
 use crate::config::Config;
+use crate::contexts::definitions::Definitions;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::run::RunInfo;
 use crate::domain::selection::Selection;
@@ -27,6 +28,8 @@ use crate::infrastructure::metrics::Metrics;
 #[derive(Clone, Debug)]
 pub struct Shop {
     pub config: Config,
+    /// The definitions as they were read.
+    read: Definitions,
     pub definitions: Vec<Definition>,
     pub jobs: Vec<PlannedJob>,
 }
@@ -43,6 +46,7 @@ impl Shop {
         let jobs = jobs(&config, &read, &definitions)?;
         let shop = Self {
             config,
+            read,
             definitions,
             jobs,
         };
@@ -89,12 +93,13 @@ impl Shop {
 
     /// Connects and prepares a requested run.
     async fn prepare(&self, request: RunRequest) -> Result<Prepared, Failure> {
+        let has_vars = request.settings.vars.is_some();
         let config = self.config_for(request.settings);
-        let picked = pick(
-            self.definitions.clone(),
-            &request.selection,
-            &config.filter(),
-        )?;
+        let definitions = match has_vars {
+            true => checked(&self.read, &config)?,
+            false => self.definitions.clone(),
+        };
+        let picked = pick(definitions, &request.selection, &config.filter())?;
         let tell = |why: &Failure| tracing::warn!(%why, "waiting for a server");
         let connect = async || {
             let picked = picked.clone();

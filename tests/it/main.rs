@@ -57,6 +57,7 @@ mod own_keys;
 mod pace;
 mod packed;
 mod page;
+mod parameters;
 mod patience;
 mod pooler;
 mod ports;

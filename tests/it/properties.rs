@@ -323,7 +323,12 @@ fn a_definition_file_is_valid_or_named() {
         fs::write(&file, input).expect("a file");
         let checked =
             Definitions::load(std::slice::from_ref(&file), &shopwarm::Registry::default())
-                .and_then(|definitions| definitions.validate(&[grammar("postgres")]));
+                .and_then(|definitions| {
+                    definitions.validate(
+                        &[grammar("postgres")],
+                        &shopwarm::domain::parameter::Vars::new(),
+                    )
+                });
         match checked {
             // A file may have a context and no strategy.
             Ok(definitions) => !definitions.is_empty(),

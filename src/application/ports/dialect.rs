@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::grammar::Grammar;
 use crate::domain::changes::Since;
 use crate::domain::encode::Hint;
+use crate::domain::parameter::Parameter;
 use crate::domain::row::{Column, ColumnKind};
 
 pub type Dialect = &'static dyn SqlDialect;
@@ -155,9 +156,20 @@ pub trait SqlDialect: Send + Sync {
 pub enum Param {
     Text(String),
     Int(i64),
+    Bool(bool),
     /// Many in one, where the database knows arrays.
     Texts(Vec<String>),
     Ints(Vec<i64>),
+}
+
+impl From<Parameter> for Param {
+    fn from(value: Parameter) -> Self {
+        match value {
+            Parameter::Text(text) => Self::Text(text),
+            Parameter::Int(number) => Self::Int(number),
+            Parameter::Bool(truth) => Self::Bool(truth),
+        }
+    }
 }
 
 /// See [`SqlDialect::locate`].

@@ -17,6 +17,8 @@ pub struct Grammar {
     pub dollar_strings: bool,
     /// What parameters and variables begin with.
     pub parameters: &'static [char],
+    /// Placeholders are `$1`, `$2`, or else `?` each.
+    pub numbered_parameters: bool,
     /// `# comment`, and `/*! comment */` that is run.
     pub hash_comments: bool,
     /// `5--1` is a subtraction: a comment needs a blank after its dashes.
@@ -82,6 +84,7 @@ impl Grammar {
             escapes: Escapes::Never,
             dollar_strings: false,
             parameters: &[],
+            numbered_parameters: false,
             hash_comments: false,
             spaced_comments: false,
             carriage_returns: false,

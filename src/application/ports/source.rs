@@ -52,7 +52,7 @@ pub trait RowSource: Send + Sync {
     }
 
     /// Prepares a query and says what it returns. Reads nothing.
-    async fn describe(&self, sql: &str) -> Result<Columns, Failure>;
+    async fn describe(&self, sql: &str, params: &[Param]) -> Result<Columns, Failure>;
 
     /// Streams the rows of a query. Dropping the stream ends the query at the database.
     fn rows(&self, query: Query) -> BoxStream<'static, Result<RowBatch, Failure>>;
@@ -67,10 +67,10 @@ pub trait RowSource: Send + Sync {
     async fn quiesced(&self);
 
     /// How many rows a query returns, where the database can say it cheaply.
-    async fn estimate(&self, sql: &str) -> Option<Expected>;
+    async fn estimate(&self, sql: &str, params: &[Param]) -> Option<Expected>;
 
     /// The plan that the database makes for a query. Reads no row.
-    async fn plan(&self, sql: &str) -> Result<QueryPlan, Failure>;
+    async fn plan(&self, sql: &str, params: &[Param]) -> Result<QueryPlan, Failure>;
 
     /// What an operator should know of the server before a run. What cannot be asked is a finding.
     async fn checkup(&self) -> Vec<Finding>;

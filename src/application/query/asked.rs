@@ -85,7 +85,7 @@ pub(super) fn rows_of(
         pick,
         layout,
     } = reading;
-    let mut params = Vec::new();
+    let mut params = prepared.params.clone();
     let sql = if columns.is_empty() {
         composer.all(pick, prepared.definition.limit)
     } else {

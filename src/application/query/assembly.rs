@@ -78,10 +78,14 @@ impl<'a> Rest<'a> {
             layout,
         } = self.reading;
         let (sql, params) = match &self.last {
-            None => (composer.all(pick, self.row_limit), Vec::new()),
+            None => (
+                composer.all(pick, self.row_limit),
+                self.prepared.params.clone(),
+            ),
             Some(last) => {
                 let row = last.row(last.len().checked_sub(1)?);
-                let (condition, params) = self.order.at_or_after(row)?;
+                let mut params = self.prepared.params.clone();
+                let condition = self.order.at_or_after(row, &mut params)?;
                 let left = |limit: u64| limit.saturating_sub(assembler.rows) + OVERLAP;
                 assembler.is_resumed = true;
                 (

@@ -87,12 +87,13 @@ impl Tracked for Changes {
             definition,
             layout,
             sql,
+            params,
             ..
         } = self.prepared.as_ref();
         // A hasher with fixed keys: the same text gives the same fingerprint in every process.
         let mut hasher = std::hash::DefaultHasher::new();
         let text = format!(
-            "{} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
+            "{} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {:?}",
             env!("CARGO_PKG_VERSION"),
             definition.spec.key,
             definition.spec.value,
@@ -103,6 +104,7 @@ impl Tracked for Changes {
             definition.limit,
             layout.columns,
             sql,
+            params,
         );
         text.hash(&mut hasher);
         format!("{:016x}", hasher.finish())
@@ -176,7 +178,17 @@ impl Tracked for Changes {
             let failure = Failure::new(FailureKind::Internal, "reading changes failed", why);
             return stream::iter([Err(failure)]).boxed();
         };
-        let rows = self.prepared.bulk_rows(sql, layout);
+        let is_of_table = matches!(
+            (scan, &self.prepared.definition.tracking),
+            (ChangeScan::Rows, Tracking::Rows(..))
+        );
+        // A query over the table alone has none of the definition's parameters.
+        let params = match is_of_table {
+            true => Vec::new(),
+            false => self.prepared.params.clone(),
+        };
+        let query = self.prepared.query(sql, params, layout);
+        let rows = self.prepared.sources.bulk.rows(query);
         let assembler = Assembler::new(layout, self.prepared.dialect(), batch_size);
         Assembly::new(Some(rows), assembler).into_stream()
     }

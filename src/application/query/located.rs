@@ -44,7 +44,7 @@ impl Located {
         // The rows of a view lie nowhere.
         let columns = sources
             .bulk
-            .describe(&composer.all(Pick::All, None))
+            .describe(&composer.all(Pick::All, None), &prepared.params)
             .await
             .ok()?;
         let layout = Layout::new(definition, columns, &definition.documents).ok()?;
@@ -70,7 +70,7 @@ impl Located {
         if locations.is_empty() {
             return Ok(());
         }
-        let (dialect, mut params) = (prepared.dialect(), Vec::new());
+        let (dialect, mut params) = (prepared.dialect(), prepared.params.clone());
         let is_there = dialect.is_at(&locations, &mut params);
         let composer = Composer {
             sql: &self.find,

@@ -14,6 +14,7 @@ mod located;
 mod lookup;
 mod order;
 pub mod prepared;
+pub mod repetitions;
 pub mod strategy;
 mod styles;
 pub mod unfit;

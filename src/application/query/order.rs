@@ -57,8 +57,7 @@ impl Order {
     ///
     /// Not only those after it: under a collation that takes `a` for `A` another row may sort as
     /// equal.
-    pub(super) fn at_or_after(&self, row: Row<'_>) -> Option<(String, Vec<Param>)> {
-        let mut params = Vec::new();
+    pub(super) fn at_or_after(&self, row: Row<'_>, params: &mut Vec<Param>) -> Option<String> {
         let mut condition = String::new();
         let mut open = String::new();
         for (i, term) in self.terms.iter().enumerate() {
@@ -77,7 +76,7 @@ impl Order {
                 continue;
             };
             let value = String::from_utf8(value.into_owned()).ok()?;
-            let mut bound = || self.dialect.compared(&term.column, &value, &mut params);
+            let mut bound = || self.dialect.compared(&term.column, &value, params);
             let sign = if term.descending { '<' } else { '>' };
             let or_null = match term.nulls_first {
                 true => String::new(),
@@ -94,7 +93,7 @@ impl Order {
                 open.insert_str(0, &format!("))){or_null})"));
             }
         }
-        Some((condition + &open, params))
+        Some(condition + &open)
     }
 }
 
@@ -183,7 +182,7 @@ mod tests {
             });
         }
         let order = Order { dialect, terms };
-        Some(order.at_or_after(rows.row(0))?.0)
+        order.at_or_after(rows.row(0), &mut Vec::new())
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::key_query::{self, KeyColumn};
 use super::layout::Layout;
 use crate::application::ports::{Dialect, Param, Query, QueryPlan, RowSource, Sources};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::parameter::Statement;
 use crate::domain::row::{Column, ColumnKind, RowBatch};
 use crate::domain::strategy::Definition;
 
@@ -18,6 +19,8 @@ pub struct Prepared {
     pub definition: Definition,
     pub layout: Layout,
     pub(super) sql: String,
+    /// What the parameters of its SQL are bound to; those of conditions come after them.
+    pub(super) params: Vec<Param>,
     pub(super) sources: Sources,
     /// Why its keys cannot be looked up.
     pub(super) opaque: Option<String>,
@@ -41,17 +44,19 @@ impl Prepared {
         let source = sources.bulk.as_ref();
         let dialect = source.dialect();
         let name = dialect.name();
-        let Some(sql) = definition.sql.of(name).map(str::to_owned) else {
+        let Some(statement) = definition.statement(name) else {
             return Err(invalid(format!("it has no SQL for {name}"))
                 .hint(format!("add sql.{name} or sql.any to the definition")));
         };
+        let params = params(&statement, &definition);
+        let sql = statement.text;
         let composer = Composer {
             definition: &definition,
             dialect,
             sql: &sql,
         };
         let query = composer.all(Pick::All, definition.limit);
-        let described = source.describe(&query).await;
+        let described = source.describe(&query, &params).await;
         let columns = described.map_err(|failure| match failure.kind {
             FailureKind::Query => Failure {
                 hint: failure.hint.clone(),
@@ -66,6 +71,7 @@ impl Prepared {
             definition,
             layout,
             sql,
+            params,
             sources,
             opaque,
         })
@@ -110,7 +116,8 @@ impl Prepared {
         sql: String,
         layout: &Layout,
     ) -> BoxStream<'static, Result<RowBatch, Failure>> {
-        self.sources.bulk.rows(self.query(sql, Vec::new(), layout))
+        let params = self.params.clone();
+        self.sources.bulk.rows(self.query(sql, params, layout))
     }
 
     pub(super) fn composer(&self) -> Composer<'_> {
@@ -152,7 +159,7 @@ impl Prepared {
         let mut rows = self.sources.bulk.rows(Query {
             label: self.definition.spec.id.to_string(),
             sql,
-            params: Vec::new(),
+            params: self.params.clone(),
             columns: Arc::new([column]),
             hints: vec![None],
             brief: true,
@@ -176,7 +183,7 @@ impl Prepared {
     /// The database's.
     pub async fn plan(&self, limit: Option<u64>) -> Result<QueryPlan, Failure> {
         let sql = self.composer().all(Pick::All, self.row_limit(limit));
-        self.sources.bulk.plan(&sql).await
+        self.sources.bulk.plan(&sql, &self.params).await
     }
 
     /// Waits until cancelled queries have stopped.
@@ -186,19 +193,28 @@ impl Prepared {
     }
 }
 
+fn params(statement: &Statement, definition: &Definition) -> Vec<Param> {
+    let bound = statement.bound(&definition.vars).into_iter();
+    bound.map(Param::from).collect()
+}
+
 /// The columns that are documents though the database calls them texts, in lower case.
 async fn documents(
     definition: &Definition,
     source: &dyn RowSource,
 ) -> Result<Vec<String>, Failure> {
     let mut documents = definition.documents.clone();
-    if let Some(sql) = &definition.document_sql {
+    if let Some(statement) = &definition.document_sql {
+        let params = params(statement, definition);
         let composer = Composer {
             definition,
             dialect: source.dialect(),
-            sql,
+            sql: &statement.text,
         };
-        let columns = match source.describe(&composer.all(Pick::All, None)).await {
+        let columns = match source
+            .describe(&composer.all(Pick::All, None), &params)
+            .await
+        {
             // If the database rejects the text, nothing is learned.
             Err(failure) if failure.kind == FailureKind::Query => return Ok(documents),
             described => described?,

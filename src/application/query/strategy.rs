@@ -105,7 +105,7 @@ impl QueryStrategy {
         let sql = reading.composer.all(reading.pick, row_limit);
         let rows = prepared.sources.bulk.rows(Query {
             resumable: order.is_some(),
-            ..prepared.query(sql, Vec::new(), layout)
+            ..prepared.query(sql, prepared.params.clone(), layout)
         });
         let assembler = Assembler::new(layout, dialect, ask.batch_size);
         let rest = order.map(|order| Rest::new(prepared, order, reading, row_limit));
@@ -190,7 +190,8 @@ impl WarmupStrategy for QueryStrategy {
         let sql = prepared
             .composer()
             .all(Pick::All, prepared.row_limit(limit));
-        prepared.sources.bulk.estimate(&sql).await
+        let bulk = &prepared.sources.bulk;
+        bulk.estimate(&sql, &prepared.params).await
     }
 
     async fn quiesced(&self) {

@@ -39,3 +39,25 @@ impl WarmupStrategy for Unfit {
         Some(&self.failure)
     }
 }
+
+/// A strategy that is repeated for values of which there are none, as its definition allows.
+pub struct Nothing {
+    spec: StrategySpec,
+}
+
+impl Nothing {
+    pub fn new(spec: StrategySpec) -> Self {
+        Self { spec }
+    }
+}
+
+#[async_trait]
+impl WarmupStrategy for Nothing {
+    fn spec(&self) -> &StrategySpec {
+        &self.spec
+    }
+
+    fn entries(&self, _: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
+        stream::empty().boxed()
+    }
+}

@@ -22,6 +22,13 @@ pub trait Setting: DeserializeOwned + Clone + Send + Sync + 'static {
         matches.try_get_one(id).ok().flatten().cloned()
     }
 
+    /// What is said where a place with lower precedence says something too: usually nothing of that
+    /// is left.
+    #[must_use]
+    fn over(self, _base: Self) -> Self {
+        self
+    }
+
     /// The meaning of null: usually that the setting is absent.
     fn null() -> Option<Self> {
         None
@@ -130,7 +137,8 @@ macro_rules! settings {
             }
 
             fn over(self, base: Self) -> Self {
-                Self { $($name: self.$name.or(base.$name)),* }
+                use $crate::application::settings::group::over;
+                Self { $($name: over(self.$name, base.$name)),* }
             }
 
             fn said(&self) -> serde_json::Map<String, serde_json::Value> {
@@ -201,6 +209,14 @@ pub(crate) use groups;
 pub(crate) fn given<T: Setting>(matches: &ArgMatches, id: &str, source: ValueSource) -> Option<T> {
     matches.try_contains_id(id).ok()?;
     (matches.value_source(id) == Some(source)).then(|| T::given(matches, id))?
+}
+
+/// What is said in two places.
+pub(crate) fn over<T: Setting>(own: Option<T>, base: Option<T>) -> Option<T> {
+    match (own, base) {
+        (Some(own), Some(base)) => Some(own.over(base)),
+        (own, base) => own.or(base),
+    }
 }
 
 /// The text of a value. A value without a JSON form, such as a path that is not UTF-8, is shown too.

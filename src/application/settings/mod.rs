@@ -5,8 +5,10 @@ pub mod group;
 mod limits;
 mod run;
 pub mod values;
+mod variables;
 
 pub use group::{Group, Settings};
 pub use limits::{Count, RateLimit};
 pub use run::{READING, RunSettings};
 pub use values::{Latency, Names, Span, SpanOrZero};
+pub use variables::Variables;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::ArgAction::SetTrue;
+use clap::ArgAction::{self, SetTrue};
 use clap::builder::{FalseyValueParser, TypedValueParser as _};
 use clap::{Args, Command};
 use utoipa::PartialSchema;
@@ -12,6 +12,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use super::group::{Group as _, settings};
 use super::limits::{Count, RateLimit};
 use super::values::{Latency, Span, SpanOrZero};
+use super::variables::Variables;
 use crate::application::pace::{GentleLimits, PaceLimits};
 use crate::application::ports::Mode;
 use crate::application::run_state::options::OnEviction;
@@ -49,6 +50,9 @@ settings! {
         /// Leave this context or CONTEXT/NAME out, also with *; can be given several times
         #[arg(long, value_name = "NAME", env = "SHOPWARM_EXCLUDE", value_delimiter = ',')]
         exclude: Vec<String> = Vec::new(),
+        /// Value for a variable of the definitions; can be given several times
+        #[arg(long = "var", value_name = "NAME=VALUE", env = "SHOPWARM_VAR", value_delimiter = ',', action = ArgAction::Append)]
+        vars: Variables = Variables::default(),
         /// Max keys per strategy
         #[arg(long, value_name = "N", env = "SHOPWARM_LIMIT")]
         limit: Count,
@@ -122,7 +126,7 @@ settings! {
 }
 
 /// The settings of commands that only read.
-pub const READING: [&str; 13] = [
+pub const READING: [&str; 14] = [
     "concurrency",
     "batch_size",
     "db_concurrency",
@@ -130,6 +134,7 @@ pub const READING: [&str; 13] = [
     "ttl_jitter",
     "tags",
     "exclude",
+    "vars",
     "limit",
     "strict",
     "allow_empty",

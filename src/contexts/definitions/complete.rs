@@ -4,26 +4,21 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
-use super::merged::{Databases, Merged, StrategyPatch};
+use super::merged::{Merged, StrategyPatch};
 use super::origin::Origin;
-use crate::application::ports::grammar::Grammar;
-use crate::contexts::sql::owns::Owns;
-use crate::contexts::sql::{changes, documents, order_by, ownership};
+use super::query::{Around, Wrong, missing, query};
 use crate::domain::changes::Tracking;
 use crate::domain::coding::{Compression, Format};
 use crate::domain::database::Sql;
 use crate::domain::key::KeyTemplate;
 use crate::domain::namespace::OWN;
 use crate::domain::standing::Kind;
-use crate::domain::strategy::{Definition, Place, Shape, StrategyId, StrategySpec};
+use crate::domain::strategy::{Definition, Place, Shape, StrategyId, StrategySpec, Wanted};
 use crate::domain::style::Style;
 use crate::domain::ttl;
 
-/// The field that is wrong, and why.
-pub(super) type Wrong = (&'static str, String);
-
 /// What the code of a registered strategy says alone.
-const CODE_SAYS: [&str; 19] = [
+const CODE_SAYS: [&str; 20] = [
     "key",
     "value",
     "types",
@@ -37,6 +32,7 @@ const CODE_SAYS: [&str; 19] = [
     "empty",
     "order_by",
     "limit",
+    "for",
     "version_field",
     "row_security",
     "sql.any",
@@ -67,8 +63,7 @@ pub(super) fn whole(id: &StrategyId, merged: &Merged) -> Result<Definition, Wron
 pub(super) fn complete(
     id: &StrategyId,
     merged: &Merged,
-    owns: &Owns,
-    databases: Databases<'_>,
+    around: &Around<'_>,
 ) -> Result<Definition, Wrong> {
     let fields = merged.fields.clone();
     let key = key(fields.key.as_deref())?;
@@ -80,24 +75,14 @@ pub(super) fn complete(
     check_form(&fields, value)?;
     let style = style(&fields, value)?;
     let place = place(&fields, value)?;
-    check_empty(&fields, value, &key)?;
     let ttl = ttl(fields.ttl.as_deref())?;
-    if owns.entries().is_empty() {
-        let context = &id.context;
-        let why = format!("the context {context} owns no table; name some in owns, or drop it");
-        return Err(("owns", why));
-    }
-    check_sql(&fields.sql, fields.order_by.as_deref(), owns, databases)?;
-    // What a text means is known for one database.
-    let text = match databases {
-        [grammar] => fields.sql.of(grammar.name).map(|sql| (sql, *grammar)),
-        _ => None,
-    };
-    let documents = text.map(|(sql, grammar)| documents::columns(sql, grammar));
+    let query = query(&fields, id, around)?;
+    let (key, key_of_rows) = query.keys(key);
+    check_empty(&fields, value, &key_of_rows)?;
     Ok(Definition {
-        documents: documents.unwrap_or_default(),
-        document_sql: text.and_then(|(sql, grammar)| documents::without_literals(sql, grammar)),
-        tracking: tracking(text, &key, value),
+        documents: query.documents(),
+        document_sql: query.document_sql(),
+        tracking: query.tracking(&key_of_rows, value),
         spec: StrategySpec {
             ttl,
             key,
@@ -111,14 +96,17 @@ pub(super) fn complete(
         empty: fields.empty.unwrap_or(false),
         order_by: fields.order_by,
         limit: fields.limit,
-        sql: fields.sql,
+        sql: match &query.text {
+            Some((text, _)) => Sql::any(text),
+            None => fields.sql,
+        },
+        statement: query.statement,
+        vars: query.vars,
+        each: query.each,
+        wanted: Wanted::default(),
         row_security: fields.row_security.unwrap_or_default(),
         fault: None,
     })
-}
-
-fn missing(field: &'static str) -> Wrong {
-    (field, "missing; every strategy needs one".to_owned())
 }
 
 fn key(key: Option<&str>) -> Result<KeyTemplate, Wrong> {
@@ -249,59 +237,4 @@ fn check_empty(fields: &StrategyPatch, value: Shape, key: &KeyTemplate) -> Resul
 
 fn ttl(ttl: Option<&str>) -> Result<Option<Duration>, Wrong> {
     ttl.map(ttl::parse).transpose().map_err(|e| ("ttl", e))
-}
-
-/// How to track changes of a definition's selection on the connected database.
-fn tracking(text: Option<(&str, &'static Grammar)>, key: &KeyTemplate, value: Shape) -> Tracking {
-    let none = |why: &str| Tracking::None(why.to_owned());
-    match (text, value) {
-        (_, value) if value.groups_rows() => {
-            none(&format!("a `{}` is made of several rows", value.name()))
-        }
-        _ if key.columns().is_empty() => none("it has one key only"),
-        (Some((sql, grammar)), _) => changes::tracking(sql, grammar, &key.columns()),
-        (None, _) => none("no database is configured"),
-    }
-}
-
-/// Checks the texts for the connected database; without one, each text for a database of its own.
-fn check_sql(
-    sql: &Sql,
-    order_by: Option<&str>,
-    owns: &Owns,
-    databases: Databases<'_>,
-) -> Result<(), Wrong> {
-    let texts = sql.texts();
-    if texts.iter().all(|(_, text)| text.is_none()) {
-        return Err(missing("sql"));
-    }
-    for grammar in databases {
-        let field = |name: &str| {
-            let mut texts = texts.iter();
-            texts
-                .find(|(field, _)| field.strip_prefix("sql.") == Some(name))
-                .copied()
-        };
-        let (own, any) = (field(grammar.name), field("any"));
-        let given = [own, any]
-            .into_iter()
-            .flatten()
-            .find_map(|(field, text)| Some((field, text?)));
-        let Some((field, text)) = given else {
-            if let ([_], Some((field, _))) = (databases, own) {
-                let name = grammar.name;
-                return Err((
-                    field,
-                    format!("there is no SQL for {name}; add it, or sql.any"),
-                ));
-            }
-            continue;
-        };
-        ownership::check(text, grammar, owns).map_err(|e| (field, e.to_string()))?;
-        if let Some(columns) = order_by {
-            order_by::order_by_columns(columns, grammar)
-                .map_err(|e| ("order_by", e.to_string()))?;
-        }
-    }
-    Ok(())
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::merged::StrategyPatch;
 use super::origin::Origin;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::parameter::{Vars, is_parameter_name};
 use crate::domain::quantity::Quantity;
 use crate::domain::settings_text::parse_toml;
 use crate::domain::strategy::{StrategySpec, is_name};
@@ -17,7 +18,10 @@ use crate::domain::ttl::shown;
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pub(super) extends: Option<Base>,
-    pub(super) context: ContextTable,
+    /// Values for its SQL and that of other files.
+    #[serde(default)]
+    pub(super) vars: Vars,
+    pub(super) context: Option<ContextTable>,
     #[serde(default)]
     pub(super) strategies: BTreeMap<String, StrategyPatch>,
 }
@@ -68,11 +72,12 @@ pub(super) fn of_code(spec: &StrategySpec) -> Result<File, Failure> {
     };
     let file = File {
         extends: None,
-        context: ContextTable {
+        vars: Vars::new(),
+        context: Some(ContextTable {
             name: spec.id.context.clone(),
             owns: None,
             enabled: None,
-        },
+        }),
         strategies: BTreeMap::from([(spec.id.name.clone(), patch)]),
     };
     check_names(&file, &Origin::Code)?;
@@ -80,7 +85,17 @@ pub(super) fn of_code(spec: &StrategySpec) -> Result<File, Failure> {
 }
 
 fn check_names(file: &File, origin: &Origin) -> Result<(), Failure> {
-    for name in file.strategies.keys().chain([&file.context.name]) {
+    if file.context.is_none() && (file.vars.is_empty() || !file.strategies.is_empty()) {
+        let why = "missing field `context`: a file with strategies says whose they are";
+        return Err(Failure::new(FailureKind::Config, origin.to_string(), why)
+            .hint("add [context] with name = \"...\""));
+    }
+    if let Some(name) = file.vars.keys().find(|name| !is_parameter_name(name)) {
+        let why = format!("vars: `{name}` cannot be a name: letters, digits and _ only");
+        return Err(Failure::new(FailureKind::Config, origin.to_string(), why));
+    }
+    let context = file.context.iter().map(|context| &context.name);
+    for name in file.strategies.keys().chain(context) {
         if !is_name(name) || name == "all" {
             let why = format!(
                 "`{name}` cannot be a name: a lower-case letter, then lower-case letters, digits, \

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -15,9 +15,10 @@ use crate::domain::coding::{Coding, Compression, Format};
 use crate::domain::database::Sql;
 use crate::domain::encode::Hint;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::parameter::{Parameter, Vars};
 use crate::domain::quantity::Quantity;
 use crate::domain::strategy::{
-    Definition, Place, RowSecurity, Shape, StrategyId, StrategySpec, VERSION,
+    Definition, Place, RowSecurity, Shape, StrategyId, StrategySpec, VERSION, Wanted,
 };
 use crate::domain::style::{Dates, Numbers, Style};
 use crate::domain::ttl;
@@ -54,8 +55,44 @@ pub(super) struct StrategyPatch {
     pub(super) limit: Option<u64>,
     pub(super) version_field: Option<String>,
     pub(super) row_security: Option<RowSecurity>,
+    #[serde(rename = "for")]
+    pub(super) each: Option<BTreeMap<String, ForEach>>,
     #[serde(default, deserialize_with = "texts")]
     pub(super) sql: Sql,
+}
+
+/// What a parameter is repeated for.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum ForEach {
+    Values(Vec<Parameter>),
+    Query(String),
+}
+
+impl<'de> Deserialize<'de> for ForEach {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Said;
+        impl<'de> Visitor<'de> for Said {
+            type Value = ForEach;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of values, or a query over one column")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<ForEach, E> {
+                Ok(ForEach::Query(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ForEach, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = list.next_element()? {
+                    values.push(value);
+                }
+                Ok(ForEach::Values(values))
+            }
+        }
+        from.deserialize_any(Said)
+    }
 }
 
 impl StrategyPatch {
@@ -159,9 +196,14 @@ impl Merged {
         }
     }
 
-    /// The file that gives a field; of one that is missing, the last file that names the strategy.
+    /// The file that gives a field or the table that it is in; of one that is missing, the last file that names the strategy.
     pub(super) fn origin(&self, field: &str) -> String {
-        let origin = self.origins.get(field).or(self.named_in.as_ref());
+        let table = field.split('.').next().unwrap_or(field);
+        let origins = &self.origins;
+        let origin = origins
+            .get(field)
+            .or(origins.get(table))
+            .or(self.named_in.as_ref());
         origin.map_or_else(String::new, ToString::to_string)
     }
 
@@ -188,7 +230,7 @@ impl Merged {
     }
 
     /// What is known of a strategy whose `field` is wrong.
-    pub(super) fn faulty(&self, id: &StrategyId, field: &'static str, why: &str) -> Definition {
+    pub(super) fn faulty(&self, id: &StrategyId, field: &str, why: &str) -> Definition {
         let what = format!("{id} ({})", self.origin(field));
         let why = format!("{field}: {why}");
         Definition {
@@ -210,6 +252,10 @@ impl Merged {
             documents: Vec::new(),
             document_sql: None,
             sql: Sql::default(),
+            statement: None,
+            vars: Vars::new(),
+            each: Vec::new(),
+            wanted: Wanted::default(),
             row_security: self.fields.row_security.unwrap_or_default(),
             tracking: Tracking::None(untracked.to_owned()),
             fault: None,

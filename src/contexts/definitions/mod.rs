@@ -5,27 +5,35 @@ mod file;
 mod folder;
 mod merged;
 mod origin;
+mod query;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
+
+use serde_json::Value;
 
 use self::complete::{complete, whole};
 use self::file::{File, of_code, parse, unreadable};
 use self::folder::find;
 pub use self::merged::{Databases, Merged};
 pub use self::origin::Origin;
+use self::query::Around;
 use super::registry::Registry;
 use super::shipped::SHIPPED;
 pub use super::sql::owns::Owns;
 use super::sql::parse::ready;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::nearest::nearest;
+use crate::domain::parameter::{Parameter, Vars};
 use crate::domain::strategy::{Definition, StrategyId};
 
 /// All definitions, merged.
 #[derive(Clone, Debug, Default)]
 pub struct Definitions {
     contexts: BTreeMap<String, MergedContext>,
+    /// The variables of all files.
+    vars: BTreeMap<String, (Parameter, Origin)>,
     /// What was merged, in order.
     files: Vec<PathBuf>,
     /// Files in folders of definitions that are not read.
@@ -79,11 +87,11 @@ impl Definitions {
                 all.add(
                     parse(context.definitions, &Origin::Shipped)?,
                     &Origin::Shipped,
-                );
+                )?;
             }
         }
         for (file, origin) in own {
-            all.add(file, &origin);
+            all.add(file, &origin)?;
         }
         for context in all.contexts.values_mut() {
             if let Some((false, origin)) = &context.enabled {
@@ -94,15 +102,28 @@ impl Definitions {
         Ok(all)
     }
 
-    fn add(&mut self, file: File, origin: &Origin) {
+    fn add(&mut self, file: File, origin: &Origin) -> Result<(), Failure> {
         if let Origin::File(path) = origin {
             self.files.push(path.clone());
         }
-        let context = self.contexts.entry(file.context.name).or_default();
-        if let Some(owns) = file.context.owns {
+        for (name, value) in file.vars {
+            let earlier = self.vars.entry(name.clone());
+            let (known, other) = earlier.or_insert_with(|| (value.clone(), origin.clone()));
+            if *known != value {
+                let what = format!("{origin} and {other} give {name} two values");
+                let why = format!("`{value}` and `{known}`; variables hold for all files");
+                return Err(Failure::new(FailureKind::Config, what, why)
+                    .hint("take two names, or give the value in shopwarm.toml or with --var"));
+            }
+        }
+        let Some(table) = file.context else {
+            return Ok(());
+        };
+        let context = self.contexts.entry(table.name).or_default();
+        if let Some(owns) = table.owns {
             context.owns.add(owns);
         }
-        if let Some(enabled) = file.context.enabled {
+        if let Some(enabled) = table.enabled {
             context.enabled = Some((enabled, origin.clone()));
         }
         for (name, patch) in file.strategies {
@@ -112,6 +133,55 @@ impl Definitions {
                 .or_default()
                 .apply(&patch, origin);
         }
+        Ok(())
+    }
+
+    /// The values of all variables: those that are given, over those of the files.
+    fn vars(&self, given: &Vars) -> Vars {
+        let mut vars: Vars = given.clone();
+        for (name, (value, _)) in &self.vars {
+            let given = vars.remove(name);
+            let value = given.map_or_else(|| value.clone(), |given| given.like(value));
+            vars.insert(name.clone(), value);
+        }
+        vars
+    }
+
+    /// Checks the variables that are given: `given` of a name that nothing uses would do nothing.
+    ///
+    /// # Errors
+    /// The first that nothing uses, or that is not of the type that a file gives it.
+    pub fn check_vars(&self, given: &Vars) -> Result<(), Failure> {
+        let refused = |name: &String, why: String| {
+            Failure::new(FailureKind::Config, format!("the variable {name}"), why)
+        };
+        let mut texts: Vec<String> = Vec::new();
+        for context in self.contexts.values() {
+            texts.extend(context.owns.entries().into_iter().map(str::to_owned));
+            let strategies = context.strategies.values();
+            texts.extend(strategies.map(|merged| Value::Object(merged.shown()).to_string()));
+        }
+        for (name, value) in given {
+            if let Some((base, origin)) = self.vars.get(name)
+                && !value.clone().like(base).is_like(base)
+            {
+                let why = format!("`{value}` is not of the type that {origin} gives it (`{base}`)");
+                return Err(refused(name, why));
+            }
+            let is_used = |text: &String| {
+                text.contains(&format!(":{name}")) || (text.contains("{{") && text.contains(name))
+            };
+            if !self.vars.contains_key(name) && !texts.iter().any(is_used) {
+                let why =
+                    format!("no definition uses it, neither as :{name} nor as {{{{{name}}}}}");
+                let failure = refused(name, why);
+                return Err(match nearest(name, self.vars.keys().map(String::as_str)) {
+                    Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+                    None => failure,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Whether the shipped definitions are among them.
@@ -157,25 +227,42 @@ impl Definitions {
     ///
     /// # Errors
     /// Everything that is wrong, a line each.
-    pub fn validate(&self, databases: Databases<'_>) -> Result<Vec<Definition>, Failure> {
-        let all = self.checked(databases);
+    pub fn validate(
+        &self,
+        databases: Databases<'_>,
+        given: &Vars,
+    ) -> Result<Vec<Definition>, Failure> {
+        let all = self.checked(databases, given);
         match faults(&all) {
             None => Ok(all),
             Some(failure) => Err(failure),
         }
     }
 
-    /// The enabled definitions, each with its fault where it has one.
-    pub fn checked(&self, databases: Databases<'_>) -> Vec<Definition> {
+    /// The enabled definitions, each with its fault where it has one. One that is repeated for values
+    /// is one for each, unless only the database knows the values. `given`: values of variables.
+    pub fn checked(&self, databases: Databases<'_>, given: &Vars) -> Vec<Definition> {
+        let vars = &self.vars(given);
         let enabled = self.merged().filter(|(_, merged)| merged.is_enabled());
         let check = |(id, merged): (StrategyId, &Merged)| {
-            let checked = match self.registry.get(&id) {
-                Some(_) => whole(&id, merged),
-                None => complete(&id, merged, &self.owns(&id.context), databases),
+            if self.registry.get(&id).is_some() {
+                let whole = whole(&id, merged);
+                let faulty = |(field, why): Wrong| merged.faulty(&id, field, &why);
+                return vec![whole.unwrap_or_else(faulty)];
+            }
+            let around = Around {
+                owns: &self.owns(&id.context),
+                vars,
+                databases,
             };
-            checked.unwrap_or_else(|(field, why)| merged.faulty(&id, field, &why))
+            let complete =
+                complete(&id, merged, &around).and_then(|definition| match definition.is_open() {
+                    true => Ok(vec![definition]),
+                    false => definition.repeated(),
+                });
+            complete.unwrap_or_else(|(field, why)| vec![merged.faulty(&id, field, &why)])
         };
-        let mut all: Vec<Definition> = enabled.map(check).collect();
+        let mut all: Vec<Definition> = enabled.flat_map(check).collect();
         for (earlier, later) in same_keys(&all) {
             let why = self.both_make(&all[earlier], &all[later]);
             // Neither is known to be the one that is meant.
@@ -189,7 +276,7 @@ impl Definitions {
     fn both_make(&self, one: &Definition, other: &Definition) -> Failure {
         let file = |of: &Definition| {
             let mut all = self.merged();
-            let found = all.find(|(id, _)| *id == of.spec.id);
+            let found = all.find(|(id, _)| *id == of.spec.id.family());
             found.map_or_else(String::new, |(_, merged)| merged.origin("key"))
         };
         let (one, other, files) = (&one.spec, &other.spec, [file(one), file(other)]);
@@ -245,9 +332,9 @@ mod tests {
         let mut all = Definitions::default();
         for (i, text) in files.iter().enumerate() {
             let origin = Origin::File(format!("{i}.toml").into());
-            all.add(parse(text, &origin)?, &origin);
+            all.add(parse(text, &origin)?, &origin)?;
         }
-        all.validate(&[POSTGRES])
+        all.validate(&[POSTGRES], &Vars::new())
     }
 
     const BASE: &str = r#"
@@ -266,7 +353,7 @@ mod tests {
     fn shipped_definitions_are_valid_for_every_database() {
         let shipped = Definitions::load(&[], &Registry::default()).expect("they parse");
         for database in [POSTGRES, MYSQL, SQLITE] {
-            let ids: Vec<String> = match shipped.validate(&[database]) {
+            let ids: Vec<String> = match shipped.validate(&[database], &Vars::new()) {
                 Ok(all) => all.iter().map(|d| d.spec.id.to_string()).collect(),
                 Err(failure) => panic!("{}: {failure}", database.name),
             };

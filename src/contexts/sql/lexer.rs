@@ -1,29 +1,19 @@
 //! SQL taken apart as each database does, so that no quote or comment hides a table from the parser.
 
+use std::ops::Range;
+
 use super::refusal::{MAX_SQL_BYTES, Place, SqlRefused};
 use crate::application::ports::grammar::{Escapes, Grammar};
 
 /// The SQL with blanks for comments and for quotes and backslashes in strings; every other
 /// character stays in its place. Refuses text that two databases could split differently.
 pub(super) fn harmless_text(sql: &str, grammar: &'static Grammar) -> Result<String, SqlRefused> {
-    if sql.len() > MAX_SQL_BYTES {
-        return Err(SqlRefused::TooLong);
-    }
     let text: Vec<char> = sql.chars().collect();
-    let mut lexer = Lexer {
-        text: &text,
-        grammar,
-        may_escape: false,
-    };
     let mut harmless = String::with_capacity(sql.len());
-    let mut at = 0;
-    while at < text.len() {
-        let (kind, end) = lexer
-            .next(at)
-            .map_err(|problem| refused_at(&text[..at], problem))?;
-        let piece = &text[at..end];
+    for (kind, place) in pieces(sql, &text, grammar)? {
+        let piece = &text[place];
         match kind {
-            Kind::Code => harmless.extend(piece),
+            Kind::Code | Kind::Parameter => harmless.extend(piece),
             Kind::Comment => {
                 harmless.extend(piece.iter().map(|&c| if c == '\n' { c } else { ' ' }));
             }
@@ -38,9 +28,35 @@ pub(super) fn harmless_text(sql: &str, grammar: &'static Grammar) -> Result<Stri
                 }));
             }
         }
-        at = end;
     }
     Ok(harmless)
+}
+
+/// The pieces of `text`, the characters of `sql`, and where each is.
+pub(super) fn pieces(
+    sql: &str,
+    text: &[char],
+    grammar: &'static Grammar,
+) -> Result<Vec<(Kind, Range<usize>)>, SqlRefused> {
+    if sql.len() > MAX_SQL_BYTES {
+        return Err(SqlRefused::TooLong);
+    }
+    let mut lexer = Lexer {
+        text,
+        grammar,
+        may_escape: false,
+        open: Vec::new(),
+    };
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let (kind, end) = lexer
+            .next(at)
+            .map_err(|problem| refused_at(&text[..at], problem))?;
+        pieces.push((kind, at..end));
+        at = end;
+    }
+    Ok(pieces)
 }
 
 fn refused_at(before: &[char], problem: &'static str) -> SqlRefused {
@@ -52,13 +68,23 @@ fn refused_at(before: &[char], problem: &'static str) -> SqlRefused {
     }
 }
 
-enum Kind {
+pub(super) enum Kind {
     Code,
     Comment,
+    /// `:name`.
+    Parameter,
     /// A string, with the length of its delimiters.
     String {
         delimiter: usize,
     },
+}
+
+/// What is open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bracket {
+    Array,
+    Subscript,
+    Other,
 }
 
 type Lexed = Result<(Kind, usize), &'static str>;
@@ -70,6 +96,8 @@ struct Lexer<'a> {
     /// Whether PostgreSQL reads the next string with backslash escapes: after `E`, and as the
     /// continuation of such a string.
     may_escape: bool,
+    /// The brackets and parentheses that are open.
+    open: Vec<Bracket>,
 }
 
 impl Lexer<'_> {
@@ -103,8 +131,13 @@ impl Lexer<'_> {
                 Ok((Kind::Code, self.quoted_end(at, close, false)?))
             }
             '$' if grammar.dollar_strings => self.dollar_string(at),
+            ':' if self.is_parameter(at) => Ok((Kind::Parameter, self.run(at + 1, is_word))),
+            // A cast.
+            ':' if self.starts(at, "::") && !grammar.parameters.contains(&c) => {
+                Ok((Kind::Code, at + 2))
+            }
             _ if grammar.parameters.contains(&c) => Err(
-                "the SQL has a parameter or variable. Write the value itself, and quote a name that has such a character.",
+                "the SQL has a parameter or variable of the database. Write `:name` with a value in [vars] or `for`, and quote a name that has such a character.",
             ),
             ';' => Err(
                 "the SQL has a semicolon. Remove it: the SQL must be one query, which shopwarm embeds in its own.",
@@ -112,11 +145,46 @@ impl Lexer<'_> {
             '0'..='9' => self.number(at),
             _ if is_word(c) => self.word(at),
             ' ' | '\t' | '\n' | '\r' => Ok((Kind::Code, at + 1)),
+            '(' => {
+                self.open.push(Bracket::Other);
+                Ok((Kind::Code, at + 1))
+            }
+            '[' => {
+                let is_array = self.begins_array(at);
+                self.open.push(if is_array {
+                    Bracket::Array
+                } else {
+                    Bracket::Subscript
+                });
+                Ok((Kind::Code, at + 1))
+            }
+            ']' | ')' => {
+                self.open.pop();
+                Ok((Kind::Code, at + 1))
+            }
             _ if c.is_ascii_punctuation() => Ok((Kind::Code, at + 1)),
             _ => Err(
                 "databases read this character differently outside quotes. Replace it with a plain space or remove it.",
             ),
         }
+    }
+
+    /// Whether a bracket is that of `ARRAY[...]`, or of an array in one.
+    fn begins_array(&self, at: usize) -> bool {
+        let before = self.text[..at].iter().rev();
+        let mut before = before.skip_while(|c| c.is_whitespace()).peekable();
+        let is_inner = self.open.last() == Some(&Bracket::Array);
+        if let Some('[' | ',') = before.peek() {
+            return is_inner;
+        }
+        let word: String = before.take_while(|c| is_word(**c)).take(6).collect();
+        word.eq_ignore_ascii_case("yarra")
+    }
+
+    /// In a subscript a colon may be that of a slice, `tags[1:n]`.
+    fn is_parameter(&self, at: usize) -> bool {
+        let is_name = |c: &char| c.is_ascii_alphabetic() || *c == '_';
+        self.text.get(at + 1).is_some_and(is_name) && self.open.last() != Some(&Bracket::Subscript)
     }
 
     fn starts(&self, at: usize, with: &str) -> bool {

@@ -1,6 +1,9 @@
 //! The tables that a context may read.
 
+use super::parameters::named;
+use super::refusal::SqlRefused;
 use crate::application::ports::grammar::Grammar;
+use crate::domain::parameter::Vars;
 use crate::domain::wildcard;
 
 /// `owns` of a context: tables by their stored names, with a schema where the SQL names it so, and
@@ -21,6 +24,18 @@ impl Owns {
                 all.push(entry);
             }
         }
+    }
+
+    /// With the variables in its entries.
+    ///
+    /// # Errors
+    /// A variable does not exist, or is no part of a name.
+    pub fn filled(&self, vars: &Vars) -> Result<Self, SqlRefused> {
+        let Some(entries) = &self.0 else {
+            return Ok(Self(None));
+        };
+        let filled = entries.iter().map(|entry| named(entry, vars));
+        Ok(Self(Some(filled.collect::<Result<_, _>>()?)))
     }
 
     /// As a file would say it.

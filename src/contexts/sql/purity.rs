@@ -28,7 +28,7 @@ const VARYING_WORDS: &str = "current_catalog current_date current_role current_s
 const VARYING_TEXTS: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
 
 /// Whether a text literal may mean something that changes by itself.
-pub(super) fn is_varying_text(text: &str) -> bool {
+pub fn is_varying_text(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let (_, inner) = text.split_once('\'').unwrap_or(("", &text));
     let inner = inner.trim_start();
@@ -85,7 +85,8 @@ impl Pure {
             Expr::Function(function) => self.allows(function),
             Expr::Identifier(word) => !varies(word),
             Expr::Value(value) => match &value.value {
-                Value::Placeholder(_) => false,
+                // The same for a whole strategy.
+                Value::Placeholder(_) => true,
                 Value::Number(..) | Value::Boolean(_) | Value::Null => true,
                 text => !is_varying_text(&text.to_string()),
             },

@@ -76,6 +76,8 @@ pub enum SqlRefused {
          by name, waits, or changes something. Remove it."
     )]
     Function { place: Place, name: String },
+    #[error("{0}")]
+    Variable(String),
     #[error("`order_by` {0}. Write plain columns, such as `created_at DESC, id`.")]
     OrderBy(String),
 }

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Database};
 use super::errors::Explained;
 use super::server_info::{Role, ServerInfo};
 use super::watched::{Waiting, Watched};
-use crate::application::ports::{Dialect, QueryPlan, SourceVitals};
+use crate::application::ports::{Dialect, Param, QueryPlan, SourceVitals};
 use crate::domain::changes::Moment;
 use crate::domain::expected::Expected;
 use crate::domain::finding::Finding;
@@ -98,12 +98,14 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
         &self,
         session: &mut Connection<Self>,
         sql: &str,
+        params: &[Param],
     ) -> impl Future<Output = Result<Vec<Column>, Refusal>> + Send;
 
     fn estimate(
         &self,
         session: &mut Connection<Self>,
         sql: &str,
+        params: &[Param],
     ) -> impl Future<Output = Option<Expected>> + Send;
 
     /// The plan of a query, without running it.
@@ -111,6 +113,7 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
         &self,
         session: &mut Connection<Self>,
         sql: &str,
+        params: &[Param],
     ) -> impl Future<Output = Answer<QueryPlan>> + Send;
 
     /// Information about the server.

@@ -11,7 +11,8 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 
 use super::sqlite::dialect::SqliteDialect;
 use crate::application::ports::{
-    Ask, ChangeScan, Dialect, Query, QueryPlan, RowSource, Sources, Tracked, Wanted, WarmupStrategy,
+    Ask, ChangeScan, Dialect, Param, Query, QueryPlan, RowSource, Sources, Tracked, Wanted,
+    WarmupStrategy,
 };
 use crate::domain::changes::{Moment, Since};
 use crate::domain::entry::{Collection, Entry, EntryBatch};
@@ -283,7 +284,7 @@ impl RowSource for MemoryTable {
         no_sql()
     }
 
-    async fn describe(&self, _: &str) -> Result<Columns, Failure> {
+    async fn describe(&self, _: &str, _: &[Param]) -> Result<Columns, Failure> {
         no_sql()
     }
 
@@ -293,11 +294,11 @@ impl RowSource for MemoryTable {
 
     async fn quiesced(&self) {}
 
-    async fn estimate(&self, _: &str) -> Option<Expected> {
+    async fn estimate(&self, _: &str, _: &[Param]) -> Option<Expected> {
         None
     }
 
-    async fn plan(&self, _: &str) -> Result<QueryPlan, Failure> {
+    async fn plan(&self, _: &str, _: &[Param]) -> Result<QueryPlan, Failure> {
         no_sql()
     }
 

@@ -5,19 +5,18 @@ use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use sqlx::Database;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::failures::locked_out;
-use super::rows::{Broken, Handed, Reader, Rows};
+use super::rows::{Broken, Handed, Reader, Rows, arguments};
 use super::session::Session;
 use super::sessions::Sessions;
 use super::waiters::wait_for_waiters;
 use super::watched::{LOCK_PAUSE, Watched};
-use crate::application::ports::{Param, Query};
+use crate::application::ports::Query;
 use crate::domain::failure::Failure;
 
 /// Batches read ahead of the engine.
@@ -165,12 +164,4 @@ async fn connect<D: Reader>(
         }
     }
     sessions.connection().await
-}
-
-fn arguments<D: Reader>(params: &[Param]) -> Result<<D::Db as Database>::Arguments, sqlx::Error> {
-    let mut arguments = <D::Db as Database>::Arguments::default();
-    for param in params {
-        D::bind(&mut arguments, param).map_err(sqlx::Error::Encode)?;
-    }
-    Ok(arguments)
 }

@@ -10,7 +10,7 @@ use sqlx::{Column as _, Database};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use super::driver::{Connection, Driver};
+use super::driver::{Answer, Connection, Driver};
 use super::sessions::Sessions;
 use super::waiters::Reason;
 use super::watched::Watched;
@@ -70,6 +70,15 @@ pub(super) trait Reader: Driver {
         arguments: <Self::Db as Database>::Arguments,
         rows: &mut Rows<'_, Self>,
     ) -> impl Future<Output = Result<(), Broken>> + Send;
+}
+
+/// Parameters as a driver takes them.
+pub(super) fn arguments<D: Reader>(params: &[Param]) -> Answer<<D::Db as Database>::Arguments> {
+    let mut arguments = <D::Db as Database>::Arguments::default();
+    for param in params {
+        D::bind(&mut arguments, param).map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
 }
 
 /// Why a query is not read to its end.

@@ -17,7 +17,7 @@ use super::rows::Reader;
 use super::session::Session;
 use super::sessions::Sessions;
 use super::watched::LOCK_PAUSE;
-use crate::application::ports::{Dialect, Query, QueryPlan, RowSource, SourceVitals};
+use crate::application::ports::{Dialect, Param, Query, QueryPlan, RowSource, SourceVitals};
 use crate::domain::changes::Moment;
 use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
@@ -45,11 +45,12 @@ impl<D: Reader> SqlSource<D> {
     async fn describe_unlocked(
         &self,
         sql: &str,
+        params: &[Param],
     ) -> Result<(Session<D>, Result<Vec<Column>, Refusal>), Failure> {
         let (sessions, began) = (&self.sessions, Instant::now());
         loop {
             let mut session = sessions.connection().await?;
-            let described = sessions.driver.describe(&mut session, sql);
+            let described = sessions.driver.describe(&mut session, sql, params);
             let described = sessions.wait_for_turn("preparing", described).await?;
             let is_locked = match &described {
                 Err(Refusal::Sql(error)) => Sessions::<D>::is_lock_timeout(error),
@@ -123,10 +124,10 @@ impl<D: Reader> RowSource for SqlSource<D> {
         asked.await
     }
 
-    async fn describe(&self, sql: &str) -> Result<Columns, Failure> {
+    async fn describe(&self, sql: &str, params: &[Param]) -> Result<Columns, Failure> {
         let sessions = &self.sessions;
         let sql = &D::DESCRIBED.join(sql);
-        let (session, described) = self.describe_unlocked(sql).await?;
+        let (session, described) = self.describe_unlocked(sql, params).await?;
         let is_in_step = match &described {
             Ok(_) | Err(Refusal::Types(_)) => true,
             Err(Refusal::Sql(error)) => matches!(error, sqlx::Error::Database(_)),
@@ -153,12 +154,12 @@ impl<D: Reader> RowSource for SqlSource<D> {
         self.sessions.quiesced().await;
     }
 
-    async fn plan(&self, sql: &str) -> Result<QueryPlan, Failure> {
-        let text = sql.to_owned();
+    async fn plan(&self, sql: &str, params: &[Param]) -> Result<QueryPlan, Failure> {
+        let (text, params) = (sql.to_owned(), params.to_vec());
         let ask = self
             .sessions
             .with_session("planning", sql, |driver, session| {
-                async move { driver.plan(session, &text).await }.boxed()
+                async move { driver.plan(session, &text, &params).await }.boxed()
             });
         ask.await
     }
@@ -186,10 +187,10 @@ impl<D: Reader> RowSource for SqlSource<D> {
         self.sessions.probe().await
     }
 
-    async fn estimate(&self, sql: &str) -> Option<Expected> {
-        let sql = sql.to_owned();
+    async fn estimate(&self, sql: &str, params: &[Param]) -> Option<Expected> {
+        let (sql, params) = (sql.to_owned(), params.to_vec());
         let estimate = self.sessions.ask_briefly(|driver, session| {
-            async move { Ok(driver.estimate(session, &sql).await) }.boxed()
+            async move { Ok(driver.estimate(session, &sql, &params).await) }.boxed()
         });
         estimate.await?
     }

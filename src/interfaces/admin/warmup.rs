@@ -16,7 +16,7 @@ use super::state::Admin;
 use crate::application::record::RunRecord;
 use crate::application::runs::service::RunRequest;
 use crate::domain::run::Trigger;
-use crate::domain::selection::Selection;
+use crate::domain::selection::{Selection, known};
 
 /// Warms the whole shop
 ///
@@ -96,14 +96,14 @@ pub(super) async fn warm_strategy(
 ) -> Result<Response, Problem> {
     check_context(&admin, &context)?;
     let shop = admin.shop.get();
-    let of_context = shop.definitions.iter().map(|d| &d.spec.id);
-    let of_context = of_context.filter(|id| id.context == context);
-    let names: Vec<String> = of_context.map(|id| id.name.clone()).collect();
-    if !names.contains(&strategy) {
-        let id = format!("{context}/{strategy}");
+    let id = format!("{context}/{strategy}");
+    let selection = Selection::Strategies(vec![id.clone()]);
+    if selection.check(known(&shop.definitions)).is_err() {
+        let of_context = shop.definitions.iter().map(|d| &d.spec.id);
+        let of_context = of_context.filter(|id| id.context == context);
+        let names = of_context.map(|id| id.name.clone()).collect();
         return Err(Problem::unknown("strategy", &id, names));
     }
-    let selection = Selection::Strategies(vec![format!("{context}/{strategy}")]);
     let request = (query.as_deref(), &headers, body);
     warm(&admin, request, selection, |record| {
         WarmedContext::of(&context, record)

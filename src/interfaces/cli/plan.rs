@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::ports::Mode;
-use crate::application::settings::{Count, Group as _, RunSettings};
+use crate::application::settings::{Count, Group as _, RunSettings, Variables};
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::percent::Percent;
@@ -27,6 +27,8 @@ pub struct SealedPlan {
     pub selection: Vec<String>,
     tags: Vec<String>,
     exclude: Vec<String>,
+    #[serde(default)]
+    vars: Variables,
     limit: Option<u64>,
     mode: Mode,
     prefix: String,
@@ -64,6 +66,7 @@ impl SealedPlan {
             selection: words.to_vec(),
             tags: config.run.tags(),
             exclude: config.run.exclude(),
+            vars: config.run.vars(),
             limit: config.run.limit(),
             mode: config.run.mode(),
             prefix: config.prefix.clone(),
@@ -128,6 +131,7 @@ impl SealedPlan {
         let planned = RunSettings {
             tags: Some(self.tags.clone()),
             exclude: Some(self.exclude.clone()),
+            vars: Some(self.vars.clone()),
             limit: self.limit.map(Count::new),
             mode: Some(self.mode),
             ..RunSettings::default()
@@ -237,10 +241,15 @@ fn fingerprint(config: &Config, selection: &Selection) -> Result<String, Failure
     let definitions = config.definitions()?;
     let fields: Vec<_> = definitions
         .merged()
-        .filter(|(id, _)| selected.iter().any(|definition| definition.spec.id == *id))
+        .filter(|(id, _)| {
+            let mut selected = selected.iter();
+            selected.any(|definition| definition.spec.id.family() == *id)
+        })
         .map(|(id, merged)| (id.to_string(), merged.shown()))
         .collect();
-    Ok(digest(&serde_json::to_string(&fields).unwrap_or_default()))
+    let vars: Vec<_> = selected.iter().map(|definition| &definition.vars).collect();
+    let whole = serde_json::to_string(&(fields, vars));
+    Ok(digest(&whole.unwrap_or_default()))
 }
 
 fn digest(text: &str) -> String {

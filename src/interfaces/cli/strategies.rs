@@ -8,6 +8,7 @@ use super::target::Target;
 use crate::config::Config;
 use crate::contexts::definitions::{Databases, Definitions, Merged};
 use crate::domain::failure::Failure;
+use crate::domain::selection::Variants;
 use crate::domain::strategy::StrategyId;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output};
@@ -20,7 +21,8 @@ pub(super) fn run(target: &Target, config: &Config, output: &Output) -> Result<E
     let definitions = config.definitions()?;
     let mut all: Vec<(StrategyId, &Merged)> = definitions.merged().collect();
     let selection = target.selection()?;
-    selection.check(all.iter().map(|(id, _)| id))?;
+    selection.check(all.iter().map(|(id, _)| (id, Variants::NotKnown)))?;
+    let selection = selection.families();
     all.retain(|(id, _)| selection.names(id));
     all.sort_by_key(|(id, merged)| (std::cmp::Reverse(merged.priority()), id.clone()));
     let databases = &setup::databases(config);
@@ -34,7 +36,8 @@ pub(super) fn run(target: &Target, config: &Config, output: &Output) -> Result<E
     }
     // Report invalid definitions even if the reader closes the pipe.
     output.result(&document.render(output.format, output.width()));
-    definitions.validate(databases)?;
+    definitions.check_vars(&config.vars())?;
+    definitions.validate(databases, &config.vars())?;
     let open = all
         .iter()
         .filter(|(_, merged)| merged.is_enabled() && merged.has_sql());

@@ -121,7 +121,9 @@ pub(super) fn check_names(require: &Requirement, run: &Coordinator) -> Result<()
     let mut known: Vec<String> = Vec::new();
     for strategy in run.strategies() {
         let id = &strategy.spec().id;
-        known.extend([id.to_string(), id.context.clone(), id.name.clone()]);
+        for id in [id, &id.family()] {
+            known.extend([id.to_string(), id.context.clone(), id.name.clone()]);
+        }
     }
     for name in require.gates.iter().filter_map(|gate| gate.name.as_ref()) {
         if !known.contains(name) {

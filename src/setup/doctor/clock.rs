@@ -56,7 +56,7 @@ async fn local_columns(used: &ClockUse, source: &dyn RowSource) -> Vec<String> {
     for table in &used.tables {
         // Skips names that are not tables, such as those of a WITH.
         let sql = format!("SELECT * FROM {table}");
-        let Ok(columns) = source.describe(&sql).await else {
+        let Ok(columns) = source.describe(&sql, &[]).await else {
             continue;
         };
         for column in columns.iter() {

@@ -19,7 +19,7 @@ use crate::domain::finding::Finding;
 use crate::domain::key::printable;
 use crate::domain::strategy::Definition;
 use crate::setup::connections::source;
-use crate::setup::coordinators::prepare_one;
+use crate::setup::coordinators::prepare_all;
 
 /// All checks must end within ten seconds.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
@@ -65,7 +65,7 @@ pub(super) async fn check_database(
         let clock = clock::check(&definition, zone.as_ref(), checks.sources.bulk.as_ref());
         let clock = timeout_at(deadline, clock).await.ok().flatten();
         checks.found.findings.extend(clock);
-        let checked = timeout_at(deadline, checks.strategy(definition, &owns)).await;
+        let checked = timeout_at(deadline, checks.definition(definition, &owns)).await;
         if checked.is_err() {
             let finding = no_answer(&id, FailureKind::SourceUnreachable);
             checks.found.findings.push(finding.hint(
@@ -106,24 +106,42 @@ struct Checked {
 }
 
 impl Checks<'_> {
-    /// Prepares a strategy and checks how the database would read it.
-    async fn strategy(&mut self, definition: Definition, owns: &Owns) {
+    /// Checks the strategy of a definition, or all that it is repeated as.
+    async fn definition(&mut self, definition: Definition, owns: &Owns) {
         let id = definition.spec.id.to_string();
-        let (order, types) = (definition.order_by.clone(), definition.types.clone());
-        let reads = definition.sql != Sql::default();
-        let limit = self.config.run.limit();
-        let wanted = [definition.limit, limit].into_iter().flatten().min();
-        let prepared = prepare_one(definition, &self.sources, self.config).await;
-        let strategy = match prepared {
-            Ok(strategy) => strategy,
+        let fitted = prepare_all(definition.clone(), &self.sources, self.config).await;
+        let fitted = match fitted {
+            Ok(fitted) => fitted,
             Err(failure) => return self.found.findings.push(Finding::of(id, &failure)),
         };
-        let key = &strategy.spec().key;
-        if !reads {
+        for (spec, strategy) in fitted {
+            match strategy {
+                Ok(strategy) => self.strategy(&definition, strategy, owns).await,
+                Err(failure) => {
+                    let finding = Finding::of(spec.id.to_string(), &failure);
+                    self.found.findings.push(finding);
+                }
+            }
+        }
+    }
+
+    /// Checks how the database would read a strategy, and what readers would get.
+    async fn strategy(
+        &mut self,
+        definition: &Definition,
+        strategy: Arc<dyn WarmupStrategy>,
+        owns: &Owns,
+    ) {
+        let id = strategy.spec().id.to_string();
+        let limit = self.config.run.limit();
+        let wanted = [definition.limit, limit].into_iter().flatten().min();
+        if definition.sql == Sql::default() {
+            let key = &strategy.spec().key;
             let text = format!("{key}; put together in code, reads no table");
             return self.found.findings.push(Finding::ok(id, text));
         }
         self.versions.learn(strategy.as_ref()).await;
+        let order = definition.order_by.clone();
         let finding = match strategy.plan(limit).await {
             Ok(plan) => planned(strategy.as_ref(), &plan, (wanted, order), owns),
             // PostgreSQL checks the user's rights only here.
@@ -133,7 +151,7 @@ impl Checks<'_> {
         let place = self.found.findings.len();
         self.found.prepared.push(Checked {
             strategy,
-            types,
+            types: definition.types.clone(),
             place,
         });
     }

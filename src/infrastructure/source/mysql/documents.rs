@@ -4,7 +4,7 @@
 //! The protocol shows them only as LONGTEXT. But JSON_ARRAY embeds a document and quotes text, so
 //! SQL can tell, without reading a row.
 
-use sqlx::mysql::MySqlConnection;
+use sqlx::mysql::{MySqlArguments, MySqlConnection};
 use sqlx::{Executor as _, Row as _};
 
 use super::super::driver::{Answer, safe};
@@ -20,6 +20,7 @@ const UNKNOWN_FUNCTION: u16 = 1305;
 pub(super) async fn mark(
     session: &mut MySqlConnection,
     sql: &str,
+    arguments: MySqlArguments,
     columns: &mut [Column],
 ) -> Answer<()> {
     let mut texts: Vec<&mut Column> = columns
@@ -31,7 +32,8 @@ pub(super) async fn mark(
     }
     let names = texts.iter().map(|column| quoted(&column.name));
     let question = question(sql, &names.collect::<Vec<_>>());
-    let answer = match session.fetch_one(sqlx::query(safe(&question))).await {
+    let question = sqlx::query_with(safe(&question), arguments);
+    let answer = match session.fetch_one(question).await {
         Err(sqlx::Error::Database(error)) if number(error.as_ref()) == UNKNOWN_FUNCTION => {
             return Ok(());
         }

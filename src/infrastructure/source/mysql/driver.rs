@@ -13,7 +13,7 @@ use super::super::certificates::certificates;
 use super::super::describe::all;
 use super::super::driver::{Answer, Driver, Refusal, safe};
 use super::super::errors::Explained;
-use super::super::rows::{Broken, NO_COLUMN, Reader, Rows};
+use super::super::rows::{Broken, NO_COLUMN, Reader, Rows, arguments};
 use super::super::server_info::{Role, ServerInfo};
 use super::super::watched::{Waiting, Watched};
 use super::codec::{self, Codec};
@@ -75,6 +75,7 @@ impl Driver for Mysql {
         &self,
         session: &mut MySqlConnection,
         sql: &str,
+        params: &[Param],
     ) -> Result<Vec<Column>, Refusal> {
         let described = prepared(session, sql).await;
         let mut columns = match described {
@@ -87,7 +88,7 @@ impl Driver for Mysql {
                 return Err(errors::strange(session, number).await);
             }
         };
-        documents::mark(session, sql, &mut columns).await?;
+        documents::mark(session, sql, arguments::<Self>(params)?, &mut columns).await?;
         Ok(columns)
     }
 
@@ -128,13 +129,18 @@ impl Driver for Mysql {
     }
 
     /// There is no cheap estimate: use only the definition's limit.
-    async fn estimate(&self, _: &mut MySqlConnection, sql: &str) -> Option<Expected> {
+    async fn estimate(&self, _: &mut MySqlConnection, sql: &str, _: &[Param]) -> Option<Expected> {
         let limit = sql.rsplit_once(" LIMIT ").and_then(|(_, n)| n.parse().ok());
         async move { limit.map(Expected::about) }.await
     }
 
-    async fn plan(&self, session: &mut MySqlConnection, sql: &str) -> Answer<QueryPlan> {
-        tables::plan(session, sql).await
+    async fn plan(
+        &self,
+        session: &mut MySqlConnection,
+        sql: &str,
+        params: &[Param],
+    ) -> Answer<QueryPlan> {
+        tables::plan(session, sql, arguments::<Self>(params)?).await
     }
 
     async fn checkup(&self, session: &mut MySqlConnection) -> Answer<ServerInfo> {
@@ -205,6 +211,7 @@ impl Reader for Mysql {
         match param {
             Param::Text(text) => arguments.add(text),
             Param::Int(integer) => arguments.add(*integer),
+            Param::Bool(truth) => arguments.add(*truth),
             Param::Texts(_) | Param::Ints(_) => Err("this database has no arrays".into()),
         }
     }

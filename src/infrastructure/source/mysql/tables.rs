@@ -12,9 +12,14 @@ use super::ask::cell;
 use crate::application::ports::{QueryPlan, Scan};
 use crate::domain::key_rows::{TableName, UniqueKeys};
 
-pub(super) async fn plan(session: &mut MySqlConnection, sql: &str) -> Answer<QueryPlan> {
+pub(super) async fn plan(
+    session: &mut MySqlConnection,
+    sql: &str,
+    arguments: MySqlArguments,
+) -> Answer<QueryPlan> {
     let explain = format!("EXPLAIN FORMAT=JSON {sql}");
-    let row = session.fetch_one(sqlx::query(safe(&explain))).await?;
+    let explain = sqlx::query_with(safe(&explain), arguments);
+    let row = session.fetch_one(explain).await?;
     let text: &[u8] = row.try_get_unchecked(0)?;
     let plan: Json = serde_json::from_slice(text).unwrap_or_default();
     let block = &plan["query_block"];

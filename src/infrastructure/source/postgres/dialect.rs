@@ -14,6 +14,7 @@ use crate::domain::strategy::ROW_LOCATION;
 pub(crate) static GRAMMAR: Grammar = Grammar {
     escapes: Escapes::AfterE,
     dollar_strings: true,
+    numbered_parameters: true,
     carriage_returns: true,
     is_case_sensitive: true,
     default_schema: "public",

@@ -10,7 +10,7 @@ use super::super::certificates::certificates;
 use super::super::driver::{Answer, Driver, Refusal};
 use super::super::errors::Explained;
 use super::super::opener::CONNECT_TIMEOUT;
-use super::super::rows::{Broken, NO_COLUMN, Reader, Rows};
+use super::super::rows::{Broken, NO_COLUMN, Reader, Rows, arguments};
 use super::super::server_info::{Role, ServerInfo};
 use super::super::watched::{LOCK_TIMEOUT, Waiting, Watched};
 use super::codec::Codec;
@@ -67,9 +67,10 @@ impl Postgres {
         &self,
         session: &mut PgConnection,
         sql: &str,
+        params: &[Param],
     ) -> Result<Vec<Column>, Refusal> {
         let mut transaction = self.begin(session).await?;
-        let row = unnamed(sql, PgArguments::default());
+        let row = unnamed(sql, arguments::<Self>(params)?);
         let row = row.fetch_one(transaction.connection()).await;
         let columns = row.map_err(Refusal::Sql).and_then(|row| columns(&row));
         transaction.end(columns).await
@@ -143,10 +144,11 @@ impl Driver for Postgres {
         &self,
         session: &mut PgConnection,
         sql: &str,
+        params: &[Param],
     ) -> Result<Vec<Column>, Refusal> {
-        match self.describe_once(session, sql).await {
+        match self.describe_once(session, sql, params).await {
             Err(Refusal::Sql(error)) if is_forgotten(&error) => {
-                self.describe_once(session, sql).await
+                self.describe_once(session, sql, params).await
             }
             described => described,
         }
@@ -191,14 +193,25 @@ impl Driver for Postgres {
     async fn end(&self, (): ()) {}
 
     /// The planner's estimate; reads no row.
-    async fn estimate(&self, session: &mut PgConnection, sql: &str) -> Option<Expected> {
-        let rows = self.plan(session, sql).await.ok()?.rows;
+    async fn estimate(
+        &self,
+        session: &mut PgConnection,
+        sql: &str,
+        params: &[Param],
+    ) -> Option<Expected> {
+        let rows = self.plan(session, sql, params).await.ok()?.rows;
         rows.map(Expected::about)
     }
 
-    async fn plan(&self, session: &mut PgConnection, sql: &str) -> Answer<QueryPlan> {
+    async fn plan(
+        &self,
+        session: &mut PgConnection,
+        sql: &str,
+        params: &[Param],
+    ) -> Answer<QueryPlan> {
+        let arguments = arguments::<Self>(params)?;
         let mut transaction = self.begin(session).await?;
-        let plan = plan::plan(&mut transaction, sql).await;
+        let plan = plan::plan(&mut transaction, sql, arguments).await;
         transaction.end(plan).await
     }
 
@@ -298,6 +311,7 @@ impl Reader for Postgres {
             Param::Ints(integers) => arguments.add(integers),
             Param::Text(text) => arguments.add(text),
             Param::Int(integer) => arguments.add(*integer),
+            Param::Bool(truth) => arguments.add(*truth),
         }
     }
 

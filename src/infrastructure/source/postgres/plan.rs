@@ -8,9 +8,13 @@ use super::super::driver::Answer;
 use super::transaction::{Transaction, unnamed};
 use crate::application::ports::{QueryPlan, Scan};
 
-pub(super) async fn plan(transaction: &mut Transaction<'_>, sql: &str) -> Answer<QueryPlan> {
+pub(super) async fn plan(
+    transaction: &mut Transaction<'_>,
+    sql: &str,
+    arguments: PgArguments,
+) -> Answer<QueryPlan> {
     let explain = format!("EXPLAIN (FORMAT JSON) {sql}");
-    let explain = unnamed(&explain, PgArguments::default());
+    let explain = unnamed(&explain, arguments);
     let row = explain.fetch_one(transaction.connection()).await?;
     let text = row
         .try_get_raw(0)?

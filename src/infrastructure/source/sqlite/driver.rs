@@ -17,7 +17,7 @@ use sqlx::{
 
 use super::super::driver::{Answer, Driver, Refusal, safe};
 use super::super::errors::Explained;
-use super::super::rows::{Broken, NO_COLUMN, Reader, Rows};
+use super::super::rows::{Broken, NO_COLUMN, Reader, Rows, arguments};
 use super::super::server_info::{Role, ServerInfo};
 use super::super::watched::{Waiting, Watched};
 use super::codec::Codec;
@@ -138,13 +138,19 @@ impl Driver for SqliteFile {
     }
 
     /// Counting is the only way; give up if it takes too long.
-    async fn estimate(&self, session: &mut SqliteConnection, sql: &str) -> Option<Expected> {
+    async fn estimate(
+        &self,
+        session: &mut SqliteConnection,
+        sql: &str,
+        params: &[Param],
+    ) -> Option<Expected> {
+        let arguments = arguments::<Self>(params).ok()?;
         let deadline = Instant::now() + ESTIMATE_TIMEOUT;
         let mut handle = session.lock_handle().await.ok()?;
         handle.set_progress_handler(STEPS, move || Instant::now() < deadline);
         drop(handle);
         let count = format!("SELECT count(*) FROM ({sql})");
-        let count: i64 = sqlx::query_scalar(safe(&count))
+        let count: i64 = sqlx::query_scalar_with(safe(&count), arguments)
             .fetch_one(session)
             .await
             .ok()?;
@@ -185,12 +191,18 @@ impl Driver for SqliteFile {
         &self,
         session: &mut SqliteConnection,
         sql: &str,
+        params: &[Param],
     ) -> Result<Vec<Column>, Refusal> {
-        Ok(columns::of(session, sql).await?)
+        Ok(columns::of(session, sql, params).await?)
     }
 
-    async fn plan(&self, session: &mut SqliteConnection, sql: &str) -> Answer<QueryPlan> {
-        tables::plan(session, sql).await
+    async fn plan(
+        &self,
+        session: &mut SqliteConnection,
+        sql: &str,
+        params: &[Param],
+    ) -> Answer<QueryPlan> {
+        tables::plan(session, sql, arguments::<Self>(params)?).await
     }
 
     async fn schema(&self, session: &mut SqliteConnection) -> Answer<Schema> {
@@ -247,6 +259,7 @@ impl Reader for SqliteFile {
         match param {
             Param::Text(text) => arguments.add(text.clone()),
             Param::Int(integer) => arguments.add(*integer),
+            Param::Bool(truth) => arguments.add(*truth),
             Param::Texts(_) | Param::Ints(_) => Err("this database has no arrays".into()),
         }
     }

@@ -1,6 +1,6 @@
 //! Tables that a query reads: how, and by which keys.
 
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Executor as _, Row as _};
 
 use super::super::driver::{Answer, safe};
@@ -8,9 +8,14 @@ use super::columns::{Affinity, affinity};
 use crate::application::ports::{QueryPlan, Scan};
 use crate::domain::key_rows::{TableName, UniqueKeys};
 
-pub(super) async fn plan(session: &mut SqliteConnection, sql: &str) -> Answer<QueryPlan> {
+pub(super) async fn plan(
+    session: &mut SqliteConnection,
+    sql: &str,
+    arguments: SqliteArguments,
+) -> Answer<QueryPlan> {
     let explain = format!("EXPLAIN QUERY PLAN {sql}");
-    let steps = session.fetch_all(sqlx::query(safe(&explain))).await?;
+    let explain = sqlx::query_with(safe(&explain), arguments);
+    let steps = session.fetch_all(explain).await?;
     let mut plan = QueryPlan::default();
     let mut inner = Vec::new();
     for step in steps {

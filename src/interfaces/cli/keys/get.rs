@@ -134,7 +134,9 @@ async fn find_key(key: &str, config: &Config) -> Result<KeyReport, Failure> {
 async fn made_of(key: &str, id: &StrategyId, config: &Config) -> Result<Made, Failure> {
     let selection = Selection::Strategies(vec![id.to_string()]);
     let strategies = setup::strategies(config, &selection).await?;
-    let Some(strategy) = strategies.first() else {
+    // Of several for which it is repeated, the one that makes the key.
+    let keys: Vec<KeyTemplate> = strategies.iter().map(|s| s.spec().key.clone()).collect();
+    let Some(strategy) = lookup::maker(keys.iter(), key).and_then(|at| strategies.get(at)) else {
         return Ok(Made::default());
     };
     let mut batch = lookup::load(strategy.as_ref(), key).await?;
