@@ -6,6 +6,7 @@ use super::merged::{Databases, ForEach, StrategyPatch};
 use crate::application::ports::grammar::Grammar;
 use crate::contexts::sql::owns::Owns;
 use crate::contexts::sql::purity::is_varying_text;
+use crate::contexts::sql::refusal::SqlRefused;
 use crate::contexts::sql::{changes, documents, order_by, ownership, parameters};
 use crate::domain::changes::Tracking;
 use crate::domain::database::Sql;
@@ -179,7 +180,7 @@ impl Checks<'_> {
             let known =
                 |name: &String| self.vars.contains_key(name) || self.each.contains_key(name);
             let checked = self
-                .text(text, grammar, known)
+                .text(text, grammar, known, ownership::check)
                 .map_err(|why| (field, why))?;
             only = (databases.len() == 1).then_some((checked, *grammar));
             if let Some(columns) = order_by {
@@ -199,7 +200,7 @@ impl Checks<'_> {
         let mut statement = Statement::plain(sql);
         for grammar in databases {
             let known = |name: &String| self.vars.contains_key(name);
-            let checked = self.text(sql, grammar, known);
+            let checked = self.text(sql, grammar, known, ownership::check_reads);
             let checked = checked
                 .and_then(|text| parameters::statement(&text, grammar).map_err(|e| e.to_string()));
             statement = checked.map_err(|why| ("for", format!("{name}: {why}")))?;
@@ -213,6 +214,7 @@ impl Checks<'_> {
         sql: &str,
         grammar: &'static Grammar,
         is_known: impl Fn(&String) -> bool,
+        check: fn(&str, &'static Grammar, &Owns) -> Result<(), SqlRefused>,
     ) -> Result<String, String> {
         let text = parameters::with_names(sql, grammar, self.vars).map_err(|e| e.to_string())?;
         let statement = parameters::statement(&text, grammar).map_err(|e| e.to_string())?;
@@ -220,7 +222,7 @@ impl Checks<'_> {
             let known = self.vars.keys().chain(self.each.keys());
             return Err(parameters::unknown(&format!(":{name}"), name, known));
         }
-        ownership::check(&text, grammar, self.owns).map_err(|e| e.to_string())?;
+        check(&text, grammar, self.owns).map_err(|e| e.to_string())?;
         Ok(text)
     }
 }

@@ -12,5 +12,5 @@ pub mod owns;
 pub mod parameters;
 pub mod parse;
 pub mod purity;
-mod refusal;
+pub(super) mod refusal;
 mod walk;
