@@ -76,7 +76,8 @@ fn in_order(
         .any(|known| known == is_language);
     let is_one_to_one = {
         let (mut own, mut of) = (table.key().to_vec(), reference.columns.clone());
-        (own.sort(), of.sort());
+        own.sort();
+        of.sort();
         own == of
     };
     let column = |name: &String| {
@@ -97,7 +98,7 @@ fn list(
     reference: &ForeignKey,
     columns: &[String],
 ) -> Strategy {
-    let (dialect, table) = (reading.dialect, reading.fit.table);
+    let table = reading.fit.table;
     let is_own = reference.parent == table.name;
     let nullable = columns
         .iter()

@@ -7,7 +7,6 @@ use serde_json::{Map, Value as Json};
 use super::merged::{Merged, StrategyPatch};
 use super::origin::Origin;
 use super::query::{Around, Wrong, missing, query};
-use crate::domain::changes::Tracking;
 use crate::domain::coding::{Compression, Format};
 use crate::domain::database::Sql;
 use crate::domain::key::KeyTemplate;

@@ -247,7 +247,7 @@ impl Definitions {
         let check = |(id, merged): (StrategyId, &Merged)| {
             if self.registry.get(&id).is_some() {
                 let whole = whole(&id, merged);
-                let faulty = |(field, why): Wrong| merged.faulty(&id, field, &why);
+                let faulty = |(field, why): query::Wrong| merged.faulty(&id, field, &why);
                 return vec![whole.unwrap_or_else(faulty)];
             }
             let around = Around {

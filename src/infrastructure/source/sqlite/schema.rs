@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::super::driver::{Answer, safe};
 use super::columns::{Affinity, affinity};
 use super::tables::unique_keys;
-use crate::domain::key_rows::TableName;
+use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::schema::{ForeignKey, Kind, Schema, Table, TableColumn, foreign_keys};
 
 /// Without SQLite's own tables, and those behind virtual ones.
@@ -29,7 +29,7 @@ pub(super) async fn schema(session: &mut SqliteConnection) -> Answer<Schema> {
             is_view,
             columns: columns(session, &name).await.unwrap_or_default(),
             keys: match is_view {
-                true => Default::default(),
+                true => UniqueKeys::default(),
                 false => unique_keys(session, &of_keys).await?,
             },
             foreign_keys: references(session, &name).await?,
