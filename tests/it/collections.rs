@@ -72,7 +72,7 @@ fn how(shape: Shape, mode: Mode) -> WriteOptions {
     WriteOptions {
         mode,
         form: shape.into(),
-        ttl: Ttl::new(Duration::from_secs(600), 0.0),
+        ttl: Ttl::new(Duration::from_mins(10), 0.0),
         version_field: None,
     }
 }
@@ -143,7 +143,7 @@ fn every_type_is_written_compared_extended_and_deleted_where_it_is_ours() {
                     .expect("there");
                 match (&read.value, shape) {
                     (CachedValue::Collection(_, pairs), _) => {
-                        assert_eq!(pairs.len(), parts as usize)
+                        assert_eq!(pairs.len(), parts as usize);
                     }
                     (CachedValue::Json(text), Shape::Json) => {
                         let value: Value = serde_json::from_slice(text).expect("JSON");
@@ -151,7 +151,7 @@ fn every_type_is_written_compared_extended_and_deleted_where_it_is_ours() {
                     }
                     other => panic!("{other:?}"),
                 }
-                let ttl = Ttl::new(Duration::from_secs(7200), 0.0);
+                let ttl = Ttl::new(Duration::from_hours(2), 0.0);
                 let extended = cache
                     .extend_if_equal(&ours, &[0], &ttl)
                     .await

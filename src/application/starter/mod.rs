@@ -177,7 +177,7 @@ async fn check(
     {
         strategy.fault = accepts(&strategy.sql).err();
         if strategy.fault.is_none()
-            && let Err(failure) = source.describe(&strategy.ordered()).await
+            && let Err(failure) = source.describe(&strategy.ordered(), &[]).await
         {
             strategy.fault = Some(of_query(failure)?.why);
         }

@@ -36,7 +36,7 @@ pub(super) async fn learn(
         if let Err(why) = accepts(&sql) {
             return Ok(out(&why));
         }
-        let columns = match source.describe(&sql).await {
+        let columns = match source.describe(&sql, &[]).await {
             Ok(columns) => columns,
             Err(failure) => {
                 let failure = of_query(failure)?;
@@ -92,7 +92,7 @@ async fn leave_out_unreadable(
     let mut gone = 0;
     for field in fields {
         let sql = select(source, fit, std::slice::from_ref(field));
-        if let Err(failure) = source.describe(&sql).await {
+        if let Err(failure) = source.describe(&sql, &[]).await {
             let failure = of_query(failure)?;
             let declared = fit
                 .table
