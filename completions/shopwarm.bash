@@ -641,7 +641,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config__subcmd__check)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -672,6 +672,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -950,7 +954,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config__subcmd__show)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -981,6 +985,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1259,7 +1267,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__doctor)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1290,6 +1298,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1529,7 +1541,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__dry__subcmd__run)
-            opts="-o -q -v -h --expiring-within --keys --orphans --exit-code --plan --mode --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --limit --strict --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --expiring-within --keys --orphans --exit-code --plan --mode --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1583,6 +1595,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2518,7 +2534,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__keys__subcmd__list)
-            opts="-0 -o -q -v -h --context --strategy --pattern --cached --state --expiring-within --null --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --limit --strict --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-0 -o -q -v -h --context --strategy --pattern --cached --state --expiring-within --null --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2569,6 +2585,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3705,7 +3725,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__serve)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3736,6 +3756,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4196,7 +4220,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__verify)
-            opts="-o -q -v -h --sample --seed --require --expiring-within --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --limit --strict --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --sample --seed --require --expiring-within --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4243,6 +4267,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4438,7 +4466,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help all context strategy keys"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help all context strategy keys"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4469,6 +4497,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4754,7 +4786,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__all)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4785,6 +4817,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5070,7 +5106,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__context)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5101,6 +5137,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5386,7 +5426,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__keys)
-            opts="-0 -o -q -v -h --null --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-0 -o -q -v -h --null --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5417,6 +5457,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5656,7 +5700,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__strategy)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5687,6 +5731,10 @@ _shopwarm() {
                     return 0
                     ;;
                 --exclude)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -82,6 +82,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l var -d 'Value for a variable of the definitions; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -164,6 +165,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l var -d 'Value for a variable of the definitions; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -242,6 +244,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l var -d 'Value for a variable of the definitions; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -320,6 +323,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l var -d 'Value for a variable of the definitions; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -398,6 +402,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l var -d 'Value for a variable of the definitions; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -514,6 +519,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l var -d 'Value for a variable of the definitions; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -604,6 +610,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l default-tt
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l var -d 'Value for a variable of the definitions; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -659,6 +666,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l default-ttl
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l var -d 'Value for a variable of the definitions; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -780,6 +788,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l default-ttl
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l var -d 'Value for a variable of the definitions; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -886,6 +895,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l var -d 'Value for a variable of the definitions; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -963,6 +973,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l var -d 'Value for a variable of the definitions; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l wait -d 'Wait up to this long for servers that are still starting' -r
@@ -1040,6 +1051,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l default-ttl 
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l ttl-jitter -d 'Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off [default: 10%]' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l tag -d 'Only strategies with this tag; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l exclude -d 'Leave this context or CONTEXT/NAME out, also with *; can be given several times' -r
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l var -d 'Value for a variable of the definitions; can be given several times' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l limit -d 'Max keys per strategy' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l deadline -d 'Stop the run after this time and exit 9' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l wait -d 'Wait up to this long for servers that are still starting' -r
