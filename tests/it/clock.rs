@@ -243,7 +243,7 @@ fn each_time_is_run_once_by_one_of_three_servers() {
     runs.retain(|run| run["outcome"] != "interrupted" || run["totals"]["total"] != 0);
     for (i, run) in runs.iter().rev().enumerate() {
         assert_eq!(run["outcome"], "complete");
-        assert_eq!(run["command"], "warmup context tick");
+        assert_eq!(run["command"], "warmup tick");
         let totals = &run["totals"];
         assert_eq!(totals["total"], 1, "its limit");
         assert_eq!(totals["warmed"], u64::from(i == 0), "its mode");
@@ -441,7 +441,7 @@ fn servers_that_start_together_warm_up_once_and_are_all_ready() {
     let runs = site.runs();
     assert_eq!(runs.len(), 1, "{runs:#?}");
     assert_eq!(runs[0]["trigger"], "start");
-    assert_eq!(runs[0]["command"], "warmup context alpha");
+    assert_eq!(runs[0]["command"], "warmup alpha");
 
     site.configure("on_start = [\"alpah\"]");
     let run = site.command("serve --listen 127.0.0.1:0").run().expect(4);
