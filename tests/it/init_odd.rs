@@ -24,7 +24,7 @@ fn odd(dialect: Dialect) -> String {
         "商品",
         "2nd",
         "shopwarm",
-        "{{brace}}",
+        "{brace}",
         "a:b;c?d",
         "percent%",
         "_hidden",

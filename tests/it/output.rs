@@ -292,7 +292,8 @@ fn nothing_is_configured_and_it_says_what_to_do() {
     );
     let help = shopwarm("warmup").run().expect(2);
     assert!(
-        help.stderr.contains("nothing was selected") && help.stderr.contains("all, context"),
+        help.stderr.contains("nothing was selected")
+            && help.stderr.contains("all, NAME..., context"),
         "{}",
         help.stderr
     );

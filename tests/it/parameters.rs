@@ -192,7 +192,7 @@ fn what_changed_is_read_with_its_parameters() {
             .expect(0)
         };
         run("");
-        lab.database.sql("UPDATE oc_page SET title = 'neu', changed_at = '2040-01-01 00:00:00' WHERE id = 1 AND code = 'de'");
+        lab.database.sql("UPDATE oc_page SET title = 'neu', changed_at = '2036-01-01 00:00:00' WHERE id = 1 AND code = 'de'");
         run("");
         assert!(lab.get("page:1:de").contains("neu"));
         assert!(lab.get("page:1:en").contains("one"));

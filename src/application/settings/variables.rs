@@ -13,6 +13,12 @@ use crate::domain::parameter::{Parameter, Vars, is_parameter_name};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Variables(pub Vars);
 
+impl Variables {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl FromStr for Variables {
     type Err = String;
 

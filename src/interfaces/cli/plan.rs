@@ -27,7 +27,8 @@ pub struct SealedPlan {
     pub selection: Vec<String>,
     tags: Vec<String>,
     exclude: Vec<String>,
-    #[serde(default)]
+    // Left out where there are none, as the seal of an older plan is without them.
+    #[serde(default, skip_serializing_if = "Variables::is_empty")]
     vars: Variables,
     limit: Option<u64>,
     mode: Mode,

@@ -80,22 +80,15 @@ impl SqlDialect for PostgresDialect {
 
     /// As an array: the query is prepared once for any number of keys.
     fn any_of(&self, column: &Column, values: &[&str], params: &mut Vec<Param>) -> Option<String> {
+        let param = match &column.kind {
+            ColumnKind::Integer => Param::Ints(values.iter().filter_map(|v| integer(v)).collect()),
+            _ => Param::Texts(values.iter().map(|v| (*v).to_owned()).collect()),
+        };
+        params.push(param);
+        let place = format!("${}", params.len());
         let array = match &column.kind {
-            ColumnKind::Integer => {
-                params.push(Param::Ints(
-                    values.iter().filter_map(|v| integer(v)).collect(),
-                ));
-                "$1".to_owned()
-            }
-            kind => {
-                params.push(Param::Texts(
-                    values.iter().map(|v| (*v).to_owned()).collect(),
-                ));
-                match kind {
-                    ColumnKind::Other(name) => format!("CAST($1 AS {name}[])"),
-                    _ => "$1".to_owned(),
-                }
-            }
+            ColumnKind::Other(name) => format!("CAST({place} AS {name}[])"),
+            _ => place,
         };
         Some(format!("q.{} = ANY({array})", self.quote(&column.name)))
     }
