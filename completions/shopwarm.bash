@@ -95,7 +95,7 @@ _shopwarm() {
 
     case "${cmd}" in
         shopwarm)
-            opts="-o -q -v -h -V --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help --version warmup keys dry-run verify init strategies doctor config serve runs effect probe schedule completions man"
+            opts="-o -q -v -h -V --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help --version warmup keys dry-run verify init strategies doctor config serve runs effect probe schedule completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -219,6 +219,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -277,7 +281,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__completions)
-            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help bash elvish fish powershell zsh"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -399,6 +403,10 @@ _shopwarm() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --prefix)
@@ -459,7 +467,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config)
-            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help show check"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help show check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -581,6 +589,10 @@ _shopwarm() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --prefix)
@@ -641,7 +653,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config__subcmd__check)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -894,6 +906,10 @@ _shopwarm() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --prefix)
@@ -954,7 +970,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__config__subcmd__show)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1209,6 +1225,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1267,7 +1287,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__doctor)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1483,6 +1503,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1541,7 +1565,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__dry__subcmd__run)
-            opts="-o -q -v -h --expiring-within --keys --orphans --exit-code --plan --mode --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --expiring-within --keys --orphans --exit-code --plan --mode --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1736,6 +1760,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1794,7 +1822,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__effect)
-            opts="-o -q -v -h --sample --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --sample --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1922,6 +1950,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1980,7 +2012,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__init)
-            opts="-o -q -v -h --tables --template --empty --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --tables --template --empty --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2112,6 +2144,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2170,7 +2206,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__keys)
-            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help list get"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help list get"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2294,6 +2330,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2352,7 +2392,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__keys__subcmd__get)
-            opts="-o -q -v -h --raw --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --raw --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2476,6 +2516,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2534,7 +2578,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__keys__subcmd__list)
-            opts="-0 -o -q -v -h --context --strategy --pattern --cached --state --expiring-within --null --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-0 -o -q -v -h --context --strategy --pattern --cached --state --expiring-within --null --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2726,6 +2770,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2784,7 +2832,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__man)
-            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2908,6 +2956,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2966,7 +3018,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__probe)
-            opts="-o -q -v -h --for --set-events --access-log --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --for --set-events --access-log --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3109,6 +3161,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3167,7 +3223,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__runs)
-            opts="-o -q -v -h --diff --last-complete --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --diff --last-complete --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3295,6 +3351,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3353,7 +3413,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__schedule)
-            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help list"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3477,6 +3537,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3535,7 +3599,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__schedule__subcmd__list)
-            opts="-o -q -v -h --next --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --next --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3667,6 +3731,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3725,7 +3793,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__serve)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --listen --token-file --allowed-host --ready-after --on-start --grace --timezone --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3980,6 +4048,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -4038,7 +4110,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__strategies)
-            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4162,6 +4234,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -4220,7 +4296,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__verify)
-            opts="-o -q -v -h --sample --seed --require --expiring-within --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --sample --seed --require --expiring-within --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4408,6 +4484,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -4466,7 +4546,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help all context strategy keys"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help all context strategy keys"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4728,6 +4808,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -4786,7 +4870,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__all)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5046,6 +5130,10 @@ _shopwarm() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --prefix)
@@ -5106,7 +5194,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__context)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5366,6 +5454,10 @@ _shopwarm() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --prefix)
@@ -5426,7 +5518,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__keys)
-            opts="-0 -o -q -v -h --null --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-0 -o -q -v -h --null --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5642,6 +5734,10 @@ _shopwarm() {
                     fi
                     return 0
                     ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -5700,7 +5796,7 @@ _shopwarm() {
             return 0
             ;;
         shopwarm__subcmd__warmup__subcmd__strategy)
-            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
+            opts="-o -q -v -h --concurrency --batch-size --db-concurrency --default-ttl --ttl-jitter --tag --exclude --var --limit --strict --allow-empty --deadline --wait --statement-timeout --mode --skip-identical --changed --full-every --changed-overlap --stop-on-error --fail-under --max-shrink --no-verify-writes --on-eviction --rate --max-bytes-rate --gentle --max-cache-latency --max-db-latency --shape --verify --verify-sample --plan --prune --yes --lock-wait --no-lock --metrics-file --plan-tolerance --database-url --database-url-file --database-url-command --primary-url --primary-url-file --primary-url-command --redis-url --cache-url --cache-url-file --cache-url-command --cache-ca --cache-cert --cache-key --session-timezone --prefix --contexts --config --demo --demo-dir --output --progress --quiet --verbose --log-format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5960,6 +6056,10 @@ _shopwarm() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --session-timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --prefix)

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_shopwarm_global_optspecs
-    string join \n database-url= database-url-file= database-url-command= primary-url= primary-url-file= primary-url-command= cache-url= cache-url-file= cache-url-command= cache-ca= cache-cert= cache-key= prefix= contexts= config= demo demo-dir= o/output= progress= q/quiet v/verbose log-format= color= h/help V/version
+    string join \n database-url= database-url-file= database-url-command= primary-url= primary-url-file= primary-url-command= cache-url= cache-url-file= cache-url-command= cache-ca= cache-cert= cache-key= session-timezone= prefix= contexts= config= demo demo-dir= o/output= progress= q/quiet v/verbose log-format= color= h/help V/version
 end
 
 function __fish_shopwarm_needs_command
@@ -36,6 +36,7 @@ complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-url-command -d 
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_needs_command" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_needs_command" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -121,6 +122,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and not __fish_seen_subcommand_from all context strategy keys" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -204,6 +206,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from all" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -283,6 +286,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from context" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -362,6 +366,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from strategy" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -435,6 +440,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand warmup; and __fish_seen_subcommand_from keys" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -478,6 +484,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_s
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and not __fish_seen_subcommand_from list get" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -536,6 +543,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -575,6 +583,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand keys; and __fish_seen_subcommand_from get" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -627,6 +636,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-url-
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand dry-run" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -683,6 +693,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-url-c
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand verify" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -722,6 +733,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l cache-url-com
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand init" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -758,6 +770,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-u
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand strategies" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -821,6 +834,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-url-c
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand doctor" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -863,6 +877,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and not __fish_seen_subcommand_from show check" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -936,6 +951,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -1014,6 +1030,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_see
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -1092,6 +1109,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-url-co
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand serve" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -1135,6 +1153,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-url-com
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand runs" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -1172,6 +1191,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-url-c
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand effect" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -1209,6 +1229,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-url-co
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand probe" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -1245,6 +1266,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fi
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and not __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -1283,6 +1305,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_s
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand schedule; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -1318,6 +1341,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand completions" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F
@@ -1353,6 +1377,7 @@ complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-url-comm
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-ca -d 'CA certificate (PEM) to verify the Redis server with [default: the system\'s]' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-cert -d 'Client certificate (PEM), for a Redis server that requires one' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l cache-key -d 'Private key (PEM) of the client certificate' -r -F
+complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l session-timezone -d 'Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l prefix -d 'Text to put before every key' -r
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l contexts -d 'Your own definitions, a file or a folder; can be given several times' -r -F
 complete -c shopwarm -n "__fish_shopwarm_using_subcommand man" -l config -d 'Configuration file [default: ./shopwarm.toml if it exists]' -r -F

@@ -27,6 +27,7 @@ use crate::contexts::registry::Registry;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::parameter::Vars;
 use crate::domain::selection::Filter;
+use crate::domain::session_zone::SessionZone;
 
 pub use connection::{ConnectionSettings, PlaceArgs};
 use file::File;
@@ -51,6 +52,8 @@ pub struct Config {
     pub cache_ca: Option<PathBuf>,
     pub cache_cert: Option<PathBuf>,
     pub cache_key: Option<PathBuf>,
+    /// The time zone of sessions with the database.
+    pub session_timezone: SessionZone,
     pub prefix: String,
     pub contexts: Vec<PathBuf>,
     /// The folder of the sample shop, with `--demo`.
@@ -148,6 +151,7 @@ impl Config {
             database_url,
             primary_url,
             cache_url,
+            session_timezone: connection.session_timezone(),
             prefix: connection.prefix(),
             contexts: connection.contexts(),
             cache_ca: connection.cache_ca,

@@ -15,7 +15,7 @@ pub use crate::infrastructure::metrics::Metrics;
 pub use crate::infrastructure::telemetry::Traces;
 pub use connections::{Access, are_configured, cache, source};
 pub use coordinators::{CacheNeed, coordinator, strategies, viewer};
-pub use definitions::{all_definitions, databases, definitions, schedule};
+pub use definitions::{advice, all_definitions, databases, definitions, schedule};
 pub use records::{LastRun, record_refusal, write_metrics};
 pub use retry::with_retries;
 pub use starter::starter;

@@ -7,6 +7,7 @@ use clap::{Args, ValueHint};
 
 use super::secret::Secret;
 use crate::application::settings::group::settings;
+use crate::domain::session_zone::SessionZone;
 
 settings! {
     /// The database and the cache.
@@ -49,6 +50,9 @@ settings! {
         /// Private key (PEM) of the client certificate
         #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_KEY", value_hint = ValueHint::FilePath)]
         cache_key: PathBuf,
+        /// Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions
+        #[arg(long, global = true, allow_hyphen_values = true, value_name = "ZONE", env = "SHOPWARM_SESSION_TIMEZONE")]
+        session_timezone: SessionZone = SessionZone::default(),
         /// Text to put before every key
         #[arg(long, global = true, value_name = "TEXT", env = "SHOPWARM_PREFIX")]
         prefix: String = String::new(),

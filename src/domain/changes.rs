@@ -152,6 +152,11 @@ impl Since {
         Self { utc }
     }
 
+    /// Seconds since 1970.
+    pub fn seconds(self) -> i64 {
+        self.utc
+    }
+
     /// In UTC, as `2026-01-31 12:30:00`.
     pub fn utc(self) -> String {
         text(self.utc)

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::place::Spot;
 use super::redaction;
 
 /// The class of a failure; it decides the exit code and whether the run can go on.
@@ -50,6 +51,8 @@ pub struct Failure {
     pub why: String,
     /// What to do next.
     pub hint: Option<String>,
+    /// Where in our query the database found it; for those who know what the query is made of.
+    pub spot: Option<Spot>,
 }
 
 impl Failure {
@@ -60,6 +63,7 @@ impl Failure {
             what: redaction::text(&what.into()).into_owned(),
             why: redaction::text(&why.into()).into_owned(),
             hint: None,
+            spot: None,
         }
     }
 

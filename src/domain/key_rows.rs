@@ -16,7 +16,7 @@ pub struct TableName {
 pub type ColumnOf = (usize, String);
 
 /// What a query says of the rows behind each of its keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyRows {
     pub tables: Vec<TableName>,
     /// Columns whose values are fixed by the key or are constant.

@@ -30,6 +30,14 @@ impl Protection {
         matches!(self, Self::Verified | Self::ToTheSecond)
     }
 
+    /// Whether it comes of the definition itself, and not of how it is run.
+    pub fn is_by_definition(self) -> bool {
+        matches!(
+            self,
+            Self::NoVersion | Self::Opaque | Self::ToTheDay | Self::ToTheSecond
+        )
+    }
+
     /// The protection that versions of this precision give.
     #[must_use]
     pub fn limited_to(self, finest: Precision) -> Self {

@@ -77,6 +77,8 @@ pub struct StrategyReport {
     pub warnings: Vec<String>,
     /// Whether its writes are verified; `None`: it writes nothing.
     pub protection: Option<Protection>,
+    /// Its definition says that it is known how little protects it.
+    pub unprotected_ok: bool,
     /// What a dry run found.
     pub seen: Seen,
     /// Of a run with `--changed`.

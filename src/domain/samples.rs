@@ -25,6 +25,7 @@ pub fn strategy(name: &str, warmed: u64, failed: u64) -> StrategyReport {
         not_found: Vec::new(),
         warnings: Vec::new(),
         protection: None,
+        unprotected_ok: false,
         seen: Seen::default(),
         changed: None,
         watermark: None,

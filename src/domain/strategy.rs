@@ -10,9 +10,11 @@ use super::database::Sql;
 use super::encode::Hint;
 use super::failure::{Failure, FailureKind};
 use super::key::{KeyTemplate, TemplateError};
+use super::order_by::OrderBy;
 use super::parameter::{Each, Statement, Vars};
 use super::style::Style;
 use super::wildcard::matches;
+use super::written::Fields;
 
 /// The TTL if neither the definition nor the operator sets one.
 pub const DEFAULT_TTL: Duration = Duration::from_hours(1);
@@ -111,6 +113,8 @@ pub struct StrategySpec {
     pub coding: Coding,
     /// The stored field with a value's version: a newer value stays.
     pub version_field: Option<Arc<str>>,
+    /// The operator knows that nothing tells whether its rows change.
+    pub unprotected_ok: bool,
 }
 
 impl StrategySpec {
@@ -135,6 +139,7 @@ impl StrategySpec {
             value: Shape::Object,
             coding: Coding::default(),
             version_field: None,
+            unprotected_ok: false,
         })
     }
 
@@ -257,6 +262,21 @@ pub enum RowSecurity {
     Apply,
 }
 
+/// What a definition says of its `_changed_at`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Changed {
+    /// It covers everything that the value is made of.
+    Trust,
+}
+
+/// What the operator knows of, and needs no warning of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Accepted {
+    Ok,
+}
+
 /// A strategy written as data, checked in itself (not yet against a database).
 #[derive(Clone, Debug)]
 pub struct Definition {
@@ -271,18 +291,26 @@ pub struct Definition {
     pub place: Place<String>,
     /// Whether its one key has a value where there is no row.
     pub empty: bool,
-    pub order_by: Option<String>,
+    pub order_by: OrderBy,
     /// Rows, not keys.
     pub limit: Option<u64>,
     pub sql: Sql,
     /// The SQL as it is run on the database that it was checked for.
     pub statement: Option<Statement>,
+    /// The bytes of its text that are the WITH that it begins with.
+    pub with_bytes: usize,
     /// The values of its parameters.
     pub vars: Vars,
     /// The parameters that it is repeated for, until their values are known.
     pub each: Vec<(String, Each)>,
     /// Which of its repetitions are selected.
     pub wanted: Wanted,
+    /// Where its fields are written.
+    pub written: Fields,
+    /// Whether `_changed_at` covers all that a value is made of.
+    pub trusts_changed_at: bool,
+    /// The operator knows that the rows of its lists come in any order.
+    pub unordered_ok: bool,
     pub row_security: RowSecurity,
     /// How to find changes of the selection, on the database that it was checked for.
     pub tracking: Tracking,
@@ -317,6 +345,13 @@ impl Definition {
     pub fn statement(&self, database: &str) -> Option<Statement> {
         let plain = || self.sql.of(database).map(Statement::plain);
         self.statement.clone().or_else(plain)
+    }
+
+    /// Whether the rows of its lists come in an order of the database's choice.
+    pub fn is_unordered(&self) -> bool {
+        let is_query = self.fault.is_none() && self.sql != Sql::default();
+        let is_open = self.order_by.is_empty() && !self.unordered_ok;
+        is_query && is_open && self.spec.value == Shape::List
     }
 }
 

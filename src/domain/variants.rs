@@ -3,6 +3,7 @@
 
 use super::parameter::{Each, Parameter};
 use super::strategy::Definition;
+use super::written::Wrong;
 
 /// The most repetitions of one definition.
 const MAX_VARIANTS: usize = 1_000;
@@ -18,13 +19,13 @@ impl Definition {
     ///
     /// # Errors
     /// The field that is wrong, and why.
-    pub fn repeated(mut self) -> Result<Vec<Self>, (&'static str, String)> {
+    pub fn repeated(mut self) -> Result<Vec<Self>, Wrong> {
         let each = std::mem::take(&mut self.each);
         let columns = self.spec.key.columns();
         let columns: Vec<String> = columns.into_iter().map(str::to_owned).collect();
         let mut all = vec![(self, Vec::new())];
         for (name, each) in &each {
-            let wrong = |why: String| ("for", format!("{name}: {why}"));
+            let wrong = |why: String| Wrong::new(format!("for.{name}"), why);
             let Each::Values(values) = each else {
                 return Err(wrong("its values are not known".to_owned()));
             };
@@ -33,7 +34,7 @@ impl Definition {
                 let why = format!(
                     "it has no {{{name}}}, so all values of for.{name} would make the same keys"
                 );
-                return Err(("key", why));
+                return Err(Wrong::new("key", why));
             }
             if all.len() * values.len() > MAX_VARIANTS {
                 let why = format!("more than {MAX_VARIANTS} combinations of values");

@@ -1,10 +1,13 @@
 //! The only file that prints. Results go to stdout, everything else to stderr.
 
+mod wrap;
+
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
 use clap::{Args, ValueEnum};
 
+pub(crate) use self::wrap::{notes, wrap};
 use crate::domain::failure::{Failure, FailureKind};
 
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -200,7 +203,10 @@ impl Output {
     /// A note on stderr, unless quiet.
     pub(super) fn note(&self, text: &str) {
         if !self.quiet {
-            note(&format!("{text}\n"));
+            let columns = console::Term::stderr().size_checked();
+            let columns = columns.filter(|_| io::stderr().is_terminal());
+            let width = columns.map(|(_, columns)| usize::from(columns));
+            note(&notes(&format!("{text}\n"), width));
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) async fn sources(config: &Config) -> Result<Sources, Failure> {
 
 pub(super) async fn primary(url: &Secret, config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
     let url = required(Some(url), "primary", "--primary-url")?;
-    source::connect(url, config.run.statement_timeout().0).await
+    source::connect(url, &session_options(config)).await
 }
 
 /// The configured database, connected.
@@ -38,7 +38,7 @@ pub async fn source(config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
     if let Some(dir) = &config.demo {
         demo::make(dir).await?;
     }
-    source::connect(required_database(config)?, config.run.statement_timeout().0).await
+    source::connect(required_database(config)?, &session_options(config)).await
 }
 
 /// The configured cache, connected.
@@ -62,6 +62,14 @@ pub(super) fn cache_options(config: &Config) -> cache::ConnectOptions {
         ca: config.cache_ca.clone(),
         cert: config.cache_cert.clone(),
         key: config.cache_key.clone(),
+    }
+}
+
+/// The same of the database.
+pub(super) fn session_options(config: &Config) -> source::SessionOptions {
+    source::SessionOptions {
+        statement_timeout: config.run.statement_timeout().0,
+        zone: config.session_timezone.clone(),
     }
 }
 

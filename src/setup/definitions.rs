@@ -6,6 +6,7 @@ use crate::application::schedule::PlannedJob;
 use crate::config::Config;
 use crate::contexts::definitions::Definitions;
 use crate::domain::failure::Failure;
+use crate::domain::finding::Finding;
 use crate::domain::selection::{Filter, Selection, select};
 use crate::domain::strategy::Definition;
 use crate::infrastructure::source;
@@ -54,6 +55,24 @@ pub(super) fn pick(
     };
     let others = all.into_iter().filter(is_other).collect();
     Ok((selected, others))
+}
+
+/// What is valid, and may not be what is meant.
+pub fn advice(all: &[Definition]) -> Option<Finding> {
+    let unordered = all.iter().filter(|definition| definition.is_unordered());
+    let ids: Vec<String> = unordered
+        .map(|definition| definition.spec.id.to_string())
+        .collect();
+    let text = match ids.len() {
+        0 => return None,
+        1 => format!("{}: the rows of its lists come in any order", ids[0]),
+        _ => format!(
+            "{}: the rows of their lists come in any order",
+            ids.join(", ")
+        ),
+    };
+    let hint = "add order_by; where the order does not matter, unordered = \"ok\" says so";
+    Some(Finding::warning("definitions", text).hint(hint))
 }
 
 /// The scheduled jobs, each with the strategies that it warms.

@@ -16,8 +16,8 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use self::database::{ANSWER_TIMEOUT, check_database, no_answer};
-use super::connections::{cache_options, required_cache, required_database};
-use super::definitions::{databases, dialect, jobs};
+use super::connections::{cache_options, required_cache, required_database, session_options};
+use super::definitions::{advice, databases, dialect, jobs};
 use crate::application::ports::{Cache, RightsProbe};
 use crate::application::schedule;
 use crate::config::{Config, Secret, Shown};
@@ -58,12 +58,12 @@ pub async fn checkup(
     );
     findings.extend(file_modes(&config.secret_files));
     findings.extend(password_files(config));
-    let (definitions, selected, found) = definitions(config, selection);
+    let (selected, found) = definitions(config, selection);
     findings.extend(found);
     let probes = probes(&selected, &config.prefix);
     let deadline = Instant::now() + ANSWER_TIMEOUT;
     let (mut database, (cache_findings, cache)) = tokio::join!(
-        check_database(config, &definitions, selected, deadline),
+        check_database(config, selected, deadline),
         check_cache(config, &probes, deadline)
     );
     database.values(cache.as_deref(), deadline).await;
@@ -85,7 +85,7 @@ fn url(setting: &Shown, config: &Config) -> Option<Finding> {
     let (name, url, can_be_read) = match setting.name {
         "database_url" => {
             let checked = required_database(config)
-                .and_then(|url| source::check_url(url, config.run.statement_timeout().0));
+                .and_then(|url| source::check_url(url, &session_options(config)));
             (
                 "database URL",
                 config.database_url.as_ref(),
@@ -156,22 +156,19 @@ fn password_files(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
-/// The definitions, the valid ones that a run would use, and the findings about them and the jobs.
-fn definitions(
-    config: &Config,
-    selection: &Selection,
-) -> (Definitions, Vec<Definition>, Vec<Finding>) {
+/// The valid definitions that a run would use, and the findings about them and the jobs.
+fn definitions(config: &Config, selection: &Selection) -> (Vec<Definition>, Vec<Finding>) {
     const CHECK: &str = "definitions";
     let definitions = match config.definitions() {
         Ok(definitions) => definitions,
         Err(failure) => {
             let findings = vec![Finding::of(CHECK, &failure)];
-            return (Definitions::default(), Vec::new(), findings);
+            return (Vec::new(), findings);
         }
     };
     if let Err(failure) = definitions.check_vars(&config.vars()) {
         let findings = vec![Finding::of(CHECK, &failure)];
-        return (definitions, Vec::new(), findings);
+        return (Vec::new(), findings);
     }
     let all = definitions.checked(&databases(config), &config.vars());
     let ignored = definitions.ignored().iter();
@@ -188,11 +185,12 @@ fn definitions(
     match select(all.clone(), selection, &config.filter()) {
         Err(failure) => {
             findings.push(Finding::of(CHECK, &failure));
-            (definitions, Vec::new(), findings)
+            (Vec::new(), findings)
         }
         Ok(mut selected) => {
             let left_out = all.len() - selected.len();
             selected.retain(|definition| definition.fault.is_none());
+            findings.extend(advice(&selected));
             if !selected.is_empty() {
                 findings.push(Finding::ok(
                     CHECK,
@@ -203,7 +201,7 @@ fn definitions(
                 Ok(jobs) => Finding::ok("schedule", schedule::summary(&jobs, Timestamp::now())),
                 Err(failure) => Finding::of("schedule", &failure),
             });
-            (definitions, selected, findings)
+            (selected, findings)
         }
     }
 }

@@ -220,7 +220,12 @@ fn one_wrong_definition_and_nothing_is_written_where_that_is_wished_for() {
         (other(select) + "= 1", vec!["own.toml, line"]),
         (
             other(select) + "types = { nmae = \"json\" }",
-            vec!["own/other", "`types` names nmae", "it returns id, name"],
+            vec![
+                "own/other",
+                "own.toml, line",
+                "types: the query does not return nmae",
+                "it returns id, name",
+            ],
         ),
         (
             other(select) + "types = { name = \"jsn\" }",
@@ -228,7 +233,11 @@ fn one_wrong_definition_and_nothing_is_written_where_that_is_wished_for() {
         ),
         (
             other("SELECT name FROM products"),
-            vec!["own/other", "the key uses id", "it returns name"],
+            vec![
+                "own/other",
+                "key: the query does not return id",
+                "it returns name",
+            ],
         ),
         (other("SELECT id FROM products WHERE"), vec!["own/other"]),
         (other("SELEC id FROM products"), vec!["own/other"]),
@@ -242,7 +251,12 @@ fn one_wrong_definition_and_nothing_is_written_where_that_is_wished_for() {
         ),
         (
             other(select) + "order_by = \"colour\"",
-            vec!["own/other", "colour"],
+            vec![
+                "own/other",
+                "own.toml, line",
+                "order_by: ",
+                "does not return colour",
+            ],
         ),
         (
             strategy("other", "object", "Good:{name}", select),
@@ -276,11 +290,11 @@ fn one_wrong_definition_and_nothing_is_written_where_that_is_wished_for() {
         ),
         (
             "\n[strategies.other]\nvalue = \"object\"".to_owned(),
-            vec!["own/other", "key: missing"],
+            vec!["own/other", "own.toml, line", "key: missing"],
         ),
         (
             "\n[strategies.other]\nkey = \"O:{id}\"\nvalue = \"object\"".to_owned(),
-            vec!["own/other", "sql: missing"],
+            vec!["own/other", "own.toml, line", "sql: missing"],
         ),
     ];
     for dialect in DIALECTS {
@@ -348,7 +362,7 @@ fn everything_that_is_wrong_is_said_at_once() {
 #[test]
 fn strategies_shows_each_field_and_where_it_came_from() {
     let dir = folder();
-    let patch = "extends = \"shipped\"\n[context]\nname = \"catalog\"\n[strategies.hot-products]\nlimit = 7\nsql.any = \"SELECT id FROM products\"\n[strategies.categories]\nenabled = false\n";
+    let patch = "extends = \"shipped\"\n[context]\nname = \"catalog\"\n[strategies.hot-products]\nlimit = 7\nsql.any = \"SELECT id, is_active FROM products\"\n[strategies.categories]\nenabled = false\n";
     let file = write(dir.path(), "mine.toml", patch);
     let mine = file.to_str().expect("text");
 
@@ -363,7 +377,7 @@ fn strategies_shows_each_field_and_where_it_came_from() {
     let hot = described(&run, "catalog/hot-products");
     for (field, value, from) in [
         ("limit", json!(7), mine),
-        ("sql.any", json!("SELECT id FROM products"), mine),
+        ("sql.any", json!("SELECT id, is_active FROM products"), mine),
         ("priority", json!(100), "shipped"),
         ("key", json!("Product:id:{id}"), "shipped"),
         ("tags", json!(["product", "high-priority"]), "shipped"),

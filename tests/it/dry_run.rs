@@ -890,7 +890,7 @@ fn a_plan_refuses_another_selection_or_definition() {
         sealed.refuses(
             &own.replacen(old, new, 1),
             "",
-            &["the definitions have changed", hint],
+            &["the definitions of own/", " have changed", hint],
         );
     }
     let more = own.clone() + &strategy("more", "text", "M:{_id}", "SELECT id AS _id, v FROM t");

@@ -24,9 +24,16 @@ fn lab(dialect: Dialect) -> Lab {
 
 /// What `doctor` says of the clock, of a definition with this condition.
 fn said(lab: &Lab, condition: &str) -> String {
+    said_in(lab, condition, "UTC")
+}
+
+fn said_in(lab: &Lab, condition: &str, zone: &str) -> String {
     let sql = format!("SELECT id, id AS _version FROM t WHERE {condition}");
     let definitions = own(&["t"], &strategy("recent", "object", "T:{id}", &sql));
-    let run: Finished = lab.with(&definitions, "doctor -o json").run();
+    let run: Finished = lab
+        .with(&definitions, "doctor -o json --session-timezone")
+        .arg(zone)
+        .run();
     let report = run.json();
     let all = report["checks"].as_array().expect("a list").iter();
     let all = all.filter(|check| {
@@ -62,6 +69,18 @@ fn doctor_warns_where_the_clock_meets_columns_in_local_time() {
         for condition in ["seen > now() - INTERVAL '1' HOUR", "made > '2026-01-01'"] {
             assert_eq!(said(&lab, condition), "", "{condition}");
         }
+    }
+    for (dialect, zone) in [
+        (Dialect::MySql, "+08:00"),
+        (Dialect::Postgres, "Asia/Shanghai"),
+    ] {
+        let hinted = said(&lab(dialect), "made > now()");
+        let hint = format!("set session_timezone to \\\"{zone}\\\"");
+        assert!(hinted.contains(&hint), "{hinted}");
+        assert_eq!(said_in(&lab(dialect), "made > now()", zone), "");
+        let other = said_in(&lab(dialect), "made > now()", "+05:30");
+        assert!(other.contains("is in +05:30, as shopwarm's"), "{other}");
+        assert!(other.contains("2 h 30 min away"), "{other}");
     }
     let hinted = said(&lab(Dialect::MySql), "made > now()");
     assert!(

@@ -382,6 +382,7 @@ fn strategy_report(name: &str, warmed: u64, failed: u64, millis: u64) -> Strateg
         not_found: Vec::new(),
         warnings: Vec::new(),
         protection: None,
+        unprotected_ok: false,
         seen: Seen::default(),
         changed: None,
         watermark: None,

@@ -313,23 +313,18 @@ fn what_cannot_be_repeated_is_said_with_its_field() {
             "x",
             "key: it has no {locale}, so all values of for.locale",
         ),
-        (
-            "for.locale = []",
-            "",
-            "",
-            "for: locale: there are no values",
-        ),
+        ("for.locale = []", "", "", "for.locale: there are no values"),
         (
             "for.locale = [\"a\", \"a\"]",
             "",
             "",
-            "for: locale: `a` is there twice",
+            "for.locale: `a` is there twice",
         ),
         (
             "for.locale = [\"\"]",
             "",
             "",
-            "for: locale: a value is empty",
+            "for.locale: a value is empty",
         ),
         (
             "for.locale = [1.5]",
@@ -341,7 +336,7 @@ fn what_cannot_be_repeated_is_said_with_its_field() {
             "for.locale = \"SELECT code FROM users\"",
             "",
             "",
-            "for: locale: Line 1, column 18: the query reads table `users`",
+            ": for.locale: The query reads table `users`",
         ),
         (
             "",

@@ -17,9 +17,10 @@ use fastrand::Rng;
 use serde_json::Value;
 use shopwarm::contexts::definitions::Definitions;
 use shopwarm::contexts::sql::owns::Owns;
-use shopwarm::contexts::sql::{order_by, ownership};
+use shopwarm::contexts::sql::{ownership, with};
 use shopwarm::domain::encode::{Date, Hint, Scalar, encode};
 use shopwarm::domain::key::KeyTemplate;
+use shopwarm::domain::order_by::OrderBy;
 use shopwarm::domain::redaction;
 use shopwarm::domain::row::RowBatch;
 use shopwarm::interfaces::cli::plan::SealedPlan;
@@ -662,9 +663,10 @@ fn sql_that_is_let_through_reads_owned_tables_only() {
         let sql = utf8(input);
         for database in ["mysql", "sqlite"].map(grammar) {
             let _ = ownership::check(&sql, database, &owns);
-            let _ = order_by::order_by_columns(&sql, database);
+            let _ = with::leading_with(&sql, database);
         }
-        let _ = order_by::order_by_columns(&sql, grammar("postgres"));
+        let _ = sql.parse::<OrderBy>();
+        let _ = with::leading_with(&sql, grammar("postgres"));
         let passes = ownership::check(&sql, grammar("postgres"), &owns).is_ok();
         // The protocol's texts end there.
         if sql.contains('\0') || !(passes || sql.len().is_multiple_of(4)) {

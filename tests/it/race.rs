@@ -632,8 +632,7 @@ fn a_version_field_is_a_field_of_the_value() {
         .run()
         .expect(4);
     assert!(
-        run.stderr
-            .contains("version_field names w, which is no stored column"),
+        run.stderr.contains("version_field: w is no stored column"),
         "{}",
         run.stderr
     );

@@ -148,7 +148,7 @@ fn fields_that_cannot_be_are_errors_of_the_definition() {
         (
             "object",
             "{ price = 1 }",
-            "`fields` names price, which is a column",
+            "fields: it names price, which is a column",
         ),
         ("object", "{ a = [1] }", "fields: `a` is not a text"),
         ("object", "{ a = nan }", "fields: `a` is not a text"),

@@ -220,7 +220,7 @@ impl<'a> ChangedOnly<'a> {
         let why = if mark.fingerprint != fingerprint {
             "its definition has changed"
         } else if mark.origin != moment.origin {
-            "the database is another one, or was restored"
+            "the database is another one, or was restored, or session_timezone has changed"
         } else if mark.clock_was_set_back(moment, self.asked_at, changed.overlap) {
             "the database's clock was set back"
         } else if mark.cache != epoch {

@@ -18,7 +18,8 @@ pub(super) async fn learn(book: &mut Book, run: &RunContext<'_>) {
         if strategy.unfit().is_some() {
             continue;
         }
-        if let Some(why) = strategy.opaque() {
+        let is_accepted = strategy.spec().unprotected_ok;
+        if let Some(why) = strategy.opaque().filter(|_| !is_accepted) {
             let id = &tally.report.id;
             let warning = format!("keys of {id} cannot be looked up again: {why}");
             tally.report.warnings.push(warning);

@@ -30,6 +30,11 @@ pub trait SqlDialect: Send + Sync {
         format!("\"{}\"", name.replace('"', "\"\""))
     }
 
+    /// What reads a column of this type as it is stored, where its name alone does not.
+    fn read(&self, _column: &str, _declared: &str) -> Option<String> {
+        None
+    }
+
     /// Adds a value as a parameter for a column of this kind, and returns its expression.
     fn bind(&self, kind: &ColumnKind, value: &str, params: &mut Vec<Param>) -> String {
         params.push(param(kind, value));

@@ -93,7 +93,7 @@ impl Tracked for Changes {
         // A hasher with fixed keys: the same text gives the same fingerprint in every process.
         let mut hasher = std::hash::DefaultHasher::new();
         let text = format!(
-            "{} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {:?}",
+            "{} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {} {:?}",
             env!("CARGO_PKG_VERSION"),
             definition.spec.key,
             definition.spec.value,
@@ -103,6 +103,7 @@ impl Tracked for Changes {
             definition.order_by,
             definition.limit,
             layout.columns,
+            definition.trusts_changed_at,
             sql,
             params,
         );
@@ -143,6 +144,7 @@ impl Tracked for Changes {
         }
         match identity.unfixed(&unique) {
             None => Ok(ChangeScan::Keys),
+            Some(_) if definition.trusts_changed_at => Ok(ChangeScan::Keys),
             Some(table) => Err(format!(
                 "its key does not tell one row of {}, by a primary or unique key of the table: \
                      another row may take its place without having changed",

@@ -6,6 +6,8 @@
 
 use crate::application::ports::Dialect;
 use crate::domain::changes::{Since, TrackedTable};
+use crate::domain::order_by::OrderTerm;
+use crate::domain::place::{Place, Spot};
 use crate::domain::row::Column;
 use crate::domain::strategy::{Definition, VERSION};
 
@@ -28,7 +30,12 @@ pub(super) enum Pick<'a> {
 pub(super) struct Composer<'a> {
     pub(super) definition: &'a Definition,
     pub(super) dialect: Dialect,
+    /// The WITH that the text begins with, or nothing.
+    pub(super) with: &'a str,
+    /// The rest.
     pub(super) sql: &'a str,
+    /// Its columns, once they are known.
+    pub(super) columns: &'a [Column],
 }
 
 impl Composer<'_> {
@@ -43,21 +50,48 @@ impl Composer<'_> {
     }
 
     fn filtered(&self, pick: Pick<'_>, condition: &str, limit: Option<u64>) -> String {
-        let (columns, order, limit) = (self.picked(pick), self.order(pick), limited(limit));
-        let sql = self.sql;
-        format!("SELECT {columns} FROM (\n{sql}\n) q{condition}{order}{limit}")
+        let (order, limit) = (self.order(pick), limited(limit));
+        let rest = format!("{condition}{order}{limit}");
+        self.select(&self.picked(pick), &rest)
+    }
+
+    /// A query of the definition's rows. Its WITH is in front: inside of a subquery it would keep the
+    /// database from using an index for an order and a limit.
+    fn select(&self, what: &str, rest: &str) -> String {
+        let Self { with, sql, .. } = self;
+        format!("{with}SELECT {what} FROM (\n{sql}\n) q{rest}")
+    }
+
+    /// All columns of all rows, in no order: to learn which columns there are.
+    pub(super) fn description(&self) -> String {
+        self.select("*", "")
+    }
+
+    /// Where in the definition's text a spot in one of these queries is.
+    pub(super) fn place(&self, query: &str, spot: &Spot) -> Option<Place> {
+        let text = format!("{}{}", self.with, self.sql);
+        if let Spot::Word(_) = spot {
+            return Some(Place::of(&text, spot.byte(&text)?));
+        }
+        let byte = spot.byte(query)?;
+        let inside = format!("(\n{}\n)", self.sql);
+        let start = query[self.with.len()..].find(&inside)? + self.with.len() + "(\n".len();
+        let byte = match byte {
+            byte if byte < self.with.len() => byte,
+            byte => self.with.len() + byte.checked_sub(start)?,
+        };
+        (byte <= text.len()).then(|| Place::of(&text, byte))
     }
 
     /// The rows that meet a condition, as the primary has them; in an order only where it means
     /// something.
     pub(super) fn matching(&self, pick: Pick<'_>, condition: &str) -> String {
-        let (picked, sql) = (self.picked(pick), self.sql);
         let condition = self.dialect.at_the_primary(condition);
         let order = match self.definition.spec.value {
             value if value.groups_rows() => self.order(pick),
             _ => String::new(),
         };
-        format!("SELECT {picked} FROM (\n{sql}\n) q WHERE {condition}{order}")
+        self.select(&self.picked(pick), &format!(" WHERE {condition}{order}"))
     }
 
     /// The number of keys of the selection.
@@ -74,8 +108,8 @@ impl Composer<'_> {
             }
             _ => ("1".to_owned(), limit),
         };
-        let (sql, limit) = (self.sql, limited(limit));
-        format!("SELECT count(*) AS n FROM (SELECT {what} FROM (\n{sql}\n) q{limit}) c")
+        let (with, sql, limit) = (self.with, self.sql, limited(limit));
+        format!("{with}SELECT count(*) AS n FROM (SELECT {what} FROM (\n{sql}\n) q{limit}) c")
     }
 
     /// The number of rows with a key that have not changed since a moment. `None`: `changed_at` is of a
@@ -84,20 +118,28 @@ impl Composer<'_> {
         let changed = self.changed(changed_at, since)?;
         let keys = self.definition.spec.key.columns().into_iter();
         let keys = keys.map(|key| format!(" AND {} IS NOT NULL", self.quoted(key)));
-        let (sql, keys) = (self.sql, keys.collect::<String>());
-        Some(format!(
-            "SELECT count(*) AS n FROM (\n{sql}\n) q WHERE {changed} = 0{keys}"
-        ))
+        let keys = keys.collect::<String>();
+        Some(self.select("count(*) AS n", &format!(" WHERE {changed} = 0{keys}")))
     }
 
     /// The keys of the selection, each with whether it has changed since a moment.
     pub(super) fn key_changes(&self, changed_at: &Column, since: Since) -> Option<String> {
         let changed = self.changed(changed_at, since)?;
-        let (keys, order) = (self.picked(Pick::Keys), self.order(Pick::Keys));
-        let (sql, limit) = (self.sql, limited(self.definition.limit));
-        Some(format!(
-            "SELECT {keys}, {changed} AS is_changed FROM (\n{sql}\n) q{order}{limit}"
-        ))
+        let keys = self.picked(Pick::Keys);
+        if self.definition.spec.value.groups_rows() {
+            // It has changed where one of its rows has.
+            let names = self.definition.spec.key.columns().into_iter();
+            let terms = names.flat_map(|name| {
+                let column = self.quoted(name);
+                [self.dialect.bytewise(&column), column]
+            });
+            let terms = terms.collect::<Vec<_>>().join(", ");
+            let what = format!("{keys}, max({changed}) AS is_changed");
+            return Some(self.select(&what, &format!(" GROUP BY {terms}")));
+        }
+        let (order, limit) = (self.order(Pick::Keys), limited(self.definition.limit));
+        let what = format!("{keys}, {changed} AS is_changed");
+        Some(self.select(&what, &format!("{order}{limit}")))
     }
 
     /// 1, or 0 of a row that has not changed since a moment.
@@ -133,8 +175,7 @@ impl Composer<'_> {
 
     /// The versions of some rows, whichever come first.
     pub(super) fn versions(&self, limit: u64) -> String {
-        let (picked, sql) = (self.picked(Pick::Versions), self.sql);
-        format!("SELECT {picked} FROM (\n{sql}\n) q LIMIT {limit}")
+        self.select(&self.picked(Pick::Versions), &format!(" LIMIT {limit}"))
     }
 
     fn picked(&self, pick: Pick<'_>) -> String {
@@ -144,8 +185,19 @@ impl Composer<'_> {
             Pick::Keys => self.definition.spec.key.columns(),
             Pick::Versions => version_columns(self.definition),
         };
-        let columns = names.iter().map(|column| self.quoted(column));
+        let columns = names.iter().map(|column| self.read(column));
         columns.collect::<Vec<_>>().join(", ")
+    }
+
+    /// A column as it is read.
+    fn read(&self, name: &str) -> String {
+        let quoted = self.quoted(name);
+        let column = self.columns.iter().find(|column| column.name == name);
+        let read = column.and_then(|column| self.dialect.read(&quoted, &column.declared));
+        match read {
+            Some(read) => format!("{read} AS {}", self.dialect.quote(name)),
+            None => quoted,
+        }
     }
 
     /// ` ORDER BY ...`, or nothing.
@@ -159,11 +211,31 @@ impl Composer<'_> {
         }
         // The rows of one key are all the same where only keys are read.
         if pick != Pick::Keys || !groups_rows {
-            terms.extend(self.definition.order_by.clone());
+            let order_by = self.definition.order_by.0.iter();
+            terms.extend(order_by.flat_map(|term| self.sorted(term)));
         }
         match terms.is_empty() {
             true => String::new(),
             false => format!(" ORDER BY {}", terms.join(", ")),
+        }
+    }
+
+    /// A column and how rows sort by it, where the database cannot say it by an expression more.
+    fn sorted(&self, term: &OrderTerm) -> Vec<String> {
+        let column = self.quoted(&term.column);
+        let direction = if term.descending { " DESC" } else { "" };
+        let sorted = format!("{column}{direction}");
+        let usual = term.descending == self.dialect.nulls_are_greatest();
+        match term.nulls_first {
+            Some(first) if self.dialect.grammar().sorts_nulls => {
+                let place = if first { "FIRST" } else { "LAST" };
+                vec![format!("{sorted} NULLS {place}")]
+            }
+            Some(first) if first != usual => {
+                let not = if first { "NOT " } else { "" };
+                vec![format!("{column} IS {not}NULL"), sorted]
+            }
+            _ => vec![sorted],
         }
     }
 

@@ -11,8 +11,9 @@ use crate::domain::coding::Format;
 use crate::domain::encode::Hint;
 use crate::domain::key::BoundKey;
 use crate::domain::row::{Column, ColumnKind, Columns, Row, text_of};
-use crate::domain::strategy::{Definition, Place, ROW_LOCATION, Shape, VERSION};
+use crate::domain::strategy::{CHANGED_AT, Definition, Place, ROW_LOCATION, Shape, VERSION};
 use crate::domain::version::Version;
+use crate::domain::written::Wrong;
 
 /// The field that holds the nodes below a node of a tree.
 pub(super) const CHILDREN: &str = "children";
@@ -58,14 +59,12 @@ fn stored(
 }
 
 /// What does not go together with a shape.
-fn check_stored(shape: Shape, stored: &[(usize, String, Vec<u8>)]) -> Result<(), String> {
+fn check_stored(shape: Shape, stored: &[(usize, String, Vec<u8>)]) -> Result<(), Wrong> {
+    let wrong = |why: &str| Err(Wrong::new("sql", why));
     match (shape, stored.len()) {
-        (_, 0) => Err("no column is stored: each name begins with `_`".into()),
-        (Shape::Text, n) if n > 1 => Err(format!(
-            "a `text` value has one stored column, the query returns {n}; \
-             name the others with a leading `_`"
-        )),
-        (Shape::Tree, _) if stored.iter().any(|(_, name, _)| name == CHILDREN) => Err(format!(
+        (_, 0) => wrong("no column is stored: each name begins with `_`"),
+        (Shape::Text, n) if n > 1 => Err(Wrong::several_texts(n)),
+        (Shape::Tree, _) if stored.iter().any(|(_, name, _)| name == CHILDREN) => wrong(&format!(
             "the query has a column {CHILDREN}, which each node of a tree has anyway; \
              give it another name with AS"
         )),
@@ -82,43 +81,43 @@ impl Layout {
         definition: &Definition,
         columns: Columns,
         documents: &[String],
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Wrong> {
         if let Some(twice) = repeated(&columns) {
-            return Err(format!(
-                "the query has two columns named {twice}; give each its own name with AS"
-            ));
+            let why = format!("two columns are named {twice}; give each its own name with AS");
+            return Err(Wrong::new("sql", why));
         }
         let index = |name: &str| columns.iter().position(|column| column.name == name);
-        let missing = |what: &str, name: &str| {
+        let missing = |field: &'static str, name: &str| {
             let known: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
-            format!(
-                "{what} {name}, which the query does not return (it returns {})",
-                known.join(", ")
-            )
+            Wrong::no_column(field, name, &known)
         };
         let key = definition
             .spec
             .key
             .bind(index)
-            .map_err(|name| missing("the key uses", &name))?;
+            .map_err(|name| missing("key", &name))?;
         let is_document = |column: &Column| documents.contains(&column.name.to_ascii_lowercase());
         let document = |column| is_document(column).then_some(Hint::Json);
         let mut hints: Vec<Option<Hint>> = columns.iter().map(document).collect();
         for (name, hint) in &definition.types {
-            let at = index(name).ok_or_else(|| missing("`types` names", name))?;
+            let at = index(name).ok_or_else(|| missing("types", name))?;
             hints[at] = Some(*hint);
         }
-        let styles = Styles::of(definition, &columns)?;
-        let place = definition.place.try_map(|field, name| {
-            index(name).ok_or_else(|| missing(&format!("`{field}` names"), name))
-        })?;
+        let styles = Styles::of(definition, &columns).map_err(|why| Wrong::new("fields", why))?;
+        let place = definition
+            .place
+            .try_map(|field, name| index(name).ok_or_else(|| missing(field, name)))?;
         let stored = stored(&columns, &place, !styles.constants.is_empty());
         if let Some(field) = &definition.spec.version_field
             && !stored.iter().any(|(_, name, _)| **name == **field)
         {
-            return Err(format!(
-                "version_field names {field}, which is no stored column of the query"
-            ));
+            let why = format!("{field} is no stored column of the query");
+            return Err(Wrong::new("version_field", why));
+        }
+        if definition.trusts_changed_at && index(CHANGED_AT).is_none() {
+            let why =
+                "\"trust\" is about the column `_changed_at`, which the query does not return";
+            return Err(Wrong::new("changed", why));
         }
         check_stored(definition.spec.value, &stored)?;
         Ok(Self {

@@ -10,9 +10,12 @@ use super::key_query::{self, KeyColumn};
 use super::layout::Layout;
 use crate::application::ports::{Dialect, Param, Query, QueryPlan, RowSource, Sources};
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::order_by::OrderBy;
 use crate::domain::parameter::Statement;
-use crate::domain::row::{Column, ColumnKind, RowBatch};
+use crate::domain::place::Place;
+use crate::domain::row::{Column, ColumnKind, Columns, RowBatch};
 use crate::domain::strategy::Definition;
+use crate::domain::written::Wrong;
 
 /// A definition, its SQL for a database, and the layout of its rows there.
 pub struct Prepared {
@@ -39,47 +42,41 @@ impl Prepared {
     ///
     /// # Errors
     /// A [`FailureKind::Config`] failure where it does not, or the database's own.
-    pub async fn new(definition: Definition, sources: Sources) -> Result<Self, Failure> {
-        let invalid = |why: String| Self::misfit(&definition, why);
+    pub async fn new(mut definition: Definition, sources: Sources) -> Result<Self, Failure> {
         let source = sources.bulk.as_ref();
         let dialect = source.dialect();
         let name = dialect.name();
         let Some(statement) = definition.statement(name) else {
-            return Err(invalid(format!("it has no SQL for {name}"))
+            let wrong = Wrong::new("sql", format!("there is none for {name}"));
+            return Err(Self::misfit(&definition, &wrong)
                 .hint(format!("add sql.{name} or sql.any to the definition")));
         };
         let params = params(&statement, &definition);
-        let sql = statement.text;
-        let composer = Composer {
-            definition: &definition,
-            dialect,
-            sql: &sql,
+        let run = Run {
+            statement: &statement,
+            params: &params,
+            source,
         };
-        let query = composer.all(Pick::All, definition.limit);
-        let described = source.describe(&query, &params).await;
-        let columns = described.map_err(|failure| match failure.kind {
-            FailureKind::Query => Failure {
-                hint: failure.hint.clone(),
-                ..invalid(failure.why)
-            },
-            _ => failure,
-        })?;
+        let columns = run.describe(&definition).await?;
         let documents = documents(&definition, source).await?;
-        let layout = Layout::new(&definition, columns, &documents).map_err(invalid)?;
+        definition.order_by = run.order_by(&definition, &columns).await?;
+        let layout = Layout::new(&definition, columns, &documents)
+            .map_err(|wrong| Self::misfit(&definition, &wrong))?;
         let opaque = key_query::opaque(dialect, &layout.key_columns(&definition));
         Ok(Self {
             definition,
             layout,
-            sql,
+            sql: statement.text,
             params,
             sources,
             opaque,
         })
     }
 
-    fn misfit(definition: &Definition, why: String) -> Failure {
-        let what = format!("{} is not valid", definition.spec.id);
-        Failure::new(FailureKind::Config, what, why)
+    fn misfit(definition: &Definition, wrong: &Wrong) -> Failure {
+        definition
+            .written
+            .fault(&definition.spec.id.to_string(), wrong)
     }
 
     pub(super) fn dialect(&self) -> Dialect {
@@ -122,9 +119,8 @@ impl Prepared {
 
     pub(super) fn composer(&self) -> Composer<'_> {
         Composer {
-            definition: &self.definition,
-            dialect: self.dialect(),
-            sql: &self.sql,
+            columns: &self.layout.columns,
+            ..composer(&self.definition, &self.sql, self.dialect())
         }
     }
 
@@ -198,6 +194,94 @@ fn params(statement: &Statement, definition: &Definition) -> Vec<Param> {
     bound.map(Param::from).collect()
 }
 
+fn composer<'a>(definition: &'a Definition, sql: &'a str, dialect: Dialect) -> Composer<'a> {
+    let (with, sql) = sql.split_at(definition.with_bytes);
+    Composer {
+        definition,
+        dialect,
+        with,
+        sql,
+        columns: &[],
+    }
+}
+
+/// A definition's SQL on a database, which tells what of the definition does not fit.
+struct Run<'a> {
+    statement: &'a Statement,
+    params: &'a [Param],
+    source: &'a dyn RowSource,
+}
+
+impl Run<'_> {
+    fn composer<'a>(&'a self, definition: &'a Definition) -> Composer<'a> {
+        composer(definition, &self.statement.text, self.source.dialect())
+    }
+
+    /// The columns of the definition's query.
+    async fn describe(&self, definition: &Definition) -> Result<Columns, Failure> {
+        let composer = self.composer(definition);
+        let query = composer.description();
+        let described = self.source.describe(&query, self.params).await;
+        described.map_err(|failure| {
+            let place = failure.spot.as_ref();
+            let place = place.and_then(|spot| composer.place(&query, spot));
+            let place = place.map(|place| self.statement.place(place));
+            let field = sql_field(definition, self.source.dialect());
+            refused(definition, field, failure, place)
+        })
+    }
+
+    /// The order by the columns as the query names them.
+    async fn order_by(
+        &self,
+        definition: &Definition,
+        columns: &Columns,
+    ) -> Result<OrderBy, Failure> {
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let bound = definition.order_by.bound(&names);
+        let bound =
+            bound.map_err(|why| Prepared::misfit(definition, &Wrong::new("order_by", why)))?;
+        let sorts = |column: &&Column| bound.0.iter().any(|term| term.column == column.name);
+        let is_odd = |column: &Column| matches!(column.kind, ColumnKind::Other(_));
+        // Not every type has an order.
+        if columns.iter().filter(sorts).any(is_odd) {
+            let definition = &Definition {
+                order_by: bound.clone(),
+                ..definition.clone()
+            };
+            let query = self.composer(definition).all(Pick::All, None);
+            let described = self.source.describe(&query, self.params).await;
+            described.map_err(|failure| refused(definition, "order_by", failure, None))?;
+        }
+        Ok(bound)
+    }
+}
+
+/// The field that has the SQL for a database.
+fn sql_field(definition: &Definition, dialect: Dialect) -> &'static str {
+    let own = definition.sql.texts().map(|(field, _)| field).into_iter();
+    let mut own = own.filter(|field| field.strip_prefix("sql.") == Some(dialect.name()));
+    let is_written = |field: &&str| definition.written.0.contains_key(*field);
+    own.find(is_written).unwrap_or("sql.any")
+}
+
+/// That the database refuses a query of the definition; what else failed is no fault of it.
+pub(super) fn refused(
+    definition: &Definition,
+    field: impl Into<String>,
+    failure: Failure,
+    place: Option<Place>,
+) -> Failure {
+    if failure.kind != FailureKind::Query {
+        return failure;
+    }
+    let wrong = Wrong::new(field, failure.why).within(place);
+    Failure {
+        hint: failure.hint,
+        ..Prepared::misfit(definition, &wrong)
+    }
+}
+
 /// The columns that are documents though the database calls them texts, in lower case.
 async fn documents(
     definition: &Definition,
@@ -209,12 +293,11 @@ async fn documents(
         let composer = Composer {
             definition,
             dialect: source.dialect(),
+            with: "",
             sql: &statement.text,
+            columns: &[],
         };
-        let columns = match source
-            .describe(&composer.all(Pick::All, None), &params)
-            .await
-        {
+        let columns = match source.describe(&composer.description(), &params).await {
             // If the database rejects the text, nothing is learned.
             Err(failure) if failure.kind == FailureKind::Query => return Ok(documents),
             described => described?,

@@ -2,11 +2,14 @@
 
 use futures_util::TryStreamExt as _;
 
+use super::prepared::refused;
 use crate::application::ports::{Param, Query, RowSource, Sources};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::parameter::{Each, Parameter, Statement};
+use crate::domain::place::Place;
 use crate::domain::row::ColumnKind;
 use crate::domain::strategy::Definition;
+use crate::domain::written::Wrong;
 
 /// Asks for the values, and returns the selected repetitions; of any other definition itself. None
 /// where there are no values and `min_keys` is 0.
@@ -20,8 +23,8 @@ pub async fn repetitions(
     if !definition.is_open() || definition.fault.is_some() {
         return Ok(vec![definition]);
     }
-    let what = format!("{} is not valid", definition.spec.id);
-    let misfit = |why: String| Failure::new(FailureKind::Config, what.clone(), why);
+    let (id, written) = (definition.spec.id.to_string(), definition.written.clone());
+    let misfit = |wrong: &Wrong| written.fault(&id, wrong);
     let source = sources.with(definition.row_security).bulk;
     let mut each = std::mem::take(&mut definition.each);
     for (name, each) in &mut each {
@@ -29,18 +32,19 @@ pub async fn repetitions(
             continue;
         };
         let values = values(statement, &definition, source.as_ref()).await;
-        let values = values.map_err(|failure| match failure.kind {
-            FailureKind::Query => Failure {
-                hint: failure.hint.clone(),
-                ..misfit(format!("for.{name}: {}", failure.why))
-            },
-            _ => failure,
+        let values = values.map_err(|failure| {
+            let byte = failure.spot.as_ref();
+            let byte = byte.and_then(|spot| spot.byte(&statement.text));
+            let place = byte.map(|byte| statement.place(Place::of(&statement.text, byte)));
+            refused(&definition, format!("for.{name}"), failure, place)
         })?;
         if values.is_empty() {
             return match definition.spec.min_keys {
                 0 => Ok(Vec::new()),
-                _ => Err(misfit(format!("for.{name}: the query gives no values"))
-                    .hint("set min_keys = 0 if that is right")),
+                _ => {
+                    let wrong = Wrong::new(format!("for.{name}"), "the query gives no values");
+                    Err(misfit(&wrong).hint("set min_keys = 0 if that is right"))
+                }
             };
         }
         *each = Each::Values(values);
@@ -48,7 +52,7 @@ pub async fn repetitions(
     let wanted = definition.wanted.clone();
     definition.each = each;
     let repeated = definition.repeated();
-    let repeated = repeated.map_err(|(field, why)| misfit(format!("{field}: {why}")))?;
+    let repeated = repeated.map_err(|wrong| misfit(&wrong))?;
     let ids: Vec<String> = repeated.iter().map(|d| d.spec.id.to_string()).collect();
     if let Some(name) = wanted.unknown(&ids) {
         let what = format!("there is no strategy `{name}`");

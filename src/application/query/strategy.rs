@@ -55,7 +55,7 @@ impl QueryStrategy {
             versions: layout.versions(definition).filter(|_| opaque.is_none()),
             located: Located::new(&prepared).await,
             changes: Changes::new(&prepared),
-            by_key: order::in_key_order(definition, prepared.dialect()),
+            by_key: order::in_key_order(definition),
             prepared,
         }
     }

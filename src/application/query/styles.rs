@@ -23,7 +23,7 @@ impl Styles {
         let constants = &definition.style.fields;
         if let Some(column) = columns.iter().find(|c| constants.contains_key(&c.name)) {
             return Err(format!(
-                "`fields` names {}, which is a column of the query too",
+                "it names {}, which is a column of the query too",
                 column.name
             ));
         }

@@ -57,6 +57,9 @@ pub struct StrategyRecord {
     /// Why it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unprotected_because: Option<String>,
+    /// The definition says that this is known: `unprotected = "ok"`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unprotected_ok: bool,
     /// The share of `expected` that is warm: `warmed`, and of the skipped those that are there
     /// already. What has no data or is left out (`absent`, `withdrawn`) is no part of it. Null of
     /// nothing, of a strategy that failed, and where `expected` is not known.
@@ -165,6 +168,8 @@ impl From<&StrategyReport> for StrategyRecord {
             protected: protection.map(|p| p.is_protected() && counts.unverified == 0),
             protected_to: (protection == Some(Protection::ToTheSecond)).then(|| SECOND.to_owned()),
             unprotected_because: protection.and_then(Protection::why_not).map(str::to_owned),
+            unprotected_ok: report.unprotected_ok
+                && protection.is_some_and(Protection::is_by_definition),
             success_rate: report.success_rate(),
             elapsed_ms: millis(counts.elapsed),
             read: changed.map(|changed| changed.read),

@@ -45,6 +45,7 @@ impl Tally {
                 not_found: Vec::new(),
                 warnings: Vec::new(),
                 protection: None,
+                unprotected_ok: spec.unprotected_ok,
                 seen: Seen::default(),
                 changed: None,
                 watermark: None,

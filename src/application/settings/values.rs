@@ -16,6 +16,7 @@ use crate::application::ports::Mode;
 use crate::application::run_state::options::OnEviction;
 use crate::application::run_state::options::ShapeGuard;
 use crate::domain::percent::Percent;
+use crate::domain::session_zone::SessionZone;
 use crate::domain::settings_text::parse_ttl;
 
 impl Setting for PathBuf {}
@@ -61,7 +62,7 @@ macro_rules! text {
 }
 pub(crate) use text;
 
-text!(Span, SpanOrZero, Latency, Percent);
+text!(Span, SpanOrZero, Latency, Percent, SessionZone);
 
 /// A duration within a range.
 macro_rules! duration {

@@ -5,19 +5,22 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 
 use super::merged::{Merged, StrategyPatch};
+use super::names::Names;
 use super::origin::Origin;
-use super::query::{Around, Wrong, missing, query};
+use super::query::{Around, query};
 use crate::domain::coding::{Compression, Format};
 use crate::domain::database::Sql;
 use crate::domain::key::KeyTemplate;
 use crate::domain::namespace::OWN;
+use crate::domain::order_by::OrderBy;
 use crate::domain::standing::Kind;
 use crate::domain::strategy::{Definition, Place, Shape, StrategyId, StrategySpec, Wanted};
 use crate::domain::style::Style;
 use crate::domain::ttl;
+use crate::domain::written::Wrong;
 
 /// What the code of a registered strategy says alone.
-const CODE_SAYS: [&str; 20] = [
+const CODE_SAYS: [&str; 22] = [
     "key",
     "value",
     "types",
@@ -33,6 +36,8 @@ const CODE_SAYS: [&str; 20] = [
     "limit",
     "for",
     "version_field",
+    "changed",
+    "unordered",
     "row_security",
     "sql.any",
     "sql.postgres",
@@ -47,7 +52,7 @@ pub(super) fn whole(id: &StrategyId, merged: &Merged) -> Result<Definition, Wron
         origin.is_some_and(|origin| *origin != Origin::Code)
     };
     if let Some(field) = CODE_SAYS.iter().find(is_other) {
-        return Err((field, "the code of this strategy says it".to_owned()));
+        return Err(Wrong::new(*field, "the code of this strategy says it"));
     }
     let fields = merged.fields.clone();
     key(fields.key.as_deref())?;
@@ -64,9 +69,9 @@ pub(super) fn complete(
     merged: &Merged,
     around: &Around<'_>,
 ) -> Result<Definition, Wrong> {
-    let fields = merged.fields.clone();
+    let (fields, written) = (merged.fields.clone(), merged.written.clone());
     let key = key(fields.key.as_deref())?;
-    let value = match fields.value.ok_or_else(|| missing("value"))? {
+    let value = match fields.value.ok_or_else(|| Wrong::missing("value"))? {
         Shape::Hash if fields.map_key.is_some() => Shape::HashOfRows,
         value => value,
     };
@@ -75,13 +80,26 @@ pub(super) fn complete(
     let style = style(&fields, value)?;
     let place = place(&fields, value)?;
     let ttl = ttl(fields.ttl.as_deref())?;
+    let order_by = order_by(fields.order_by.as_deref())?;
     let query = query(&fields, id, around)?;
     let (key, key_of_rows) = query.keys(key);
     check_empty(&fields, value, &key_of_rows)?;
+    let names = Names {
+        fields: &fields,
+        key: &key_of_rows,
+        place: &place,
+        order_by: &order_by,
+        value,
+    };
+    for columns in &query.columns {
+        names.check(columns)?;
+    }
+    let trusts_changed_at = fields.changed.is_some();
     Ok(Definition {
         documents: query.documents(),
         document_sql: query.document_sql(),
-        tracking: query.tracking(&key_of_rows, value),
+        with_bytes: query.with_bytes(),
+        tracking: query.tracking(&key_of_rows, value, trusts_changed_at),
         spec: StrategySpec {
             ttl,
             key,
@@ -93,7 +111,7 @@ pub(super) fn complete(
         style,
         place,
         empty: fields.empty.unwrap_or(false),
-        order_by: fields.order_by,
+        order_by,
         limit: fields.limit,
         sql: match &query.text {
             Some((text, _)) => Sql::any(text),
@@ -103,16 +121,19 @@ pub(super) fn complete(
         vars: query.vars,
         each: query.each,
         wanted: Wanted::default(),
+        written,
+        trusts_changed_at,
+        unordered_ok: fields.unordered.is_some(),
         row_security: fields.row_security.unwrap_or_default(),
         fault: None,
     })
 }
 
 fn key(key: Option<&str>) -> Result<KeyTemplate, Wrong> {
-    let key = key.ok_or_else(|| missing("key"))?;
-    let key: KeyTemplate = key.parse().map_err(|e| ("key", format!("{e}")))?;
+    let key = key.ok_or_else(|| Wrong::missing("key"))?;
+    let key: KeyTemplate = key.parse().map_err(|e| Wrong::new("key", e))?;
     match key.literal_start().starts_with(OWN) {
-        true => Err((
+        true => Err(Wrong::new(
             "key",
             format!("keys that begin with `{OWN}` are shopwarm's own; take another name"),
         )),
@@ -122,7 +143,7 @@ fn key(key: Option<&str>) -> Result<KeyTemplate, Wrong> {
 
 /// What does not go together with the shape of the value.
 fn check_limit(fields: &StrategyPatch, value: Shape) -> Result<(), Wrong> {
-    let limit = |why: &str| Err(("limit", why.to_owned()));
+    let limit = |why: &str| Err(Wrong::new("limit", why));
     match fields.limit {
         Some(0) => limit("0 would warm nothing; leave it out for all rows, or set enabled = false"),
         Some(_) if value.groups_rows() => limit(&format!(
@@ -131,7 +152,7 @@ fn check_limit(fields: &StrategyPatch, value: Shape) -> Result<(), Wrong> {
         )),
         _ if fields.version_field.is_some() && !matches!(value, Shape::Object | Shape::Hash) => {
             let why = "only the value of one row, `object` or `hash`, has a field for it";
-            Err(("version_field", why.to_owned()))
+            Err(Wrong::new("version_field", why))
         }
         _ => Ok(()),
     }
@@ -144,20 +165,20 @@ fn check_form(fields: &StrategyPatch, value: Shape) -> Result<(), Wrong> {
         Format::Json if compresses => "compress",
         Format::Json if fields.compress_from.is_some() => {
             let why = "nothing is compressed; add compress = \"zstd\", or leave it out";
-            return Err(("compress_from", why.to_owned()));
+            return Err(Wrong::new("compress_from", why));
         }
         Format::Json => return Ok(()),
         _ => "format",
     };
     if Kind::of(value) != Kind::Text {
         let why = "only for a value that Redis keeps as one string, not for this `value`";
-        return Err((field, why.to_owned()));
+        return Err(Wrong::new(field, why));
     }
     if fields.version_field.is_some() {
         let why = format!(
             "the cache can compare versions only in plain JSON; leave out `{field}` or this"
         );
-        return Err(("version_field", why));
+        return Err(Wrong::new("version_field", why));
     }
     Ok(())
 }
@@ -175,7 +196,7 @@ fn style(fields: &StrategyPatch, value: Shape) -> Result<Style, Wrong> {
 fn constants(mut fields: Map<String, Json>, value: Shape) -> Result<Map<String, Json>, Wrong> {
     if !fields.is_empty() && value == Shape::Text {
         let why = "a `text` value has no fields; the others have";
-        return Err(("fields", why.to_owned()));
+        return Err(Wrong::new("fields", why));
     }
     for (name, value) in &mut fields {
         // The parser's own name for a date.
@@ -184,7 +205,7 @@ fn constants(mut fields: Map<String, Json>, value: Shape) -> Result<Map<String, 
         }
         if matches!(value, Json::Null | Json::Array(_) | Json::Object(_)) {
             let why = format!("`{name}` is not a text, finite number, true, false or date");
-            return Err(("fields", why));
+            return Err(Wrong::new("fields", why));
         }
     }
     Ok(fields)
@@ -206,10 +227,16 @@ fn place(fields: &StrategyPatch, value: Shape) -> Result<Place<String>, Wrong> {
     ];
     for (field, column, shapes) in given {
         if column.is_some() && !shapes.contains(&value) {
-            return Err((field, format!("a value `{}` has none", value.name())));
+            return Err(Wrong::new(
+                field,
+                format!("a value `{}` has none", value.name()),
+            ));
         }
     }
-    let column = |field, column: &Option<String>| column.clone().ok_or_else(|| missing(field));
+    let column = |field, column: &Option<String>| {
+        let column = column.clone();
+        column.ok_or_else(|| Wrong::missing(field))
+    };
     Ok(match value {
         Shape::SortedSet => Place::Score(column("score", &fields.score)?),
         Shape::Map | Shape::HashOfRows => Place::Key(column("map_key", &fields.map_key)?),
@@ -222,7 +249,7 @@ fn place(fields: &StrategyPatch, value: Shape) -> Result<Place<String>, Wrong> {
 }
 
 fn check_empty(fields: &StrategyPatch, value: Shape, key: &KeyTemplate) -> Result<(), Wrong> {
-    let wrong = |why: &str| Err(("empty", why.to_owned()));
+    let wrong = |why: &str| Err(Wrong::new("empty", why));
     match fields.empty {
         Some(true) if !matches!(value, Shape::List | Shape::Map | Shape::Tree) => {
             wrong("only a `list`, a `map` or a `tree` can be empty")
@@ -235,5 +262,13 @@ fn check_empty(fields: &StrategyPatch, value: Shape, key: &KeyTemplate) -> Resul
 }
 
 fn ttl(ttl: Option<&str>) -> Result<Option<Duration>, Wrong> {
-    ttl.map(ttl::parse).transpose().map_err(|e| ("ttl", e))
+    ttl.map(ttl::parse)
+        .transpose()
+        .map_err(|e| Wrong::new("ttl", e))
+}
+
+fn order_by(text: Option<&str>) -> Result<OrderBy, Wrong> {
+    let order_by = text.map(str::parse).transpose();
+    let order_by = order_by.map_err(|why: String| Wrong::new("order_by", why))?;
+    Ok(order_by.unwrap_or_default())
 }

@@ -7,12 +7,14 @@ use serde::Deserialize;
 
 use super::merged::StrategyPatch;
 use super::origin::Origin;
+use super::places::places;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::parameter::{Vars, is_parameter_name};
 use crate::domain::quantity::Quantity;
 use crate::domain::settings_text::parse_toml;
 use crate::domain::strategy::{StrategySpec, is_name};
 use crate::domain::ttl::shown;
+use crate::domain::written::Fields;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +26,9 @@ pub(super) struct File {
     pub(super) context: Option<ContextTable>,
     #[serde(default)]
     pub(super) strategies: BTreeMap<String, StrategyPatch>,
+    /// Where the fields of each strategy are written.
+    #[serde(skip)]
+    pub(super) places: BTreeMap<String, Fields>,
 }
 
 /// What a file builds on.
@@ -43,7 +48,9 @@ pub(super) struct ContextTable {
 
 /// A definition file, its names checked.
 pub(super) fn parse(text: &str, origin: &Origin) -> Result<File, Failure> {
-    let file: File = parse_toml(text, &origin.to_string())?;
+    let name = origin.to_string();
+    let mut file: File = parse_toml(text, &name)?;
+    file.places = places(text, &name);
     check_names(&file, origin)?;
     Ok(file)
 }
@@ -79,6 +86,7 @@ pub(super) fn of_code(spec: &StrategySpec) -> Result<File, Failure> {
             enabled: None,
         }),
         strategies: BTreeMap::from([(spec.id.name.clone(), patch)]),
+        places: BTreeMap::new(),
     };
     check_names(&file, &Origin::Code)?;
     Ok(file)

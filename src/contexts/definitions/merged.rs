@@ -14,14 +14,16 @@ use crate::domain::changes::Tracking;
 use crate::domain::coding::{Coding, Compression, Format};
 use crate::domain::database::Sql;
 use crate::domain::encode::Hint;
-use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::order_by::OrderBy;
 use crate::domain::parameter::{Parameter, Vars};
 use crate::domain::quantity::Quantity;
 use crate::domain::strategy::{
-    Definition, Place, RowSecurity, Shape, StrategyId, StrategySpec, VERSION, Wanted,
+    Accepted, Changed, Definition, Place, RowSecurity, Shape, StrategyId, StrategySpec, VERSION,
+    Wanted,
 };
 use crate::domain::style::{Dates, Numbers, Style};
 use crate::domain::ttl;
+use crate::domain::written::{Fields, Wrong};
 
 /// The database that is configured, or all that are known where none is.
 pub type Databases<'a> = &'a [&'static Grammar];
@@ -54,6 +56,9 @@ pub(super) struct StrategyPatch {
     pub(super) order_by: Option<String>,
     pub(super) limit: Option<u64>,
     pub(super) version_field: Option<String>,
+    pub(super) changed: Option<Changed>,
+    pub(super) unprotected: Option<Accepted>,
+    pub(super) unordered: Option<Accepted>,
     pub(super) row_security: Option<RowSecurity>,
     #[serde(rename = "for")]
     pub(super) each: Option<BTreeMap<String, ForEach>>,
@@ -134,19 +139,20 @@ impl StrategyPatch {
 pub struct Merged {
     pub(super) fields: StrategyPatch,
     pub origins: BTreeMap<String, Origin>,
-    /// The last file that names it, whether or not it gives a field.
-    named_in: Option<Origin>,
+    /// Where each is written.
+    pub(super) written: Fields,
 }
 
 impl Merged {
     /// Takes the fields that a later file gives.
-    pub(super) fn apply(&mut self, patch: &StrategyPatch, origin: &Origin) {
-        self.named_in = Some(origin.clone());
+    pub(super) fn apply(&mut self, patch: &StrategyPatch, origin: &Origin, written: Fields) {
         // A new portable text stands for all databases: what was said for one of them before is about
         // another query.
         if patch.sql.own("any").is_some() {
             self.fields.sql = Sql::default();
             self.origins.retain(|field, _| !field.starts_with("sql."));
+            let places = &mut self.written.0;
+            places.retain(|field, _| !field.starts_with("sql."));
         }
         let mut fields = self.shown();
         for (field, value) in patch.shown() {
@@ -154,6 +160,7 @@ impl Merged {
             fields.insert(field, value);
         }
         self.fields = StrategyPatch::of(fields);
+        self.written.0.extend(written.0);
     }
 
     /// Turns it off, whatever its own files say.
@@ -180,6 +187,11 @@ impl Merged {
         self.fields.priority.unwrap_or(0)
     }
 
+    /// Whether it says that nothing protects it.
+    pub fn is_known_unprotected(&self) -> bool {
+        self.fields.unprotected.is_some()
+    }
+
     /// Whether its query says which version each row is, as far as its text tells; the text for this
     /// database, or else any of them.
     pub fn is_versioned(&self, databases: Databases<'_>) -> bool {
@@ -194,17 +206,6 @@ impl Merged {
                 .filter_map(|(_, text)| text)
                 .any(names_version),
         }
-    }
-
-    /// The file that gives a field or the table that it is in; of one that is missing, the last file that names the strategy.
-    pub(super) fn origin(&self, field: &str) -> String {
-        let table = field.split('.').next().unwrap_or(field);
-        let origins = &self.origins;
-        let origin = origins
-            .get(field)
-            .or(origins.get(table))
-            .or(self.named_in.as_ref());
-        origin.map_or_else(String::new, ToString::to_string)
     }
 
     /// What the engine must know of the strategy, as far as known.
@@ -226,15 +227,14 @@ impl Merged {
                 compress_from: fields.compress_from.map_or(0, |from| from.get() as usize),
             },
             version_field: None,
+            unprotected_ok: fields.unprotected.is_some(),
         }
     }
 
-    /// What is known of a strategy whose `field` is wrong.
-    pub(super) fn faulty(&self, id: &StrategyId, field: &str, why: &str) -> Definition {
-        let what = format!("{id} ({})", self.origin(field));
-        let why = format!("{field}: {why}");
+    /// What is known of a strategy that is not valid.
+    pub(super) fn faulty(&self, id: &StrategyId, wrong: &Wrong) -> Definition {
         Definition {
-            fault: Some(Failure::new(FailureKind::Config, what, why)),
+            fault: Some(self.written.fault(&id.to_string(), wrong)),
             ..self.without_sql(id, "its definition is not valid")
         }
     }
@@ -247,15 +247,19 @@ impl Merged {
             style: Style::default(),
             place: Place::default(),
             empty: false,
-            order_by: None,
+            order_by: OrderBy::default(),
             limit: None,
             documents: Vec::new(),
             document_sql: None,
             sql: Sql::default(),
             statement: None,
+            with_bytes: 0,
             vars: Vars::new(),
             each: Vec::new(),
             wanted: Wanted::default(),
+            written: self.written.clone(),
+            trusts_changed_at: self.fields.changed.is_some(),
+            unordered_ok: self.fields.unordered.is_some(),
             row_security: self.fields.row_security.unwrap_or_default(),
             tracking: Tracking::None(untracked.to_owned()),
             fault: None,

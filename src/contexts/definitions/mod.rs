@@ -4,7 +4,9 @@ mod complete;
 mod file;
 mod folder;
 mod merged;
+mod names;
 mod origin;
+mod places;
 mod query;
 
 use std::collections::BTreeMap;
@@ -127,11 +129,9 @@ impl Definitions {
             context.enabled = Some((enabled, origin.clone()));
         }
         for (name, patch) in file.strategies {
-            context
-                .strategies
-                .entry(name)
-                .or_default()
-                .apply(&patch, origin);
+            let places = file.places.get(&name);
+            let merged = context.strategies.entry(name).or_default();
+            merged.apply(&patch, origin, places.cloned().unwrap_or_default());
         }
         Ok(())
     }
@@ -247,8 +247,7 @@ impl Definitions {
         let check = |(id, merged): (StrategyId, &Merged)| {
             if self.registry.get(&id).is_some() {
                 let whole = whole(&id, merged);
-                let faulty = |(field, why): query::Wrong| merged.faulty(&id, field, &why);
-                return vec![whole.unwrap_or_else(faulty)];
+                return vec![whole.unwrap_or_else(|wrong| merged.faulty(&id, &wrong))];
             }
             let around = Around {
                 owns: &self.owns(&id.context),
@@ -260,7 +259,7 @@ impl Definitions {
                     true => Ok(vec![definition]),
                     false => definition.repeated(),
                 });
-            complete.unwrap_or_else(|(field, why)| vec![merged.faulty(&id, field, &why)])
+            complete.unwrap_or_else(|wrong| vec![merged.faulty(&id, &wrong)])
         };
         let mut all: Vec<Definition> = enabled.flat_map(check).collect();
         for (earlier, later) in same_keys(&all) {
@@ -275,9 +274,8 @@ impl Definitions {
 
     fn both_make(&self, one: &Definition, other: &Definition) -> Failure {
         let file = |of: &Definition| {
-            let mut all = self.merged();
-            let found = all.find(|(id, _)| *id == of.spec.id.family());
-            found.map_or_else(String::new, |(_, merged)| merged.origin("key"))
+            let written = of.written.get("key");
+            written.map_or_else(|| "code".to_owned(), |written| written.at(None))
         };
         let (one, other, files) = (&one.spec, &other.spec, [file(one), file(other)]);
         let what = format!("{} and {} make the same keys", one.id, other.id);
@@ -420,11 +418,11 @@ mod tests {
             ),
             (
                 with("P:{id}", "P:{id"),
-                "shop/hot (0.toml): key: `{` at character 3 is not closed",
+                "shop/hot: 0.toml, line 6: key: `{` at character 3 is not closed",
             ),
             (
                 with("2h", "2 parsecs"),
-                "shop/hot (0.toml): ttl: `2 parsecs` is not a duration",
+                "shop/hot: 0.toml, line 8: ttl: `2 parsecs` is not a duration",
             ),
             (with("\"object\"", "\"list\""), "limit: a `list` has none"),
             (with("FROM products", "FROM users"), "sql.any: "),

@@ -7,15 +7,14 @@ use crate::application::ports::grammar::Grammar;
 use crate::contexts::sql::owns::Owns;
 use crate::contexts::sql::purity::is_varying_text;
 use crate::contexts::sql::refusal::SqlRefused;
-use crate::contexts::sql::{changes, documents, order_by, ownership, parameters};
+use crate::contexts::sql::{changes, columns, documents, ownership, parameters, with};
 use crate::domain::changes::Tracking;
 use crate::domain::database::Sql;
 use crate::domain::key::KeyTemplate;
-use crate::domain::parameter::{Each, Statement, Vars, is_parameter_name};
+use crate::domain::key_rows::KeyRows;
+use crate::domain::parameter::{Each, Statement, Vars, is_parameter_name, written_place};
 use crate::domain::strategy::{Shape, StrategyId};
-
-/// The field that is wrong, and why.
-pub(super) type Wrong = (&'static str, String);
+use crate::domain::written::Wrong;
 
 /// What a definition is completed with.
 pub(super) struct Around<'a> {
@@ -31,14 +30,12 @@ pub(super) struct Query {
     /// Its text, with the database: what a text means is known for one only.
     pub(super) text: Option<(String, &'static Grammar)>,
     pub(super) statement: Option<Statement>,
+    /// The names of its columns on each database, as far as its text tells.
+    pub(super) columns: Vec<Vec<Option<String>>>,
     /// The variables that it uses.
     pub(super) vars: Vars,
     /// What it is repeated for.
     pub(super) each: Vec<(String, Each)>,
-}
-
-pub(super) fn missing(field: &'static str) -> Wrong {
-    (field, "missing; every strategy needs one".to_owned())
 }
 
 /// Checks the SQL of a definition.
@@ -48,31 +45,23 @@ pub(super) fn query(
     around: &Around<'_>,
 ) -> Result<Query, Wrong> {
     let owns = around.owns.filled(around.vars);
-    let owns = owns.map_err(|refused| ("owns", refused.to_string()))?;
+    let owns = owns.map_err(|refused| Wrong::new("owns", refused))?;
     if owns.entries().is_empty() {
         let context = &id.context;
         let why = format!("the context {context} owns no table; name some in owns, or drop it");
-        return Err(("owns", why));
+        return Err(Wrong::new("owns", why));
     }
     let each = fields.each.clone().unwrap_or_default();
     if let Some(name) = each.keys().find(|name| !is_parameter_name(name)) {
         let why = format!("`{name}` cannot be a name: letters, digits and _ only");
-        return Err(("for", why));
+        return Err(Wrong::new("for", why));
     }
     let checks = Checks {
         owns: &owns,
         vars: around.vars,
         each: &each,
     };
-    let order_by = fields.order_by.as_deref();
-    let mut query = Query {
-        text: checks.texts(&fields.sql, order_by, around.databases)?,
-        ..Query::default()
-    };
-    if let Some((text, grammar)) = &query.text {
-        let statement = parameters::statement(text, grammar);
-        query.statement = Some(statement.map_err(|e| ("sql", e.to_string()))?);
-    }
+    let mut query = checks.texts(&fields.sql, around.databases)?;
     for (name, for_each) in &each {
         let values = checks.values(name, for_each, around.databases)?;
         query.each.push((name.clone(), values));
@@ -117,21 +106,38 @@ impl Query {
         parameters::statement(&sql, grammar).ok()
     }
 
-    /// How to track changes of the selection on the connected database.
-    pub(super) fn tracking(&self, key: &KeyTemplate, value: Shape) -> Tracking {
+    /// The bytes of the statement that are the WITH that it begins with.
+    pub(super) fn with_bytes(&self) -> usize {
+        let bytes = self.text.as_ref().and_then(|(sql, grammar)| {
+            let with = &sql[..with::leading_with(sql, grammar)];
+            Some(parameters::statement(with, grammar).ok()?.text.len())
+        });
+        bytes.unwrap_or(0)
+    }
+
+    /// How to track changes of the selection on the connected database. `is_trusted`: the operator
+    /// says that `_changed_at` covers everything.
+    pub(super) fn tracking(&self, key: &KeyTemplate, value: Shape, is_trusted: bool) -> Tracking {
         let none = |why: &str| Tracking::None(why.to_owned());
         let may_vary = self
             .vars
             .values()
             .any(|value| is_varying_text(&value.to_string()));
-        match (&self.text, value) {
-            (_, value) if value.groups_rows() => {
-                none(&format!("a `{}` is made of several rows", value.name()))
-            }
+        let Some((sql, grammar)) = &self.text else {
+            return none("no database is configured");
+        };
+        match value.groups_rows() {
+            true if !is_trusted => none(&format!("a `{}` is made of several rows", value.name())),
             _ if key.columns().is_empty() => none("it has one key only"),
-            _ if may_vary => none("a variable may mean the present moment"),
-            (Some((sql, grammar)), _) => changes::tracking(sql, grammar, &key.columns()),
-            (None, _) => none("no database is configured"),
+            true => Tracking::Keys(KeyRows::default()),
+            false if may_vary && !is_trusted => none("a variable may mean the present moment"),
+            false if may_vary => Tracking::Keys(KeyRows::default()),
+            false => match changes::tracking(sql, grammar, &key.columns()) {
+                Tracking::None(_) | Tracking::Keys(_) if is_trusted => {
+                    Tracking::Keys(KeyRows::default())
+                }
+                tracking => tracking,
+            },
         }
     }
 }
@@ -144,19 +150,13 @@ struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    /// Checks the texts for the connected database, and returns it; without one, each text for a
-    /// database of its own.
-    fn texts(
-        &self,
-        sql: &Sql,
-        order_by: Option<&str>,
-        databases: Databases<'_>,
-    ) -> Result<Option<(String, &'static Grammar)>, Wrong> {
+    /// Checks the text for the connected database; without one, each text for a database of its own.
+    fn texts(&self, sql: &Sql, databases: Databases<'_>) -> Result<Query, Wrong> {
         let texts = sql.texts();
         if texts.iter().all(|(_, text)| text.is_none()) {
-            return Err(missing("sql"));
+            return Err(Wrong::missing("sql"));
         }
-        let mut only = None;
+        let mut query = Query::default();
         for grammar in databases {
             let field = |name: &str| {
                 let mut texts = texts.iter();
@@ -173,22 +173,21 @@ impl Checks<'_> {
                 if let ([_], Some((field, _))) = (databases, own) {
                     let name = grammar.name;
                     let why = format!("there is no SQL for {name}; add it, or sql.any");
-                    return Err((field, why));
+                    return Err(Wrong::new(field, why));
                 }
                 continue;
             };
             let known =
                 |name: &String| self.vars.contains_key(name) || self.each.contains_key(name);
-            let checked = self
-                .text(text, grammar, known, ownership::check)
-                .map_err(|why| (field, why))?;
-            only = (databases.len() == 1).then_some((checked, *grammar));
-            if let Some(columns) = order_by {
-                order_by::order_by_columns(columns, grammar)
-                    .map_err(|e| ("order_by", e.to_string()))?;
+            let (checked, statement) =
+                self.text((field, text), grammar, known, ownership::check)?;
+            query.columns.extend(columns::columns(&checked, grammar));
+            if databases.len() == 1 {
+                query.text = Some((checked, *grammar));
+                query.statement = Some(statement);
             }
         }
-        Ok(only)
+        Ok(query)
     }
 
     /// Checks what a parameter is repeated for.
@@ -200,29 +199,42 @@ impl Checks<'_> {
         let mut statement = Statement::plain(sql);
         for grammar in databases {
             let known = |name: &String| self.vars.contains_key(name);
-            let checked = self.text(sql, grammar, known, ownership::check_reads);
-            let checked = checked
-                .and_then(|text| parameters::statement(&text, grammar).map_err(|e| e.to_string()));
-            statement = checked.map_err(|why| ("for", format!("{name}: {why}")))?;
+            let field = format!("for.{name}");
+            (_, statement) = self.text((&field, sql), grammar, known, ownership::check_reads)?;
         }
         Ok(Each::Query(statement))
     }
 
-    /// A text with its names filled in, checked for a database.
+    /// The text of a field with its names filled in, checked for a database, and as a statement.
     fn text(
         &self,
-        sql: &str,
+        (field, sql): (&str, &str),
         grammar: &'static Grammar,
         is_known: impl Fn(&String) -> bool,
         check: fn(&str, &'static Grammar, &Owns) -> Result<(), SqlRefused>,
-    ) -> Result<String, String> {
-        let text = parameters::with_names(sql, grammar, self.vars).map_err(|e| e.to_string())?;
-        let statement = parameters::statement(&text, grammar).map_err(|e| e.to_string())?;
+    ) -> Result<(String, Statement), Wrong> {
+        let wrong = |text: &str, refused: SqlRefused| {
+            let place = refused.place();
+            let place = place.map(|place| written_place(sql, text, place));
+            Wrong::new(field, &refused).within(place)
+        };
+        let text = parameters::with_names(sql, grammar, self.vars);
+        let text = text.map_err(|refused| wrong(sql, refused))?;
+        let statement = parameters::statement(&text, grammar);
+        let statement = statement.map_err(|refused| wrong(&text, refused))?;
         if let Some(name) = statement.names.iter().find(|name| !is_known(name)) {
             let known = self.vars.keys().chain(self.each.keys());
-            return Err(parameters::unknown(&format!(":{name}"), name, known));
+            let why = parameters::unknown(&format!(":{name}"), name, known);
+            return Err(Wrong::new(field, why));
         }
-        check(&text, grammar, self.owns).map_err(|e| e.to_string())?;
-        Ok(text)
+        check(&text, grammar, self.owns).map_err(|refused| wrong(&text, refused))?;
+        let written = sql.to_owned();
+        Ok((
+            text,
+            Statement {
+                written,
+                ..statement
+            },
+        ))
     }
 }

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 
 use super::parse::{identifiers, lists};
-use super::refusal::{Place, SqlRefused, Step, refuse};
+use super::refusal::{SqlRefused, Step, refuse};
+use crate::domain::place::Place;
 
 /// Table functions that read only their arguments.
 const TABLE_FUNCTIONS: &str = "generate_series generate_subscripts json_array_elements \
@@ -29,7 +30,7 @@ const HARMLESS_PG_FUNCTIONS: &str = "pg_column_size pg_size_bytes pg_size_pretty
 
 pub(super) fn check_table_function(name: &ObjectName) -> Step {
     let Some(parts) = identifiers(name) else {
-        return refuse(SqlRefused::Unreadable(format!(
+        return refuse(SqlRefused::unreadable(format!(
             "`{name}` is not a function name"
         )));
     };
@@ -49,7 +50,7 @@ pub(super) fn check_table_function(name: &ObjectName) -> Step {
 /// In any schema, since extensions such as dblink may be installed anywhere.
 pub(super) fn check_function(name: &ObjectName) -> Step {
     let Some(last) = name.0.last().and_then(ObjectNamePart::as_ident) else {
-        return refuse(SqlRefused::Unreadable(format!(
+        return refuse(SqlRefused::unreadable(format!(
             "`{name}` is not a function name"
         )));
     };

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::refusal::{MAX_SQL_BYTES, Place, SqlRefused};
+use super::refusal::{MAX_SQL_BYTES, SqlRefused};
 use crate::application::ports::grammar::{Escapes, Grammar};
+use crate::domain::place::Place;
 
 /// The SQL with blanks for comments and for quotes and backslashes in strings; every other
 /// character stays in its place. Refuses text that two databases could split differently.
@@ -60,8 +61,8 @@ pub(super) fn pieces(
 }
 
 fn refused_at(before: &[char], problem: &'static str) -> SqlRefused {
-    let line = before.iter().filter(|&&c| c == '\n').count() as u64 + 1;
-    let column = before.iter().rev().take_while(|&&c| c != '\n').count() as u64 + 1;
+    let line = before.iter().filter(|&&c| c == '\n').count() + 1;
+    let column = before.iter().rev().take_while(|&&c| c != '\n').count() + 1;
     SqlRefused::Text {
         place: Place { line, column },
         problem,

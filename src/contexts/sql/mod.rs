@@ -2,15 +2,17 @@
 
 pub mod changes;
 pub mod clock;
+pub mod columns;
 pub mod documents;
 mod functions;
 mod key_rows;
 mod lexer;
-pub mod order_by;
 pub mod ownership;
 pub mod owns;
 pub mod parameters;
 pub mod parse;
 pub mod purity;
 pub(super) mod refusal;
+pub mod relations;
 mod walk;
+pub mod with;

@@ -76,7 +76,10 @@ pub fn unknown<'k>(written: &str, name: &str, known: impl Iterator<Item = &'k St
 /// The SQL cannot be taken apart.
 pub fn statement(sql: &str, grammar: &'static Grammar) -> Result<Statement, SqlRefused> {
     let text: Vec<char> = sql.chars().collect();
-    let mut statement = Statement::default();
+    let mut statement = Statement {
+        written: sql.to_owned(),
+        ..Statement::default()
+    };
     for (kind, place) in pieces(sql, &text, grammar)? {
         let piece: String = text[place].iter().collect();
         let Kind::Parameter = kind else {

@@ -1,34 +1,27 @@
 //! The reason for refusing a definition's SQL, and its position.
 
-use std::fmt;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::Ident;
 use sqlparser::parser::ParserError;
+use sqlparser::tokenizer::Location;
+
+use crate::domain::place::Place;
 
 /// Max length of SQL, in bytes. It bounds the depth of the parsed tree.
 pub(super) const MAX_SQL_BYTES: usize = 16 * 1024;
 
-/// A position in the SQL, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    pub line: u64,
-    pub column: u64,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Line {}, column {}", self.line, self.column)
+impl From<&Ident> for Place {
+    fn from(ident: &Ident) -> Self {
+        place(ident.span.start)
     }
 }
 
-impl From<&Ident> for Place {
-    fn from(ident: &Ident) -> Self {
-        let start = ident.span.start;
-        Self {
-            line: start.line,
-            column: start.column,
-        }
+pub(super) fn place(location: Location) -> Place {
+    let counted = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    Place {
+        line: counted(location.line),
+        column: counted(location.column),
     }
 }
 
@@ -41,10 +34,13 @@ pub enum SqlRefused {
     TooDeep,
     #[error("cannot start a thread to read SQL: {0}")]
     NoThread(String),
-    #[error("{place}: {problem}")]
+    #[error("{problem}")]
     Text { place: Place, problem: &'static str },
-    #[error("The SQL cannot be read as one query: {0}. Write one SELECT, VALUES or WITH query.")]
-    Unreadable(String),
+    #[error(
+        "The SQL cannot be read as one query: {why}. Write one SELECT, VALUES or WITH query; if the \
+         database does accept this one, put it into a view and read that."
+    )]
+    Unreadable { place: Option<Place>, why: String },
     #[error(
         "The SQL writes ({0}). A definition only reads: write one SELECT, VALUES or WITH query."
     )]
@@ -57,7 +53,7 @@ pub enum SqlRefused {
     )]
     Outermost(&'static str),
     #[error(
-        "{place}: the query reads table `{table}`, which is not in `owns` ({owns}). {hint}Add it \
+        "The query reads table `{table}`, which is not in `owns` ({owns}). {hint}Add it \
          to `owns` if this context owns it."
     )]
     ForeignTable {
@@ -67,29 +63,52 @@ pub enum SqlRefused {
         hint: String,
     },
     #[error(
-        "{place}: shopwarm cannot check what `{name}` in FROM reads. Use an owned table, a subquery or \
+        "shopwarm cannot check what `{name}` in FROM reads. Use an owned table, a subquery or \
          a plain table function such as unnest or json_each."
     )]
     TableFunction { place: Place, name: String },
     #[error(
-        "{place}: the function `{name}` is refused, since it runs SQL text, reads files or tables \
+        "The function `{name}` is refused, since it runs SQL text, reads files or tables \
          by name, waits, or changes something. Remove it."
     )]
     Function { place: Place, name: String },
     #[error("{0}")]
     Variable(String),
-    #[error("`order_by` {0}. Write plain columns, such as `created_at DESC, id`.")]
-    OrderBy(String),
+}
+
+impl SqlRefused {
+    pub(super) fn unreadable(why: impl Into<String>) -> Self {
+        let why = why.into();
+        Self::Unreadable { place: None, why }
+    }
+
+    /// Where in the SQL it is.
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Text { place, .. }
+            | Self::ForeignTable { place, .. }
+            | Self::TableFunction { place, .. }
+            | Self::Function { place, .. } => Some(*place),
+            Self::Unreadable { place, .. } => *place,
+            _ => None,
+        }
+    }
 }
 
 impl From<ParserError> for SqlRefused {
     fn from(error: ParserError) -> Self {
         match error {
             ParserError::RecursionLimitExceeded => Self::TooDeep,
-            ParserError::TokenizerError(text) | ParserError::ParserError(text) => Self::Unreadable(
-                text.replace(" at Line: ", " at line ")
-                    .replace("Column: ", "column "),
-            ),
+            // It ends in ` at Line: 1, Column: 9`.
+            ParserError::TokenizerError(text) | ParserError::ParserError(text) => {
+                let (why, at) = text.rsplit_once(" at Line: ").unwrap_or((&text, ""));
+                let place = at.split_once(", Column: ").and_then(|(line, column)| {
+                    let (line, column) = (line.parse().ok()?, column.parse().ok()?);
+                    (line > 0).then_some(Place { line, column })
+                });
+                let why = why.to_owned();
+                Self::Unreadable { place, why }
+            }
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The interface of a database's module.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
+use super::options::SessionOptions;
 use super::rows::Reader;
 use super::sessions::Sessions;
 use super::sql_source::SqlSource;
@@ -17,7 +17,7 @@ pub(super) struct Adapter {
     pub(super) schemes: &'static [&'static str],
     pub(super) dialect: Dialect,
     /// Parses a URL, and connects when awaited.
-    pub(super) open: fn(&str, Duration) -> Result<Opening, Failure>,
+    pub(super) open: fn(&str, &SessionOptions) -> Result<Opening, Failure>,
 }
 
 pub(super) type Opening = BoxFuture<'static, Result<Arc<dyn RowSource>, Failure>>;

@@ -2,6 +2,7 @@
 
 use super::driver::Refusal;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::place::Spot;
 use crate::domain::row::Column;
 
 /// All columns, or an error with all those without a JSON form; `column` returns the name of such a
@@ -34,7 +35,9 @@ pub(super) fn unencodable(refused: &[(String, String)], text: &str) -> Failure {
         each.collect::<Vec<_>>().join(", ")
     );
     let first = refused.first().map_or("", |(column, _)| column.as_str());
-    Failure::new(FailureKind::Query, "preparing", why).hint(format!(
-        "CAST it in the query, for example CAST({first} AS {text})"
-    ))
+    let hint = format!("CAST it in the query, for example CAST({first} AS {text})");
+    Failure {
+        spot: Some(Spot::Word(first.to_owned())),
+        ..Failure::new(FailureKind::Query, "preparing", why).hint(hint)
+    }
 }

@@ -17,6 +17,7 @@ use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
 use crate::domain::schema::Schema;
 use crate::domain::server::ServerZone;
+use crate::domain::session_zone::SessionZone;
 
 /// A driver's answer, or the database's error.
 pub(super) type Answer<T> = Result<T, sqlx::Error>;
@@ -39,6 +40,14 @@ pub(super) trait Driver: Sized + Send + Sync + 'static {
     /// Extra time after the statement timeout, for servers that enforce the timeout themselves and
     /// give a better error.
     const GRACE: Duration;
+
+    /// How its queries are written.
+    fn dialect(&self) -> Dialect {
+        Self::DIALECT
+    }
+
+    /// The time zone of its sessions.
+    fn session_zone(&self) -> SessionZone;
 
     /// The address for messages: host and port, or file, without the password.
     fn place(&self) -> String;

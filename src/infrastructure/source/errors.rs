@@ -2,6 +2,7 @@
 
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::{printable, shortened};
+use crate::domain::place::Spot;
 
 pub(super) const TIMEOUT_HINT: &str = "--statement-timeout sets how long we wait for the database";
 
@@ -12,8 +13,8 @@ pub(super) const SCHEMA_HINT: &str = "the definitions expect other tables or col
 pub(super) struct Explained {
     pub(super) kind: FailureKind,
     pub(super) message: String,
-    /// Position in the statement, in characters from 1.
-    pub(super) position: Option<usize>,
+    /// Where in the statement, as it was sent.
+    pub(super) spot: Option<Spot>,
     pub(super) hint: Option<&'static str>,
 }
 

@@ -110,12 +110,7 @@ fn misconfigured(place: &str, error: &str) -> Failure {
 }
 
 /// A failed statement.
-pub(super) fn of_query<D: Driver>(
-    driver: &D,
-    label: &str,
-    sql: &str,
-    error: &sqlx::Error,
-) -> Failure {
+pub(super) fn of_query<D: Driver>(driver: &D, label: &str, error: &sqlx::Error) -> Failure {
     let place = &driver.place();
     match error {
         sqlx::Error::Database(error) => {
@@ -125,18 +120,16 @@ pub(super) fn of_query<D: Driver>(
                 failure.hint = explained.hint.map(str::to_owned).or(failure.hint);
                 return failure;
             }
-            let at = explained
-                .position
-                .map(|p| in_definition(sql, p))
-                .unwrap_or_default();
             let what = format!("{label}: the database at {place} refused the query");
             let kind = match explained.kind {
                 FailureKind::Config => FailureKind::Query,
                 kind => kind,
             };
-            let mut failure = Failure::new(kind, what, format!("{}{at}", explained.message));
-            failure.hint = explained.hint.map(str::to_owned);
-            failure
+            Failure {
+                hint: explained.hint.map(str::to_owned),
+                spot: explained.spot,
+                ..Failure::new(kind, what, explained.message)
+            }
         }
         sqlx::Error::Io(error) => lost(place, label, &error.to_string()),
         sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
@@ -176,17 +169,4 @@ fn is_lost(explained: &Explained) -> bool {
         explained.kind,
         FailureKind::SourceLost | FailureKind::SourceUnreachable
     )
-}
-
-/// ` (line 3, column 8 of the SQL)`: a position in a composed query, as the definition counts.
-fn in_definition(sql: &str, position: usize) -> String {
-    let before: String = sql.chars().take(position.saturating_sub(1)).collect();
-    // The definition starts at the second line.
-    match before.matches('\n').count() {
-        0 => String::new(),
-        line => {
-            let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
-            format!(" (line {line}, column {column} of the SQL)")
-        }
-    }
 }

@@ -13,6 +13,7 @@ mod failures;
 mod memory;
 mod mysql;
 mod opener;
+mod options;
 mod postgres;
 mod reading;
 mod rows;
@@ -26,32 +27,29 @@ mod waiters;
 mod watched;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use self::adapter::Adapter;
 use self::errors::invalid_url;
 pub use self::memory::MemoryTable;
+pub use self::options::SessionOptions;
 use crate::application::ports::grammar::Grammar;
 use crate::application::ports::{Dialect, RowSource};
 use crate::domain::failure::Failure;
 
-/// Connects to the database at `url`, with this statement timeout.
+/// Connects to the database at `url`.
 ///
 /// # Errors
 /// Says which part is wrong without repeating the URL, which holds a password.
-pub async fn connect(
-    url: &str,
-    statement_timeout: Duration,
-) -> Result<Arc<dyn RowSource>, Failure> {
-    (database(url)?.open)(url, statement_timeout)?.await
+pub async fn connect(url: &str, options: &SessionOptions) -> Result<Arc<dyn RowSource>, Failure> {
+    (database(url)?.open)(url, options)?.await
 }
 
 /// Checks `url` without connecting.
 ///
 /// # Errors
 /// As [`connect`].
-pub fn check_url(url: &str, statement_timeout: Duration) -> Result<(), Failure> {
-    (database(url)?.open)(url, statement_timeout).map(drop)
+pub fn check_url(url: &str, options: &SessionOptions) -> Result<(), Failure> {
+    (database(url)?.open)(url, options).map(drop)
 }
 
 /// The SQL dialect for a URL.
@@ -82,7 +80,7 @@ pub mod dialects {
     use crate::application::ports::Dialect;
 
     pub const POSTGRES: Dialect = &super::postgres::dialect::PostgresDialect;
-    pub const MYSQL: Dialect = &super::mysql::dialect::MysqlDialect;
+    pub const MYSQL: Dialect = &super::mysql::dialect::IN_UTC;
     pub const SQLITE: Dialect = &super::sqlite::dialect::SqliteDialect;
 }
 

@@ -258,8 +258,8 @@ impl<D: Driver> Sessions<D> {
     }
 
     /// A failed statement.
-    pub(super) fn query_failure(&self, label: &str, sql: &str, error: &sqlx::Error) -> Failure {
-        let failure = failures::of_query(self.driver.as_ref(), label, sql, error);
+    pub(super) fn query_failure(&self, label: &str, error: &sqlx::Error) -> Failure {
+        let failure = failures::of_query(self.driver.as_ref(), label, error);
         if failure.kind == FailureKind::SourceLost {
             self.opener.lose();
         }
@@ -267,12 +267,7 @@ impl<D: Driver> Sessions<D> {
     }
 
     /// Runs a request on a separate session, which is returned after the answer.
-    pub(super) async fn with_session<T, F>(
-        &self,
-        label: &str,
-        sql: &str,
-        ask: F,
-    ) -> Result<T, Failure>
+    pub(super) async fn with_session<T, F>(&self, label: &str, ask: F) -> Result<T, Failure>
     where
         F: for<'c> FnOnce(&'c D, &'c mut Connection<D>) -> BoxFuture<'c, Answer<T>>,
     {
@@ -280,7 +275,7 @@ impl<D: Driver> Sessions<D> {
         let answer = ask(self.driver.as_ref(), &mut session);
         let answer = self.wait_for_turn(label, answer).await?;
         let answered = matches!(answer, Ok(_) | Err(sqlx::Error::Database(_)));
-        let answer = answer.map_err(|error| self.query_failure(label, sql, &error));
+        let answer = answer.map_err(|error| self.query_failure(label, &error));
         // The server may also have answered that it ends the session.
         let is_lost = |failure: &Failure| failure.is_interruption() || failure.is_unreachable();
         if answered && !answer.as_ref().err().is_some_and(is_lost) {

@@ -23,6 +23,7 @@ use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::key_rows::{TableName, UniqueKeys};
+use crate::domain::place::Spot;
 use crate::domain::row::{Column, Columns, RowBatch};
 use crate::domain::schema::Schema;
 use crate::domain::server::{ServerRole, ServerZone};
@@ -71,7 +72,7 @@ impl<D: Reader> SqlSource<D> {
         let sessions = &self.sessions;
         let mut session = sessions.connection().await?;
         let info = sessions.driver.checkup(&mut session).await;
-        let info = info.map_err(|error| sessions.query_failure("checking", "", &error))?;
+        let info = info.map_err(|error| sessions.query_failure("checking", &error))?;
         let mut findings = info.findings(&sessions.driver.place());
         let pooler = sessions.driver.pooler(&mut session);
         // If it is not known, omit it.
@@ -86,7 +87,7 @@ impl<D: Reader> SqlSource<D> {
 #[async_trait]
 impl<D: Reader> RowSource for SqlSource<D> {
     fn dialect(&self) -> Dialect {
-        D::DIALECT
+        self.sessions.driver.dialect()
     }
 
     fn filtered(&self) -> Option<Arc<dyn RowSource>> {
@@ -98,18 +99,24 @@ impl<D: Reader> RowSource for SqlSource<D> {
     async fn moment(&self) -> Result<Moment, Failure> {
         let asked = self
             .sessions
-            .with_session("asking for the time", "", |driver, session| {
+            .with_session("asking for the time", |driver, session| {
                 driver.moment(session).boxed()
             });
-        asked.await?.map_err(|why| {
+        let mut moment = asked.await?.map_err(|why| {
             let what = "the database does not say up to when it is complete";
             Failure::new(FailureKind::Query, what, why)
-        })
+        })?;
+        // In another zone the same rows may make other values.
+        let zone = self.sessions.driver.session_zone();
+        if !zone.is_utc() {
+            moment.origin += &format!(" in {zone}");
+        }
+        Ok(moment)
     }
 
     async fn unique_keys(&self, table: &TableName) -> Result<UniqueKeys, Failure> {
         let (label, table) = ("asking for a table's keys", table.clone());
-        let ask = self.sessions.with_session(label, "", |driver, session| {
+        let ask = self.sessions.with_session(label, |driver, session| {
             async move { driver.unique_keys(session, &table).await }.boxed()
         });
         ask.await
@@ -118,7 +125,7 @@ impl<D: Reader> RowSource for SqlSource<D> {
     async fn schema(&self) -> Result<Schema, Failure> {
         let asked = self
             .sessions
-            .with_session("reading the schema", "", |driver, session| {
+            .with_session("reading the schema", |driver, session| {
                 driver.schema(session).boxed()
             });
         asked.await
@@ -137,7 +144,13 @@ impl<D: Reader> RowSource for SqlSource<D> {
         }
         match described {
             Ok(columns) => Ok(columns.into()),
-            Err(Refusal::Sql(error)) => Err(sessions.query_failure("preparing", sql, &error)),
+            Err(Refusal::Sql(error)) => {
+                let mut failure = sessions.query_failure("preparing", &error);
+                if let Some(Spot::Char(at)) = &mut failure.spot {
+                    *at = at.saturating_sub(D::DESCRIBED[0].chars().count());
+                }
+                Err(failure)
+            }
             Err(Refusal::Types(refused)) => Err(unencodable(&refused, D::DIALECT.text_type())),
         }
     }
@@ -156,11 +169,9 @@ impl<D: Reader> RowSource for SqlSource<D> {
 
     async fn plan(&self, sql: &str, params: &[Param]) -> Result<QueryPlan, Failure> {
         let (text, params) = (sql.to_owned(), params.to_vec());
-        let ask = self
-            .sessions
-            .with_session("planning", sql, |driver, session| {
-                async move { driver.plan(session, &text, &params).await }.boxed()
-            });
+        let ask = self.sessions.with_session("planning", |driver, session| {
+            async move { driver.plan(session, &text, &params).await }.boxed()
+        });
         ask.await
     }
 

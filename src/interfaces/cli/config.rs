@@ -7,7 +7,7 @@ use crate::domain::failure::Failure;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
 use crate::interfaces::report::table::Table;
-use crate::setup::shop::Shop;
+use crate::setup::{self, shop::Shop};
 
 pub(super) fn show(config: &Config, output: &Output) -> Exit {
     let value = |shown: &&Shown| shown.value.clone().filter(|value| !value.is_empty());
@@ -50,6 +50,10 @@ pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
             "may read any table, because [context] has no owns: {}",
             unbounded.join(", ")
         ));
+    }
+    if let Some(advice) = setup::advice(&shop.definitions) {
+        output.note(&format!("warning: {}", advice.text));
+        output.note(&format!("    hint: {}", advice.hint.unwrap_or_default()));
     }
     Ok(Exit::Success)
 }

@@ -1,7 +1,6 @@
 //! `shopwarm doctor`.
 
 use clap::Args;
-use console::measure_text_width;
 use serde_json::json;
 
 use super::target::Target;
@@ -11,7 +10,7 @@ use crate::config::Config;
 use crate::domain::failure::Failure;
 use crate::domain::finding::{Finding, Level};
 use crate::interfaces::exit::Exit;
-use crate::interfaces::output::{Format, Output};
+use crate::interfaces::output::{Format, Output, wrap};
 use crate::interfaces::report::document::Document;
 use crate::interfaces::report::table::Table;
 use crate::setup;
@@ -129,29 +128,6 @@ fn line(finding: &Finding, with_hint: bool, width: usize) -> String {
     text
 }
 
-/// Wraps text at `width` columns, at spaces if possible.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        let wanted = measure_text_width(&line) + 1 + measure_text_width(word);
-        if !line.is_empty() && wanted > width {
-            lines.push(std::mem::take(&mut line));
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        for c in word.chars() {
-            if measure_text_width(&line) >= width {
-                lines.push(std::mem::take(&mut line));
-            }
-            line.push(c);
-        }
-    }
-    lines.push(line);
-    lines
-}
-
 fn document(findings: &[Finding]) -> Document {
     let worst = if findings.iter().any(is_failed) {
         "failed"
@@ -183,16 +159,4 @@ fn document(findings: &[Finding]) -> Document {
     document.footer = summary(findings);
     document.json = json!({ "schema_version": 1, "worst": worst, "checks": document.lines });
     document
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_broken_at_spaces_and_long_words_anywhere() {
-        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrap("abcdefgh ij", 5), ["abcde", "fgh", "ij"]);
-        assert_eq!(wrap("a\n  b", UNBOUNDED), ["a b"]);
-    }
 }

@@ -1,10 +1,12 @@
 //! A plan that a dry run seals and a run follows.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
 use clap::ValueEnum as _;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::application::engine::coordinator::Coordinator;
@@ -12,9 +14,11 @@ use crate::application::ports::Mode;
 use crate::application::settings::{Count, Group as _, RunSettings, Variables};
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::parameter::Vars;
 use crate::domain::percent::Percent;
 use crate::domain::report::Report;
 use crate::domain::selection::Selection;
+use crate::domain::strategy::{OF_VALUE, StrategyId};
 use crate::setup;
 
 /// A plan of a run. The seal detects edits of the file; it is not a signature.
@@ -45,6 +49,9 @@ struct Planned {
     id: String,
     keys: u64,
     bytes: u64,
+    /// Digest of its merged definition.
+    #[serde(default)]
+    definition: String,
 }
 
 impl SealedPlan {
@@ -56,10 +63,12 @@ impl SealedPlan {
         selection: &Selection,
         report: &Report,
     ) -> Result<Self, Failure> {
+        let merged = merged(config, selection)?;
         let planned = report.strategies.iter().map(|strategy| Planned {
             id: strategy.id.to_string(),
             keys: strategy.stats.total(),
             bytes: strategy.stats.bytes,
+            definition: digest_of(&merged, &strategy.id.to_string()),
         });
         let mut plan = Self {
             schema_version: 1,
@@ -71,7 +80,7 @@ impl SealedPlan {
             limit: config.run.limit(),
             mode: config.run.mode(),
             prefix: config.prefix.clone(),
-            definitions: fingerprint(config, selection)?,
+            definitions: fingerprint(&merged),
             strategies: planned.collect(),
             seal: String::new(),
         };
@@ -210,8 +219,16 @@ impl SealedPlan {
                 self.prefix, config.prefix
             ));
         }
-        if changed.is_empty() && fingerprint(config, selection)? != self.definitions {
-            changed.push("the definitions have changed".to_owned());
+        let merged = merged(config, selection)?;
+        if changed.is_empty() && fingerprint(&merged) != self.definitions {
+            let is_other =
+                |planned: &&Planned| digest_of(&merged, &planned.id) != planned.definition;
+            let others = self.strategies.iter().filter(is_other);
+            let others: Vec<&str> = others.map(|planned| planned.id.as_str()).collect();
+            changed.push(format!(
+                "the definitions of {} have changed",
+                others.join(", ")
+            ));
         }
         Ok(changed)
     }
@@ -236,21 +253,39 @@ impl SealedPlan {
     }
 }
 
-/// A digest of the selected definitions after merging.
-fn fingerprint(config: &Config, selection: &Selection) -> Result<String, Failure> {
+/// A selected definition: its id, its fields after merging, and the values of its parameters.
+type Merged = (StrategyId, Map<String, Value>, Vars);
+
+fn merged(config: &Config, selection: &Selection) -> Result<Vec<Merged>, Failure> {
     let (selected, _) = setup::definitions(config, selection)?;
     let definitions = config.definitions()?;
-    let fields: Vec<_> = definitions
+    let fields = definitions
         .merged()
-        .filter(|(id, _)| {
-            let mut selected = selected.iter();
-            selected.any(|definition| definition.spec.id.family() == *id)
-        })
-        .map(|(id, merged)| (id.to_string(), merged.shown()))
-        .collect();
-    let vars: Vec<_> = selected.iter().map(|definition| &definition.vars).collect();
-    let whole = serde_json::to_string(&(fields, vars));
-    Ok(digest(&whole.unwrap_or_default()))
+        .map(|(id, merged)| (id, merged.shown()));
+    let fields: BTreeMap<StrategyId, Map<String, Value>> = fields.collect();
+    let with_fields = selected.into_iter().map(|definition| {
+        let id = definition.spec.id;
+        let fields = fields.get(&id.family()).cloned().unwrap_or_default();
+        (id, fields, definition.vars)
+    });
+    Ok(with_fields.collect())
+}
+
+fn fingerprint(merged: &[Merged]) -> String {
+    let said = merged
+        .iter()
+        .map(|(id, fields, vars)| (id.to_string(), fields, vars));
+    digest(&serde_json::to_string(&said.collect::<Vec<_>>()).unwrap_or_default())
+}
+
+/// Of a strategy's definition; of one that is repeated for values of the database, its family's.
+fn digest_of(merged: &[Merged], id: &str) -> String {
+    let is_own = |of: &StrategyId| of.to_string() == id;
+    let is_family = |of: &StrategyId| id.split(OF_VALUE).next() == Some(&of.to_string());
+    let own = merged.iter().find(|(of, ..)| is_own(of));
+    let found = own.or_else(|| merged.iter().find(|(of, ..)| is_family(of)));
+    let said = found.map(|(_, fields, vars)| (fields, vars));
+    digest(&serde_json::to_string(&said).unwrap_or_default())
 }
 
 fn digest(text: &str) -> String {

@@ -32,14 +32,14 @@ pub(super) async fn run(
     let cache = setup::cache(config, Access::Read).await?;
     if args.last_complete {
         let last = history::last_complete(cache.as_ref(), &config.prefix).await?;
-        runs::last_complete(&last).show(output);
+        runs::last_complete(&last, &config.timezone).show(output);
         return Ok(Exit::Success);
     }
     let known = history::runs(cache.as_ref(), &config.prefix).await?;
     let shown = match (&args.id, &args.diff) {
         (Some(id), Some(other)) => difference::document(find(&known, other)?, find(&known, id)?),
-        (Some(id), None) => runs::whole(find(&known, id)?, output.verbose),
-        (None, _) => runs::list(&known),
+        (Some(id), None) => runs::whole(find(&known, id)?, &config.timezone, output.verbose),
+        (None, _) => runs::list(&known, &config.timezone),
     };
     shown.show(output);
     Ok(Exit::Success)

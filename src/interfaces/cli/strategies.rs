@@ -29,7 +29,7 @@ pub(super) fn run(target: &Target, config: &Config, output: &Output) -> Result<E
     let rows = all
         .iter()
         .map(|(id, merged)| Line::of(id, merged, databases));
-    let mut document = table(&definitions).document(rows, None);
+    let mut document = table(&definitions, config).document(rows, None);
     document.json = json!({ "schema_version": 1, "strategies": document.lines });
     if output.verbose {
         document.footer = all.iter().map(|(id, merged)| details(id, merged)).collect();
@@ -41,7 +41,8 @@ pub(super) fn run(target: &Target, config: &Config, output: &Output) -> Result<E
     let open = all
         .iter()
         .filter(|(_, merged)| merged.is_enabled() && merged.has_sql());
-    let open = open.filter(|(_, merged)| !merged.is_versioned(databases));
+    let open = open
+        .filter(|(_, merged)| !merged.is_versioned(databases) && !merged.is_known_unprotected());
     let open: Vec<String> = open.map(|(id, _)| id.to_string()).collect();
     if output.format == Format::Table && !open.is_empty() {
         output.note(&format!(
@@ -117,7 +118,7 @@ impl<'a> Line<'a> {
     }
 }
 
-fn table(definitions: &Definitions) -> Table<'_, Line<'_>> {
+fn table<'a>(definitions: &'a Definitions, config: &'a Config) -> Table<'a, Line<'a>> {
     Table::new()
         .tone(|line: &Line<'_>| match line.merged.is_enabled() {
             true => Tone::Plain,
@@ -130,11 +131,16 @@ fn table(definitions: &Definitions) -> Table<'_, Line<'_>> {
         .field("enabled", |line| line.merged.is_enabled())
         .number("priority", 1, |line| line.text("priority"))
         .field("priority", |line| line.merged.priority())
-        .text("ttl", 1, |line| line.text("ttl"))
+        .text("ttl", 1, |line| match line.text("ttl") {
+            none if none.is_empty() => format!("{} (default)", config.run.default_ttl()),
+            ttl => ttl,
+        })
         .field("ttl", |line| line.field("ttl"))
         .text("value", 2, Line::value)
         .field("value", |line| line.field("value"))
-        .text("key", 0, |line| line.text("key"))
+        .text("key", 0, |line| {
+            format!("{}{}", config.prefix, line.text("key"))
+        })
         .field("key", |line| line.field("key"))
         .text("tags", 3, |line| line.text("tags"))
         .field("tags", |line| line.field("tags"))

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::grid::{self, Heading, Row};
 use crate::domain::failure::Failure;
 use crate::domain::verdict::{Mark, Verdict};
-use crate::interfaces::output::{Format, Output, note};
+use crate::interfaces::output::{Format, Output, note, notes};
 
 /// A table, and the same data as JSON.
 #[derive(Debug, Default)]
@@ -89,7 +89,7 @@ impl Document {
                 format!(
                     "{}\n{}{last}",
                     grid::render(&self.headings, &self.rows, width),
-                    self.footer
+                    notes(&self.footer, width)
                 )
             }
             Format::Json => pretty(&self.json),

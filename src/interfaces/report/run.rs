@@ -116,7 +116,10 @@ fn footer(record: &RunRecord, verbose: bool) -> String {
 /// Strategies that may have left stale values, and why.
 fn unprotected_lines(strategies: &[StrategyRecord]) -> Vec<String> {
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for strategy in strategies {
+    for strategy in strategies
+        .iter()
+        .filter(|strategy| !strategy.unprotected_ok)
+    {
         let Some(why) = strategy.unprotected_because.as_deref() else {
             continue;
         };
@@ -138,7 +141,8 @@ fn unprotected_lines(strategies: &[StrategyRecord]) -> Vec<String> {
 
 /// Strategies that cannot distinguish two changes within a second.
 fn to_the_second_line(strategies: &[StrategyRecord]) -> Option<String> {
-    let coarse = strategies.iter().filter(|s| s.protected_to.is_some());
+    let is_coarse = |s: &&StrategyRecord| s.protected_to.is_some() && !s.unprotected_ok;
+    let coarse = strategies.iter().filter(is_coarse);
     let ids: Vec<&str> = coarse.map(|strategy| strategy.id.as_str()).collect();
     (!ids.is_empty()).then(|| {
         format!(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::document::{Document, to_value};
@@ -18,14 +19,14 @@ use crate::domain::verdict::Mark;
 use crate::domain::wording::{grouped, seconds};
 
 /// One line per run.
-pub(crate) fn list(runs: &[RunRecord]) -> Document {
+pub(crate) fn list(runs: &[RunRecord], zone: &TimeZone) -> Document {
     let table = Table::of(|run: &&RunRecord| to_value(&RunLine::from(*run)))
         .tone(|run| match run.mark() {
             Some(Mark::Good) => Tone::Good,
             Some(Mark::Bad | Mark::Notice) => Tone::Bad,
             None => Tone::Plain,
         })
-        .text("started", 2, |run| moment(&run.started_at))
+        .text("started", 2, |run| moment(&run.started_at, zone))
         .text("id", 0, |run| run.run_id.clone())
         .csv(["run_id"])
         .text("run", 1, |run| run.command.clone())
@@ -92,7 +93,7 @@ fn by(run: &RunRecord) -> String {
 }
 
 /// A recorded run.
-pub(crate) fn whole(run: &RunRecord, verbose: bool) -> Document {
+pub(crate) fn whole(run: &RunRecord, zone: &TimeZone, verbose: bool) -> Document {
     let mut shown = match &run.error {
         None => run::document(run, None, verbose),
         Some(_) => Document {
@@ -107,10 +108,10 @@ pub(crate) fn whole(run: &RunRecord, verbose: bool) -> Document {
         },
     };
     let on = format!(
-        "run {} on {}, {} UTC, by {}: {}\n",
+        "run {} on {}, {}, by {}: {}\n",
         run.run_id,
         run.host,
-        moment(&run.started_at),
+        moment(&run.started_at, zone),
         by(run),
         run.command,
     );
@@ -119,14 +120,14 @@ pub(crate) fn whole(run: &RunRecord, verbose: bool) -> Document {
 }
 
 /// The last complete run of each strategy.
-pub(crate) fn last_complete(last: &BTreeMap<String, LastComplete>) -> Document {
+pub(crate) fn last_complete(last: &BTreeMap<String, LastComplete>, zone: &TimeZone) -> Document {
     type Last<'a> = (&'a String, &'a LastComplete);
     let table = Table::new()
         .text("strategy", 0, |(id, _): &Last<'_>| (*id).clone())
         .field("id", |(id, _)| id.as_str())
         .number("keys", 0, |(_, last)| grouped(last.keys))
         .field("keys", |(_, last)| last.keys)
-        .text("started", 0, |(_, last)| moment(&last.at))
+        .text("started", 0, |(_, last)| moment(&last.at, zone))
         .field("at", |(_, last)| last.at.as_str())
         .text("ago", 1, |(_, last)| age(&last.at))
         .text("run", 2, |(_, last)| last.run_id.clone())

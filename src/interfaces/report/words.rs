@@ -1,6 +1,8 @@
 //! Texts that all reports share.
 
 use indicatif::HumanBytes;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::grid::Tone;
 use crate::application::record::StrategyRecord;
@@ -61,9 +63,15 @@ pub(crate) fn bytes(count: Option<u64>) -> String {
     count.map_or_else(|| NONE.to_owned(), |count| HumanBytes(count).to_string())
 }
 
-/// A time without the `T` and `Z` of RFC 3339.
-pub(crate) fn moment(rfc3339: &str) -> String {
-    rfc3339.replace('T', " ").replace('Z', "")
+/// A time of RFC 3339 in a zone, with the zone.
+pub(crate) fn moment(rfc3339: &str, zone: &TimeZone) -> String {
+    match rfc3339.parse::<Timestamp>() {
+        Ok(moment) => {
+            let local = moment.to_zoned(zone.clone());
+            local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+        }
+        Err(_) => rfc3339.to_owned(),
+    }
 }
 
 /// A share from 0.0 to 1.0; `None`: of nothing.

@@ -1,9 +1,13 @@
-//! Finds definitions that compare the current time, in UTC, with columns in local time.
+//! Finds definitions that compare the current time with columns in another local time.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::application::ports::RowSource;
 use crate::contexts::sql::clock::{ClockUse, clock_use};
 use crate::domain::finding::Finding;
 use crate::domain::server::ServerZone;
+use crate::domain::session_zone::SessionZone;
 use crate::domain::strategy::Definition;
 
 /// The right to see a PostgreSQL server's configured time zone.
@@ -15,9 +19,11 @@ const GRANT: &str =
 pub(super) async fn check(
     definition: &Definition,
     zone: Option<&ServerZone>,
+    sessions: &SessionZone,
     source: &dyn RowSource,
 ) -> Option<Finding> {
-    let zone = zone.filter(|zone| zone.ahead != 0 || !zone.is_known)?;
+    let ours = ahead(sessions)?;
+    let zone = zone.filter(|zone| zone.ahead != ours || !zone.is_known)?;
     let dialect = source.dialect();
     let used = clock_use(definition.sql.of(dialect.name())?, dialect.grammar())?;
     let columns = local_columns(&used, source).await;
@@ -25,11 +31,12 @@ pub(super) async fn check(
         return None;
     }
     let columns = columns.join(", ");
+    let away = zone.ahead - ours;
     let ours = format!(
-        "{} in {} is in UTC, as shopwarm's sessions are, and the server",
+        "{} in {} is in {sessions}, as shopwarm's sessions are, and the server",
         used.word, definition.spec.id
     );
-    if zone.ahead == 0 {
+    if away == 0 {
         let text = format!(
             "{ours} does not show this user its own zone: where that is another and applications \
              store local time, the clock is hours away from {columns}"
@@ -43,10 +50,26 @@ pub(super) async fn check(
     let text = format!(
         "{ours}{its} is {}: where applications store local time, it is {} away from {columns}",
         zone.name,
-        hours(zone.ahead),
+        hours(away),
     );
-    let hint = format!("compare with {}", dialect.in_zone(&zone.sql));
+    let named = match zone.name.parse::<SessionZone>() {
+        Ok(named) if ahead(&named) == Some(zone.ahead) => format!("\"{named}\""),
+        _ => "the zone of the applications, such as \"Europe/Berlin\"".to_owned(),
+    };
+    let hint = format!(
+        "set session_timezone to {named}, or compare with {}",
+        dialect.in_zone(&zone.sql)
+    );
     Some(Finding::warning("clock", text).hint(hint))
+}
+
+/// How many seconds a zone's clocks are ahead of UTC now; `None`: nobody here knows the zone.
+fn ahead(zone: &SessionZone) -> Option<i64> {
+    let named = || {
+        let zone = TimeZone::get(&zone.to_string()).ok()?;
+        Some(i64::from(zone.to_offset(Timestamp::now()).seconds()))
+    };
+    zone.ahead().or_else(named)
 }
 
 /// Columns without a time zone in the same comparisons.

@@ -9,14 +9,15 @@ use tokio::time::{Instant, timeout_at};
 use super::cached;
 use super::clock;
 use super::protection::{self, Versions};
-use crate::application::ports::{Cache, QueryPlan, Scan, Sources, WarmupStrategy};
+use crate::application::ports::{Cache, Dialect, QueryPlan, Scan, Sources, WarmupStrategy};
 use crate::config::Config;
-use crate::contexts::definitions::{Definitions, Owns};
+use crate::contexts::sql::relations::{Relation, relations};
 use crate::domain::database::Sql;
 use crate::domain::encode::Hint;
 use crate::domain::failure::FailureKind;
 use crate::domain::finding::Finding;
 use crate::domain::key::printable;
+use crate::domain::order_by::OrderBy;
 use crate::domain::strategy::Definition;
 use crate::setup::connections::source;
 use crate::setup::coordinators::prepare_all;
@@ -32,7 +33,6 @@ const WASTE: u64 = 10;
 
 pub(super) async fn check_database(
     config: &Config,
-    definitions: &Definitions,
     selected: Vec<Definition>,
     deadline: Instant,
 ) -> DatabaseChecks {
@@ -61,11 +61,12 @@ pub(super) async fn check_database(
     let zone = zone.ok().flatten();
     for definition in selected {
         let id = definition.spec.id.to_string();
-        let owns = definitions.owns(&definition.spec.id.context);
-        let clock = clock::check(&definition, zone.as_ref(), checks.sources.bulk.as_ref());
+        let source = checks.sources.bulk.as_ref();
+        let sessions = &config.session_timezone;
+        let clock = clock::check(&definition, zone.as_ref(), sessions, source);
         let clock = timeout_at(deadline, clock).await.ok().flatten();
         checks.found.findings.extend(clock);
-        let checked = timeout_at(deadline, checks.definition(definition, &owns)).await;
+        let checked = timeout_at(deadline, checks.definition(definition)).await;
         if checked.is_err() {
             let finding = no_answer(&id, FailureKind::SourceUnreachable);
             checks.found.findings.push(finding.hint(
@@ -107,7 +108,7 @@ struct Checked {
 
 impl Checks<'_> {
     /// Checks the strategy of a definition, or all that it is repeated as.
-    async fn definition(&mut self, definition: Definition, owns: &Owns) {
+    async fn definition(&mut self, definition: Definition) {
         let id = definition.spec.id.to_string();
         let fitted = prepare_all(definition.clone(), &self.sources, self.config).await;
         let fitted = match fitted {
@@ -116,7 +117,7 @@ impl Checks<'_> {
         };
         for (spec, strategy) in fitted {
             match strategy {
-                Ok(strategy) => self.strategy(&definition, strategy, owns).await,
+                Ok(strategy) => self.strategy(&definition, strategy).await,
                 Err(failure) => {
                     let finding = Finding::of(spec.id.to_string(), &failure);
                     self.found.findings.push(finding);
@@ -126,13 +127,9 @@ impl Checks<'_> {
     }
 
     /// Checks how the database would read a strategy, and what readers would get.
-    async fn strategy(
-        &mut self,
-        definition: &Definition,
-        strategy: Arc<dyn WarmupStrategy>,
-        owns: &Owns,
-    ) {
+    async fn strategy(&mut self, definition: &Definition, strategy: Arc<dyn WarmupStrategy>) {
         let id = strategy.spec().id.to_string();
+        let reads_from = relations_of(definition, self.sources.bulk.dialect());
         let limit = self.config.run.limit();
         let wanted = [definition.limit, limit].into_iter().flatten().min();
         if definition.sql == Sql::default() {
@@ -143,7 +140,7 @@ impl Checks<'_> {
         self.versions.learn(strategy.as_ref()).await;
         let order = definition.order_by.clone();
         let finding = match strategy.plan(limit).await {
-            Ok(plan) => planned(strategy.as_ref(), &plan, (wanted, order), owns),
+            Ok(plan) => planned(strategy.as_ref(), &plan, (wanted, order), &reads_from),
             // PostgreSQL checks the user's rights only here.
             Err(failure) => return self.found.findings.push(Finding::of(id, &failure)),
         };
@@ -189,36 +186,34 @@ impl DatabaseChecks {
 fn planned(
     strategy: &dyn WarmupStrategy,
     plan: &QueryPlan,
-    (wanted, order): (Option<u64>, Option<String>),
-    owns: &Owns,
+    (wanted, order): (Option<u64>, OrderBy),
+    reads_from: &[Relation],
 ) -> Finding {
     let id = strategy.spec().id.to_string();
-    let may_read = match owns.is_said() {
-        true => owns.entries().join(", "),
-        false => "any table".to_owned(),
-    };
-    let what = format!("{}; may read {may_read}", strategy.spec().key);
+    let what = format!("{}{}", strategy.spec().key, from(reads_from));
     let wanted = [wanted, plan.rows].into_iter().flatten().min();
     let wasteful = plan.scans.iter().find(|scan| is_wasteful(scan, wanted));
-    if let Some(why) = strategy.opaque() {
+    let is_accepted = strategy.spec().unprotected_ok;
+    if let Some(why) = strategy.opaque().filter(|_| !is_accepted) {
         let text = format!("{what}; its keys cannot be looked up again: {why}");
         return Finding::warning(id, text)
             .hint("until then its keys are not verified, not pruned, and always read in full");
     }
     let Some(scan) = wasteful else {
-        return Finding::ok(id, format!("{what}; {}", reading(plan, owns)));
+        return Finding::ok(id, format!("{what}; {}", reading(plan, reads_from)));
     };
     let wanted = wanted.unwrap_or_default();
     let text = format!(
         "{what}; reads {} without an index for {wanted} of them",
-        rows_of(scan)
+        rows_of(scan, reads_from)
     );
-    let order = order
-        .map(|order| format!(", ORDER BY {order}"))
-        .unwrap_or_default();
+    let order = match order.is_empty() {
+        true => String::new(),
+        false => format!(", ORDER BY {order}"),
+    };
     Finding::warning(id, text).hint(format!(
         "add an index on {} that fits the query (its WHERE{order})",
-        printable(scan.table.as_bytes())
+        table_of(scan, reads_from)
     ))
 }
 
@@ -229,29 +224,64 @@ fn is_wasteful(scan: &Scan, wanted: Option<u64>) -> bool {
     rows >= MANY_ROWS && rows >= wanted.saturating_mul(WASTE)
 }
 
+/// The tables that the definition's query names.
+fn relations_of(definition: &Definition, dialect: Dialect) -> Vec<Relation> {
+    let sql = definition.sql.of(dialect.name());
+    sql.map(|sql| relations(sql, dialect.grammar()))
+        .unwrap_or_default()
+}
+
+/// `; from products, prices`.
+fn from(relations: &[Relation]) -> String {
+    let mut tables: Vec<&str> = Vec::new();
+    for relation in relations {
+        if !tables.contains(&relation.table.as_str()) {
+            tables.push(&relation.table);
+        }
+    }
+    match tables.is_empty() {
+        true => String::new(),
+        false => format!("; from {}", tables.join(", ")),
+    }
+}
+
 /// The tables of full scans; names that are not tables are left out if there are others.
-fn reading(plan: &QueryPlan, owns: &Owns) -> String {
+fn reading(plan: &QueryPlan, relations: &[Relation]) -> String {
     let mut all: Vec<&Scan> = Vec::new();
     for scan in &plan.scans {
         if !all.iter().any(|other| other.table == scan.table) {
             all.push(scan);
         }
     }
-    let is_owned = |scan: &&Scan| owns.covers_bare(&scan.table);
-    let owned: Vec<String> = all.iter().copied().filter(is_owned).map(rows_of).collect();
-    match (all.is_empty(), owned.is_empty()) {
+    let shown = |scan: &&Scan| rows_of(scan, relations);
+    let is_named = |scan: &&&Scan| named(scan, relations).is_some();
+    let tables: Vec<String> = all.iter().filter(is_named).map(shown).collect();
+    match (all.is_empty(), tables.is_empty()) {
         (true, _) => "reads by index".to_owned(),
-        (false, false) => format!("reads {}", owned.join(", ")),
+        (false, false) => format!("reads {}", tables.join(", ")),
         (false, true) => {
-            let all: Vec<String> = all.into_iter().map(rows_of).collect();
+            let all: Vec<String> = all.iter().map(shown).collect();
             format!("reads {}", all.join(", "))
         }
     }
 }
 
+/// The table of a scan: some databases say what the query calls it.
+fn named<'r>(scan: &Scan, relations: &'r [Relation]) -> Option<&'r str> {
+    let is_called = |name: &str| name.eq_ignore_ascii_case(&scan.table);
+    let is_meant = |relation: &&Relation| is_called(&relation.alias) || is_called(&relation.table);
+    let relation = relations.iter().find(is_meant)?;
+    Some(&relation.table)
+}
+
+fn table_of(scan: &Scan, relations: &[Relation]) -> String {
+    let table = named(scan, relations).unwrap_or(&scan.table);
+    printable(table.as_bytes())
+}
+
 /// `all of products (130 rows)`.
-fn rows_of(scan: &Scan) -> String {
-    let table = printable(scan.table.as_bytes());
+fn rows_of(scan: &Scan, relations: &[Relation]) -> String {
+    let table = table_of(scan, relations);
     match scan.rows {
         Some(rows) => format!("all of {table} ({} rows)", HumanCount(rows)),
         None => format!("all of {table}"),

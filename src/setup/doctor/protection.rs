@@ -23,6 +23,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct Versions {
     /// Strategies without `_version`.
     open: Vec<String>,
+    /// Strategies whose definitions say that it is known how little protects them.
+    accepted: usize,
     to_the_second: Vec<String>,
     to_the_day: Vec<String>,
 }
@@ -31,6 +33,10 @@ impl Versions {
     /// Checks the first rows of a strategy.
     pub(super) async fn learn(&mut self, strategy: &dyn WarmupStrategy) {
         let id = strategy.spec().id.to_string();
+        if strategy.spec().unprotected_ok {
+            self.accepted += 1;
+            return;
+        }
         if !strategy.is_versioned() {
             self.open.push(id);
             return;
@@ -52,7 +58,8 @@ impl Versions {
                 &self.open,
                 "may leave stale values if rows change during a run: its query selects no _version",
                 "select what changes with the row AS _version: a version column, updated_at, or \
-                 xmin::text on PostgreSQL"
+                 xmin::text on PostgreSQL; where there is nothing, unprotected = \"ok\" says that \
+                 you know"
                     .to_owned(),
             ),
             of(
@@ -89,7 +96,12 @@ pub(super) async fn check(config: &Config, sources: &Sources, versions: &Version
     if findings.is_empty() {
         let text =
             "row versions are checked on the primary after writing, and stale values are removed";
-        findings.push(Finding::ok(CHECK, text));
+        let but = match versions.accepted {
+            0 => String::new(),
+            1 => "; 1 strategy is unprotected on purpose".to_owned(),
+            n => format!("; {n} strategies are unprotected on purpose"),
+        };
+        findings.push(Finding::ok(CHECK, format!("{text}{but}")));
     }
     findings
 }

@@ -39,6 +39,8 @@ pub(crate) enum Codec {
     Date,
     DateTime,
     Timestamp,
+    /// One that the query turned into a date and time in UTC: see `MysqlDialect::read`.
+    Instant,
     Time,
     Null,
     Unknown,
@@ -112,6 +114,15 @@ impl Codec {
                 let utc = matches!(self, Self::Timestamp);
                 Scalar::DateTime { date, micros, utc }
             }
+            Self::Instant => {
+                let (date, micros) = date_time(wire)?;
+                // What no TIMESTAMP can be: a zero date counts as the beginning of 1970.
+                if date == EPOCH && micros == 0 {
+                    return Err(crate::domain::encode::ZERO_DATE.into());
+                }
+                let utc = true;
+                Scalar::DateTime { date, micros, utc }
+            }
             Self::Time => Scalar::Time {
                 micros: time(wire)?,
                 utc: false,
@@ -121,6 +132,12 @@ impl Codec {
         })
     }
 }
+
+const EPOCH: Date = Date {
+    year: 1970,
+    month: 1,
+    day: 1,
+};
 
 fn unsigned(wire: &[u8]) -> Result<u64, String> {
     if wire.len() > 8 {

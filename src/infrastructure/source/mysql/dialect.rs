@@ -27,7 +27,16 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     ..Grammar::new("mysql", &MySqlDialect {})
 };
 
-pub(crate) struct MysqlDialect;
+/// Its SQL depends on the time zone of our sessions.
+pub(crate) struct MysqlDialect {
+    is_in_utc: bool,
+}
+
+pub(crate) static IN_UTC: MysqlDialect = MysqlDialect { is_in_utc: true };
+pub(crate) static IN_ANOTHER_ZONE: MysqlDialect = MysqlDialect { is_in_utc: false };
+
+/// How much further an index reaches back: within it clocks are set back at most once.
+const A_DAY_AND_MORE: i64 = 25 * 3600;
 
 /// Digits before and after the point that the widest DECIMAL has room for.
 const WHOLE_DIGITS: usize = 35;
@@ -46,10 +55,28 @@ impl SqlDialect for MysqlDialect {
         format!("CAST({column} AS BINARY)")
     }
 
+    /// A TIMESTAMP is the same in all zones, and the server says it in that of the session, where
+    /// an hour may come twice. As a number of seconds it is not turned into a local time.
+    fn read(&self, column: &str, declared: &str) -> Option<String> {
+        // Of a zero date there are no seconds, and `IS NULL` may take it for NULL.
+        (declared == "TIMESTAMP" && !self.is_in_utc).then(|| {
+            format!(
+                "TIMESTAMP('1970-01-01') + INTERVAL \
+                 IF({column} <=> NULL, NULL, COALESCE(UNIX_TIMESTAMP({column}), 0)) SECOND"
+            )
+        })
+    }
+
     fn changed_since(&self, column: &str, declared: &str, since: Since) -> Option<String> {
         let compared = match declared {
             "DATETIME" => format!("{column} >= TIMESTAMP '{}'", since.local()),
-            // Sessions run in UTC.
+            "TIMESTAMP" if !self.is_in_utc => {
+                let seconds = since.seconds();
+                let earlier = (seconds - A_DAY_AND_MORE).max(0);
+                format!(
+                    "({column} >= FROM_UNIXTIME({earlier}) AND UNIX_TIMESTAMP({column}) >= {seconds})"
+                )
+            }
             "TIMESTAMP" => format!("{column} >= TIMESTAMP '{}'", since.utc()),
             "DATE" => format!("{column} >= DATE '{}'", since.day()),
             _ => return None,
@@ -58,7 +85,12 @@ impl SqlDialect for MysqlDialect {
     }
 
     fn finds_by_text(&self, column: &Column) -> bool {
-        !matches!(&column.kind, ColumnKind::Other(name) if name == "BIT" || name == "JSON")
+        match column.declared.as_str() {
+            "TIMESTAMP" => self.is_in_utc,
+            _ => {
+                !matches!(&column.kind, ColumnKind::Other(name) if name == "BIT" || name == "JSON")
+            }
+        }
     }
 
     fn alternatives(
@@ -79,17 +111,18 @@ impl SqlDialect for MysqlDialect {
     }
 
     fn is_exact(&self, column: &Column) -> bool {
-        matches!(
-            column.declared.as_str(),
-            "BIGINT UNSIGNED" | "DECIMAL" | "DATE" | "DATETIME" | "TIMESTAMP"
-        )
+        match column.declared.as_str() {
+            "BIGINT UNSIGNED" | "DECIMAL" | "DATE" | "DATETIME" => true,
+            "TIMESTAMP" => self.is_in_utc,
+            _ => false,
+        }
     }
 
     /// Without the cast, it would be compared as a floating-point number.
     fn compared(&self, column: &Column, value: &str, params: &mut Vec<Param>) -> Option<String> {
         let (kind, declared) = (&column.kind, column.declared.as_str());
         let value = match declared {
-            // Sessions are in UTC, and comparisons take no zone.
+            // Comparisons take no zone.
             "TIMESTAMP" => value.strip_suffix("+00:00")?,
             "DECIMAL" => {
                 let (whole, places) = value.split_once('.').unwrap_or((value, ""));

@@ -13,11 +13,12 @@ use super::super::certificates::certificates;
 use super::super::describe::all;
 use super::super::driver::{Answer, Driver, Refusal, safe};
 use super::super::errors::Explained;
+use super::super::options::SessionOptions;
 use super::super::rows::{Broken, NO_COLUMN, Reader, Rows, arguments};
 use super::super::server_info::{Role, ServerInfo};
 use super::super::watched::{Waiting, Watched};
 use super::codec::{self, Codec};
-use super::dialect::MysqlDialect;
+use super::dialect::{IN_ANOTHER_ZONE, IN_UTC};
 use super::{documents, errors, role, schema, server, session, tables, url};
 use crate::application::ports::{Dialect, Param, QueryPlan, SourceVitals};
 use crate::domain::changes::Moment;
@@ -28,17 +29,25 @@ use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
 use crate::domain::schema::Schema;
 use crate::domain::server::ServerZone;
+use crate::domain::session_zone::SessionZone;
 
 pub(crate) struct Mysql {
     connect: MySqlConnectOptions,
     statement_timeout: Duration,
+    zone: SessionZone,
 }
 
 impl Mysql {
-    pub(super) fn new(url: &str, statement_timeout: Duration) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, options: &SessionOptions) -> Result<Self, Failure> {
+        let zone = options.zone.clone();
+        let offset = match zone.is_utc() {
+            true => "+00:00".to_owned(),
+            false => zone.to_string(),
+        };
         Ok(Self {
-            connect: url::options(url)?,
-            statement_timeout,
+            connect: url::options(url)?.timezone(offset),
+            statement_timeout: options.statement_timeout,
+            zone,
         })
     }
 }
@@ -48,9 +57,20 @@ impl Driver for Mysql {
     /// The server, and the session there.
     type Handle = (String, u64);
 
-    const DIALECT: Dialect = &MysqlDialect;
+    const DIALECT: Dialect = &IN_UTC;
     const PREFIX: &str = "";
     const GRACE: Duration = Duration::ZERO;
+
+    fn dialect(&self) -> Dialect {
+        match self.zone.is_utc() {
+            true => &IN_UTC,
+            false => &IN_ANOTHER_ZONE,
+        }
+    }
+
+    fn session_zone(&self) -> SessionZone {
+        self.zone.clone()
+    }
 
     fn place(&self) -> String {
         match self.connect.get_socket() {
@@ -184,9 +204,11 @@ impl Reader for Mysql {
     type Codec = Codec;
 
     fn codec(column: &Column, described: &MySqlColumn) -> Codec {
-        match column.declared == documents::JSON {
-            true => Codec::Json,
-            false => Codec::of(described.type_info()),
+        let codec = Codec::of(described.type_info());
+        match (column.declared.as_str(), codec) {
+            (documents::JSON, _) => Codec::Json,
+            ("TIMESTAMP", Codec::DateTime) => Codec::Instant,
+            _ => codec,
         }
     }
 

@@ -8,6 +8,8 @@ use super::super::driver::{Answer, Refusal};
 use super::super::errors::{Explained, SCHEMA_HINT, TIMEOUT_HINT, tidy};
 use super::ask::cell;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::key::shortened;
+use crate::domain::place::Spot;
 
 pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     let error = error.try_downcast_ref::<MySqlDatabaseError>();
@@ -34,6 +36,13 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
             FailureKind::SourceUnreachable,
             Some("the server is stopping, or ended the session; run again when it is up"),
         ),
+        1298 => (
+            FailureKind::Config,
+            Some(
+                "session_timezone: load the server's time zone tables (mysql_tzinfo_to_sql), or \
+                 write a distance from UTC such as +01:00, which knows no summer time",
+            ),
+        ),
         1205 | 1213 => (FailureKind::SourceLost, None),
         1054 | 1146 => (FailureKind::Query, Some(SCHEMA_HINT)),
         1969 | 3024 => (FailureKind::SourceBusy, Some(TIMEOUT_HINT)),
@@ -45,12 +54,38 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
         1021 | 1037 | 1038 | 1041 | 1206 | 1135 => (FailureKind::SourceBusy, None),
         _ => (FailureKind::Query, None),
     };
+    let message = error.map_or("refused", MySqlDatabaseError::message);
+    let (message, spot) = match near(message) {
+        Some((message, spot)) => (message, Some(spot)),
+        None => (tidy(message), named(message)),
+    };
     Explained {
         kind,
-        message: error.map_or_else(|| "refused".to_owned(), |e| tidy(e.message())),
-        position: None,
+        message,
+        spot,
         hint,
     }
+}
+
+/// A syntax error: `... to use near 'FORM products ...' at line 3`. What is near goes on to the end
+/// of the query, which is not all the operator's.
+fn near(message: &str) -> Option<(String, Spot)> {
+    let (_, near) = message.split_once(" near '")?;
+    let (near, line) = near.rsplit_once("' at line ")?;
+    let near = near.lines().next().unwrap_or_default();
+    let words = shortened(near, 40);
+    let shown = match near.trim().is_empty() {
+        true => "syntax error at the end of a line".to_owned(),
+        false => format!("syntax error near `{}`", tidy(&words)),
+    };
+    let spot = Spot::Rest(line.trim().parse().ok()?, near.to_owned());
+    Some((shown, spot))
+}
+
+/// The name that a message has in quotes: `Unknown column 'p.nam' in 'SELECT'`.
+fn named(message: &str) -> Option<Spot> {
+    let name = message.split('\'').nth(1)?;
+    Some(Spot::Word(name.to_owned()))
 }
 
 /// A value that is cut short is returned all the same; only a warning says so, to clients that ask.

@@ -14,12 +14,12 @@ mod tables;
 mod url;
 mod variables;
 
-use self::dialect::MysqlDialect;
+use self::dialect::IN_UTC;
 use self::driver::Mysql;
 use super::adapter::{Adapter, open};
 
 pub(super) const DATABASE: Adapter = Adapter {
     schemes: &["mysql", "mariadb"],
-    dialect: &MysqlDialect,
-    open: |url, timeout| Ok(open(Mysql::new(url, timeout)?)),
+    dialect: &IN_UTC,
+    open: |url, options| Ok(open(Mysql::new(url, options)?)),
 };

@@ -19,8 +19,7 @@ pub(super) async fn info(
     statement_timeout: Duration,
 ) -> Answer<ServerInfo> {
     let before = SystemTime::now();
-    let seconds = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) AS CHAR)";
-    let seconds = text(session, seconds).await?;
+    let now = text(session, NOW).await?;
     let after = SystemTime::now();
     let version = text(session, "SELECT VERSION()").await?;
     let (name, read_only) = match version.contains("MariaDB") {
@@ -37,7 +36,7 @@ pub(super) async fn info(
         statement_timeout: timeout.to_string(),
         role: role(session).await,
         clock: Some(Clock {
-            theirs: seconds.parse().ok(),
+            theirs: now.parse::<f64>().ok().map(|micros| micros / 1e6),
             before,
             after,
         }),
@@ -62,8 +61,8 @@ pub(super) async fn vitals(session: &mut MySqlConnection) -> Answer<SourceVitals
 /// Up to when a read is complete; inner `Err`: why it is unknown.
 pub(super) async fn moment(session: &mut MySqlConnection) -> Answer<Result<Moment, String>> {
     // Read the clock first: a transaction that starts in between is later.
-    let now = text(session, "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) AS CHAR)").await?;
-    let Some(now) = micros(&now) else {
+    let now = text(session, NOW).await?;
+    let Ok(now) = now.parse() else {
         return Ok(Err("its clock cannot be read".to_owned()));
     };
     let role = role(session).await;
@@ -83,7 +82,7 @@ pub(super) async fn moment(session: &mut MySqlConnection) -> Answer<Result<Momen
         origin: format!("{server}/{schema}"),
         clock: now,
         now: now - lag,
-        oldest_open: open.ok().as_deref().and_then(micros),
+        oldest_open: open.ok().and_then(|micros| micros.parse().ok()),
         doubt: role.doubt().or(hidden),
     }))
 }
@@ -108,18 +107,11 @@ const SERVER_ZONE: &str = "
             CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone)),
         ' ', @@global.time_zone, ' ', @@system_time_zone)";
 
+/// Its clock in microseconds since 1970, whatever the session's time zone is.
+const NOW: &str = "SELECT CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) AS CHAR)";
+
 /// Start of the oldest transaction, which the server reports in its system time zone.
 const OPEN: &str = "
-    SELECT COALESCE(CAST(UNIX_TIMESTAMP(CONVERT_TZ(MIN(trx_started), 'SYSTEM', '+00:00')) AS CHAR), '')
+    SELECT COALESCE(CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01',
+        CONVERT_TZ(MIN(trx_started), 'SYSTEM', '+00:00')) AS CHAR), '')
     FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> CONNECTION_ID()";
-
-/// A number of seconds, with or without a fraction, in microseconds.
-fn micros(seconds: &str) -> Option<i64> {
-    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
-    let fraction: i64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
-    whole
-        .parse::<i64>()
-        .ok()?
-        .checked_mul(1_000_000)?
-        .checked_add(fraction)
-}

@@ -12,7 +12,7 @@ use crate::domain::failure::Failure;
 const HONOURED: &str = "sslmode ssl-mode sslca ssl-ca sslcert ssl-cert sslkey ssl-key socket \
     statement-cache-capacity";
 
-/// Character set, collation and time zone: sessions always use utf8mb4 and UTC.
+/// Character set, collation and time zone: sessions always use utf8mb4 and `session_timezone`.
 const OURS: &str = "charset collation timezone time-zone encoding characterencoding \
     charactersetresults connectioncollation useunicode \
     servertimezone connectiontimezone forceconnectiontimezonetosession loc";
@@ -74,7 +74,6 @@ pub(super) fn options(text: &str) -> Result<MySqlConnectOptions, Failure> {
     let options = MySqlConnectOptions::from_url(&url).map_err(|_| unparsable())?;
     Ok(options
         .charset("utf8mb4")
-        .timezone(Some("+00:00".to_owned()))
         // The server defines `||`, as it does for the shop.
         .pipes_as_concat(false)
         .no_engine_substitution(false)

@@ -10,7 +10,7 @@ use super::super::driver::{Answer, safe};
 use super::ask::cell;
 
 /// Variables and their values, in the server's spelling. Unknown ones are skipped.
-const FIXED: [(&str, &str); 18] = [
+const FIXED: [(&str, &str); 17] = [
     // Otherwise the first query opens a transaction that never ends, and later ones see the past.
     ("autocommit", "ON"),
     ("completion_type", "NO_CHAIN"),
@@ -33,7 +33,6 @@ const FIXED: [(&str, &str); 18] = [
     ("sql_auto_is_null", "OFF"),
     ("sql_buffer_result", "OFF"),
     ("standard_compliant_cte", "ON"),
-    ("time_zone", "+00:00"),
     ("windowing_use_high_precision", "ON"),
     ("system_versioning_asof", "DEFAULT"),
 ];

@@ -10,6 +10,7 @@ use super::super::certificates::certificates;
 use super::super::driver::{Answer, Driver, Refusal};
 use super::super::errors::Explained;
 use super::super::opener::CONNECT_TIMEOUT;
+use super::super::options::SessionOptions;
 use super::super::rows::{Broken, NO_COLUMN, Reader, Rows, arguments};
 use super::super::server_info::{Role, ServerInfo};
 use super::super::watched::{LOCK_TIMEOUT, Waiting, Watched};
@@ -31,11 +32,13 @@ use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
 use crate::domain::schema::Schema;
 use crate::domain::server::ServerZone;
+use crate::domain::session_zone::SessionZone;
 
 #[derive(Clone)]
 pub(crate) struct Postgres {
     connect: PgConnectOptions,
     statement_timeout: Duration,
+    zone: SessionZone,
     /// Begins every transaction.
     begin: String,
     /// Begins a transaction in which row-level security hides rows.
@@ -43,10 +46,12 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) fn new(url: &str, statement_timeout: Duration) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, options: &SessionOptions) -> Result<Self, Failure> {
+        let statement_timeout = options.statement_timeout;
         let Parameters { connect, settings } = Parameters::read(url)?;
         let begin = |row_security| {
-            let settings = Settings::new(settings.clone()).with("row_security", row_security);
+            let settings = Settings::new(settings.clone(), &options.zone);
+            let settings = settings.with("row_security", row_security);
             with_timeouts(settings, statement_timeout).begin()
         };
         Ok(Self {
@@ -58,6 +63,7 @@ impl Postgres {
                 .statement_cache_capacity(0)
                 .disable_statement_logging(),
             statement_timeout,
+            zone: options.zone.clone(),
             begin: begin("off"),
             begin_filtered: begin("on"),
         })
@@ -106,6 +112,10 @@ impl Driver for Postgres {
     ];
     const PREFIX: &str = "DECLARE shopwarm BINARY NO SCROLL CURSOR FOR ";
     const GRACE: Duration = CONNECT_TIMEOUT;
+
+    fn session_zone(&self) -> SessionZone {
+        self.zone.clone()
+    }
 
     fn place(&self) -> String {
         match self.connect.get_socket() {

@@ -6,6 +6,7 @@ use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 use super::super::errors::{Explained, SCHEMA_HINT, TIMEOUT_HINT, tidy};
 use super::pooler;
 use crate::domain::failure::FailureKind;
+use crate::domain::place::Spot;
 
 pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     let code = error.code().unwrap_or_default();
@@ -64,8 +65,8 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     Explained {
         kind,
         message: pg.map_or_else(|| "refused".to_owned(), message),
-        position: match position {
-            Some(PgErrorPosition::Original(at)) => Some(at),
+        spot: match position {
+            Some(PgErrorPosition::Original(at)) => Some(Spot::Char(at.saturating_sub(1))),
             _ => None,
         },
         hint,

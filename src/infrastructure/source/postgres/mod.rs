@@ -21,5 +21,5 @@ use super::adapter::{Adapter, open};
 pub(super) const DATABASE: Adapter = Adapter {
     schemes: &["postgres", "postgresql"],
     dialect: &PostgresDialect,
-    open: |url, timeout| Ok(open(Postgres::new(url, timeout)?)),
+    open: |url, options| Ok(open(Postgres::new(url, options)?)),
 };

@@ -5,6 +5,8 @@ use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Executor as _, FromRow, Row as _};
 
+use crate::domain::session_zone::SessionZone;
+
 /// Settings of a transaction, independent of role, database, server and URL. Unknown ones are
 /// skipped.
 pub(super) struct Settings {
@@ -15,10 +17,9 @@ pub(super) struct Settings {
 }
 
 /// Text formats and the meaning of literals: PostgreSQL's defaults.
-const FORMATS: [(&str, &str); 15] = [
+const FORMATS: [(&str, &str); 14] = [
     ("DateStyle", "ISO, MDY"),
     ("IntervalStyle", "postgres"),
-    ("TimeZone", "UTC"),
     ("timezone_abbreviations", "Default"),
     // All digits, also before version 12.
     ("extra_float_digits", "3"),
@@ -37,7 +38,7 @@ const FORMATS: [(&str, &str); 15] = [
 ];
 
 /// Set elsewhere in [`Settings`], or by BEGIN.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 14] = [
     "client_connection_check_interval",
     "client_encoding",
     "default_transaction_deferrable",
@@ -47,6 +48,7 @@ const OTHERS: [&str; 13] = [
     "lock_timeout",
     "row_security",
     "statement_timeout",
+    "timezone",
     "transaction_deferrable",
     "transaction_isolation",
     "transaction_read_only",
@@ -65,9 +67,10 @@ const ENCODING: &str = "CASE pg_catalog.current_setting('server_encoding')
 
 impl Settings {
     /// The settings of all transactions, and the operator's.
-    pub(super) fn new(given: Vec<(String, String)>) -> Self {
+    pub(super) fn new(given: Vec<(String, String)>, zone: &SessionZone) -> Self {
         let formats = FORMATS.map(|(name, value)| (name, format!("'{value}'")));
         let mut ours = Vec::from(formats);
+        ours.push(("TimeZone", format!("'{}'", posix(zone))));
         ours.push(("client_encoding", ENCODING.to_owned()));
         Self { ours, given }
     }
@@ -100,6 +103,18 @@ impl Settings {
             ours.join(", "),
             given.collect::<String>()
         )
+    }
+}
+
+/// A zone as PostgreSQL takes it: an offset as a zone of its own, whose sign is the other way round.
+fn posix(zone: &SessionZone) -> String {
+    match zone.offset() {
+        None => zone.to_string(),
+        Some(offset) => {
+            let (sign, hours) = offset.split_at(1);
+            let other = if sign == "+" { '-' } else { '+' };
+            format!("<{offset}>{other}{hours}")
+        }
     }
 }
 

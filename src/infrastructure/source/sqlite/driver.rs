@@ -17,6 +17,7 @@ use sqlx::{
 
 use super::super::driver::{Answer, Driver, Refusal, safe};
 use super::super::errors::Explained;
+use super::super::options::SessionOptions;
 use super::super::rows::{Broken, NO_COLUMN, Reader, Rows, arguments};
 use super::super::server_info::{Role, ServerInfo};
 use super::super::watched::{Waiting, Watched};
@@ -27,10 +28,11 @@ use crate::application::ports::{Dialect, Param, QueryPlan};
 use crate::domain::changes::Moment;
 use crate::domain::encode::{Hint, Scalar, encode};
 use crate::domain::expected::Expected;
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key_rows::{TableName, UniqueKeys};
 use crate::domain::row::Column;
 use crate::domain::schema::Schema;
+use crate::domain::session_zone::SessionZone;
 
 /// Virtual-machine steps between two checks of the clock.
 const STEPS: i32 = 10_000;
@@ -47,7 +49,14 @@ pub(crate) struct SqliteFile {
 }
 
 impl SqliteFile {
-    pub(super) fn new(url: &str, statement_timeout: Duration) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, options: &SessionOptions) -> Result<Self, Failure> {
+        let zone = &options.zone;
+        if !zone.is_utc() {
+            let why = format!("it is {zone}, and SQLite has no time zone: its clock is in UTC");
+            let hint = "leave it out, and name the zone in the SQL: datetime('now', '+02:00'), or \
+                        datetime('now', 'localtime') with TZ in shopwarm's environment";
+            return Err(Failure::new(FailureKind::Config, "session_timezone", why).hint(hint));
+        }
         let connect = url::options(url)?
             .read_only(true)
             .create_if_missing(false)
@@ -57,7 +66,7 @@ impl SqliteFile {
         Ok(Self {
             file: connect.get_filename().to_owned(),
             connect,
-            statement_timeout,
+            statement_timeout: options.statement_timeout,
             has_log: AtomicBool::new(true),
         })
     }
@@ -87,6 +96,10 @@ impl Driver for SqliteFile {
     const DIALECT: Dialect = &SqliteDialect;
     const PREFIX: &str = "";
     const GRACE: Duration = Duration::ZERO;
+
+    fn session_zone(&self) -> SessionZone {
+        SessionZone::default()
+    }
 
     fn place(&self) -> String {
         self.file.display().to_string()

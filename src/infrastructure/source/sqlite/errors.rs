@@ -4,6 +4,7 @@ use sqlx::error::DatabaseError;
 
 use super::super::errors::{Explained, SCHEMA_HINT, TIMEOUT_HINT, tidy};
 use crate::domain::failure::FailureKind;
+use crate::domain::place::Spot;
 
 pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     let code = error.code().unwrap_or_default();
@@ -32,7 +33,15 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     Explained {
         kind,
         message: tidy(message),
-        position: None,
+        spot: word(message).map(|word| Spot::Word(word.to_owned())),
         hint,
+    }
+}
+
+/// What a message is about: `no such column: p.name`, `near "FORM": syntax error`.
+fn word(message: &str) -> Option<&str> {
+    match message.strip_prefix("near \"") {
+        Some(near) => near.split('"').next(),
+        None => message.split_once(": ").map(|(_, name)| name),
     }
 }

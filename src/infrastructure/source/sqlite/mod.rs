@@ -17,5 +17,5 @@ use super::adapter::{Adapter, open};
 pub(super) const DATABASE: Adapter = Adapter {
     schemes: &["sqlite"],
     dialect: &SqliteDialect,
-    open: |url, timeout| Ok(open(SqliteFile::new(url, timeout)?)),
+    open: |url, options| Ok(open(SqliteFile::new(url, options)?)),
 };

@@ -17,6 +17,7 @@ use crate::interfaces::report::value::{collection_json, value_of};
 use crate::setup;
 
 #[derive(Args, Debug)]
+#[command(override_usage = "shopwarm keys get [OPTIONS] <KEY>")]
 pub(crate) struct GetArgs {
     /// The key, with or without the prefix
     #[arg(value_name = "KEY")]
@@ -112,7 +113,10 @@ async fn find_key(key: &str, config: &Config) -> Result<KeyReport, Failure> {
         for spelled in spellings.into_iter().skip(1) {
             if shown.cached.is_none() {
                 shown.cached = cache.read(spelled.as_bytes()).await?;
-                shown.key = spelled;
+                // It is shown as it would be, unless it was asked for with its prefix.
+                if shown.cached.is_some() || !key.starts_with(&config.prefix) {
+                    shown.key = spelled;
+                }
             }
         }
         return Ok(shown);
