@@ -49,7 +49,7 @@ value    = \"object\"                 # or list, text, hash
 ttl      = \"1h\"
 order_by = \"product_id DESC\"        # with limit: which rows are worth warming
 limit    = 500
-sql.any  = \"\"\"
+sql      = \"\"\"
 SELECT product_id, name, price, updated_at AS _version, updated_at AS _changed_at
 FROM product
 WHERE status = 1\"\"\"

@@ -46,7 +46,7 @@ impl Strategy {
         if let Some(limit) = self.limit {
             line("limit", limit.to_string());
         }
-        line("sql.any", toml_lines(&self.sql));
+        line("sql", toml_lines(&self.sql));
         text
     }
 

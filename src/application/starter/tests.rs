@@ -271,7 +271,7 @@ owns = [\"account\", \"best\"]
 key      = \"account:{id}\"
 value    = \"object\"
 ttl      = \"12h\"
-sql.any  = \"\"\"
+sql      = \"\"\"
 SELECT id
 FROM account\"\"\"
 
@@ -281,7 +281,7 @@ FROM account\"\"\"
 # key      = \"best:{product_id}\"
 # value    = \"object\"
 # ttl      = \"1h\"
-# sql.any  = \"\"\"
+# sql      = \"\"\"
 # SELECT product_id, sold
 # FROM best\"\"\"
 
