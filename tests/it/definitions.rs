@@ -362,7 +362,7 @@ fn everything_that_is_wrong_is_said_at_once() {
 #[test]
 fn strategies_shows_each_field_and_where_it_came_from() {
     let dir = folder();
-    let patch = "extends = \"shipped\"\n[context]\nname = \"catalog\"\n[strategies.hot-products]\nlimit = 7\nsql.any = \"SELECT id, is_active FROM products\"\n[strategies.categories]\nenabled = false\n";
+    let patch = "extends = \"shipped\"\n[context]\nname = \"catalog\"\n[strategies.hot-products]\nlimit = 7\nsql.any = \"SELECT id, is_active, sales_count FROM products\"\n[strategies.categories]\nenabled = false\n";
     let file = write(dir.path(), "mine.toml", patch);
     let mine = file.to_str().expect("text");
 
@@ -377,7 +377,11 @@ fn strategies_shows_each_field_and_where_it_came_from() {
     let hot = described(&run, "catalog/hot-products");
     for (field, value, from) in [
         ("limit", json!(7), mine),
-        ("sql.any", json!("SELECT id, is_active FROM products"), mine),
+        (
+            "sql.any",
+            json!("SELECT id, is_active, sales_count FROM products"),
+            mine,
+        ),
         ("priority", json!(100), "shipped"),
         ("key", json!("Product:id:{id}"), "shipped"),
         ("tags", json!(["product", "high-priority"]), "shipped"),

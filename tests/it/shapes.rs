@@ -235,7 +235,7 @@ fn a_place_that_the_value_does_not_have_is_a_definition_error() {
         (
             "map",
             "map_key = \"nix\"",
-            "`map_key` names nix, which the query does not return",
+            "map_key: the query does not return nix",
         ),
     ] {
         let definition = strategy("s", value, "s:all", sql) + fields;

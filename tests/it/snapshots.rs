@@ -22,9 +22,9 @@ value = "object"
 priority = 5
 sql.any = "SELECT id, CASE WHEN id = 'prod-0011' THEN 9e999 ELSE 1.5 END AS ratio FROM products WHERE id < 'prod-0020'"
 [strategies.broken]
-key = "Broken:{id}"
+key = "Broken:{_id}"
 value = "text"
-sql.any = "SELECT id, no_such_column FROM products"
+sql.any = "SELECT id AS _id, no_such_column FROM products"
 "#;
 
 /// The sample shop and an embedded cache, in a folder of their own.

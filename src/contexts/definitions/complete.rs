@@ -9,7 +9,6 @@ use super::names::Names;
 use super::origin::Origin;
 use super::query::{Around, query};
 use crate::domain::coding::{Compression, Format};
-use crate::domain::database::Sql;
 use crate::domain::key::KeyTemplate;
 use crate::domain::namespace::OWN;
 use crate::domain::order_by::OrderBy;
@@ -91,9 +90,7 @@ pub(super) fn complete(
         order_by: &order_by,
         value,
     };
-    for columns in &query.columns {
-        names.check(columns)?;
-    }
+    names.check_all(&query.columns)?;
     let trusts_changed_at = fields.changed.is_some();
     Ok(Definition {
         documents: query.documents(),
@@ -113,10 +110,7 @@ pub(super) fn complete(
         empty: fields.empty.unwrap_or(false),
         order_by,
         limit: fields.limit,
-        sql: match &query.text {
-            Some((text, _)) => Sql::any(text),
-            None => fields.sql,
-        },
+        sql: query.sql(fields.sql),
         statement: query.statement,
         vars: query.vars,
         each: query.each,
@@ -235,7 +229,7 @@ fn place(fields: &StrategyPatch, value: Shape) -> Result<Place<String>, Wrong> {
     }
     let column = |field, column: &Option<String>| {
         let column = column.clone();
-        column.ok_or_else(|| Wrong::missing(field))
+        column.ok_or_else(|| Wrong::new(field, "is missing"))
     };
     Ok(match value {
         Shape::SortedSet => Place::Score(column("score", &fields.score)?),

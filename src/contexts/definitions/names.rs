@@ -16,9 +16,15 @@ pub(super) struct Names<'a> {
 }
 
 impl Names<'_> {
+    /// Checks them against the query's columns on each database.
+    pub(super) fn check_all(&self, databases: &[Vec<Option<String>>]) -> Result<(), Wrong> {
+        let mut all = databases.iter();
+        all.try_for_each(|columns| self.check(columns))
+    }
+
     /// `columns`: those of the query; without a name those that the database names. Databases differ
     /// in the case that they report, so it decides nothing here.
-    pub(super) fn check(&self, columns: &[Option<String>]) -> Result<(), Wrong> {
+    fn check(&self, columns: &[Option<String>]) -> Result<(), Wrong> {
         let is_stored = |name: &&Option<String>| name.as_ref().is_none_or(|n| !n.starts_with('_'));
         match (self.value, columns.iter().filter(is_stored).count()) {
             (Shape::Text, n) if n > 1 => return Err(Wrong::several_texts(n)),

@@ -95,6 +95,14 @@ impl Query {
         (filled, of_rows)
     }
 
+    /// Its text for the connected database; without one, those that are given.
+    pub(super) fn sql(&self, given: Sql) -> Sql {
+        match &self.text {
+            Some((text, _)) => Sql::any(text),
+            None => given,
+        }
+    }
+
     pub(super) fn documents(&self) -> Vec<String> {
         let text = self.text.as_ref();
         text.map_or_else(Vec::new, |(sql, grammar)| documents::columns(sql, grammar))

@@ -61,15 +61,19 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
         code if code.starts_with("53") => (FailureKind::SourceBusy, None),
         _ => (FailureKind::Query, None),
     };
-    let position = pg.and_then(PgDatabaseError::position);
     Explained {
         kind,
         message: pg.map_or_else(|| "refused".to_owned(), message),
-        spot: match position {
-            Some(PgErrorPosition::Original(at)) => Some(Spot::Char(at.saturating_sub(1))),
-            _ => None,
-        },
+        spot: pg.and_then(spot),
         hint,
+    }
+}
+
+/// Where in the query it is.
+fn spot(error: &PgDatabaseError) -> Option<Spot> {
+    match error.position()? {
+        PgErrorPosition::Original(at) => Some(Spot::Char(at.saturating_sub(1))),
+        PgErrorPosition::Internal { .. } => None,
     }
 }
 
