@@ -126,7 +126,7 @@ fn a_healthy_shop_is_all_well() {
         check(
             &report,
             "catalog/hot-products",
-            &["Product:id:{id}", "may read products"],
+            &["Product:id:{id}", "from products"],
         );
         check(&report, "catalog/category-tree", &["Category:tree:root"]);
         untouched(&lab.redis);
@@ -485,7 +485,12 @@ fn broken_definitions_and_files_do_not_hide_the_servers() {
 
     let wrong = own(
         &["products"],
-        &strategy("one", "object", "x:{id}", "SELECT nothing FROM products"),
+        &strategy(
+            "one",
+            "object",
+            "x:{id}",
+            "SELECT id, nothing FROM products",
+        ),
     );
     let report = examine(lab.with(&over_shipped(&wrong), "doctor"), 4);
     check(&report, "own/one", &["failed", "nothing"]);
