@@ -251,7 +251,7 @@ fn a_migration_gets_through_while_look_backs_are_slow() {
     until("a look-back is slow", || {
         database.query(
             "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'
-             AND query LIKE '/* shopwarm shop/products */ SELECT%'
+             AND query LIKE '/* shopwarm shop/products */ WITH%'
              AND now() - query_start > interval '1 s'",
         ) != "0"
     });
