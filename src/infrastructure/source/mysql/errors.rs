@@ -82,9 +82,13 @@ fn near(message: &str) -> Option<(String, Spot)> {
     Some((shown, spot))
 }
 
-/// The name that a message has in quotes: `Unknown column 'p.nam' in 'SELECT'`.
+/// The name that a message has: `Unknown column 'p.nam' in 'SELECT'`, `FUNCTION shop.f does not exist`.
 fn named(message: &str) -> Option<Spot> {
-    let name = message.split('\'').nth(1)?;
+    let function = || {
+        let name = message.strip_prefix("FUNCTION ")?;
+        name.strip_suffix(" does not exist")?.rsplit('.').next()
+    };
+    let name = message.split('\'').nth(1).or_else(function)?;
     Some(Spot::Word(name.to_owned()))
 }
 
