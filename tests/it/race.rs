@@ -632,7 +632,8 @@ fn a_version_field_is_a_field_of_the_value() {
         .run()
         .expect(4);
     assert!(
-        run.stderr.contains("version_field: w is no stored column"),
+        run.stderr
+            .contains("version_field: the query does not return w"),
         "{}",
         run.stderr
     );

@@ -83,7 +83,7 @@ fn a_file_that_extends_the_shipped_ones_keeps_them() {
         "{}",
         run.stderr
     );
-    assert!(run.stderr.contains("is missing"), "{}", run.stderr);
+    assert!(run.stderr.contains("key: missing"), "{}", run.stderr);
     let wrong = "extends = \"shiped\"\n[context]\nname = \"catalog\"";
     let run = lab.with(wrong, "warmup all").run().expect(4);
     assert!(

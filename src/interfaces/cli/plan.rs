@@ -50,7 +50,7 @@ struct Planned {
     keys: u64,
     bytes: u64,
     /// Digest of its merged definition.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     definition: String,
 }
 
