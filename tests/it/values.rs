@@ -993,7 +993,7 @@ fn a_type_that_nobody_can_encode_is_a_definition_error() {
             let line = run
                 .stderr
                 .lines()
-                .find(|l| l.contains(&format!("own/s{i} ")));
+                .find(|l| l.contains(&format!("own/s{i}: ")));
             let line = line.unwrap_or_else(|| panic!("s{i} is not named in\n{}", run.stderr));
             assert!(
                 line.contains("column odd has the type") && line.contains(name),
