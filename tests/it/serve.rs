@@ -97,6 +97,7 @@ fn a_name_that_there_is_not_is_answered_with_those_that_there_are() {
         "catalog%00",
         "%2e%2e",
         "..%2f..%2fetc%2fpasswd",
+        "*",
         "catalog;",
         "catalog'--",
         "%0d%0aSET%20x%201",

@@ -98,7 +98,8 @@ pub(super) async fn warm_strategy(
     let shop = admin.shop.get();
     let id = format!("{context}/{strategy}");
     let selection = Selection::Strategies(vec![id.clone()]);
-    if selection.check(known(&shop.definitions)).is_err() {
+    // The path names one strategy, or one with its repetitions: a pattern is for lists.
+    if strategy.contains('*') || selection.check(known(&shop.definitions)).is_err() {
         let of_context = shop.definitions.iter().map(|d| &d.spec.id);
         let of_context = of_context.filter(|id| id.context == context);
         let names = of_context.map(|id| id.name.clone()).collect();
