@@ -58,7 +58,7 @@ fn stored(
     with_name.collect()
 }
 
-/// What does not go together with a shape.
+/// Checks for columns that the shape does not allow.
 fn check_stored(shape: Shape, stored: &[(usize, String, Vec<u8>)]) -> Result<(), Wrong> {
     let wrong = |why: &str| Err(Wrong::new("sql", why));
     match (shape, stored.len()) {

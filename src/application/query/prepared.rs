@@ -265,7 +265,7 @@ fn sql_field(definition: &Definition, dialect: Dialect) -> &'static str {
     own.find(is_written).unwrap_or("sql.any")
 }
 
-/// That the database refuses a query of the definition; what else failed is no fault of it.
+/// A query that the database refuses is a fault of the definition; other failures are not.
 pub(super) fn refused(
     definition: &Definition,
     field: impl Into<String>,

@@ -1,4 +1,4 @@
-//! The definitions that one stands for which is repeated for values that only the database knows.
+//! Repeats a definition for values that only the database knows.
 
 use futures_util::TryStreamExt as _;
 
@@ -11,8 +11,8 @@ use crate::domain::row::ColumnKind;
 use crate::domain::strategy::Definition;
 use crate::domain::written::Wrong;
 
-/// Asks for the values, and returns the selected repetitions; of any other definition itself. None
-/// where there are no values and `min_keys` is 0.
+/// Reads the values and returns the selected repetitions, or the definition itself if it is not
+/// repeated. The result is empty if there are no values and `min_keys` is 0.
 ///
 /// # Errors
 /// A [`FailureKind::Config`] failure where the definition does not fit, or the database's own.

@@ -35,7 +35,7 @@ impl Styles {
         })
     }
 
-    /// As they come, without constants.
+    /// Columns as they are, without constants.
     pub(super) fn none(columns: usize) -> Self {
         Self {
             cells: vec![CellStyle::default(); columns],

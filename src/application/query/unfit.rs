@@ -40,7 +40,7 @@ impl WarmupStrategy for Unfit {
     }
 }
 
-/// A strategy that is repeated for values of which there are none, as its definition allows.
+/// A strategy that is repeated for no values, which its definition allows.
 pub struct Nothing {
     spec: StrategySpec,
 }

@@ -57,7 +57,7 @@ pub struct StrategyRecord {
     /// Why it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unprotected_because: Option<String>,
-    /// The definition says that this is known: `unprotected = "ok"`.
+    /// The definition acknowledges it: `unprotected = "ok"`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unprotected_ok: bool,
     /// The share of `expected` that is warm: `warmed`, and of the skipped those that are there
@@ -196,7 +196,7 @@ impl From<&StrategyReport> for StrategyRecord {
     }
 }
 
-/// A time to live in seconds; `None`: it never ends.
+/// A TTL in seconds; `None`: the key never expires.
 pub fn ttl_seconds(ttl: Duration) -> Option<serde_json::Number> {
     (ttl != NEVER).then(|| whole_seconds(ttl))
 }
@@ -208,7 +208,7 @@ pub fn whole_seconds(ttl: Duration) -> serde_json::Number {
     fraction.flatten().unwrap_or_else(|| ttl.as_secs().into())
 }
 
-/// A time to live in seconds.
+/// A TTL in seconds.
 mod in_seconds {
     use std::time::Duration;
 

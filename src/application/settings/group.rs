@@ -211,7 +211,7 @@ pub(crate) fn given<T: Setting>(matches: &ArgMatches, id: &str, source: ValueSou
     (matches.value_source(id) == Some(source)).then(|| T::given(matches, id))?
 }
 
-/// What is said in two places.
+/// A setting that is given in two places.
 pub(crate) fn over<T: Setting>(own: Option<T>, base: Option<T>) -> Option<T> {
     match (own, base) {
         (Some(own), Some(base)) => Some(own.over(base)),

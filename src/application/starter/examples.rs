@@ -1,4 +1,4 @@
-//! Other ways to write definitions, as comments, with tables of this very database.
+//! Examples of other definitions, as comments, made of the tables of this database.
 
 use super::fit::Field;
 use super::form::Form;
@@ -16,7 +16,7 @@ const SHOWN: usize = 5;
 /// The columns of a child in it.
 const INNER: usize = 3;
 
-/// What the column of a language's code is called.
+/// The name of the column with a language's code.
 const CODES: [&str; 6] = [
     "code",
     "locale",

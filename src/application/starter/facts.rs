@@ -2,10 +2,10 @@
 
 use crate::domain::row::Columns;
 
-/// From this many rows on, not all of them are warmed at first.
+/// Tables with more rows than this are warmed only in part.
 pub(super) const MANY: u64 = 100_000;
 
-/// How many rows of such a table are.
+/// How many rows of such a table are warmed.
 pub(super) const SOME: u64 = 10_000;
 
 #[derive(Clone, Debug, Default)]

@@ -27,11 +27,11 @@ struct Tried {
 pub(super) struct Field {
     pub(super) column: String,
     pub(super) kind: Kind,
-    /// What the value calls it.
+    /// Its name in the value.
     pub(super) name: String,
     /// Without its name.
     pub(super) expression: String,
-    /// As it stands in SELECT.
+    /// As written in SELECT.
     pub(super) item: String,
     pub(super) form: Form,
     pub(super) hint: Option<Hint>,
@@ -69,7 +69,7 @@ impl<'a> Fit<'a> {
         }
     }
 
-    /// Takes the next form of a column; `why` the present one does not do.
+    /// Takes the next form of a column; `why`: what is wrong with the present one.
     pub(super) fn step(&mut self, column: &str, why: &str) {
         self.change(column, |tried| {
             if tried.forms.len() > 1 {
@@ -146,7 +146,7 @@ impl<'a> Fit<'a> {
         self.columns[at].why.as_deref()
     }
 
-    /// What a reader of the file should know of single columns.
+    /// Notes on single columns for readers of the file.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes: Vec<(String, Vec<&str>)> = Vec::new();
         for (column, tried) in self.table.columns.iter().zip(&self.columns) {

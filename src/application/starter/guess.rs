@@ -1,4 +1,4 @@
-//! Foreign keys that nobody declared, where the names leave no doubt.
+//! Foreign keys that are not declared, if the names leave no doubt.
 
 use super::names::Names;
 use crate::domain::schema::{ForeignKey, Kind, Schema, Table};
@@ -38,7 +38,7 @@ pub(super) fn guess(schema: &mut Schema, names: &Names) {
     }
 }
 
-/// A table with one column for a key, and what other tables call that column.
+/// A table whose key is one column, and the name of that column in other tables.
 struct Parent {
     table: String,
     key: String,

@@ -1,6 +1,6 @@
 //! English plurals, where they are regular. A word that may be something else stays as it is.
 
-/// Not plurals, or plurals without a safe singular.
+/// Singular words that look like plurals, and plurals without a safe singular.
 const UNCHANGED: &str = "analytics atlas aws axes basis bias bonus brownies bus calories canvas cookies \
     css data details dns equipment feedback freebies gas goods gps hoodies https info information ios \
     lens media meta metadata movies news os pos prairies selfies series sms smoothies species staff \
@@ -32,7 +32,7 @@ const ENDINGS: [(&str, &str, &str); 22] = [
     ("bases", "s", ""),
 ];
 
-/// Endings of words that are no plurals, or may come from several singulars.
+/// Endings of words that are not plurals, or that have several possible singulars.
 const UNSURE: [&str; 13] = [
     "ies", "ches", "ses", "zes", "oes", "ves", "ss", "us", "is", "as", "os", "ics", "'s",
 ];

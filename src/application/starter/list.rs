@@ -214,7 +214,7 @@ fn order(reading: &Reading<'_>, columns: &[String]) -> Option<String> {
     (!order.is_empty()).then(|| order.join(", "))
 }
 
-/// Whether a table only says which rows of others belong together.
+/// Whether a table only joins rows of other tables.
 pub(super) fn is_join(reading: &Reading<'_>) -> bool {
     let table = reading.fit.table;
     let key = table.key();

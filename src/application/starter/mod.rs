@@ -1,7 +1,7 @@
 //! Writes definitions that fit a database: reads its schema, tries each table's rows, and says what it
 //! chose.
 //!
-//! What is chosen is a pure function of the schema and of what the rows say. Nothing is left to hope:
+//! The choice is a pure function of the schema and of what the rows say. Everything is tried first:
 //! each column is read in the form in which it is written, and each query is described before it is.
 
 mod examples;
@@ -49,11 +49,11 @@ pub struct Starter {
     pub definitions: String,
     /// A line for each table.
     pub tables: Vec<Told>,
-    /// What was not looked at, for people.
+    /// Notes for people on what was not read.
     pub notes: Vec<String>,
 }
 
-/// What became of a table.
+/// What was chosen for a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
     pub table: String,

@@ -1,4 +1,4 @@
-//! How tables are called in keys and strategies.
+//! Names of tables in keys and strategies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,10 @@ use super::inflection::singular;
 use crate::domain::schema::Schema;
 use crate::domain::strategy::is_name;
 
-/// Prefixes that well-known shops put before their tables.
+/// Table prefixes of well-known shops.
 const KNOWN_PREFIXES: [&str; 8] = ["oc", "wp", "ps", "mage", "jos", "xc", "tbl", "llx"];
 
-/// From this many tables on, what nearly all of them begin with is a prefix.
+/// With at least this many tables, what nearly all of them begin with is a prefix.
 const MANY_TABLES: usize = 5;
 
 /// The longest name of a strategy that leaves room for a number.
@@ -54,7 +54,7 @@ impl Names {
         free
     }
 
-    /// What all tables begin with and keys do not: `oc_`, or nothing.
+    /// The prefix of all tables, which keys do not have: `oc_`, or nothing.
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
     }
