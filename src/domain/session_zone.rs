@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A zone by its name, such as `Europe/Berlin`, or by its distance from UTC, such as `+05:30`. It
+/// A zone by its name, such as `Europe/Berlin`, or by its offset from UTC, such as `+05:30`. It
 /// decides what the present moment and today are in a definition's SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionZone(String);
@@ -50,7 +50,7 @@ impl FromStr for SessionZone {
         match is_name || seconds(text).is_some() {
             true => Ok(Self(text.to_owned())),
             false => Err(format!(
-                "`{text}` is no time zone; write its name, such as Europe/Berlin, or its distance \
+                "`{text}` is not a time zone; write its name, such as Europe/Berlin, or its offset \
                  from UTC, such as +05:30"
             )),
         }

@@ -40,7 +40,7 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
             FailureKind::Config,
             Some(
                 "session_timezone: load the server's time zone tables (mysql_tzinfo_to_sql), or \
-                 write a distance from UTC such as +01:00, which knows no summer time",
+                 write a UTC offset such as +01:00, which has no daylight saving time",
             ),
         ),
         1205 | 1213 => (FailureKind::SourceLost, None),
