@@ -11,7 +11,8 @@ use crate::application::run_state::stop::StopSignal;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::report::Stop;
 
-/// SIGINT and SIGTERM request a clean stop; a second one ends the process at once.
+/// SIGINT, SIGTERM and a closed terminal request a clean stop; a second SIGINT or
+/// SIGTERM ends the process at once.
 ///
 /// # Errors
 /// The handler cannot be installed.
@@ -62,7 +63,11 @@ async fn listen(
         let why = tokio::select! {
             Some(()) = interrupt.recv() => Stop::Interrupted,
             Some(()) = terminate.recv() => Stop::Terminated,
-            Some(()) = hung_up => Stop::Terminated,
+            Some(()) = hung_up => {
+                // The kernel and the shell may both report a closed terminal, so this never counts as a second request.
+                stop.stop(Stop::Terminated);
+                continue;
+            }
             else => return,
         };
         if asked {

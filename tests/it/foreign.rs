@@ -1,9 +1,10 @@
-//! Two shops that this project did not design, with definitions that their engineers would write. A script of its own, in PHP and
-//! in Python, makes every document out of the database and compares it with the cache.
+//! Two shops whose schemas are of other kinds than the shipped one. Scripts in PHP and in Python make every document
+//! out of the database and compare it with the cache. `init` alone warms both shops, too.
 
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::foreign::Newcomer;
 use crate::support::lab::Lab;
 use crate::support::servers::Dialect;
 use crate::support::tools::tool;
@@ -14,10 +15,13 @@ fn path(name: &str) -> std::path::PathBuf {
         .join(name)
 }
 
+fn schema(name: &str) -> String {
+    std::fs::read_to_string(path(&format!("{name}.sql"))).expect("the schema")
+}
+
 fn shop(dialect: Dialect, name: &str) -> Lab {
     let lab = Lab::empty(dialect);
-    let sql = std::fs::read_to_string(path(&format!("{name}.sql"))).expect("the schema");
-    lab.database.sql(&sql);
+    lab.database.sql(&schema(name));
     let definitions = path(&format!("{name}.toml"));
     let command = |arguments: &str| lab.command(arguments).contexts(&definitions).run();
     command("config check").expect(0);
@@ -59,4 +63,20 @@ fn a_shop_of_books_in_postgres_is_what_python_makes_of_it() {
         .arg(lab.database.url())
         .arg(lab.redis.url());
     agrees(python, 1843);
+}
+
+#[test]
+fn init_alone_warms_both_shops() {
+    for (dialect, name, key) in [
+        (Dialect::MySql, "lamps", "product:7"),
+        (Dialect::Postgres, "books", "review:7"),
+    ] {
+        let shop = Newcomer::on(dialect, &schema(name));
+        shop.settle();
+        let keys = shop.lab.keys();
+        assert!(keys.iter().any(|found| found == key), "{name}: {keys:?}");
+        let values = shop.lab.get_all(&keys);
+        let secret = values.iter().any(|value| value.contains("not a secret"));
+        assert!(!secret, "{name}");
+    }
 }

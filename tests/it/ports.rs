@@ -24,11 +24,11 @@ fn exactly(secs: u64) -> Ttl {
 
 /// Runs a promise on every kind of cache.
 fn on_every_cache<F: Future<Output = ()>>(promise: impl Fn(Arc<dyn Cache>) -> F) {
-    let redis = Redis::start(&[]);
+    let (redis, valkey) = (Redis::start(&[]), Redis::start_valkey(&[]));
     let cluster = RedisCluster::start(3, 0);
     let dir = tempfile::tempdir().expect("a temporary folder");
     let file = format!("sqlite:{}", dir.path().join("cache.db").display());
-    for url in [redis.url(), cluster.url(), file] {
+    for url in [redis.url(), valkey.url(), cluster.url(), file] {
         on(&url, &promise);
     }
     run(promise(Arc::new(MemoryCache::default())));

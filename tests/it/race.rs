@@ -65,6 +65,37 @@ order_by = "id"
 sql.any = "SELECT grp, id, price, v, v AS _version FROM items WHERE gone = 0"
 "#;
 
+/// The rows of a group in the other shapes.
+const SHAPES: &str = r#"
+[strategies.maps]
+key = "map:{_grp}"
+value = "map"
+map_key = "id"
+order_by = "id"
+sql.any = "SELECT grp AS _grp, id, v, v AS _version FROM items WHERE gone = 0"
+
+[strategies.trees]
+key = "tree:{_grp}"
+value = "tree"
+tree_id = "id"
+tree_parent = "_parent"
+order_by = "id"
+sql.any = "SELECT grp AS _grp, id, NULLIF(id, id) AS _parent, v, v AS _version FROM items WHERE gone = 0"
+
+[strategies.sets]
+key = "set:{_grp}"
+value = "set"
+sql.any = "SELECT grp AS _grp, id, v, v AS _version FROM items WHERE gone = 0"
+
+[strategies.sorted-sets]
+key = "zset:{_grp}"
+value = "zset"
+score = "v"
+sql.any = "SELECT grp AS _grp, id, v, v AS _version FROM items WHERE gone = 0"
+"#;
+
+const GROUP_KEYS: [&str; 5] = ["group", "map", "tree", "set", "zset"];
+
 #[test]
 fn nothing_stale_stays_of_a_postgres_that_changes() {
     races(&Postgres::database());
@@ -118,7 +149,7 @@ struct Race<'d> {
 
 impl<'d> Race<'d> {
     fn new(database: &'d Database) -> Self {
-        let (dir, contexts) = file("race.toml", DEFINITIONS);
+        let (dir, contexts) = file("race.toml", &[DEFINITIONS, SHAPES].concat());
         if database.dialect() == Dialect::Sqlite {
             // Or no writer gets in while a run reads.
             database.sql("PRAGMA journal_mode = WAL");
@@ -236,17 +267,14 @@ impl<'d> Race<'d> {
             .database
             .query("SELECT id, grp, v FROM items WHERE gone = 0 ORDER BY id");
         let mut items: HashMap<String, Value> = HashMap::new();
-        let mut groups: HashMap<String, Vec<Value>> = HashMap::new();
+        let mut groups: HashMap<u64, Vec<(u64, u64)>> = HashMap::new();
         for row in rows.lines() {
             let numbers: Vec<u64> = row.split('\t').map(|n| n.parse().unwrap()).collect();
             let [id, group, v] = numbers[..] else {
                 panic!("{row}")
             };
             items.insert(id.to_string(), json!(v));
-            groups
-                .entry(group.to_string())
-                .or_default()
-                .push(json!([id, v]));
+            groups.entry(group).or_default().push((id, v));
         }
         let mut stale = Vec::new();
         let mut connection = cache.connect();
@@ -260,23 +288,38 @@ impl<'d> Race<'d> {
                 }
             }
         }
-        for group in 0..GROUPS {
-            let key = format!("group:{group}");
-            let now = groups.remove(&group.to_string()).unwrap_or_default();
-            let cached = connection.get(&key);
-            let cards = cached.as_ref().and_then(Value::as_array);
-            let cards = cards.map(|cards| {
-                cards
-                    .iter()
-                    .map(|card| json!([card["id"], card["v"]]))
-                    .collect::<Vec<_>>()
-            });
-            if cards.is_some_and(|cards| cards != now) {
-                stale.push(key);
+        for (group, name) in (0..GROUPS).flat_map(|g| GROUP_KEYS.map(|name| (g, name))) {
+            let key = format!("{name}:{group}");
+            let now = groups.get(&group).cloned().unwrap_or_default();
+            if let Some(cached) = connection.get(&key)
+                && versions(&cached) != now
+            {
+                stale.push(format!("{key} is {cached}, and is {now:?}"));
             }
         }
         stale
     }
+}
+
+/// The ids and versions of a group in any shape.
+fn versions(cached: &Value) -> Vec<(u64, u64)> {
+    let pair = |id: Value, v: &Value| (as_u64(&id), as_u64(v));
+    match cached {
+        Value::Array(rows) => {
+            let rows = rows.iter().map(|row| pair(row["id"].clone(), &row["v"]));
+            rows.collect()
+        }
+        Value::Object(rows) => {
+            let mut rows: Vec<_> = rows.iter().map(|(id, v)| pair(json!(id), v)).collect();
+            rows.sort_unstable();
+            rows
+        }
+        other => panic!("{other}"),
+    }
+}
+
+fn as_u64(value: &Value) -> u64 {
+    number(value).as_f64().expect("a number") as u64
 }
 
 /// A number, however the cache keeps it.
@@ -422,6 +465,16 @@ impl Connected {
                 let fields: HashMap<String, String> = redis::from_redis_value(answer).unwrap();
                 (!fields.is_empty()).then(|| json!(fields))
             }
+            Self::Redis { .. } if key.starts_with("set:") => {
+                let answer = self.ask(&["SMEMBERS", key]);
+                let members: Vec<String> = redis::from_redis_value(answer).unwrap();
+                (!members.is_empty()).then(|| rows_of(&members))
+            }
+            Self::Redis { .. } if key.starts_with("zset:") => {
+                let answer = self.ask(&["ZRANGE", key, "0", "-1", "WITHSCORES"]);
+                let scores: HashMap<String, f64> = redis::from_redis_value(answer).unwrap();
+                (!scores.is_empty()).then(|| json!(scores))
+            }
             Self::Redis { .. } => {
                 let answer = self.ask(&["GET", key]);
                 let text: Option<String> = redis::from_redis_value(answer).unwrap();
@@ -432,10 +485,25 @@ impl Connected {
                     .bind(key.as_bytes());
                 let text: Option<Vec<u8>> =
                     runtime.block_on(select.fetch_optional(connection)).unwrap();
-                text.map(|text| serde_json::from_slice(&text).unwrap())
+                let value: Option<Value> = text.map(|text| serde_json::from_slice(&text).unwrap());
+                match value {
+                    Some(Value::Array(members)) if key.starts_with("set:") => {
+                        let members = members.iter().map(|m| m.as_str().unwrap().to_owned());
+                        Some(rows_of(&members.collect::<Vec<_>>()))
+                    }
+                    value => value,
+                }
             }
         }
     }
+}
+
+/// The members of a set as a list, in order.
+fn rows_of(members: &[String]) -> Value {
+    let rows = members.iter().map(|row| serde_json::from_str(row).unwrap());
+    let mut rows: Vec<Value> = rows.collect();
+    rows.sort_by_key(|row| row["id"].as_u64());
+    json!(rows)
 }
 
 // ── the applications ──────────────────────────────────────────────────────────────────────────
@@ -539,7 +607,9 @@ impl Application {
                 false => self.cache.delete(&item),
             }
             self.cache.delete(&format!("fields:{id}"));
-            self.cache.delete(&format!("group:{}", id % GROUPS));
+            for name in GROUP_KEYS {
+                self.cache.delete(&format!("{name}:{}", id % GROUPS));
+            }
         }
     }
 }

@@ -89,7 +89,7 @@ impl LiveRun {
 
     /// Whether it has ended and met its gates.
     pub fn has_passed(&self) -> bool {
-        self.passed.load(Ordering::Relaxed)
+        self.ended.borrow().is_some() && self.passed.load(Ordering::Relaxed)
     }
 
     pub fn has_begun(&self) -> bool {

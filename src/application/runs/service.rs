@@ -140,6 +140,9 @@ impl Service {
         (self.observe)(&run.info, Milestone::Ended { dry_run, end: &end });
         self.past.add();
         run.set_ended(end);
+        if run.has_passed() {
+            self.warmed.store(true, Ordering::Relaxed);
+        }
         self.registry.end(run);
     }
 
@@ -175,7 +178,6 @@ impl Service {
         let whole = ready.begun().whole && !request.is_part();
         let Finished { report, record } = ready.warm_all(run, &run.stop).await;
         if whole && !request.dry_run && report.passes() {
-            self.warmed.store(true, Ordering::Relaxed);
             run.set_passed();
         }
         Ok(record)
@@ -264,9 +266,10 @@ impl Service {
         complete
     }
 
-    /// Whether a run of this process has been complete.
+    /// Whether a run of this process has ended complete. Whoever sees that a run has ended sees this too.
     pub fn has_warmed(&self) -> bool {
-        self.warmed.load(Ordering::Relaxed)
+        let just_ended = |run: &Arc<LiveRun>| run.has_passed();
+        self.warmed.load(Ordering::Relaxed) || self.registry.active().iter().any(just_ended)
     }
 }
 

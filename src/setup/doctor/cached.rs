@@ -11,7 +11,7 @@ use crate::application::ports::{Ask, Cache, CachedValue, WarmupStrategy};
 use crate::domain::advice::{Advice, advice, documents_in_strings};
 use crate::domain::encode::Hint;
 use crate::domain::entry::{EntryBatch, Value};
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::form::Form;
 use crate::domain::standing::Kind;
@@ -31,19 +31,43 @@ pub(super) async fn check(
 ) -> Vec<Finding> {
     let spec = strategy.spec();
     let (id, form) = (spec.id.to_string(), Form::from(spec));
-    let sample = timeout(TIMEOUT, first_entries(strategy)).await;
-    let sample = sample.ok().and_then(Result::ok).unwrap_or_default();
+    let sample = match timeout(TIMEOUT, first_entries(strategy)).await {
+        Ok(Ok(sample)) => sample,
+        Ok(Err(failure)) => return vec![Finding::of(id, &failure)],
+        Err(_) => return vec![no_time(id, "the first rows")],
+    };
     let ours: Vec<Json> = sample
         .iter()
         .filter_map(|entry| meaning(entry.value, form))
         .collect();
     let mut findings: Vec<Finding> = documents(&id, &ours, types).into_iter().collect();
     if let Some(cache) = cache {
-        let compared = timeout(TIMEOUT, compare(strategy, cache, &sample)).await;
-        let compared = compared.ok().and_then(Result::ok);
-        findings.extend(compared.and_then(|compared| compared.finding(id)));
+        findings.extend(
+            match timeout(TIMEOUT, compare(strategy, cache, &sample)).await {
+                Ok(Ok(compared)) => compared.finding(id),
+                // The check of rights names what this user may not do.
+                Ok(Err(failure)) if failure.kind == FailureKind::CacheDenied => None,
+                Ok(Err(failure)) => Some(unread(id, &failure)),
+                Err(_) => Some(no_time(id, "the values in the cache")),
+            },
+        );
     }
     findings
+}
+
+fn no_time(id: String, what: &str) -> Finding {
+    let seconds = TIMEOUT.as_secs();
+    Finding::ok(
+        id,
+        format!("{what} were not read within {seconds} s, and not checked"),
+    )
+}
+
+fn unread(id: String, failure: &Failure) -> Finding {
+    Finding::warning(
+        id,
+        format!("its values in the cache cannot be compared: {failure}"),
+    )
 }
 
 async fn first_entries(strategy: &dyn WarmupStrategy) -> Result<EntryBatch, Failure> {

@@ -67,6 +67,12 @@ impl Redis {
         Redis { server, tls: false }
     }
 
+    /// A Valkey instead.
+    pub fn start_valkey(extra_args: &[&str]) -> Redis {
+        let server = Server::start(Kind::Valkey, extra_args, id());
+        Redis { server, tls: false }
+    }
+
     /// Speaks TLS only, with a certificate that [`Server::ca_file`] vouches for.
     pub fn start_tls() -> Redis {
         let args = words(

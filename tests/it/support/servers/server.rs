@@ -18,6 +18,7 @@ use super::process::{
 };
 use super::run::Run;
 use super::{Dialect, free_port};
+use crate::support::tools::valkey;
 
 /// In every server's directory.
 const CERTIFICATES: [&str; 6] = [
@@ -32,6 +33,7 @@ const CERTIFICATES: [&str; 6] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Redis,
+    Valkey,
     Sentinel,
     Postgres,
     MariaDb,
@@ -197,7 +199,7 @@ impl Address {
             Kind::Postgres => Dialect::Postgres,
             Kind::MariaDb => Dialect::MySql,
             Kind::Sqlite => Dialect::Sqlite,
-            Kind::Redis | Kind::Sentinel => unreachable!("Redis has no SQL"),
+            Kind::Redis | Kind::Valkey | Kind::Sentinel => unreachable!("Redis has no SQL"),
         }
     }
 
@@ -268,7 +270,7 @@ impl Address {
         // the server runs and nobody knows which it is.
         let mut child = Command::new("sh")
             .args(["-c", "echo $$ >pid && exec \"$@\"", "sh"])
-            .args(kind.program(kind.server()))
+            .args(kind.server_program())
             .args(self.fill_in(&words(kind.settings())))
             .args(self.fill_in(args))
             .current_dir(&self.dir)
@@ -322,14 +324,16 @@ impl Address {
 
 impl Kind {
     fn is_redis(self) -> bool {
-        matches!(self, Kind::Redis | Kind::Sentinel)
+        matches!(self, Kind::Redis | Kind::Valkey | Kind::Sentinel)
     }
 
-    fn server(self) -> &'static str {
+    /// The beginning of the command line that starts the server.
+    fn server_program(self) -> Vec<PathBuf> {
         match self {
-            Kind::Redis | Kind::Sentinel => "redis-server",
-            Kind::Postgres => "postgres",
-            Kind::MariaDb => "mariadbd",
+            Kind::Valkey => vec![valkey()],
+            Kind::Redis | Kind::Sentinel => self.program("redis-server"),
+            Kind::Postgres => self.program("postgres"),
+            Kind::MariaDb => self.program("mariadbd"),
             Kind::Sqlite => unreachable!("a file needs no server"),
         }
     }
@@ -339,7 +343,7 @@ impl Kind {
     /// relies on the session's shows.
     fn settings(self) -> &'static str {
         match self {
-            Kind::Redis => {
+            Kind::Redis | Kind::Valkey => {
                 "--bind 127.0.0.1 --port @PORT@ --dir @DIR@ --unixsocket @DIR@/socket
                  --appendonly no --save \"\""
             }
@@ -372,7 +376,7 @@ impl Kind {
         let user = match self {
             Kind::Postgres => "postgres",
             Kind::MariaDb => "mysql",
-            Kind::Redis | Kind::Sentinel | Kind::Sqlite => return None,
+            Kind::Redis | Kind::Valkey | Kind::Sentinel | Kind::Sqlite => return None,
         };
         let root = fs::metadata("/proc/self").unwrap().uid() == 0;
         root.then_some(user)
