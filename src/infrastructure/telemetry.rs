@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 use std::env;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::TracerProvider as _;
@@ -15,7 +16,10 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter as Export};
+use tracing::Subscriber;
+use tracing::span::{Attributes, Id};
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::layer;
 use tracing_subscriber::{Layer, Registry};
 
 const NAME: &str = "shopwarm";
@@ -29,9 +33,13 @@ const ENDPOINTS: [&str; 2] = [
 /// Timeout for sending the last spans.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Timeout for threads of the SQLite driver, which hold a run's span while they close their file.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The export of traces.
 pub struct Traces {
     provider: SdkTracerProvider,
+    open: OpenSpans,
     /// Whether the last export failed.
     refused: Arc<AtomicBool>,
     /// While it lives, spans of this thread belong to the caller's trace.
@@ -69,6 +77,7 @@ impl Traces {
             .build();
         Ok(Some(Self {
             provider,
+            open: OpenSpans::default(),
             refused,
             _caller: caller().map(Context::attach),
         }))
@@ -82,6 +91,7 @@ impl Traces {
             .with_threads(false)
             .with_target(false)
             .with_tracked_inactivity(false)
+            .and_then(self.open.clone())
             .with_filter(filter_fn(|meta| meta.target().starts_with(NAME)))
             .with_filter(LevelFilter::INFO)
             .boxed()
@@ -92,11 +102,35 @@ impl Traces {
     /// # Errors
     /// The collector did not accept them.
     pub fn end(self) -> Result<(), &'static str> {
+        self.open.wait_for_none();
         let ended = self.provider.shutdown_with_timeout(FLUSH_TIMEOUT);
         match ended.is_err() || self.refused.load(Ordering::Relaxed) {
             true => Err("the collector did not take them"),
             false => Ok(()),
         }
+    }
+}
+
+/// How many spans are open: only a closed one is exported.
+#[derive(Clone, Default)]
+struct OpenSpans(Arc<AtomicUsize>);
+
+impl OpenSpans {
+    fn wait_for_none(&self) {
+        let since = Instant::now();
+        while self.0.load(Ordering::Acquire) > 0 && since.elapsed() < CLOSE_TIMEOUT {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl<S: Subscriber> Layer<S> for OpenSpans {
+    fn on_new_span(&self, _: &Attributes<'_>, _: &Id, _: layer::Context<'_, S>) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
+
+    fn on_close(&self, _: Id, _: layer::Context<'_, S>) {
+        self.0.fetch_sub(1, Ordering::Release);
     }
 }
 
