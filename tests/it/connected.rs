@@ -83,6 +83,11 @@ fn a_url_is_made_of_the_variables_for_its_parts() {
         ),
         (
             Dialect::MySql,
+            "MARIADB_",
+            ["HOST", "PORT", "USER", "PASSWORD", "DATABASE"],
+        ),
+        (
+            Dialect::MySql,
             "DB_",
             ["HOST", "PORT", "USERNAME", "PASSWORD", "DATABASE"],
         ),

@@ -163,6 +163,8 @@ pub struct Scan {
 pub struct Query {
     /// Whose query it is, for the database's list of active queries.
     pub label: String,
+    /// The file and the line that have its SQL.
+    pub written: Option<String>,
     pub sql: String,
     pub params: Vec<Param>,
     /// What [`RowSource::describe`] said of it.
@@ -173,4 +175,14 @@ pub struct Query {
     pub brief: bool,
     /// Another query can continue at its last row, so it may end at any row.
     pub resumable: bool,
+}
+
+impl Query {
+    /// Adds to a query's fault where the query is written.
+    pub fn locate(&self, mut failure: Failure) -> Failure {
+        if let (FailureKind::Query, Some(written)) = (failure.kind, &self.written) {
+            failure.why = format!("{} ({written})", failure.why);
+        }
+        failure
+    }
 }

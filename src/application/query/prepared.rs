@@ -79,6 +79,13 @@ impl Prepared {
             .fault(&definition.spec.id.to_string(), wrong)
     }
 
+    /// Where the SQL is written.
+    fn written(&self) -> Option<String> {
+        let field = sql_field(&self.definition, self.dialect());
+        let written = self.definition.written.get(field);
+        written.map(|written| written.at(None))
+    }
+
     pub(super) fn dialect(&self) -> Dialect {
         self.sources.bulk.dialect()
     }
@@ -98,6 +105,7 @@ impl Prepared {
     pub(super) fn query(&self, sql: String, params: Vec<Param>, layout: &Layout) -> Query {
         Query {
             label: self.definition.spec.id.to_string(),
+            written: self.written(),
             sql,
             params,
             columns: layout.columns.clone(),
@@ -154,6 +162,7 @@ impl Prepared {
         };
         let mut rows = self.sources.bulk.rows(Query {
             label: self.definition.spec.id.to_string(),
+            written: self.written(),
             sql,
             params: self.params.clone(),
             columns: Arc::new([column]),

@@ -83,6 +83,7 @@ async fn values(
     let is_number = column.kind == ColumnKind::Integer;
     let mut rows = source.rows(Query {
         label: definition.spec.id.to_string(),
+        written: None,
         sql: statement.text.clone(),
         params,
         hints: vec![None; columns.len()],

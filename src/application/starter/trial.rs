@@ -212,6 +212,7 @@ async fn count(source: &dyn RowSource, table: &str) -> Result<u64, Failure> {
 fn query(sql: String, columns: Columns, hints: Vec<Option<Hint>>) -> Query {
     Query {
         label: "init".to_owned(),
+        written: None,
         sql,
         params: Vec::new(),
         columns,

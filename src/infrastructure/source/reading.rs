@@ -105,7 +105,7 @@ async fn read<D: Reader>(
     let mut rows = Rows::new(sessions, query, sender, &watched);
     let prefix = if query.brief { "" } else { D::PREFIX };
     let sql = rows.labelled(&format!("{prefix}{}", query.sql));
-    let failed = |error| sessions.query_failure(&query.label, &error);
+    let failed = |error| query.locate(sessions.query_failure(&query.label, &error));
     let arguments = arguments::<D>(&query.params).map_err(failed)?;
     let handle = sessions.wait(&query.label, D::handle(&mut connection));
     let handle = handle.await?.map_err(failed)?;
