@@ -420,11 +420,11 @@ fn each_server_is_tried_once() {
         doctor.database(lab.database.url_via(database.port()))
     };
     examine(doctor(), 0);
-    // One session finds out whether there is a pooler, and one is lost with a query that has given
-    // enough rows. The cache's client has four connections, and one to check the server.
+    // One session finds out whether there is a pooler. One connection checks the cache, and is not
+    // used again.
     let (sessions, connections) = (database.accepted(), cache.accepted());
     assert!(
-        sessions <= 4 && connections <= 5,
+        sessions <= 2 && connections <= 2,
         "{sessions} {connections}"
     );
     database.refuse();

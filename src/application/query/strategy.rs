@@ -109,6 +109,8 @@ impl QueryStrategy {
         });
         let assembler = Assembler::new(layout, dialect, ask.batch_size);
         let rest = order.map(|order| Rest::new(prepared, order, reading, row_limit));
+        // Otherwise the query ends by itself, and its session can be used again.
+        let limit = limit.filter(|_| layout.groups_rows());
         Assembly::of_selection(rows, assembler, limit, rest).into_stream()
     }
 }

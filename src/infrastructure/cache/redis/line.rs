@@ -33,6 +33,11 @@ impl Default for Line {
 }
 
 impl Line {
+    /// How many are under way, roughly.
+    pub(super) fn batches(&self) -> usize {
+        ALL_TURNS as usize - self.turns.available_permits()
+    }
+
     /// A permit; a suspect batch gets its own new connection.
     pub(super) async fn turn(&self, suspect: bool) -> Option<SemaphorePermit<'_>> {
         let turns = if suspect { ALL_TURNS } else { 1 };

@@ -43,7 +43,6 @@ pub(super) struct Node {
     pub(super) peer: Peer,
     pub(super) health: Health,
     lines: Vec<Line>,
-    next: AtomicUsize,
     /// The longest value that the server accepts (`proto-max-bulk-len`). A longer one makes it
     /// close the connection, and the whole batch is lost.
     longest_value: AtomicUsize,
@@ -82,7 +81,6 @@ impl Node {
             client,
             health: Health::new(give_up_after),
             lines: (0..connections).map(|_| Line::default()).collect(),
-            next: AtomicUsize::new(0),
             longest_value: AtomicUsize::new(DEFAULT_MAX_VALUE),
             has_transactions: AtomicBool::new(false),
             watch: Mutex::default(),
@@ -139,7 +137,9 @@ impl Node {
 
     /// Sends a pipeline; alone on its connection if it may break it.
     pub(super) async fn send(&self, pipe: &Pipeline, suspect: bool) -> Result<Replies, Lost> {
-        let line = &self.lines[self.next.fetch_add(1, Ordering::Relaxed) % self.lines.len()];
+        // The first of those with the fewest batches: one after the other needs one connection.
+        let line = self.lines.iter().min_by_key(|line| line.batches());
+        let line = line.unwrap_or(&self.lines[0]);
         let _turn = line.turn(suspect).await;
         let (mut connection, generation) = self.connection(line).await?;
         let asked = Instant::now();
