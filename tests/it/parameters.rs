@@ -47,6 +47,17 @@ fn ids(run: &Finished) -> Vec<String> {
 }
 
 #[test]
+fn blanks_that_fill_up_a_char_select_their_rows() {
+    let lab = shop(Dialect::Postgres);
+    lab.database.sql(
+        "ALTER TABLE oc_language ALTER code TYPE char(5); ALTER TABLE oc_page ALTER code TYPE char(5)",
+    );
+    let warmed = lab.warm(&page("", ASKED)).expect(0);
+    assert_eq!(ids(&warmed), ["own/page:de", "own/page:en"]);
+    assert_eq!(counts(&warmed.strategy("own/page:en")), [3, 0, 0, 0]);
+}
+
+#[test]
 fn a_definition_is_repeated_for_each_value() {
     for dialect in DIALECTS {
         let lab = shop(dialect);

@@ -99,7 +99,11 @@ async fn values(
                 .text(0)
                 .map_err(|why| failed(why.to_string()))?;
             let text = text.ok_or_else(|| failed("a value is NULL".to_owned()))?;
-            let text = String::from_utf8_lossy(&text).into_owned();
+            let mut text = String::from_utf8_lossy(&text).into_owned();
+            // PostgreSQL fills up a `char(n)` with blanks, and compares it without them.
+            if column.kind == ColumnKind::Other("bpchar".to_owned()) {
+                text.truncate(text.trim_end_matches(' ').len());
+            }
             let value = match text.parse() {
                 Ok(number) if is_number => Parameter::Int(number),
                 _ => Parameter::Text(text),
