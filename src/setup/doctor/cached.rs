@@ -20,6 +20,10 @@ use crate::domain::standing::Kind;
 const ROWS: usize = 20;
 const VALUES: usize = 10;
 
+/// Nothing tells who wrote a value.
+const REPLACED: &str =
+    "; values from before a change of the definition are replaced by the next run";
+
 /// For each of both.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -138,7 +142,8 @@ impl Compared {
             .iter()
             .map(|(advice, _)| advice.todo.as_str())
             .collect();
-        let finding = || Finding::warning(id, found.join("; ")).hint(todo.join("; "));
+        let hint = todo.join("; ") + REPLACED;
+        let finding = || Finding::warning(id, found.join("; ")).hint(hint);
         (!found.is_empty()).then(finding)
     }
 }
