@@ -1,5 +1,7 @@
 //! The tables of a database, as its catalogue lists them.
 
+use std::collections::BTreeMap;
+
 use super::key_rows::UniqueKeys;
 
 /// What can be read without naming a schema.
@@ -89,10 +91,29 @@ impl Table {
     }
 }
 
+/// A column of a key, as [`UniqueKeys::of`] takes it, and of a foreign key, as [`foreign_keys`] does.
+type KeyRow = (String, bool, Option<String>);
+type ReferenceRow = (String, String, String, Option<String>);
+
+/// Takes what a catalogue says in rows, each with its table.
+pub fn add_keys(
+    tables: &mut BTreeMap<String, Table>,
+    keys: &[(String, KeyRow)],
+    references: &[(String, ReferenceRow)],
+) {
+    for (name, table) in tables {
+        let keys = keys.iter().filter(|(of, _)| of == name);
+        table.keys = UniqueKeys::of(keys.map(|(_, key)| key.clone()));
+        let references = references.iter().filter(|(of, _)| of == name);
+        let references = references.map(|(_, reference)| reference.clone());
+        table.foreign_keys = foreign_keys(references, |_| Vec::new());
+    }
+}
+
 /// Puts together what a catalogue says in rows: which foreign key, a column of it, the parent and its
 /// column; `None`: a column of the parent's primary key.
 pub fn foreign_keys(
-    rows: impl IntoIterator<Item = (String, String, String, Option<String>)>,
+    rows: impl IntoIterator<Item = ReferenceRow>,
     primary: impl Fn(&str) -> Vec<String>,
 ) -> Vec<ForeignKey> {
     let mut keys: Vec<(String, ForeignKey)> = Vec::new();

@@ -150,6 +150,11 @@ pub trait SqlDialect: Send + Sync {
         format!("json_group_array(json_object({pairs}) ORDER BY {order})")
     }
 
+    /// What changes whenever one of these columns of `q` does: a text of all, or its hash.
+    fn row_hash(&self, columns: &str) -> String {
+        format!("JSON_ARRAY({columns})")
+    }
+
     /// Files that a driver takes passwords from, unless others may read them.
     fn password_files(&self) -> Vec<PathBuf> {
         Vec::new()

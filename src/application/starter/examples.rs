@@ -9,6 +9,7 @@ use super::select::Reading;
 use super::strategy::Strategy;
 use crate::application::ports::Dialect;
 use crate::domain::schema::{ForeignKey, Kind};
+use crate::domain::strategy::VERSION;
 
 /// The columns that an example shows.
 const SHOWN: usize = 5;
@@ -65,6 +66,13 @@ fn of(dialect: Dialect, alias: &str, column: &str) -> String {
     format!("{alias}.{}", quoted(dialect, column))
 }
 
+/// A query with a version that covers all that it reads.
+fn versioned<'n>(dialect: Dialect, sql: &str, names: impl Iterator<Item = &'n str>) -> String {
+    let columns: Vec<String> = names.map(|name| of(dialect, "q", name)).collect();
+    let version = dialect.row_hash(&columns.join(", "));
+    format!("SELECT q.*, {version} AS {VERSION}\nFROM (\n{sql}\n) q")
+}
+
 /// A parent and its children.
 struct Family<'a> {
     parent: &'a Reading<'a>,
@@ -119,10 +127,8 @@ impl Family<'_> {
         let (parent, child, dialect) = (self.parent, self.child, self.parent.dialect);
         let mut shown = plain(parent);
         shown.sort_by_key(|field| field.column != *self.id);
-        let items = shown
-            .iter()
-            .take(SHOWN)
-            .map(|field| of(dialect, "p", &field.name));
+        shown.truncate(SHOWN);
+        let items = shown.iter().map(|field| of(dialect, "p", &field.name));
         let items: Vec<String> = items.collect();
         let inner = plain(child)
             .into_iter()
@@ -148,6 +154,8 @@ impl Family<'_> {
              WHERE {refers} = {id}) AS children\nFROM {parents} p",
             items.join(", ")
         );
+        let stored = shown.iter().map(|field| field.name.as_str());
+        let sql = versioned(dialect, &sql, stored.chain(["children"]));
         let entity = names.entity(&parent.fit.table.name).to_owned();
         let example = Strategy {
             name: names.strategy(&format!("{entity}-page")),
@@ -158,7 +166,10 @@ impl Family<'_> {
             sql,
             ..Strategy::default()
         };
-        ("A document with its children inside:", example)
+        (
+            "A document with its children inside; its _version is made of all of it:",
+            example,
+        )
     }
 }
 
@@ -214,26 +225,28 @@ impl Texts<'_> {
         let stored = plain(self.texts)
             .into_iter()
             .filter(|field| !self.by.columns.contains(&field.column));
-        let items = stored
-            .take(SHOWN)
-            .map(|field| of(dialect, "t", &field.name));
+        let stored: Vec<&Field> = stored.take(SHOWN).collect();
+        let items = stored.iter().map(|field| of(dialect, "t", &field.name));
         let items: Vec<String> = items.collect();
         let [texts, languages] =
             [self.texts, self.language].map(|reading| quoted(dialect, &reading.fit.table.name));
+        let code = quoted(dialect, &self.code);
         let sql = format!(
-            "SELECT {},\n       {} AS _locale\nFROM {texts} t\nJOIN {languages} l ON {} = {}",
+            "SELECT {}\nFROM {texts} t\nJOIN {languages} l ON {} = {}\nWHERE l.{code} = :locale",
             items.join(", "),
-            of(dialect, "l", &self.code),
             of(dialect, "l", &self.by.parent_columns[0]),
             of(dialect, "t", &self.by.columns[0])
         );
+        let columns = stored.iter().map(|field| field.name.as_str());
+        let sql = versioned(dialect, &sql, columns);
         let entity = names.entity(&self.about.parent).to_owned();
         let id = &self.about.columns[0];
         let example = Strategy {
             name: names.strategy(&format!("{entity}-texts")),
-            key: format!("{}-texts:{{{id}}}:{{_locale}}", literal(&entity)),
+            key: format!("{}-texts:{{{id}}}:{{locale}}", literal(&entity)),
             value: "object",
             ttl: "1h",
+            each: Some(format!("SELECT {code} FROM {languages} ORDER BY {code}")),
             is_empty: self.texts.facts.rows == 0,
             sql,
             ..Strategy::default()

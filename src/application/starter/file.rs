@@ -84,19 +84,14 @@ pub(super) fn definitions(
             "# The database declares no foreign keys: lists follow the names of columns.\n",
         );
     }
+    let is_read = |section: &&Section| !section.strategies.is_empty();
+    let (read, out): (Vec<&Section>, Vec<&Section>) = sections.iter().partition(is_read);
     text.push_str("\n[context]\nname = \"shop\"\n");
-    text.push_str(&owns(sections, prefix));
-    for section in sections
-        .iter()
-        .filter(|section| !section.strategies.is_empty())
-    {
+    text.push_str(&owns(&read, prefix));
+    for section in read {
         text.push('\n');
         text.push_str(&of_section(section));
     }
-    let out: Vec<&Section> = sections
-        .iter()
-        .filter(|section| section.strategies.is_empty())
-        .collect();
     if !out.is_empty() {
         text.push_str("\n# Left out:\n");
         for section in out {
@@ -119,22 +114,14 @@ pub(super) fn definitions(
 }
 
 /// The tables that are read; nothing, and so any table, where a name has a sign with a meaning there.
-fn owns(sections: &[Section], prefix: &str) -> String {
-    let mut read = sections
-        .iter()
-        .filter(|section| !section.strategies.is_empty());
-    if read
-        .clone()
-        .any(|section| section.table.contains(['.', '*', '?', '[']))
-    {
+fn owns(read: &[&Section], prefix: &str) -> String {
+    let all = |is: &dyn Fn(&str) -> bool| read.iter().all(|section| is(&section.table));
+    if !all(&|table| !table.contains(['.', '*', '?', '['])) {
         return String::new();
     }
-    if !prefix.is_empty() && read.all(|section| section.table.starts_with(prefix)) {
+    if !prefix.is_empty() && all(&|table| table.starts_with(prefix)) {
         return format!("owns = [{}]\n", toml_text(&format!("{prefix}*")));
     }
-    let read = sections
-        .iter()
-        .filter(|section| !section.strategies.is_empty());
     let mut lines = vec![String::new()];
     for section in read {
         let table = toml_text(&section.table);

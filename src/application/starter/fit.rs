@@ -1,6 +1,6 @@
 //! The columns of a table, each in the form in which its rows can be read.
 
-use super::form::{Form, forms};
+use super::form::{Form, forms, is_padded};
 use super::private::is_secret;
 use super::quoting::quoted;
 use crate::application::ports::Dialect;
@@ -34,6 +34,7 @@ pub(super) struct Field {
     /// As written in SELECT.
     pub(super) item: String,
     pub(super) form: Form,
+    pub(super) is_padded: bool,
     pub(super) hint: Option<Hint>,
 }
 
@@ -120,6 +121,7 @@ impl<'a> Fit<'a> {
                 expression,
                 item,
                 form,
+                is_padded: form == Form::Plain && is_padded(column),
                 hint: form.hint(),
             });
         }
@@ -154,6 +156,7 @@ impl<'a> Fit<'a> {
             let what = match tried.forms[0] {
                 Form::Out => format!("Left out ({why})"),
                 Form::NoZeros => "Zero dates become null".to_owned(),
+                Form::Trimmed => "Without the blanks at the end".to_owned(),
                 Form::Text => format!("As text ({why})"),
                 Form::Hinted(_) => {
                     "Not all values are of the declared type, see `types`".to_owned()

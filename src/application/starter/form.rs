@@ -14,6 +14,8 @@ pub(super) enum Form {
     Hex,
     /// A date, or NULL where it is all zeros.
     NoZeros,
+    /// Without the blanks that fill up a `char(n)`.
+    Trimmed,
     /// CAST to text.
     Text,
     /// With its word in `types`.
@@ -24,7 +26,7 @@ pub(super) enum Form {
 
 /// The forms of a column, the best first and `Out` last. `names_rows`: keys are made of it.
 pub(super) fn forms(dialect: Dialect, column: &TableColumn, names_rows: bool) -> Vec<Form> {
-    use Form::{Hex, Hinted, NoZeros, Out, Plain, Text};
+    use Form::{Hex, Hinted, NoZeros, Out, Plain, Text, Trimmed};
     let has_zeros = dialect.without_zeros("").is_some();
     let is_short = column.length.is_some_and(|length| length <= SHORT);
     match column.kind {
@@ -39,8 +41,14 @@ pub(super) fn forms(dialect: Dialect, column: &TableColumn, names_rows: bool) ->
         }
         _ if dialect.stores_anything() => vec![Plain, Hinted(Hint::String), Out],
         Kind::Moment | Kind::Day | Kind::Time | Kind::Number => vec![Plain, Text, Out],
+        Kind::Text if is_padded(column) => vec![Plain, Trimmed, Out],
         _ => vec![Plain, Out],
     }
+}
+
+/// Whether the database fills up its values with blanks, as PostgreSQL does.
+pub(super) fn is_padded(column: &TableColumn) -> bool {
+    column.declared.starts_with("character(")
 }
 
 impl Form {
@@ -48,6 +56,7 @@ impl Form {
     pub(super) fn expression(self, dialect: Dialect, column: &str) -> String {
         match self {
             Self::Hex => dialect.hex(column),
+            Self::Trimmed => format!("rtrim({column})"),
             Self::NoZeros => dialect
                 .without_zeros(column)
                 .unwrap_or_else(|| column.to_owned()),

@@ -4,18 +4,13 @@ use super::fit::Field;
 use super::inflection::plural;
 use super::names::{Names, words};
 use super::object::{literal, ttl, types};
-use super::quoting::quoted;
-use super::select::Reading;
+use super::select::{Reading, items, order};
 use super::strategy::Strategy;
 use crate::domain::schema::{ForeignKey, Kind, Schema, Table};
 use crate::domain::wording::grouped;
 
 /// A list of more rows is a value that is too large to be useful.
 const LONGEST: u64 = 1_000;
-
-/// Columns that say in which order a person put the rows.
-const PLACES: &str = "display_order line_no line_number menu_order ordinal position rank seq sequence \
-    sort sort_order";
 
 /// Tables of languages, which have children everywhere.
 const LANGUAGES: &str = "lang language languages langs locale locales";
@@ -133,8 +128,7 @@ fn list(
         .fields
         .iter()
         .filter(|field| !is_apart(&field.column));
-    let mut items: Vec<String> = stored.clone().map(|field| field.item.clone()).collect();
-    items.extend(parts.iter().filter_map(|part| part.item.clone()));
+    let mut items = items(stored.clone(), &parts);
     items.extend(reading.version());
     let mut types = types(reading, &parts);
     let is_hidden = |name: &String| parts.iter().any(|part| part.placeholder == *name);
@@ -185,33 +179,6 @@ fn children(entity: &str, parent: &str) -> String {
         *last = plural(last);
     }
     words.join("_")
-}
-
-/// The columns that a list is ordered by: the place that a person gave a row, and the table's key, or
-/// else everything.
-fn order(reading: &Reading<'_>, columns: &[String]) -> Option<String> {
-    let is_place = |field: &&Field| {
-        let name = words(&field.column).join("_");
-        field.kind == Kind::Integer && PLACES.split_whitespace().any(|place| place == name)
-    };
-    let has_order = |field: &&Field| !matches!(field.kind, Kind::Document | Kind::Other);
-    let key = reading.fit.table.key();
-    let place = reading.fields.iter().find(is_place);
-    let others: Vec<&Field> = match key {
-        [] => reading.fields.iter().filter(has_order).collect(),
-        key => key
-            .iter()
-            .filter_map(|column| reading.field(column))
-            .collect(),
-    };
-    let mut order: Vec<String> = Vec::new();
-    for field in place.into_iter().chain(others) {
-        let name = quoted(reading.dialect, &field.name);
-        if !columns.contains(&field.column) && !order.contains(&name) {
-            order.push(name);
-        }
-    }
-    (!order.is_empty()).then(|| order.join(", "))
 }
 
 /// Whether a table only joins rows of other tables.

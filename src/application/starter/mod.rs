@@ -97,7 +97,6 @@ pub async fn from_database(
                 out: Some(why),
                 ..Facts::default()
             },
-            None if table.is_view => Facts::default(),
             None => learn(source, accepts, &mut fit).await?,
         };
         learned.push((fit, facts));

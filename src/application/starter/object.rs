@@ -3,10 +3,9 @@
 use super::facts::SOME;
 use super::names::Names;
 use super::quoting::quoted;
-use super::select::{KeyPart, Reading};
+use super::select::{KeyPart, Reading, items, order};
 use super::strategy::Strategy;
 use crate::domain::encode::Hint;
-use crate::domain::schema::Kind;
 
 /// Tables up to this many rows are taken for lists of countries and the like.
 const REFERENCE: u64 = 1_000;
@@ -33,12 +32,7 @@ pub(super) fn object(names: &mut Names, reading: &Reading<'_>) -> Result<Strateg
     let placeholders = parts
         .iter()
         .map(|part| format!(":{{{}}}", part.placeholder));
-    let mut items: Vec<String> = reading
-        .fields
-        .iter()
-        .map(|field| field.item.clone())
-        .collect();
-    items.extend(parts.iter().filter_map(|part| part.item.clone()));
+    let mut items = items(&reading.fields, &parts);
     items.extend(reading.changed_at());
     items.extend(reading.version());
     let newest = parts
@@ -56,7 +50,7 @@ pub(super) fn object(names: &mut Names, reading: &Reading<'_>) -> Result<Strateg
             .then(|| newest.collect::<Vec<_>>().join(", ")),
         limit: facts.is_large.then_some(SOME),
         sql: reading.sql(&items, &parts),
-        fault: None,
+        ..Strategy::default()
     })
 }
 
@@ -67,11 +61,7 @@ pub(super) fn whole(names: &mut Names, reading: &Reading<'_>) -> Option<Strategy
         return None;
     }
     let entity = names.entity(&table.name).to_owned();
-    let mut items: Vec<String> = reading
-        .fields
-        .iter()
-        .map(|field| field.item.clone())
-        .collect();
+    let mut items = items(&reading.fields, &[]);
     items.extend(reading.version());
     Some(Strategy {
         name: names.strategy(&format!("{entity}-list")),
@@ -80,20 +70,10 @@ pub(super) fn whole(names: &mut Names, reading: &Reading<'_>) -> Option<Strategy
         ttl: ttl(names, reading),
         is_empty: facts.rows == 0,
         types: types(reading, &[]),
-        order_by: all_columns(reading),
+        order_by: order(reading, &[]),
         sql: reading.sql(&items, &[]),
         ..Strategy::default()
     })
-}
-
-/// The order by everything that has one.
-pub(super) fn all_columns(reading: &Reading<'_>) -> Option<String> {
-    let fields = reading.fields.iter();
-    let sorts = fields.filter(|field| !matches!(field.kind, Kind::Document | Kind::Other));
-    let names: Vec<String> = sorts
-        .map(|field| quoted(reading.dialect, &field.name))
-        .collect();
-    (!names.is_empty()).then(|| names.join(", "))
 }
 
 pub(super) fn types(reading: &Reading<'_>, parts: &[KeyPart]) -> Vec<(String, Hint)> {

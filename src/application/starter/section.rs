@@ -6,7 +6,7 @@ use super::list::{is_join, lists};
 use super::names::Names;
 use super::object::{object, whole};
 use super::private::is_housekeeping;
-use super::select::Reading;
+use super::select::{Reading, items};
 use super::strategy::Strategy;
 use crate::application::ports::Dialect;
 use crate::domain::schema::{Schema, Table};
@@ -27,10 +27,10 @@ pub(super) struct Section {
 
 /// Why a table is not even looked at.
 pub(super) fn passed_over(names: &Names, table: &Table) -> Option<String> {
-    match is_housekeeping(&names.words(&table.name)) {
-        true => Some("a framework's own table".to_owned()),
-        false => None,
+    if table.name.contains("{{") {
+        return Some("`{{` in a name begins a variable of the definition".to_owned());
     }
+    is_housekeeping(&names.words(&table.name)).then(|| "a framework's own table".to_owned())
 }
 
 pub(super) fn section(
@@ -45,13 +45,14 @@ pub(super) fn section(
         table: fit.table.name.clone(),
         ..Section::default()
     };
-    if fit.table.is_view {
-        section.why = Some("a view, see its comment".to_owned());
-        section.strategies.extend(of_view(names, &reading));
-        return section;
-    }
     if let Some(why) = &facts.out {
         section.why = Some(why.clone());
+        return section;
+    }
+    if fit.table.is_view {
+        section.why = Some("a view, see its comment".to_owned());
+        section.notes = fit.notes();
+        section.strategies.extend(of_view(names, &reading));
         return section;
     }
     section.rows = Some(facts.rows);
@@ -86,12 +87,7 @@ fn of_view(names: &mut Names, reading: &Reading<'_>) -> Option<Strategy> {
         .find(|field| is_id(&field.name))
         .or(reading.fields.first())?;
     let parts = reading.key_parts(std::slice::from_ref(&key.column), false, false);
-    let mut items: Vec<String> = reading
-        .fields
-        .iter()
-        .map(|field| field.item.clone())
-        .collect();
-    items.extend(parts.iter().filter_map(|part| part.item.clone()));
+    let items = items(&reading.fields, &parts);
     let entity = names.entity(&reading.fit.table.name).to_owned();
     Some(Strategy {
         name: names.strategy(&entity),
@@ -104,7 +100,8 @@ fn of_view(names: &mut Names, reading: &Reading<'_>) -> Option<Strategy> {
         ttl: "1h",
         sql: reading.sql(&items, &parts),
         fault: Some(
-            "A view. Choose the column that tells its rows apart, and take the # away:".to_owned(),
+            "A view. Name in the key columns that tell all its rows apart, and take the # away:"
+                .to_owned(),
         ),
         ..Strategy::default()
     })

@@ -22,6 +22,10 @@ const CHANGES: &str = "updated_at modified_at changed_at last_updated_at last_mo
     updated_date modified_date update_date modification_date update_time modify_time mtime write_date \
     updated_date_time post_modified_gmt comment_date_gmt updated modified changed sys_updated";
 
+/// Columns that say in which order a person put the rows.
+const PLACES: &str = "display_order line_no line_number menu_order ordinal position rank seq sequence \
+    sort sort_order";
+
 /// A table being read: its columns, in the forms that fit, and what its rows say.
 pub(super) struct Reading<'a> {
     pub(super) dialect: Dialect,
@@ -115,20 +119,26 @@ impl<'a> Reading<'a> {
             .iter()
             .any(|name| declared.contains(name));
         let may_be_empty = is_text || self.dialect.stores_anything();
+        let is_number = matches!(field.kind, Kind::Integer | Kind::Number);
+        let holds_numbers = is_number && field.form == Form::Plain;
         match has_blanks {
-            true if may_be_empty => Some(format!("{plain} <> ''")),
+            true if may_be_empty && !holds_numbers => Some(format!("{plain} <> ''")),
             true => Some(format!("{plain} IS NOT NULL")),
             false => None,
         }
     }
 
-    /// What tells that a row has changed: a counter, the moment of its last change, or the database.
+    /// What tells that a row has changed: the database, or else a counter or the moment of its last
+    /// change, which not every writer may maintain.
     pub(super) fn version(&self) -> Option<String> {
         let expression = self.version_expression()?;
         Some(format!("{expression} AS {VERSION}"))
     }
 
     fn version_expression(&self) -> Option<String> {
+        if let Some(own) = self.fit.table.row_version {
+            return Some(own.to_owned());
+        }
         let is_counter = |field: &&Field| {
             let column = self.fit.table.column(&field.column);
             let is_filled = column.is_some_and(|column| !column.is_nullable);
@@ -140,17 +150,14 @@ impl<'a> Reading<'a> {
         if let Some(counter) = self.fields.iter().find(is_counter) {
             return Some(counter.expression.clone());
         }
-        let own = self.fit.table.row_version.map(str::to_owned);
-        let Some(changed) = self.changed() else {
-            return own;
-        };
+        let changed = self.changed()?;
         let plain = quoted(self.dialect, &changed.column);
         let column = self.fit.table.column(&changed.column);
         let is_nullable = column.is_none_or(|column| column.is_nullable);
         match changed.form {
             Form::Plain if !is_nullable => Some(plain),
             // As a text it is also there where it is no date.
-            _ => Some(own.unwrap_or_else(|| format!("COALESCE({plain}, '')"))),
+            _ => Some(format!("COALESCE({plain}, '')")),
         }
     }
 
@@ -201,6 +208,43 @@ impl<'a> Reading<'a> {
         }
         sql
     }
+}
+
+/// The columns that a list is ordered by: the place that a person gave a row, and the table's key, or
+/// else everything.
+pub(super) fn order(reading: &Reading<'_>, columns: &[String]) -> Option<String> {
+    let is_place = |field: &&Field| {
+        let name = words(&field.column).join("_");
+        field.kind == Kind::Integer && PLACES.split_whitespace().any(|place| place == name)
+    };
+    let has_order = |field: &&Field| !matches!(field.kind, Kind::Document | Kind::Other);
+    let key = reading.fit.table.key();
+    let place = reading.fields.iter().find(is_place);
+    let others: Vec<&Field> = match key {
+        [] => reading.fields.iter().filter(has_order).collect(),
+        key => key
+            .iter()
+            .filter_map(|column| reading.field(column))
+            .collect(),
+    };
+    let mut order: Vec<String> = Vec::new();
+    for field in place.into_iter().chain(others) {
+        let name = quoted(reading.dialect, &field.name);
+        if !columns.contains(&field.column) && !order.contains(&name) {
+            order.push(name);
+        }
+    }
+    (!order.is_empty()).then(|| order.join(", "))
+}
+
+/// The stored columns, and what the key needs beside them.
+pub(super) fn items<'f>(
+    stored: impl IntoIterator<Item = &'f Field>,
+    key: &[KeyPart],
+) -> Vec<String> {
+    let stored = stored.into_iter().map(|field| field.item.clone());
+    let hidden = key.iter().filter_map(|part| part.item.clone());
+    stored.chain(hidden).collect()
 }
 
 /// Whether an item of SELECT is not stored.

@@ -14,6 +14,8 @@ pub(super) struct Strategy {
     pub(super) types: Vec<(String, Hint)>,
     pub(super) order_by: Option<String>,
     pub(super) limit: Option<u64>,
+    /// The query of the values of `:locale`.
+    pub(super) each: Option<String>,
     pub(super) sql: String,
     /// Why it is only a comment.
     pub(super) fault: Option<String>,
@@ -45,6 +47,9 @@ impl Strategy {
         }
         if let Some(limit) = self.limit {
             line("limit", limit.to_string());
+        }
+        if let Some(each) = &self.each {
+            line("for.locale", toml_text(each));
         }
         line("sql", toml_lines(&self.sql));
         text

@@ -276,7 +276,7 @@ SELECT id
 FROM account\"\"\"
 
 # best
-# A view. Choose the column that tells its rows apart, and take the # away:
+# A view. Name in the key columns that tell all its rows apart, and take the # away:
 # [strategies.best]
 # key      = \"best:{product_id}\"
 # value    = \"object\"

@@ -18,7 +18,8 @@ use crate::domain::row::{Column, ColumnKind, Columns, Row};
 /// Whether the definitions' own check accepts a query; `Err`: why not.
 pub type Accepts<'a> = &'a (dyn Fn(&str) -> Result<(), String> + Sync);
 
-/// Finds the form of each column, and what the rows say. What cannot be read is in the facts.
+/// Finds the form of each column, and what the rows say; the rows of a view are not read. What cannot
+/// be read is in the facts.
 ///
 /// # Errors
 /// The database is not there any more.
@@ -37,11 +38,17 @@ pub(super) async fn learn(
             return Ok(out(&why));
         }
         let columns = match source.describe(&sql, &[]).await {
+            Ok(_) if fit.table.is_view => return Ok(Facts::default()),
             Ok(columns) => columns,
             Err(failure) => {
                 let failure = of_query(failure)?;
                 match leave_out_unreadable(source, fit, &fields).await? {
                     0 => return Ok(out(&failure.why)),
+                    gone if gone == fields.len() && failure.kind == FailureKind::NotGranted => {
+                        let table = quoted(source.dialect(), &fit.table.name);
+                        let why = format!("{}; GRANT SELECT ON {table} to this user", failure.why);
+                        return Ok(out(&why));
+                    }
                     _ => continue,
                 }
             }
@@ -144,11 +151,14 @@ async fn read(
         for at in 0..batch.len() {
             let row = batch.row(at);
             for (at, field) in fields.iter().enumerate() {
-                if let Err(why) = row.json(at) {
-                    troubled
-                        .entry(field.column.clone())
-                        .or_insert_with(|| why.to_owned());
-                }
+                let why = match row.json(at) {
+                    Err(why) => why.to_owned(),
+                    Ok(json) if field.is_padded && json.ends_with(b" \"") => {
+                        "filled up with blanks".to_owned()
+                    }
+                    Ok(_) => continue,
+                };
+                troubled.entry(field.column.clone()).or_insert(why);
             }
             key.add(row);
             references

@@ -194,7 +194,7 @@ fn next(args: &InitArgs) -> Vec<String> {
     let checks = if args.empty {
         ["config check"].as_slice()
     } else {
-        &["doctor", "warmup all", "verify"]
+        &["doctor", "dry-run", "warmup all", "verify"]
     };
     let commands = checks.iter().map(|command| format!("shopwarm {command}"));
     go.into_iter().chain(commands).collect()

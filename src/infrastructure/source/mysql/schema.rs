@@ -7,8 +7,7 @@ use sqlx::{Executor as _, Row as _};
 
 use super::super::driver::{Answer, safe};
 use super::ask::cell;
-use crate::domain::key_rows::UniqueKeys;
-use crate::domain::schema::{Kind, Schema, Table, TableColumn, foreign_keys};
+use crate::domain::schema::{Kind, Schema, Table, TableColumn, add_keys};
 
 const TABLES: &str = "
     SELECT TABLE_NAME, TABLE_TYPE, CAST(TABLE_ROWS AS CHAR) FROM information_schema.TABLES
@@ -48,31 +47,18 @@ pub(super) async fn schema(session: &mut MySqlConnection) -> Answer<Schema> {
             table.columns.push(column(&row)?);
         }
     }
-    let mut keys: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    let mut keys = Vec::new();
     for row in ask(session, KEYS).await? {
         let name = cell(&row, 1)?;
         let is_primary = name == "PRIMARY";
-        let key = (name, is_primary, optional(&row, 2)?);
-        keys.entry(cell(&row, 0)?).or_default().push(key);
+        keys.push((cell(&row, 0)?, (name, is_primary, optional(&row, 2)?)));
     }
-    let mut references: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    let mut references = Vec::new();
     for row in ask(session, FOREIGN_KEYS).await? {
-        let reference = (
-            cell(&row, 1)?,
-            cell(&row, 2)?,
-            cell(&row, 3)?,
-            optional(&row, 4)?,
-        );
-        references
-            .entry(cell(&row, 0)?)
-            .or_default()
-            .push(reference);
+        let (name, column, parent) = (cell(&row, 1)?, cell(&row, 2)?, cell(&row, 3)?);
+        references.push((cell(&row, 0)?, (name, column, parent, optional(&row, 4)?)));
     }
-    for (name, table) in &mut tables {
-        table.keys = UniqueKeys::of(keys.remove(name).unwrap_or_default());
-        let references = references.remove(name).unwrap_or_default();
-        table.foreign_keys = foreign_keys(references, |_| Vec::new());
-    }
+    add_keys(&mut tables, &keys, &references);
     Ok(Schema {
         tables: tables.into_values().collect(),
         elsewhere: Vec::new(),

@@ -146,6 +146,10 @@ impl SqlDialect for PostgresDialect {
         format!("COALESCE(json_agg(json_build_object({pairs}) ORDER BY {order}), '[]')")
     }
 
+    fn row_hash(&self, _: &str) -> String {
+        "md5(q::text)".to_owned()
+    }
+
     fn local_types(&self) -> &'static [&'static str] {
         &["TIMESTAMP", "DATE"]
     }

@@ -7,8 +7,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 
 use super::super::driver::Answer;
 use super::transaction::{Transaction, unnamed};
-use crate::domain::key_rows::UniqueKeys;
-use crate::domain::schema::{Kind, Schema, Table, TableColumn, foreign_keys};
+use crate::domain::schema::{Kind, Schema, Table, TableColumn, add_keys};
 
 /// Without partitions, whose rows their parents have, and without the tables of extensions.
 const LISTED: &str = "
@@ -17,6 +16,12 @@ const LISTED: &str = "
       AND pg_table_is_visible(c.oid) AND NOT c.relispartition
       AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
           AND d.objid = c.oid AND d.deptype = 'e')";
+
+/// Whether all rows of a table have their `xmin`: those of another server or storage have none.
+const HAS_XMIN: &str = "c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT 1 FROM pg_class p
+    LEFT JOIN pg_am a ON a.oid = p.relam WHERE (p.relkind = 'f' OR a.amname <> 'heap')
+    AND (p.oid = c.oid OR p.oid IN (SELECT relid FROM pg_partition_tree(c.oid))
+        OR p.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid)))";
 
 /// A parent by inheritance has no key that covers its children.
 const KEYS: &str = "
@@ -46,8 +51,9 @@ const ELSEWHERE: &str = "
     GROUP BY n.nspname ORDER BY n.nspname";
 
 pub(super) async fn schema(transaction: &mut Transaction<'_>) -> Answer<Schema> {
-    let sql =
-        format!("SELECT c.relname::text, c.relkind::text, c.reltuples::float8 {LISTED} ORDER BY 1");
+    let sql = format!(
+        "SELECT c.relname::text, c.relkind::text, c.reltuples::float8, {HAS_XMIN} {LISTED} ORDER BY 1"
+    );
     let mut tables = BTreeMap::new();
     for row in ask(transaction, &sql).await? {
         let (name, kind): (String, String) = (row.try_get(0)?, row.try_get(1)?);
@@ -58,35 +64,23 @@ pub(super) async fn schema(transaction: &mut Transaction<'_>) -> Answer<Schema> 
             is_view: !is_table,
             // -1: it was never analysed.
             rows: (kind == "r" && rows >= 0.0).then_some(rows as u64),
-            row_version: is_table.then_some("xmin::text"),
+            row_version: row.try_get::<bool, _>(3)?.then_some("xmin::text"),
             ..Table::default()
         };
         tables.insert(name, table);
     }
     columns(transaction, &mut tables).await?;
-    let mut keys: BTreeMap<String, Vec<(String, bool, Option<String>)>> = BTreeMap::new();
+    let mut keys = Vec::new();
     for row in ask(transaction, KEYS).await? {
         let key = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
-        keys.entry(row.try_get(0)?).or_default().push(key);
+        keys.push((row.try_get(0)?, key));
     }
-    let mut references: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    let mut references = Vec::new();
     for row in ask(transaction, FOREIGN_KEYS).await? {
-        let reference = (
-            row.try_get(1)?,
-            row.try_get(2)?,
-            row.try_get(3)?,
-            row.try_get(4)?,
-        );
-        references
-            .entry(row.try_get(0)?)
-            .or_default()
-            .push(reference);
+        let (name, column, parent) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+        references.push((row.try_get(0)?, (name, column, parent, row.try_get(4)?)));
     }
-    for (name, table) in &mut tables {
-        table.keys = UniqueKeys::of(keys.remove(name).unwrap_or_default());
-        let references = references.remove(name).unwrap_or_default();
-        table.foreign_keys = foreign_keys(references, |_| Vec::new());
-    }
+    add_keys(&mut tables, &keys, &references);
     let mut elsewhere = Vec::new();
     for row in ask(transaction, ELSEWHERE).await? {
         let count: i64 = row.try_get(1)?;
