@@ -316,6 +316,9 @@ fn an_unprotected_strategy_that_is_known_is_not_warned_of() {
     assert_eq!(report["protected"], false, "{report:#}");
     let doctor = said("unprotected = \"ok\"\n", "doctor -o json");
     assert!(doctor.contains("own/b may leave stale values"), "{doctor}");
+    let checked = said("unprotected = \"ok\"\n", "config check");
+    let counted = "warnings acknowledged with \"ok\": 1 strategy";
+    assert!(checked.contains(counted), "{checked}");
 }
 
 /// A query with a WITH in each of its forms: selected by an order, counted, looked up, compared.

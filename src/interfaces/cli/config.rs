@@ -51,6 +51,12 @@ pub(super) fn check(config: &Config, output: &Output) -> Result<Exit, Failure> {
             unbounded.join(", ")
         ));
     }
+    let known = shop.definitions.iter();
+    let known = known.filter(|known| known.spec.unprotected_ok || known.unordered_ok);
+    if let known @ 1.. = known.count() {
+        let strategies = count(known, "strategy", "strategies");
+        output.note(&format!("warnings acknowledged with \"ok\": {strategies}"));
+    }
     if let Some(advice) = setup::advice(&shop.definitions) {
         output.note(&format!("warning: {}", advice.text));
         output.note(&format!("    hint: {}", advice.hint.unwrap_or_default()));
