@@ -15,11 +15,19 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// That of a column's value, in its JSON form. Unix seconds look like any other number.
+    /// That of a column's value, in its JSON form; of several moments in a text, `a/b`, the coarsest.
+    /// Unix seconds look like any other number.
     pub fn of(json: &[u8]) -> Self {
         let Some(text) = json.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")) else {
             return Self::Exact;
         };
+        let parts = text.split(|byte| b"/|;".contains(byte)).map(Self::of_text);
+        // What is no moment may tell more than the moments do.
+        let has_other = parts.clone().any(|part| part == Self::Exact);
+        parts.min().filter(|_| !has_other).unwrap_or(Self::Exact)
+    }
+
+    fn of_text(text: &[u8]) -> Self {
         let Some((date, time)) = text.split_at_checked("2026-01-31".len()) else {
             return Self::Exact;
         };
@@ -76,6 +84,15 @@ mod tests {
             ("\"2026-01-31 10:20:30.000001\"", Precision::Exact),
             ("\"2026-01-31T10:20:30.5Z\"", Precision::Exact),
             ("\"2026-01-31/7\"", Precision::Exact),
+            (
+                "\"2026-01-31 10:20:30/2026-01-31 10:20:31+00\"",
+                Precision::Second,
+            ),
+            ("\"2026-01-31 10:20:30/2026-01-31\"", Precision::Day),
+            (
+                "\"2026-01-31 10:20:30/2026-01-31 10:20:31.5\"",
+                Precision::Exact,
+            ),
             ("\"2026-01-31 10:20:30/7\"", Precision::Exact),
             ("\"4711\"", Precision::Exact),
             ("\"\"", Precision::Exact),

@@ -1,9 +1,14 @@
 //! Whether what a run writes is protected against changes that overtake it.
 
+use std::sync::Arc;
+
 use super::precision::Precision;
 
+/// Why a strategy without a version is not protected.
+pub const NO_VERSION: &str = "its query selects no _version";
+
 /// Whether a strategy's entries are protected against changes that overtake them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Protection {
     /// Each is read again after the write, and undone if it has become stale.
     Verified,
@@ -15,6 +20,8 @@ pub enum Protection {
     Off,
     /// Its query selects no version.
     NoVersion,
+    /// Its version does not come from all tables that its values do: why, for people.
+    Partial(Arc<str>),
     /// Its keys cannot be looked up again.
     Opaque,
     /// The database is a replica, which may lag.
@@ -26,16 +33,14 @@ pub enum Protection {
 }
 
 impl Protection {
-    pub fn is_protected(self) -> bool {
+    pub fn is_protected(&self) -> bool {
         matches!(self, Self::Verified | Self::ToTheSecond)
     }
 
     /// Whether it comes of the definition itself, and not of how it is run.
-    pub fn is_by_definition(self) -> bool {
-        matches!(
-            self,
-            Self::NoVersion | Self::Opaque | Self::ToTheDay | Self::ToTheSecond
-        )
+    pub fn is_by_definition(&self) -> bool {
+        use Protection::{NotKnown, Off, ReadOnly, Replica, Verified};
+        !matches!(self, Verified | Off | Replica | ReadOnly | NotKnown)
     }
 
     /// The protection that versions of this precision give.
@@ -52,12 +57,13 @@ impl Protection {
     }
 
     /// Why it is not protected.
-    pub fn why_not(self) -> Option<&'static str> {
+    pub fn why_not(&self) -> Option<&str> {
         match self {
             Self::Verified | Self::ToTheSecond => None,
             Self::ToTheDay => Some("its _version is a date, which changes once a day"),
             Self::Off => Some("--no-verify-writes"),
-            Self::NoVersion => Some("its query selects no _version"),
+            Self::NoVersion => Some(NO_VERSION),
+            Self::Partial(why) => Some(why),
             Self::Opaque => Some("its keys cannot be looked up again"),
             Self::NotKnown => Some("the database does not say whether it is a replica"),
             Self::Replica => Some("the database is a replica; give --primary-url"),

@@ -12,6 +12,7 @@ use super::failure::{Failure, FailureKind};
 use super::key::{KeyTemplate, TemplateError};
 use super::order_by::OrderBy;
 use super::parameter::{Each, Statement, Vars};
+use super::protection::NO_VERSION;
 use super::style::Style;
 use super::wildcard::matches;
 use super::written::Fields;
@@ -113,6 +114,8 @@ pub struct StrategySpec {
     pub coding: Coding,
     /// The stored field with a value's version: a newer value stays.
     pub version_field: Option<Arc<str>>,
+    /// Which changes its version does not show, for people, as far as its text tells.
+    pub uncovered: Option<Arc<str>>,
     /// The operator knows that nothing tells whether its rows change.
     pub unprotected_ok: bool,
 }
@@ -139,8 +142,15 @@ impl StrategySpec {
             value: Shape::Object,
             coding: Coding::default(),
             version_field: None,
+            uncovered: None,
             unprotected_ok: false,
         })
+    }
+
+    /// Which changes a version that is there does not show.
+    pub fn gap(&self) -> Option<&Arc<str>> {
+        let gap = self.uncovered.as_ref();
+        gap.filter(|why| why.as_ref() != NO_VERSION)
     }
 
     #[must_use]

@@ -51,6 +51,7 @@ fn spec(shape: Shape) -> StrategySpec {
         value: shape,
         coding: Default::default(),
         version_field: None,
+        uncovered: None,
         unprotected_ok: false,
     }
 }

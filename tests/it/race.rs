@@ -910,6 +910,63 @@ fn what_is_not_protected_is_said_everywhere() {
     );
 }
 
+#[test]
+fn a_version_that_misses_a_table_is_said_everywhere() {
+    let database = Sqlite::database();
+    database.sql(
+        "CREATE TABLE items (id integer PRIMARY KEY, v integer); INSERT INTO items VALUES (1, 9);
+         CREATE TABLE notes (item integer, note text); INSERT INTO notes VALUES (1, 'a')",
+    );
+    let definitions = |version: &str, more: &str| {
+        format!(
+            "[context]\nname = \"race\"\n[strategies.items]\nkey = \"item:{{id}}\"\nvalue = \"object\"\n{more}
+             sql = \"\"\"SELECT q.id, q.notes, {version} AS _version FROM (SELECT i.id, i.v, (SELECT
+             json_group_array(n.note) FROM notes n WHERE n.item = i.id) AS notes FROM items i) q\"\"\"
+             [strategies.lists]\nkey = \"list:{{id}}\"\nvalue = \"list\"
+             sql = \"SELECT i.id, n.note, 1 AS _version FROM items i JOIN notes n ON n.item = i.id\"
+             [strategies.joined]\nkey = \"joined:{{id}}\"\nvalue = \"object\"\n{more}
+             sql = \"SELECT i.id, n.note, i.v AS _version FROM items i JOIN notes n ON n.item = i.id\"\n"
+        )
+    };
+    let ask = |text: &str, arguments: &str| {
+        let (_dir, contexts) = file("race.toml", text);
+        let redis = Redis::start(&[]);
+        let ask = shopwarm(arguments).contexts(&contexts);
+        let ask = ask.database(database.url()).cache(redis.url());
+        ask.run().expect(0)
+    };
+    let why = "its _version comes from items only; changes of notes are not seen";
+    let text = definitions("json_array(q.id, q.notes)", "");
+    let listed = ask(&text, "strategies -o json").json();
+    let protected = |listed: &Value| -> Vec<bool> {
+        let all = listed["strategies"].as_array().expect("a list");
+        all.iter()
+            .map(|strategy| strategy["protected"] == true)
+            .collect()
+    };
+    assert_eq!(protected(&listed), [true, false, true], "{listed:#}");
+    let said = ask(&text, "strategies").stderr;
+    assert!(said.contains(&format!("race/joined ({why})")), "{said}");
+    let doctor = ask(&text, "doctor").stdout;
+    assert!(doctor.contains("race/joined may leave stale"), "{doctor}");
+    assert!(!doctor.contains("race/items may leave"), "{doctor}");
+    let run = ask(&text, "warmup all -o json");
+    assert_eq!(run.strategy("race/items")["protected"], true);
+    assert_eq!(run.strategy("race/lists")["protected"], true);
+    let joined = run.strategy("race/joined");
+    assert_eq!(
+        (&joined["protected"], &joined["unprotected_because"]),
+        (&json!(false), &json!(why))
+    );
+    // The operator knows.
+    let known = definitions("q.v", "unprotected = \"ok\"\n");
+    let run = ask(&known, "warmup all");
+    assert!(!run.stdout.contains("not protected"), "{}", run.stdout);
+    let doctor = ask(&known, "doctor").stdout;
+    assert!(!doctor.contains("may leave"), "{doctor}");
+    assert!(!ask(&known, "strategies").stderr.contains("not protected"));
+}
+
 /// A strategy of this definition over a table `days` on SQLite, into the embedded cache.
 fn days(definition: &str) -> Finished {
     let database = Sqlite::database();

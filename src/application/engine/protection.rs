@@ -1,5 +1,7 @@
 //! Whether a strategy protects its writes against concurrent changes.
 
+use std::sync::Arc;
+
 use crate::application::ports::Sources;
 use crate::application::run_state::book::Book;
 use crate::application::run_state::context::RunContext;
@@ -24,11 +26,12 @@ pub(super) async fn learn(book: &mut Book, run: &RunContext<'_>) {
             let warning = format!("keys of {id} cannot be looked up again: {why}");
             tally.report.warnings.push(warning);
         }
-        tally.report.protection = Some(match strategy.is_versioned() {
+        tally.report.protection = Some(match (strategy.is_versioned(), strategy.spec().gap()) {
             _ if !verifies => Protection::Off,
-            false => Protection::NoVersion,
-            true if strategy.opaque().is_some() => Protection::Opaque,
-            true => copied.unwrap_or(Protection::Verified),
+            (false, _) => Protection::NoVersion,
+            (true, _) if strategy.opaque().is_some() => Protection::Opaque,
+            (true, Some(why)) => Protection::Partial(Arc::clone(why)),
+            (true, None) => copied.clone().unwrap_or(Protection::Verified),
         });
     }
 }

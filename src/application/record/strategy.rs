@@ -160,13 +160,13 @@ impl From<&StrategyReport> for StrategyRecord {
             Status::Failed(failure) => Some(failure),
             Status::Completed | Status::Cancelled => None,
         };
-        let protection = report.protection;
+        let protection = report.protection.as_ref();
         Self {
             size: report.expected().into(),
             total: counts.total(),
             counts,
             protected: protection.map(|p| p.is_protected() && counts.unverified == 0),
-            protected_to: (protection == Some(Protection::ToTheSecond)).then(|| SECOND.to_owned()),
+            protected_to: (protection == Some(&Protection::ToTheSecond)).then(|| SECOND.to_owned()),
             unprotected_because: protection.and_then(Protection::why_not).map(str::to_owned),
             unprotected_ok: report.unprotected_ok
                 && protection.is_some_and(Protection::is_by_definition),

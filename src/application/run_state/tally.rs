@@ -140,7 +140,7 @@ impl Tally {
         self.finest = self.finest.max(seen);
         let protection = &mut self.report.protection;
         if let (Some(protection), Some(finest)) = (protection, self.finest) {
-            *protection = protection.limited_to(finest);
+            *protection = protection.clone().limited_to(finest);
         }
     }
 

@@ -102,6 +102,7 @@ pub(super) fn complete(
             key,
             value,
             version_field: fields.version_field.map(Into::into),
+            uncovered: query.uncovered(&key_of_rows, value).map(Into::into),
             ..merged.spec(id)
         },
         types: fields.types.unwrap_or_default().into_iter().collect(),

@@ -18,8 +18,7 @@ use crate::domain::order_by::OrderBy;
 use crate::domain::parameter::{Parameter, Vars};
 use crate::domain::quantity::Quantity;
 use crate::domain::strategy::{
-    Accepted, Changed, Definition, Place, RowSecurity, Shape, StrategyId, StrategySpec, VERSION,
-    Wanted,
+    Accepted, Changed, Definition, Place, RowSecurity, Shape, StrategyId, StrategySpec, Wanted,
 };
 use crate::domain::style::{Dates, Numbers, Style};
 use crate::domain::ttl;
@@ -192,22 +191,6 @@ impl Merged {
         self.fields.unprotected.is_some()
     }
 
-    /// Whether its query says which version each row is, as far as its text tells; the text for this
-    /// database, or else any of them.
-    pub fn is_versioned(&self, databases: Databases<'_>) -> bool {
-        let sql = &self.fields.sql;
-        match databases {
-            [database] if sql.of(database.name).is_some() => {
-                sql.of(database.name).is_some_and(names_version)
-            }
-            _ => sql
-                .texts()
-                .into_iter()
-                .filter_map(|(_, text)| text)
-                .any(names_version),
-        }
-    }
-
     /// What the engine must know of the strategy, as far as known.
     pub(super) fn spec(&self, id: &StrategyId) -> StrategySpec {
         let fields = self.fields.clone();
@@ -227,6 +210,7 @@ impl Merged {
                 compress_from: fields.compress_from.map_or(0, |from| from.get() as usize),
             },
             version_field: None,
+            uncovered: None,
             unprotected_ok: fields.unprotected.is_some(),
         }
     }
@@ -303,10 +287,4 @@ fn lifetime<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Err
         Said::Text(text) => text,
         Said::Seconds(seconds) => format!("{seconds}s"),
     }))
-}
-
-/// Whether a text has the column's name as a word.
-fn names_version(sql: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    sql.split(|c| !is_part(c)).any(|word| word == VERSION)
 }

@@ -7,13 +7,14 @@ use crate::application::ports::grammar::Grammar;
 use crate::contexts::sql::owns::Owns;
 use crate::contexts::sql::purity::is_varying_text;
 use crate::contexts::sql::refusal::SqlRefused;
-use crate::contexts::sql::{changes, columns, documents, ownership, parameters, with};
+use crate::contexts::sql::{changes, columns, coverage, documents, ownership, parameters, with};
 use crate::domain::changes::Tracking;
 use crate::domain::database::Sql;
 use crate::domain::key::KeyTemplate;
 use crate::domain::key_rows::KeyRows;
 use crate::domain::parameter::{Each, Statement, Vars, is_parameter_name, written_place};
-use crate::domain::strategy::{Shape, StrategyId};
+use crate::domain::protection::NO_VERSION;
+use crate::domain::strategy::{Shape, StrategyId, VERSION};
 use crate::domain::written::Wrong;
 
 /// What a definition is completed with.
@@ -30,6 +31,8 @@ pub(super) struct Query {
     /// Its text, with the database: what a text means is known for one only.
     pub(super) text: Option<(String, &'static Grammar)>,
     pub(super) statement: Option<Statement>,
+    /// The text for each database.
+    texts: Vec<(String, &'static Grammar)>,
     /// The names of its columns on each database, as far as its text tells.
     pub(super) columns: Vec<Vec<Option<String>>>,
     /// The variables that it uses.
@@ -123,6 +126,17 @@ impl Query {
         bytes.unwrap_or(0)
     }
 
+    /// Why its `_version` does not show all changes, as far as its text tells; a value of several rows
+    /// is compared as a whole.
+    pub(super) fn uncovered(&self, key: &KeyTemplate, value: Shape) -> Option<String> {
+        let mut texts = self.texts.iter();
+        texts.find_map(|(sql, grammar)| match names_version(sql) {
+            false => Some(NO_VERSION.to_owned()),
+            true if value.groups_rows() => None,
+            true => coverage::uncovered(sql, grammar, &key.columns()),
+        })
+    }
+
     /// How to track changes of the selection on the connected database. `is_trusted`: the operator
     /// says that `_changed_at` covers everything.
     pub(super) fn tracking(&self, key: &KeyTemplate, value: Shape, is_trusted: bool) -> Tracking {
@@ -190,6 +204,7 @@ impl Checks<'_> {
             let (checked, statement) =
                 self.text((field, text), grammar, known, ownership::check)?;
             query.columns.extend(columns::columns(&checked, grammar));
+            query.texts.push((checked.clone(), *grammar));
             if databases.len() == 1 {
                 query.text = Some((checked, *grammar));
                 query.statement = Some(statement);
@@ -245,4 +260,10 @@ impl Checks<'_> {
             },
         ))
     }
+}
+
+/// Whether a text has the column's name as a word.
+fn names_version(sql: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    sql.split(|c| !is_part(c)).any(|word| word == VERSION)
 }

@@ -3,6 +3,7 @@
 pub mod changes;
 pub mod clock;
 pub mod columns;
+pub mod coverage;
 pub mod documents;
 mod functions;
 mod key_rows;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{ObjectName, TableAlias, TableFactor};
+use sqlparser::ast::{ObjectName, TableAlias, TableFactor, Visit};
 
 use super::parse::{identifiers, with_query};
 use super::walk::{Node, walk};
@@ -18,14 +18,17 @@ pub struct Relation {
 
 /// The tables of a checked query, each name and alias once, in order.
 pub fn relations(sql: &str, grammar: &'static Grammar) -> Vec<Relation> {
-    let read = with_query(sql, grammar, |query| {
-        let mut finder = Finder::default();
-        let _ = walk(query, |node| finder.collect(node));
-        let Finder { mut found, with } = finder;
-        found.retain(|relation| !with.contains(&relation.table.to_ascii_lowercase()));
-        Ok(found)
-    });
+    let read = with_query(sql, grammar, |query| Ok(relations_in(query)));
     read.unwrap_or_default()
+}
+
+/// The same of a part of a query.
+pub(super) fn relations_in(tree: &impl Visit) -> Vec<Relation> {
+    let mut finder = Finder::default();
+    let _ = walk(tree, |node| finder.collect(node));
+    let Finder { mut found, with } = finder;
+    found.retain(|relation| !with.contains(&relation.table.to_ascii_lowercase()));
+    found
 }
 
 #[derive(Default)]

@@ -1,12 +1,14 @@
 //! `shopwarm strategies`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::target::Target;
 use crate::config::Config;
-use crate::contexts::definitions::{Databases, Definitions, Merged};
+use crate::contexts::definitions::{Definitions, Merged};
+use crate::domain::database::Sql;
 use crate::domain::failure::Failure;
 use crate::domain::selection::Variants;
 use crate::domain::strategy::StrategyId;
@@ -26,9 +28,17 @@ pub(super) fn run(target: &Target, config: &Config, output: &Output) -> Result<E
     all.retain(|(id, _)| selection.names(id));
     all.sort_by_key(|(id, merged)| (std::cmp::Reverse(merged.priority()), id.clone()));
     let databases = &setup::databases(config);
-    let rows = all
-        .iter()
-        .map(|(id, merged)| Line::of(id, merged, databases));
+    let checked = definitions.checked(databases, &config.vars()).into_iter();
+    let read = checked.filter(|definition| definition.sql != Sql::default());
+    let gaps: BTreeMap<StrategyId, Option<Arc<str>>> = read
+        .map(|definition| (definition.spec.id.family(), definition.spec.uncovered))
+        .collect();
+    let rows = all.iter().map(|strategy| Line {
+        id: &strategy.0,
+        merged: strategy.1,
+        fields: strategy.1.shown(),
+        protected: gaps.get(&strategy.0).is_some_and(Option::is_none),
+    });
     let mut document = table(&definitions, config).document(rows, None);
     document.json = json!({ "schema_version": 1, "strategies": document.lines });
     if output.verbose {
@@ -38,19 +48,25 @@ pub(super) fn run(target: &Target, config: &Config, output: &Output) -> Result<E
     output.result(&document.render(output.format, output.width()));
     definitions.check_vars(&config.vars())?;
     definitions.validate(databases, &config.vars())?;
-    let open = all
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (id, _) in all
         .iter()
-        .filter(|(_, merged)| merged.is_enabled() && merged.has_sql());
-    let open = open
-        .filter(|(_, merged)| !merged.is_versioned(databases) && !merged.is_known_unprotected());
-    let open: Vec<String> = open.map(|(id, _)| id.to_string()).collect();
-    if output.format == Format::Table && !open.is_empty() {
+        .filter(|(_, merged)| !merged.is_known_unprotected())
+    {
+        if let Some(Some(why)) = gaps.get(id) {
+            reasons.entry(why).or_default().push(id.to_string());
+        }
+    }
+    if output.format != Format::Table {
+        return Ok(Exit::Success);
+    }
+    for (why, ids) in reasons {
+        let ids = ids.join(", ");
         output.note(&format!(
-            "not protected against changes during a run, because their queries select no _version: {}",
-            open.join(", ")
+            "not protected against changes during a run: {ids} ({why})"
         ));
     }
-    if output.format == Format::Table && !output.verbose {
+    if !output.verbose {
         output.note("-v shows every field and where it came from");
     }
     Ok(Exit::Success)
@@ -64,16 +80,7 @@ struct Line<'a> {
     protected: bool,
 }
 
-impl<'a> Line<'a> {
-    fn of(id: &'a StrategyId, merged: &'a Merged, databases: Databases<'_>) -> Self {
-        Self {
-            id,
-            merged,
-            fields: merged.shown(),
-            protected: merged.is_versioned(databases),
-        }
-    }
-
+impl Line<'_> {
     fn field(&self, name: &str) -> Option<Value> {
         self.fields.get(name).cloned()
     }

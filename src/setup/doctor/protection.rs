@@ -15,6 +15,11 @@ const CHECK: &str = "protection";
 
 const UNSEEN: &str = "it may lack the latest changes";
 
+/// What covers several tables.
+const COVER: &str = "let _version come from all of them: the versions of joined rows, CONCAT(a.version, '/', \
+    b.version), on PostgreSQL concat(a.xmin, '/', b.xmin), or a hash of all columns, which nested rows \
+    need; unprotected = \"ok\" says that you know";
+
 /// Timeout for reading the first rows.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -25,6 +30,8 @@ pub(super) struct Versions {
     open: Vec<String>,
     /// Strategies whose definitions say that it is known how little protects them.
     accepted: usize,
+    /// About strategies whose versions do not show all changes.
+    partial: Vec<Finding>,
     to_the_second: Vec<String>,
     to_the_day: Vec<String>,
 }
@@ -40,6 +47,11 @@ impl Versions {
         if !strategy.is_versioned() {
             self.open.push(id);
             return;
+        }
+        if let Some(why) = strategy.spec().gap() {
+            let text = format!("{id} may leave stale values if rows change during a run: {why}");
+            let finding = Finding::warning(CHECK, text).hint(COVER);
+            return self.partial.push(finding);
         }
         match timeout(READ_TIMEOUT, strategy.precision()).await {
             Ok(Ok(Some(Precision::Second))) => self.to_the_second.push(id),
@@ -75,7 +87,9 @@ impl Versions {
                 format!("select AS _version {FINER}"),
             ),
         ];
-        all.into_iter().flatten()
+        all.into_iter()
+            .flatten()
+            .chain(self.partial.iter().cloned())
     }
 }
 

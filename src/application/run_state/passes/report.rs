@@ -22,7 +22,7 @@ impl StrategyReport {
             errors: Vec::new(),
             not_found: Vec::new(),
             warnings: self.warnings.clone(),
-            protection: self.protection,
+            protection: self.protection.clone(),
             unprotected_ok: self.unprotected_ok,
             seen: Seen::default(),
             changed: self.changed.clone(),

@@ -1,0 +1,354 @@
+//! Tells which tables a value is made of whose changes its `_version` does not show.
+//!
+//! Only the text is known. Where it does not say which table a column of the version is from,
+//! nothing is said. A query in FROM stands for all tables that it reads, one in WITH for itself.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    Expr, Ident, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    TableFactor, TableWithJoins, Visit,
+};
+
+use super::parse::{identifiers, lists, stored_name, with_query};
+use super::purity::{PURE_FUNCTIONS, may_be_text};
+use super::relations::{Relation, relations_in};
+use super::walk::{Node, walk};
+use crate::application::ports::grammar::Grammar;
+use crate::domain::strategy::VERSION;
+
+/// Functions beyond the pure ones that read nothing but their arguments. A stored function may read
+/// any table.
+const READS_ARGUMENTS: &str = "array_agg array_to_string count crc32 date_format digest encode format \
+    group_concat hashtext json_agg json_arrayagg json_group_array json_group_object json_object_agg \
+    json_objectagg jsonb_agg max min quote row sha1 sha2 sha256 string_agg strftime sum to_char \
+    unix_timestamp unixepoch";
+
+/// Why a query's `_version` does not cover its values, for people; `keys`: the key's columns.
+pub fn uncovered(sql: &str, grammar: &'static Grammar, keys: &[&str]) -> Option<String> {
+    let read = with_query(sql, grammar, |query| {
+        let mut reading = Reading {
+            grammar,
+            keys,
+            with: Vec::new(),
+            scope: Vec::new(),
+        };
+        Ok(reading.gap(query))
+    });
+    read.ok().flatten()
+}
+
+/// The tables that an expression's value comes from.
+#[derive(Clone, Default)]
+struct Origins {
+    /// Each with whether it is in a query inside of this one.
+    places: Vec<(Relation, bool)>,
+    /// And perhaps others.
+    is_unknown: bool,
+}
+
+impl Origins {
+    const UNKNOWN: Self = Self {
+        places: Vec::new(),
+        is_unknown: true,
+    };
+
+    fn add(&mut self, other: &Self) {
+        self.is_unknown |= other.is_unknown;
+        self.places.extend(other.places.iter().cloned());
+    }
+
+    fn covers(&self, place: &Relation) -> bool {
+        self.places.iter().any(|(known, is_inside)| {
+            known.table == place.table && (*is_inside || known.alias == place.alias)
+        })
+    }
+}
+
+/// What names in FROM stand for.
+type Named = Vec<(String, Origins)>;
+
+fn find<'n>(named: &'n Named, name: &str) -> Option<&'n Origins> {
+    let mut named = named.iter().rev();
+    let found = named.find(|(known, _)| known.eq_ignore_ascii_case(name));
+    found.map(|(_, origins)| origins)
+}
+
+struct Reading<'k> {
+    grammar: &'static Grammar,
+    /// The key's columns, which cannot change without another key.
+    keys: &'k [&'k str],
+    /// The names in WITH, in lower case.
+    with: Vec<String>,
+    /// What FROM names.
+    scope: Named,
+}
+
+impl Reading<'_> {
+    fn gap(&mut self, query: &Query) -> Option<String> {
+        let with = query.with.iter().flat_map(|with| &with.cte_tables);
+        let names = with.map(|cte| cte.alias.name.value.to_ascii_lowercase());
+        self.with.extend(names);
+        match &*query.body {
+            SetExpr::Select(select) => self.gap_of_select(select),
+            SetExpr::Query(inner) => self.gap(inner),
+            _ => None,
+        }
+    }
+
+    fn gap_of_select(&mut self, select: &Select) -> Option<String> {
+        select.from.iter().for_each(|from| self.add(from));
+        let (mut version, mut stored) = (None, Origins::default());
+        for item in &select.projection {
+            match item {
+                SelectItem::ExprWithAlias { expr, alias } => {
+                    match stored_name(alias, self.grammar).as_str() {
+                        VERSION => version = Some(self.read(expr)),
+                        name if name.starts_with('_') || self.keys.contains(&name) => {}
+                        _ => stored.add(&self.read(expr)),
+                    }
+                }
+                SelectItem::UnnamedExpr(expr) => stored.add(&self.read(expr)),
+                SelectItem::QualifiedWildcard(
+                    SelectItemQualifiedWildcardKind::ObjectName(table),
+                    _,
+                ) => {
+                    let item = find(&self.scope, &last(table));
+                    item.into_iter().for_each(|origins| stored.add(origins));
+                }
+                _ => self
+                    .scope
+                    .iter()
+                    .for_each(|(_, origins)| stored.add(origins)),
+            }
+        }
+        said(&version?, &stored)
+    }
+
+    fn add(&mut self, from: &TableWithJoins) {
+        let joined = from.joins.iter().map(|join| &join.relation);
+        for factor in std::iter::once(&from.relation).chain(joined) {
+            let mut origins = self.read(factor);
+            let name = match factor {
+                TableFactor::Derived {
+                    alias: Some(alias), ..
+                } => alias.name.value.clone(),
+                TableFactor::Table { args: None, .. } => {
+                    origins.places.iter_mut().for_each(|place| place.1 = false);
+                    relations_in(factor).remove(0).alias
+                }
+                // What a function makes of a row is the row's.
+                _ => {
+                    origins.is_unknown = true;
+                    String::new()
+                }
+            };
+            self.scope.push((name, origins));
+        }
+    }
+
+    /// The tables that a part of a query reads, those of its subqueries too.
+    fn read(&self, tree: &impl Visit) -> Origins {
+        let mut found = Origins::default();
+        for place in relations_in(tree) {
+            // What a WITH defines may come from any table.
+            found.is_unknown |= self.with.contains(&place.table.to_ascii_lowercase());
+            found.places.push((place, true));
+        }
+        let mut depth = 0;
+        let _ = walk(tree, |node| {
+            match node {
+                Node::Query(_) => depth += 1,
+                Node::EndOfQuery => depth -= 1,
+                Node::Expr(expr) => {
+                    // In a subquery a name may be of one of its own tables.
+                    found.add(&self.of_node(expr, depth == 0));
+                }
+                _ => {}
+            }
+            ControlFlow::<()>::Continue(())
+        });
+        found
+    }
+
+    /// What an expression reads itself, without those inside it. `is_own`: its names are those of this
+    /// query's FROM.
+    fn of_node(&self, expr: &Expr, is_own: bool) -> Origins {
+        let is_key = |column: &Ident| {
+            self.keys
+                .contains(&stored_name(column, self.grammar).as_str())
+        };
+        let known = match expr {
+            Expr::Identifier(word) => match find(&self.scope, &word.value) {
+                Some(row) => Some(row.clone()),
+                None if may_be_text(word, self.grammar) || is_key(word) => None,
+                None => match self.scope.as_slice() {
+                    [(_, origins)] if is_own => Some(origins.clone()),
+                    _ => is_own.then_some(Origins::UNKNOWN),
+                },
+            },
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [.., column] if is_key(column) => None,
+                [.., table, _] => match find(&self.scope, &table.value) {
+                    None => is_own.then_some(Origins::UNKNOWN),
+                    row => row.cloned(),
+                },
+                _ => None,
+            },
+            // A stored function may read any table, and `p.*` stands for columns.
+            Expr::Function(function) => {
+                let name = last(&function.name).to_ascii_lowercase();
+                let is_known = lists(PURE_FUNCTIONS, &name) || lists(READS_ARGUMENTS, &name);
+                let is_plain = is_known && !function.args.to_string().contains('*');
+                (!is_plain).then_some(Origins::UNKNOWN)
+            }
+            Expr::QualifiedWildcard(..) | Expr::Wildcard(_) => Some(Origins::UNKNOWN),
+            _ => None,
+        };
+        known.unwrap_or_default()
+    }
+}
+
+/// What the version misses of the stored columns, for people.
+fn said(version: &Origins, stored: &Origins) -> Option<String> {
+    let mut known: Vec<&str> = version
+        .places
+        .iter()
+        .map(|(p, _)| p.table.as_str())
+        .collect();
+    known.dedup();
+    let mut missed: Vec<String> = Vec::new();
+    for (place, _) in &stored.places {
+        let shown = match known.contains(&place.table.as_str()) {
+            true => format!("{} ({})", place.table, place.alias),
+            false => place.table.clone(),
+        };
+        if !version.covers(place) && !missed.contains(&shown) {
+            missed.push(shown);
+        }
+    }
+    if version.is_unknown || missed.is_empty() {
+        return None;
+    }
+    let from = match known.join(", ").as_str() {
+        "" => "no table".to_owned(),
+        known => format!("{known} only"),
+    };
+    let missed = missed.join(", ");
+    Some(format!(
+        "its {VERSION} comes from {from}; changes of {missed} are not seen"
+    ))
+}
+
+fn last(name: &ObjectName) -> String {
+    let parts = identifiers(name).unwrap_or_default();
+    parts
+        .last()
+        .map_or_else(String::new, |part| part.value.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infrastructure::source::grammars::{MYSQL, POSTGRES, SQLITE};
+
+    const IMAGES: &str = "(SELECT json_agg(i.file) FROM image i WHERE i.product_id = p.id)";
+
+    fn said(grammar: &'static Grammar, sql: &str) -> String {
+        uncovered(sql, grammar, &["id"]).unwrap_or_default()
+    }
+
+    #[test]
+    fn tables_that_the_version_misses_are_named() {
+        let nested = format!("SELECT p.id, {IMAGES} AS images, p.at AS _version FROM product p");
+        for (grammar, sql, expected) in [
+            (POSTGRES, nested.as_str(), "product only; changes of image"),
+            (
+                POSTGRES,
+                "SELECT p.id, b.name, p.xmin::text AS _version FROM product p JOIN brand b ON b.id = p.b",
+                "product only; changes of brand",
+            ),
+            (
+                MYSQL,
+                "SELECT p.*, b.name, s.n, P.`at` AS _version FROM product p
+                 LEFT JOIN brand b USING (b) JOIN (SELECT id, count(*) AS n FROM sale) s USING (id)",
+                "product only; changes of brand, sale",
+            ),
+            (
+                SQLITE,
+                "WITH t AS (SELECT product_id, group_concat(tag) AS tags FROM tag GROUP BY 1)
+                 SELECT p.id, t.tags, p.at AS _version FROM product p, t WHERE t.product_id = p.id",
+                "product only; changes of t",
+            ),
+            (
+                POSTGRES,
+                "SELECT c.id, u.name AS up, c.at AS _version FROM category c JOIN category u ON u.id = c.up",
+                "category only; changes of category (u)",
+            ),
+            (
+                POSTGRES,
+                "SELECT id, EXISTS (SELECT 1 FROM sale WHERE sale.id = p.id) AS sold, at AS _version FROM p",
+                "p only; changes of sale",
+            ),
+            (
+                POSTGRES,
+                "SELECT p.id, p.price, (SELECT max(at) FROM image WHERE product = p.id) AS _version FROM product p",
+                "image only; changes of product",
+            ),
+            (SQLITE, "SELECT id, name, id AS _version FROM t", "no table; changes of t"),
+            (SQLITE, "SELECT id, name, 'v' AS _version FROM t", "no table; changes of t"),
+        ] {
+            let expected = format!("its _version comes from {expected} are not seen");
+            assert_eq!(said(grammar, sql), expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_may_cover_everything_is_not_blamed() {
+        let whole = format!(
+            "SELECT q.*, md5(q::text) AS _version FROM (SELECT p.id, {IMAGES} AS images FROM product p) q"
+        );
+        let join = "FROM product p JOIN brand b ON b.id = p.brand_id";
+        for (grammar, sql) in [
+            (POSTGRES, whole.clone()),
+            (POSTGRES, whole.replace("q::text", "to_json(q)::text")),
+            (POSTGRES, whole.replace("q::text", "row(q.*)::text")),
+            (MYSQL, whole.replace("q::text", "JSON_ARRAY(q.id, q.images)")),
+            (POSTGRES, format!("SELECT p.id, b.name, concat(p.xmin, b.xmin) AS _version {join}")),
+            (POSTGRES, format!("SELECT p.id, p.name, p.xmin::text AS _version {join}")),
+            (POSTGRES, format!("SELECT p.id, b.name, version_of(p.id) AS _version {join}")),
+            (POSTGRES, format!("SELECT p.id, b.name, (SELECT version_of(p.id)) AS _version {join}")),
+            (POSTGRES, format!("SELECT p.id, b.name, updated_at AS _version {join}")),
+            (POSTGRES, format!("SELECT b.id, p.name, p.at AS _version, b.code AS _code {join}")),
+            (
+                POSTGRES,
+                format!(
+                    "SELECT p.id, {IMAGES} AS images, p.at || coalesce((SELECT string_agg(x.at, '')
+                     FROM image x WHERE x.product_id = p.id), '') AS _version FROM product p"
+                ),
+            ),
+            (
+                POSTGRES,
+                "SELECT p.id, i.images, concat(p.xmin, i.images) AS _version FROM product p CROSS JOIN
+                 LATERAL (SELECT json_agg(file) AS images FROM image WHERE product_id = p.id) i"
+                    .to_owned(),
+            ),
+            (
+                POSTGRES,
+                "WITH RECURSIVE t AS (SELECT id, up FROM c UNION SELECT c.id, c.up FROM t JOIN c ON c.up = t.id)
+                 SELECT id, up, md5(t::text) AS _version FROM t"
+                    .to_owned(),
+            ),
+            (
+                POSTGRES,
+                "WITH t AS (SELECT id, max(at) AS at FROM image GROUP BY id) SELECT p.id, (SELECT count(*) FROM image i
+                 WHERE i.id = p.id) AS n, concat(p.at, t.at) AS _version FROM product p JOIN t USING (id)"
+                    .to_owned(),
+            ),
+            (POSTGRES, "SELECT id, e.value, e.value AS _version FROM t, json_each(t.doc) e".to_owned()),
+            (POSTGRES, "SELECT id, name FROM t".to_owned()),
+        ] {
+            assert_eq!(said(grammar, &sql), "", "{sql}");
+        }
+    }
+}
