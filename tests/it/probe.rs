@@ -138,7 +138,8 @@ fn events_that_are_off_are_turned_on_for_the_time_and_only_where_it_is_wished_fo
     }
     let run = interrupted(child);
     assert_eq!(counts(&run.json(), "strategies", "id"), [pair("own/a", 30)]);
-    assert!(run.stderr.contains("it was \"gK\""), "{}", run.stderr);
+    let said = format!(": set {SETTING} to \"gKEm\" while listening; it was \"gK\"");
+    assert!(run.stderr.contains(&said), "{}", run.stderr);
     all_as_before();
     nodes[2].cli(&["ACL", "SETUSER", "default", "-config|set"]);
     let denied = calm(probe("--for 1s --set-events", &cluster.url()).run())

@@ -67,12 +67,12 @@ impl RedisCache {
                 return Err(failure);
             }
         }
-        let told = changed.iter().map(|changed| {
+        let notes = changed.iter().map(|changed| {
             let (place, was, is) = (changed.node.peer.place(), &changed.was, &changed.is);
-            format!("{place}: somebody has set {SETTING} to \"{is}\"; it was \"{was}\"")
+            format!("{place}: set {SETTING} to \"{is}\" while listening; it was \"{was}\"")
         });
         Ok(Misses {
-            changed: told.collect(),
+            changed: notes.collect(),
             doubt,
             keys: stream::select_all(heard).boxed(),
             restore: restore(changed).boxed(),
@@ -121,7 +121,7 @@ async fn setting(node: &Node) -> Result<Known<String>, Failure> {
     let reply = ask(node, &["CONFIG", "GET", SETTING]).await?;
     let value = reply.map(|reply| reply::setting(reply, SETTING));
     Ok(match value {
-        Ok(value) => value.ok_or_else(|| "it does not know the setting".to_owned()),
+        Ok(value) => value.ok_or_else(|| "the server does not have this setting".to_owned()),
         Err(error) => Err(words(&error)),
     })
 }
@@ -136,7 +136,7 @@ fn missing(setting: &str) -> String {
 async fn set(node: &Node, value: &str) -> Known<()> {
     match ask(node, &["CONFIG", "SET", SETTING, value]).await {
         Ok(Ok(Reply::Okay)) => Ok(()),
-        Ok(Ok(_)) => Err("another answer than OK".to_owned()),
+        Ok(Ok(_)) => Err("the answer was not OK".to_owned()),
         Ok(Err(error)) => Err(words(&error)),
         Err(failure) => Err(failure.to_string()),
     }
@@ -171,16 +171,15 @@ fn same(a: &str, b: &str) -> bool {
 fn off(place: &str, was: &str, missing: &str) -> Failure {
     let was_shown = shown(was);
     let what = format!("the cache at {place} does not report misses");
-    let why = format!("{SETTING} is \"{was_shown}\", and has no {missing}");
+    let why = format!("{SETTING} is \"{was_shown}\", without {missing}");
     Failure::new(FailureKind::Config, what, why).hint(format!(
-        "--set-events turns them on and puts the old setting back afterwards; or yourself: CONFIG SET \
-         {SETTING} \"{was_shown}{missing}\", later \"{was_shown}\"; or give an --access-log"
+        "--set-events turns them on and restores the old setting afterwards; or run CONFIG SET {SETTING} \
+         \"{was_shown}{missing}\" yourself, and later \"{was_shown}\"; or use --access-log"
     ))
 }
 
 fn not_set(place: &str, why: &str) -> Failure {
     let what = format!("the cache at {place} does not allow turning on its events");
-    Failure::new(FailureKind::CacheDenied, what, why).hint(
-        "grant +config|get and +config|set, have the events turned on, or give an --access-log",
-    )
+    Failure::new(FailureKind::CacheDenied, what, why)
+        .hint("grant +config|get and +config|set, turn on the events yourself, or use --access-log")
 }
