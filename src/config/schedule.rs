@@ -68,7 +68,7 @@ impl JobTable {
     /// A complete job, or what it lacks.
     fn complete(self, name: &str, file: Option<&str>, zone: &TimeZone) -> Result<Job, String> {
         if !is_name(name) {
-            let why = "a job's name starts with a lower-case letter and goes on with lower-case letters, digits, - and _";
+            let why = "a job's name starts with a lower-case letter and has only lower-case letters, digits, - and _";
             return Err(why.to_owned());
         }
         let job = self.job;
@@ -296,7 +296,11 @@ mod tests {
                 "line 2: limit: 0 is less than 1",
                 None,
             ),
-            ("nightly]\nwarmup = []", "line 2: warmup: it is empty", None),
+            (
+                "nightly]\nwarmup = []",
+                "line 2: warmup: the list is empty",
+                None,
+            ),
             ("nightly]\nwarmup = 3", "expected \"all\", or a list", None),
             (
                 "nightly]\ngrace = \"soon\"",
@@ -305,7 +309,7 @@ mod tests {
             ),
             (
                 "nightly]\noverlap = \"skipp\"",
-                "line 2: overlap: unknown variant `skipp`",
+                "line 2: overlap: unknown value `skipp`: use `skip` or `queue`",
                 Some("`skip`"),
             ),
             (

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::place::Spot;
+use super::place::{Missing, Spot};
 use super::redaction;
 
 /// The class of a failure; it decides the exit code and whether the run can go on.
@@ -53,6 +53,8 @@ pub struct Failure {
     pub hint: Option<String>,
     /// Where in our query the database found it; for those who know what the query is made of.
     pub spot: Option<Spot>,
+    /// What the query names there and the database does not have.
+    pub missing: Option<Missing>,
 }
 
 impl Failure {
@@ -64,6 +66,7 @@ impl Failure {
             why: redaction::text(&why.into()).into_owned(),
             hint: None,
             spot: None,
+            missing: None,
         }
     }
 

@@ -39,7 +39,27 @@ pub enum Spot {
     Word(String),
 }
 
+/// What a query names and the database does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    Column,
+    Table,
+}
+
 impl Spot {
+    /// The name that stands there, as the query writes it and without what qualifies it.
+    pub fn name<'a>(&'a self, query: &'a str) -> Option<&'a str> {
+        let text = match self {
+            Self::Word(word) => word.as_str(),
+            Self::Char(_) => &query[self.byte(query)?..],
+            Self::Rest(..) => return None,
+        };
+        let is_part = |c: char| c.is_alphanumeric() || "_$.\"`".contains(c);
+        let end = text.find(|c| !is_part(c)).unwrap_or(text.len());
+        let name = text[..end].rsplit('.').next()?;
+        Some(name.trim_matches(['"', '`']))
+    }
+
     /// The byte of the query at which it is.
     pub fn byte(&self, query: &str) -> Option<usize> {
         match self {

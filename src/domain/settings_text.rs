@@ -22,7 +22,8 @@ pub fn parse_toml<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, Fail
 pub fn invalid(text: &str, file: &str, error: &toml::de::Error) -> Failure {
     let line = line_of(text, error.span().map_or(0, |span| span.start));
     let message = error.message();
-    let failure = Failure::new(FailureKind::Config, format!("{file}, line {line}"), message);
+    let why = plain(message);
+    let failure = Failure::new(FailureKind::Config, format!("{file}, line {line}"), why);
     // serde says: unknown field `x`, expected one of `a`, `b`.
     if let Some((_, choice)) = message.split_once("unknown ")
         && let mut quoted = choice.split('`').skip(1).step_by(2)
@@ -32,6 +33,17 @@ pub fn invalid(text: &str, file: &str, error: &toml::de::Error) -> Failure {
         return failure.hint(format!("did you mean `{meant}`?"));
     }
     failure
+}
+
+/// serde's words for a value that is not one of several, as people say it.
+pub fn plain(message: &str) -> String {
+    let message = message.replace("unknown variant `", "unknown value `");
+    match message.contains("unknown value `") {
+        true => message
+            .replace(", expected one of ", ": use one of ")
+            .replace(", expected ", ": use "),
+        false => message,
+    }
 }
 
 /// The line of a place in a text, from 1.
@@ -50,4 +62,25 @@ pub fn parse_ttl(text: &str) -> Result<Duration, String> {
         return Err(format!("`{text}` is not between 1ms and 100 years"));
     }
     Ok(ttl)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::coding::Format;
+
+    #[test]
+    fn a_value_in_the_wrong_case_is_recognized() {
+        #[derive(Debug, serde::Deserialize)]
+        struct One {
+            #[expect(dead_code, reason = "only read from the file")]
+            format: Format,
+        }
+        let wrong = parse_toml::<One>("format = \"PHP\"", "a.toml").expect_err("no format");
+        assert_eq!(
+            wrong.to_string(),
+            "a.toml, line 1: unknown value `PHP`: use one of `json`, `php`, `msgpack`"
+        );
+        assert_eq!(wrong.hint.as_deref(), Some("did you mean `php`?"));
+    }
 }

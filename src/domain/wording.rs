@@ -20,6 +20,17 @@ pub fn keys(n: u64) -> String {
     format!("{} key{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
+/// The first names, and how many more there are.
+pub fn first<'n>(names: impl Iterator<Item = &'n str>, shown: usize) -> String {
+    let mut all: Vec<&str> = names.collect();
+    let more = all.len().saturating_sub(shown);
+    all.truncate(shown);
+    match more {
+        0 => all.join(", "),
+        more => format!("{} and {more} more", all.join(", ")),
+    }
+}
+
 /// Rounded down, so that only all of it is 100.0%; `–`: there is no such share.
 pub fn rate(rate: Option<f64>) -> String {
     rate.map_or_else(

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::failure::{Failure, FailureKind};
 use super::place::Place;
 
+/// Stands for a file where a definition comes with the program.
+pub const SHIPPED: &str = "shipped";
+
 /// Where a file holds the value of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
@@ -36,16 +39,15 @@ impl Written {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
     pub field: String,
-    pub message: String,
+    pub why: String,
     pub within: Option<Place>,
 }
 
 impl Wrong {
     pub fn new(field: impl Into<String>, why: impl std::fmt::Display) -> Self {
-        let field = field.into();
         Self {
-            message: format!("{field}: {why}"),
-            field,
+            field: field.into(),
+            why: why.to_string(),
             within: None,
         }
     }
@@ -98,15 +100,24 @@ impl Fields {
         [field, plain, ""].iter().find_map(|name| self.0.get(*name))
     }
 
+    /// Whether a field is none of the operator's.
+    pub fn is_shipped(&self, field: &str) -> bool {
+        self.get(field)
+            .is_some_and(|written| written.file == SHIPPED)
+    }
+
     /// The failure of a strategy that cannot run.
     pub fn fault(&self, id: &str, wrong: &Wrong) -> Failure {
-        let Wrong {
-            field,
-            message,
-            within,
-        } = wrong;
+        let Wrong { field, why, within } = wrong;
         let at = self.get(field).map(|written| written.at(*within) + ": ");
-        let why = at.unwrap_or_default() + message;
+        let why = format!("{}{}: {why}", at.unwrap_or_default(), self.name(field));
         Failure::new(FailureKind::Config, id, why)
+    }
+
+    /// The name of a field as the operator wrote it: `sql.any` may be just `sql`.
+    fn name<'f>(&self, field: &'f str) -> &'f str {
+        let is_written = |name: &str| self.0.contains_key(name);
+        let plain = field.strip_suffix(".any").filter(|plain| is_written(plain));
+        plain.filter(|_| !is_written(field)).unwrap_or(field)
     }
 }

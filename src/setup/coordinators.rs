@@ -216,12 +216,17 @@ fn together(mut unfit: Vec<Failure>) -> Option<Failure> {
     if unfit.len() < 2 {
         return unfit.pop();
     }
-    let lines: Vec<String> = unfit.iter().map(ToString::to_string).collect();
+    let hint = unfit[0].hint.clone();
+    let is_shared = unfit.iter().all(|failure| failure.hint == hint);
+    let line = |failure: &Failure| match &failure.hint {
+        Some(hint) if !is_shared => format!("\n  {failure}\n      hint: {hint}"),
+        _ => format!("\n  {failure}"),
+    };
+    let why: String = unfit.iter().map(line).collect();
     let what = format!("{} definitions cannot be run", unfit.len());
-    let why = format!("\n  {}", lines.join("\n  "));
     let all = Failure::new(unfit[0].kind, what, why);
     Some(Failure {
-        hint: unfit.into_iter().find_map(|failure| failure.hint),
+        hint: hint.filter(|_| is_shared),
         ..all
     })
 }

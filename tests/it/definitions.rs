@@ -243,11 +243,11 @@ fn one_wrong_definition_and_nothing_is_written_where_that_is_wished_for() {
         (other("SELEC id FROM products"), vec!["own/other"]),
         (
             other("SELECT id, colour FROM products"),
-            vec!["own/other", "colour", "--contexts"],
+            vec!["own/other", "colour", "hint: products has the columns id"],
         ),
         (
             other("SELECT id FROM artists"),
-            vec!["own/other", "artists", "--contexts"],
+            vec!["own/other", "artists", "hint: "],
         ),
         (
             other(select) + "order_by = \"colour\"",
@@ -813,5 +813,61 @@ fn the_shipped_strategies_are_these() {
     let run = shopwarm("strategies -o json").run().expect(0);
     for id in SHIPPED {
         assert_eq!(described(&run, id)["enabled"], true);
+    }
+}
+
+#[test]
+fn a_name_that_the_database_does_not_have_is_explained() {
+    for dialect in DIALECTS {
+        let lab = Lab::empty(dialect);
+        let is_folded = dialect == Dialect::Postgres;
+        let column = if is_folded {
+            "\"createdAt\""
+        } else {
+            "createdAt"
+        };
+        let create = format!("CREATE TABLE shop_goods (id INTEGER, {column} INTEGER)");
+        lab.database.sql(&create);
+        let hint = |sql: &str| {
+            let one = strategy("x", "object", "x:{id}", sql);
+            let text = own(&["shop_goods", "shop_good", "crates"], &one).replace("sql.any", "sql");
+            let told = lab.warm(&text).expect(4).stderr;
+            let named = told.contains("own.toml, line ") && told.contains(": sql: ");
+            assert!(named && !told.contains("sql.any"), "{told}");
+            let hint = told.split_once("hint: ").expect(sql).1;
+            hint.lines().next().unwrap_or_default().to_owned()
+        };
+        let near = hint("SELECT id, creatdAt FROM shop_goods");
+        let quoted = "did you mean \"createdAt\"? Write the double quotes: the database reads names without them \
+                      in lower case";
+        match is_folded {
+            true => {
+                assert_eq!(near, quoted);
+                assert_eq!(hint("SELECT id, createdAt FROM shop_goods"), quoted);
+            }
+            false => assert_eq!(near, "did you mean `createdAt`?"),
+        }
+        for (sql, expected) in [
+            ("SELECT id FROM shop_good", "did you mean `shop_goods`?"),
+            (
+                "SELECT id FROM crates",
+                "this database has the tables shop_goods",
+            ),
+            (
+                "SELECT id, zz FROM shop_goods",
+                "shop_goods has the columns id, createdAt",
+            ),
+            (
+                "SELECT goods.id FROM shop_goods g",
+                "there is a column id: check the table or alias in front of it",
+            ),
+        ] {
+            assert_eq!(hint(sql), expected, "{dialect:?}");
+        }
+        let shipped = lab.command("warmup all").run().expect(4).stderr;
+        assert!(
+            shipped.contains("hint: the shipped definitions expect"),
+            "{shipped}"
+        );
     }
 }

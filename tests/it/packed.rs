@@ -269,7 +269,7 @@ fn what_does_not_go_with_compression_is_said_before_the_run() {
         (
             "object",
             "compress = \"brotli\"",
-            "unknown variant `brotli`",
+            "unknown value `brotli`: use one of ",
         ),
     ] {
         let one = strategy("x", shape, "x:{id}", sql) + more;

@@ -30,6 +30,11 @@ pub trait SqlDialect: Send + Sync {
         format!("\"{}\"", name.replace('"', "\"\""))
     }
 
+    /// Whether a name without quotes is read in lower case.
+    fn folds_names(&self) -> bool {
+        false
+    }
+
     /// What reads a column of this type as it is stored, where its name alone does not.
     fn read(&self, _column: &str, _declared: &str) -> Option<String> {
         None

@@ -12,6 +12,7 @@ mod key_query;
 mod layout;
 mod located;
 mod lookup;
+mod missing;
 mod order;
 pub mod prepared;
 pub mod repetitions;

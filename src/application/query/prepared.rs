@@ -8,6 +8,7 @@ use futures_util::stream::BoxStream;
 use super::compose::{Composer, Pick};
 use super::key_query::{self, KeyColumn};
 use super::layout::Layout;
+use super::missing;
 use crate::application::ports::{Dialect, Param, Query, QueryPlan, RowSource, Sources};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::order_by::OrderBy;
@@ -47,7 +48,7 @@ impl Prepared {
         let dialect = source.dialect();
         let name = dialect.name();
         let Some(statement) = definition.statement(name) else {
-            let wrong = Wrong::new("sql", format!("there is none for {name}"));
+            let wrong = Wrong::new("sql", format!("there is no SQL for {name}"));
             return Err(Self::misfit(&definition, &wrong)
                 .hint(format!("add sql.{name} or sql.any to the definition")));
         };
@@ -230,14 +231,15 @@ impl Run<'_> {
     async fn describe(&self, definition: &Definition) -> Result<Columns, Failure> {
         let composer = self.composer(definition);
         let query = composer.description();
-        let described = self.source.describe(&query, self.params).await;
-        described.map_err(|failure| {
-            let place = failure.spot.as_ref();
-            let place = place.and_then(|spot| composer.place(&query, spot));
-            let place = place.map(|place| self.statement.place(place));
-            let field = sql_field(definition, self.source.dialect());
-            refused(definition, field, failure, place)
-        })
+        let failure = match self.source.describe(&query, self.params).await {
+            Ok(columns) => return Ok(columns),
+            Err(failure) => failure,
+        };
+        let place = failure.spot.as_ref();
+        let place = place.and_then(|spot| composer.place(&query, spot));
+        let place = place.map(|place| self.statement.place(place));
+        let field = sql_field(definition, self.source.dialect());
+        Err(refused(definition, field, failure, place, (&query, self.source)).await)
     }
 
     /// The order by the columns as the query names them.
@@ -259,8 +261,10 @@ impl Run<'_> {
                 ..definition.clone()
             };
             let query = self.composer(definition).all(Pick::All, None);
-            let described = self.source.describe(&query, self.params).await;
-            described.map_err(|failure| refused(definition, "order_by", failure, None))?;
+            if let Err(failure) = self.source.describe(&query, self.params).await {
+                let from = (query.as_str(), self.source);
+                return Err(refused(definition, "order_by", failure, None, from).await);
+            }
         }
         Ok(bound)
     }
@@ -274,19 +278,23 @@ fn sql_field(definition: &Definition, dialect: Dialect) -> &'static str {
     own.find(is_written).unwrap_or("sql.any")
 }
 
-/// A query that the database refuses is a fault of the definition; other failures are not.
-pub(super) fn refused(
+/// A query that the database refuses is a fault of the definition; other failures are not. With a
+/// hint about a name that the database does not have.
+pub(super) async fn refused(
     definition: &Definition,
-    field: impl Into<String>,
+    field: &str,
     failure: Failure,
     place: Option<Place>,
+    (query, source): (&str, &dyn RowSource),
 ) -> Failure {
     if failure.kind != FailureKind::Query {
         return failure;
     }
+    let is_shipped = definition.written.is_shipped(field);
+    let hint = missing::hint(&failure, query, source, is_shipped).await;
     let wrong = Wrong::new(field, failure.why).within(place);
     Failure {
-        hint: failure.hint,
+        hint: hint.or(failure.hint),
         ..Prepared::misfit(definition, &wrong)
     }
 }

@@ -31,19 +31,22 @@ pub async fn repetitions(
         let Each::Query(statement) = each else {
             continue;
         };
-        let values = values(statement, &definition, source.as_ref()).await;
-        let values = values.map_err(|failure| {
-            let byte = failure.spot.as_ref();
-            let byte = byte.and_then(|spot| spot.byte(&statement.text));
-            let place = byte.map(|byte| statement.place(Place::of(&statement.text, byte)));
-            refused(&definition, format!("for.{name}"), failure, place)
-        })?;
+        let values = match values(statement, &definition, source.as_ref()).await {
+            Ok(values) => values,
+            Err(failure) => {
+                let (query, field) = (&statement.text, format!("for.{name}"));
+                let byte = failure.spot.as_ref().and_then(|spot| spot.byte(query));
+                let place = byte.map(|byte| statement.place(Place::of(query, byte)));
+                let from = (query.as_str(), source.as_ref());
+                return Err(refused(&definition, &field, failure, place, from).await);
+            }
+        };
         if values.is_empty() {
             return match definition.spec.min_keys {
                 0 => Ok(Vec::new()),
                 _ => {
                     let wrong = Wrong::new(format!("for.{name}"), "the query gives no values");
-                    Err(misfit(&wrong).hint("set min_keys = 0 if that is right"))
+                    Err(misfit(&wrong).hint("set min_keys = 0 if that is intended"))
                 }
             };
         }

@@ -115,7 +115,7 @@ impl Definitions {
                 let what = format!("{origin} and {other} give {name} two values");
                 let why = format!("`{value}` and `{known}`; variables hold for all files");
                 return Err(Failure::new(FailureKind::Config, what, why)
-                    .hint("take two names, or give the value in shopwarm.toml or with --var"));
+                    .hint("use two names, or set the value in shopwarm.toml or with --var"));
             }
         }
         let Some(table) = file.context else {
@@ -414,7 +414,7 @@ mod tests {
             ),
             (
                 with("\"object\"", "\"objekt\""),
-                "line 7: unknown variant `objekt`",
+                "line 7: unknown value `objekt`: use one of ",
             ),
             (
                 with("P:{id}", "P:{id"),

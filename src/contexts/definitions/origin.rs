@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::domain::written::SHIPPED;
+
 /// Where a field's value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -14,7 +16,7 @@ pub enum Origin {
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Shipped => f.write_str("shipped"),
+            Self::Shipped => f.write_str(SHIPPED),
             Self::Code => f.write_str("code"),
             Self::File(path) => path.display().fmt(f),
         }

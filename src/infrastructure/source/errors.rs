@@ -2,12 +2,12 @@
 
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::{printable, shortened};
-use crate::domain::place::Spot;
+use crate::domain::place::{Missing, Spot};
 
 pub(super) const TIMEOUT_HINT: &str = "--statement-timeout sets how long we wait for the database";
 
-pub(super) const SCHEMA_HINT: &str = "the definitions expect other tables or columns than this database has: change sql in a file \
-     given with --contexts (`shopwarm strategies -v` shows what each one reads)";
+pub(super) const SCHEMA_HINT: &str =
+    "correct the query, or let `shopwarm init` write definitions that fit this database";
 
 /// A parsed server error.
 pub(super) struct Explained {
@@ -16,6 +16,8 @@ pub(super) struct Explained {
     /// Where in the statement, as it was sent.
     pub(super) spot: Option<Spot>,
     pub(super) hint: Option<&'static str>,
+    /// What the statement names and the database does not have.
+    pub(super) missing: Option<Missing>,
 }
 
 /// A server's message, made printable: it may quote a row's data.

@@ -54,10 +54,11 @@ pub(super) fn unreachable<D: Driver>(driver: &D, error: &sqlx::Error) -> Failure
                 kind => kind,
             };
             let what = match kind {
-                FailureKind::SourceDenied => "the database refuses",
-                _ => "cannot use the database",
+                FailureKind::SourceDenied => {
+                    format!("the database at {place} refuses the connection")
+                }
+                _ => format!("cannot use the database at {place}"),
             };
-            let what = format!("{what} at {place}");
             let mut failure = Failure::new(kind, what, explained.message);
             failure.hint = explained.hint.map(str::to_owned);
             failure
@@ -102,7 +103,7 @@ fn misconfigured(place: &str, error: &str) -> Failure {
         let why = "its password method (caching_sha2_password or sha256_password) sends the \
                    password, and the connection is not encrypted";
         return Failure::new(FailureKind::Config, what, why).hint(
-            "use TLS: turn it on at the server, and say ssl-mode=REQUIRED in the database URL",
+            "use TLS: turn it on at the server, and set ssl-mode=REQUIRED in the database URL",
         );
     }
     let what = format!("cannot use the database at {place}");
@@ -128,6 +129,7 @@ pub(super) fn of_query<D: Driver>(driver: &D, label: &str, error: &sqlx::Error) 
             Failure {
                 hint: explained.hint.map(str::to_owned),
                 spot: explained.spot,
+                missing: explained.missing,
                 ..Failure::new(kind, what, explained.message)
             }
         }

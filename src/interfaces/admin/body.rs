@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::problem::Problem;
 use crate::application::settings::Settings;
+use crate::domain::settings_text::plain;
 
 /// Max bytes of a body.
 const MAX_BODY: usize = 64 * 1024;
@@ -45,6 +46,6 @@ pub(super) async fn read_body<T: Settings + DeserializeOwned>(
             false => StatusCode::BAD_REQUEST,
         };
         let hint = format!("it may contain {}", T::names().join(", "));
-        Problem::new(status, format!("the body: {error}")).hint(hint)
+        Problem::new(status, plain(&format!("the body: {error}"))).hint(hint)
     })
 }

@@ -9,11 +9,12 @@ use super::super::errors::{Explained, SCHEMA_HINT, TIMEOUT_HINT, tidy};
 use super::ask::cell;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::shortened;
-use crate::domain::place::Spot;
+use crate::domain::place::{Missing, Spot};
 
 pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     let error = error.try_downcast_ref::<MySqlDatabaseError>();
-    let (kind, hint) = match error.map_or(0, MySqlDatabaseError::number) {
+    let number = error.map_or(0, MySqlDatabaseError::number);
+    let (kind, hint) = match number {
         1044 | 1045 | 1698 => (
             FailureKind::SourceDenied,
             Some("check user and password in the database URL"),
@@ -64,6 +65,16 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
         message,
         spot,
         hint,
+        missing: missing(number),
+    }
+}
+
+/// What a query names and the database does not have.
+fn missing(number: u16) -> Option<Missing> {
+    match number {
+        1054 => Some(Missing::Column),
+        1146 => Some(Missing::Table),
+        _ => None,
     }
 }
 

@@ -32,6 +32,10 @@ impl SqlDialect for PostgresDialect {
         &GRAMMAR
     }
 
+    fn folds_names(&self) -> bool {
+        true
+    }
+
     fn bind(&self, kind: &ColumnKind, value: &str, params: &mut Vec<Param>) -> String {
         params.push(param(kind, value));
         let bound = format!("${}", params.len());

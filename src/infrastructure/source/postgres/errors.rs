@@ -6,7 +6,7 @@ use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 use super::super::errors::{Explained, SCHEMA_HINT, TIMEOUT_HINT, tidy};
 use super::pooler;
 use crate::domain::failure::FailureKind;
-use crate::domain::place::Spot;
+use crate::domain::place::{Missing, Spot};
 
 pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     let code = error.code().unwrap_or_default();
@@ -66,6 +66,16 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
         message: pg.map_or_else(|| "refused".to_owned(), message),
         spot: pg.and_then(spot),
         hint,
+        missing: missing(&code, error.message()),
+    }
+}
+
+/// What a query names and the database does not have.
+fn missing(code: &str, message: &str) -> Option<Missing> {
+    match code {
+        "42P01" if !message.starts_with("missing FROM") => Some(Missing::Table),
+        "42P01" | "42703" => Some(Missing::Column),
+        _ => None,
     }
 }
 

@@ -4,11 +4,16 @@ use sqlx::error::DatabaseError;
 
 use super::super::errors::{Explained, SCHEMA_HINT, TIMEOUT_HINT, tidy};
 use crate::domain::failure::FailureKind;
-use crate::domain::place::Spot;
+use crate::domain::place::{Missing, Spot};
 
 pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     let code = error.code().unwrap_or_default();
     let message = error.message();
+    let missing = match message {
+        _ if message.contains("no such table") => Some(Missing::Table),
+        _ if message.contains("no such column") => Some(Missing::Column),
+        _ => None,
+    };
     // The extended codes keep the plain one in their low byte.
     let (kind, hint) = match code.parse::<u32>().map_or(0, |code| code & 0xff) {
         14 => (
@@ -23,11 +28,12 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
             FailureKind::SourceLost,
             Some("another program has the file locked; run again when it is done"),
         ),
-        26 => (FailureKind::Config, Some("the file is no SQLite database")),
+        26 => (
+            FailureKind::Config,
+            Some("the file is not an SQLite database"),
+        ),
         9 => (FailureKind::Query, Some(TIMEOUT_HINT)),
-        _ if message.contains("no such table") || message.contains("no such column") => {
-            (FailureKind::Query, Some(SCHEMA_HINT))
-        }
+        _ if missing.is_some() => (FailureKind::Query, Some(SCHEMA_HINT)),
         _ => (FailureKind::Query, None),
     };
     Explained {
@@ -35,6 +41,7 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
         message: tidy(message),
         spot: word(message).map(|word| Spot::Word(word.to_owned())),
         hint,
+        missing,
     }
 }
 
