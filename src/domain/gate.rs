@@ -24,12 +24,16 @@ pub struct Gate {
 pub struct Verified {
     pub found: Report,
     pub require: Requirement,
+    /// What was verified, for a gate without a name.
+    pub what: String,
 }
 
 /// A gate and what was found.
 #[derive(Clone, Debug)]
 pub struct Judged<'a> {
     pub gate: &'a Gate,
+    /// What the gate is about.
+    pub name: &'a str,
     /// Keys that were compared.
     pub planned: u64,
     pub equal: u64,
@@ -43,27 +47,35 @@ pub struct Judged<'a> {
 impl Verified {
     /// The requirement alone says which keys may be missing, those among them that failed: they are
     /// not there.
-    pub fn new(mut found: Report, require: Requirement) -> Self {
+    pub fn new(mut found: Report, require: Requirement, what: String) -> Self {
         let may_fail = require.allows(&found);
         found.gates = Gates {
             fail_under: may_fail.then_some(Percent::whole(0)),
             ..found.gates
         };
-        Self { found, require }
+        Self {
+            found,
+            require,
+            what,
+        }
     }
 
     /// Of what a run has just warmed, which has judged for itself what failed, and whether there was
     /// anything.
-    pub fn after_run(mut found: Report, require: Requirement) -> Self {
+    pub fn after_run(mut found: Report, require: Requirement, what: String) -> Self {
         found.gates = Gates {
             fail_under: Some(Percent::whole(0)),
             allow_empty: true,
         };
-        Self { found, require }
+        Self {
+            found,
+            require,
+            what,
+        }
     }
 
     pub fn judge(&self) -> Vec<Judged<'_>> {
-        self.require.judge(&self.found)
+        self.require.judge(&self.found, &self.what)
     }
 }
 
@@ -117,11 +129,11 @@ impl Requirement {
     fn allows(&self, found: &Report) -> bool {
         let is_covered = |s: &StrategyReport| self.gates.iter().any(|gate| gate.covers(s));
         let mut wrong = found.strategies.iter().filter(|s| s.wrong() > 0);
-        wrong.all(is_covered) && self.judge(found).iter().all(|judged| judged.met)
+        wrong.all(is_covered) && self.judge(found, "").iter().all(|judged| judged.met)
     }
 
-    /// Each gate against a report, in whole numbers.
-    pub fn judge<'a>(&'a self, report: &Report) -> Vec<Judged<'a>> {
+    /// Each gate against a report of `what`, in whole numbers.
+    pub fn judge<'a>(&'a self, report: &Report, what: &'a str) -> Vec<Judged<'a>> {
         let judge = |gate: &'a Gate| {
             let covered = || report.strategies.iter().filter(|s| gate.covers(s));
             let planned = covered().map(StrategyReport::planned).sum();
@@ -129,6 +141,7 @@ impl Requirement {
             let unfinished = covered().filter(|s| s.is_unfinished()).count();
             Judged {
                 gate,
+                name: gate.name.as_deref().unwrap_or(what),
                 planned,
                 equal,
                 expected: Expected::sum(covered().map(whole)),

@@ -30,6 +30,14 @@ impl Selection {
         }
     }
 
+    /// What it selects, for a sentence about it.
+    pub fn name(&self) -> String {
+        let words = self.words();
+        let kinds = ["context ", "strategy "];
+        let names = kinds.iter().find_map(|kind| words.strip_prefix(kind));
+        names.unwrap_or(&words).replace(' ', ", ")
+    }
+
     /// # Errors
     /// A [`FailureKind::Usage`] failure for a name that no strategy has, with the one that may be
     /// meant.
@@ -170,8 +178,8 @@ pub fn select(
     filter.check(&all)?;
     let why = match (all.is_empty(), filter.tags.is_empty()) {
         (true, _) => "no strategy is enabled",
-        (false, true) => "everything that was named is excluded",
-        (false, false) => "no strategy that was named has one of the tags and is not excluded",
+        (false, true) => "everything that was selected is excluded",
+        (false, false) => "the selected strategies have none of the tags, or are excluded",
     };
     let meant = |definition| meant(definition, selection, filter);
     let selected: Vec<Definition> = all.into_iter().filter_map(meant).collect();

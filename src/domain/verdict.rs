@@ -7,7 +7,7 @@ use super::completeness::Ending;
 use super::expected::Expected;
 use super::gate::{Judged, Verified};
 use super::report::{Outcome, Report, Stop, StrategyReport};
-use super::wording::{grouped, keys, rate, seconds};
+use super::wording::{first, grouped, keys, rate, seconds};
 
 /// More names than this would hide the sentence.
 const NAMED: usize = 3;
@@ -121,7 +121,7 @@ impl Verdict {
 
 impl fmt::Display for Judged<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.gate.name.as_deref().unwrap_or("all");
+        let name = self.name;
         match self.expected {
             Some(whole) => {
                 let share = (whole.keys > 0).then(|| self.equal as f64 / whole.keys as f64);
@@ -198,7 +198,7 @@ fn troubles(report: &Report) -> Vec<String> {
             .then(|| format!("{cancelled} of {} not finished", strategies(all))),
         count(totals.failed, "failed"),
         count(totals.unknown, "unknown"),
-        count(report.unmatched_total, "of no strategy"),
+        count(report.unmatched_total, "without a strategy"),
     ]
     .into_iter()
     .flatten()
@@ -247,12 +247,8 @@ fn strategies(n: usize) -> String {
 
 /// The ids of the first ones, and how many more there are.
 fn first_names(strategies: &[&StrategyReport]) -> String {
-    let first = strategies.iter().take(NAMED).map(|s| s.id.to_string());
-    let names = first.collect::<Vec<_>>().join(", ");
-    match strategies.len().saturating_sub(NAMED) {
-        0 => names,
-        more => format!("{names} and {more} more"),
-    }
+    let ids: Vec<String> = strategies.iter().map(|s| s.id.to_string()).collect();
+    first(ids.iter().map(String::as_str), NAMED)
 }
 
 fn with_next(sentence: String, next: Option<String>) -> String {

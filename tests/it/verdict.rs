@@ -282,7 +282,7 @@ fn a_strategy_that_broke_off_has_no_success_rate_and_meets_no_gate() {
         .expect(3);
     let last = last_line(&verify.stdout);
     assert!(
-        last.starts_with("✗ incomplete: 1 of 2 strategies failed (own/broken); all: "),
+        last.starts_with("✗ incomplete: 1 of 2 strategies failed (own/broken); own: "),
         "{last}"
     );
     assert!(last.contains(" of 4,000 keys present and equal"), "{last}");
@@ -374,7 +374,7 @@ fn quiet_is_not_silent_about_a_failure() {
     assert!(
         missing
             .stderr
-            .starts_with("✗ all: 0 of 2,000 keys present and equal"),
+            .starts_with("✗ own: 0 of 2,000 keys present and equal"),
         "{}",
         missing.stderr
     );
@@ -489,7 +489,7 @@ fn a_good_run_ends_on_its_verdict() {
         ),
         (
             "verify context own",
-            "✓ all: 2,000 of 2,000 keys present and equal (100.0%), 100% required",
+            "✓ own: 2,000 of 2,000 keys present and equal (100.0%), 100% required",
         ),
         (
             "verify context own --require 99%,t=1%",
@@ -497,7 +497,7 @@ fn a_good_run_ends_on_its_verdict() {
         ),
         (
             "verify context own -o markdown",
-            "✓ all: 2,000 of 2,000 keys present and equal",
+            "✓ own: 2,000 of 2,000 keys present and equal",
         ),
     ] {
         let run = lab.with(&definitions, arguments).run().expect(0);

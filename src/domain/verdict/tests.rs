@@ -206,7 +206,7 @@ fn looked(mut strategy: StrategyReport) -> StrategyReport {
 #[track_caller]
 fn verified(found: &Report, require: &str, sentence: &str) {
     let require: Requirement = require.parse().expect("a requirement");
-    let verified = Verified::new(found.clone(), require);
+    let verified = Verified::new(found.clone(), require, "all".to_owned());
     let verdict = Verdict::of_verification(&verified.found, &verified.judge(), "verify all");
     assert_eq!(verdict.to_string(), sentence);
 }
@@ -282,18 +282,19 @@ fn a_run_that_was_enough_is_verified_as_such() {
     let run = gated("99%", vec![strategy("a", 996, 4)]);
     let found = report(vec![looked(strategy("a", 996, 4))]);
     let says = |require: &str, sentence: &str| {
-        let verified = Verified::after_run(found.clone(), require.parse().expect("a requirement"));
+        let require = require.parse().expect("a requirement");
+        let verified = Verified::after_run(found.clone(), require, "catalog/a".to_owned());
         let verdict = Verdict::of_run_and(&run, Some(&verified), ALL);
         assert_eq!(verdict.to_string(), sentence);
     };
     says(
         "99%",
         "✓ enough and verified: 4 keys failed; 996 of 1,000 keys warmed, 99% required, in 250 ms; \
-         all: 996 of 1,000 keys present and equal (99.6%), 99% required",
+         catalog/a: 996 of 1,000 keys present and equal (99.6%), 99% required",
     );
     says(
         "99.9%",
-        "✗ warmed, but not verified: all: 996 of 1,000 keys present and equal (99.6%), 99.9% required; \
+        "✗ warmed, but not verified: catalog/a: 996 of 1,000 keys present and equal (99.6%), 99.9% required; \
          next: shopwarm warmup all",
     );
 }

@@ -287,7 +287,7 @@ async fn warm(
     };
     let read_back = async {
         let found = read_back(&coordinator, job.checks.verify_sample, stop).await;
-        Verified::after_run(found, require.clone())
+        Verified::after_run(found, require.clone(), job.selection.name())
     };
     Ok(run.warm_and_verify(reporter, stop, read_back).await)
 }
