@@ -201,8 +201,13 @@ impl Profile {
         }
     }
 
-    /// In words, where `new` values look different to a reader of these.
-    pub fn changes(&self, new: &Self) -> Vec<String> {
+    /// In words, where `new` values look different to a reader of these. `is_done`: they have
+    /// replaced them.
+    pub fn changes(&self, new: &Self, is_done: bool) -> Vec<String> {
+        let [was, becomes, gone_now, new_now] = match is_done {
+            true => ["was", "is now", "is gone", "is new"],
+            false => ["is", "would be", "would be gone", "would be new"],
+        };
         let mut changes = Vec::new();
         let mut gone = Vec::new();
         let shown = |path: &str| match path {
@@ -213,12 +218,8 @@ impl Profile {
             match new.0.get(path) {
                 None if self.could_be_in(path, new) => gone.push(shown(path)),
                 Some(new) if !old.is_empty() && !new.is_empty() && old.is_disjoint(new) => {
-                    changes.push(format!(
-                        "{} is {} and would be {}",
-                        shown(path),
-                        either(old),
-                        either(new)
-                    ));
+                    let (path, old, new) = (shown(path), either(old), either(new));
+                    changes.push(format!("{path} {was} {old} and {becomes} {new}"));
                 }
                 _ => {}
             }
@@ -226,7 +227,7 @@ impl Profile {
         let added = new.0.keys().filter(|path| !self.0.contains_key(*path));
         let added = added.filter(|path| new.could_be_in(path, self));
         let added: Vec<String> = added.map(|path| shown(path)).collect();
-        for (names, what) in [(gone, "would be gone"), (added, "would be new")] {
+        for (names, what) in [(gone, gone_now), (added, new_now)] {
             if !names.is_empty() {
                 changes.push(format!("{} {what}", names.join(", ")));
             }
@@ -317,7 +318,7 @@ mod tests {
             profile
         };
         let old = profile(&[r#"{"id":"a","price":1,"tags":["x"],"sub":{"n":1}}"#]);
-        let changes = |new: &[&str]| old.changes(&profile(new));
+        let changes = |new: &[&str]| old.changes(&profile(new), false);
         assert!(changes(&[r#"{"id":"b","price":null,"tags":[],"sub":null}"#]).is_empty());
         assert_eq!(
             changes(&[r#"{"id":"b","cost":"1","tags":[1],"sub":{"n":1}}"#]),
@@ -330,6 +331,17 @@ mod tests {
         assert_eq!(
             changes(&["[1]"]),
             ["the value is an object and would be a list"]
+        );
+        assert_eq!(
+            old.changes(
+                &profile(&[r#"{"id":1,"cost":1,"tags":[],"sub":{"n":1}}"#]),
+                true
+            ),
+            [
+                "`id` was a text and is now a number",
+                "`price` is gone",
+                "`cost` is new"
+            ]
         );
     }
 }

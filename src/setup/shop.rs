@@ -104,7 +104,13 @@ impl Shop {
         let connect = async || {
             let picked = picked.clone();
             match request.dry_run {
-                true => viewer_of(&config, picked, Inspection::new(None), CacheNeed::IfGiven).await,
+                true => {
+                    let inspection = Inspection {
+                        shape: true,
+                        ..Inspection::new(None)
+                    };
+                    viewer_of(&config, picked, inspection, CacheNeed::IfGiven).await
+                }
                 false => warmer(&config, picked.0).await,
             }
         };

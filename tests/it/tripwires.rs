@@ -234,12 +234,24 @@ fn another_shape_is_a_warning_or_a_failure() {
         let lab = lab(dialect, 30);
         let theirs = || lab.redis.cli(&["SET", "K:7", THEIRS]);
         theirs();
-        let warned = warm(&lab, "").expect(0);
-        let warnings = warned.json().to_string();
+        let looked = lab.with(&definitions(), "dry-run own -o json").run();
+        let warned = looked.expect(0).strategy("own/t")["warnings"].to_string();
         for word in [
+            "own/t would change what readers of the cache see",
             "`id` is a text and would be a number",
             "`title` would be gone",
             "`v` would be new",
+        ] {
+            assert!(warned.contains(word), "no {word} in {warned}");
+        }
+        let verified = lab.with(&definitions(), "verify own -o json").run();
+        assert_eq!(verified.expect(10).strategy("own/t")["warnings"], json!([]));
+        let warnings = warm(&lab, "").expect(0).json().to_string();
+        for word in [
+            "own/t changed what readers of the cache see",
+            "`id` was a text and is now a number",
+            "`title` is gone",
+            "`v` is new",
         ] {
             assert!(warnings.contains(word), "no {word} in {warnings}");
         }
@@ -265,7 +277,7 @@ fn another_shape_is_a_warning_or_a_failure() {
 
         let off = warm(&lab, "--shape off").expect(0);
         assert!(
-            !off.json().to_string().contains("would be"),
+            !off.json().to_string().contains("`title`"),
             "{}",
             off.stdout
         );
@@ -296,7 +308,7 @@ fn another_type_is_another_shape() {
     let run = warm(&lab, "--shape fail").expect(3);
     let error = |id: &str| run.strategy(id)["error"].to_string();
     assert!(
-        error("own/u").contains("a list is stored where a string belongs"),
+        error("own/u").contains("the value is a list and would be a string"),
         "{}",
         error("own/u")
     );
@@ -492,7 +504,11 @@ fn the_canary_sees_later_batches_and_keys_by_name() {
     by_name("--shape fail").expect(3);
     assert_eq!(lab.get("K:250"), THEIRS);
     let warned = by_name("").expect(0);
-    assert!(warned.stdout.contains("would be gone"), "{}", warned.stdout);
+    assert!(
+        warned.stdout.contains("`title` is gone"),
+        "{}",
+        warned.stdout
+    );
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl<'a> Delivery<'a> {
         Self {
             cache,
             how: plan.write_options(index),
-            shape: ShapeCheck::for_mode(options.shape, options.mode, strategy.spec()),
+            shape: ShapeCheck::wanted(options, strategy.spec(), cache.is_read_only()),
             identical: Identical::wanted(options.skip_identical, options.mode, cache),
             // Nothing was written where nothing can be.
             recheck: Recheck::wanted(

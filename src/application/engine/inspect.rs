@@ -31,6 +31,8 @@ pub struct Inspection {
     pub values: bool,
     /// Inspect at most this many keys per strategy, chosen with this seed.
     pub sample: Option<(usize, u64)>,
+    /// Warn where a run would change what readers of the cache see.
+    pub shape: bool,
     /// Search the cache for orphans: keys that no longer have a row.
     pub orphans: bool,
     /// Templates of strategies outside this run: their keys are not orphans.
@@ -44,6 +46,7 @@ impl Inspection {
             expiring_within,
             values: true,
             sample: None,
+            shape: false,
             orphans: false,
             others: Vec::new(),
         }
@@ -56,7 +59,10 @@ impl Inspection {
             sample: self.sample,
             lists_keys: true,
             skip_identical: false,
-            shape: ShapeGuard::Off,
+            shape: match options.shape {
+                ShapeGuard::Fail | ShapeGuard::Warn if self.shape => ShapeGuard::Warn,
+                _ => ShapeGuard::Off,
+            },
             on_eviction: OnEviction::Ignore,
             changed: ChangedOptions {
                 on: false,

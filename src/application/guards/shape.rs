@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use tokio::sync::Mutex;
 
 use crate::application::ports::{Cache, CachedValue, Mode};
-use crate::application::run_state::options::ShapeGuard;
+use crate::application::run_state::options::{Options, ShapeGuard};
 use crate::domain::entry::{Entry, EntryBatch, Value};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::form::Form;
@@ -25,6 +25,8 @@ const EACH: usize = 16;
 /// Checks one strategy's batches before they are written.
 pub struct ShapeCheck {
     guard: ShapeGuard,
+    /// What it warns of has been written by then.
+    is_done: bool,
     strategy: String,
     form: Form,
     state: Mutex<State>,
@@ -46,18 +48,20 @@ impl State {
         self.compared >= COMPARED || !self.found.is_empty()
     }
 
-    fn changes(&self) -> Vec<String> {
+    fn changes(&self, is_done: bool) -> Vec<String> {
         let mut changes = self.found.clone();
-        changes.extend(self.cached.changes(&self.new));
+        changes.extend(self.cached.changes(&self.new, is_done));
         changes
     }
 }
 
 impl ShapeCheck {
-    /// For a run that overwrites values, unless it is off.
-    pub fn for_mode(guard: ShapeGuard, mode: Mode, spec: &StrategySpec) -> Option<Self> {
-        (guard != ShapeGuard::Off && mode == Mode::Refresh).then(|| Self {
+    /// For a run that overwrites values, or a look at what it would do, unless it is off.
+    pub fn wanted(options: &Options, spec: &StrategySpec, only_looks: bool) -> Option<Self> {
+        let guard = options.shape;
+        (guard != ShapeGuard::Off && options.mode == Mode::Refresh).then(|| Self {
             guard,
+            is_done: guard == ShapeGuard::Warn && !only_looks,
             strategy: spec.id.to_string(),
             form: spec.into(),
             state: Mutex::default(),
@@ -98,14 +102,14 @@ impl ShapeCheck {
 
     /// A warning about what was found, if it did not stop the strategy.
     pub async fn warning(&self) -> Option<String> {
-        let changes = self.state.lock().await.changes();
+        let changes = self.state.lock().await.changes(self.is_done);
         let warns = self.guard == ShapeGuard::Warn && !changes.is_empty();
         warns.then(|| self.failure(&changes).to_string())
     }
 
     fn judge(&self, state: &mut State, compared: Result<(), Failure>) -> Option<Failure> {
         if self.guard == ShapeGuard::Fail {
-            let changes = state.changes();
+            let changes = state.changes(self.is_done);
             state.refusal = match compared {
                 // If the cache is gone, the write reports it better.
                 Err(failure) if !failure.ends_run_of_cache() => Some(self.blind(failure)),
@@ -116,15 +120,16 @@ impl ShapeCheck {
     }
 
     fn failure(&self, changes: &[String]) -> Failure {
-        Failure::new(
-            FailureKind::Query,
-            format!(
-                "{} would change what readers of the cache see",
-                self.strategy
-            ),
-            changes.join("; "),
-        )
-        .hint("compare both with `shopwarm keys get KEY`; --shape off writes anyway")
+        let changes_it = match self.is_done {
+            true => "changed",
+            false => "would change",
+        };
+        let what = format!(
+            "{} {changes_it} what readers of the cache see",
+            self.strategy
+        );
+        Failure::new(FailureKind::Query, what, changes.join("; "))
+            .hint("compare both with `shopwarm keys get KEY`; --shape off writes anyway")
     }
 
     fn blind(&self, failure: Failure) -> Failure {
@@ -163,7 +168,10 @@ impl ShapeCheck {
                 let (there, here) = (held.kind.name(), wanted.name());
                 note(
                     &mut state.found,
-                    format!("a {there} is stored where a {here} belongs"),
+                    match self.is_done {
+                        true => format!("the value was a {there} and is now a {here}"),
+                        false => format!("the value is a {there} and would be a {here}"),
+                    },
                 );
                 continue;
             }
@@ -177,10 +185,11 @@ impl ShapeCheck {
                 }
                 (None, Some(_)) => {
                     let form = self.form.name();
-                    note(
-                        &mut state.found,
-                        format!("the value is not {form} and would be"),
-                    );
+                    let change = match self.is_done {
+                        true => format!("the value was not {form} and is now"),
+                        false => format!("the value is not {form} and would be"),
+                    };
+                    note(&mut state.found, change);
                 }
                 _ => {}
             }

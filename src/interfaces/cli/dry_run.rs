@@ -73,6 +73,7 @@ pub(super) async fn run(
         selection,
         inspection: Inspection {
             orphans: args.orphans,
+            shape: true,
             ..Inspection::new(args.expiring_within)
         },
         // Changes cannot be detected without a cache.
