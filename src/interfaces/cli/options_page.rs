@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use clap::{Arg, Command, CommandFactory as _};
+use clap::{Arg, Command};
 
-use super::command::Cli;
+use super::parse;
 
 const INTRO: &str = "# Options\n\n\
-    Every option of every command, with its environment variable and default. A test writes this page from the\n\
-    program's own help. [settings.md](settings.md) says which of them a file, a job and the admin API take too.\n\n\
+    Every option of every command, with its environment variable and default; an option without a default is off or not\n\
+    set. A test writes this page from the program's own help. [settings.md](settings.md) says which of them a file, a job and\n\
+    the admin API take too.\n\n\
     Precedence: flag, environment, `shopwarm.toml`, default. An empty variable counts as not set. `NO_COLOR` and\n\
     `CLICOLOR_FORCE` are honoured.\n";
 
@@ -49,23 +50,30 @@ fn row(arg: &Arg) -> String {
     let env = arg
         .get_env()
         .map_or(String::new(), |env| format!("`{}`", env.to_string_lossy()));
-    let defaults = arg.get_default_values().iter();
-    let default = defaults.map(|value| value.to_string_lossy().into_owned());
-    let default = match arg.get_action().takes_values() {
-        true => default.collect::<Vec<_>>().join(", "),
-        false => String::new(),
-    };
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let (what, default) = what_and_default(arg, &help);
     format!(
         "| {short}`--{long}{}` | {env} | {} | {} ",
         cell(&values),
         cell(&default),
-        cell(&help)
+        cell(what)
     )
 }
 
+/// The help without the default that it ends in; of a switch there is none.
+fn what_and_default<'h>(arg: &Arg, help: &'h str) -> (&'h str, String) {
+    if let Some((what, default)) = help.split_once(" [default: ") {
+        return (what, default.trim_end_matches(']').to_owned());
+    }
+    let defaults = arg.get_default_values().iter();
+    let defaults = defaults.map(|value| value.to_string_lossy().into_owned());
+    let takes = arg.get_action().takes_values();
+    let defaults: Vec<String> = defaults.filter(|_| takes).collect();
+    (help, defaults.join(", "))
+}
+
 fn page() -> String {
-    let mut command = Cli::command();
+    let mut command = parse::command();
     command.build();
     let mut commands = Vec::new();
     leaves(&command, "", &mut commands);
