@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use clap::{Args, ValueEnum};
 
-pub(crate) use self::wrap::{notes, wrap};
+pub(crate) use self::wrap::{notes, shortened_name, wrap};
 use crate::domain::failure::{Failure, FailureKind};
 
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -149,15 +149,14 @@ impl Output {
 
     /// Width of stdout; `None`: not a terminal.
     pub(super) fn width(&self) -> Option<usize> {
-        let (_, columns) = console::Term::stdout().size_checked()?;
-        io::stdout().is_terminal().then_some(usize::from(columns))
+        stdout_width()
     }
 
     /// Describes stdout and stderr, for `doctor`.
     pub(super) fn terminal(&self) -> String {
         let (out, err) = (io::stdout(), io::stderr());
         let of = |is_terminal: bool, choice: anstream::ColorChoice| {
-            let what = if is_terminal { "a" } else { "no" };
+            let what = if is_terminal { "a" } else { "not a" };
             let no = if choice == anstream::ColorChoice::Never {
                 "no "
             } else {
@@ -192,23 +191,36 @@ impl Output {
     /// A failure: what, why, what to do next.
     pub(super) fn failure(&self, failure: &Failure) {
         let red = anstyle::AnsiColor::Red.on_default().bold();
-        let mut text = format!("{red}error:{red:#} {failure}\n");
+        sentences(&format!("{red}error:{red:#} {failure}\n"));
         if let Some(hint) = &failure.hint {
             let dim = anstyle::Style::new().dimmed();
-            text.push_str(&format!("{dim}  hint:{dim:#} {hint}\n"));
+            sentences(&format!("  {dim}hint:{dim:#} {hint}\n"));
         }
-        note(&text);
     }
 
     /// A note on stderr, unless quiet.
     pub(super) fn note(&self, text: &str) {
         if !self.quiet {
-            let columns = console::Term::stderr().size_checked();
-            let columns = columns.filter(|_| io::stderr().is_terminal());
-            let width = columns.map(|(_, columns)| usize::from(columns));
-            note(&notes(&format!("{text}\n"), width));
+            sentences(&format!("{text}\n"));
         }
     }
+}
+
+/// Writes sentences to stderr, wrapped for a terminal.
+pub(super) fn sentences(text: &str) {
+    note(&notes(text, stderr_width()));
+}
+
+/// Width of stdout now; `None`: not a terminal.
+pub(super) fn stdout_width() -> Option<usize> {
+    let (_, columns) = console::Term::stdout().size_checked()?;
+    io::stdout().is_terminal().then_some(usize::from(columns))
+}
+
+/// Width of stderr now; `None`: not a terminal.
+pub(super) fn stderr_width() -> Option<usize> {
+    let (_, columns) = console::Term::stderr().size_checked()?;
+    io::stderr().is_terminal().then_some(usize::from(columns))
 }
 
 /// Whether a person can be asked.

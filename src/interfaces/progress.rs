@@ -1,6 +1,7 @@
 //! Progress as bars, lines, JSON, or nothing.
 
 mod bars;
+mod line;
 mod lines;
 mod words;
 

@@ -31,7 +31,7 @@ fn one_signal_ends_the_run_cleanly_with_a_true_report() {
         let mut child = start_and_hold(run, &proxy, &redis);
         send(&child, signal);
         let said = read_until(&mut child, "stopping");
-        assert!(said.contains("again to end at once"), "{said}");
+        assert!(said.contains("again to quit now"), "{said}");
         proxy.flow();
         let run = calm(finish(child)).expect(code);
         let report = run.json();

@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::support::faults::until;
 use crate::support::servers::{Dialect, Redis};
 use crate::support::shop;
 use crate::support::shopwarm::file;
@@ -72,6 +73,15 @@ fn forty_columns_are_enough() {
         table[1].starts_with("─") && table[2].contains("100"),
         "{screen}"
     );
+    let wrong = "verify --require catalgo=99%";
+    terminal.run(&command(wrong, &database.url(), &redis.url()));
+    let screen = terminal.wait_for("exit=2");
+    for line in [
+        "\nerror: --require: unknown name\n",
+        "\n  `catalgo`: no selected context or\n  strategy has this name\n",
+    ] {
+        assert!(screen.contains(line), "no {line:?} in\n{screen}");
+    }
 }
 
 /// A strategy long enough to be watched: a million numbers.
@@ -117,6 +127,34 @@ fn a_live_bar_moves_and_ctrl_c_ends_it_with_a_report() {
         screen.contains("interrupted: ") && screen.contains("– long/numbers"),
         "{screen}"
     );
+}
+
+#[test]
+fn a_bar_fits_right_after_a_resize() {
+    let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
+    let (_dir, definitions) = file(
+        "slow.toml",
+        "[context]\nname = \"slow\"\nowns = [\"products\"]\n[strategies.all-of-the-products-of-the-shop]\n\
+        key = \"S:{id}\"\nvalue = \"object\"\nsql.any = \"SELECT id FROM products\"\n",
+    );
+    let terminal = Terminal::new(120, 40);
+    let path = definitions.display();
+    let arguments = format!("warmup context slow --rate 2 --batch-size 1 --contexts {path}");
+    terminal.run(&command(&arguments, &database.url(), &redis.url()));
+    terminal.wait_for("keys/s");
+    for columns in [80, 40] {
+        terminal.tmux(&["resize-window", "-x", &columns.to_string(), "-y", "40"]);
+        until("its bar fits the new width", || {
+            let screen = terminal.screen();
+            let last = screen.trim_end().lines().last().unwrap_or_default();
+            let is_bar = last.contains("of-the-shop ") && last.contains('─');
+            is_bar && last.contains('%') && last.chars().count() < columns
+        });
+    }
+    terminal.press("C-c");
+    let screen = terminal.wait_for("exit=130");
+    let stopping = "stopping: finishing batches in flight\n  (press again to quit now)";
+    assert!(screen.contains(stopping), "{screen}");
 }
 
 #[test]

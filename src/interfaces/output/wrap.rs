@@ -28,23 +28,39 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
 /// Min width of the text of a note.
 const NARROWEST: usize = 20;
 
-/// Notes below a table, each wrapped and its later lines indented. `None`: no terminal. Lines that are
-/// indented themselves are left as they are.
+/// Lines indented this far are a listing, such as SQL.
+const LISTING: usize = 6;
+
+/// Sentences, each wrapped and its later lines indented. `None`: no terminal. A listing is left as it
+/// is.
 pub(crate) fn notes(text: &str, width: Option<usize>) -> String {
     let Some(width) = width else {
         return text.to_owned();
     };
     let mut wrapped = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        if line.starts_with(' ') || measure_text_width(line.trim_end()) <= width {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        if indent >= LISTING || measure_text_width(line.trim_end()) <= width {
             wrapped.push_str(line);
             continue;
         }
-        let lines = wrap(line, width.saturating_sub(2).max(NARROWEST));
-        wrapped.push_str(&lines.join("\n  "));
+        let hanging = indent + 2;
+        let lines = wrap(line, width.saturating_sub(hanging).max(NARROWEST));
+        wrapped.push_str(&" ".repeat(indent));
+        wrapped.push_str(&lines.join(&format!("\n{}", " ".repeat(hanging))));
         wrapped.push('\n');
     }
     wrapped
+}
+
+/// A name of at most `width` columns: of a longer one the end, behind an ellipsis.
+pub(crate) fn shortened_name(name: &str, width: usize) -> String {
+    let length = name.chars().count();
+    if length <= width {
+        return name.to_owned();
+    }
+    let rest = name.chars().skip(length + 1 - width.max(1));
+    format!("…{}", rest.collect::<String>())
 }
 
 #[cfg(test)]
@@ -60,11 +76,22 @@ mod tests {
 
     #[test]
     fn notes_break_between_words() {
-        let text = "! not protected against changes: all strategies\n  SELECT a, b, c, d, e, f, g, h\nshort\n";
+        let text = "! not protected against changes: all strategies\n    hint: compare both with one another\n      SELECT a, b, c, d, e, f, g, h\nshort\n";
         assert_eq!(notes(text, None), text);
         assert_eq!(
             notes(text, Some(24)),
-            "! not protected\n  against changes: all\n  strategies\n  SELECT a, b, c, d, e, f, g, h\nshort\n"
+            "! not protected\n  against changes: all\n  strategies\n    hint: compare both\n      with one another\n      SELECT a, b, c, d, e, f, g, h\nshort\n"
         );
+    }
+
+    #[test]
+    fn a_name_keeps_its_end() {
+        for (width, short) in [
+            (17, "catalog/hot-prods"),
+            (16, "…talog/hot-prods"),
+            (5, "…rods"),
+        ] {
+            assert_eq!(shortened_name("catalog/hot-prods", width), short);
+        }
     }
 }

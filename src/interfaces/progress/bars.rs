@@ -1,11 +1,12 @@
 //! Live bars, one for each strategy.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use super::line::{Course, SHORTEST_NAME};
 use super::words::{limited, news, wrong};
 use crate::application::pace::PaceNow;
 use crate::application::run_state::event::{Event, Reporter};
@@ -15,14 +16,24 @@ use crate::domain::report::StrategyReport;
 use crate::domain::strategy::StrategyId;
 use crate::domain::sync::lock;
 use crate::domain::wording::{grouped, keys, seconds};
+use crate::interfaces::output::{notes, shortened_name, stderr_width};
 use crate::interfaces::report::grid::Tone;
 use crate::interfaces::report::words::{expectation, mark};
+
+/// Columns where the terminal does not tell.
+const WIDTH: usize = 80;
 
 /// A live bar for each strategy, replaced by a line at its end.
 pub(super) struct Bars {
     all: MultiProgress,
-    bars: Mutex<HashMap<StrategyId, ProgressBar>>,
+    bars: Mutex<HashMap<StrategyId, Bar>>,
     names: Mutex<usize>,
+}
+
+struct Bar {
+    shown: ProgressBar,
+    /// What its line says besides numbers.
+    words: Arc<Mutex<String>>,
 }
 
 impl Bars {
@@ -35,77 +46,93 @@ impl Bars {
         }
     }
 
-    fn style(&self, known: bool) -> ProgressStyle {
-        let name = *lock(&self.names);
-        let wide = console::Term::stderr().size().1 >= 90;
-        let template = match (known, wide) {
-            (true, true) => format!(
-                "{{prefix:{name}}} {{bar:24.cyan/dim}} {{human_pos}}/{{human_len}} {{per_sec}} eta {{eta}} {{wide_msg}}"
-            ),
-            (false, true) => {
-                format!("{{prefix:{name}}} {{spinner}} {{human_pos}} keys {{per_sec}} {{wide_msg}}")
-            }
-            (true, false) => "{prefix} {percent}% {human_pos} {wide_msg}".to_owned(),
-            (false, false) => "{prefix} {spinner} {human_pos} {wide_msg}".to_owned(),
+    /// The line is made when it is drawn, for the width that the terminal has then.
+    fn style(&self, id: &StrategyId, expected: Option<Expected>, bar: &Bar) -> ProgressStyle {
+        let (name, words) = (id.to_string(), Arc::clone(&bar.words));
+        let names = *lock(&self.names);
+        let line = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let words = lock(&words).clone();
+            let course = Course {
+                name: &name,
+                names,
+                keys: state.pos(),
+                expected: expected.map(|e| (state.len().unwrap_or(e.keys), !e.is_exact)),
+                elapsed: state.elapsed(),
+                left: state.eta(),
+                per_second: state.per_sec() as u64,
+                words: &words,
+            };
+            let _ = out.write_str(&course.line(width()));
         };
-        let style = ProgressStyle::with_template(&template)
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        style.progress_chars("━╸─").with_key(
-            "per_sec",
-            |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
-                let _ = write!(out, "{} keys/s", grouped(state.per_sec() as u64));
-            },
-        )
+        let style = ProgressStyle::with_template("{line}");
+        style
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .with_key("line", line)
     }
 
     fn start(&self, id: &StrategyId, expected: Option<Expected>) {
         let length = expected.map_or(0, |expected| expected.keys);
-        let bar = self.all.add(ProgressBar::new(length));
-        bar.set_style(self.style(expected.is_some()));
-        bar.set_prefix(id.to_string());
-        bar.enable_steady_tick(Duration::from_millis(120));
+        let bar = Bar {
+            shown: self.all.add(ProgressBar::new(length)),
+            words: Arc::default(),
+        };
+        bar.shown.set_style(self.style(id, expected, &bar));
+        bar.shown.enable_steady_tick(Duration::from_millis(120));
         lock(&self.bars).insert(id.clone(), bar);
     }
 
     fn advance(&self, id: &StrategyId, counts: &Counts, pace: &PaceNow) {
         let (bars, total) = (lock(&self.bars), counts.total());
-        let Some(bar) = bars.get(id) else { return };
+        let Some(Bar { shown, words }) = bars.get(id) else {
+            return;
+        };
         // The estimate may be too low: never show more than 100%.
-        if bar
+        if shown
             .length()
             .is_some_and(|length| (1..total).contains(&length))
         {
-            bar.set_length(total);
+            shown.set_length(total);
         }
-        bar.set_position(total);
+        shown.set_position(total);
         let wrong = Some(red(&wrong(counts))).filter(|wrong| !wrong.is_empty());
         let parts: Vec<String> = wrong.into_iter().chain(limited(pace)).collect();
-        bar.set_message(parts.join(", "));
+        *lock(words) = parts.join(", ");
     }
 
     fn finish(&self, report: &StrategyReport) {
-        let name = *lock(&self.names);
-        let Some(bar) = lock(&self.bars).remove(&report.id) else {
+        let Some(Bar { shown, .. }) = lock(&self.bars).remove(&report.id) else {
             return;
         };
-        let style = console::Style::new().for_stderr();
-        let mark = match mark(report.status.stage(), report.wrong()) {
-            (mark, Tone::Good) => style.green().apply_to(mark),
-            (mark, Tone::Bad) => style.red().apply_to(mark),
-            (mark, Tone::Plain | Tone::Total) => style.apply_to(mark),
-        };
-        let stats = &report.stats;
         // Print a plain line: later output would overwrite a finished bar.
-        bar.finish_and_clear();
-        self.all.remove(&bar);
-        let _ = self.all.println(format!(
-            "{mark} {:name$} {} in {} {}",
-            report.id.to_string(),
-            read(report),
-            seconds(stats.elapsed),
-            red(&wrong(stats)),
-        ));
+        shown.finish_and_clear();
+        self.all.remove(&shown);
+        self.print(&end_line(report, *lock(&self.names), width()));
     }
+
+    fn print(&self, text: &str) {
+        let wrapped = notes(&format!("{}\n", text.trim_end()), Some(width()));
+        let _ = self.all.println(wrapped.trim_end());
+    }
+}
+
+/// Columns of the terminal now.
+fn width() -> usize {
+    stderr_width().unwrap_or(WIDTH)
+}
+
+/// `✓ catalog/hot-products 100 keys in 9 ms`, with the names as a column if there is room.
+fn end_line(report: &StrategyReport, names: usize, width: usize) -> String {
+    let style = console::Style::new().for_stderr();
+    let mark = match mark(report.status.stage(), report.wrong()) {
+        (mark, Tone::Good) => style.green().apply_to(mark),
+        (mark, Tone::Bad) => style.red().apply_to(mark),
+        (mark, Tone::Plain | Tone::Total) => style.apply_to(mark),
+    };
+    let took = format!("{} in {}", read(report), seconds(report.stats.elapsed));
+    let room = width.saturating_sub(took.chars().count() + "✓  ".chars().count());
+    let name = names.min(room).max(SHORTEST_NAME);
+    let id = shortened_name(&report.id.to_string(), name);
+    format!("{mark} {id:name$} {took} {}", red(&wrong(&report.stats)))
 }
 
 impl Reporter for Bars {
@@ -120,7 +147,7 @@ impl Reporter for Bars {
             Event::StrategyFinished { report } => self.finish(report),
             event => {
                 if let Some(news) = news(event) {
-                    let _ = self.all.println(news);
+                    self.print(&news);
                 }
             }
         }

@@ -11,7 +11,7 @@ use crate::domain::report::StrategyReport;
 use crate::domain::strategy::StrategyId;
 use crate::domain::sync::lock;
 use crate::domain::wording::{grouped, keys, seconds};
-use crate::interfaces::output::note;
+use crate::interfaces::output::sentences;
 use crate::interfaces::report::words::expectation;
 
 /// Interval between two lines of a strategy.
@@ -50,7 +50,7 @@ impl Lines {
                 {
                     let line = progress_line(counts, since.elapsed());
                     let limited = limited(pace).map_or_else(String::new, |by| format!(", {by}"));
-                    note(&format!("{id}: {line}{limited}\n"));
+                    sentences(&format!("{id}: {line}{limited}\n"));
                 }
             }
         });
@@ -106,11 +106,11 @@ impl Reporter for Lines {
             }
             Event::StrategyFinished { report } => {
                 *lock(&self.state) = None;
-                note(&end_line(report));
+                sentences(&end_line(report));
             }
             event => {
                 if let Some(news) = news(event) {
-                    note(&format!("{news}\n"));
+                    sentences(&format!("{news}\n"));
                 }
             }
         }

@@ -12,7 +12,7 @@ pub(super) fn news(event: &Event<'_>) -> Option<String> {
         Event::PaceChanged { change, pace } => changed(*change, pace),
         Event::StrategyRepeated { id, why } => format!("{id}: {why}; starting again"),
         Event::Stopping => {
-            "stopping: finishing batches in flight (press again to end at once)".to_owned()
+            "stopping: finishing batches in flight (press again to quit now)".to_owned()
         }
         _ => return None,
     })

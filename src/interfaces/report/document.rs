@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::grid::{self, Heading, Row};
 use crate::domain::failure::Failure;
 use crate::domain::verdict::{Mark, Verdict};
-use crate::interfaces::output::{Format, Output, note, notes};
+use crate::interfaces::output::{Format, Output, note, notes, stderr_width};
 
 /// A table, and the same data as JSON.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ impl Document {
         }
         let is_shown = !output.quiet && output.format == Format::Markdown;
         if let Some(verdict) = self.verdict.as_ref().filter(|v| !v.is_good() && !is_shown) {
-            note(&format!("{}\n", coloured(verdict)));
+            note(&coloured(verdict, stderr_width()));
         }
     }
 
@@ -84,8 +84,8 @@ impl Document {
     pub(crate) fn render(&self, format: Format, width: Option<usize>) -> String {
         match format {
             Format::Table => {
-                let last = self.verdict.as_ref().map(coloured);
-                let last = last.map_or_else(String::new, |line| line + "\n");
+                let last = self.verdict.as_ref();
+                let last = last.map_or_else(String::new, |verdict| coloured(verdict, width));
                 format!(
                     "{}\n{}{last}",
                     grid::render(&self.headings, &self.rows, width),
@@ -170,15 +170,16 @@ pub(crate) fn plain(value: &Value) -> String {
     }
 }
 
-/// The verdict for a terminal.
-fn coloured(verdict: &Verdict) -> String {
+/// The verdict as the last line, wrapped for a terminal.
+fn coloured(verdict: &Verdict, width: Option<usize>) -> String {
     let colour = match verdict.mark {
         Mark::Good => anstyle::AnsiColor::Green,
         Mark::Bad => anstyle::AnsiColor::Red,
         Mark::Notice => anstyle::AnsiColor::Yellow,
     };
     let style = colour.on_default().bold();
-    format!("{style}{}{style:#} {}", verdict.mark, verdict.text)
+    let mark = format!("{style}{}{style:#}", verdict.mark);
+    notes(&format!("{mark} {}\n", verdict.text), width)
 }
 
 pub(crate) fn to_value(value: &impl serde::Serialize) -> serde_json::Value {

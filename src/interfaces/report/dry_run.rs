@@ -41,7 +41,7 @@ pub(crate) struct DryRun<'a> {
 }
 
 impl DryRun<'_> {
-    /// Reading was measured, and comparing takes about as long as writing.
+    /// How long it took to read and compare.
     fn estimated(&self) -> Duration {
         self.report.strategies.iter().map(|s| s.stats.elapsed).sum()
     }
@@ -83,7 +83,7 @@ impl DryRun<'_> {
             None => "the additional memory is not known".to_owned(),
         };
         let free = match (&headroom.max, &headroom.used, headroom.free()) {
-            (Err(why), ..) | (_, Err(why), _) => format!("what is free is not known: {why}"),
+            (Err(why), ..) | (_, Err(why), _) => format!("the free memory is not known: {why}"),
             (Ok(Some(max)), _, Some(free)) => {
                 let policy = headroom.policy.as_deref().unwrap_or("policy not known");
                 format!(
@@ -179,7 +179,7 @@ impl DryRun<'_> {
                 "identical",
             ])
             .when(has_orphans, |table| {
-                table.number("orphans", 1, |(line, _)| optional(line.orphans))
+                table.number("orphans", 0, |(line, _)| optional(line.orphans))
             })
             .csv(["orphans"])
             .number("bytes", 2, |(line, _)| {
@@ -225,7 +225,7 @@ impl DryRun<'_> {
             };
         }
         let took = seconds(self.estimated());
-        done += &format!("; the dry run took {took}, and a run takes about as long");
+        done += &format!("; the dry run took {took}");
         Verdict::of_dry_run(self.report, &done, command, self.is_failed_by_changes())
     }
 

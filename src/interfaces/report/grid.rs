@@ -3,20 +3,28 @@
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
 };
+use console::measure_text_width;
+
+use crate::interfaces::output::{notes, shortened_name};
 
 /// Only a line below the headings: readable, and easy to process with other tools.
 const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-#[derive(Clone, Copy, Debug)]
+/// Names are not made shorter than this.
+const SHORTEST_NAME: usize = 10;
+
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Heading {
     pub name: &'static str,
     /// Drop order on narrow terminals, highest first; 0 always stays.
     pub rank: u8,
     pub numeric: bool,
+    /// Names of strategies behind a mark, which may be shortened.
+    pub is_name: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Row {
     pub cells: Vec<String>,
     pub tone: Tone,
@@ -31,52 +39,129 @@ pub(crate) enum Tone {
     Total,
 }
 
-/// Drops columns that do not fit into `width`, and wraps if that is not enough.
+/// A table that fits into `width` where it can, and below it the columns that are hidden.
 pub(super) fn render(headings: &[Heading], rows: &[Row], width: Option<usize>) -> String {
-    let ranks = (0..=headings.iter().map(|h| h.rank).max().unwrap_or(0)).rev();
-    for rank in ranks {
-        let table = table_to(headings, rows, rank, None).to_string();
-        let widest = table
-            .lines()
-            .map(console::measure_text_width)
-            .max()
-            .unwrap_or(0);
-        if width.is_none_or(|width| widest <= width) {
-            return table;
-        }
+    let mut grid = Grid {
+        headings,
+        rows: rows.to_vec(),
+        kept: (0..headings.len()).collect(),
+        is_dense: false,
+    };
+    let Some(width) = width else {
+        return grid.table(None).to_string();
+    };
+    grid.fit(width);
+    let text = grid.table((grid.width() > width).then_some(width));
+    let hidden = (0..headings.len()).filter(|at| !grid.kept.contains(at));
+    let hidden: Vec<&str> = hidden.map(|at| headings[at].name).collect();
+    if hidden.is_empty() {
+        return text.to_string();
     }
-    table_to(headings, rows, 0, width).to_string()
+    let hidden = hidden.join(", ");
+    let hint = format!("(hidden: {hidden}; a wider terminal or -o csv shows them)\n");
+    format!("{text}\n{}", notes(&hint, Some(width)).trim_end())
 }
 
-/// The table with the columns up to a rank, wrapped at `width`.
-fn table_to(headings: &[Heading], rows: &[Row], rank: u8, width: Option<usize>) -> Table {
-    let mut table = Table::new();
-    table.load_style(STYLE).enforce_styling();
-    if let Some(width) = width {
-        let width = u16::try_from(width).unwrap_or(u16::MAX);
-        table
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(width);
-    } else {
-        table.set_content_arrangement(ContentArrangement::Disabled);
-    }
-    let kept = || headings.iter().enumerate().filter(|(_, h)| h.rank <= rank);
-    table.set_header(
-        kept().map(|(_, heading)| aligned(heading.name, heading).add_attribute(Attribute::Bold)),
-    );
-    for row in rows {
-        table.add_row(kept().map(|(i, heading)| {
-            let cell = aligned(row.cells.get(i).map_or("", String::as_str), heading);
-            match row.tone {
-                Tone::Plain => cell,
-                Tone::Good if i == 0 => cell.fg(Color::Green),
-                Tone::Good => cell,
-                Tone::Bad => cell.fg(Color::Red),
-                Tone::Total => cell.add_attribute(Attribute::Bold),
+/// Rows, and the columns of them that are kept.
+struct Grid<'a> {
+    headings: &'a [Heading],
+    rows: Vec<Row>,
+    kept: Vec<usize>,
+    /// Less space between the columns.
+    is_dense: bool,
+}
+
+impl Grid<'_> {
+    /// Makes the table narrower until it fits: columns go that are all zero, then those that are no
+    /// numbers of keys, and these only when shorter names are not enough.
+    fn fit(&mut self, width: usize) {
+        self.is_dense = self.width() > width;
+        while self.width() > width {
+            let first = self.last_of(|at| self.is_zero(at));
+            let first = first.or_else(|| self.last_of(|at| self.headings[at].rank > 1));
+            if first.is_none() && self.shorten_names(width) {
+                break;
             }
-        }));
+            let Some(at) = first.or_else(|| self.last_of(|_| true)) else {
+                break;
+            };
+            self.kept.retain(|kept| *kept != at);
+        }
     }
-    table
+
+    /// The column to drop first of those that are like this.
+    fn last_of(&self, is_like: impl Fn(usize) -> bool) -> Option<usize> {
+        let rank = |at: usize| self.headings[at].rank;
+        let some = self.kept.iter().copied();
+        some.filter(|at| rank(*at) > 0 && is_like(*at))
+            .max_by_key(|at| (rank(*at), *at))
+    }
+
+    fn is_zero(&self, at: usize) -> bool {
+        let mut cells = self.rows.iter().map(|row| row.cells[at].as_str());
+        self.headings[at].numeric && cells.all(|cell| matches!(cell, "" | "0" | "–" | "0 B"))
+    }
+
+    /// Shortens names by as much as the table is too wide; `false`: that would be too much.
+    fn shorten_names(&mut self, width: usize) -> bool {
+        let longest = self
+            .rows
+            .iter()
+            .map(|row| measure_text_width(&row.cells[0]));
+        let longest = longest.max().unwrap_or(0);
+        let room = (longest + width).saturating_sub(self.width());
+        if room < SHORTEST_NAME || !self.headings[0].is_name {
+            return false;
+        }
+        for Row { cells, .. } in &mut self.rows {
+            if let Some((mark, name)) = cells[0].split_once(' ') {
+                cells[0] = format!("{mark} {}", shortened_name(name, room - 2));
+            }
+        }
+        true
+    }
+
+    fn width(&self) -> usize {
+        let text = self.table(None).to_string();
+        text.lines().map(measure_text_width).max().unwrap_or(0)
+    }
+
+    /// The table, wrapped at `width`.
+    fn table(&self, width: Option<usize>) -> Table {
+        let mut table = Table::new();
+        table.load_style(STYLE).enforce_styling();
+        if let Some(width) = width {
+            let width = u16::try_from(width).unwrap_or(u16::MAX);
+            table
+                .set_content_arrangement(ContentArrangement::Dynamic)
+                .set_width(width);
+        } else {
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
+        let kept = || self.kept.iter().map(|at| (*at, &self.headings[*at]));
+        table.set_header(
+            kept()
+                .map(|(_, heading)| aligned(heading.name, heading).add_attribute(Attribute::Bold)),
+        );
+        for row in &self.rows {
+            table.add_row(kept().enumerate().map(|(nth, (at, heading))| {
+                let cell = row.cells.get(at).map_or("", String::as_str);
+                let cell = aligned(cell, heading);
+                match row.tone {
+                    Tone::Good if nth == 0 => cell.fg(Color::DarkGreen),
+                    Tone::Bad if nth == 0 => cell.fg(Color::DarkRed),
+                    Tone::Plain | Tone::Good | Tone::Bad => cell,
+                    Tone::Total => cell.add_attribute(Attribute::Bold),
+                }
+            }));
+        }
+        if self.is_dense {
+            for column in table.column_iter_mut() {
+                column.set_padding((0, 1));
+            }
+        }
+        table
+    }
 }
 
 fn aligned(content: &str, heading: &Heading) -> Cell {
@@ -85,5 +170,58 @@ fn aligned(content: &str, heading: &Heading) -> Cell {
         cell.set_alignment(CellAlignment::Right)
     } else {
         cell
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heading(name: &'static str, rank: u8) -> Heading {
+        Heading {
+            name,
+            rank,
+            numeric: rank > 0,
+            is_name: rank == 0,
+        }
+    }
+
+    #[test]
+    fn zeros_go_first_and_numbers_of_keys_last() {
+        let headings = [
+            heading("strategy", 0),
+            heading("failed", 1),
+            heading("kept", 1),
+            heading("bytes", 2),
+        ];
+        let row = |cells: [&str; 4]| Row {
+            cells: cells.map(str::to_owned).to_vec(),
+            tone: Tone::Good,
+        };
+        let rows = [row(["✓ catalog/hot-products", "7", "0", "123 MiB"])];
+        let shown = |width| {
+            let text = render(&headings, &rows, Some(width));
+            console::strip_ansi_codes(&text).into_owned()
+        };
+        for (width, expected, hidden) in [
+            (60, ["strategy", "failed", "kept", "bytes"].as_slice(), ""),
+            (42, &["strategy", "failed", "bytes"], "kept"),
+            (34, &["strategy", "failed"], "kept, bytes"),
+            (25, &["strategy", "failed", "hot-products"], "kept, bytes"),
+        ] {
+            let text = shown(width);
+            let words = expected.iter().all(|word| text.contains(word));
+            let is_said = match hidden {
+                "" => !text.contains("hidden"),
+                hidden => text
+                    .replace("\n  ", " ")
+                    .contains(&format!("(hidden: {hidden};")),
+            };
+            assert!(words && is_said, "{width}:\n{text}");
+            assert!(
+                text.lines().all(|l| measure_text_width(l) <= width),
+                "{text}"
+            );
+        }
     }
 }

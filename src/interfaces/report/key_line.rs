@@ -32,15 +32,22 @@ impl Line<'_> {
         self.held().map(|held| held.ttl.map_or(-1, whole))
     }
 
-    pub(super) fn columns(&self, key: &str) -> String {
+    pub(super) fn columns(&self, key: &str, width: Option<usize>) -> String {
         let (held, none) = (self.held(), || NONE.to_owned());
         let ttl = held.map_or_else(none, |held| {
             held.ttl.map_or_else(|| "never".to_owned(), time_left)
         });
         let size = bytes(held.and_then(|held| held.bytes));
         let kind = held.map_or(NONE, |held| held.kind.name());
-        let state = self.state;
-        format!("{state:<10}  {ttl:>8}  {size:>10}  {kind:<7}  {key}\n")
+        row([self.state, &ttl, &size, kind, key], width)
+    }
+}
+
+/// Cells in columns; in a narrow terminal those that leave room for the key.
+pub(super) fn row([state, ttl, size, kind, key]: [&str; 5], width: Option<usize>) -> String {
+    match width {
+        Some(..70) => format!("{state:<10}  {key}\n"),
+        _ => format!("{state:<10}  {ttl:>8}  {size:>10}  {kind:<7}  {key}\n"),
     }
 }
 

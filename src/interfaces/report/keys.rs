@@ -6,14 +6,14 @@ use glob::Pattern;
 use serde_json::{Map, Value, json};
 
 use super::document::inert;
-use super::key_line::{Line, SHOWN_KEY, is_plain};
+use super::key_line::{Line, SHOWN_KEY, is_plain, row};
 use crate::application::run_state::event::{Event, Reporter};
 use crate::application::run_state::stop::StopSignal;
 use crate::domain::key::{printable, shortened};
 use crate::domain::report::Stop;
 use crate::domain::standing::Class;
 use crate::domain::sync::lock;
-use crate::interfaces::output::{Format, Stream};
+use crate::interfaces::output::{Format, Stream, stdout_width};
 
 /// Format of a list of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,8 @@ pub(crate) struct KeyWriter {
     cached: bool,
     wanted: Wanted,
     stop: StopSignal,
+    /// Of the terminal, for columns.
+    width: Option<usize>,
     written: Mutex<Written>,
 }
 
@@ -86,6 +88,7 @@ impl KeyWriter {
             cached,
             wanted,
             stop,
+            width: stdout_width(),
             written: Mutex::new(Written {
                 out,
                 keys: 0,
@@ -100,10 +103,7 @@ impl KeyWriter {
                 let rule = vec!["---"; columns.len()];
                 format!("| {} |\n| {} |\n", columns.join(" | "), rule.join(" | "))
             }
-            Form::Columns if cached => format!(
-                "{:<10}  {:>8}  {:>10}  {:<7}  {}\n",
-                "state", "ttl", "size", "type", "key"
-            ),
+            Form::Columns if cached => row(["state", "ttl", "size", "type", "key"], writer.width),
             _ => String::new(),
         };
         writer.write(head.as_bytes());
@@ -191,7 +191,7 @@ impl KeyWriter {
         match self.form {
             Form::Lines | Form::Nul => text.extend_from_slice(format!("{key}\n").as_bytes()),
             Form::Columns if !self.cached => text.extend_from_slice(format!("{key}\n").as_bytes()),
-            Form::Columns => text.extend_from_slice(line.columns(&key).as_bytes()),
+            Form::Columns => text.extend_from_slice(line.columns(&key, self.width).as_bytes()),
             Form::Json => text.extend_from_slice(self.object(line).as_bytes()),
             Form::Ndjson => text.extend_from_slice((self.object(line) + "\n").as_bytes()),
             Form::Csv => {

@@ -7,7 +7,7 @@ use indicatif::HumanBytes;
 use super::document::{Document, to_value};
 use super::table::Table;
 use super::verify::{requirement_lines, requirements_json, verified_json};
-use super::words::{expectation, joined, listed, marked, not_known, strategy_notes};
+use super::words::{NONE, expectation, joined, listed, marked, not_known, strategy_notes};
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::changes::ReadHow;
 use crate::domain::counts::Counts;
@@ -30,6 +30,14 @@ fn priority(strategy: &StrategyRecord) -> String {
     }
 }
 
+/// Of a strategy that failed as a whole, its keys did not: none is no good news.
+fn failed(strategy: &StrategyRecord) -> String {
+    match (strategy.status, strategy.counts.failed) {
+        (Stage::Failed, 0) => NONE.to_owned(),
+        (_, failed) => grouped(failed),
+    }
+}
+
 fn keys_per_second(strategy: &StrategyRecord) -> String {
     let elapsed = Duration::from_millis(strategy.elapsed_ms);
     let counts = Counts {
@@ -45,7 +53,7 @@ fn table<'a>(partial: bool, identical: bool) -> Table<'a, &'a StrategyRecord> {
     Table::of(|strategy: &&StrategyRecord| to_value(strategy))
         .strategy(|strategy| marked(strategy))
         .csv(["context", "name"])
-        .number("priority", 2, |strategy| priority(strategy))
+        .number("priority", 4, |strategy| priority(strategy))
         .csv(["priority", "ttl_seconds", "status"])
         .when(partial, |table| {
             table.number("expected", 1, |s| expectation(s.size.known()))
@@ -54,17 +62,18 @@ fn table<'a>(partial: bool, identical: bool) -> Table<'a, &'a StrategyRecord> {
         .count("total", 1, |s| s.total)
         .count("warmed", 0, |s| s.counts.warmed)
         .when(identical, |table| {
-            table.number("identical", 1, |s| grouped(s.counts.identical.unwrap_or(0)))
+            table.number("identical", 0, |s| grouped(s.counts.identical.unwrap_or(0)))
         })
         .count("skipped", 1, |s| s.counts.skipped)
-        .count("failed", 0, |s| s.counts.failed)
+        .number("failed", 0, |strategy| failed(strategy))
+        .csv(["failed"])
         .count("unknown", 1, |s| s.counts.unknown)
-        .number("bytes", 2, |s| HumanBytes(s.counts.bytes).to_string())
+        .number("bytes", 3, |s| HumanBytes(s.counts.bytes).to_string())
         .csv(["bytes"])
-        .number("time", 1, |s| seconds(Duration::from_millis(s.elapsed_ms)))
+        .number("time", 2, |s| seconds(Duration::from_millis(s.elapsed_ms)))
         .csv(["elapsed_ms"])
-        .number("keys/s", 2, |strategy| keys_per_second(strategy))
-        .number("success", 1, |s| rate(s.success_rate))
+        .number("keys/s", 3, |strategy| keys_per_second(strategy))
+        .number("success", 2, |s| rate(s.success_rate))
         .csv(["success_rate", "error"])
 }
 
@@ -108,7 +117,7 @@ fn footer(record: &RunRecord, verbose: bool) -> String {
     if record.unmatched_total > 0 {
         let list = listed(&record.unmatched, record.unmatched_total);
         let total = keys(record.unmatched_total);
-        lines.push(format!("✗ {total} of no strategy: {list}"));
+        lines.push(format!("✗ {total} without a strategy: {list}"));
     }
     joined(lines)
 }
@@ -244,7 +253,50 @@ fn found(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::report::{LimitedBy, Limiter};
+    use crate::domain::expected::Expected;
+    use crate::domain::report::{LimitedBy, Limiter, Stop};
+    use crate::domain::run::{RunInfo, Trigger};
+    use crate::domain::samples::{cancelled, failed, report, stopped, strategy};
+    use crate::domain::verdict::Verdict;
+    use crate::interfaces::output::Format;
+
+    /// What a run leaves on a screen of so many columns.
+    fn screen(report: &Report, columns: usize) -> String {
+        let info = RunInfo::new("warmup all".to_owned(), Trigger::Cli);
+        let verdict = Verdict::of_run(report, &info.command);
+        let record = RunRecord::new(&info, report, verdict);
+        let text = document(&record, None, false).render(Format::Table, Some(columns));
+        console::strip_ansi_codes(&text).into_owned()
+    }
+
+    #[test]
+    fn a_run_that_did_not_finish_fits_a_narrow_screen() {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/snapshots");
+        settings.set_snapshot_path(folder);
+        let interrupted = stopped(
+            Stop::Interrupted,
+            vec![
+                strategy("hot-products", 500, 0),
+                cancelled("all-products", 247_500, Some(Expected::about(990_018))),
+            ],
+        );
+        let broken = report(vec![
+            strategy("prices", 4952, 48),
+            failed("margin", 9000, Some(Expected::about(20_000))),
+        ]);
+        for columns in [40, 80] {
+            for (name, report) in [("interrupted", &interrupted), ("failed", &broken)] {
+                let text = screen(report, columns);
+                let width = |line: &str| console::measure_text_width(line);
+                assert!(text.lines().all(|l| width(l) <= columns), "{text}");
+                let name = format!("run-{name}-{columns}");
+                settings.bind(|| insta::assert_snapshot!(name, text));
+            }
+        }
+    }
 
     #[test]
     fn a_pace_that_held_nothing_back_says_so() {

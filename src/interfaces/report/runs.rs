@@ -46,7 +46,7 @@ pub(crate) fn list(runs: &[RunRecord], zone: &TimeZone) -> Document {
         .count("warmed", 1, |run| run.totals.counts.warmed)
         .number("of", 3, |run| expectation(run.totals.size.known()))
         .csv(["skipped"])
-        .count("failed", 3, |run| run.totals.counts.wrong())
+        .count("failed", 1, |run| run.totals.counts.wrong())
         .csv(["unknown", "success_rate"])
         .number("time", 2, |run| {
             seconds(Duration::from_millis(run.elapsed_ms))
@@ -78,7 +78,7 @@ fn ended(run: &RunRecord) -> String {
 pub(crate) fn outcome(run: &RunRecord) -> &'static str {
     let is_complete = run.outcome == Some(Outcome::Complete);
     match (&run.error, run.passed) {
-        (Some(_), _) => "not begun",
+        (Some(_), _) => "did not start",
         (None, Some(false)) if is_complete => "not verified",
         (None, _) => run.status(),
     }

@@ -48,12 +48,16 @@ impl<'a, R> Table<'a, R> {
             Some(Marked { mark, id, .. }) => format!("{mark} {id}"),
             None => "total".to_owned(),
         };
-        self.tone(move |row| of(row).map_or(Tone::Total, |marked| marked.tone))
-            .text("strategy", 0, name)
-            .csv(["id"])
+        let tone = move |row: &R| of(row).map_or(Tone::Total, |marked| marked.tone);
+        let mut table = self.tone(tone).text("strategy", 0, name).csv(["id"]);
+        if let Some(heading) = table.headings.last_mut() {
+            heading.is_name = true;
+        }
+        table
     }
 
-    /// A column for people. `rank`: drop order on narrow terminals; 0 always stays.
+    /// A column for people. `rank`: drop order on narrow terminals. Numbers of keys have 1 and go
+    /// last, unless they are all zero; 0 always stays.
     pub(crate) fn text(
         mut self,
         name: &'static str,
@@ -63,7 +67,7 @@ impl<'a, R> Table<'a, R> {
         self.headings.push(Heading {
             name,
             rank,
-            numeric: false,
+            ..Heading::default()
         });
         self.cells.push(Box::new(cell));
         self
