@@ -24,22 +24,7 @@ use crate::interfaces::output::OutputFlags;
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
-    after_help = "Examples:\n  \
-        shopwarm --demo warmup all                    try it, no server needed\n  \
-        shopwarm init                                 definitions that fit your database\n  \
-        shopwarm warmup all                           warm the whole shop\n  \
-        shopwarm warmup catalog --fail-under 99\n  \
-        shopwarm warmup keys Product:id:42\n  \
-        shopwarm dry-run                              what a run would do\n  \
-        shopwarm verify --require 99%                 compare the cache with the database\n  \
-        shopwarm keys get Product:id:42\n  \
-        shopwarm serve                                admin API, page and schedule\n  \
-        shopwarm runs                                 what earlier runs did\n  \
-        shopwarm effect                               which keys were used\n  \
-        shopwarm probe --for 30s                      what the shop misses\n\n\
-        Exit codes: 0 done · 2 usage · 3 incomplete or nothing to warm · 4 configuration · 5 database and\n\
-        6 cache unreachable · 7 refused · 8 another run holds the lock · 9 deadline · 10 differences found ·\n\
-        130 interrupted · 143 terminated · 1 internal error"
+    after_help = include_str!("examples.txt").trim_end()
 )]
 pub(super) struct Cli {
     #[command(flatten)]

@@ -13,25 +13,11 @@ use crate::domain::failure::FailureKind;
 
 /// Atomic: between two commands a lease could expire or change its owner. `DEL` and `PEXPIRE` find
 /// nothing here; a user who may not run them could neither renew nor release the lease.
-const CLAIM: &str = "for i, key in ipairs(KEYS) do \
-       local found = redis.call('GET', key) \
-       if found and found ~= ARGV[1] then return {i, found} end \
-     end \
-     for _, key in ipairs(KEYS) do \
-       redis.call('DEL', key) redis.call('PEXPIRE', key, ARGV[2]) \
-       redis.call('SET', key, ARGV[1], 'PX', ARGV[2]) \
-     end \
-     return false";
+const CLAIM: &str = include_str!("scripts/claim.lua");
 
 /// A value of another type belongs to somebody else.
-const RENEW: &str = "for _, key in ipairs(KEYS) do \
-       if redis.pcall('GET', key) ~= ARGV[1] then return 0 end \
-     end \
-     for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[2]) end \
-     return 1";
-const RELEASE: &str = "for _, key in ipairs(KEYS) do \
-       if redis.pcall('GET', key) == ARGV[1] then redis.call('DEL', key) end \
-     end";
+const RENEW: &str = include_str!("scripts/renew.lua");
+const RELEASE: &str = include_str!("scripts/release.lua");
 
 /// Timeout for one cluster node to renew a lease.
 const NODE_TIMEOUT: Duration = Duration::from_secs(3);

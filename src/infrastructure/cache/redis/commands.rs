@@ -18,12 +18,7 @@ pub(super) const SCRIPT_NEVER: u64 = 0;
 ///
 /// A script is not rolled back when a command is denied. So scripts set the TTL first, where it has
 /// no effect: without that right nothing is written, and no key is left without a TTL.
-const FILL_MISSING: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end \
-     if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end \
-     for i = 3, #ARGV, 1000 do \
-         redis.call(ARGV[2], KEYS[1], unpack(ARGV, i, math.min(i + 999, #ARGV))) \
-     end \
-     if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end return 1";
+const FILL_MISSING: &str = include_str!("scripts/fill_missing.lua");
 
 /// Arguments of one command of a transaction: an even number, so that pairs stay together.
 const PIECE: usize = 1000;
@@ -35,29 +30,8 @@ const TOO_MANY: &str = "return redis.error_reply('ERR it has too many parts to b
 
 /// Sets a value or hash unless the stored version is newer, by a field of both. A value without a
 /// version is overwritten.
-const SET_UNLESS_NEWER: &str = "local function says(text) \
-         local ok, value = pcall(cjson.decode, text) \
-         return ok and type(value) == 'table' and value[ARGV[3]] or nil end \
-     local old = redis.pcall('GET', KEYS[1]) \
-     if type(old) == 'string' then \
-         local was, is = says(old), says(ARGV[1]) \
-         local a, b = tonumber(was), tonumber(is) \
-         if type(was) == type(is) and a and b then was, is = a, b end \
-         local kind = type(is) \
-         if type(was) == kind and (kind == 'number' or kind == 'string') and was > is then return 0 end \
-     end \
-     if ARGV[2] == '0' then redis.call('SET', KEYS[1], ARGV[1]) \
-     else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end return 1";
-const SET_HASH_UNLESS_NEWER: &str = "local was, is = redis.pcall('HGET', KEYS[1], ARGV[2]), ARGV[3] \
-     if type(was) == 'string' then \
-         local a, b = tonumber(was), tonumber(is) \
-         if a and b then was, is = a, b end \
-         if ARGV[3] ~= '' and was > is then return 0 end \
-     end \
-     if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end \
-     redis.call('DEL', KEYS[1]) \
-     for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end \
-     if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end return 1";
+const SET_UNLESS_NEWER: &str = include_str!("scripts/set_unless_newer.lua");
+const SET_HASH_UNLESS_NEWER: &str = include_str!("scripts/set_hash_unless_newer.lua");
 
 /// The approximate size of an entry on the wire.
 pub(super) fn cost(entry: Entry<'_>) -> usize {

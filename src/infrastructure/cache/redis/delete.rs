@@ -14,16 +14,10 @@ use crate::domain::json_equality;
 use crate::domain::standing::Kind;
 
 /// Compare-and-delete is atomic, or an application's write in between would be lost.
-const DELETE_OURS: &str = "local v = redis.pcall('GET', KEYS[1]) \
-     if v == false then return 0 end \
-     if v ~= ARGV[1] then return 2 end \
-     redis.call('DEL', KEYS[1]) return 1";
+const DELETE_OURS: &str = include_str!("scripts/delete_ours.lua");
 
 /// The same of any other type, by what FINGERPRINT says of it.
-const DELETE_SAME: &str = "local is = fingerprint(KEYS[1]) \
-     if not is then return 0 end \
-     if is ~= ARGV[1] then return 2 end \
-     redis.call('DEL', KEYS[1]) return 1";
+const DELETE_SAME: &str = include_str!("scripts/delete_same.lua");
 
 #[derive(Clone, Copy)]
 enum Way {
@@ -161,6 +155,6 @@ fn refused(error: &RedisError) -> Failure {
     Failure::new(FailureKind::CacheDenied, what, words(error)).hint(
         "give the user +delex (Redis 8.4), +delifeq (Valkey 9) or +eval +get +del +type (and what reads \
          the type: +hgetall, +smembers, +zrange, +json.get); \
-         --no-verify-writes runs without",
+         --no-verify-writes runs without this check",
     )
 }

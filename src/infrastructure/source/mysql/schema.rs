@@ -9,26 +9,13 @@ use super::super::driver::{Answer, safe};
 use super::ask::cell;
 use crate::domain::schema::{Kind, Schema, Table, TableColumn, add_keys};
 
-const TABLES: &str = "
-    SELECT TABLE_NAME, TABLE_TYPE, CAST(TABLE_ROWS AS CHAR) FROM information_schema.TABLES
-    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'SEQUENCE' ORDER BY TABLE_NAME";
+const TABLES: &str = include_str!("sql/tables.sql");
 
-const COLUMNS: &str = "
-    SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE, COLUMN_DEFAULT,
-        CAST(CHARACTER_OCTET_LENGTH AS CHAR)
-    FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
-    ORDER BY TABLE_NAME, ORDINAL_POSITION";
+const COLUMNS: &str = include_str!("sql/columns.sql");
 
-const KEYS: &str = "
-    SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME FROM information_schema.STATISTICS
-    WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0
-    ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX";
+const KEYS: &str = include_str!("sql/keys.sql");
 
-const FOREIGN_KEYS: &str = "
-    SELECT TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME
-    FROM information_schema.KEY_COLUMN_USAGE
-    WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_SCHEMA = DATABASE()
-    ORDER BY TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION";
+const FOREIGN_KEYS: &str = include_str!("sql/foreign_keys.sql");
 
 pub(super) async fn schema(session: &mut MySqlConnection) -> Answer<Schema> {
     let mut tables = BTreeMap::new();

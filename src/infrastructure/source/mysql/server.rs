@@ -102,16 +102,10 @@ pub(super) async fn zone(session: &mut MySqlConnection) -> Option<ServerZone> {
 }
 
 /// NULL if the server lacks the time zone tables.
-const SERVER_ZONE: &str = "
-    SELECT CONCAT(TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(),
-            CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone)),
-        ' ', @@global.time_zone, ' ', @@system_time_zone)";
+const SERVER_ZONE: &str = include_str!("sql/server_zone.sql");
 
 /// Its clock in microseconds since 1970, whatever the session's time zone is.
 const NOW: &str = "SELECT CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) AS CHAR)";
 
 /// Start of the oldest transaction, which the server reports in its system time zone.
-const OPEN: &str = "
-    SELECT COALESCE(CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01',
-        CONVERT_TZ(MIN(trx_started), 'SYSTEM', '+00:00')) AS CHAR), '')
-    FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> CONNECTION_ID()";
+const OPEN: &str = include_str!("sql/open.sql");

@@ -343,7 +343,4 @@ impl Reader for Postgres {
 }
 
 /// Sessions that wait for a lock of our session, and the tables that they wait for.
-const WHO_WAITS: &str = "
-    SELECT count(*), coalesce(string_agg(DISTINCT relation::regclass::text, ', '), '')
-    FROM pg_catalog.pg_locks
-    WHERE NOT granted AND $1 = ANY (pg_catalog.pg_blocking_pids(pid))";
+const WHO_WAITS: &str = include_str!("sql/who_waits.sql");

@@ -10,12 +10,7 @@ use super::transaction::{Transaction, unnamed};
 use crate::domain::schema::{Kind, Schema, Table, TableColumn, add_keys};
 
 /// Without partitions, whose rows their parents have, and without the tables of extensions.
-const LISTED: &str = "
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname = ANY (current_schemas(false))
-      AND pg_table_is_visible(c.oid) AND NOT c.relispartition
-      AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
-          AND d.objid = c.oid AND d.deptype = 'e')";
+const LISTED: &str = include_str!("sql/listed.sql");
 
 /// Whether all rows of a table have their `xmin`: those of another server or storage have none.
 const HAS_XMIN: &str = "c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT 1 FROM pg_class p
@@ -24,31 +19,11 @@ const HAS_XMIN: &str = "c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT 1 FROM pg
         OR p.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid)))";
 
 /// A parent by inheritance has no key that covers its children.
-const KEYS: &str = "
-    SELECT c.relname::text, i.indexrelid::text, i.indisprimary, a.attname::text
-    FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
-    CROSS JOIN unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, nth)
-    LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
-    WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND pg_table_is_visible(c.oid)
-      AND (c.relkind = 'p' OR (c.relkind = 'r' AND NOT c.relhassubclass))
-    ORDER BY c.relname, i.indexrelid, k.nth";
+const KEYS: &str = include_str!("sql/keys.sql");
 
-const FOREIGN_KEYS: &str = "
-    SELECT c.relname::text, f.oid::text, a.attname::text, p.relname::text, pa.attname::text
-    FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class p ON p.oid = f.confrelid
-    CROSS JOIN unnest(f.conkey, f.confkey) WITH ORDINALITY AS k (child, parent, nth)
-    JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.child
-    JOIN pg_attribute pa ON pa.attrelid = f.confrelid AND pa.attnum = k.parent
-    WHERE f.contype = 'f' AND f.conparentid = 0
-      AND pg_table_is_visible(c.oid) AND pg_table_is_visible(p.oid)
-    ORDER BY c.relname, f.oid, k.nth";
+const FOREIGN_KEYS: &str = include_str!("sql/foreign_keys.sql");
 
-const ELSEWHERE: &str = "
-    SELECT n.nspname::text, count(*)
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT pg_table_is_visible(c.oid)
-      AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-    GROUP BY n.nspname ORDER BY n.nspname";
+const ELSEWHERE: &str = include_str!("sql/elsewhere.sql");
 
 pub(super) async fn schema(transaction: &mut Transaction<'_>) -> Answer<Schema> {
     let sql = format!(

@@ -93,15 +93,7 @@ pub(super) async fn moment(transaction: &mut Transaction<'_>) -> Answer<Result<M
 
 /// Start of the oldest transaction that may write here, and how many sessions hide theirs. A
 /// prepared one counts from its preparation.
-const OPEN: &str = "
-    SELECT (extract(epoch FROM least(min(a.xact_start),
-                (SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database())
-            )) * 1000000)::int8,
-        count(*) FILTER (WHERE a.state = 'disabled' OR a.query = '<insufficient privilege>')
-    FROM pg_stat_activity a
-    WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
-        AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
-        AND a.backend_type IS DISTINCT FROM 'walsender'";
+const OPEN: &str = include_str!("sql/open.sql");
 
 /// Identifies the database: cluster and timeline, which a restored backup changes.
 async fn origin(transaction: &mut Transaction<'_>) -> Answer<String> {
@@ -116,18 +108,10 @@ async fn origin(transaction: &mut Transaction<'_>) -> Answer<String> {
 
 /// Whether it is a standby, and whether the server makes sessions read-only (not we or our own
 /// user's settings).
-const ROLE: &str = "
-    SELECT pg_is_in_recovery(), s.reset_val = 'on' AND NOT EXISTS (
-        SELECT FROM pg_db_role_setting o
-        JOIN pg_roles r ON r.oid = o.setrole, unnest(o.setconfig) AS setting
-        WHERE r.rolname = session_user AND setting LIKE 'default_transaction_read_only=%')
-    FROM pg_settings s WHERE s.name = 'default_transaction_read_only'";
+const ROLE: &str = include_str!("sql/role.sql");
 
 /// A standby that has replayed everything has no lag, however old the last change.
-const LAG: &str = "
-    SELECT CASE WHEN EXISTS (SELECT FROM pg_stat_wal_receiver)
-                AND pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-           ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END::float8";
+const LAG: &str = include_str!("sql/lag.sql");
 
 pub(super) async fn role(transaction: &mut Transaction<'_>) -> Answer<Role> {
     let (is_standby, is_read_only): (bool, bool) = transaction.ask(ROLE).await?;
@@ -147,19 +131,10 @@ pub(super) async fn lag(transaction: &mut Transaction<'_>) -> Lag {
 }
 
 /// The setting of the database or of all roles, and the zone of the server's log.
-const ZONES: &str = "
-    SELECT (SELECT split_part(setting, '=', 2)
-            FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS setting
-            WHERE s.setrole = 0 AND lower(setting) LIKE 'timezone=%' AND s.setdatabase IN (0,
-                (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
-            ORDER BY s.setdatabase DESC LIMIT 1),
-        current_setting('log_timezone')";
+const ZONES: &str = include_str!("sql/zones.sql");
 
 /// The setting in the server's files; default GMT.
-const CONFIGURED: &str = "
-    SELECT coalesce(
-        (SELECT setting FROM pg_catalog.pg_show_all_file_settings()
-         WHERE lower(name) = 'timezone' AND error IS NULL ORDER BY seqno DESC LIMIT 1), 'GMT')";
+const CONFIGURED: &str = include_str!("sql/configured.sql");
 
 pub(super) async fn zone(transaction: &mut Transaction<'_>) -> Answer<ServerZone> {
     let (of_database, of_log): (Option<String>, String) = transaction.ask(ZONES).await?;
