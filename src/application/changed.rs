@@ -83,7 +83,7 @@ impl Reload {
             }
             Err(Stop::Deleted) => {
                 let what = "reading changes failed";
-                let why = "rows go while their keys are read";
+                let why = "rows disappear while their keys are read";
                 Err(Failure::new(FailureKind::Internal, what, why))
             }
         }

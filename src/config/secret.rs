@@ -64,7 +64,7 @@ impl Secret {
                 Failure::new(FailureKind::Config, cannot, e.to_string())
             })?;
         Self::first_line(&bytes).map_err(|why| {
-            let what = format!("{} holds no URL or token", path.display());
+            let what = format!("{} contains no URL or token", path.display());
             Failure::new(FailureKind::Config, what, why)
         })
     }

@@ -181,7 +181,7 @@ impl Reading<'_> {
         if way == 0 && secret.holds_password() {
             let [flag, file, command] = &flags;
             self.warnings.push(format!(
-                "the password in {flag} is in this machine's list of processes, for all to read; \
+                "everyone on this machine can read the password in {flag} in its list of processes; \
                  use {file}, {command} or {}",
                 variable(url.setting)
             ));

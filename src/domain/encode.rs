@@ -270,7 +270,7 @@ mod tests {
                     utc: false,
                 },
                 None,
-                "outside of the day",
+                "outside the day",
             ),
             (Scalar::Int(2), Some(Hint::Bool), "read as bool"),
             (

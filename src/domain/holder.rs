@@ -75,7 +75,7 @@ impl fmt::Display for Holder {
         if !self.is_known() {
             return write!(
                 f,
-                "whoever wrote the key {}, which is no run's",
+                "an unknown writer of the key {}, which is not from a run",
                 shown(&self.key)
             );
         }
@@ -99,7 +99,7 @@ impl fmt::Display for Holder {
 
 impl From<Holder> for Failure {
     fn from(holder: Holder) -> Self {
-        let why = format!("it is held by {holder}");
+        let why = format!("{holder}");
         let hint = match holder.is_known() {
             true => "wait for it with --lock-wait 5m, or run beside it with --no-lock",
             false => "delete that key if nothing of yours uses it, or run with --no-lock",

@@ -262,9 +262,9 @@ impl BoundKey {
                 BoundPart::Column { at, name } => {
                     match row.text(*at) {
                         Ok(Some(text)) if !text.is_empty() => out.extend_from_slice(&text),
-                        Ok(Some(_)) => return Err(format!("key column {name} is empty")),
-                        Ok(None) => return Err(format!("key column {name} is NULL")),
-                        Err(error) => return Err(format!("key column {name}: {error}")),
+                        Ok(Some(_)) => return Err(format!("key column `{name}` is empty")),
+                        Ok(None) => return Err(format!("key column `{name}` is NULL")),
+                        Err(error) => return Err(format!("key column `{name}`: {error}")),
                     }
                     ended(out.len() - start);
                 }

@@ -67,7 +67,7 @@ fn find<'c>(term: &OrderTerm, columns: &[&'c str]) -> Result<&'c str, String> {
             columns.join(", ")
         )),
         [one, other, ..] => Err(format!(
-            "{name} may mean {one} or {other}; write the one in quotes"
+            "{name} may mean {one} or {other}; write the one that you mean in quotes"
         )),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::precision::Precision;
 
 /// Why a strategy without a version is not protected.
-pub const NO_VERSION: &str = "its query selects no _version";
+pub const NO_VERSION: &str = "no _version in the query";
 
 /// Whether a strategy's entries are protected against changes that overtake them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,11 +60,11 @@ impl Protection {
     pub fn why_not(&self) -> Option<&str> {
         match self {
             Self::Verified | Self::ToTheSecond => None,
-            Self::ToTheDay => Some("its _version is a date, which changes once a day"),
+            Self::ToTheDay => Some("_version is a date, which changes once a day"),
             Self::Off => Some("--no-verify-writes"),
             Self::NoVersion => Some(NO_VERSION),
             Self::Partial(why) => Some(why),
-            Self::Opaque => Some("its keys cannot be looked up again"),
+            Self::Opaque => Some("keys cannot be looked up again"),
             Self::NotKnown => Some("the database does not say whether it is a replica"),
             Self::Replica => Some("the database is a replica; give --primary-url"),
             Self::ReadOnly => Some(

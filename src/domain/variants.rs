@@ -82,7 +82,7 @@ fn check(values: &[Parameter]) -> Result<(), String> {
             .iter()
             .any(|earlier| earlier.to_string() == value.to_string())
         {
-            return Err(format!("`{value}` is there twice"));
+            return Err(format!("`{value}` is listed twice"));
         }
     }
     Ok(())

@@ -100,7 +100,7 @@ impl Metrics {
                 &registry,
                 "shopwarm_overtaken_keys_total",
                 "Keys whose rows changed while they were written: repaired (written again, and \
-                 warmed), withdrawn (left out, and skipped); unverified: nobody could say.",
+                 warmed), withdrawn (left out, and skipped); unverified: not known.",
                 &["context", "strategy", "outcome"],
             ),
             written_bytes: counters(
@@ -126,7 +126,7 @@ impl Metrics {
                 &registry,
                 IntGauge::new(
                     "shopwarm_runs_active",
-                    "Runs of this process that have begun and not ended, dry runs among them.",
+                    "Runs of this process that have started and not ended, including dry runs.",
                 ),
             ),
             active: Mutex::default(),

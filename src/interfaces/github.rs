@@ -73,7 +73,9 @@ pub(super) fn failure(failure: &Failure) {
     let hint = hint.map_or_else(String::new, |hint| format!("hint: {hint}\n"));
     // A fence in the message would close ours.
     let said = format!("{failure}\n{hint}").replace("```", "` ` `");
-    add_to_summary(format!("### shopwarm\n\n✗ not begun\n\n```\n{said}```\n"));
+    add_to_summary(format!(
+        "### shopwarm\n\n✗ did not start\n\n```\n{said}```\n"
+    ));
 }
 
 /// A workflow command; its text is escaped, so that it cannot inject another command.

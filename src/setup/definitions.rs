@@ -71,7 +71,7 @@ pub fn advice(all: &[Definition]) -> Option<Finding> {
             ids.join(", ")
         ),
     };
-    let hint = "add order_by; where the order does not matter, unordered = \"ok\" says so";
+    let hint = "add order_by; if the order does not matter, set unordered = \"ok\"";
     Some(Finding::warning("definitions", text).hint(hint))
 }
 

@@ -630,13 +630,16 @@ impl Warm {
 #[test]
 fn everything_is_read_where_less_would_not_be_safe_and_the_reason_is_told() {
     let warm = Warm::new(Dialect::Sqlite);
-    assert_eq!(warm.why(""), "there is no complete run before it");
+    assert_eq!(warm.why(""), "no earlier run was complete");
     assert_eq!(warm.why(""), "");
     assert!(warm.why("--limit 3").contains("--limit"));
     // A run that wrote some of the keys has left the mark as it was.
     assert_eq!(warm.why(""), "");
     assert!(warm.why("--mode only-missing").contains("only-missing"));
-    assert!(warm.why("").contains("did not note"), "that one left none");
+    assert!(
+        warm.why("").contains("did not record"),
+        "that one left none"
+    );
     assert!(warm.why("--full-every 1ms").contains("--full-every"));
 
     let text = std::fs::read_to_string(&warm.definitions).expect("text");
@@ -662,9 +665,9 @@ fn everything_is_read_where_less_would_not_be_safe_and_the_reason_is_told() {
     cache.sql("DELETE FROM entries WHERE CAST(key AS TEXT) = 'shopwarm:keys'");
     assert!(warm.why("").contains("are no longer known"));
     cache.sql("DELETE FROM entries WHERE CAST(key AS TEXT) LIKE 'shopwarm:keys:own/rows:%'");
-    assert!(warm.why("").contains("a part of them is gone"));
+    assert!(warm.why("").contains("part of the list is gone"));
     cache.sql("DELETE FROM entries WHERE CAST(key AS TEXT) = 'shopwarm:last-complete'");
-    assert_eq!(warm.why(""), "there is no complete run before it");
+    assert_eq!(warm.why(""), "no earlier run was complete");
 
     warm.shop
         .database

@@ -459,7 +459,7 @@ fn what_cannot_begin_is_recorded_once_and_tried_again() {
     // Two tries and more.
     let stderr = BufReader::new(child.stderr.take().expect("piped"));
     let lines = stderr.lines().map_while(Result::ok);
-    let tries = lines.filter(|line| line.contains("run did not begin"));
+    let tries = lines.filter(|line| line.contains("run did not start"));
     assert_eq!(tries.take(2).count(), 2);
     let runs = site.runs();
     assert_eq!(runs.len(), 1, "{runs:#?}");

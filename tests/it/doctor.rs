@@ -122,7 +122,7 @@ fn a_healthy_shop_is_all_well() {
         check(&report, "cache rights", &["ok"]);
         check(&report, "cache memory", &["no limit"]);
         check(&report, "cache persistence", &["ok"]);
-        check(&report, "terminal", &["stdout is no terminal"]);
+        check(&report, "terminal", &["stdout is not a terminal"]);
         check(
             &report,
             "catalog/hot-products",

@@ -213,5 +213,5 @@ fn a_document_that_is_none_fails_by_name() {
     let run = lab.warm(&own(&["t"], &rows)).expect(3);
     assert_eq!(counts(&run.strategy("own/t")), [1, 0, 1, 0]);
     let error = run.strategy("own/t")["errors"][0]["error"].to_string();
-    assert!(error.contains("column doc: invalid JSON"), "{error}");
+    assert!(error.contains("column `doc`: invalid JSON"), "{error}");
 }

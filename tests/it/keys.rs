@@ -615,7 +615,7 @@ fn the_raw_bytes_of_a_key_come_alone() {
     let nothing = raw("O:2", 3);
     assert_eq!(nothing.stdout, "");
     assert!(
-        nothing.stderr.contains("holds nothing"),
+        nothing.stderr.contains("does not have this key"),
         "{}",
         nothing.stderr
     );

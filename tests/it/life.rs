@@ -32,7 +32,7 @@ fn told_to_end_it_lets_runs_finish() {
         at_the_gate(&server, &run);
         let watching = server.listen(&run, None);
         server.signal(signal);
-        server.hears("ending");
+        server.hears("shutting down");
         until("it takes no more runs", || {
             server.get("/readyz").status == 503
         });
@@ -119,7 +119,7 @@ fn told_twice_it_ends_at_once() {
     let run = server.start_run("/admin/warmup/gated");
     at_the_gate(&server, &run);
     server.signal("TERM");
-    server.hears("ending");
+    server.hears("shutting down");
     let told = Instant::now();
     server.signal("TERM");
     server.end().expect(143);

@@ -166,7 +166,7 @@ fn a_column_that_is_not_stored_as_its_text_is_named_and_its_keys_stay() {
             (&tk["warmed"], &tk["withdrawn"], &tk["protected"]),
             (&json!(1), &json!(0), &json!(false))
         );
-        let because = "its keys cannot be looked up again";
+        let because = "keys cannot be looked up again";
         assert_eq!(tk["unprotected_because"], because);
         let warning = tk["warnings"][0].as_str().expect("a warning");
         assert!(

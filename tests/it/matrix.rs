@@ -373,7 +373,7 @@ impl Matrix {
         let error = self.errors.get(&format!("{name}{t}:{k}")).cloned();
         if !error
             .as_deref()
-            .is_some_and(|error| error.starts_with("column v: "))
+            .is_some_and(|error| error.starts_with("column `v`: "))
         {
             self.complain(name, t, k, &format!("failed without a name: {error:?}"));
         }

@@ -329,7 +329,7 @@ fn what_cannot_be_repeated_is_said_with_its_field() {
             "for.locale = [\"a\", \"a\"]",
             "",
             "",
-            "for.locale: `a` is there twice",
+            "for.locale: `a` is listed twice",
         ),
         (
             "for.locale = [\"\"]",
@@ -347,7 +347,7 @@ fn what_cannot_be_repeated_is_said_with_its_field() {
             "for.locale = \"SELECT code FROM users\"",
             "",
             "",
-            ": for.locale: The query reads table `users`",
+            ": for.locale: the query reads table `users`",
         ),
         (
             "",

@@ -101,10 +101,10 @@ fn all_columns_without_a_json_form_are_named_at_once() {
     );
     let run = lab.with(&rows, "warmup all").run().expect(4);
     for says in [
-        "words has the type tsvector",
-        "place has",
-        "whole has",
-        "spans has the type tstzrange",
+        "`words` has the type tsvector",
+        "`place` has",
+        "`whole` has",
+        "`spans` has the type tstzrange",
         "CAST(",
     ] {
         assert!(run.stderr.contains(says), "{says}: {}", run.stderr);

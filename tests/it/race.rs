@@ -872,7 +872,7 @@ fn what_is_not_protected_is_said_everywhere() {
     for strategy in strategies {
         assert_eq!(strategy["protected"], false, "{strategy}");
     }
-    let because = "its query selects no _version";
+    let because = "no _version in the query";
     let run = ask("warmup context race -o json").expect(0);
     let items = run.strategy("race/items");
     assert_eq!(

@@ -156,7 +156,7 @@ fn a_context_is_excluded_by_its_name() {
     let none = none.expect(2);
     assert!(
         none.stderr
-            .contains("everything that was named is excluded"),
+            .contains("everything that was selected is excluded"),
         "{}",
         none.stderr
     );

@@ -195,7 +195,7 @@ fn a_run_that_could_not_begin_is_in_the_history() {
     let error = run["error"].as_str().expect("a text");
     assert!(error.contains("cannot reach the database"), "{error}");
     let shown = runs(&lab, "last").expect(0).stdout;
-    assert!(shown.contains("not begun: cannot reach"), "{shown}");
+    assert!(shown.contains("did not start: cannot reach"), "{shown}");
     assert!(!shown.contains("hunter2") && !list.to_string().contains("hunter2"));
     // Whoever mistypes a name knows.
     lab.command("warmup context nobody").run().expect(2);

@@ -193,8 +193,11 @@ fn a_row_without_a_place_of_its_own_fails_its_key_by_name() {
             + "tree_id = \"name\"\ntree_parent = \"up\"\n";
         let run = lab.warm(&own(&["t"], &(map + &tree))).expect(3);
         for (name, missing) in [
-            ("map", "column name is NULL: a row has no place"),
-            ("tree", "column name is NULL"),
+            (
+                "map",
+                "column `name` is NULL: the row has no place in the value",
+            ),
+            ("tree", "column `name` is NULL"),
         ] {
             let report = run.strategy(&format!("own/{name}"));
             assert_eq!(counts(&report), [1, 0, 2, 0], "{dialect:?}");

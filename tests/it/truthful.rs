@@ -53,7 +53,7 @@ fn a_run_that_could_not_begin_is_remembered() {
         .expect(4);
     assert!(run.stderr.contains("::error"), "{}", run.stderr);
     let summary = std::fs::read_to_string(summary.path()).expect("a text");
-    for says in ["### shopwarm", "not begun", "gone"] {
+    for says in ["### shopwarm", "did not start", "gone"] {
         assert!(summary.contains(says), "{says}: {summary}");
     }
     let runs = lab.command("runs -o json").run().expect(0).json();
@@ -107,15 +107,15 @@ fn a_run_that_was_stopped_before_it_began_is_remembered() {
     };
     let run = warm("--lock-wait 1m --deadline 1s -o json").run().expect(9);
     nothing(&run.json());
-    last("deadline was hit before it began", "deadline");
+    last("deadline passed before it started", "deadline");
     let waiting = warm("--lock-wait 1m -o json").start();
     std::thread::sleep(std::time::Duration::from_secs(2));
     crate::support::shopwarm::send(&waiting, "TERM");
     nothing(&crate::support::shopwarm::finish(waiting).expect(143).json());
-    last("stopped before it began", "interrupted");
+    last("stopped before it started", "interrupted");
     // Not even a connection: the cache is asked for a moment all the same.
     nothing(&warm("--deadline 1ms -o json").run().expect(9).json());
-    last("deadline was hit before it began", "deadline");
+    last("deadline passed before it started", "deadline");
 }
 
 /// A cache that does not answer does not keep it for long.

@@ -27,7 +27,7 @@ fn a_row_without_a_json_form_is_a_state_of_its_own() {
         .expect(3)
         .stdout;
     for says in [
-        "no JSON form: column available: a zero date",
+        "no JSON form: column `available`: a zero date",
         "NULLIF(",
         "'0000-00-00'",
     ] {

@@ -51,7 +51,7 @@ fn assert_values(lab: &Lab, set_up: &str, columns: &[Column<'_>]) {
             let met = match expected {
                 Ok(json) => got == format!("{{\"v\":{json}}}") && error.is_none(),
                 Err(part) => {
-                    let names_column = |e: &String| e.contains("column v: ") && e.contains(part);
+                    let names_column = |e: &String| e.contains("column `v`: ") && e.contains(part);
                     got.is_empty() && error.is_some_and(names_column)
                 }
             };
@@ -73,7 +73,7 @@ const NOT_UTF8: Result<&str, &str> = Err("invalid UTF-8 at byte");
 const NO_FORM: Result<&str, &str> = Err("type hint, base64 or string or json");
 const ZERO_DATE: Result<&str, &str> = Err("zero date");
 const NO_DATE: Result<&str, &str> = Err("cannot be read as date YYYY-MM-DD");
-const NO_TIME_OF_DAY: Result<&str, &str> = Err("outside of the day");
+const NO_TIME_OF_DAY: Result<&str, &str> = Err("outside the day");
 
 #[test]
 fn postgres_numbers_keep_their_digits() {
@@ -996,7 +996,7 @@ fn a_type_that_nobody_can_encode_is_a_definition_error() {
                 .find(|l| l.contains(&format!("own/s{i}: ")));
             let line = line.unwrap_or_else(|| panic!("s{i} is not named in\n{}", run.stderr));
             assert!(
-                line.contains("column odd has the type") && line.contains(name),
+                line.contains("column `odd` has the type") && line.contains(name),
                 "{name}: {line}"
             );
         }
@@ -1049,9 +1049,9 @@ fn a_bad_row_fails_alone() {
         assert_eq!(
             errors(&part),
             [
-                "row 2: key column k is NULL",
-                "R:b: column v: is not a JSON number",
-                "row 4: key column k is empty",
+                "row 2: key column `k` is NULL",
+                "R:b: column `v`: is not a JSON number",
+                "row 4: key column `k` is empty",
                 "R:a: another row has this key too; the key's columns must tell rows apart",
             ],
             "{dialect:?}"
@@ -1243,8 +1243,8 @@ fn a_key_of_several_columns_needs_all_of_them() {
         assert_eq!(
             errors(&part),
             [
-                "row 4: key column _b is NULL",
-                "row 5: key column _a is NULL",
+                "row 4: key column `_b` is NULL",
+                "row 5: key column `_a` is NULL",
                 "P:x:1: another row has this key too; the key's columns must tell rows apart",
             ]
         );
@@ -1307,7 +1307,7 @@ fn a_list_has_the_rows_of_its_key_in_order() {
         assert!(
             errors
                 .iter()
-                .any(|e| e.starts_with("S:bad: column v: invalid JSON")),
+                .any(|e| e.starts_with("S:bad: column `v`: invalid JSON")),
             "{errors:?}"
         );
         assert_eq!(lab.keys(), ["L:A", "L:a", "L:b", "L:bad", "one"]);

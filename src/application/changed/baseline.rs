@@ -72,13 +72,13 @@ impl<'a> ChangedOnly<'a> {
         let moment = match self.run.unless_stopped(asked).await {
             None => return,
             Some(Ok(moment)) => moment.map_err(|failure| failure.to_string()),
-            Some(Err(_)) => Err("the database does not tell the time".to_owned()),
+            Some(Err(_)) => Err("the database does not report its time".to_owned()),
         };
         let doubt = moment.as_ref().ok().and_then(|m| m.doubt.as_ref());
         if let (true, Some(doubt)) = (self.run.plan.options.changed.on, doubt) {
             book.warnings.push(format!(
-                "--changed: the database is not quite sure: {doubt}; changes that took longer than \
-                 --changed-overlap to commit are missed until everything is read again"
+                "--changed: {doubt}; changes that took longer than \
+                 --changed-overlap to commit are missed until the next full read"
             ));
         }
         self.moment = Some(moment);
@@ -185,9 +185,10 @@ impl<'a> ChangedOnly<'a> {
         }
         let id = plan.spec(index).id.to_string();
         let last = self.last.get(&id);
-        let last = last.ok_or("there is no complete run before it")?;
+        let last = last.ok_or("no earlier run was complete")?;
         let mark = last.watermark.as_ref();
-        let mark = mark.ok_or("the last complete run did not note up to when it had seen all")?;
+        let mark =
+            mark.ok_or("the last complete run did not record up to when it had read everything")?;
         self.check_mark(mark, &tracked.fingerprint(), moment, passes.epoch(index))?;
         let (mine, others): (Vec<_>, Vec<_>) = self
             .manifests
@@ -220,13 +221,13 @@ impl<'a> ChangedOnly<'a> {
         let why = if mark.fingerprint != fingerprint {
             "its definition has changed"
         } else if mark.origin != moment.origin {
-            "the database is another one, or was restored, or session_timezone has changed"
+            "the database was replaced or restored, or session_timezone has changed"
         } else if mark.clock_was_set_back(moment, self.asked_at, changed.overlap) {
             "the database's clock was set back"
         } else if mark.cache != epoch {
             "the cache was restarted or replaced"
         } else if since_full >= changed.full_every || mark.full_at > now() {
-            "everything was read longer ago than --full-every says"
+            "the last full read is longer ago than --full-every"
         } else {
             return Ok(());
         };

@@ -87,7 +87,7 @@ impl<'a> Keys<'a> {
             baseline.others.iter().chain([&baseline.manifest]).collect();
         let keys = manifests.iter().map(|manifest| manifest.keys);
         if keys.sum::<u64>() > MAX_COMPARED {
-            let why = "it has too many keys to compare them all";
+            let why = "it has too many keys to compare";
             return Err(Stop::Full(why.to_owned()));
         }
         for manifest in manifests {

@@ -52,7 +52,7 @@ impl Breaker {
         let keys = self.keys;
         let what = format!("none of the last {keys} keys could be written, so the run was stopped");
         let failure = Failure::new(FailureKind::CacheRefused, what, why);
-        Some(failure.hint("`shopwarm doctor` asks for the rights to each strategy's keys"))
+        Some(failure.hint("`shopwarm doctor` checks the rights to each strategy's keys"))
     }
 }
 

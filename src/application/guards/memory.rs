@@ -81,7 +81,7 @@ impl MemoryGuard {
                 return watched;
             }
             let is_told = std::mem::replace(&mut self.has_warned, true);
-            let text = format!("{NOT_WATCHED}, the cache does not say: {why}");
+            let text = format!("{NOT_WATCHED}, the cache does not report it: {why}");
             watched.of_run = (!is_told).then_some(text);
         }
         let Ok(Some(counter)) = counter else {
@@ -220,7 +220,7 @@ fn evicts(id: &StrategyId, evicted: u64) -> Failure {
 /// A guard that cannot see must not let everything through.
 fn blind(id: &StrategyId, why: &str) -> Failure {
     let what = format!("{id}: {NOT_WATCHED}");
-    let why = format!("the cache does not say what it evicts ({why}); --on-eviction is stop");
+    let why = format!("the cache does not report evictions ({why}); --on-eviction is stop");
     Failure::new(FailureKind::CacheDenied, what, why)
         .hint("allow this user to run INFO, or use --on-eviction warn")
 }

@@ -109,7 +109,7 @@ impl<'a> SizeGuard<'a> {
         let why =
             format!("{keys} keys, {last} in the last complete run; --max-shrink is {allowed}");
         let failure = Failure::new(FailureKind::Query, what, why).hint(
-            "look at the query and its tables; where the shop did shrink, run once without --max-shrink",
+            "check the query and its tables; if the shop really shrank, run once without --max-shrink",
         );
         self.fail(book, index, failure);
         false
@@ -135,7 +135,7 @@ async fn read_last_complete(
     match run.unless_stopped(read).await? {
         Ok(counts) => {
             if counts.is_empty() && writes {
-                let none = "--max-shrink: no earlier complete run is known to compare with";
+                let none = "--max-shrink: there is no earlier complete run to compare with";
                 book.warnings.push(none.to_owned());
             }
             Some(counts)

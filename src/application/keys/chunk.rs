@@ -75,8 +75,8 @@ pub enum NoChunk {
 impl fmt::Display for NoChunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Version(version) => write!(f, "its format, {version}, is not known"),
-            Self::Broken => f.write_str("it is not as it was written"),
+            Self::Version(version) => write!(f, "its format {version} is unknown"),
+            Self::Broken => f.write_str("it was changed after it was written"),
         }
     }
 }

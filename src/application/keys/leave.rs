@@ -106,8 +106,9 @@ impl RunKeys {
         match recorder.finish(timeout, &whole).await {
             Ok(()) => Some(whole),
             Err(why) => {
-                let warning =
-                    format!("later runs do not know which keys this one has written: {why}");
+                let warning = format!(
+                    "no key list was kept for this run ({why}): --prune and effect skip it"
+                );
                 tracing::warn!("{warning}");
                 book.warnings.push(warning);
                 None

@@ -98,7 +98,7 @@ impl KeyManifest {
 /// All manifests in the hash, newest first, expired ones too.
 pub(super) async fn index(cache: &dyn Cache, prefix: &str) -> Result<Vec<KeyManifest>, Failure> {
     let key = namespace::manifests(prefix);
-    let mut all: Vec<KeyManifest> = own_hash(cache, &key, "does not say which keys runs wrote")
+    let mut all: Vec<KeyManifest> = own_hash(cache, &key, "does not record which keys runs wrote")
         .await?
         .iter()
         .filter_map(|(field, value)| KeyManifest::read(field, value))
@@ -169,7 +169,7 @@ pub fn entries<'a>(
             }
             let found = found + keys.iter().map(Vec::len).sum::<usize>() as u64;
             if ended && found < expected {
-                return Err(unreadable(&id, "a part of them is gone"));
+                return Err(unreadable(&id, "part of the list is gone"));
             }
             Ok::<_, Failure>(Some((keys, (first + chunks.len(), found, ended))))
         }
@@ -181,7 +181,7 @@ pub fn entries<'a>(
 }
 
 fn unreadable(manifest: &str, why: &str) -> Failure {
-    let what = format!("the keys that {manifest} has written are not known");
+    let what = format!("the keys that {manifest} wrote are not known");
     Failure::new(FailureKind::CacheRefused, what, why)
         .hint("the next complete run records them again")
 }
@@ -201,7 +201,7 @@ pub async fn forget(
 /// The same if nothing depends on it: a list that stays expires.
 pub async fn forget_quietly(cache: &dyn Cache, prefix: &str, manifest: &KeyManifest) {
     if let Err(failure) = forget(cache, prefix, manifest).await {
-        tracing::debug!(%failure, "an old list of keys stays until it ends");
+        tracing::debug!(%failure, "an old list of keys stays until it expires");
     }
 }
 

@@ -43,10 +43,7 @@ pub async fn prune(book: &mut Book, run: &RunContext<'_>, written: PlannedKeys) 
     for index in 0..book.tallies.len() {
         if !book.is_complete(index, run) {
             let report = &mut book.tallies[index].report;
-            let why = format!(
-                "nothing is pruned of {}: it was not warmed as a whole",
-                report.id
-            );
+            let why = format!("{} is not pruned: it was not warmed completely", report.id);
             report.warnings.push(why);
             continue;
         }
@@ -63,7 +60,7 @@ pub async fn prune(book: &mut Book, run: &RunContext<'_>, written: PlannedKeys) 
     let agreed = run.unless_stopped(consent.may_remove(&prunable)).await;
     if agreed != Some(true) {
         let keys: u64 = prunable.iter().map(|of_one| of_one.keys).sum();
-        let why = format!("nothing was pruned: nobody agreed to remove {keys} keys");
+        let why = format!("{keys} keys without a row were kept: nobody confirmed their removal");
         book.warnings.push(why);
         return;
     }
@@ -204,8 +201,8 @@ impl Search<'_> {
         let mut own = self.manifests(&id).await?;
         own.retain(|manifest| is_own(manifest, self.run));
         if !only_missing && !own.iter().any(|own| own.complete) {
-            let what = "which keys this run has written is not known";
-            let why = "what it should have left of them is not there";
+            let what = "the keys that this run wrote are not known";
+            let why = "its list of keys is missing";
             return Err(Failure::new(FailureKind::CacheRefused, what, why));
         }
         let names: HashSet<&str> = gone.iter().map(|(key, _)| key.as_str()).collect();

@@ -170,7 +170,7 @@ impl Recorder {
         match timeout(patience, ending).await {
             Ok(Some(Ok(Err(failure)))) => Err(failure.why),
             Ok(Some(Err(_)) | None) => Err("an error of its own".to_owned()),
-            Ok(Some(Ok(Ok(())))) if overrun => Err("the cache took them too slowly".to_owned()),
+            Ok(Some(Ok(Ok(())))) if overrun => Err("the cache was too slow".to_owned()),
             Ok(Some(Ok(Ok(())))) => Ok(()),
             Err(_) => Err("no answer in time".to_owned()),
         }

@@ -148,7 +148,7 @@ fn take(batch: &mut EntryBatch, recorded: &RecordedKey, value: &CachedValue) -> 
 pub fn not_removed(keys: u64) -> Option<String> {
     (keys > 0).then(|| {
         format!(
-            "{keys} keys without a row were not removed: somebody else has written them since, or \
+            "{keys} keys without a row were not removed: something else has written them since, or \
              another strategy makes them"
         )
     })

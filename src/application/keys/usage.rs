@@ -60,9 +60,8 @@ impl Effect {
 /// There is none.
 pub fn chosen(all: &[KeyManifest], run: Option<&str>) -> Result<Vec<KeyManifest>, Failure> {
     let unknown = |what: &str, why: String| {
-        Failure::new(FailureKind::Usage, what, why).hint(
-            "`shopwarm runs` lists the runs; what they have written is known until it expires",
-        )
+        Failure::new(FailureKind::Usage, what, why)
+            .hint("`shopwarm runs` lists the runs; their lists of keys are kept until they expire")
     };
     let Some(run) = run.filter(|run| *run != "last") else {
         let mut newest: BTreeMap<&str, &KeyManifest> = BTreeMap::new();
@@ -73,8 +72,8 @@ pub fn chosen(all: &[KeyManifest], run: Option<&str>) -> Result<Vec<KeyManifest>
             }
         }
         if newest.is_empty() {
-            let why = "no run has left any, or they have expired".to_owned();
-            return Err(unknown("it is not known which keys runs have written", why));
+            let why = "no run has left a list of keys, or all have expired".to_owned();
+            return Err(unknown("the keys of earlier runs are not known", why));
         }
         return Ok(newest.into_values().cloned().collect());
     };
@@ -87,15 +86,15 @@ pub fn chosen(all: &[KeyManifest], run: Option<&str>) -> Result<Vec<KeyManifest>
         (Some(id), _) => id,
         (None, [id]) => *id,
         (None, []) => {
-            let what = format!("no run `{run}` is known that has written keys");
+            let what = format!("there is no run `{run}` with a list of keys");
             return Err(unknown(
                 &what,
-                "it has left none, or they have expired".to_owned(),
+                "it left no list of keys, or the list has expired".to_owned(),
             ));
         }
         (None, several) => {
-            let what = format!("`{run}` is no run");
-            return Err(unknown(&what, format!("{} match it", several.len())));
+            let what = format!("`{run}` is ambiguous");
+            return Err(unknown(&what, format!("{} runs match it", several.len())));
         }
     };
     let of_run = all.iter().filter(|manifest| manifest.run_id == id);

@@ -74,7 +74,7 @@ pub trait Cache: Send + Sync {
     ) -> Answer<Vec<Deletion>> {
         unsupported(
             "does not delete stale values",
-            "--no-verify-writes runs without",
+            "--no-verify-writes runs without this check",
         )
     }
 
@@ -101,7 +101,7 @@ pub trait Cache: Send + Sync {
     }
 
     async fn headroom(&self) -> Headroom {
-        Headroom::unknown("this cache does not say")
+        Headroom::unknown("this cache does not report it")
     }
 
     /// What an operator should know of the server before a run, and whether it would accept keys

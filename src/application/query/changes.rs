@@ -116,11 +116,11 @@ impl Tracked for Changes {
         let since = Since::new(0, Duration::ZERO);
         let changed_at = self
             .changed_at()
-            .ok_or("it selects no column `_changed_at`")?;
+            .ok_or("it does not select `_changed_at`")?;
         if self.select_changes(ChangeScan::Keys, since).is_none() {
             let declared = &changed_at.declared;
             return Err(format!(
-                "its _changed_at is of type {declared}, which tells no moment"
+                "its _changed_at has the type {declared}, which is not a date with a time"
             ));
         }
         let (rows, identity) = match &definition.tracking {

@@ -215,7 +215,7 @@ impl<'a> Sieve<'a> {
                 Err(format!("keys that begin with `{own}` are shopwarm's own"))
             }
             true => Ok(()),
-            false => Err(format!("the key is none of `{template}`")),
+            false => Err(format!("the key does not match `{template}`")),
         }
     }
 

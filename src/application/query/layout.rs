@@ -111,7 +111,7 @@ impl Layout {
         if let Some(field) = &definition.spec.version_field
             && !stored.iter().any(|(_, name, _)| **name == **field)
         {
-            let why = format!("{field} is no stored column of the query");
+            let why = format!("{field} is not a stored column of the query");
             return Err(Wrong::new("version_field", why));
         }
         if definition.trusts_changed_at && index(CHANGED_AT).is_none() {
@@ -231,10 +231,10 @@ impl Layout {
             true => row.whole(),
             false => row.json(at),
         };
-        let says = says.map_err(|e| format!("column {VERSION}: {e}"))?;
+        let says = says.map_err(|e| format!("column `{VERSION}`: {e}"))?;
         if says == b"null" {
             return Err(format!(
-                "column {VERSION} is NULL: whether the row changes could not be seen"
+                "column `{VERSION}` is NULL: changes of the row could not be seen"
             ));
         }
         Ok(Some(match is_one_of_several {
@@ -273,7 +273,7 @@ impl Layout {
     /// Names the column that could not be encoded, and why.
     pub fn cell<'r>(&self, row: Row<'r>, at: usize) -> Result<Cow<'r, [u8]>, String> {
         let json = row.json(at);
-        let json = json.map_err(|e| format!("column {}: {e}", self.columns[at].name))?;
+        let json = json.map_err(|e| format!("column `{}`: {e}", self.columns[at].name))?;
         Ok(self.styles.cells[at].apply(json))
     }
 
@@ -329,7 +329,7 @@ impl Layout {
         at: usize,
     ) -> Result<Option<Cow<'r, [u8]>>, String> {
         let text = row.text(at);
-        text.map_err(|e| format!("column {}: {e}", self.columns[at].name))
+        text.map_err(|e| format!("column `{}`: {e}", self.columns[at].name))
     }
 
     /// Appends the row as an object.

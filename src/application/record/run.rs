@@ -129,7 +129,7 @@ impl RunRecord {
         Self {
             outcome: Some(outcome),
             passed: Some(false),
-            verdict: Some(format!("not begun: {why}")),
+            verdict: Some(format!("did not start: {why}")),
             error: Some(why),
             error_kind: failure.map(|failure| failure.kind),
             hint: failure.and_then(|failure| failure.hint.clone()),
@@ -179,7 +179,7 @@ impl RunRecord {
         let mark = self.mark()?;
         let text = match (&self.verdict, &self.error) {
             (Some(verdict), _) => verdict.clone(),
-            (None, Some(error)) => format!("not begun: {error}"),
+            (None, Some(error)) => format!("did not start: {error}"),
             (None, None) => self.status().to_owned(),
         };
         Some(Verdict { mark, text })

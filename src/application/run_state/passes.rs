@@ -151,7 +151,7 @@ fn lose_all(tally: &mut Tally) {
     stats.warmed = 0;
     stats.identical = stats.identical.map(|_| 0);
     stats.bytes = 0;
-    let warning = format!("not known to be there still: {REPLACED}");
+    let warning = format!("not known to be still there: {REPLACED}");
     tally.report.warnings.push(warning);
 }
 
@@ -171,7 +171,7 @@ pub fn doubt(former: &StrategyReport, tally: &mut Tally, run: &RunContext<'_>) {
     }
     let missing = former.stats.total().saturating_sub(stats.total());
     stats.unknown += std::mem::take(&mut stats.failed) + missing;
-    let warning = format!("not known to be there still: {REPLACED}");
+    let warning = format!("not known to be still there: {REPLACED}");
     tally.report.warn(warning);
 }
 

@@ -25,9 +25,9 @@ impl fmt::Display for Refused {
         match self {
             Self::Busy(holder) => write!(f, "another run holds the lock: {holder}"),
             Self::Failed(failure) => failure.fmt(f),
-            Self::RunBefore => f.write_str("this time has been run"),
-            Self::Stopped(Stop::Deadline) => f.write_str("its deadline was hit before it began"),
-            Self::Stopped(_) => f.write_str("it was stopped before it began"),
+            Self::RunBefore => f.write_str("this scheduled time has already run"),
+            Self::Stopped(Stop::Deadline) => f.write_str("its deadline passed before it started"),
+            Self::Stopped(_) => f.write_str("it was stopped before it started"),
         }
     }
 }

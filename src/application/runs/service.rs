@@ -288,15 +288,15 @@ fn stop_after(deadline: Duration, stop: &StopSignal) -> JoinSet<()> {
 fn log_refusal(refused: &Refused) {
     match refused {
         // The usual end where several servers have the same schedule.
-        Refused::RunBefore => tracing::debug!(why = %refused, "run did not begin"),
-        _ => tracing::warn!(why = %refused, "run did not begin"),
+        Refused::RunBefore => tracing::debug!(why = %refused, "run did not start"),
+        _ => tracing::warn!(why = %refused, "run did not start"),
     }
 }
 
 fn panicked() -> Failure {
     let why = "its task panicked; the log says where";
     Failure::new(FailureKind::Internal, "the run crashed", why)
-        .hint("report it, with the log; what was written before stays")
+        .hint("please report it with the log; everything written before the crash stays")
 }
 
 #[cfg(test)]

@@ -164,7 +164,7 @@ impl<'de> Deserialize<'de> for Names {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         match Value::deserialize(from)? {
             Value::String(name) => Ok(Self(vec![name])),
-            Value::Array(list) if list.is_empty() => Err(D::Error::custom("it is empty")),
+            Value::Array(list) if list.is_empty() => Err(D::Error::custom("the list is empty")),
             Value::Array(list) if list.iter().all(Value::is_string) => {
                 let names = list.iter().filter_map(Value::as_str);
                 Ok(Self::new(names.map(str::to_owned)))

@@ -130,7 +130,7 @@ fn key(key: Option<&str>) -> Result<KeyTemplate, Wrong> {
     match key.literal_start().starts_with(OWN) {
         true => Err(Wrong::new(
             "key",
-            format!("keys that begin with `{OWN}` are shopwarm's own; take another name"),
+            format!("keys that begin with `{OWN}` are shopwarm's own; use another name"),
         )),
         false => Ok(key),
     }

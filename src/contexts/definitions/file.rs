@@ -94,7 +94,7 @@ pub(super) fn of_code(spec: &StrategySpec) -> Result<File, Failure> {
 
 fn check_names(file: &File, origin: &Origin) -> Result<(), Failure> {
     if file.context.is_none() && (file.vars.is_empty() || !file.strategies.is_empty()) {
-        let why = "missing field `context`: a file with strategies says whose they are";
+        let why = "missing [context]: a file with strategies must name their context";
         return Err(Failure::new(FailureKind::Config, origin.to_string(), why)
             .hint("add [context] with name = \"...\""));
     }

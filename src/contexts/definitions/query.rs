@@ -51,7 +51,7 @@ pub(super) fn query(
     let owns = owns.map_err(|refused| Wrong::new("owns", refused))?;
     if owns.entries().is_empty() {
         let context = &id.context;
-        let why = format!("the context {context} owns no table; name some in owns, or drop it");
+        let why = format!("the context {context} owns no table; list some in owns, or remove owns");
         return Err(Wrong::new("owns", why));
     }
     let each = fields.each.clone().unwrap_or_default();

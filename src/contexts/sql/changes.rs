@@ -38,7 +38,7 @@ fn of_query(query: &Query, grammar: &'static Grammar, keys: &[&str]) -> Result<T
     };
     let changed_at = reading
         .column(CHANGED_AT)
-        .ok_or("it selects no column `_changed_at`")?;
+        .ok_or("it does not select `_changed_at`")?;
     for item in &select.projection {
         reading.check_item(item)?;
     }

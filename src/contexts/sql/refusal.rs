@@ -28,32 +28,32 @@ pub(super) fn place(location: Location) -> Place {
 /// Why a definition's SQL is refused. The message says what is wrong and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SqlRefused {
-    #[error("The SQL is longer than {MAX_SQL_BYTES} bytes. Make it shorter, or put it in a view.")]
+    #[error("the SQL is longer than {MAX_SQL_BYTES} bytes. Make it shorter, or put it in a view.")]
     TooLong,
-    #[error("The SQL is nested too deeply to be checked. Make it flatter, or put it in a view.")]
+    #[error("the SQL is nested too deeply to be checked. Make it flatter, or put it in a view.")]
     TooDeep,
     #[error("cannot start a thread to read SQL: {0}")]
     NoThread(String),
     #[error("{problem}")]
     Text { place: Place, problem: &'static str },
     #[error(
-        "The SQL cannot be read as one query: {why}. Write one SELECT, VALUES or WITH query; if the \
+        "the SQL cannot be read as one query: {why}. Write one SELECT, VALUES or WITH query; if the \
          database does accept this one, put it into a view and read that."
     )]
     Unreadable { place: Option<Place>, why: String },
     #[error(
-        "The SQL writes ({0}). A definition only reads: write one SELECT, VALUES or WITH query."
+        "the SQL writes ({0}). A definition only reads: write one SELECT, VALUES or WITH query."
     )]
     Writes(String),
-    #[error("The SQL locks rows with FOR UPDATE or FOR SHARE. Remove the locking clause.")]
+    #[error("the SQL locks rows with FOR UPDATE or FOR SHARE. Remove the locking clause.")]
     Locks,
     #[error(
-        "The query must not end in {0}, because shopwarm could then not load single keys by \
-         index: it adds ORDER BY and LIMIT itself. Remove it, and use `order_by` and `limit`."
+        "the query must not end in {0}, because shopwarm adds ORDER BY and LIMIT itself, to load \
+         single keys by index. Remove it, and use `order_by` and `limit`."
     )]
     Outermost(&'static str),
     #[error(
-        "The query reads table `{table}`, which is not in `owns` ({owns}). {hint}Add it \
+        "the query reads table `{table}`, which is not in `owns` ({owns}). {hint}Add it \
          to `owns` if this context owns it."
     )]
     ForeignTable {
@@ -68,7 +68,7 @@ pub enum SqlRefused {
     )]
     TableFunction { place: Place, name: String },
     #[error(
-        "The function `{name}` is refused, since it runs SQL text, reads files or tables \
+        "the function `{name}` is not allowed: it runs SQL text, reads files or tables \
          by name, waits, or changes something. Remove it."
     )]
     Function { place: Place, name: String },

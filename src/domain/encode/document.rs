@@ -29,7 +29,7 @@ pub(super) fn push_compact_json(text: &str, out: &mut Vec<u8>) -> Result<(), Str
     serde_json::from_str::<&serde_json::value::RawValue>(text)
         .map_err(|e| format!("invalid JSON: {e}"))?;
     if has_half_a_character(text.as_bytes()) {
-        return Err("invalid JSON: half of a surrogate pair, which is no character".to_owned());
+        return Err("invalid JSON: half of a surrogate pair, which is not a character".to_owned());
     }
     let (mut in_string, mut escaped) = (false, false);
     for &byte in text.as_bytes() {

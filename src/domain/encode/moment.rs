@@ -47,7 +47,7 @@ impl Date {
 
 /// What is said of MySQL's `0000-00-00`, and what to do.
 pub const ZERO_DATE: &str =
-    "a zero date is no date; NULLIF(column, '0000-00-00') in the query makes it null";
+    "a zero date is not a date; NULLIF(column, '0000-00-00') in the query makes it null";
 
 pub(super) fn push_date(date: Date, out: &mut Vec<u8>) -> Result<(), String> {
     if date.month == 0 || date.day == 0 {
@@ -70,7 +70,7 @@ pub(super) fn push_date(date: Date, out: &mut Vec<u8>) -> Result<(), String> {
 /// No fraction where it is zero, else six digits: the two forms every ISO 8601 reader knows.
 pub(super) fn push_time(micros: i64, utc: bool, out: &mut Vec<u8>) -> Result<(), String> {
     if !(0..=MICROS_PER_DAY).contains(&micros) {
-        return Err("a time outside of the day has no ISO 8601 form; CAST it to text".into());
+        return Err("a time outside the day has no ISO 8601 form; CAST it to text".into());
     }
     let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
     let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);

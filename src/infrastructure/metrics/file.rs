@@ -110,7 +110,7 @@ impl LastRun<'_> {
             registry,
             "shopwarm_last_run_outcome",
             "1 for how the last run ended, else 0. busy: another run held the lock; \
-             failed_to_start: it could not begin.",
+             failed_to_start: it could not start.",
             &["outcome"],
         );
         for name in OUTCOMES {
@@ -130,8 +130,8 @@ fn describe_strategies(registry: &Registry, record: &RunRecord) {
     let keys = gauges(
         registry,
         "shopwarm_last_run_keys",
-        "Keys of the last run by what became of them: warmed, skipped (no data, or there already), \
-         failed, unknown (sent, and no answer came).",
+        "Keys of the last run by outcome: warmed, skipped (no data, or already cached), failed, \
+         unknown (sent, without an answer).",
         &["context", "strategy", "outcome"],
     );
     let bytes = gauges(

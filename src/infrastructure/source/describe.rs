@@ -29,7 +29,7 @@ pub(super) fn all<C: sqlx::Column>(
 pub(super) fn unencodable(refused: &[(String, String)], text: &str) -> Failure {
     let each = refused
         .iter()
-        .map(|(column, name)| format!("column {column} has the type {name}"));
+        .map(|(column, name)| format!("column `{column}` has the type {name}"));
     let why = format!(
         "{}, which has no JSON form",
         each.collect::<Vec<_>>().join(", ")

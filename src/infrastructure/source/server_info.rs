@@ -159,8 +159,8 @@ impl Clock {
         let text = format!("the database's is {apart:.1} s {direction} this machine's");
         if apart > CLOCK_TOLERANCE {
             return Finding::warning("clock", text).hint(
-                "definitions that say `in the last hour` go by the database's clock, times to live \
-                 by the cache's; set them by NTP",
+                "definitions such as `in the last hour` use the database's clock, TTLs the cache's; \
+                 set both by NTP",
             );
         }
         Finding::ok("clock", text)

@@ -103,7 +103,7 @@ impl<D: Reader> RowSource for SqlSource<D> {
                 driver.moment(session).boxed()
             });
         let mut moment = asked.await?.map_err(|why| {
-            let what = "the database does not say up to when it is complete";
+            let what = "the database does not report how up to date it is";
             Failure::new(FailureKind::Query, what, why)
         })?;
         // In another zone the same rows may make other values.

@@ -71,7 +71,7 @@ pub(super) fn wait(query: Option<&str>, usual: bool) -> Result<bool, Problem> {
             "wait=true" | "wait=1" | "wait" => true,
             "wait=false" | "wait=0" => false,
             _ => {
-                let what = "the query may say wait=true or wait=false";
+                let what = "`wait` must be true or false";
                 return Err(Problem::new(StatusCode::BAD_REQUEST, what));
             }
         };
@@ -126,6 +126,6 @@ async fn before(admin: &Admin, id: String) -> Result<Lead, Problem> {
     Err(Problem {
         run_id: Some(id),
         ..Problem::new(StatusCode::CONFLICT, detail)
-            .hint("ask again in a minute, or with another Idempotency-Key")
+            .hint("try again in a minute, or with another Idempotency-Key")
     })
 }

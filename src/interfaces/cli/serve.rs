@@ -58,7 +58,7 @@ pub(super) async fn run(
         () = reloading => {}
     }
     drop(working);
-    tracing::info!("ending: waiting for active runs");
+    tracing::info!("shutting down: waiting for active runs");
     let grace = server.shop.get().config.serve.grace().0;
     let finished = server.service.registry.drain(grace).await;
     drop(listening);

@@ -33,7 +33,9 @@ impl Document {
     fn add_name(&mut self, layout: &Layout, row: Row<'_>, at: usize) -> Result<(), String> {
         let column = &layout.columns[at].name;
         let name = layout.cell_text(row, at)?;
-        let name = name.ok_or_else(|| format!("column {column} is NULL: a row has no place"))?;
+        let name = name.ok_or_else(|| {
+            format!("column `{column}` is NULL: the row has no place in the value")
+        })?;
         if !self.names.insert(name.clone()) {
             let name = printable(&name);
             return Err(format!("two rows have the {column} {name}"));

@@ -45,7 +45,7 @@ impl Collect for Members {
             Place::Key(at) => {
                 let column = &layout.columns[at].name;
                 let name = layout.cell_text(row, at)?;
-                let name = name.ok_or_else(|| format!("column {column} is NULL"))?;
+                let name = name.ok_or_else(|| format!("column `{column}` is NULL"))?;
                 let is_new = match layout.item_text(row)? {
                     Some(value) => self.add_part(name.clone(), value),
                     None => self.names.insert(name.clone()),
@@ -86,21 +86,23 @@ fn member(layout: &Layout, row: Row<'_>) -> Result<Vec<u8>, String> {
     let member = layout.item_text(row)?;
     member.ok_or_else(|| {
         let column = layout.stored.first().map_or("", |(_, name, _)| name);
-        format!("column {column} is NULL, which cannot be a member")
+        format!("column `{column}` is NULL, which cannot be a member")
     })
 }
 
 /// A row's score, as the cache says it again.
 fn score(layout: &Layout, row: Row<'_>, at: usize) -> Result<Vec<u8>, String> {
     let column = &layout.columns[at].name;
-    let json = row.json(at).map_err(|e| format!("column {column}: {e}"))?;
+    let json = row
+        .json(at)
+        .map_err(|e| format!("column `{column}`: {e}"))?;
     let text = String::from_utf8_lossy(json);
     let wrong = |why: &str| {
         let text = printable(json);
-        Err(format!("column {column} cannot be a score: {text} {why}"))
+        Err(format!("column `{column}` cannot be a score: {text} {why}"))
     };
     match json {
-        b"null" => Err(format!("column {column} cannot be a score: it is NULL")),
+        b"null" => Err(format!("column `{column}` cannot be a score: it is NULL")),
         [b'-' | b'0'..=b'9', ..] => match double::exact(&text) {
             Some(score) => Ok(double::shown(score).into_bytes()),
             None => wrong("has more digits than a score keeps"),

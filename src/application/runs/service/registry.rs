@@ -38,12 +38,12 @@ impl ActiveRuns {
         if runs.draining {
             let why = "this server is shutting down and takes no more runs";
             let failure = Failure::new(FailureKind::Busy, "no run can start", why);
-            return Err(failure.hint("ask another server, or again in a moment"));
+            return Err(failure.hint("use another server, or try again in a moment"));
         }
         if runs.active.len() >= MAX_RUNS {
             let why = format!("this server already has {MAX_RUNS} active or waiting runs");
             let failure = Failure::new(FailureKind::Busy, "no run can start", why);
-            return Err(failure.hint("ask again when one has ended, or stop one"));
+            return Err(failure.hint("try again when one has ended, or stop one"));
         }
         runs.active.push(Arc::clone(run));
         Ok(())

@@ -134,7 +134,7 @@ fn what_a_key_tells_is_read_off_the_text() {
 #[test]
 fn what_may_change_unseen_is_not_told_at_all() {
     for (grammar, sql, words) in [
-        (POSTGRES, "SELECT id FROM t", "no column `_changed_at`"),
+        (POSTGRES, "SELECT id FROM t", "not select `_changed_at`"),
         (
             POSTGRES,
             "SELECT id, now() AS n, u AS _changed_at FROM t",

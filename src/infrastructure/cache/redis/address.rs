@@ -51,7 +51,7 @@ impl Address {
         if topology == "cluster" {
             let nodes = each(tail, None)?;
             if nodes.iter().any(|node| node.redis_settings().db() != 0) {
-                return Err(invalid_url("a cluster has only the database 0"));
+                return Err(invalid_url("a cluster has only database 0"));
             }
             return Ok(Self::Cluster(nodes));
         }
@@ -116,7 +116,7 @@ fn host_url(
     tail: &str,
 ) -> Result<String, Failure> {
     if host.is_empty() {
-        return Err(invalid_url("its list lacks a host"));
+        return Err(invalid_url("a host is missing in its list"));
     }
     let mut url = format!("{base}://{user}{host}");
     let has_port = Url::parse(&url).is_ok_and(|url| url.port().is_some());
@@ -194,7 +194,7 @@ fn certificates(options: &ConnectOptions) -> Result<Option<TlsCertificates>, Fai
             true => Ok(Some(bytes)),
             false => Err(bad_file(
                 &shown,
-                &format!("it holds no {} in PEM form", kind.to_lowercase()),
+                &format!("it contains no {} in PEM form", kind.to_lowercase()),
             )),
         }
     };

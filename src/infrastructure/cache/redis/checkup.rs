@@ -107,7 +107,7 @@ async fn of_sentinels(sentinels: &Sentinels) -> Finding {
         return Finding::ok("cache sentinels", text);
     }
     let text = format!(
-        "{place} is the primary of {name}; no answer of {}",
+        "{place} is the primary of {name}; no answer from {}",
         silent.join(", ")
     );
     Finding::warning("cache sentinels", text)

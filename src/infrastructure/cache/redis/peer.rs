@@ -33,7 +33,7 @@ impl Peer {
         if words(error).contains("not allowed in cluster mode") {
             let what = format!("the cache at {place} does not have what the URL asks for");
             return Failure::new(FailureKind::Config, what, words(error))
-                .hint("a cluster has only the database 0: leave the index out of the cache URL");
+                .hint("a cluster has only database 0: leave the index out of the cache URL");
         }
         if words(error).contains("KeyMismatch") {
             let why = "certificate and key do not belong together";
@@ -117,7 +117,8 @@ impl Peer {
             }
             _ => return None,
         };
-        let what = format!("{what} at {}", self.place());
+        let at = format!("the cache at {}", self.place());
+        let what = what.replacen("the cache", &at, 1);
         Some(Failure::new(kind, what, words(error)).hint(hint))
     }
 

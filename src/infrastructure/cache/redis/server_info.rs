@@ -125,7 +125,7 @@ pub(super) fn persistence(info: &Info) -> Finding {
         .map(|(name, status)| format!("{name} is {status}"))
         .collect();
     if failing.is_empty() {
-        return Finding::ok(CHECK, "its last saves went well");
+        return Finding::ok(CHECK, "its last saves succeeded");
     }
     Finding::warning(CHECK, failing.join(", "))
         .hint("the server cannot save to its disk and may soon refuse writes: see its log")

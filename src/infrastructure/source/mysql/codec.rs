@@ -193,5 +193,5 @@ fn time(wire: &[u8]) -> Result<i64, String> {
 }
 
 fn malformed() -> String {
-    "the database sent a value of another format than its type has".to_owned()
+    "the database sent a value in another format than its type".to_owned()
 }

@@ -99,7 +99,7 @@ fn refused(name: &str, lower: &str) -> Failure {
     let instead = honoured.or(renamed.map(|(_, instead)| *instead));
     invalid_url(why).hint(match instead {
         Some(instead) => format!("write {instead} instead"),
-        None => "take it out of the URL; docs/database.md lists those that are known".to_owned(),
+        None => "remove it from the URL; docs/database.md lists the known parameters".to_owned(),
     })
 }
 
@@ -145,8 +145,8 @@ mod tests {
             ("unix_socket=/run/x", "write socket instead"),
             ("tls=true", "ssl-mode=REQUIRED"),
             ("useSSL=true", "ssl-mode=REQUIRED"),
-            ("sessionVariables=sql_mode=''", "take it out"),
-            ("init_command=SET%20x", "take it out"),
+            ("sessionVariables=sql_mode=''", "remove it"),
+            ("init_command=SET%20x", "remove it"),
         ] {
             let (why, found) = refusal(parameters).expect(parameters);
             let name = parameters.split('=').next().unwrap_or_default();

@@ -45,7 +45,7 @@ pub(super) fn numeric(wire: &[u8], out: &mut String) -> Result<(), String> {
 }
 
 pub(super) fn malformed() -> String {
-    "the database sent a value of another format than its type has".to_owned()
+    "the database sent a value in another format than its type".to_owned()
 }
 
 pub(super) fn fixed<const N: usize>(wire: &[u8]) -> Result<[u8; N], String> {

@@ -186,7 +186,7 @@ fn checked(name: &str, value: &str, place: &str) -> Result<(String, String), Fai
             .all(|c| c.is_ascii_alphanumeric() || "_.".contains(c));
     let what = format!("{place} is not valid");
     if !is_name {
-        let why = "it names a setting that cannot be one";
+        let why = "it names a setting with an invalid name";
         return Err(Failure::new(FailureKind::Config, what, why));
     }
     if transaction::is_ours(&name) {

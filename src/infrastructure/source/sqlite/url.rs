@@ -33,7 +33,7 @@ pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, Failure> {
         if !WITHOUT_EFFECT.contains(&name.to_ascii_lowercase().as_str()) {
             let name = printable(name.as_bytes());
             let why = format!("its parameter `{name}` would change what is read, or is not known");
-            return Err(invalid_url(why).hint("take it out of the URL"));
+            return Err(invalid_url(why).hint("remove it from the URL"));
         }
     }
     SqliteConnectOptions::from_str(file).map_err(|_| invalid_url("it cannot be parsed"))

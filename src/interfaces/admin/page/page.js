@@ -441,7 +441,7 @@ function jobSheet(job, zone) {
     make("p", {}, "Warms ", data(what)),
     make("p", { class: "quiet data", text: facts.filter(Boolean).join(", ") }),
     next.length === 0
-      ? make("p", { class: "quiet", text: "It has no more times." })
+      ? make("p", { class: "quiet", text: "No more runs are planned." })
       : make("ol", { "aria-label": "Next times" }, ...next.map((time, i) => nextTime(time, list(job.next_utc)[i]))));
 }
 

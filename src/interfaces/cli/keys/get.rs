@@ -55,7 +55,7 @@ async fn raw(key: &str, config: &Config) -> Result<Exit, Failure> {
             return Err(Failure::new(FailureKind::CacheRefused, shown, why));
         }
         None => {
-            let why = "the cache holds nothing there";
+            let why = "the cache does not have this key";
             return Err(Failure::new(FailureKind::CacheRefused, shown, why));
         }
     };
