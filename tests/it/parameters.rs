@@ -211,6 +211,29 @@ fn what_changed_is_read_with_its_parameters() {
     }
 }
 
+/// With another value a variable makes another selection: its keys are not this one's to remove.
+#[test]
+fn keys_of_another_value_of_a_variable_stay() {
+    for dialect in DIALECTS {
+        let lab = shop(dialect);
+        let run = |locale: &str| {
+            let flags = format!("warmup all --changed --changed-overlap 0s --var locale={locale}");
+            lab.with(&page("", ""), &flags).run().expect(0);
+        };
+        for locale in ["en", "de", "de", "de"] {
+            run(locale);
+        }
+        let all = [
+            "page:1:de",
+            "page:1:en",
+            "page:2:de",
+            "page:2:en",
+            "page:3:en",
+        ];
+        assert_eq!(lab.keys(), all, "{dialect:?}");
+    }
+}
+
 #[test]
 fn variables_are_bound_wherever_they_are_said() {
     let definitions = "

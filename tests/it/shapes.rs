@@ -180,6 +180,26 @@ fn a_value_without_rows_is_written_where_that_is_wanted() {
 }
 
 #[test]
+fn rows_of_two_keys_with_the_same_text_are_not_put_together() {
+    for dialect in DIALECTS {
+        let lab = Lab::empty(dialect);
+        lab.database.sql(
+            "CREATE TABLE t (a varchar(9), b varchar(9), n int);
+             INSERT INTO t VALUES ('x', 'y-z', 1), ('x-y', 'z', 2)",
+        );
+        let sql = "SELECT a AS _a, b AS _b, n, n AS _version FROM t";
+        for value in ["list", "set"] {
+            let one = strategy("one", value, "one:{_a}-{_b}", sql);
+            let run = lab.warm(&own(&["t"], &one)).expect(3);
+            let report = run.strategy("own/one");
+            assert_eq!(counts(&report), [1, 0, 1, 0], "{dialect:?} {value}");
+            let error = errors(&report).remove(0);
+            assert!(error.contains("make the same key"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn a_row_without_a_place_of_its_own_fails_its_key_by_name() {
     for dialect in DIALECTS {
         let lab = Lab::empty(dialect);

@@ -189,11 +189,13 @@ impl<'a> ChangedOnly<'a> {
         let mark = last.watermark.as_ref();
         let mark =
             mark.ok_or("the last complete run did not record up to when it had read everything")?;
-        self.check_mark(mark, &tracked.fingerprint(), moment, passes.epoch(index))?;
+        let definition = tracked.fingerprint();
+        self.check_mark(mark, &definition, moment, passes.epoch(index))?;
         let (mine, others): (Vec<_>, Vec<_>) = self
             .manifests
             .iter()
-            .filter(|manifest| manifest.strategy == id)
+            // With another definition, or other variables, other keys belong to it.
+            .filter(|m| m.strategy == id && m.definition.as_ref() == Some(&definition))
             .cloned()
             .partition(|manifest| manifest.run_id == last.run_id && manifest.complete);
         let manifest = mine.into_iter().next().ok_or(NOT_KEPT)?;

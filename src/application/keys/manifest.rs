@@ -49,6 +49,9 @@ pub struct KeyManifest {
     pub expires_at: SystemTime,
     /// It has all keys of the selection, whatever was in the cache before.
     pub complete: bool,
+    /// The fingerprint of the definition and its variables, where changes can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
 }
 
 /// Times as text, in milliseconds.
@@ -273,6 +276,7 @@ mod tests {
             ended_at: at(run + 5),
             expires_at: at(run + 1000),
             complete,
+            definition: Some("d".to_owned()),
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Recorded {
     pub strategy: String,
     /// The longest TTL of a key.
     pub ttl: Duration,
+    /// The definition's fingerprint, where changes can be read.
+    pub definition: Option<String>,
 }
 
 /// Writes the key manifests of one run, in the background.
@@ -239,6 +241,7 @@ impl Writer {
             ended_at: now,
             expires_at: later(now, of.ttl),
             complete: false,
+            definition: of.definition.clone(),
         })
     }
 

@@ -204,6 +204,7 @@ mod tests {
             ended_at: at,
             expires_at: at,
             complete,
+            definition: None,
         }
     }
 

@@ -197,13 +197,22 @@ impl<'a> Assembler<'a> {
     }
 
     fn push_to_open(&mut self, row: Row<'_>) {
-        if self.open.as_ref().is_none_or(|open| open.key != self.key) {
+        let has_key = self.open.as_ref().is_some_and(|open| open.key == self.key);
+        let goes_on = has_key
+            && self
+                .open
+                .as_ref()
+                .is_some_and(|open| open.ends == self.ends);
+        if !goes_on {
             self.close();
-            let error = self.is_repeated().then(|| {
-                "the rows of this key do not come together; the key's columns must sort as \
-                 the key does"
-                    .to_owned()
-            });
+            let why = match has_key {
+                true => "rows with other values in the key's columns make the same key",
+                false => {
+                    "the rows of this key do not come together; the key's columns must sort as \
+                     the key does"
+                }
+            };
+            let error = self.is_repeated().then(|| why.to_owned());
             self.open = Some(Open {
                 ends: self.ends.clone(),
                 error,

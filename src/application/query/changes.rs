@@ -93,10 +93,11 @@ impl Tracked for Changes {
         // A hasher with fixed keys: the same text gives the same fingerprint in every process.
         let mut hasher = std::hash::DefaultHasher::new();
         let text = format!(
-            "{} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {} {:?}",
+            "{} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {} {:?}",
             env!("CARGO_PKG_VERSION"),
             definition.spec.key,
             definition.spec.value,
+            definition.place,
             definition.spec.coding,
             definition.types,
             definition.style,

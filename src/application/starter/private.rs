@@ -3,11 +3,11 @@
 use super::names::words;
 
 /// Words that mark a secret wherever they stand in a column's name.
-const SECRET_WORDS: &str = "apikey credential credentials cvc cvv hash hashed otp passphrase passwd \
-    password passwords pwd salt secret secrets token tokens totp";
+const SECRET_WORDS: &str = "apikey credential credentials cvc cvv hash hashed iban otp passcode passphrase \
+    passwd password passwords pem pin pwd salt secret secrets sk ssn token tokens totp";
 
 /// Pairs of words that do.
-const SECRET_PAIRS: [[&str; 2]; 13] = [
+const SECRET_PAIRS: [[&str; 2]; 16] = [
     ["access", "key"],
     ["activation", "key"],
     ["api", "key"],
@@ -15,10 +15,13 @@ const SECRET_PAIRS: [[&str; 2]; 13] = [
     ["backup", "codes"],
     ["card", "number"],
     ["encryption", "key"],
+    ["oauth", "refresh"],
+    ["pass", "phrase"],
     ["private", "key"],
     ["recovery", "codes"],
     ["reset", "code"],
     ["reset", "key"],
+    ["security", "answer"],
     ["security", "code"],
     ["session", "id"],
 ];
@@ -65,6 +68,11 @@ mod tests {
             "salt",
             "card_number",
             "session_id",
+            "stripe_sk",
+            "iban",
+            "pass_phrase",
+            "security_answer",
+            "oauth_refresh",
         ] {
             assert!(is_secret(name), "{name}");
         }
