@@ -1,13 +1,13 @@
 //! Tells which tables a value is made of whose changes its `_version` does not show.
 //!
 //! Only the text is known. Where it does not say which table a column of the version is from,
-//! nothing is said. A query in FROM stands for all tables that it reads, one in WITH for itself.
+//! nothing is said. A query in FROM or in WITH stands for all tables that it reads.
 
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
-    TableFactor, TableWithJoins, Visit,
+    Expr, Function, FunctionArguments, Ident, ObjectName, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, Visit,
 };
 
 use super::parse::{identifiers, lists, stored_name, with_query};
@@ -32,6 +32,7 @@ pub fn uncovered(sql: &str, grammar: &'static Grammar, keys: &[&str]) -> Option<
             keys,
             with: Vec::new(),
             scope: Vec::new(),
+            names: Vec::new(),
         };
         Ok(reading.gap(query))
     });
@@ -78,37 +79,68 @@ struct Reading<'k> {
     grammar: &'static Grammar,
     /// The key's columns, which cannot change without another key.
     keys: &'k [&'k str],
-    /// The names in WITH, in lower case.
-    with: Vec<String>,
+    /// What WITH names.
+    with: Named,
     /// What FROM names.
     scope: Named,
+    /// The columns by their places, as the first SELECT of a UNION names them.
+    names: Vec<String>,
 }
 
 impl Reading<'_> {
     fn gap(&mut self, query: &Query) -> Option<String> {
-        let with = query.with.iter().flat_map(|with| &with.cte_tables);
-        let names = with.map(|cte| cte.alias.name.value.to_ascii_lowercase());
-        self.with.extend(names);
-        match &*query.body {
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            let name = &cte.alias.name.value;
+            let mut origins = self.read(&cte.query);
+            let is_itself = |place: &Relation| place.table.eq_ignore_ascii_case(name);
+            origins.places.retain(|(place, _)| !is_itself(place));
+            self.with.push((name.clone(), origins));
+        }
+        self.gap_of_body(&query.body)
+    }
+
+    fn gap_of_body(&mut self, body: &SetExpr) -> Option<String> {
+        match body {
             SetExpr::Select(select) => self.gap_of_select(select),
             SetExpr::Query(inner) => self.gap(inner),
+            SetExpr::SetOperation { left, right, .. } => {
+                let gap = self.gap_of_body(left);
+                gap.or_else(|| self.gap_of_body(right))
+            }
             _ => None,
         }
     }
 
     fn gap_of_select(&mut self, select: &Select) -> Option<String> {
+        self.scope.clear();
         select.from.iter().for_each(|from| self.add(from));
+        let is_first = self.names.is_empty();
         let (mut version, mut stored) = (None, Origins::default());
-        for item in &select.projection {
+        let mut ranks = false;
+        for (at, item) in select.projection.iter().enumerate() {
+            let own = match item {
+                SelectItem::ExprWithAlias { alias, .. } => stored_name(alias, self.grammar),
+                SelectItem::UnnamedExpr(_) => String::new(),
+                // What follows a `*` has no known place.
+                _ if !is_first => return None,
+                _ => "*".to_owned(),
+            };
+            if is_first {
+                self.names.push(own);
+            }
+            let name = self.names.get(at).map_or("", String::as_str);
             match item {
-                SelectItem::ExprWithAlias { expr, alias } => {
-                    match stored_name(alias, self.grammar).as_str() {
-                        VERSION => version = Some(self.read(expr)),
+                SelectItem::ExprWithAlias { expr, .. } | SelectItem::UnnamedExpr(expr) => {
+                    match name {
+                        VERSION => version = Some((expr, self.read(expr))),
+                        "*" => return None,
                         name if name.starts_with('_') || self.keys.contains(&name) => {}
-                        _ => stored.add(&self.read(expr)),
+                        _ => {
+                            ranks |= calls(expr, |function| function.over.is_some());
+                            stored.add(&self.read(expr));
+                        }
                     }
                 }
-                SelectItem::UnnamedExpr(expr) => stored.add(&self.read(expr)),
                 SelectItem::QualifiedWildcard(
                     SelectItemQualifiedWildcardKind::ObjectName(table),
                     _,
@@ -122,7 +154,8 @@ impl Reading<'_> {
                     .for_each(|(_, origins)| stored.add(origins)),
             }
         }
-        said(&version?, &stored)
+        let (version, origins) = version?;
+        said(&origins, &stored).or_else(|| of_other_rows(version, ranks))
     }
 
     fn add(&mut self, from: &TableWithJoins) {
@@ -134,8 +167,11 @@ impl Reading<'_> {
                     alias: Some(alias), ..
                 } => alias.name.value.clone(),
                 TableFactor::Table { args: None, .. } => {
-                    origins.places.iter_mut().for_each(|place| place.1 = false);
-                    relations_in(factor).remove(0).alias
+                    let Relation { table, alias } = relations_in(factor).remove(0);
+                    if find(&self.with, &table).is_none() {
+                        origins.places.iter_mut().for_each(|place| place.1 = false);
+                    }
+                    alias
                 }
                 // What a function makes of a row is the row's.
                 _ => {
@@ -151,9 +187,10 @@ impl Reading<'_> {
     fn read(&self, tree: &impl Visit) -> Origins {
         let mut found = Origins::default();
         for place in relations_in(tree) {
-            // What a WITH defines may come from any table.
-            found.is_unknown |= self.with.contains(&place.table.to_ascii_lowercase());
-            found.places.push((place, true));
+            match find(&self.with, &place.table) {
+                Some(origins) => found.add(origins),
+                None => found.places.push((place, true)),
+            }
         }
         let mut depth = 0;
         let _ = walk(tree, |node| {
@@ -240,6 +277,41 @@ fn said(version: &Origins, stored: &Origins) -> Option<String> {
     ))
 }
 
+/// Functions that show that a row is gone from those that they read.
+const COUNTS: &str = "array_agg count group_concat json_agg json_arrayagg json_group_array json_group_object \
+    json_object_agg json_objectagg jsonb_agg string_agg sum";
+
+/// What a version misses of other rows of its tables. `ranks`: the stored columns say how a row compares
+/// with others.
+fn of_other_rows(version: &Expr, ranks: bool) -> Option<String> {
+    let is = |names, function: &Function| lists(names, &last(&function.name).to_ascii_lowercase());
+    if ranks && !calls(version, |function| function.over.is_some()) {
+        return Some(format!(
+            "its {VERSION} comes from one row, and a window function reads others"
+        ));
+    }
+    let is_greatest = |function: &Function| {
+        let arguments = match &function.args {
+            FunctionArguments::List(list) => list.args.len(),
+            _ => 0,
+        };
+        arguments == 1 && function.over.is_none() && is("max min", function)
+    };
+    let misses = calls(version, is_greatest) && !calls(version, |function| is(COUNTS, function));
+    misses.then(|| {
+        format!("its {VERSION} is the greatest of several rows; a deleted one is not seen")
+    })
+}
+
+/// Whether an expression calls such a function.
+fn calls(expr: &Expr, is_such: impl Fn(&Function) -> bool) -> bool {
+    let found = walk(expr, |node| match node {
+        Node::Expr(Expr::Function(function)) if is_such(function) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
+}
+
 fn last(name: &ObjectName) -> String {
     let parts = identifiers(name).unwrap_or_default();
     parts
@@ -278,7 +350,19 @@ mod tests {
                 SQLITE,
                 "WITH t AS (SELECT product_id, group_concat(tag) AS tags FROM tag GROUP BY 1)
                  SELECT p.id, t.tags, p.at AS _version FROM product p, t WHERE t.product_id = p.id",
-                "product only; changes of t",
+                "product only; changes of tag",
+            ),
+            (
+                POSTGRES,
+                "WITH p AS (SELECT *, xmin FROM product) SELECT p.id, b.name, p.xmin::text AS _version FROM p
+                 JOIN brand b ON b.id = p.brand_id",
+                "product only; changes of brand",
+            ),
+            (
+                POSTGRES,
+                "SELECT id, name, at AS _version FROM a UNION ALL
+                 SELECT a.id, b.name, a.at FROM a JOIN b ON b.id = a.b",
+                "a only; changes of b",
             ),
             (
                 POSTGRES,
@@ -300,6 +384,28 @@ mod tests {
         ] {
             let expected = format!("its _version comes from {expected} are not seen");
             assert_eq!(said(grammar, sql), expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn other_rows_of_the_same_table_are_thought_of() {
+        let ranked =
+            "SELECT id, rank() OVER (ORDER BY sold) AS place, xmin::text AS _version FROM p";
+        let newest = "SELECT id, count(*) AS n, max(at) AS _version FROM p GROUP BY id";
+        assert!(said(POSTGRES, ranked).contains("a window function reads others"));
+        assert!(said(POSTGRES, newest).contains("a deleted one is not seen"));
+        for (grammar, covers) in [
+            (
+                POSTGRES,
+                newest.replace("max(at)", "concat(count(*), '/', max(at))"),
+            ),
+            (SQLITE, newest.replace("max(at)", "max(at, id)")),
+            (
+                POSTGRES,
+                format!("SELECT q.*, md5(q::text) AS _version FROM ({ranked}) q"),
+            ),
+        ] {
+            assert_eq!(said(grammar, &covers), "", "{covers}");
         }
     }
 
