@@ -126,6 +126,7 @@ impl Config {
         File {
             settings: file,
             is_secret,
+            fills_vars,
         }: File,
         registry: &Registry,
     ) -> Result<Self, Failure> {
@@ -141,6 +142,7 @@ impl Config {
         let connection = layers.merged();
         let layers = Layers::new(reading.matches, file.run).gentle_by_latency();
         reading.show_all(&layers);
+        reading.hide_vars(fills_vars);
         let is_in_file = layers.flags.exclude.is_none() && layers.environment.exclude.is_none();
         let run = layers.merged();
         let timezone = reading.settle(file.schedule).timezone().0;

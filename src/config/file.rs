@@ -51,6 +51,8 @@ pub(crate) struct File {
     pub settings: FileSettings,
     /// It contains a password, not only the name of a variable with one.
     pub is_secret: bool,
+    /// Values in `[vars]` come from environment variables.
+    pub fills_vars: bool,
 }
 
 impl File {
@@ -64,6 +66,7 @@ impl File {
         let shown = path.display().to_string();
         let mut table = DeTable::parse(&text).map_err(|error| invalid(&text, &shown, &error))?;
         let is_secret = is_secret(table.get_ref());
+        let fills_vars = fills_vars(table.get_ref());
         variables::fill(table.get_mut()).map_err(|(place, why)| {
             let line = line_of(&text, place.start);
             Failure::new(FailureKind::Config, format!("{shown}, line {line}"), why)
@@ -73,6 +76,7 @@ impl File {
         Ok(Self {
             settings: settings.relative_to(path),
             is_secret,
+            fills_vars,
         })
     }
 
@@ -94,6 +98,7 @@ impl File {
         Self {
             settings: settings.relative_to(path),
             is_secret,
+            fills_vars: false,
         }
     }
 }
@@ -106,6 +111,18 @@ fn is_secret(table: &DeTable<'_>) -> bool {
         .filter_map(|name| table.get(*name)?.get_ref().as_str());
     said.map(variables::without)
         .any(|url| Secret::new(url).holds_password())
+}
+
+/// Whether a value of `[vars]` is filled in.
+fn fills_vars(table: &DeTable<'_>) -> bool {
+    let vars = table.get("vars").and_then(|vars| vars.get_ref().as_table());
+    let mut values = vars.into_iter().flatten();
+    values.any(|(_, value)| {
+        value
+            .get_ref()
+            .as_str()
+            .is_some_and(|text| text.contains("${"))
+    })
 }
 
 impl FileSettings {

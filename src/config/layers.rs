@@ -111,6 +111,15 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// An environment variable in the file may hold a secret.
+    pub(super) fn hide_vars(&mut self, filled: bool) {
+        let is_filled = |shown: &Shown| filled && matches!(shown.from, Provenance::File(_));
+        let vars = self.shown.iter_mut().find(|shown| shown.name == "vars");
+        if let Some(vars) = vars.filter(|vars| is_filled(vars)) {
+            vars.value = Some("***".to_owned());
+        }
+    }
+
     /// The configuration file, if it is named or exists.
     pub(super) fn file(&self) -> Option<PathBuf> {
         let is_named = self.matches.contains_id("config");

@@ -107,7 +107,11 @@ impl FromStr for Requirement {
                 .map_err(|wanted| format!("`{part}`: `{share}` is not {wanted}"))?;
             Ok(Gate { name, share })
         };
-        let gates = text.split(',').map(gate).collect::<Result<_, _>>()?;
+        let gates: Vec<Gate> = text.split(',').map(gate).collect::<Result<_, _>>()?;
+        if gates.iter().skip(1).any(|gate| gate.name.is_none()) {
+            let rule = "only the first percentage may be without a name, and fractions have a point: 99.5%";
+            return Err(format!("`{text}`: {rule}"));
+        }
         Ok(Self { gates })
     }
 }
@@ -187,6 +191,8 @@ mod tests {
             ("=99", "names nothing"),
             ("101%", "is not a percentage"),
             ("99%,", "is not a percentage"),
+            ("99,5%", "fractions have a point"),
+            ("a=99,5", "only the first percentage may be without a name"),
         ] {
             let refused = wrong.parse::<Requirement>().expect_err(wrong);
             assert!(refused.contains(why), "{wrong}: {refused}");

@@ -158,6 +158,15 @@ fn passwords_are_refused_in_both_protocols() {
         let url = format!("{}{protocol}", url.replace("//", "//:hunter2@"));
         calm(warm(&contexts, database.url(), url).run()).expect(0);
     }
+    let open = Redis::start(&[]);
+    let url = open.url().replace("//", "//:hunter2@");
+    let run = calm(warm(&contexts, database.url(), url).run()).expect(7);
+    assert!(
+        run.stderr
+            .contains("a server without a password refuses any"),
+        "{}",
+        run.stderr
+    );
 }
 
 /// A server closes a connection whose answers or questions grow over its limit, and says nothing.

@@ -201,6 +201,11 @@ fn variables_are_filled_in_in_the_configuration_file() {
         .run()
         .expect(0);
     assert!(!shown.stdout.contains("shop-secret"), "{}", shown.stdout);
+    let (_vars, vars) = file("vars.toml", "[vars]\nword = \"${PASSWORD}\"\n");
+    let run = shopwarm("config show --config").arg(&vars);
+    let shown = run.env("PASSWORD", "shop-secret").run().expect(0);
+    assert!(!shown.stdout.contains("shop-secret"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("***"), "{}", shown.stdout);
     let doctor = command("doctor -o json")
         .env("PASSWORD", "shop-secret")
         .run()

@@ -780,6 +780,16 @@ fn what_is_free_is_told_beside_what_is_needed() {
         line.contains("more;") && line.contains(" free of "),
         "{line}"
     );
+    assert!(!table.contains("too small"), "{table}");
+    for (policy, what) in [("noeviction", "fail"), ("allkeys-lru", "evict keys")] {
+        let max = (used(&lab.redis) as u64 + 1000).to_string();
+        for (name, value) in [("maxmemory-policy", policy), ("maxmemory", &max)] {
+            lab.redis.cli(&["CONFIG", "SET", name, value]);
+        }
+        let table = dry_run("").stdout;
+        let shortage = format!("too small: a run would {what}");
+        assert!(table.contains(&shortage), "{table}");
+    }
 }
 
 // ── plans ─────────────────────────────────────────────────────────────────────────────────────

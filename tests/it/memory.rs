@@ -85,7 +85,7 @@ fn what_is_most_important_is_written_before_the_cache_is_full() {
     let tight = Tight::new(&[5000, 50_000, 2500], 14 * MIB, "noeviction");
     let run = calm(tight.warm("").run()).expect(3);
     assert_eq!(warmed(&run, "bulk/first"), 5000);
-    assert!(error(&run, "bulk/second").contains("the cache is full"));
+    assert!(error(&run, "bulk/second").contains(" is full: "));
     assert_eq!(run.strategy("bulk/third")["status"], "cancelled");
     assert!(run.stderr.contains("maxmemory"), "{}", run.stderr);
     true_counts(&run, &tight.redis);

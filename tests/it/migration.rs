@@ -23,8 +23,8 @@ const NAME: u32 = 2000;
 /// run that lets nobody through takes longer.
 const PROMPT: Duration = Duration::from_secs(15);
 
-/// Makes a run last longer than that.
-const SLOW: &str = "--rate 600";
+/// Makes a run last longer than that, also where the machine takes seconds to notice that it has begun.
+const SLOW: &str = "--rate 200";
 
 /// A table, and a strategy that reads it: in an order that it can go on in, or in none.
 fn products(database: &Database, order: &str) -> (TempDir, PathBuf) {
@@ -113,10 +113,7 @@ fn migration_beside_a_run(database: &Database, wish: Wish, order: &str, cache: C
     let (_dir, contexts) = products(database, order);
     let redis = Redis::start(&[]);
     let run = warm(&contexts, database.url(), redis.url());
-    let child = match cache {
-        Cache::Paced => run.args(SLOW).start(),
-        _ => run.args("--rate 1k").start(),
-    };
+    let child = run.args(SLOW).start();
     hold(cache, &redis);
     migrate(database, wish);
     if cache == Cache::Frozen {
@@ -208,7 +205,7 @@ fn a_server_keeps_nobody_waiting_whatever_its_cache_does() {
 fn migration_beside_a_server(database: &Database, wish: Wish) {
     let (_dir, contexts) = products(database, ORDERED);
     let redis = Redis::start(&[]);
-    let serve = shopwarm("serve --listen 127.0.0.1:0 --rate 1k");
+    let serve = shopwarm("serve --listen 127.0.0.1:0 --rate 500");
     let serve = serve.contexts(&contexts).database(database.url());
     let server = Server::start(serve.cache(redis.url()));
     let run = server.start_run("/admin/warmup/shop");

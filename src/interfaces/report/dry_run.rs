@@ -97,6 +97,22 @@ impl DryRun<'_> {
         format!("memory: {needed}; {free}")
     }
 
+    /// What a run would meet in a cache that is too small for it.
+    fn shortage(&self, headroom: &Headroom) -> Option<String> {
+        let missing = self.growth()?.saturating_sub(headroom.free()?);
+        if missing == 0 {
+            return None;
+        }
+        let what = match headroom.policy.as_deref() {
+            Ok("noeviction") => "a run would fail when it is full; raise maxmemory, or warm less",
+            _ => "a run would evict keys; raise maxmemory, or warm less",
+        };
+        let missing = HumanBytes(missing);
+        Some(format!(
+            "the cache is about {missing} too small: {what} (--limit, --exclude)"
+        ))
+    }
+
     fn memory_json(&self, headroom: &Headroom) -> Value {
         let mut not_known = serde_json::Map::new();
         let whys = [
@@ -115,6 +131,7 @@ impl DryRun<'_> {
             "max_bytes": headroom.max.as_ref().ok().copied().flatten(),
             "free_bytes": headroom.free(),
             "policy": headroom.policy.as_ref().ok(),
+            "shortage": self.shortage(headroom),
             "not_known": not_known,
         })
     }
@@ -201,7 +218,10 @@ impl DryRun<'_> {
         }
         lines.extend(self.report.warnings.iter().map(|text| format!("! {text}")));
         match self.headroom {
-            Some(headroom) => lines.push(self.memory_line(headroom)),
+            Some(headroom) => {
+                lines.push(self.memory_line(headroom));
+                lines.extend(self.shortage(headroom).map(|why| format!("! {why}")));
+            }
             None if !self.compared => {
                 lines.push("no cache is configured: nothing was compared".to_owned());
             }

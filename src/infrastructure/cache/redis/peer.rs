@@ -10,7 +10,8 @@ const RIGHTS: &str = "a run needs +set and +ping, and +select for a database ind
      +pexpire; --mode only-missing with hashes +eval +exists +hset +pexpire; a version_field +eval +get +hget and these";
 
 const PASSWORD: &str = "the cache refuses the password";
-const SIGN_IN: &str = "check user and password in the cache URL";
+const SIGN_IN: &str =
+    "check user and password in the cache URL; a server without a password refuses any";
 const COMMAND: &str = "the cache refuses this user a command";
 pub(super) const MAKE_ROOM: &str =
     "raise maxmemory, choose an evicting maxmemory-policy, or warm less (--limit, --exclude)";

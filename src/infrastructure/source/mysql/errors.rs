@@ -11,11 +11,18 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::shortened;
 use crate::domain::place::{Missing, Spot};
 
+const NO_ZONES: &str = "session_timezone: load the server's time zone tables (mysql_tzinfo_to_sql), or write a \
+    UTC offset such as +01:00, which has no daylight saving time";
+
 pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     let error = error.try_downcast_ref::<MySqlDatabaseError>();
     let number = error.map_or(0, MySqlDatabaseError::number);
     let (kind, hint) = match number {
-        1044 | 1045 | 1698 => (
+        1044 => (
+            FailureKind::SourceDenied,
+            Some("check the database's name in the URL, or GRANT SELECT on it to this user"),
+        ),
+        1045 | 1698 => (
             FailureKind::SourceDenied,
             Some("check user and password in the database URL"),
         ),
@@ -37,13 +44,7 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
             FailureKind::SourceUnreachable,
             Some("the server is stopping, or ended the session; run again when it is up"),
         ),
-        1298 => (
-            FailureKind::Config,
-            Some(
-                "session_timezone: load the server's time zone tables (mysql_tzinfo_to_sql), or \
-                 write a UTC offset such as +01:00, which has no daylight saving time",
-            ),
-        ),
+        1298 => (FailureKind::Config, Some(NO_ZONES)),
         1205 | 1213 => (FailureKind::SourceLost, None),
         1054 | 1146 => (FailureKind::Query, Some(SCHEMA_HINT)),
         1969 | 3024 => (FailureKind::SourceBusy, Some(TIMEOUT_HINT)),

@@ -11,7 +11,19 @@ use crate::domain::place::{Missing, Spot};
 pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
     let code = error.code().unwrap_or_default();
     let pg = error.try_downcast_ref::<PgDatabaseError>();
-    let (kind, hint) = match code.as_ref() {
+    let (kind, hint) = classify(&code, pg);
+    Explained {
+        kind,
+        message: pg.map_or_else(|| "refused".to_owned(), message),
+        spot: pg.and_then(spot),
+        hint,
+        missing: missing(&code, error.message()),
+    }
+}
+
+/// The kind of a failure, and what to do, by its SQLSTATE.
+fn classify(code: &str, pg: Option<&PgDatabaseError>) -> (FailureKind, Option<&'static str>) {
+    match code {
         _ if pg.is_some_and(pooler::is_statement_mode) => {
             (FailureKind::Config, Some(pooler::STATEMENT_MODE))
         }
@@ -56,17 +68,16 @@ pub(super) fn explain(error: &dyn DatabaseError) -> Explained {
         // Ended by a timeout that is not ours.
         "25P03" | "25P04" | "57P05" => (FailureKind::SourceLost, None),
         "42P01" | "42703" => (FailureKind::Query, Some(SCHEMA_HINT)),
+        "42883" if pg.is_some_and(|pg| pg.message().starts_with("operator")) => (
+            FailureKind::Query,
+            Some(
+                "a parameter is a text or a number: cast it to the column's type, as in :status::mood",
+            ),
+        ),
         "57014" => (FailureKind::SourceBusy, Some(TIMEOUT_HINT)),
         // Its memory, its disk, its locks.
         code if code.starts_with("53") => (FailureKind::SourceBusy, None),
         _ => (FailureKind::Query, None),
-    };
-    Explained {
-        kind,
-        message: pg.map_or_else(|| "refused".to_owned(), message),
-        spot: pg.and_then(spot),
-        hint,
-        missing: missing(&code, error.message()),
     }
 }
 
