@@ -7,24 +7,9 @@ const SECRET_WORDS: &str = "apikey credential credentials cvc cvv hash hashed ib
     passwd password passwords pem pin pwd salt secret secrets sk ssn token tokens totp";
 
 /// Pairs of words that do.
-const SECRET_PAIRS: [[&str; 2]; 16] = [
-    ["access", "key"],
-    ["activation", "key"],
-    ["api", "key"],
-    ["auth", "key"],
-    ["backup", "codes"],
-    ["card", "number"],
-    ["encryption", "key"],
-    ["oauth", "refresh"],
-    ["pass", "phrase"],
-    ["private", "key"],
-    ["recovery", "codes"],
-    ["reset", "code"],
-    ["reset", "key"],
-    ["security", "answer"],
-    ["security", "code"],
-    ["session", "id"],
-];
+const SECRET_PAIRS: &str = "access_key activation_key api_key auth_key backup_codes card_number \
+    encryption_key oauth_refresh pass_phrase private_key recovery_codes reset_code reset_key \
+    security_answer security_code session_id";
 
 /// Tables in which frameworks keep sessions, queues and their own version.
 const HOUSEKEEPING: &str = "alembic_version api_session ar_internal_metadata cache cache_locks \
@@ -37,8 +22,8 @@ const HOUSEKEEPING: &str = "alembic_version api_session ar_internal_metadata cac
 /// Whether a column's name says that it holds a password, a key or the like.
 pub(super) fn is_secret(column: &str) -> bool {
     let words = words(column);
-    let is_listed = |word: &String| SECRET_WORDS.split_whitespace().any(|secret| secret == word);
-    let is_pair = |pair: &[String]| SECRET_PAIRS.iter().any(|secret| pair == secret);
+    let is_listed = |word: &String| is_in(SECRET_WORDS, word);
+    let is_pair = |pair: &[String]| is_in(SECRET_PAIRS, &pair.join("_"));
     words.iter().any(is_listed)
         || words.windows(2).any(is_pair)
         || words.last().is_some_and(|word| word == "pass")
@@ -46,8 +31,11 @@ pub(super) fn is_secret(column: &str) -> bool {
 
 /// Whether a table is a framework's own, by its words.
 pub(super) fn is_housekeeping(words: &[String]) -> bool {
-    let name = words.join("_");
-    HOUSEKEEPING.split_whitespace().any(|known| known == name)
+    is_in(HOUSEKEEPING, &words.join("_"))
+}
+
+fn is_in(list: &str, name: &str) -> bool {
+    list.split_whitespace().any(|known| known == name)
 }
 
 #[cfg(test)]
