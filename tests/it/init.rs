@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::foreign::{
-    CHINOOK, Newcomer, OPENCART, PRISMA, SAKILA_MYSQL, SAKILA_POSTGRES, WOOCOMMERCE,
+    CHINOOK, Newcomer, OPENCART, PRESTASHOP, PRISMA, SAKILA_MYSQL, SAKILA_POSTGRES, WOOCOMMERCE,
 };
 use crate::support::servers::Dialect;
 use crate::support::shop::{DIALECTS, load};
@@ -71,6 +71,36 @@ fn an_opencart_is_warm_at_once() {
         (&"a.jpg".into(), &"b.jpg".into())
     );
     assert!(!lab.get("customer:1").contains("password"));
+}
+
+#[test]
+fn a_prestashop_is_warm_at_once() {
+    let shop = Newcomer::on(Dialect::MySql, PRESTASHOP);
+    let said = shop.settle().stdout;
+    holds(
+        &said,
+        &["product:{id_product} ", "1 row without Code is left out"],
+    );
+    lacks(&said, &["This user sees"]);
+    let written = shop.definitions();
+    holds(
+        &written,
+        &[
+            "owns = [\"dub_*\"]",
+            "lists follow the names of columns",
+            "\"product:{_id_product}:images\"",
+            "\"product:{_id_product}:langs\"",
+            "[strategies.image-by-product]",
+            "WHERE Code <> ''",
+            "# 1 row without Code is left out",
+            "NULLIF(date_add, 0) AS date_add",
+            "Rows may still hold passwords",
+            "`--changed` reads only rows whose",
+        ],
+    );
+    lacks(&written, &["-by-lang", "NULLIF(available_date"]);
+    let images: Value = serde_json::from_str(&shop.lab.get("product:1:images")).expect("JSON");
+    assert_eq!(images[0]["file"], "d.jpg");
 }
 
 #[test]

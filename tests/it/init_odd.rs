@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::foreign::{CHINOOK, Newcomer, OPENCART};
+use crate::support::foreign::{CHINOOK, Newcomer, OPENCART, PRESTASHOP};
 use crate::support::servers::Dialect;
 use crate::support::shop::DIALECTS;
 use crate::support::shopwarm::shopwarm;
@@ -166,6 +166,46 @@ fn what_this_user_may_not_read_is_left_out() {
 }
 
 #[test]
+fn mariadb_hides_what_this_user_may_not_read() {
+    let shop = Newcomer::on(Dialect::MySql, PRESTASHOP);
+    let name = shop.lab.database.name();
+    let user = format!("few_{name}");
+    shop.lab.database.sql(&format!(
+        "CREATE USER {user} IDENTIFIED BY 'hunter2'; GRANT SELECT ON {name}.dub_product TO {user};
+         GRANT SELECT (id_product, id_shop, id_lang) ON {name}.dub_product_lang TO {user};"
+    ));
+    let url = shop.lab.database.url();
+    let url = url.replace("shop:shop-secret", &format!("{user}:hunter2"));
+    let said = shop.command("init").database(url).run();
+    shop.lab.database.sql(&format!("DROP USER {user}"));
+    let said = said.expect(0).stdout;
+    for part in [
+        "This user sees 2 tables; MySQL and MariaDB hide those that it may not read.",
+        " product:{id_product} ",
+        "{id_lang}, 1 list",
+    ] {
+        assert!(said.contains(part), "no {part} in\n{said}");
+    }
+    assert!(!shop.definitions().contains("description"), "not granted");
+}
+
+#[test]
+fn why_there_are_no_lists_is_said() {
+    let shop = Newcomer::on(
+        Dialect::Sqlite,
+        "CREATE TABLE tax (id INTEGER PRIMARY KEY); CREATE TABLE unit (id INTEGER PRIMARY KEY, n INTEGER);
+         INSERT INTO tax VALUES (1); INSERT INTO unit VALUES (1, 2);",
+    );
+    let said = shop.command("init").run().expect(0).stdout;
+    for text in [said, shop.definitions()] {
+        assert!(
+            text.contains("No lists: there are no foreign keys"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn a_parent_of_too_many_has_no_list() {
     let shop = Newcomer::on(
         Dialect::Sqlite,
@@ -253,6 +293,7 @@ fn a_large_table_is_warmed_in_part() {
 fn the_examples_work_as_they_are() {
     for (dialect, script) in [
         (Dialect::MySql, OPENCART),
+        (Dialect::MySql, PRESTASHOP),
         (Dialect::Postgres, CHINOOK),
         (Dialect::Sqlite, CHINOOK),
     ] {
@@ -292,9 +333,20 @@ fn the_examples_work_as_they_are() {
         shop.command("verify --require 100% --contexts examples.toml")
             .run()
             .expect(0);
-        if dialect == Dialect::MySql {
+        if script == OPENCART {
             assert!(shop.lab.get("product-texts:28:de-de").contains("Grüße"));
-            continue;
+        }
+        if script == PRESTASHOP {
+            let text = r#"{"id_product":1,"id_shop":1,"description":"Für Tee","name":"Becher"}"#;
+            assert_eq!(shop.lab.get("product-texts:1:1:de"), text);
+            let page: Value = serde_json::from_str(&shop.lab.get("product-page:1")).expect("JSON");
+            let files = page["children"].as_array().expect("a list").iter();
+            let files: Vec<&Value> = files.map(|child| &child["file"]).collect();
+            assert_eq!(files, ["d.jpg", "a.jpg", "b.jpg", "c.jpg"], "as the list");
+            assert_eq!(page["width"], Value::Null);
+            assert!(page["date_upd"].is_string(), "{page}");
+            let told = "A document with its children inside, without active, cover;";
+            assert!(examples.contains(told), "{examples}");
         }
         let keys = shop.lab.keys();
         let nested = keys

@@ -149,10 +149,15 @@ pub trait SqlDialect: Send + Sync {
         None
     }
 
+    /// Grants without which the catalogue hides tables; `None`: it never does.
+    fn grants(&self) -> Option<&'static str> {
+        None
+    }
+
     /// A JSON array with an object for each row of a group. `pairs`: names and values, as the
-    /// function takes them; `order`: of the rows, where the database can keep one.
+    /// function takes them; `order`: ` ORDER BY ...`, or nothing for a server that takes none here.
     fn json_list(&self, pairs: &str, order: &str) -> String {
-        format!("json_group_array(json_object({pairs}) ORDER BY {order})")
+        format!("json_group_array(json_object({pairs}){order})")
     }
 
     /// What changes whenever one of these columns of `q` does: a text of all, or its hash.

@@ -3,68 +3,29 @@
 use super::examples::Example;
 use super::quoting::toml_text;
 use super::section::Section;
+use super::select::lines;
 use super::strategy::commented;
 use crate::domain::key::printable;
 use crate::domain::wording::grouped;
 
-/// Columns of a line.
-const WIDTH: usize = 88;
+/// A file of definitions without any.
+pub(super) const EMPTY: &str = include_str!("empty.toml");
+
+const JOBS: &str = "[schedule.nightly]\ncron   = \"0 2 * * *\"\nwarmup = \"all\"\n";
+
+const ALLOW_EMPTY: &str = "
+# All tables were empty when this file was written; take the line out once they are not.
+allow_empty = true
+";
 
 /// `shopwarm.toml`. `is_empty`: no table has a row; `has_strategies`: there is something to warm.
 pub(super) fn settings(is_empty: bool, has_strategies: bool) -> String {
-    let empty = if is_empty {
-        "\n# All tables were empty when this file was written; take the line out once they are not.\nallow_empty = true\n"
-    } else {
-        ""
-    };
-    let jobs = "\
-[schedule.nightly]
-cron   = \"0 2 * * *\"
-warmup = \"all\"
-";
-    let jobs = match has_strategies {
-        true => jobs.to_owned(),
-        false => commented(jobs),
-    };
-    format!(
-        "# Settings of shopwarm. `shopwarm config show` lists all of them, with their values.\n\
-         # The URLs hold passwords and belong elsewhere: in DATABASE_URL and CACHE_URL, say.\n\
-         \n\
-         contexts = [\"contexts\"]\n\
-         {empty}\n\
-         # Put before every key.\n\
-         # prefix = \"shop:\"\n\
-         \n\
-         # `shopwarm serve` warms by the clock: minute, hour, day, month, day of the week.\n\
-         {jobs}"
-    )
-}
-
-/// A file of definitions without any.
-pub(super) fn starter() -> String {
-    let example = "\
-[strategies.product]
-key      = \"product:{product_id}\"   # columns of the query, in braces
-value    = \"object\"                 # or list, text, hash
-ttl      = \"1h\"
-order_by = \"product_id DESC\"        # with limit: which rows are worth warming
-limit    = 500
-sql      = \"\"\"
-SELECT product_id, name, price, updated_at AS _version, updated_at AS _changed_at
-FROM product
-WHERE status = 1\"\"\"
-";
-    format!(
-        "# A strategy reads rows and makes a key and a value of each.\n\
-         # A column whose name begins with _ is not stored. _version is what changes with the row;\n\
-         # _changed_at says when it last did.\n\
-         \n\
-         [context]\n\
-         name = \"shop\"\n\
-         owns = [\"product\"]   # the tables that it may read\n\
-         \n{}",
-        commented(example)
-    )
+    let empty = if is_empty { ALLOW_EMPTY } else { "" };
+    let text = include_str!("settings.toml").replace("{allow_empty}", empty);
+    match has_strategies {
+        true => text + JOBS,
+        false => text + &commented(JOBS),
+    }
 }
 
 /// The definitions of all tables.
@@ -72,18 +33,10 @@ pub(super) fn definitions(
     sections: &[Section],
     examples: &[Example],
     prefix: &str,
-    is_guess: bool,
+    lists: Option<&str>,
 ) -> String {
-    let mut text = String::from(
-        "# Written by `shopwarm init`, and yours from now on: change it, delete from it, add to it.\n\
-         # Columns in braces make the key. Columns that begin with _ are not stored: _version is what\n\
-         # changes with the row, _changed_at says when it last did.\n",
-    );
-    if is_guess {
-        text.push_str(
-            "# The database declares no foreign keys: lists follow the names of columns.\n",
-        );
-    }
+    let mut text = include_str!("head.toml").to_owned();
+    text.push_str(&commented(lists.unwrap_or_default()));
     let is_read = |section: &&Section| !section.strategies.is_empty();
     let (read, out): (Vec<&Section>, Vec<&Section>) = sections.iter().partition(is_read);
     text.push_str("\n[context]\nname = \"shop\"\n");
@@ -106,9 +59,9 @@ pub(super) fn definitions(
     if !examples.is_empty() {
         text.push_str("\n# Other ways to write it; take the # away to try one.\n");
     }
-    for (heading, example) in examples {
-        text.push_str(&format!("#\n# {heading}\n"));
-        text.push_str(&commented(&example.toml()));
+    for example in examples {
+        text.push_str(&format!("#\n# {}\n", one_line(&example.heading)));
+        text.push_str(&commented(&example.strategy.toml()));
     }
     text
 }
@@ -122,21 +75,13 @@ fn owns(read: &[&Section], prefix: &str) -> String {
     if !prefix.is_empty() && all(&|table| table.starts_with(prefix)) {
         return format!("owns = [{}]\n", toml_text(&format!("{prefix}*")));
     }
-    let mut lines = vec![String::new()];
-    for section in read {
-        let table = toml_text(&section.table);
-        let is_full = |line: &String| line.chars().count() + table.chars().count() + 12 > WIDTH;
-        if lines.last().is_some_and(is_full) {
-            lines.push(String::new());
+    let tables = read.iter().map(|section| toml_text(&section.table));
+    let tables: Vec<String> = tables.collect();
+    match lines(&tables, 8) {
+        several if several.contains('\n') => {
+            format!("owns = [\n    {},\n]\n", lines(&tables, 4))
         }
-        if let Some(line) = lines.last_mut() {
-            let space = if line.is_empty() { "" } else { " " };
-            line.push_str(&format!("{space}{table},"));
-        }
-    }
-    match lines.as_slice() {
-        [line] => format!("owns = [{}]\n", line.trim_end_matches(',')),
-        lines => format!("owns = [\n    {}\n]\n", lines.join("\n    ")),
+        line => format!("owns = [{line}]\n"),
     }
 }
 

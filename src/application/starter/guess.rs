@@ -1,6 +1,6 @@
 //! Foreign keys that are not declared, if the names leave no doubt.
 
-use super::names::Names;
+use super::names::{Names, ids, words};
 use crate::domain::schema::{ForeignKey, Kind, Schema, Table};
 
 /// Adds them to a schema that declares none at all.
@@ -19,10 +19,10 @@ pub(super) fn guess(schema: &mut Schema, names: &Names) {
             _ => None,
         };
         for column in &table.columns {
-            let called = column.name.to_lowercase();
+            let called = words(&column.name).join("_");
             let mut meant = parents
                 .iter()
-                .filter(|parent| parent.called == called && parent.kind == column.kind);
+                .filter(|parent| parent.called.contains(&called) && parent.kind == column.kind);
             if let (Some(parent), None) = (meant.next(), meant.next())
                 && own.as_ref() != Some(&column.name)
                 && parent.table != table.name
@@ -38,20 +38,20 @@ pub(super) fn guess(schema: &mut Schema, names: &Names) {
     }
 }
 
-/// A table whose key is one column, and the name of that column in other tables.
+/// A table whose key is one column, and what other tables call that column.
 struct Parent {
     table: String,
     key: String,
     kind: Kind,
-    called: String,
+    called: [String; 2],
 }
 
 fn parents(schema: &Schema, names: &Names) -> Vec<Parent> {
     let parent = |table: &Table| {
         let [key] = table.key() else { return None };
-        let called = format!("{}_id", names.entity(&table.name));
-        let lower = key.to_lowercase();
-        (lower == "id" || lower == called).then(|| Parent {
+        let called = ids(names.entity(&table.name));
+        let own = words(key).join("_");
+        (own == "id" || called.contains(&own)).then(|| Parent {
             table: table.name.clone(),
             key: key.clone(),
             kind: table.column(key).map_or(Kind::Other, |column| column.kind),

@@ -1,5 +1,6 @@
 //! A list of children for each parent, where a foreign key says so.
 
+use super::facts::Group;
 use super::fit::Field;
 use super::inflection::plural;
 use super::names::{Names, words};
@@ -27,12 +28,8 @@ pub(super) fn lists(
         let Some(columns) = in_order(schema, names, table, reference) else {
             continue;
         };
-        let group = reading
-            .facts
-            .references
-            .get(nth)
-            .cloned()
-            .unwrap_or_default();
+        let groups = &reading.facts.references;
+        let group = groups.get(nth).cloned().unwrap_or_default();
         if !reading.has_all(&columns) {
             continue;
         }
@@ -47,11 +44,7 @@ pub(super) fn lists(
                 grouped(group.most)
             ));
         } else {
-            let list = list(names, reading, reference, &columns);
-            lists.push(Strategy {
-                is_empty: group.filled == 0,
-                ..list
-            });
+            lists.push(list(names, reading, reference, &columns, &group));
         }
     }
     (lists, notes)
@@ -92,19 +85,14 @@ fn list(
     reading: &Reading<'_>,
     reference: &ForeignKey,
     columns: &[String],
+    group: &Group,
 ) -> Strategy {
     let table = reading.fit.table;
     let is_own = reference.parent == table.name;
     let nullable = columns
         .iter()
         .any(|name| table.column(name).is_none_or(|column| column.is_nullable));
-    let at = table
-        .foreign_keys
-        .iter()
-        .position(|known| known == reference);
-    let group = at.and_then(|at| reading.facts.references.get(at));
-    let has_blanks = nullable || group.is_some_and(|group| group.has_blanks);
-    let parts = reading.key_parts(columns, true, has_blanks);
+    let parts = reading.key_parts(columns, true, nullable || group.has_blanks);
     let (parent, entity) = (
         names.entity(&reference.parent).to_owned(),
         names.entity(&table.name).to_owned(),
@@ -138,6 +126,7 @@ fn list(
         key,
         value: "list",
         ttl: ttl(names, reading),
+        is_empty: group.filled == 0,
         types,
         order_by: order(reading, columns),
         sql: reading.sql(&items, &parts),
@@ -145,18 +134,15 @@ fn list(
     }
 }
 
-/// `original_language` of `original_language_id`.
+/// `original_language` of `original_language_id` or `id_original_language`.
 fn role(columns: &[String]) -> String {
     let role = |column: &String| {
-        let mut words = words(column);
-        if words.len() > 1
-            && words
-                .last()
-                .is_some_and(|word| word == "id" || word == "uuid")
-        {
-            words.pop();
+        let words = words(column);
+        match words.as_slice() {
+            [role @ .., id] if !role.is_empty() && (id == "id" || id == "uuid") => role.join("_"),
+            [id, role @ ..] if !role.is_empty() && id == "id" => role.join("_"),
+            words => words.join("_"),
         }
-        words.join("_")
     };
     columns.iter().map(role).collect::<Vec<_>>().join("_")
 }

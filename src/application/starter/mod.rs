@@ -26,18 +26,19 @@ mod tests;
 
 use glob::{MatchOptions, Pattern};
 
-use self::examples::examples;
+use self::examples::{Example, examples};
 use self::facts::Facts;
 use self::fit::Fit;
 use self::names::Names;
 use self::section::{Section, passed_over, section};
 use self::select::Reading;
 pub use self::trial::Accepts;
-use self::trial::{learn, of_query};
+use self::trial::{learn, may_hide, of_query, out};
 use super::ports::RowSource;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::nearest::nearest;
 use crate::domain::schema::{Schema, Table};
+use crate::domain::wording::grouped;
 
 /// The file with the definitions, and that with the settings.
 pub const DEFINITIONS: &str = "contexts/shop.toml";
@@ -71,7 +72,7 @@ pub struct Told {
 pub fn empty() -> Starter {
     Starter {
         settings: file::settings(false, false),
-        definitions: file::starter(),
+        definitions: file::EMPTY.to_owned(),
         ..Starter::default()
     }
 }
@@ -89,19 +90,17 @@ pub async fn from_database(
     let mut names = Names::of(&schema);
     guess::guess(&mut schema, &names);
     let picked = pick(&schema, wanted)?;
+    let lists = about_lists(&picked);
+    let dialect = source.dialect();
     let mut learned: Vec<(Fit<'_>, Facts)> = Vec::new();
     for table in picked {
-        let mut fit = Fit::new(table, source.dialect());
+        let mut fit = Fit::new(table, dialect);
         let facts = match passed_over(&names, table) {
-            Some(why) => Facts {
-                out: Some(why),
-                ..Facts::default()
-            },
+            Some(why) => out(&why),
             None => learn(source, accepts, &mut fit).await?,
         };
         learned.push((fit, facts));
     }
-    let dialect = source.dialect();
     let each = learned
         .iter()
         .map(|(fit, facts)| section(&schema, &mut names, dialect, fit, facts));
@@ -114,20 +113,57 @@ pub async fn from_database(
     let readings: Vec<Reading<'_>> = readings
         .map(|(fit, facts)| Reading::new(dialect, fit, facts))
         .collect();
-    let examples = examples(&mut names, &readings);
-    let mut references = schema.tables.iter().flat_map(|table| &table.foreign_keys);
-    let is_guess = references.any(|key| key.is_guess);
+    let mut examples = examples(&mut names, &readings);
+    for example in &mut examples {
+        settle_order(source, example).await?;
+    }
     let is_empty = learned.iter().all(|(_, facts)| facts.rows == 0);
-    let written = sections.iter().flat_map(|section| &section.strategies);
-    if written.filter(|strategy| strategy.fault.is_none()).count() == 0 {
+    if sections.iter().flat_map(Section::written).next().is_none() {
         return Err(nothing(&sections));
+    }
+    let mut notes = notes(&schema, names.prefix());
+    notes.extend(lists.map(str::to_owned));
+    if may_hide(source).await? {
+        notes.push(hidden(&schema));
     }
     Ok(Starter {
         settings: file::settings(is_empty, true),
-        definitions: file::definitions(&sections, &examples, names.prefix(), is_guess),
+        definitions: file::definitions(&sections, &examples, names.prefix(), lists),
         tables: sections.iter().map(told).collect(),
-        notes: notes(&schema, names.prefix()),
+        notes,
     })
+}
+
+/// Takes the order out of lists of JSON where the server has none there.
+async fn settle_order(source: &dyn RowSource, example: &mut Example) -> Result<(), Failure> {
+    if let Some(unordered) = example.unordered.take()
+        && let Err(failure) = source.describe(&example.strategy.sql, &[]).await
+    {
+        of_query(failure)?;
+        example.strategy.sql = unordered;
+    }
+    Ok(())
+}
+
+/// Where lists come from, unless from foreign keys of the database.
+fn about_lists(tables: &[&Table]) -> Option<&'static str> {
+    let mut references = tables.iter().flat_map(|table| &table.foreign_keys);
+    match references.next() {
+        Some(first) => first.is_guess.then_some(
+            "The database declares no foreign keys: lists follow the names of columns.",
+        ),
+        None => (tables.len() > 1).then_some(
+            "No lists: there are no foreign keys, and no column names that say which table is the parent.",
+        ),
+    }
+}
+
+fn hidden(schema: &Schema) -> String {
+    let tables = match schema.tables.len() {
+        1 => "1 table".to_owned(),
+        count => format!("{} tables", grouped(count as u64)),
+    };
+    format!("This user sees {tables}; MySQL and MariaDB hide those that it may not read.")
 }
 
 fn pick<'a>(schema: &'a Schema, wanted: &[Pattern]) -> Result<Vec<&'a Table>, Failure> {
@@ -186,12 +222,8 @@ async fn check(
 
 fn nothing(sections: &[Section]) -> Failure {
     let reason = |section: &Section| {
-        let faults = section
-            .strategies
-            .iter()
-            .filter_map(|strategy| strategy.fault.clone());
-        let why = section.why.clone().into_iter().chain(faults).next();
-        format!("{}: {}", section.table, why.unwrap_or_default())
+        let why = section.reason().unwrap_or_default();
+        format!("{}: {why}", section.table)
     };
     let reasons: Vec<String> = sections.iter().take(5).map(reason).collect();
     let what = "no table can be warmed as it is";
@@ -200,23 +232,14 @@ fn nothing(sections: &[Section]) -> Failure {
 }
 
 fn told(section: &Section) -> Told {
-    let written = section
-        .strategies
-        .iter()
-        .filter(|strategy| strategy.fault.is_none());
-    let keys: Vec<String> = written.map(|strategy| strategy.key.clone()).collect();
-    let faults = section
-        .strategies
-        .iter()
-        .filter_map(|strategy| strategy.fault.clone());
-    let why = section.why.clone().into_iter().chain(faults).next();
+    let keys: Vec<String> = section.written().map(|one| one.key.clone()).collect();
     Told {
         table: section.table.clone(),
         rows: section.rows,
         is_large: section.is_large,
         version: section.version.clone().filter(|_| !keys.is_empty()),
         keys,
-        why,
+        why: section.reason(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::inflection::singular;
-use crate::domain::schema::Schema;
+use crate::domain::schema::{Schema, Table};
 use crate::domain::strategy::is_name;
 
 /// Table prefixes of well-known shops.
@@ -26,7 +26,7 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn of(schema: &Schema) -> Self {
         let tables = schema.tables.iter().filter(|table| !table.is_view);
-        let prefix = prefix(&tables.map(|table| table.name.as_str()).collect::<Vec<_>>());
+        let prefix = prefix(&tables.collect::<Vec<_>>());
         let all = schema.tables.iter().map(|table| table.name.as_str());
         let entities = entities(&all.collect::<Vec<_>>(), &prefix);
         Self {
@@ -71,13 +71,9 @@ impl Names {
 
     /// A name for a strategy that no other has.
     pub(super) fn strategy(&mut self, wanted: &str) -> String {
-        let known = |c: char| {
-            let c = c.to_ascii_lowercase();
-            if c.is_ascii_lowercase() || c.is_ascii_digit() {
-                c
-            } else {
-                '-'
-            }
+        let known = |c: char| match c.to_ascii_lowercase() {
+            c if c.is_ascii_alphanumeric() => c,
+            _ => '-',
         };
         let plain: String = wanted.chars().map(known).collect();
         let parts: Vec<&str> = plain.split('-').filter(|part| !part.is_empty()).collect();
@@ -116,16 +112,22 @@ pub(super) fn words(name: &str) -> Vec<String> {
     words
 }
 
-fn prefix(tables: &[&str]) -> String {
+/// What a column with the key of such a row is called.
+pub(super) fn ids(entity: &str) -> [String; 2] {
+    [format!("{entity}_id"), format!("id_{entity}")]
+}
+
+fn prefix(tables: &[&Table]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for (first, _) in tables.iter().filter_map(|table| table.split_once('_')) {
+    for (first, _) in tables.iter().filter_map(|table| table.name.split_once('_')) {
         *counts.entry(first).or_default() += 1;
     }
     let most = counts.into_iter().max_by_key(|(_, count)| *count);
     let is_prefix = |first: &str, count: usize| {
         let nearly_all = count * 10 >= tables.len() * 9;
-        let is_sure = KNOWN_PREFIXES.contains(&first) || count >= MANY_TABLES;
-        nearly_all && is_sure && count > 1 && !first.is_empty() && !tables.contains(&first)
+        let is_known = KNOWN_PREFIXES.contains(&first) && count > 1;
+        let is_sure = is_known || count >= MANY_TABLES || tables.iter().any(|t| is_named(t, first));
+        nearly_all && is_sure && !first.is_empty() && tables.iter().all(|table| table.name != first)
     };
     match most {
         Some((first, count)) if is_prefix(first, count) => format!("{first}_"),
@@ -133,16 +135,26 @@ fn prefix(tables: &[&str]) -> String {
     }
 }
 
+/// Whether its key names the table without the prefix, as `id_product` does `dub_product`.
+fn is_named(table: &Table, prefix: &str) -> bool {
+    let bare = table.name.strip_prefix(prefix).unwrap_or_default();
+    let own = singular_words(bare).join("_");
+    matches!(table.key(), [key] if ids(&own).contains(&words(key).join("_")))
+}
+
+/// The words of a table's name, the last in the singular.
+fn singular_words(table: &str) -> Vec<String> {
+    let mut words = words(table);
+    if let Some(last) = words.last_mut() {
+        *last = singular(last);
+    }
+    words
+}
+
 /// The name of each table, all different.
 fn entities(tables: &[&str], prefix: &str) -> BTreeMap<String, String> {
-    let bare = |table: &str| words(table.strip_prefix(prefix).unwrap_or(table));
-    let one = |table: &str| {
-        let mut words = bare(table);
-        if let Some(last) = words.last_mut() {
-            *last = singular(last);
-        }
-        words.join("_")
-    };
+    let bare = |table: &str| table.strip_prefix(prefix).unwrap_or(table).to_owned();
+    let one = |table: &str| singular_words(&bare(table)).join("_");
     let mut entities = BTreeMap::new();
     let mut taken = BTreeSet::new();
     for table in tables {
@@ -150,7 +162,7 @@ fn entities(tables: &[&str], prefix: &str) -> BTreeMap<String, String> {
         let mut name = if same.count() == 1 {
             one(table)
         } else {
-            bare(table).join("_")
+            words(&bare(table)).join("_")
         };
         // Keys of the tool's own begin so.
         if name.is_empty() || name == "shopwarm" {
@@ -168,6 +180,7 @@ fn entities(tables: &[&str], prefix: &str) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::key_rows::UniqueKeys;
 
     #[test]
     fn words_are_found_however_they_are_put_together() {
@@ -188,25 +201,46 @@ mod tests {
 
     #[test]
     fn a_prefix_is_what_nearly_all_tables_begin_with() {
+        let prefix = |tables: &[&str]| {
+            let keyed = |name: &&str| {
+                let (name, key) = name.split_once(' ').unwrap_or((name, "id"));
+                let mut keys = UniqueKeys::default();
+                keys.primary.push(key.to_owned());
+                Table {
+                    name: name.to_owned(),
+                    keys,
+                    ..Table::default()
+                }
+            };
+            let tables: Vec<Table> = tables.iter().map(keyed).collect();
+            super::prefix(&tables.iter().collect::<Vec<_>>())
+        };
+        let shop = ["shop_a", "shop_b", "shop_c", "shop_d", "shop_e"];
+        let films = [
+            "film",
+            "film_actor",
+            "film_text",
+            "film_a",
+            "film_b",
+            "film_c",
+        ];
         assert_eq!(prefix(&["wp_posts", "wp_options"]), "wp_");
-        assert_eq!(
-            prefix(&["shop_a", "shop_b", "shop_c", "shop_d", "shop_e"]),
-            "shop_"
-        );
+        assert_eq!(prefix(&shop), "shop_");
         assert_eq!(prefix(&["order_item", "order_note", "order_total"]), "");
-        assert_eq!(
-            prefix(&[
-                "film",
-                "film_actor",
-                "film_text",
-                "film_a",
-                "film_b",
-                "film_c"
-            ]),
-            ""
-        );
+        assert_eq!(prefix(&films), "");
         assert_eq!(prefix(&["a", "b"]), "");
         assert_eq!(prefix(&[]), "");
+        for key in ["id_product", "product_id", "ProductID", "idProduct"] {
+            assert_eq!(prefix(&[&format!("dub_products {key}")]), "dub_", "{key}");
+        }
+        let few = ["dub_product id_product", "dub_product_lang", "dub_tax id"];
+        assert_eq!(prefix(&few), "dub_", "a key says so");
+        assert_eq!(
+            prefix(&["dub_product id", "dub_product_lang"]),
+            "",
+            "nothing does"
+        );
+        assert_eq!(prefix(&["product id_product", "product_lang"]), "");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::quoting::quoted;
 use super::select::{KeyPart, Reading, items, order};
 use super::strategy::Strategy;
 use crate::domain::encode::Hint;
+use crate::domain::wording::grouped;
 
 /// Tables up to this many rows are taken for lists of countries and the like.
 const REFERENCE: u64 = 1_000;
@@ -52,6 +53,18 @@ pub(super) fn object(names: &mut Names, reading: &Reading<'_>) -> Result<Strateg
         sql: reading.sql(&items, &parts),
         ..Strategy::default()
     })
+}
+
+/// How many rows have no key.
+pub(super) fn keyless(reading: &Reading<'_>) -> Option<String> {
+    let facts = reading.facts;
+    let columns = reading.fit.table.key().join(" or ");
+    let said = match facts.rows.saturating_sub(facts.key.filled) {
+        _ if facts.is_large => format!("rows without {columns} are left out"),
+        1 => format!("1 row without {columns} is left out"),
+        count => format!("{} rows without {columns} are left out", grouped(count)),
+    };
+    facts.key.has_blanks.then_some(said)
 }
 
 /// All rows in one list, of a table whose rows have no key.

@@ -4,7 +4,7 @@ use super::facts::Facts;
 use super::fit::Fit;
 use super::list::{is_join, lists};
 use super::names::Names;
-use super::object::{object, whole};
+use super::object::{keyless, object, whole};
 use super::private::is_housekeeping;
 use super::select::{Reading, items};
 use super::strategy::Strategy;
@@ -21,8 +21,21 @@ pub(super) struct Section {
     pub(super) strategies: Vec<Strategy>,
     /// The expression that tells its changes.
     pub(super) version: Option<String>,
-    /// Why it has no object.
+    /// Why it has no object, or none of some rows.
     pub(super) why: Option<String>,
+}
+
+impl Section {
+    /// Those that are not only comments.
+    pub(super) fn written(&self) -> impl Iterator<Item = &Strategy> {
+        let strategies = self.strategies.iter();
+        strategies.filter(|strategy| strategy.fault.is_none())
+    }
+
+    pub(super) fn reason(&self) -> Option<String> {
+        let mut faults = self.strategies.iter().map(|strategy| &strategy.fault);
+        self.why.clone().or_else(|| faults.find_map(Clone::clone))
+    }
 }
 
 /// Why a table is not even looked at.
@@ -58,15 +71,16 @@ pub(super) fn section(
     section.rows = Some(facts.rows);
     section.is_large = facts.is_large;
     section.notes = fit.notes();
-    section.version = reading
-        .version()
-        .map(|item| item.trim_end_matches(" AS _version").to_owned());
+    section.version = reading.version_expression();
     let (lists, notes) = lists(schema, names, &reading);
     if is_join(&reading) && !lists.is_empty() {
         section.why = Some("a join table, so only lists".to_owned());
     } else {
         match object(names, &reading) {
-            Ok(object) => section.strategies.push(object),
+            Ok(object) => {
+                section.why = keyless(&reading);
+                section.strategies.push(object);
+            }
             Err(why) => section.why = Some(why),
         }
     }

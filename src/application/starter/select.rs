@@ -135,7 +135,7 @@ impl<'a> Reading<'a> {
         Some(format!("{expression} AS {VERSION}"))
     }
 
-    fn version_expression(&self) -> Option<String> {
+    pub(super) fn version_expression(&self) -> Option<String> {
         if let Some(own) = self.fit.table.row_version {
             return Some(own.to_owned());
         }
@@ -179,23 +179,7 @@ impl<'a> Reading<'a> {
 
     /// `SELECT ... FROM ...`, in lines.
     pub(super) fn sql(&self, items: &[String], key: &[KeyPart]) -> String {
-        let mut sql = String::from("SELECT ");
-        let mut column = sql.len();
-        for (nth, item) in items.iter().enumerate() {
-            let comma = if nth + 1 < items.len() { "," } else { "" };
-            let width = item.chars().count() + comma.len();
-            let begins = nth > 0 && is_hidden(item) && !is_hidden(&items[nth - 1]);
-            if nth > 0 && (begins || column + 1 + width > WIDTH) {
-                sql.push_str("\n       ");
-                column = 7;
-            } else if nth > 0 {
-                sql.push(' ');
-                column += 1;
-            }
-            sql.push_str(item);
-            sql.push_str(comma);
-            column += width;
-        }
+        let mut sql = format!("SELECT {}", lines(items, 7));
         sql.push_str("\nFROM ");
         sql.push_str(&quoted(self.dialect, &self.fit.table.name));
         let conditions: Vec<&str> = key
@@ -210,16 +194,37 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// Items with commas between them; further lines are indented.
+pub(super) fn lines(items: &[String], indent: usize) -> String {
+    let mut text = String::new();
+    let mut column = indent;
+    for (nth, item) in items.iter().enumerate() {
+        let comma = if nth + 1 < items.len() { "," } else { "" };
+        let width = item.chars().count() + comma.len();
+        let begins = nth > 0 && is_hidden(item) && !is_hidden(&items[nth - 1]);
+        if nth > 0 && (begins || column + 1 + width > WIDTH) {
+            text.push_str(&format!("\n{:indent$}", ""));
+            column = indent;
+        } else if nth > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(item);
+        text.push_str(comma);
+        column += width;
+    }
+    text
+}
+
 /// The columns that a list is ordered by: the place that a person gave a row, and the table's key, or
 /// else everything.
-pub(super) fn order(reading: &Reading<'_>, columns: &[String]) -> Option<String> {
+pub(super) fn places<'r>(reading: &'r Reading<'_>, columns: &[String]) -> Vec<&'r Field> {
     let is_place = |field: &&Field| {
         let name = words(&field.column).join("_");
         field.kind == Kind::Integer && PLACES.split_whitespace().any(|place| place == name)
     };
     let has_order = |field: &&Field| !matches!(field.kind, Kind::Document | Kind::Other);
     let key = reading.fit.table.key();
-    let place = reading.fields.iter().find(is_place);
     let others: Vec<&Field> = match key {
         [] => reading.fields.iter().filter(has_order).collect(),
         key => key
@@ -227,14 +232,28 @@ pub(super) fn order(reading: &Reading<'_>, columns: &[String]) -> Option<String>
             .filter_map(|column| reading.field(column))
             .collect(),
     };
-    let mut order: Vec<String> = Vec::new();
-    for field in place.into_iter().chain(others) {
-        let name = quoted(reading.dialect, &field.name);
-        if !columns.contains(&field.column) && !order.contains(&name) {
-            order.push(name);
+    let mut order: Vec<&Field> = Vec::new();
+    for field in reading
+        .fields
+        .iter()
+        .find(is_place)
+        .into_iter()
+        .chain(others)
+    {
+        if !columns.contains(&field.column) && !order.contains(&field) {
+            order.push(field);
         }
     }
-    (!order.is_empty()).then(|| order.join(", "))
+    order
+}
+
+/// The same as `order_by` has it.
+pub(super) fn order(reading: &Reading<'_>, columns: &[String]) -> Option<String> {
+    let places = places(reading, columns).into_iter();
+    let names: Vec<String> = places
+        .map(|field| quoted(reading.dialect, &field.name))
+        .collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// The stored columns, and what the key needs beside them.

@@ -179,6 +179,71 @@ fn children_are_guessed_only_where_nothing_is_declared() {
 }
 
 #[test]
+fn a_parent_is_known_however_its_key_is_called() {
+    for (own, other) in [
+        ("product_id", "productId"),
+        ("id_product", "id_product"),
+        ("ProductID", "ProductID"),
+        ("id", "idProduct"),
+    ] {
+        let tables = vec![
+            table("Products", &[own], &[(own, Kind::Integer)]),
+            table(
+                "image",
+                &["id"],
+                &[("id", Kind::Integer), (other, Kind::Integer)],
+            ),
+        ];
+        let schema = Schema {
+            tables,
+            elsewhere: Vec::new(),
+        };
+        let list = format!("product:{{_{other}}}:images");
+        assert!(
+            keys(&sections(schema, SQLITE)).contains(&list.as_str()),
+            "{other}"
+        );
+    }
+}
+
+#[test]
+fn children_of_an_example_are_in_the_order_of_their_list() {
+    let product = table("product", &["id"], &[("id", Kind::Integer)]);
+    let columns = [
+        ("id", Kind::Integer),
+        ("product_id", Kind::Integer),
+        ("sortOrder", Kind::Integer),
+        ("listPrice", Kind::Number),
+        ("shape", Kind::Other),
+    ];
+    let image = table("image", &["id"], &columns);
+    let tables = [product, refers(image, "product_id", "product", "id")];
+    let facts = Facts {
+        rows: 10,
+        ..Facts::default()
+    };
+    for (dialect, order) in [
+        (POSTGRES, "ORDER BY c.\"sortOrder\", c.id)"),
+        (MYSQL, "ORDER BY c.sortOrder, c.id)"),
+    ] {
+        let fits = tables.each_ref().map(|table| Fit::new(table, dialect));
+        let readings = fits
+            .each_ref()
+            .map(|fit| Reading::new(dialect, fit, &facts));
+        let all = examples(&mut Names::of(&Schema::default()), &readings);
+        let sql = &all[0].strategy.sql;
+        assert!(sql.contains(order) && sql.contains("listPrice"), "{sql}");
+        assert!(
+            all[0].heading.contains("inside, without shape;"),
+            "{}",
+            all[0].heading
+        );
+        let unordered = all[0].unordered.as_deref().unwrap_or_default();
+        assert_eq!(unordered, sql.replace(&format!(" {order}"), ")"));
+    }
+}
+
+#[test]
 fn a_version_is_the_surest_thing_that_changes() {
     let version = |dialect, columns: &[(&str, Kind)], nullable: &str, row_version| {
         let mut table = table("t", &["id"], columns);
@@ -258,7 +323,7 @@ fn the_file_is_one_that_can_be_read() {
         why: Some("a framework's own table".to_owned()),
         ..Section::default()
     };
-    let text = file::definitions(&sections, &[], "", false);
+    let text = file::definitions(&sections, &[], "", None);
     let expected = "
 [context]
 name = \"shop\"

@@ -65,7 +65,7 @@ pub(super) async fn learn(
     }
 }
 
-fn out(why: &str) -> Facts {
+pub(super) fn out(why: &str) -> Facts {
     Facts {
         out: Some(why.to_owned()),
         ..Facts::default()
@@ -130,7 +130,7 @@ async fn read(
     columns: Columns,
     sql: String,
 ) -> Result<Result<Facts, Troubled>, Failure> {
-    let counted = count(source, &fit.table.name).await?;
+    let counted = count(source, &quoted(source.dialect(), &fit.table.name)).await?;
     let is_large = counted > MANY;
     let sql = match is_large {
         true => format!("{sql}{} LIMIT {SOME}", newest(source, fit)),
@@ -196,9 +196,19 @@ pub(super) fn newest(source: &dyn RowSource, fit: &Fit<'_>) -> String {
     }
 }
 
+/// Whether the catalogue may lack tables that this user may not read.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn may_hide(source: &dyn RowSource) -> Result<bool, Failure> {
+    match source.dialect().grants() {
+        Some(grants) => Ok(count(source, &format!("({grants}) g")).await? == 0),
+        None => Ok(false),
+    }
+}
+
 /// The number of rows, not beyond one more than [`MANY`].
 async fn count(source: &dyn RowSource, table: &str) -> Result<u64, Failure> {
-    let table = quoted(source.dialect(), table);
     let sql = format!(
         "SELECT count(*) AS n FROM (SELECT 1 AS one FROM {table} LIMIT {}) q",
         MANY + 1

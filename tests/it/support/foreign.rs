@@ -63,6 +63,7 @@ impl Newcomer {
     }
 }
 
+pub const PRESTASHOP: &str = include_str!("../../fixtures/prestashop.mysql.sql");
 pub const OPENCART: &str = include_str!("../../fixtures/opencart.mysql.sql");
 pub const WOOCOMMERCE: &str = include_str!("../../fixtures/woocommerce.mysql.sql");
 pub const PRISMA: &str = include_str!("../../fixtures/prisma.postgres.sql");

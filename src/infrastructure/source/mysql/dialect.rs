@@ -153,9 +153,12 @@ impl SqlDialect for MysqlDialect {
         Some(format!("NULLIF({column}, 0)"))
     }
 
-    /// MySQL takes no order here.
-    fn json_list(&self, pairs: &str, _: &str) -> String {
-        format!("COALESCE(JSON_ARRAYAGG(JSON_OBJECT({pairs})), '[]')")
+    fn grants(&self) -> Option<&'static str> {
+        Some(include_str!("sql/grants.sql"))
+    }
+
+    fn json_list(&self, pairs: &str, order: &str) -> String {
+        format!("COALESCE(JSON_ARRAYAGG(JSON_OBJECT({pairs}){order}), '[]')")
     }
 
     fn local_types(&self) -> &'static [&'static str] {

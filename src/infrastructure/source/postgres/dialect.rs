@@ -147,7 +147,7 @@ impl SqlDialect for PostgresDialect {
     }
 
     fn json_list(&self, pairs: &str, order: &str) -> String {
-        format!("COALESCE(json_agg(json_build_object({pairs}) ORDER BY {order}), '[]')")
+        format!("COALESCE(json_agg(json_build_object({pairs}){order}), '[]')")
     }
 
     fn row_hash(&self, _: &str) -> String {
