@@ -23,7 +23,7 @@ settings! {
     #[command(next_help_heading = "The schedule")]
     pub struct ScheduleSettings {
         /// Time zone of jobs that do not set one, such as Europe/Berlin [default: the system's, else UTC]
-        #[arg(long, value_name = "NAME", env = "SHOPWARM_TIMEZONE")]
+        #[arg(long, value_name = "ZONE", env = "SHOPWARM_TIMEZONE")]
         timezone: Zone = Zone(TimeZone::try_system().unwrap_or(TimeZone::UTC)),
     }
 }
@@ -283,7 +283,7 @@ mod tests {
             ),
             (
                 "nightly]\nconcurrency = 0",
-                "line 2: concurrency: 0 is not in 1..1000",
+                "line 2: concurrency: 0 is not from 1 to 1000",
                 None,
             ),
             (

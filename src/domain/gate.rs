@@ -102,9 +102,10 @@ impl FromStr for Requirement {
                 Some((name, share)) => (Some(name.trim().to_owned()), share.trim()),
                 None => (None, part.trim()),
             };
-            let share = share
-                .parse()
-                .map_err(|wanted| format!("`{part}`: `{share}` is not {wanted}"))?;
+            let share = share.parse().map_err(|why| match part == share {
+                true => why,
+                false => format!("`{part}`: `{share}` is {why}"),
+            })?;
             Ok(Gate { name, share })
         };
         let gates: Vec<Gate> = text.split(',').map(gate).collect::<Result<_, _>>()?;
@@ -186,11 +187,11 @@ mod tests {
             ]
         );
         for (wrong, why) in [
-            ("", "`` is not a percentage"),
+            ("", "not a percentage"),
             ("catalog=x", "`catalog=x`: `x` is not a percentage"),
             ("=99", "names nothing"),
-            ("101%", "is not a percentage"),
-            ("99%,", "is not a percentage"),
+            ("101%", "not a percentage"),
+            ("99%,", "not a percentage"),
             ("99,5%", "fractions have a point"),
             ("a=99,5", "only the first percentage may be without a name"),
         ] {

@@ -36,7 +36,7 @@ impl std::str::FromStr for Percent {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "a percentage from 0 to 100, such as 95 or 99.5%".to_owned();
+        let wrong = || "not a percentage from 0 to 100, such as 95 or 99.5%".to_owned();
         let digits = text.strip_suffix('%').unwrap_or(text);
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
         let numeric = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());

@@ -257,12 +257,25 @@ impl Known {
 fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {
     names.sort();
     names.dedup();
-    let why = format!("known: {}", names.join(", "));
+    let why = match names.is_empty() {
+        true => format!("there is no {kind} at all"),
+        false => format!("known: {}", names.join(", ")),
+    };
     let what = match is_pattern(wanted) {
         true => format!("no {kind} matches `{wanted}`"),
         false => format!("there is no {kind} `{wanted}`"),
     };
     let failure = Failure::new(FailureKind::Usage, what, why);
+    let within = format!("{wanted}/");
+    let is_first = |name: &String| wanted.split('/').next() == Some(name);
+    let other = match kind {
+        "strategy" if names.iter().any(|name| name.starts_with(&within)) => "context",
+        "context" if names.iter().any(is_first) => "strategy",
+        _ => "",
+    };
+    if !other.is_empty() {
+        return failure.hint(format!("`{wanted}` is a {other}: shopwarm warmup {wanted}"));
+    }
     // The context is easily forgotten.
     let bare = |name: &&String| name.rsplit('/').next() == Some(wanted);
     let meant = names.iter().find(bare).map(String::as_str);

@@ -83,7 +83,7 @@ pub fn are_configured(config: &Config) -> Result<(), Failure> {
     match (database, cache) {
         (Err(database), Err(cache)) => Err(Failure {
             why: cache.to_string(),
-            hint: [database.hint, cache.hint].into_iter().flatten().next(),
+            hint: Some("set DATABASE_URL and CACHE_URL, or try --demo".to_owned()),
             ..database
         }),
         (database, cache) => database.and(cache).map(drop),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::connections::{Access, cache, source, sources};
+use super::connections::{Access, are_configured, cache, source, sources};
 use super::definitions::definitions;
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::engine::inspect::Inspection;
@@ -36,6 +36,7 @@ pub(super) async fn warmer(
     config: &Config,
     selected: Vec<Definition>,
 ) -> Result<Coordinator, Failure> {
+    are_configured(config)?;
     let (sources, cache) = tokio::join!(sources(config), cache(config, Access::Write));
     let (sources, cache) = (sources?, cache?);
     let strategies = prepare(selected, &sources, Some(cache.as_ref()), config).await?;
@@ -71,6 +72,9 @@ pub(super) async fn viewer_of(
     mut inspection: Inspection,
     need: CacheNeed,
 ) -> Result<Coordinator, Failure> {
+    if need == CacheNeed::Required {
+        are_configured(config)?;
+    }
     let cache = async {
         match need {
             CacheNeed::None => Ok(None),

@@ -522,7 +522,7 @@ fn config_show_says_where_each_setting_came_from_and_no_secret() {
 
     for (text, says) in [
         ("batchsize = 7", "did you mean `batch_size`?"),
-        ("\n\nbatch_size = 0", "batch_size: 0 is not in 1..10000"),
+        ("\n\nbatch_size = 0", "batch_size: 0 is not from 1 to 10000"),
         (
             "default_ttl = \"soon\"",
             "default_ttl: `soon` is not a duration",

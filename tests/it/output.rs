@@ -286,7 +286,11 @@ fn a_reader_that_leaves_is_no_error() {
 fn nothing_is_configured_and_it_says_what_to_do() {
     let run = shopwarm("warmup all").run().expect(4);
     assert!(
-        run.stderr.contains("no database is configured") && run.stderr.contains("--demo"),
+        run.stderr
+            .contains("no database is configured: no cache is configured")
+            && run
+                .stderr
+                .contains("set DATABASE_URL and CACHE_URL, or try --demo"),
         "{}",
         run.stderr
     );

@@ -278,7 +278,7 @@ fn what_is_wrong_is_said_with_its_place() {
         ),
         (
             "[schedule.nightly]\nconcurrency = 0",
-            vec!["line 2", "0 is not in 1..1000"],
+            vec!["line 2", "0 is not from 1 to 1000"],
         ),
         (
             "[schedule.\"Every Night\"]\ncron = \"0 1 * * *\"\nwarmup = \"all\"",

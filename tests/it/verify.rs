@@ -165,7 +165,7 @@ fn a_gate_is_met_or_not() {
 fn a_gate_that_means_nothing_is_refused() {
     let lab = cached::lab(Dialect::Sqlite);
     for (require, words) in [
-        ("101%", "`101%`"),
+        ("101%", "'101%' for '--require <PERCENT>': not a percentage"),
         ("objects=x", "`objects=x`: `x` is not a percentage"),
         ("=99", "names nothing"),
         ("99%,", "not a percentage"),

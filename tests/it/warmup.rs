@@ -249,9 +249,20 @@ fn an_unknown_name_is_a_usage_error_that_helps() {
             "warmup strategy hot-products",
             "did you mean `catalog/hot-products`?",
         ),
-        ("warmup all --concurrency 0", "0 is not in 1..=1000"),
+        ("warmup all --concurrency 0", "0 is not from 1 to 1000"),
         ("warmup all --limit 0", "--limit"),
-        ("warmup all --fail-under 101", "0 to 100"),
+        (
+            "warmup all --fail-under 101",
+            "not a percentage from 0 to 100",
+        ),
+        (
+            "warmup strategy catalog",
+            "hint: `catalog` is a context: shopwarm warmup catalog",
+        ),
+        (
+            "warmup context catalog/hot-products",
+            "`catalog/hot-products` is a strategy: shopwarm warmup catalog/hot-products",
+        ),
         ("warmup all --default-ttl soon", "not a duration"),
         ("warmpu all", "a similar subcommand exists: 'warmup'"),
     ] {

@@ -28,11 +28,20 @@ impl<const MAX: u64> Count<MAX> {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 
-    fn within(n: i128, range: &str) -> Result<Self, String> {
+    /// Reads a plain number.
+    ///
+    /// # Errors
+    /// It is not in the range, or does not fit its type.
+    pub fn number<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
+        let n = Self::from_str(text)?.0;
+        T::try_from(n).map_err(|_| format!("{n} is too large"))
+    }
+
+    fn within(n: i128) -> Result<Self, String> {
         match u64::try_from(n) {
             Ok(fits) if fits > 0 && fits <= MAX => Ok(Self(fits)),
             _ if MAX == u64::MAX => Err(format!("{n} is less than 1")),
-            _ => Err(format!("{n} is not in 1{range}{MAX}")),
+            _ => Err(format!("{n} is not from 1 to {MAX}")),
         }
     }
 }
@@ -44,13 +53,13 @@ impl<const MAX: u64> FromStr for Count<MAX> {
         let n = text
             .parse()
             .map_err(|_| format!("`{text}` is not a whole number"))?;
-        Self::within(n, "..=")
+        Self::within(n)
     }
 }
 
 impl<'de, const MAX: u64> Deserialize<'de> for Count<MAX> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Self::within(i64::deserialize(from)?.into(), "..").map_err(D::Error::custom)
+        Self::within(i64::deserialize(from)?.into()).map_err(D::Error::custom)
     }
 }
 

@@ -8,6 +8,7 @@ use jiff::{Timestamp, Zoned};
 use serde_json::json;
 
 use crate::application::schedule::{Job, Occurrence, PlannedJob, zone_name};
+use crate::application::settings::Count;
 use crate::config::{Config, ScheduleSettings};
 use crate::domain::failure::Failure;
 use crate::interfaces::exit::Exit;
@@ -25,7 +26,7 @@ pub(super) enum ScheduleCommand {
 #[derive(Args, Debug)]
 pub(super) struct ListArgs {
     /// Show this many upcoming times per job
-    #[arg(long, value_name = "N", env = "SHOPWARM_NEXT", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    #[arg(long, value_name = "N", env = "SHOPWARM_NEXT", default_value_t = 3, value_parser = Count::<100>::number::<u16>)]
     next: u16,
     #[command(flatten)]
     schedule: ScheduleSettings,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::application::keys::manifest::{self, KeyManifest};
 use crate::application::keys::usage::{self as effect, Effect};
+use crate::application::settings::Count;
 use crate::config::Config;
 use crate::domain::failure::Failure;
 use crate::domain::wording::{grouped, keys, rate};
@@ -22,7 +23,7 @@ pub(super) struct UsageArgs {
     #[arg(value_name = "RUN")]
     run: Option<String>,
     /// Check at most this many keys per strategy, spread evenly
-    #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", default_value_t = 10_000, value_parser = Count::<{ u64::MAX }>::number::<u64>)]
     sample: u64,
 }
 
