@@ -14,50 +14,54 @@ settings! {
     #[derive(Args)]
     #[command(next_help_heading = "Connections and files")]
     pub struct ConnectionSettings {
-        /// The shop's database: postgres://, mysql://, mariadb:// or sqlite:FILE
+        /// The database: postgres://, mysql:// or sqlite:FILE
+        ///
+        /// mariadb:// is the same as mysql://.
         #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", value_hint = ValueHint::Url)]
         database_url: Secret,
         /// File with the database URL
-        #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_DATABASE_URL_FILE", value_hint = ValueHint::FilePath)]
+        #[arg(long, global = true, hide_short_help = true, value_name = "FILE", env = "SHOPWARM_DATABASE_URL_FILE", value_hint = ValueHint::FilePath)]
         database_url_file: PathBuf,
         /// Shell command that prints the database URL within 10 s
-        #[arg(long, global = true, value_name = "COMMAND", env = "SHOPWARM_DATABASE_URL_COMMAND", value_hint = ValueHint::CommandString)]
+        #[arg(long, global = true, hide_short_help = true, value_name = "COMMAND", env = "SHOPWARM_DATABASE_URL_COMMAND", value_hint = ValueHint::CommandString)]
         database_url_command: Secret,
         /// The primary, if --database-url is a replica; row versions are checked there after writing
-        #[arg(long, global = true, value_name = "URL", env = "SHOPWARM_PRIMARY_URL", value_hint = ValueHint::Url)]
+        #[arg(long, global = true, hide_short_help = true, value_name = "URL", env = "SHOPWARM_PRIMARY_URL", value_hint = ValueHint::Url)]
         primary_url: Secret,
         /// File with the primary's URL
-        #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_PRIMARY_URL_FILE", value_hint = ValueHint::FilePath)]
+        #[arg(long, global = true, hide_short_help = true, value_name = "FILE", env = "SHOPWARM_PRIMARY_URL_FILE", value_hint = ValueHint::FilePath)]
         primary_url_file: PathBuf,
         /// Shell command that prints the primary's URL within 10 s
-        #[arg(long, global = true, value_name = "COMMAND", env = "SHOPWARM_PRIMARY_URL_COMMAND", value_hint = ValueHint::CommandString)]
+        #[arg(long, global = true, hide_short_help = true, value_name = "COMMAND", env = "SHOPWARM_PRIMARY_URL_COMMAND", value_hint = ValueHint::CommandString)]
         primary_url_command: Secret,
-        /// The cache: redis://, rediss://, redis+cluster://, redis+sentinel://, redis+unix:// or sqlite:FILE [env: REDIS_URL too]
-        #[arg(long, visible_alias = "redis-url", global = true, value_name = "URL", env = "CACHE_URL", value_hint = ValueHint::Url)]
+        /// The cache: redis://, rediss:// or sqlite:FILE
+        ///
+        /// Also redis+cluster://, redis+sentinel:// and redis+unix://. --redis-url and REDIS_URL mean the same.
+        #[arg(long, alias = "redis-url", global = true, value_name = "URL", env = "CACHE_URL", value_hint = ValueHint::Url)]
         cache_url: Secret,
         /// File with the cache URL
-        #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_URL_FILE", value_hint = ValueHint::FilePath)]
+        #[arg(long, global = true, hide_short_help = true, value_name = "FILE", env = "SHOPWARM_CACHE_URL_FILE", value_hint = ValueHint::FilePath)]
         cache_url_file: PathBuf,
         /// Shell command that prints the cache URL within 10 s
-        #[arg(long, global = true, value_name = "COMMAND", env = "SHOPWARM_CACHE_URL_COMMAND", value_hint = ValueHint::CommandString)]
+        #[arg(long, global = true, hide_short_help = true, value_name = "COMMAND", env = "SHOPWARM_CACHE_URL_COMMAND", value_hint = ValueHint::CommandString)]
         cache_url_command: Secret,
         /// CA certificate (PEM) to verify the Redis server with [default: the system's]
-        #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_CA", value_hint = ValueHint::FilePath)]
+        #[arg(long, global = true, hide_short_help = true, value_name = "FILE", env = "SHOPWARM_CACHE_CA", value_hint = ValueHint::FilePath)]
         cache_ca: PathBuf,
         /// Client certificate (PEM), for a Redis server that requires one
-        #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_CERT", value_hint = ValueHint::FilePath)]
+        #[arg(long, global = true, hide_short_help = true, value_name = "FILE", env = "SHOPWARM_CACHE_CERT", value_hint = ValueHint::FilePath)]
         cache_cert: PathBuf,
         /// Private key (PEM) of the client certificate
-        #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CACHE_KEY", value_hint = ValueHint::FilePath)]
+        #[arg(long, global = true, hide_short_help = true, value_name = "FILE", env = "SHOPWARM_CACHE_KEY", value_hint = ValueHint::FilePath)]
         cache_key: PathBuf,
         /// Time zone of the sessions with the database: what NOW() and CURDATE() mean in definitions
-        #[arg(long, global = true, allow_hyphen_values = true, value_name = "ZONE", env = "SHOPWARM_SESSION_TIMEZONE")]
+        #[arg(long, global = true, hide_short_help = true, allow_hyphen_values = true, value_name = "ZONE", env = "SHOPWARM_SESSION_TIMEZONE")]
         session_timezone: SessionZone = SessionZone::default(),
         /// Text to put before every key
-        #[arg(long, global = true, value_name = "TEXT", env = "SHOPWARM_PREFIX")]
+        #[arg(long, global = true, hide_short_help = true, value_name = "TEXT", env = "SHOPWARM_PREFIX")]
         prefix: String = String::new(),
-        /// Your own definitions, a file or a folder; can be given several times
-        #[arg(long, global = true, value_name = "PATH", env = "SHOPWARM_CONTEXTS", value_delimiter = ',', value_hint = ValueHint::AnyPath)]
+        /// Your own definitions, a file or a folder; repeatable
+        #[arg(long, global = true, hide_short_help = true, value_name = "PATH", env = "SHOPWARM_CONTEXTS", value_delimiter = ',', value_hint = ValueHint::AnyPath)]
         contexts: Vec<PathBuf> = Vec::new(),
     }
 }
@@ -66,13 +70,15 @@ settings! {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connections and files")]
 pub struct PlaceArgs {
-    /// Configuration file [default: ./shopwarm.toml if it exists]
-    #[arg(long, global = true, value_name = "FILE", env = "SHOPWARM_CONFIG", value_hint = ValueHint::FilePath)]
+    /// Configuration file [default: ./shopwarm.toml]
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILE", env = "SHOPWARM_CONFIG", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
-    /// Use a sample shop and an embedded cache, both created on first use; needs no server
-    #[arg(long, global = true, env = "SHOPWARM_DEMO", value_parser = FalseyValueParser::new())]
+    /// Use a sample shop and cache; needs no server
+    ///
+    /// Both are made on first use.
+    #[arg(long, global = true, hide_short_help = true, env = "SHOPWARM_DEMO", value_parser = FalseyValueParser::new())]
     demo: bool,
     /// Folder of the sample shop [default: your cache directory]
-    #[arg(long, global = true, value_name = "DIR", env = "SHOPWARM_DEMO_DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, global = true, hide_short_help = true, value_name = "DIR", env = "SHOPWARM_DEMO_DIR", value_hint = ValueHint::DirPath)]
     demo_dir: Option<PathBuf>,
 }

@@ -19,7 +19,9 @@ settings! {
         /// Address to listen on; needs a token if other machines can reach it
         #[arg(long, value_name = "ADDRESS", env = "SHOPWARM_LISTEN")]
         listen: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8787),
-        /// File with the token that clients must send [env: SHOPWARM_TOKEN: the token itself]
+        /// File with the token that clients must send
+        ///
+        /// SHOPWARM_TOKEN is the token itself.
         #[arg(long, value_name = "FILE", env = "SHOPWARM_TOKEN_FILE", value_hint = ValueHint::FilePath)]
         token_file: PathBuf,
         /// A host name that clients may use, besides localhost and IP addresses; `*` allows any
@@ -29,7 +31,7 @@ settings! {
         #[arg(long, value_name = "WHEN", env = "SHOPWARM_READY_AFTER")]
         ready_after: ReadyAfter = ReadyAfter::Start,
         /// What to warm at the start: all, or contexts and CONTEXT/NAME
-        #[arg(long, value_name = "WHAT", env = "SHOPWARM_ON_START", action = ArgAction::Append)]
+        #[arg(long, value_name = "NAME", env = "SHOPWARM_ON_START", action = ArgAction::Append)]
         on_start: Names = Names(Vec::new()),
         /// How long runs may take to finish when the server is stopped
         #[arg(long, value_name = "DURATION", env = "SHOPWARM_GRACE")]

@@ -13,42 +13,29 @@ use crate::domain::failure::{Failure, FailureKind};
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputFlags {
-    /// Format of the results on stdout
-    #[arg(
-        short,
-        long,
-        global = true,
-        value_name = "FORM",
-        env = "SHOPWARM_OUTPUT",
-        default_value = "table"
-    )]
+    /// Results as table, json, ndjson, csv or markdown
+    #[arg(short, long, global = true, value_name = "FORM", env = "SHOPWARM_OUTPUT", hide_possible_values = true, hide_default_value = true, value_enum, default_value_t = Format::Table)]
     pub output: Format,
     /// How to show progress on stderr
-    #[arg(
-        long,
-        global = true,
-        value_name = "FORM",
-        env = "SHOPWARM_PROGRESS",
-        default_value = "auto"
-    )]
+    #[arg(long, global = true, hide_short_help = true, value_name = "FORM", env = "SHOPWARM_PROGRESS", value_enum, default_value_t = ProgressForm::Auto)]
     pub progress: ProgressForm,
-    /// Show only errors and requested results: no progress, no table
+    /// Show only errors and requested results
     #[arg(short, long, global = true, env = "SHOPWARM_QUIET", value_parser = clap::builder::FalseyValueParser::new())]
     pub quiet: bool,
     /// Show more: every recorded error, every field
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "SHOPWARM_VERBOSE")]
+    #[arg(short, long, global = true, hide_short_help = true, action = clap::ArgAction::Count, env = "SHOPWARM_VERBOSE")]
     pub verbose: u8,
     /// Log to stderr in this format [default: text with serve, else none]
-    #[arg(long, global = true, value_name = "FORM", env = "SHOPWARM_LOG_FORMAT")]
-    pub log_format: Option<LogFormat>,
-    /// When to use colours
     #[arg(
         long,
         global = true,
-        value_name = "WHEN",
-        env = "SHOPWARM_COLOR",
-        default_value = "auto"
+        hide_short_help = true,
+        value_name = "FORM",
+        env = "SHOPWARM_LOG_FORMAT"
     )]
+    pub log_format: Option<LogFormat>,
+    /// When to use colours
+    #[arg(long, global = true, hide_short_help = true, value_name = "WHEN", env = "SHOPWARM_COLOR", value_enum, default_value_t = ColorWhen::Auto)]
     pub color: ColorWhen,
 }
 

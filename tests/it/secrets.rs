@@ -364,7 +364,9 @@ fn commands() -> Vec<Vec<String>> {
         let listed = help.split("Commands:\n").nth(1).unwrap_or_default();
         let lines = listed.lines().take_while(|line| !line.is_empty());
         let named = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-        for name in named.filter_map(|line| line.split_whitespace().next()) {
+        let names = named.filter_map(|line| line.split_whitespace().next());
+        // `help` takes no flags; it prints what --help prints.
+        for name in names.filter(|name| *name != "help") {
             all.push([path.clone(), vec![name.to_owned()]].concat());
         }
         at += 1;

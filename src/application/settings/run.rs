@@ -24,123 +24,138 @@ use crate::domain::report::Gates;
 use crate::domain::selection::Filter;
 use crate::domain::strategy::DEFAULT_TTL;
 
+/// Where help lists them.
+pub const WARM: &str = "What to warm";
+const SPEED: &str = "Speed and load";
+pub const SAFETY: &str = "Safety";
+const EXPIRY: &str = "Expiry";
+
 settings! {
     /// How a run is done.
     #[derive(Args)]
-    #[command(next_help_heading = "The run")]
     pub struct RunSettings {
-        /// Batches in flight
-        #[arg(long, value_name = "N", env = "SHOPWARM_CONCURRENCY")]
-        concurrency: Count<1000> = Count::new(20),
-        /// Keys per batch
-        #[arg(long, value_name = "KEYS", env = "SHOPWARM_BATCH_SIZE")]
-        batch_size: Count<10_000> = Count::new(500),
-        /// Strategies to read from the database at the same time, 1 to 16
-        #[arg(long, value_name = "N", env = "SHOPWARM_DB_CONCURRENCY")]
-        db_concurrency: Count<16> = Count::new(1),
-        /// TTL for definitions that do not set one
-        #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEFAULT_TTL")]
-        default_ttl: Span = Span(DEFAULT_TTL),
-        /// Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off
-        #[arg(long, value_name = "PERCENT", env = "SHOPWARM_TTL_JITTER")]
-        ttl_jitter: Percent = Percent::whole(10),
-        /// Only strategies with this tag; can be given several times
-        #[arg(long = "tag", value_name = "TAG", env = "SHOPWARM_TAG", value_delimiter = ',')]
+        /// Only strategies with this tag; repeatable
+        #[arg(long = "tag", value_name = "TAG", help_heading = WARM, env = "SHOPWARM_TAG", value_delimiter = ',')]
         tags: Vec<String> = Vec::new(),
-        /// Leave this context or CONTEXT/NAME out, also with *; can be given several times
-        #[arg(long, value_name = "NAME", env = "SHOPWARM_EXCLUDE", value_delimiter = ',')]
+        /// Leave out this context or CONTEXT/NAME; repeatable
+        ///
+        /// A name may have *, such as catalog/*.
+        #[arg(long, value_name = "NAME", help_heading = WARM, env = "SHOPWARM_EXCLUDE", value_delimiter = ',')]
         exclude: Vec<String> = Vec::new(),
-        /// Value for a variable of the definitions; can be given several times
-        #[arg(long = "var", value_name = "NAME=VALUE", env = "SHOPWARM_VAR", value_delimiter = ',', action = ArgAction::Append)]
+        /// Value for a variable of the definitions; repeatable
+        #[arg(long = "var", value_name = "NAME=VALUE", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_VAR", value_delimiter = ',', action = ArgAction::Append)]
         vars: Variables = Variables::default(),
         /// Max keys per strategy
-        #[arg(long, value_name = "N", env = "SHOPWARM_LIMIT")]
+        #[arg(long, value_name = "N", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_LIMIT")]
         limit: Count,
-        /// Warm nothing if any definition is invalid or does not fit the database; without it only that strategy fails
-        #[arg(long, env = "SHOPWARM_STRICT", action = SetTrue, value_parser = FalseyValueParser::new())]
-        strict: bool = false,
-        /// Exit 0 when there is nothing to warm
-        #[arg(long, env = "SHOPWARM_ALLOW_EMPTY", action = SetTrue, value_parser = FalseyValueParser::new())]
-        allow_empty: bool = false,
-        /// Stop the run after this time and exit 9
-        #[arg(long, value_name = "DURATION", env = "SHOPWARM_DEADLINE")]
-        deadline: Span,
-        /// Wait up to this long for servers that are still starting
-        #[arg(long, value_name = "DURATION", env = "SHOPWARM_WAIT")]
-        wait: Span,
-        /// Timeout for the database to answer a query or send its next rows
-        #[arg(long, value_name = "DURATION", env = "SHOPWARM_STATEMENT_TIMEOUT")]
-        statement_timeout: Span = Span(Duration::from_mins(5)),
         /// What to do with keys that are already cached
-        #[arg(long, env = "SHOPWARM_MODE")]
+        #[arg(long, value_name = "ACTION", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_MODE")]
         mode: Mode = Mode::Refresh,
-        /// Refresh only the TTL of values that are already cached, if comparing digests is cheaper than sending them
-        #[arg(long, env = "SHOPWARM_SKIP_IDENTICAL", action = SetTrue, value_parser = FalseyValueParser::new())]
-        skip_identical: bool = false,
-        /// Read only rows that changed since the last complete run, and refresh the TTL of all other keys
-        #[arg(long, env = "SHOPWARM_CHANGED", action = SetTrue, value_parser = FalseyValueParser::new())]
+        /// Read only rows changed since the last complete run
+        ///
+        /// The TTL of all other keys is refreshed.
+        #[arg(long, help_heading = WARM, env = "SHOPWARM_CHANGED", action = SetTrue, value_parser = FalseyValueParser::new())]
         changed: bool = false,
         /// With --changed: do a full read at least this often
         // A full read notices rows that were deleted without a trace.
-        #[arg(long, value_name = "DURATION", env = "SHOPWARM_FULL_EVERY")]
+        #[arg(long, value_name = "DURATION", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_FULL_EVERY")]
         full_every: Span = Span(Duration::from_hours(24)),
         /// With --changed: also reread rows that changed up to this long before the last run
         // Longer than any transaction of a shop.
-        #[arg(long, value_name = "DURATION", env = "SHOPWARM_CHANGED_OVERLAP")]
+        #[arg(long, value_name = "DURATION", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_CHANGED_OVERLAP")]
         changed_overlap: SpanOrZero = SpanOrZero(Duration::from_mins(5)),
-        /// Stop the run when a strategy fails
-        #[arg(long, env = "SHOPWARM_STOP_ON_ERROR", action = SetTrue, value_parser = FalseyValueParser::new())]
-        stop_on_error: bool = false,
-        /// Exit 0 if at least this share of the keys did not fail; a failed strategy still fails the run
-        #[arg(long, value_name = "PERCENT", env = "SHOPWARM_FAIL_UNDER")]
-        fail_under: Percent,
-        /// Fail a strategy that lost more than this share of its keys since its last complete run
-        #[arg(long, value_name = "PERCENT", env = "SHOPWARM_MAX_SHRINK")]
-        max_shrink: Percent,
-        /// Do not check row versions after writing; rows that change during the run may stay stale
-        #[arg(long = "no-verify-writes", env = "SHOPWARM_NO_VERIFY_WRITES", action = SetTrue,
-            value_parser = FalseyValueParser::new().map(|no| !no))]
-        verify_writes: bool = true,
-        /// What to do when the cache evicts keys during the run
-        #[arg(long, env = "SHOPWARM_ON_EVICTION")]
-        on_eviction: OnEviction = OnEviction::Warn,
+        /// Refresh only the TTL of values that are already cached, if comparing digests is cheaper than sending them
+        #[arg(long, help_heading = WARM, hide_short_help = true, env = "SHOPWARM_SKIP_IDENTICAL", action = SetTrue, value_parser = FalseyValueParser::new())]
+        skip_identical: bool = false,
         /// Max keys per second, spread evenly, such as 500 or 20k
-        #[arg(long, value_name = "KEYS/S", env = "SHOPWARM_RATE")]
+        #[arg(long, value_name = "KEYS/S", help_heading = SPEED, env = "SHOPWARM_RATE")]
         rate: RateLimit,
         /// Max bytes per second, such as 5MiB
-        #[arg(long, value_name = "BYTES/S", env = "SHOPWARM_MAX_BYTES_RATE")]
+        #[arg(long, value_name = "BYTES/S", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_MAX_BYTES_RATE")]
         max_bytes_rate: RateLimit,
-        /// Slow down when the database or cache gets slower, and speed up again when it recovers
-        #[arg(long, env = "SHOPWARM_GENTLE", action = SetTrue, value_parser = FalseyValueParser::new())]
+        /// Slow down while the database or cache gets slower
+        ///
+        /// It speeds up again when they recover.
+        #[arg(long, help_heading = SPEED, env = "SHOPWARM_GENTLE", action = SetTrue, value_parser = FalseyValueParser::new())]
         gentle: bool = false,
         /// With --gentle: max latency of the cache [default: its latency before the run plus 1ms, or twice that latency if that is more]
-        #[arg(long, value_name = "DURATION", env = "SHOPWARM_MAX_CACHE_LATENCY")]
+        #[arg(long, value_name = "DURATION", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_MAX_CACHE_LATENCY")]
         max_cache_latency: Latency,
         /// With --gentle: max latency of the database [default: its latency before the run plus 10ms, or three times that latency if that is more]
-        #[arg(long, value_name = "DURATION", env = "SHOPWARM_MAX_DB_LATENCY")]
+        #[arg(long, value_name = "DURATION", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_MAX_DB_LATENCY")]
         max_db_latency: Latency,
+        /// Batches in flight
+        #[arg(long, value_name = "N", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_CONCURRENCY")]
+        concurrency: Count<1000> = Count::new(20),
+        /// Keys per batch
+        #[arg(long, value_name = "KEYS", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_BATCH_SIZE")]
+        batch_size: Count<10_000> = Count::new(500),
+        /// Strategies to read from the database at the same time, 1 to 16
+        #[arg(long, value_name = "N", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_DB_CONCURRENCY")]
+        db_concurrency: Count<16> = Count::new(1),
+        /// Timeout for the database to answer a query or send its next rows
+        #[arg(long, value_name = "DURATION", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_STATEMENT_TIMEOUT")]
+        statement_timeout: Span = Span(Duration::from_mins(5)),
+        /// Wait up to this long for servers that are still starting
+        #[arg(long, value_name = "DURATION", help_heading = SPEED, hide_short_help = true, env = "SHOPWARM_WAIT")]
+        wait: Span,
+        /// Stop the run after this time and exit 9
+        #[arg(long, value_name = "DURATION", help_heading = SAFETY, env = "SHOPWARM_DEADLINE")]
+        deadline: Span,
+        /// Exit 0 if at least this share of keys did not fail
+        ///
+        /// A failed strategy still fails the run.
+        #[arg(long, value_name = "PERCENT", help_heading = SAFETY, env = "SHOPWARM_FAIL_UNDER")]
+        fail_under: Percent,
+        /// Max share of its keys that a strategy may lose
+        ///
+        /// It fails if it lost more since its last complete run.
+        #[arg(long, value_name = "PERCENT", help_heading = SAFETY, env = "SHOPWARM_MAX_SHRINK")]
+        max_shrink: Percent,
+        /// Exit 0 when there is nothing to warm
+        #[arg(long, help_heading = SAFETY, hide_short_help = true, env = "SHOPWARM_ALLOW_EMPTY", action = SetTrue, value_parser = FalseyValueParser::new())]
+        allow_empty: bool = false,
+        /// Warm nothing if any definition is invalid or does not fit the database; without it only that strategy fails
+        #[arg(long, help_heading = SAFETY, hide_short_help = true, env = "SHOPWARM_STRICT", action = SetTrue, value_parser = FalseyValueParser::new())]
+        strict: bool = false,
+        /// Stop the run when a strategy fails
+        #[arg(long, help_heading = SAFETY, hide_short_help = true, env = "SHOPWARM_STOP_ON_ERROR", action = SetTrue, value_parser = FalseyValueParser::new())]
+        stop_on_error: bool = false,
         /// What to do when a run would change the fields or types that readers of the cache see
-        #[arg(long, env = "SHOPWARM_SHAPE")]
+        #[arg(long, value_name = "ACTION", help_heading = SAFETY, hide_short_help = true, env = "SHOPWARM_SHAPE")]
         shape: ShapeGuard = ShapeGuard::Warn,
+        /// What to do when the cache evicts keys during the run
+        #[arg(long, value_name = "ACTION", help_heading = SAFETY, hide_short_help = true, env = "SHOPWARM_ON_EVICTION")]
+        on_eviction: OnEviction = OnEviction::Warn,
+        /// Do not check row versions after writing; rows that change during the run may stay stale
+        #[arg(long = "no-verify-writes", help_heading = SAFETY, hide_short_help = true, env = "SHOPWARM_NO_VERIFY_WRITES", action = SetTrue,
+            value_parser = FalseyValueParser::new().map(|no| !no))]
+        verify_writes: bool = true,
+        /// TTL for definitions that do not set one
+        #[arg(long, value_name = "DURATION", help_heading = EXPIRY, hide_short_help = true, env = "SHOPWARM_DEFAULT_TTL")]
+        default_ttl: Span = Span(DEFAULT_TTL),
+        /// Shorten each TTL by a random share of up to this much, so that keys do not expire together; 0 turns it off
+        #[arg(long, value_name = "PERCENT", help_heading = EXPIRY, hide_short_help = true, env = "SHOPWARM_TTL_JITTER")]
+        ttl_jitter: Percent = Percent::whole(10),
     }
 }
 
 /// The settings of commands that only read.
 pub const READING: [&str; 14] = [
-    "concurrency",
-    "batch_size",
-    "db_concurrency",
-    "default_ttl",
-    "ttl_jitter",
     "tags",
     "exclude",
     "vars",
     "limit",
-    "strict",
-    "allow_empty",
-    "deadline",
-    "wait",
+    "concurrency",
+    "batch_size",
+    "db_concurrency",
     "statement_timeout",
+    "wait",
+    "deadline",
+    "allow_empty",
+    "strict",
+    "default_ttl",
+    "ttl_jitter",
 ];
 
 impl RunSettings {
@@ -221,7 +236,7 @@ impl RunSettings {
         let command = Self::augment_args(Command::new("run"));
         let help = |name: &str| {
             let arg = command.get_arguments().find(|arg| arg.get_id() == name);
-            let help = arg.and_then(clap::Arg::get_help).map(ToString::to_string);
+            let help = arg.map(whole_help);
             match name {
                 // The flag means the opposite.
                 "verify_writes" => "Check row versions after writing".to_owned(),
@@ -230,6 +245,13 @@ impl RunSettings {
         };
         Self::properties(object, help)
     }
+}
+
+/// The help of an option in one line, with what only `--help` says.
+pub fn whole_help(arg: &clap::Arg) -> String {
+    let help = arg.get_long_help().or(arg.get_help());
+    let help = help.map(ToString::to_string).unwrap_or_default();
+    help.replace("\n\n", ". ").replace('\n', " ")
 }
 
 impl Default for Options {

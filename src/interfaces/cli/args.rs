@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::application::runs::lock::Locking;
-use crate::application::settings::RunSettings;
+use crate::application::settings::{Count, RunSettings, SAFETY, WARM};
 use crate::config::{ScheduleSettings, ServeSettings};
 use crate::domain::gate::Requirement;
 use crate::domain::percent::Percent;
@@ -22,7 +22,7 @@ pub(super) struct WarmupArgs {
     #[command(subcommand)]
     pub(super) what: Option<Warmup>,
     /// Contexts and CONTEXT/NAME, also with *
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", hide_short_help = true)]
     pub(super) names: Vec<String>,
     /// Without a selection, the plan's selection is run.
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub(super) enum Warmup {
 #[derive(Args, Debug)]
 pub(super) struct ContextArgs {
     /// Contexts to warm
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "CONTEXT")]
     pub(super) names: Vec<String>,
     #[command(flatten)]
     pub(super) run: SelectionRun,
@@ -81,41 +81,38 @@ pub(super) struct SelectionRun {
 }
 
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Before and after the run")]
+#[command(next_help_heading = "Other runs")]
 pub(super) struct RunChecks {
-    /// Read back what the run wrote; exit 10 if less than this share is present and equal [default: 100%]
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        env = "SHOPWARM_VERIFY",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "100%"
-    )]
+    /// Read back what was written; exit 10 if it differs
+    ///
+    /// With a share: exit 10 if less than that is present and equal [default: 100%]
+    #[arg(long, value_name = "PERCENT", help_heading = SAFETY, env = "SHOPWARM_VERIFY", num_args = 0..=1, require_equals = true, default_missing_value = "100%")]
     pub(super) verify: Option<Requirement>,
     /// Read back this many keys per strategy, chosen at random, instead of all
-    #[arg(long, value_name = "N", env = "SHOPWARM_VERIFY_SAMPLE", value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    #[arg(long, value_name = "N", help_heading = SAFETY, hide_short_help = true, env = "SHOPWARM_VERIFY_SAMPLE", value_parser = Count::<20_000>::number::<u32>)]
     pub(super) verify_sample: Option<u32>,
     /// Run exactly the plan that `dry-run --plan FILE` saved; refuse if it is out of date
-    #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_PLAN", value_hint = clap::ValueHint::FilePath)]
     pub(super) plan: Option<PathBuf>,
-    /// Remove keys of earlier runs that no longer have a row; asks first
-    #[arg(long, env = "SHOPWARM_PRUNE", value_parser = clap::builder::FalseyValueParser::new())]
+    /// Remove keys that no longer have a row; asks first
+    ///
+    /// Only keys that earlier runs wrote.
+    #[arg(long, help_heading = SAFETY, env = "SHOPWARM_PRUNE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) prune: bool,
     /// With --prune: do not ask
-    #[arg(long, env = "SHOPWARM_YES", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, help_heading = SAFETY, hide_short_help = true, env = "SHOPWARM_YES", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) yes: bool,
     /// Wait up to this long for another run to release the lock
-    #[arg(long, value_name = "DURATION", env = "SHOPWARM_LOCK_WAIT", value_parser = parse_ttl)]
+    #[arg(long, value_name = "DURATION", hide_short_help = true, env = "SHOPWARM_LOCK_WAIT", value_parser = parse_ttl)]
     pub(super) lock_wait: Option<Duration>,
     /// Do not take the lock: other runs may write the same keys at the same time
-    #[arg(long, env = "SHOPWARM_NO_LOCK", conflicts_with = "lock_wait", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, hide_short_help = true, env = "SHOPWARM_NO_LOCK", conflicts_with = "lock_wait", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) no_lock: bool,
     /// Write the run's metrics to this .prom file, for the node exporter
-    #[arg(long, value_name = "FILE", env = "SHOPWARM_METRICS_FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", help_heading = "Output", hide_short_help = true, env = "SHOPWARM_METRICS_FILE", value_hint = clap::ValueHint::FilePath)]
     pub(super) metrics_file: Option<PathBuf>,
     /// How far a strategy's key count may be from the plan's [default: 10%]
-    #[arg(long, value_name = "PERCENT", env = "SHOPWARM_PLAN_TOLERANCE")]
+    #[arg(long, value_name = "PERCENT", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_PLAN_TOLERANCE")]
     pub(super) plan_tolerance: Option<Percent>,
 }
 
@@ -129,8 +126,12 @@ impl RunChecks {
     }
 }
 
-/// The settings of runs and of the server.
+/// The settings of runs and of the server. The short help leaves out those of runs.
 #[derive(Args, Clone, Debug)]
+#[command(mut_args = |arg| {
+    let is_own = ["Serving", "The schedule"].map(Some).contains(&arg.get_help_heading());
+    arg.hide_short_help(!is_own)
+})]
 pub(super) struct SettingsArgs {
     #[command(flatten)]
     pub(super) run: RunSettings,

@@ -6,6 +6,7 @@ use clap_complete::Shell;
 use super::args::{SettingsArgs, WarmupArgs};
 use super::doctor::DoctorArgs;
 use super::dry_run::DryRunArgs;
+use super::help;
 use super::init::InitArgs;
 use super::keys::KeysCommand;
 use super::probe::ProbeArgs;
@@ -23,8 +24,9 @@ use crate::interfaces::output::OutputFlags;
     name = "shopwarm",
     version,
     max_term_width = 100,
-    disable_help_subcommand = true,
-    after_help = include_str!("examples.txt").trim_end()
+    disable_help_flag = true,
+    disable_version_flag = true,
+    args = help::flags()
 )]
 pub(super) struct Cli {
     #[command(flatten)]
@@ -43,7 +45,7 @@ pub(super) struct Cli {
     reason = "a process has one, and only once"
 )]
 pub(super) enum Command {
-    /// Warm the cache
+    /// Warm the shop, or some contexts, strategies or keys
     Warmup(WarmupArgs),
     /// List keys, or show one
     #[command(subcommand)]
@@ -52,15 +54,15 @@ pub(super) enum Command {
     DryRun(DryRunArgs),
     /// Compare the cache with the database
     Verify(VerifyArgs),
-    /// Write definitions that fit your database; overwrites nothing
+    /// Write definitions that fit your database
     ///
-    /// Reads the schema and the rows, and writes shopwarm.toml and contexts/shop.toml: an object for each row, a
+    /// Overwrites nothing. Reads the schema and the rows, and writes shopwarm.toml and contexts/shop.toml: an object for each row, a
     /// list of children for each parent, and why something is left out. Nothing is written to the database or
     /// the cache.
     Init(InitArgs),
     /// Show the merged definitions and where each field came from
     Strategies(Target),
-    /// Check what a run needs: configuration, definitions, database and cache
+    /// Check configuration, definitions, database and cache
     ///
     /// Prints one line per check: ok, warning or failed, and how to fix it. It sends real commands but
     /// writes nothing, tries each server once, and ends within 10 seconds. The flags are those of a run:
@@ -91,7 +93,7 @@ pub(super) enum Command {
     /// A key counts as used when anybody reads or writes it. The command asks the server when each key
     /// was last used, which does not count as use. A server that evicts by frequency (LFU) only gives an estimate.
     Effect(UsageArgs),
-    /// Watch for cache misses, and show which strategy would have covered them
+    /// Watch for cache misses, and show which strategy covers them
     ///
     /// Listens to the server's keyspace events (notify-keyspace-events must include E and m) or reads an
     /// access log. Keys that no strategy makes are shown as patterns, most frequent first.
@@ -105,10 +107,16 @@ pub(super) enum Command {
         shell: Shell,
     },
     /// Print the manual page, or that of a command
+    ///
+    /// To read it: shopwarm man | man -l -
     Man {
         /// The command, such as `warmup all`
+        #[arg(value_name = "COMMAND")]
         command: Vec<String>,
     },
+    /// Print the version
+    #[command(hide = true)]
+    Version,
 }
 
 #[derive(Subcommand, Debug)]

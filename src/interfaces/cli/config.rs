@@ -70,9 +70,12 @@ mod tests {
 
     use super::super::init::TEMPLATE;
     use super::*;
-    use crate::application::settings::{Group as _, READING, RunSettings, Settings as _};
+    use crate::application::settings::{
+        Group as _, READING, RunSettings, Settings as _, whole_help,
+    };
     use crate::contexts::registry::Registry;
     use crate::domain::strategy::is_name;
+    use clap::Args as _;
 
     #[test]
     fn the_template_says_what_the_defaults_are() {
@@ -175,7 +178,9 @@ mod tests {
     }
 
     fn is_of_run(arg: &&clap::Arg) -> bool {
-        arg.get_help_heading() == Some("The run")
+        let run = RunSettings::augment_args(clap::Command::new("run"));
+        run.get_arguments()
+            .any(|of_run| of_run.get_id() == arg.get_id())
     }
 
     #[test]
@@ -248,7 +253,8 @@ mod tests {
                 .iter()
                 .find(|arg| arg.get_id() == name)
                 .expect("a flag");
-            let help = arg.get_help().expect("help").to_string();
+            let help = whole_help(arg);
+            let help = help.split(" [env: ").next().expect("help").to_owned();
             let (what, own) = match help.split_once(" [default: ") {
                 Some((what, default)) => {
                     (what.to_owned(), default.trim_end_matches(']').to_owned())

@@ -8,8 +8,8 @@ use clap::{ArgMatches, FromArgMatches as _};
 use super::command::{Cli, Command, ConfigCommand};
 use super::parse::{command, leaf};
 use super::{
-    config, doctor, dry_run, init, keys, probe, runs, schedule, serve, shell, strategies, usage,
-    verify, warmup,
+    config, doctor, dry_run, init, keys, probe, runs, schedule, serve, shell, strategies,
+    usage, verify, warmup,
 };
 use crate::application::run_state::stop::StopSignal;
 use crate::config::Config;
@@ -84,6 +84,10 @@ async fn dispatch(
         Command::Probe(args) => probe::run(args, &config()?, output, &stop).await,
         Command::Schedule(what) => schedule::run(what, &config()?, output),
         Command::Completions { shell } => Ok(shell::completions(*shell, command(), output)),
+        Command::Version => {
+            output.result(concat!("shopwarm ", env!("CARGO_PKG_VERSION"), "\n"));
+            Ok(Exit::Success)
+        }
         Command::Man { command: path } => shell::man(path, command(), output),
     }
 }

@@ -14,6 +14,7 @@ use crate::application::engine::inspect::Inspection;
 use crate::application::ports::{Headroom, Mode, QueryPlan};
 use crate::application::run_state::event::Reporter;
 use crate::application::run_state::stop::StopSignal;
+use crate::application::settings::WARM;
 use crate::config::{Config, ReadingArgs};
 use crate::domain::failure::Failure;
 use crate::domain::report::Report;
@@ -33,7 +34,7 @@ pub(super) struct DryRunArgs {
     #[command(flatten)]
     target: Target,
     /// A key with less time left than this counts as `expiring` [default: a quarter of its TTL, max 1h]
-    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", value_parser = parse_ttl)]
+    #[arg(long, value_name = "DURATION", hide_short_help = true, env = "SHOPWARM_EXPIRING_WITHIN", value_parser = parse_ttl)]
     expiring_within: Option<Duration>,
     /// Print every key and its class
     #[arg(long, env = "SHOPWARM_KEYS", value_parser = clap::builder::FalseyValueParser::new())]
@@ -48,7 +49,7 @@ pub(super) struct DryRunArgs {
     #[arg(long, value_name = "FILE", env = "SHOPWARM_PLAN", value_hint = clap::ValueHint::FilePath)]
     plan: Option<PathBuf>,
     /// What the run would do with keys that are already cached
-    #[arg(long, env = "SHOPWARM_MODE")]
+    #[arg(long, value_name = "ACTION", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_MODE")]
     mode: Option<Mode>,
     #[command(flatten)]
     read: ReadingArgs,

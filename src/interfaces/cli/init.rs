@@ -27,7 +27,7 @@ pub(super) struct InitArgs {
     /// Folder to write to
     #[arg(default_value = ".", value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     dir: PathBuf,
-    /// Only tables whose names match, such as `oc_product*`; can be given several times
+    /// Only tables whose names match, such as `oc_product*`; repeatable
     #[arg(
         long,
         value_name = "GLOB",

@@ -7,11 +7,10 @@ mod connect;
 mod dispatch;
 mod doctor;
 mod dry_run;
+mod help;
 mod init;
 mod inspect;
 mod keys;
-#[cfg(test)]
-mod options_page;
 mod parse;
 pub mod plan;
 mod probe;

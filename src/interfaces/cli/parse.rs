@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
-use clap::builder::Resettable;
+use clap::builder::{Resettable, StyledStr};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _};
 
 use super::command::Cli;
+use super::help::{self, with_examples};
 use crate::config::defaults;
 use crate::domain::redaction;
 use crate::interfaces::exit::Exit;
@@ -16,35 +17,53 @@ use crate::interfaces::output::{self, note};
 
 /// The whole command line.
 pub fn command() -> clap::Command {
-    complete(Cli::command(), &defaults())
+    complete(Cli::command(), "", &defaults())
 }
 
-/// Applies to every argument: an empty variable counts as not set, since CI systems set missing
-/// secrets to nothing.
-fn complete(command: clap::Command, defaults: &BTreeMap<String, String>) -> clap::Command {
+/// Applies to every command and argument: its examples, default and variable in help, and an empty variable
+/// counts as not set, since CI systems set missing secrets to nothing.
+fn complete(
+    command: clap::Command,
+    path: &str,
+    defaults: &BTreeMap<String, String>,
+) -> clap::Command {
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|v| v.is_empty());
-    command
+    with_examples(command, path)
+        // `help` may be a context's name: only `shopwarm help COMMAND`.
+        .disable_help_subcommand(!path.is_empty())
         .mut_args(|arg| {
-            let arg = with_default(arg.hide_env_values(true), defaults);
+            let arg = described(arg, defaults);
             match arg.get_env() {
                 Some(name) if is_empty(name) => arg.env(Resettable::Reset),
                 _ => arg,
             }
         })
-        .mut_subcommands(|command| complete(command, defaults))
+        .mut_subcommands(|command| {
+            let path = format!("{path} {}", command.get_name());
+            complete(command, path.trim(), defaults)
+        })
 }
 
-/// Adds a setting's default to its help, unless the help states one.
-fn with_default(arg: clap::Arg, defaults: &BTreeMap<String, String>) -> clap::Arg {
-    let variable = arg.get_env().and_then(OsStr::to_str).unwrap_or_default();
-    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    match defaults.get(variable) {
-        Some(default) if arg.get_action().takes_values() && !help.contains("[default:") => {
-            let default = format!("{help} [default: {default}]");
-            arg.help(default)
-        }
-        _ => arg,
+/// Adds a setting's default to its help, unless the help states one, and its variable to the long help.
+fn described(arg: clap::Arg, defaults: &BTreeMap<String, String>) -> clap::Arg {
+    let Some(variable) = arg.get_env().and_then(OsStr::to_str).map(str::to_owned) else {
+        return arg;
+    };
+    let text = |help: Option<&StyledStr>| help.map(ToString::to_string).unwrap_or_default();
+    let (mut help, mut long) = (text(arg.get_help()), text(arg.get_long_help()));
+    if long.is_empty() {
+        long.clone_from(&help);
     }
+    if let Some(default) = defaults.get(&variable)
+        && arg.get_action().takes_values()
+        && !long.contains("[default:")
+    {
+        let default = format!(" [default: {default}]");
+        help += &default;
+        long += &default;
+    }
+    long += &format!(" [env: {variable}]");
+    arg.hide_env(true).help(help).long_help(long)
 }
 
 /// Flags that have no effect without another. Their variables may be set for all commands, so
@@ -71,6 +90,10 @@ fn check_needs(matches: ArgMatches) -> Result<ArgMatches, clap::Error> {
 
 /// Parses the command line; `Err`: an error or help was printed.
 pub fn parse() -> Result<ArgMatches, Exit> {
+    if std::env::args_os().len() == 1 {
+        note(help::START);
+        return Err(Exit::Usage);
+    }
     command()
         .try_get_matches()
         .and_then(check_needs)

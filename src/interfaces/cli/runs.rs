@@ -14,10 +14,10 @@ use crate::setup::{self, Access};
 #[derive(Args, Debug)]
 pub(super) struct RunsArgs {
     /// The run to show: its id, a unique part of it, or `last`
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "RUN")]
     id: Option<String>,
     /// Compare it with another run
-    #[arg(long, value_name = "ID", requires = "id")]
+    #[arg(long, value_name = "RUN", requires = "id")]
     diff: Option<String>,
     /// Show the last complete run of each strategy, however old
     #[arg(long, conflicts_with_all = ["id", "diff"])]

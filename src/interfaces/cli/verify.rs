@@ -9,6 +9,7 @@ use super::target::Target;
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::engine::inspect::Inspection;
 use crate::application::run_state::stop::StopSignal;
+use crate::application::settings::{Count, SAFETY};
 use crate::config::{Config, ReadingArgs};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::{Judged, Requirement, Verified};
@@ -26,7 +27,7 @@ pub(super) struct VerifyArgs {
     #[command(flatten)]
     target: Target,
     /// Check this many keys per strategy, chosen at random, instead of all
-    #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    #[arg(long, value_name = "N", env = "SHOPWARM_SAMPLE", value_parser = Count::<20_000>::number::<u32>)]
     sample: Option<u32>,
     /// Use this seed to check the same sample again
     #[arg(
@@ -37,15 +38,10 @@ pub(super) struct VerifyArgs {
     )]
     seed: Option<u64>,
     /// Share of keys that must be present and equal: 99%, catalog=99.5%,hot-products=100%
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        env = "SHOPWARM_REQUIRE",
-        default_value = "100%"
-    )]
+    #[arg(long, value_name = "PERCENT", help_heading = SAFETY, env = "SHOPWARM_REQUIRE", default_value = "100%")]
     require: Requirement,
     /// A key with less time left than this counts as `expiring`, and still as equal [default: a quarter of its TTL, max 1h]
-    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", value_parser = parse_ttl)]
+    #[arg(long, value_name = "DURATION", hide_short_help = true, env = "SHOPWARM_EXPIRING_WITHIN", value_parser = parse_ttl)]
     expiring_within: Option<Duration>,
     #[command(flatten)]
     read: ReadingArgs,

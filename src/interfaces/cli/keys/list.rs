@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::application::engine::coordinator::Coordinator;
 use crate::application::engine::inspect::Inspection;
 use crate::application::run_state::stop::StopSignal;
+use crate::application::settings::WARM;
 use crate::config::{Config, ReadingArgs};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::shortened;
@@ -28,23 +29,11 @@ use crate::setup::CacheNeed;
 pub(crate) struct ListArgs {
     #[command(flatten)]
     target: Target,
-    /// Only keys of this context; can be given several times
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "SHOPWARM_CONTEXT",
-        value_delimiter = ',',
-        conflicts_with_all = ["strategy", "what"]
-    )]
+    /// Only keys of this context; repeatable
+    #[arg(long, value_name = "CONTEXT", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_CONTEXT", value_delimiter = ',', conflicts_with_all = ["strategy", "what"])]
     context: Vec<String>,
-    /// Only keys of this strategy; can be given several times
-    #[arg(
-        long,
-        value_name = "CONTEXT/NAME",
-        env = "SHOPWARM_STRATEGY",
-        value_delimiter = ',',
-        conflicts_with = "what"
-    )]
+    /// Only keys of this strategy; repeatable
+    #[arg(long, value_name = "CONTEXT/NAME", help_heading = WARM, hide_short_help = true, env = "SHOPWARM_STRATEGY", value_delimiter = ',', conflicts_with = "what")]
     strategy: Vec<String>,
     /// Only keys that match: `*` any text, `?` one character, `[ab]` one of these
     #[arg(long, value_name = "GLOB", env = "SHOPWARM_PATTERN", value_parser = pattern)]
@@ -52,7 +41,7 @@ pub(crate) struct ListArgs {
     /// Also show each key's state, time left, size and type in the cache
     #[arg(long, env = "SHOPWARM_CACHED", value_parser = clap::builder::FalseyValueParser::new())]
     cached: bool,
-    /// Only keys in this state (implies --cached); can be given several times
+    /// Only keys in this state (implies --cached); repeatable
     #[arg(
         long,
         value_name = "STATE",
@@ -61,7 +50,7 @@ pub(crate) struct ListArgs {
     )]
     state: Vec<State>,
     /// A key with less time left than this counts as `expiring` [default: a quarter of its TTL, max 1h]
-    #[arg(long, value_name = "DURATION", env = "SHOPWARM_EXPIRING_WITHIN", value_parser = parse_ttl)]
+    #[arg(long, value_name = "DURATION", hide_short_help = true, env = "SHOPWARM_EXPIRING_WITHIN", value_parser = parse_ttl)]
     expiring_within: Option<Duration>,
     /// End each key with a NUL byte instead of a newline, and do not escape it
     #[arg(short = '0', long, env = "SHOPWARM_NULL", value_parser = clap::builder::FalseyValueParser::new())]

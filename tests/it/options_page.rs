@@ -6,7 +6,8 @@ use std::path::Path;
 
 use clap::{Arg, Command};
 
-use super::parse;
+use shopwarm::application::settings::whole_help;
+use shopwarm::interfaces::cli::command;
 
 const INTRO: &str = "# Options\n\n\
     Every option of every command, with its environment variable and default; an option without a default is off or not\n\
@@ -25,7 +26,7 @@ fn leaves(command: &Command, name: &str, found: &mut Vec<(String, Command)>) {
     }
     for inner in command
         .get_subcommands()
-        .filter(|inner| !inner.is_hide_set())
+        .filter(|inner| !inner.is_hide_set() && inner.get_name() != "help")
     {
         let name = format!("{name} {}", inner.get_name());
         leaves(inner, name.trim(), found);
@@ -34,7 +35,7 @@ fn leaves(command: &Command, name: &str, found: &mut Vec<(String, Command)>) {
 
 /// One line, in which a table's own signs are safe.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
+    text.replace('|', "\\|")
 }
 
 fn row(arg: &Arg) -> String {
@@ -50,8 +51,9 @@ fn row(arg: &Arg) -> String {
     let env = arg
         .get_env()
         .map_or(String::new(), |env| format!("`{}`", env.to_string_lossy()));
-    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    let (what, default) = what_and_default(arg, &help);
+    let help = whole_help(arg);
+    let help = help.split(" [env: ").next().unwrap_or_default();
+    let (what, default) = what_and_default(arg, help);
     format!(
         "| {short}`--{long}{}` | {env} | {} | {} ",
         cell(&values),
@@ -73,7 +75,7 @@ fn what_and_default<'h>(arg: &Arg, help: &'h str) -> (&'h str, String) {
 }
 
 fn page() -> String {
-    let mut command = parse::command();
+    let mut command = command();
     command.build();
     let mut commands = Vec::new();
     leaves(&command, "", &mut commands);
