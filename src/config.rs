@@ -195,6 +195,20 @@ impl Config {
         Definitions::load(&self.contexts, &self.registry)
     }
 
+    /// The definitions alone, whatever else is wrong; connects to nothing and runs no command.
+    ///
+    /// # Errors
+    /// As [`Definitions::load`].
+    pub fn definitions_of(
+        matches: &ArgMatches,
+        registry: &Registry,
+    ) -> Result<Definitions, Failure> {
+        let path = Reading::new(matches).file();
+        let file = path.map_or_else(File::default, |path| File::salvage(&path));
+        let connection = Layers::new(matches, file.settings.connection).merged();
+        Definitions::load(&connection.contexts(), registry)
+    }
+
     /// The engine's options of a run.
     pub fn options(&self) -> Options {
         self.run.options(&self.prefix)

@@ -12,6 +12,9 @@ use crate::contexts::registry::Registry;
 /// Parses the command line, runs it with these coded strategies, and returns the exit code.
 pub fn main(registry: Registry) -> ExitCode {
     end_without_threads();
+    if cli::complete(&registry) {
+        return ExitCode::SUCCESS;
+    }
     let matches = match cli::parse() {
         Ok(matches) => matches,
         Err(exit) => return exit.into(),

@@ -184,6 +184,11 @@ impl Definitions {
         Ok(())
     }
 
+    /// The variables that the files give a value.
+    pub fn var_names(&self) -> impl Iterator<Item = &str> {
+        self.vars.keys().map(String::as_str)
+    }
+
     /// Whether the shipped definitions are among them.
     pub fn with_shipped(&self) -> bool {
         self.with_shipped

@@ -8,7 +8,7 @@ use clap::{ArgMatches, FromArgMatches as _};
 use super::command::{Cli, Command, ConfigCommand};
 use super::parse::{command, leaf};
 use super::{
-    config, doctor, dry_run, init, keys, probe, runs, schedule, serve, shell, strategies,
+    config, doctor, dry_run, init, keys, man, probe, runs, schedule, serve, shell, strategies,
     usage, verify, warmup,
 };
 use crate::application::run_state::stop::StopSignal;
@@ -88,7 +88,7 @@ async fn dispatch(
             output.result(concat!("shopwarm ", env!("CARGO_PKG_VERSION"), "\n"));
             Ok(Exit::Success)
         }
-        Command::Man { command: path } => shell::man(path, command(), output),
+        Command::Man { command: path } => man::run(path, command(), output),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod complete;
 mod config;
 mod connect;
 mod dispatch;
@@ -11,6 +12,7 @@ mod help;
 mod init;
 mod inspect;
 mod keys;
+mod man;
 mod parse;
 pub mod plan;
 mod probe;
@@ -26,5 +28,6 @@ mod usage;
 mod verify;
 mod warmup;
 
+pub use complete::complete;
 pub use dispatch::run;
 pub use parse::{command, parse};
