@@ -26,6 +26,7 @@ use crate::contexts::definitions::Definitions;
 use crate::contexts::registry::Registry;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::parameter::Vars;
+use crate::domain::run::Flags;
 use crate::domain::selection::Filter;
 use crate::domain::session_zone::SessionZone;
 
@@ -71,6 +72,8 @@ pub struct Config {
     /// The token of `serve`.
     pub token: Option<Secret>,
     pub shown: Vec<Shown>,
+    /// The flags of the command line, to repeat it.
+    pub flags: Flags,
     /// The configuration file, if there is one.
     pub file: Option<PathBuf>,
     /// Files that passwords or tokens were read from.
@@ -173,6 +176,7 @@ impl Config {
             timezone,
             serve: layers.merged(),
             token,
+            flags: Flags::default(),
             shown: std::mem::take(&mut reading.shown),
             file: reading.file(),
             secret_files: std::mem::take(&mut reading.secret_files),

@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod backoff;
+pub mod cause;
 pub mod changes;
 pub mod coding;
 pub mod completeness;

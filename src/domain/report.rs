@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::cause::{Cause, Origin};
 use super::changes::{ChangedReport, Watermark};
 use super::counts::{Counts, millis};
 use super::entry::KeyError;
@@ -71,6 +72,10 @@ pub struct StrategyReport {
     pub stats: Counts,
     /// The first [`KEPT_ERRORS`] keys that failed or are unknown.
     pub errors: Vec<KeyError>,
+    /// All of them, by cause.
+    pub causes: Vec<Cause>,
+    /// Keys that failed because of their rows.
+    pub wrong_rows: u64,
     /// The first [`KEPT_ERRORS`] named keys without a row.
     pub not_found: Vec<String>,
     /// What the operator should know although nothing failed.
@@ -88,6 +93,36 @@ pub struct StrategyReport {
 }
 
 impl StrategyReport {
+    pub fn new(id: StrategyId, priority: i32, ttl: Duration, stats: Counts) -> Self {
+        Self {
+            id,
+            priority,
+            ttl,
+            status: Status::Completed,
+            expected: None,
+            stats,
+            errors: Vec::new(),
+            causes: Vec::new(),
+            wrong_rows: 0,
+            not_found: Vec::new(),
+            warnings: Vec::new(),
+            protection: None,
+            unprotected_ok: false,
+            seen: Seen::default(),
+            changed: None,
+            watermark: None,
+        }
+    }
+
+    /// Counts a key that failed, and keeps the first ones.
+    pub fn add_error(&mut self, origin: Origin, error: KeyError) {
+        self.wrong_rows += u64::from(origin == Origin::Data);
+        Cause::count(&mut self.causes, origin, &error.key, &error.error);
+        if self.errors.len() < KEPT_ERRORS {
+            self.errors.push(error);
+        }
+    }
+
     /// The failure of its definition, if it has one.
     pub fn unfit(&self) -> Option<&Failure> {
         match &self.status {

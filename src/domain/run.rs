@@ -30,12 +30,24 @@ impl Trigger {
     }
 }
 
+/// Flags of a command line that change what is done, each after a blank.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Of all commands.
+    pub everywhere: String,
+    /// Of all commands that read the database.
+    pub reading: String,
+    /// Of this command only.
+    pub own: String,
+}
+
 #[derive(Clone, Debug)]
 pub struct RunInfo {
     /// Sorts by time.
     pub id: String,
     /// As it is spelled on the command line, without the program's name: `warmup all`.
     pub command: String,
+    pub flags: Flags,
     pub trigger: Trigger,
     /// The job of the schedule, where one is.
     pub job: Option<String>,
@@ -57,10 +69,32 @@ impl RunInfo {
         Self {
             id,
             command,
+            flags: Flags::default(),
             trigger,
             job: None,
             host,
             started,
         }
+    }
+
+    /// The same command once more; `more`: another flag, unless it is set to something else.
+    pub fn again(&self, more: &str) -> String {
+        let Flags {
+            everywhere,
+            reading,
+            own,
+        } = &self.flags;
+        let given = format!("{own}{reading}{everywhere}");
+        let name = more.split_inclusive(' ').next().unwrap_or_default();
+        let more = match more.is_empty() || given.contains(name) {
+            true => String::new(),
+            false => format!(" {more}"),
+        };
+        format!("shopwarm {}{more}{given}", self.command)
+    }
+
+    /// Another command about the same database and cache.
+    pub fn instead(&self, command: &str) -> String {
+        format!("shopwarm {command}{}", self.flags.everywhere)
     }
 }

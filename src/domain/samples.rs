@@ -5,31 +5,18 @@ use std::time::Duration;
 use super::counts::Counts;
 use super::expected::Expected;
 use super::failure::{Failure, FailureKind};
-use super::report::{Gates, Report, Seen, Status, Stop, StrategyReport};
+use super::report::{Gates, Report, Status, Stop, StrategyReport};
 use super::strategy::StrategyId;
 
 /// A strategy that completed, of which some keys were warmed and some failed.
 pub fn strategy(name: &str, warmed: u64, failed: u64) -> StrategyReport {
-    StrategyReport {
-        id: StrategyId::new("catalog", name),
-        priority: 1,
-        ttl: Duration::from_secs(1),
-        status: Status::Completed,
-        expected: None,
-        stats: Counts {
-            warmed,
-            failed,
-            ..Counts::default()
-        },
-        errors: Vec::new(),
-        not_found: Vec::new(),
-        warnings: Vec::new(),
-        protection: None,
-        unprotected_ok: false,
-        seen: Seen::default(),
-        changed: None,
-        watermark: None,
-    }
+    let stats = Counts {
+        warmed,
+        failed,
+        ..Counts::default()
+    };
+    let id = StrategyId::new("catalog", name);
+    StrategyReport::new(id, 1, Duration::from_secs(1), stats)
 }
 
 /// One that broke off.

@@ -3,17 +3,20 @@
 
 use std::fmt;
 
+use super::cause::{self, Cause};
 use super::completeness::Ending;
 use super::expected::Expected;
+use super::failure::FailureKind;
 use super::gate::{Judged, Verified};
-use super::report::{Outcome, Report, Stop, StrategyReport};
+use super::report::{Outcome, Report, Status, Stop, StrategyReport};
+use super::run::RunInfo;
 use super::wording::{first, grouped, keys, rate, seconds};
 
 /// More names than this would hide the sentence.
 const NAMED: usize = 3;
 
 /// Says of each definition, each server and each permission what is wrong.
-const DOCTOR: &str = "shopwarm doctor";
+const DOCTOR: &str = "doctor";
 
 /// How a run ended, in a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +29,10 @@ pub struct Verdict {
 pub enum Mark {
     /// Every gate is met: exit 0.
     Good,
+    /// A dry run found changes: exit 0 too.
+    Changes,
     Bad,
-    /// Somebody stopped it, or a dry run found changes.
+    /// Somebody stopped it, or a dry run found changes that are not to be.
     Notice,
 }
 
@@ -35,6 +40,7 @@ impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Good => "✓",
+            Self::Changes => "~",
             Self::Bad => "✗",
             Self::Notice => "!",
         })
@@ -48,9 +54,9 @@ impl fmt::Display for Verdict {
 }
 
 impl Verdict {
-    /// Of a warm-up. `command`: as it is spelled on the command line, without the program's name.
-    pub fn of_run(report: &Report, command: &str) -> Self {
-        let next = next(report, command);
+    /// Of a warm-up.
+    pub fn of_run(report: &Report, info: &RunInfo) -> Self {
+        let next = next(report, info);
         Self {
             mark: mark(report),
             text: with_next(sentence(report, &warmed(report)), next),
@@ -58,27 +64,27 @@ impl Verdict {
     }
 
     /// Of a warm-up that may have been verified; only a good run is judged by what was found.
-    pub fn of_run_and(report: &Report, verified: Option<&Verified>, command: &str) -> Self {
+    pub fn of_run_and(report: &Report, verified: Option<&Verified>, info: &RunInfo) -> Self {
         let Some(verified) = verified.filter(|_| report.passes()) else {
-            return Self::of_run(report, command);
+            return Self::of_run(report, info);
         };
         let judged = verified.judge();
-        let Self { mark, text } = Self::of_verification(&verified.found, &judged, command);
+        let Self { mark, text } = Self::of_verification(&verified.found, &judged, info);
         let text = match mark {
             Mark::Good => {
                 let done = format!("{}; {}", warmed(report), requirements(&judged));
                 in_words(&format!("{} and verified", word(report)), report, &done)
             }
-            Mark::Bad | Mark::Notice => format!("warmed, but not verified: {text}"),
+            _ => format!("warmed, but not verified: {text}"),
         };
         Self { mark, text }
     }
 
     /// Of a verification.
-    pub fn of_verification(found: &Report, judged: &[Judged<'_>], command: &str) -> Self {
+    pub fn of_verification(found: &Report, judged: &[Judged<'_>], info: &RunInfo) -> Self {
         let done = requirements(judged);
         if !found.passes() {
-            let text = with_next(sentence(found, &done), next(found, command));
+            let text = with_next(sentence(found, &done), next(found, info));
             return Self {
                 mark: mark(found),
                 text,
@@ -94,28 +100,27 @@ impl Verdict {
             },
             false => Self {
                 mark: Mark::Bad,
-                text: with_next(done, warm_again(command)),
+                text: with_next(done, Some(list_wrong(found, info))),
             },
         }
     }
 
-    /// Of a dry run, which has `done` this. `is_notable`: something would change, and the caller asked
-    /// for that.
-    pub fn of_dry_run(report: &Report, done: &str, command: &str, is_notable: bool) -> Self {
+    /// Of a dry run, which has `done` this, with this mark if it is good.
+    pub fn of_dry_run(report: &Report, done: &str, info: &RunInfo, good: Mark) -> Self {
         let mark = match mark(report) {
-            Mark::Good if is_notable => Mark::Notice,
+            Mark::Good => good,
             mark => mark,
         };
         let text = match report.passes() {
             true => done.to_owned(),
-            false => with_next(sentence(report, done), next(report, command)),
+            false => with_next(sentence(report, done), next(report, info)),
         };
         Self { mark, text }
     }
 
     /// Whether the process ends with 0.
     pub fn is_good(&self) -> bool {
-        self.mark == Mark::Good
+        matches!(self.mark, Mark::Good | Mark::Changes)
     }
 }
 
@@ -197,7 +202,7 @@ fn troubles(report: &Report) -> Vec<String> {
         (cancelled > 0 && all > 1)
             .then(|| format!("{cancelled} of {} not finished", strategies(all))),
         count(totals.failed, "failed"),
-        count(totals.unknown, "unknown"),
+        count(totals.unknown, "unconfirmed"),
         count(report.unmatched_total, "without a strategy"),
     ]
     .into_iter()
@@ -258,44 +263,78 @@ fn with_next(sentence: String, next: Option<String>) -> String {
     }
 }
 
-/// What to do about a run that was not good.
-fn next(report: &Report, command: &str) -> Option<String> {
+/// What to do about a run that was not good. What would fail in the same way is not repeated.
+fn next(report: &Report, info: &RunInfo) -> Option<String> {
     // Keys from stdin cannot be repeated.
-    let again = (command != "warmup keys").then(|| format!("shopwarm {command}"));
-    let warms = command.starts_with("warmup");
+    let again = |more| (info.command != "warmup keys").then(|| info.again(more));
+    let warms = info.command.starts_with("warmup");
     match report.ending() {
         Ending::Good | Ending::Stopped(Stop::Enough) => None,
-        Ending::Stopped(Stop::LockLost) => Some(format!("{} --lock-wait 5m", again?)),
+        Ending::Stopped(Stop::LockLost) => again("--lock-wait 5m"),
         // Nothing was warmed: existing entries may be old.
-        Ending::Stopped(_) if report.strategies.is_empty() => again,
-        Ending::Stopped(_) if warms => Some(format!("{} --mode only-missing", again?)),
-        Ending::Stopped(_) => again,
-        Ending::Fatal(_) => Some(DOCTOR.to_owned()),
-        // A definition that does not fit fails again until somebody changes it.
-        Ending::Bad if report.unfit().is_some() => Some(DOCTOR.to_owned()),
+        Ending::Stopped(_) if report.strategies.is_empty() => again(""),
+        Ending::Stopped(_) if warms => again("--mode only-missing"),
+        Ending::Stopped(_) => again(""),
+        Ending::Fatal(_) => Some(info.instead(DOCTOR)),
+        // A definition that does not fit, or a missing right, fails again until somebody changes it.
+        Ending::Bad if report.unfit().is_some() || is_denied(report) => Some(info.instead(DOCTOR)),
         Ending::Bad if report.outcome() == Outcome::Empty => {
             Some("check the queries, or use --allow-empty".to_owned())
         }
-        Ending::Bad if warms => Some(warm_wrong(report).unwrap_or(again?)),
-        Ending::Bad => again,
+        Ending::Bad if fails_again(report) && warms => Some(info.instead("runs last -v")),
+        Ending::Bad if fails_again(report) => again("-v"),
+        Ending::Bad if warms => warm_wrong(report, info).or_else(|| again("")),
+        Ending::Bad => again(""),
     }
 }
 
+/// Whether the cache denies something to its user.
+fn is_denied(report: &Report) -> bool {
+    report.strategies.iter().any(|strategy| {
+        let why = strategy.seen.why_not_known.as_deref();
+        strategy.causes.iter().any(Cause::is_denied) || why.is_some_and(cause::is_denied)
+    })
+}
+
+/// Whether all that went wrong is in the data or the queries.
+fn fails_again(report: &Report) -> bool {
+    let is_lasting = |strategy: &StrategyReport| match &strategy.status {
+        Status::Completed => strategy.wrong() == strategy.wrong_rows,
+        Status::Failed(failure) => {
+            failure.kind == FailureKind::Query && strategy.stats.unverified == 0
+        }
+        Status::Cancelled => false,
+    };
+    report.unmatched_total == 0 && report.strategies.iter().all(is_lasting)
+}
+
 /// The command that warms what failed, where that is less than everything.
-fn warm_wrong(report: &Report) -> Option<String> {
+fn warm_wrong(report: &Report, info: &RunInfo) -> Option<String> {
     let is_wrong = |s: &&StrategyReport| s.is_unfinished() || s.wrong() > 0;
     let wrong: Vec<_> = report.strategies.iter().filter(is_wrong).collect();
     if wrong.is_empty() || wrong.len() > NAMED || wrong.len() == report.strategies.len() {
         return None;
     }
     let ids: Vec<String> = wrong.iter().map(|s| s.id.to_string()).collect();
-    Some(format!("shopwarm warmup strategy {}", ids.join(" ")))
+    let command = format!("warmup strategy {}", ids.join(" "));
+    let info = RunInfo {
+        command,
+        ..info.clone()
+    };
+    Some(info.again(""))
 }
 
-/// The command that warms what was verified.
-fn warm_again(command: &str) -> Option<String> {
-    let (_, selection) = command.split_once(' ')?;
-    Some(format!("shopwarm warmup {selection}"))
+/// The command that lists the keys that are not as they should be.
+fn list_wrong(found: &Report, info: &RunInfo) -> String {
+    if is_denied(found) {
+        return info.instead(DOCTOR);
+    }
+    let selection = info
+        .command
+        .split_once(' ')
+        .map_or("all", |(_, words)| words);
+    let list = "keys list --state missing,different,wrong-type";
+    info.instead(&format!("{list} {selection}{}", info.flags.reading))
 }
 
 #[cfg(test)]

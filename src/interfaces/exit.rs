@@ -90,11 +90,13 @@ pub fn of_run(report: &Report) -> Exit {
 mod tests {
     use super::*;
     use crate::domain::report::StrategyReport;
+    use crate::domain::run::{RunInfo, Trigger};
     use crate::domain::samples::{cancelled, failed, gated, report, stopped, strategy};
     use crate::domain::verdict::{Mark, Verdict};
 
     #[test]
     fn the_verdict_agrees_with_the_exit_code() {
+        let info = RunInfo::new("warmup all".to_owned(), Trigger::Cli);
         let strategies: [fn() -> Vec<StrategyReport>; 6] = [
             Vec::new,
             || vec![strategy("a", 0, 0)],
@@ -114,7 +116,7 @@ mod tests {
             let mut reports = vec![report(strategies()), gated("50%", strategies())];
             reports.extend(stops.map(|stop| stopped(stop, strategies())));
             for report in reports {
-                let (exit, verdict) = (of_run(&report), Verdict::of_run(&report, "warmup all"));
+                let (exit, verdict) = (of_run(&report), Verdict::of_run(&report, &info));
                 let is_good = verdict.mark == Mark::Good;
                 assert_eq!(is_good, exit == Exit::Success, "{exit:?}: {verdict}");
                 let is_stopped = report

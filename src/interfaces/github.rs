@@ -1,4 +1,4 @@
-//! GitHub Actions: annotations for failed strategies (warnings if only keys failed) and unmet
+//! GitHub Actions: annotations for failed strategies (warnings for keys that failed) and unmet
 //! requirements, and the table in the job summary.
 
 use std::fs::OpenOptions;
@@ -23,15 +23,12 @@ pub(super) fn report(report: &Report, document: &Document) {
         return;
     }
     for strategy in &report.strategies {
-        let (id, stats) = (strategy.id.to_string(), &strategy.stats);
-        let wrong = strategy.wrong();
-        match &strategy.status {
-            Status::Failed(failure) => note(&annotation("error", &id, &failure.to_string())),
-            _ if wrong > 0 => {
-                let message = format!("{wrong} of {} keys were not warmed", stats.total());
-                note(&annotation("warning", &id, &message));
-            }
-            _ => {}
+        let id = strategy.id.to_string();
+        if let Status::Failed(failure) = &strategy.status {
+            note(&annotation("error", &id, &failure.to_string()));
+        }
+        for cause in &strategy.causes {
+            note(&annotation("warning", &id, &cause.to_string()));
         }
     }
     add_to_summary(format!(

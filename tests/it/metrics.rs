@@ -17,7 +17,7 @@ use ::shopwarm::application::runs::refused::Refused;
 use ::shopwarm::application::runs::run::Begun;
 use ::shopwarm::domain::counts::Counts;
 use ::shopwarm::domain::failure::{Failure, FailureKind};
-use ::shopwarm::domain::report::{Report, Seen, Status, Stop, StrategyReport};
+use ::shopwarm::domain::report::{Report, Stop, StrategyReport};
 use ::shopwarm::domain::run::{RunInfo, Trigger};
 use ::shopwarm::domain::strategy::StrategyId;
 use ::shopwarm::domain::verdict::Verdict;
@@ -365,28 +365,15 @@ fn info(trigger: Trigger) -> RunInfo {
 }
 
 fn strategy_report(name: &str, warmed: u64, failed: u64, millis: u64) -> StrategyReport {
-    StrategyReport {
-        id: StrategyId::new("catalog", name),
-        priority: 0,
-        ttl: Duration::from_mins(1),
-        status: Status::Completed,
-        expected: None,
-        stats: Counts {
-            warmed,
-            failed,
-            bytes: warmed * 10,
-            elapsed: Duration::from_millis(millis),
-            ..Counts::default()
-        },
-        errors: Vec::new(),
-        not_found: Vec::new(),
-        warnings: Vec::new(),
-        protection: None,
-        unprotected_ok: false,
-        seen: Seen::default(),
-        changed: None,
-        watermark: None,
-    }
+    let stats = Counts {
+        warmed,
+        failed,
+        bytes: warmed * 10,
+        elapsed: Duration::from_millis(millis),
+        ..Counts::default()
+    };
+    let id = StrategyId::new("catalog", name);
+    StrategyReport::new(id, 0, Duration::from_mins(1), stats)
 }
 
 fn ended(info: &RunInfo, strategies: Vec<StrategyReport>) -> Ended {
@@ -394,11 +381,8 @@ fn ended(info: &RunInfo, strategies: Vec<StrategyReport>) -> Ended {
     report.stopped = None;
     report.strategies = strategies;
     report.elapsed = Duration::from_millis(1500);
-    Ok(RunRecord::new(
-        info,
-        &report,
-        Verdict::of_run(&report, &info.command),
-    ))
+    let verdict = Verdict::of_run(&report, info);
+    Ok(RunRecord::new(info, &report, verdict))
 }
 
 fn begun(whole: bool) -> Begun {

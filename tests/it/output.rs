@@ -141,7 +141,7 @@ fn github_actions_get_annotations_and_a_summary() {
         .collect();
     assert_eq!(annotations.len(), 1, "{}", run.stderr);
     assert!(
-        annotations[0].starts_with("::warning title=shopwarm extra/mixed::1 of "),
+        annotations[0].starts_with("::warning title=shopwarm extra/mixed::1 key failed: "),
         "{annotations:?}"
     );
     let summary = fs::read_to_string(summary).expect("a summary");

@@ -233,7 +233,7 @@ fn what_definitions_say_stays_text() {
     page.click("[data-key='strategy own/t']");
     page.sees(&format!("{RUN}[data-outcome]"), "incomplete");
     page.click("#past tbody button");
-    page.sees("#report", "1 key not warmed");
+    page.sees("#report", "1 key failed");
     for width in [360, 800, 1400] {
         page.resize(width);
         let hidden = "return ['html', '#report'].map((name) => document.querySelector(name))

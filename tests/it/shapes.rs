@@ -224,7 +224,7 @@ fn a_row_without_a_place_of_its_own_fails_its_key_by_name() {
             assert_eq!(
                 errors(&report),
                 [
-                    format!("{name}:2: two rows have the name a"),
+                    format!("{name}:2: two rows have the name \"a\""),
                     format!("{name}:3: {missing}"),
                 ]
             );

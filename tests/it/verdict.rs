@@ -107,7 +107,9 @@ fn an_interrupted_run_says_of_how_many_keys() {
             "{last}"
         );
         assert!(
-            last.ends_with("next: shopwarm warmup context own --mode only-missing"),
+            last.ends_with(
+                "next: shopwarm warmup context own --mode only-missing --rate 200 --batch-size 20"
+            ),
             "{last}"
         );
         assert!(
@@ -266,10 +268,7 @@ fn a_strategy_that_broke_off_has_no_success_rate_and_meets_no_gate() {
         let last = last_line(&run.stdout);
         let says = "✗ incomplete: 1 of 2 strategies failed (own/broken); ";
         assert!(last.starts_with(says), "{arguments}: {last}");
-        assert!(
-            last.ends_with("next: shopwarm warmup strategy own/broken"),
-            "{last}"
-        );
+        assert!(last.ends_with("next: shopwarm runs last -v"), "{last}");
         assert!(!run.stdout.contains("✓ all"), "{arguments}: {}", run.stdout);
     }
     // What was asked for last is in the history.
@@ -383,7 +382,9 @@ fn quiet_is_not_silent_about_a_failure() {
         .run()
         .expect(10);
     assert!(
-        differs.stderr.starts_with("! a run would write 2,000 keys"),
+        differs
+            .stderr
+            .starts_with("! would change 2,000 of 2,000 keys: 2,000 missing"),
         "{}",
         differs.stderr
     );
@@ -478,7 +479,10 @@ fn a_good_run_ends_on_its_verdict() {
     let lab = lab(Dialect::Sqlite);
     let definitions = own(&["t"], &whole("t"));
     for (arguments, says) in [
-        ("dry-run context own", "✓ a run would write 2,000 keys, "),
+        (
+            "dry-run context own",
+            "~ would change 2,000 of 2,000 keys: 2,000 missing",
+        ),
         (
             "warmup context own",
             "✓ complete: 2,000 of 2,000 keys warmed in ",

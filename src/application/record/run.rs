@@ -215,7 +215,7 @@ mod tests {
             strategy("a", 10, 1),
             failed("b", 5, Some(Expected::about(20))),
         ]);
-        let record = RunRecord::new(&info, &report, Verdict::of_run(&report, &info.command));
+        let record = RunRecord::new(&info, &report, Verdict::of_run(&report, &info));
         let text = serde_json::to_string(&record).expect("JSON");
         let read = RunRecord::parse(text.as_bytes()).expect("a record");
         assert_eq!(serde_json::to_string(&read).expect("JSON"), text);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::cause::Cause;
 use crate::domain::changes::ReadHow;
 use crate::domain::counts::{Counts, millis};
 use crate::domain::entry::KeyError;
@@ -96,6 +97,9 @@ pub struct StrategyRecord {
     /// The first keys that failed or are unknown.
     #[schema(value_type = Vec<Object>)]
     pub errors: Vec<KeyError>,
+    /// The same of all keys, by cause.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
     /// Keys asked for by name that have no row.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_found: Vec<String>,
@@ -184,6 +188,7 @@ impl From<&StrategyReport> for StrategyRecord {
             error_kind: failure.map(|failure| failure.kind),
             hint: failure.and_then(|failure| failure.hint.clone()),
             errors: report.errors.clone(),
+            causes: report.causes.clone(),
             not_found: report.not_found.clone(),
             warnings: report.warnings.clone(),
             ..Self::new(

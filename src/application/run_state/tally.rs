@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::application::ports::{Inspected, WriteOutcome, Written};
+use crate::domain::cause::Origin;
 use crate::domain::counts::{Counts, millis};
 use crate::domain::entry::{Entry, EntryBatch, KeyError};
 use crate::domain::expected::Expected;
@@ -35,20 +36,8 @@ impl Tally {
         };
         Self {
             report: StrategyReport {
-                id: spec.id.clone(),
-                priority: spec.priority,
-                ttl,
-                status: Status::Completed,
-                expected: None,
-                stats,
-                errors: Vec::new(),
-                not_found: Vec::new(),
-                warnings: Vec::new(),
-                protection: None,
                 unprotected_ok: spec.unprotected_ok,
-                seen: Seen::default(),
-                changed: None,
-                watermark: None,
+                ..StrategyReport::new(spec.id.clone(), spec.priority, ttl, stats)
             },
             begun: false,
             failure: None,
@@ -80,7 +69,7 @@ impl Tally {
             keep_first(&mut report.not_found, || key);
         }
         for error in batch.failed.drain(..) {
-            keep_first(&mut report.errors, || error);
+            report.add_error(Origin::Data, error);
         }
         for warning in batch.warnings.drain(..) {
             report.warn(warning);
@@ -94,7 +83,7 @@ impl Tally {
         debug_assert_eq!(batch.len(), written.outcomes.len());
         for (entry, outcome) in batch.iter().zip(written.outcomes) {
             let stats = &mut report.stats;
-            let error = match outcome {
+            let (origin, error) = match outcome {
                 WriteOutcome::Inspected(inspected) => {
                     stats.planned += 1;
                     stats.bytes += entry.bytes();
@@ -112,15 +101,15 @@ impl Tally {
                 }
                 WriteOutcome::Failed(error) => {
                     stats.failed += 1;
-                    error
+                    (Origin::Cache, error)
                 }
                 WriteOutcome::Unknown(error) => {
                     stats.unknown += 1;
-                    error
+                    (Origin::Lost, error)
                 }
             };
-            let key = || printable(entry.key);
-            keep_first(&mut report.errors, || KeyError { key: key(), error });
+            let key = printable(entry.key);
+            report.add_error(origin, KeyError { key, error });
         }
         let (stats, checked) = (&mut report.stats, written.checked);
         if let Some(identical) = &mut stats.identical {

@@ -49,7 +49,7 @@ impl Finished {
     /// Of a run that was stopped before it began.
     pub fn before(info: &RunInfo, stop: Stop) -> Self {
         let report = Report::stopped_before(stop);
-        let verdict = Verdict::of_run(&report, &info.command);
+        let verdict = Verdict::of_run(&report, info);
         let record = RunRecord::new(info, &report, verdict);
         Self { report, record }
     }
@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
         report.warnings.splice(0..0, self.warning);
         let lost = self.lock.as_ref().and_then(Lock::warning);
         report.warnings.extend(lost);
-        let verdict = Verdict::of_run_and(&report, verified, &self.info.command);
+        let verdict = Verdict::of_run_and(&report, verified, self.info);
         let mut record = RunRecord::new(self.info, &report, verdict);
         log_end(&record);
         let recorded = leave(

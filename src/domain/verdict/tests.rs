@@ -1,14 +1,22 @@
 use super::*;
+use crate::domain::cause::Origin;
+use crate::domain::entry::KeyError;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::Requirement;
 use crate::domain::report::Status;
+use crate::domain::run::{Flags, Trigger};
 use crate::domain::samples::{cancelled, failed, gated, report, stopped, strategy};
 
-const ALL: &str = "warmup all";
+fn info(command: &str) -> RunInfo {
+    RunInfo::new(command.to_owned(), Trigger::Cli)
+}
 
 #[track_caller]
 fn says(report: &Report, sentence: &str) {
-    assert_eq!(Verdict::of_run(report, ALL).to_string(), sentence);
+    assert_eq!(
+        Verdict::of_run(report, &info("warmup all")).to_string(),
+        sentence
+    );
 }
 
 #[test]
@@ -87,7 +95,7 @@ fn strategies_that_failed_come_before_keys() {
     says(
         &report(vec![failed("b", 9000, None)]),
         "✗ incomplete: 1 of 1 strategy failed (catalog/b); 9,000 keys warmed in 250 ms; \
-         next: shopwarm warmup all",
+         next: shopwarm runs last -v",
     );
     // No share of keys lets a strategy fail.
     let run = gated("1%", vec![strategy("a", 990, 10), broke_off]);
@@ -111,6 +119,61 @@ fn what_will_fail_again_is_not_the_next_step() {
         &report(many),
         "✗ incomplete: 4 of 5 strategies failed (catalog/a, catalog/b, catalog/c and 1 more), \
          1 key failed; 10 keys warmed in 250 ms; next: shopwarm doctor",
+    );
+}
+
+/// What is next is about what was asked for, and does not only fail again.
+#[test]
+fn the_next_step_is_about_the_same_run() {
+    let asked = RunInfo {
+        flags: Flags {
+            everywhere: " --contexts bad".to_owned(),
+            reading: " --exclude catalog/hot".to_owned(),
+            own: " --rate 5k".to_owned(),
+        },
+        ..info("warmup all")
+    };
+    let next = |report: &Report| {
+        let verdict = Verdict::of_run(report, &asked).text;
+        let next = verdict.split_once("; next: ").map(|(_, next)| next);
+        next.expect("a next step").to_owned()
+    };
+    let with = |origin, error: &str| {
+        let mut strategy = strategy("a", 5, 1);
+        let (key, error) = ("k".to_owned(), error.to_owned());
+        strategy.add_error(origin, KeyError { key, error });
+        strategy
+    };
+    let half = || cancelled("a", 5, None);
+    assert_eq!(
+        next(&stopped(Stop::Deadline, vec![half()])),
+        "shopwarm warmup all --mode only-missing --rate 5k --exclude catalog/hot --contexts bad"
+    );
+    let (data, cache) = (Origin::Data, Origin::Cache);
+    for (report, expected) in [
+        (vec![with(data, "NaN")], "runs last -v --contexts bad"),
+        (vec![with(cache, "NOPERM")], "doctor --contexts bad"),
+        (
+            vec![with(cache, "BUSY"), strategy("b", 1, 0)],
+            "warmup strategy catalog/a --rate 5k --exclude catalog/hot --contexts bad",
+        ),
+    ] {
+        assert_eq!(next(&self::report(report)), format!("shopwarm {expected}"));
+    }
+    let mut missing = looked(strategy("a", 5, 0));
+    missing.seen.classes.identical -= 1;
+    let verified = Verified::new(
+        report(vec![missing]),
+        Requirement::default(),
+        "all".to_owned(),
+    );
+    let verdict = Verdict::of_verification(&verified.found, &verified.judge(), &asked);
+    assert!(
+        verdict.text.ends_with(
+            "; next: shopwarm keys list --state missing,different,wrong-type all \
+             --exclude catalog/hot --contexts bad"
+        ),
+        "{verdict}"
     );
 }
 
@@ -207,7 +270,7 @@ fn looked(mut strategy: StrategyReport) -> StrategyReport {
 fn verified(found: &Report, require: &str, sentence: &str) {
     let require: Requirement = require.parse().expect("a requirement");
     let verified = Verified::new(found.clone(), require, "all".to_owned());
-    let verdict = Verdict::of_verification(&verified.found, &verified.judge(), "verify all");
+    let verdict = Verdict::of_verification(&verified.found, &verified.judge(), &info("verify all"));
     assert_eq!(verdict.to_string(), sentence);
 }
 
@@ -226,7 +289,7 @@ fn a_gate_counts_the_rows_that_were_not_read() {
         ]),
         "1%",
         "✗ incomplete: 1 of 2 strategies failed (catalog/b); all: 10,000 of about 21,000 keys present \
-         and equal (47.6%), 1% required, but 1 strategy not read to the end; next: shopwarm verify all",
+         and equal (47.6%), 1% required, but 1 strategy not read to the end; next: shopwarm verify all -v",
     );
     verified(
         &stopped(Stop::Interrupted, vec![looked(cancelled("b", 9000, None))]),
@@ -241,7 +304,7 @@ fn a_gate_counts_the_rows_that_were_not_read() {
         &report(vec![lost]),
         "catalog=100%,a=1%",
         "✗ 1 of 2 requirements not met: catalog: 998 of 1,000 keys present and equal (99.8%), 100% \
-         required; next: shopwarm warmup all",
+         required; next: shopwarm keys list --state missing,different,wrong-type all",
     );
 }
 
@@ -284,7 +347,7 @@ fn a_run_that_was_enough_is_verified_as_such() {
     let says = |require: &str, sentence: &str| {
         let require = require.parse().expect("a requirement");
         let verified = Verified::after_run(found.clone(), require, "catalog/a".to_owned());
-        let verdict = Verdict::of_run_and(&run, Some(&verified), ALL);
+        let verdict = Verdict::of_run_and(&run, Some(&verified), &info("warmup all"));
         assert_eq!(verdict.to_string(), sentence);
     };
     says(
@@ -295,6 +358,6 @@ fn a_run_that_was_enough_is_verified_as_such() {
     says(
         "99.9%",
         "✗ warmed, but not verified: catalog/a: 996 of 1,000 keys present and equal (99.6%), 99.9% required; \
-         next: shopwarm warmup all",
+         next: shopwarm keys list --state missing,different,wrong-type all",
     );
 }

@@ -8,7 +8,7 @@ use clap::{ArgMatches, FromArgMatches as _};
 use super::command::{Cli, Command, ConfigCommand};
 use super::parse::{command, leaf};
 use super::{
-    config, doctor, dry_run, init, keys, man, probe, runs, schedule, serve, shell, strategies,
+    again, config, doctor, dry_run, init, keys, probe, runs, schedule, serve, shell, strategies,
     usage, verify, warmup,
 };
 use crate::application::run_state::stop::StopSignal;
@@ -56,21 +56,24 @@ async fn dispatch(
     output: &Output,
     stop: StopSignal,
 ) -> Result<Exit, Failure> {
-    let matches = leaf(matches);
     let config = || {
-        let config = Config::resolve(matches, registry)?;
+        let config = Config::resolve(leaf(matches), registry)?;
         warn(&config, output);
         Ok(config)
     };
+    let repeatable = || {
+        let flags = again::flags(matches);
+        config().map(|config| Config { flags, ..config })
+    };
     match &cli.command {
-        Command::Warmup(args) => warmup::run(args, config(), output, stop).await,
+        Command::Warmup(args) => warmup::run(args, repeatable(), output, stop).await,
         Command::Keys(what) => keys::run(what, &config()?, output, stop).await,
-        Command::DryRun(args) => dry_run::run(args, &config()?, output, stop).await,
-        Command::Verify(args) => verify::run(args, &config()?, output, stop).await,
+        Command::DryRun(args) => dry_run::run(args, &repeatable()?, output, stop).await,
+        Command::Verify(args) => verify::run(args, &repeatable()?, output, stop).await,
         Command::Init(args) => init::run(args, config, output, &stop).await,
         Command::Strategies(target) => strategies::run(target, &config()?, output),
         Command::Doctor(args) => {
-            let config = Config::salvage(matches, registry);
+            let config = Config::salvage(leaf(matches), registry);
             if let Some(config) = &config.0 {
                 warn(config, output);
             }

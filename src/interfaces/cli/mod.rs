@@ -1,5 +1,6 @@
 //! The command line: what each command does is in a file of its own.
 
+mod again;
 mod args;
 mod command;
 mod complete;

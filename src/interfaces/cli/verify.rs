@@ -55,10 +55,13 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
     let selection = args.target.selection()?;
-    let info = RunInfo::new(
-        format!("verify {}", args.target.words().join(" ")),
-        Trigger::Cli,
-    );
+    let info = RunInfo {
+        flags: config.flags.clone(),
+        ..RunInfo::new(
+            format!("verify {}", args.target.words().join(" ")),
+            Trigger::Cli,
+        )
+    };
     let inspect = Inspect {
         config,
         output,

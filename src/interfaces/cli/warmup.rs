@@ -28,7 +28,7 @@ use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::selection::Selection;
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::{Output, ProgressForm, note};
-use crate::interfaces::report::run::{ReadBack, document};
+use crate::interfaces::report::run::document;
 use crate::interfaces::{github, progress, signals};
 use crate::setup::{self, LastRun};
 
@@ -156,6 +156,7 @@ impl<'a> Job<'a> {
         Ok(Self {
             info: RunInfo {
                 command: format!("warmup {}", words.join(" ")),
+                flags: config.flags.clone(),
                 ..info
             },
             started: Instant::now(),
@@ -211,11 +212,7 @@ fn show(
     verified: Option<&Verified>,
     output: &Output,
 ) -> Exit {
-    let read_back = verified.map(|verified| ReadBack {
-        verified,
-        run_passed: report.passes(),
-    });
-    let document = document(record, read_back.as_ref(), output.verbose);
+    let document = document(record, verified, output.verbose);
     document.show(output);
     conclude(report, &document, output);
     let exit = exit::of_run(report);

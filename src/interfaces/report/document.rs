@@ -175,7 +175,7 @@ fn coloured(verdict: &Verdict, width: Option<usize>) -> String {
     let colour = match verdict.mark {
         Mark::Good => anstyle::AnsiColor::Green,
         Mark::Bad => anstyle::AnsiColor::Red,
-        Mark::Notice => anstyle::AnsiColor::Yellow,
+        Mark::Notice | Mark::Changes => anstyle::AnsiColor::Yellow,
     };
     let style = colour.on_default().bold();
     let mark = format!("{style}{}{style:#}", verdict.mark);

@@ -17,7 +17,7 @@ use crate::domain::key::shortened;
 use crate::domain::report::{Report, Status, StrategyReport};
 use crate::domain::run::RunInfo;
 use crate::domain::ttl::{Ttl, shown};
-use crate::domain::verdict::Verdict;
+use crate::domain::verdict::{Mark, Verdict};
 use crate::domain::wording::{grouped, keys, seconds};
 
 /// Approximate overhead of a key, in bytes.
@@ -49,20 +49,24 @@ impl DryRun<'_> {
     /// Keys whose value, or a TTL more than half over, the run would change. Unknown keys may
     /// change too.
     pub(crate) fn changed(&self) -> u64 {
-        let changed = |strategy: &StrategyReport| {
-            let (classes, seen) = (&strategy.seen.classes, &strategy.seen);
-            let known = match self.options.mode {
-                Mode::OnlyMissing => classes.missing,
-                Mode::Refresh => classes.missing + classes.stale() + seen.worn,
-            };
-            known + seen.not_known
-        };
-        self.report.strategies.iter().map(changed).sum()
+        self.changes().iter().map(|(n, _)| n).sum()
     }
 
-    fn not_known(&self) -> u64 {
-        let seen = self.report.strategies.iter().map(|s| &s.seen);
-        seen.map(|seen| seen.not_known).sum()
+    /// The same, by class.
+    fn changes(&self) -> Vec<(u64, &'static str)> {
+        let classes = self.report.classes();
+        let seen = || self.report.strategies.iter().map(|s| &s.seen);
+        let refreshed = [
+            (classes.different, "different"),
+            (classes.wrong_type, "of another type"),
+            (seen().map(|seen| seen.worn).sum(), "expiring"),
+        ];
+        let refreshes = self.options.mode == Mode::Refresh;
+        let mut changes = vec![(classes.missing, "missing")];
+        changes.extend(refreshed.into_iter().filter(|_| refreshes));
+        changes.push((seen().map(|seen| seen.not_known).sum(), "not known"));
+        changes.retain(|(n, _)| *n > 0);
+        changes
     }
 
     /// Estimated growth of the cache in bytes: missing keys times the mean size; `None`: the
@@ -145,7 +149,7 @@ impl DryRun<'_> {
         let total = Line::total(report);
         let all_orphans = total.orphans;
         let mut document = self.table().document(rows, Some((total, None)));
-        let verdict = self.verdict(&info.command);
+        let verdict = self.verdict(info);
         let mut json = run_json(info, report, &verdict);
         json["compared"] = self.compared.into();
         json["expiring_within_seconds"] = self.expiring_within.map(whole_seconds).into();
@@ -217,6 +221,8 @@ impl DryRun<'_> {
             lines.extend(not_known(strategy.report).filter(|_| self.compared));
         }
         lines.extend(self.report.warnings.iter().map(|text| format!("! {text}")));
+        let (size, took) = (self.report.totals().bytes, seconds(self.estimated()));
+        lines.push(format!("read {} in {took}", HumanBytes(size)));
         match self.headroom {
             Some(headroom) => {
                 lines.push(self.memory_line(headroom));
@@ -230,23 +236,26 @@ impl DryRun<'_> {
         joined(lines)
     }
 
-    fn verdict(&self, command: &str) -> Verdict {
+    fn verdict(&self, info: &RunInfo) -> Verdict {
         let totals = self.report.totals();
-        let mut done = format!(
-            "a run would write {}, {}",
-            keys(totals.planned),
-            HumanBytes(totals.bytes)
-        );
-        if self.compared {
-            let changed = keys(self.changed());
-            done += &match self.not_known() {
-                0 => format!(", {changed} would change"),
-                n => format!(", up to {changed} would change ({n} not known)"),
-            };
-        }
-        let took = seconds(self.estimated());
-        done += &format!("; the dry run took {took}");
-        Verdict::of_dry_run(self.report, &done, command, self.is_failed_by_changes())
+        let planned = keys(totals.planned);
+        let change = |(n, what): &(u64, &str)| format!("{} {what}", grouped(*n));
+        let changes: Vec<String> = self.changes().iter().map(change).collect();
+        let what = match changes.as_slice() {
+            _ if !self.compared => format!("would write {planned}"),
+            [] => format!("would change none of {planned}"),
+            changes => format!(
+                "would change {} of {planned}: {}",
+                grouped(self.changed()),
+                changes.join(", ")
+            ),
+        };
+        let mark = match self.compared && self.changed() > 0 {
+            true if self.exit_code => Mark::Notice,
+            true => Mark::Changes,
+            false => Mark::Good,
+        };
+        Verdict::of_dry_run(self.report, &what, info, mark)
     }
 
     /// Whether `--exit-code` is set and something would change.

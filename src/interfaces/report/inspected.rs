@@ -49,6 +49,7 @@ impl<'a> Inspected<'a> {
             "elapsed_ms": record.elapsed_ms,
             "error": record.error,
             "errors": record.errors,
+            "causes": record.causes,
             "warnings": record.warnings,
         });
         merge(&mut json, more);

@@ -11,17 +11,10 @@ use super::words::{NONE, expectation, joined, listed, marked, not_known, strateg
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::changes::ReadHow;
 use crate::domain::counts::Counts;
-use crate::domain::gate::{Judged, Verified};
+use crate::domain::gate::Verified;
 use crate::domain::precision::FINER;
 use crate::domain::report::{PaceReport, Report, Stage, StrategyReport};
 use crate::domain::wording::{grouped, keys, rate, seconds};
-
-/// The result of `--verify`.
-pub(crate) struct ReadBack<'a> {
-    pub verified: &'a Verified,
-    /// Whether the run itself passed.
-    pub run_passed: bool,
-}
 
 fn priority(strategy: &StrategyRecord) -> String {
     match strategy.is_total() {
@@ -78,21 +71,16 @@ fn table<'a>(partial: bool, identical: bool) -> Table<'a, &'a StrategyRecord> {
 }
 
 /// The report as a document.
-pub(crate) fn document(
-    record: &RunRecord,
-    read_back: Option<&ReadBack<'_>>,
-    verbose: bool,
-) -> Document {
+pub(crate) fn document(record: &RunRecord, verified: Option<&Verified>, verbose: bool) -> Document {
     let is_unfinished = |s: &StrategyRecord| s.status != Stage::Completed;
     let partial = record.strategies.iter().any(is_unfinished);
     let total = record.total();
     let table = table(partial, total.counts.identical.is_some());
     let mut document = table.document(&record.strategies, Some(&total));
-    document.footer =
-        footer(record, verbose) + &read_back.map(read_back_footer).unwrap_or_default();
+    document.footer = footer(record, verbose) + &verified.map(read_back_footer).unwrap_or_default();
     document.verdict = record.verdict();
     document.json = to_value(record);
-    if let Some(ReadBack { verified, .. }) = read_back {
+    if let Some(verified) = verified {
         document.json["verified"] = verified_json(&verified.found.strategies);
         document.json["requirements"] = requirements_json(&verified.judge());
     }
@@ -216,18 +204,14 @@ fn pace_line(pace: &PaceReport) -> String {
 }
 
 /// The result of reading the cache back.
-fn read_back_footer(read_back: &ReadBack<'_>) -> String {
-    let (report, judged) = (&read_back.verified.found, read_back.verified.judge());
-    let is_one_of_many = judged.len() > 1;
-    let mut lines = vec![format!("verified: {}", found(report))];
+fn read_back_footer(verified: &Verified) -> String {
+    let (report, judged) = (&verified.found, verified.judge());
+    let mut lines = vec![format!("read back: {}", found(report))];
     lines.extend(report.strategies.iter().filter_map(not_known));
-    // The verdict shows a single requirement; a failed run does not show met ones.
-    let is_told = |judged: &Judged<'_>| match read_back.run_passed {
-        true => is_one_of_many,
-        false => !judged.met,
-    };
-    let told: Vec<_> = judged.into_iter().filter(is_told).collect();
-    lines.extend(requirement_lines(&told));
+    // The verdict shows a single requirement.
+    if judged.len() > 1 {
+        lines.extend(requirement_lines(&judged));
+    }
     joined(lines)
 }
 
@@ -245,7 +229,7 @@ fn found(report: &Report) -> String {
     );
     let not_known = sum(StrategyReport::not_present).saturating_sub(classes.missing);
     if not_known > 0 {
-        text += &format!(", {} not known", grouped(not_known));
+        text += &format!(", {} not compared", grouped(not_known));
     }
     text
 }
@@ -263,7 +247,7 @@ mod tests {
     /// What a run leaves on a screen of so many columns.
     fn screen(report: &Report, columns: usize) -> String {
         let info = RunInfo::new("warmup all".to_owned(), Trigger::Cli);
-        let verdict = Verdict::of_run(report, &info.command);
+        let verdict = Verdict::of_run(report, &info);
         let record = RunRecord::new(&info, report, verdict);
         let text = document(&record, None, false).render(Format::Table, Some(columns));
         console::strip_ansi_codes(&text).into_owned()

@@ -22,7 +22,7 @@ use crate::domain::wording::{grouped, seconds};
 pub(crate) fn list(runs: &[RunRecord], zone: &TimeZone) -> Document {
     let table = Table::of(|run: &&RunRecord| to_value(&RunLine::from(*run)))
         .tone(|run| match run.mark() {
-            Some(Mark::Good) => Tone::Good,
+            Some(Mark::Good | Mark::Changes) => Tone::Good,
             Some(Mark::Bad | Mark::Notice) => Tone::Bad,
             None => Tone::Plain,
         })

@@ -29,8 +29,12 @@ impl Verification<'_> {
         let inspected = Inspected::all(report);
         let is_partial = report.strategies.iter().any(StrategyReport::is_unfinished);
         let lines = inspected.iter().map(Line::new);
-        let mut document = table(is_partial).document(lines, Some(Line::total(report)));
-        let verdict = Verdict::of_verification(report, self.judged, &info.command);
+        let mut document = table(
+            is_partial,
+            lines.clone().any(|line| not_compared(&line) > 0),
+        )
+        .document(lines, Some(Line::total(report)));
+        let verdict = Verdict::of_verification(report, self.judged, info);
         let mut json = run_json(info, report, &verdict);
         json["totals"] = totals_json(report, true);
         merge(&mut json["totals"], verified_json(&report.strategies));
@@ -100,7 +104,12 @@ fn line_json(line: &Line<'_>) -> Value {
     })
 }
 
-fn table<'a>(partial: bool) -> Table<'a, Line<'a>> {
+/// Planned keys of which it is not known what the cache holds.
+fn not_compared(line: &Line<'_>) -> u64 {
+    line.planned.saturating_sub(line.classes.total())
+}
+
+fn table<'a>(partial: bool, gaps: bool) -> Table<'a, Line<'a>> {
     Table::of(line_json)
         .strategy(judged)
         .csv(["context", "name", "status"])
@@ -112,6 +121,9 @@ fn table<'a>(partial: bool) -> Table<'a, Line<'a>> {
         .count("present", 1, |line| line.classes.present())
         .count("equal", 0, |line| line.classes.equal())
         .count("missing", 0, |line| line.classes.missing)
+        .when(gaps, |table| {
+            table.number("not compared", 0, |line| grouped(not_compared(line)))
+        })
         .csv(["stale"])
         .count("different", 0, |line| line.classes.different)
         .csv(["expiring"])

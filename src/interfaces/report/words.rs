@@ -6,14 +6,12 @@ use jiff::tz::TimeZone;
 
 use super::grid::Tone;
 use crate::application::record::StrategyRecord;
+use crate::domain::entry::KeyError;
 use crate::domain::expected::Expected;
 use crate::domain::failure;
 use crate::domain::key::shortened;
 use crate::domain::report::{Stage, StrategyReport};
 use crate::domain::wording::{grouped, keys};
-
-/// Max errors per strategy without `-v`.
-const SHOWN_ERRORS: usize = 5;
 
 /// Max length of a key in tables.
 const SHOWN_KEY: usize = 120;
@@ -84,25 +82,33 @@ pub(crate) fn joined(lines: Vec<String>) -> String {
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
-/// The errors of a strategy, by key.
+/// The errors of a strategy, by cause.
 pub(crate) fn strategy_notes(strategy: &StrategyRecord, verbose: bool) -> Vec<String> {
     let (mut lines, id) = (Vec::new(), &strategy.id);
     if let Some(error) = &strategy.error {
         lines.push(format!("✗ {id}: {}", failure::about(error, id)));
         lines.extend(strategy.hint.iter().map(|hint| format!("    hint: {hint}")));
     }
+    for cause in &strategy.causes {
+        lines.push(format!("✗ {id}: {cause}"));
+        lines.push(format!("    {}", listed(&cause.examples, cause.keys)));
+        lines.extend(cause.hint.iter().map(|hint| format!("    hint: {hint}")));
+    }
     let wrong = strategy.counts.wrong();
-    if wrong > 0 {
-        lines.push(format!("✗ {id}: {} not warmed:", keys(wrong)));
-        let shown = if verbose { usize::MAX } else { SHOWN_ERRORS };
-        for error in strategy.errors.iter().take(shown) {
+    let told: u64 = strategy.causes.iter().map(|cause| cause.keys).sum();
+    if wrong > told {
+        lines.push(format!(
+            "✗ {id}: {} failed or unconfirmed",
+            keys(wrong - told)
+        ));
+    }
+    // Earlier versions recorded no causes.
+    if verbose || told == 0 {
+        let line = |error: &KeyError| {
             let key = shortened(&error.key, SHOWN_KEY);
-            lines.push(format!("    {key}  {}", error.error));
-        }
-        let listed = strategy.errors.len().min(shown) as u64;
-        if wrong > listed && listed > 0 {
-            lines.push(format!("    and {} more", grouped(wrong - listed)));
-        }
+            format!("    {key}  {}", error.error)
+        };
+        lines.extend(strategy.errors.iter().map(line));
     }
     if !strategy.not_found.is_empty() {
         let list = listed(&strategy.not_found, strategy.counts.absent);

@@ -18,7 +18,7 @@ const UNSEEN: &str = "it may lack the latest changes";
 /// What covers several tables.
 const COVER: &str = "let _version come from all of them: the versions of joined rows, CONCAT(a.version, '/', \
     b.version), on PostgreSQL concat(a.xmin, '/', b.xmin), or a hash of all columns, which nested rows \
-    need; unprotected = \"ok\" says that you know";
+    need; where that is not possible, unprotected = \"ok\" accepts it";
 
 /// Timeout for reading the first rows.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct Versions {
     /// Strategies without `_version`.
     open: Vec<String>,
-    /// Strategies whose definitions say that it is known how little protects them.
+    /// Strategies whose definitions accept how little protects them.
     accepted: usize,
     /// About strategies whose versions do not show all changes.
     partial: Vec<Finding>,
@@ -68,10 +68,10 @@ impl Versions {
         let all = [
             of(
                 &self.open,
-                "may leave stale values if rows change during a run: its query selects no _version",
+                "may leave stale values if rows change during a run: the query selects no _version",
                 "select what changes with the row AS _version: a version column, updated_at, or \
-                 xmin::text on PostgreSQL; where there is nothing, unprotected = \"ok\" says that \
-                 you know"
+                 xmin::text on PostgreSQL; where there is nothing, unprotected = \"ok\" \
+                 accepts it"
                     .to_owned(),
             ),
             of(

@@ -38,7 +38,7 @@ impl Document {
         })?;
         if !self.names.insert(name.clone()) {
             let name = printable(&name);
-            return Err(format!("two rows have the {column} {name}"));
+            return Err(format!("two rows have the {column} \"{name}\""));
         }
         let text = String::from_utf8_lossy(&name);
         let quoted = serde_json::to_writer(&mut self.json, &text);

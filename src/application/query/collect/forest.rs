@@ -31,7 +31,7 @@ impl Collect for Forest {
         let column = &layout.columns[at].name;
         let id = layout.column_text(row, at)?;
         let id = id.ok_or_else(|| format!("column `{column}` is NULL"))?;
-        let shown = || format!("{column} {}", printable(&id));
+        let shown = || format!("{column} \"{}\"", printable(&id));
         if !self.ids.insert(id.to_vec()) {
             return Err(format!("two rows have the {}", shown()));
         }

@@ -67,7 +67,7 @@ impl Collect for Members {
         };
         match is_new {
             true => Ok(()),
-            false => Err(format!("two rows make the part {}", printable(&name))),
+            false => Err(format!("two rows make the part \"{}\"", printable(&name))),
         }
     }
 
@@ -99,7 +99,9 @@ fn score(layout: &Layout, row: Row<'_>, at: usize) -> Result<Vec<u8>, String> {
     let text = String::from_utf8_lossy(json);
     let wrong = |why: &str| {
         let text = printable(json);
-        Err(format!("column `{column}` cannot be a score: {text} {why}"))
+        Err(format!(
+            "column `{column}` cannot be a score: \"{text}\" {why}"
+        ))
     };
     match json {
         b"null" => Err(format!("column `{column}` cannot be a score: it is NULL")),

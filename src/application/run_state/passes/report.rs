@@ -1,32 +1,26 @@
 //! What the report of a strategy says that was warmed more than once in a run.
 
 use crate::domain::counts::Counts;
-use crate::domain::report::{Seen, Status, StrategyReport};
+use crate::domain::report::StrategyReport;
 
 impl StrategyReport {
     /// The report of a strategy that restarts: only its time and its warnings stay.
     pub fn restarted(&self) -> Self {
+        let stats = Counts {
+            elapsed: self.stats.elapsed,
+            identical: self.stats.identical.map(|_| 0),
+            // What was in doubt then may not be in the selection any more.
+            unverified: self.stats.unverified,
+            ..Counts::default()
+        };
         Self {
-            id: self.id.clone(),
-            priority: self.priority,
-            ttl: self.ttl,
-            status: Status::Completed,
             expected: self.expected,
-            stats: Counts {
-                elapsed: self.stats.elapsed,
-                identical: self.stats.identical.map(|_| 0),
-                // What was in doubt then may not be in the selection any more.
-                unverified: self.stats.unverified,
-                ..Counts::default()
-            },
-            errors: Vec::new(),
-            not_found: Vec::new(),
             warnings: self.warnings.clone(),
             protection: self.protection.clone(),
             unprotected_ok: self.unprotected_ok,
-            seen: Seen::default(),
             changed: self.changed.clone(),
             watermark: self.watermark.clone(),
+            ..Self::new(self.id.clone(), self.priority, self.ttl, stats)
         }
     }
 
@@ -48,10 +42,20 @@ impl StrategyReport {
         };
         if before.total() > now.total() {
             self.errors = former.errors;
+            self.causes = former.causes;
         }
         let unknown = before.total().max(now.total()) - stored(&most);
         self.errors
             .truncate(usize::try_from(unknown).unwrap_or(usize::MAX));
+        // The causes of keys that one of the passes stored are not counted.
+        let mut left = unknown;
+        for cause in &mut self.causes {
+            cause.unconfirmed = true;
+            cause.keys = cause.keys.min(left);
+            left -= cause.keys;
+        }
+        self.causes.retain(|cause| cause.keys > 0);
+        self.wrong_rows = 0;
         self.stats = Counts {
             failed: 0,
             unknown,
@@ -81,26 +85,16 @@ mod tests {
             key: format!("key:{n}"),
             error: "READONLY".to_owned(),
         };
+        let stats = Counts {
+            warmed,
+            failed,
+            unknown,
+            ..Counts::default()
+        };
+        let id = StrategyId::new("catalog", "products");
         StrategyReport {
-            id: StrategyId::new("catalog", "products"),
-            priority: 0,
-            ttl: Duration::from_mins(1),
-            status: Status::Completed,
-            expected: None,
-            stats: Counts {
-                warmed,
-                failed,
-                unknown,
-                ..Counts::default()
-            },
             errors: (0..(failed + unknown).min(20)).map(error).collect(),
-            not_found: Vec::new(),
-            warnings: Vec::new(),
-            protection: None,
-            unprotected_ok: false,
-            seen: Seen::default(),
-            changed: None,
-            watermark: None,
+            ..StrategyReport::new(id, 0, Duration::from_mins(1), stats)
         }
     }
 

@@ -63,10 +63,10 @@ fn classify(code: &str, pg: Option<&PgDatabaseError>) -> (FailureKind, Option<&'
         ),
         // A recovery conflict on a standby, or a serialization conflict.
         "40001" | "40P01" => (FailureKind::SourceLost, None),
-        // A pooler's lost session; a lock timeout.
-        "08000" | "08003" | "08006" | "08P01" | "55P03" => (FailureKind::SourceLost, None),
-        // Ended by a timeout that is not ours.
-        "25P03" | "25P04" | "57P05" => (FailureKind::SourceLost, None),
+        // A pooler's lost session; a lock timeout; a timeout that is not ours.
+        "08000" | "08003" | "08006" | "08P01" | "55P03" | "25P03" | "25P04" | "57P05" => {
+            (FailureKind::SourceLost, None)
+        }
         "42P01" | "42703" => (FailureKind::Query, Some(SCHEMA_HINT)),
         "42883" if pg.is_some_and(|pg| pg.message().starts_with("operator")) => (
             FailureKind::Query,

@@ -573,11 +573,10 @@ function troubles(strategy) {
   const found = [];
   const head = () => make("h3", { class: "data", text: words(strategy.id) });
   if (strategy.error) found.push(make("div", { class: "trouble" }, head(), make("p", { class: "bad" }, prose(strategy.error))));
-  const errors = list(strategy.errors);
-  const wrong = lost(strategy);
-  if (errors.length > 0) {
-    const lines = errors.map(({ key, error }) => [make("code", { class: "data", text: words(key) }), " ", data(error)]);
-    found.push(make("div", { class: "trouble" }, make("h3", {}, data(strategy.id), `: ${keys(Math.max(wrong, errors.length))} not warmed`), items(lines, wrong)));
+  for (const cause of list(strategy.causes)) {
+    const group = trouble(`${words(strategy.id)}: ${keys(cause.keys)} ${cause.unconfirmed ? "unconfirmed" : "failed"}`, list(cause.examples), cause.keys);
+    group.firstChild.after(make("p", { class: "bad data", text: words(cause.message) }), cause.hint ? make("p", { class: "quiet", text: words(cause.hint) }) : "");
+    found.push(group);
   }
   if (list(strategy.not_found).length > 0) found.push(trouble(`${words(strategy.id)}: no row for`, strategy.not_found, strategy.not_found.length));
   found.push(...list(strategy.warnings).map((text) => make("div", { class: "trouble" }, head(), make("p", { class: "warn data", text }))));
