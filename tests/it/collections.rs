@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::support::memory_cache::MemoryCache;
 use serde_json::Value;
 use shopwarm::application::ports::{
     Cache, CachedValue, Deletion, Mode, WriteOptions, WriteOutcome,
@@ -14,7 +15,6 @@ use shopwarm::domain::entry::{Collection, EntryBatch};
 use shopwarm::domain::standing::Standing;
 use shopwarm::domain::strategy::Shape;
 use shopwarm::domain::ttl::Ttl;
-use shopwarm::infrastructure::cache::MemoryCache;
 
 use crate::support::caches::{on, run};
 use crate::support::servers::{Redis, RedisCluster};

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
+use crate::support::memory_cache::MemoryCache;
+use crate::support::memory_table::MemoryTable;
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use shopwarm::application::engine::coordinator::Coordinator;
@@ -19,8 +21,6 @@ use shopwarm::domain::failure::Failure;
 use shopwarm::domain::report::StrategyReport;
 use shopwarm::domain::strategy::StrategySpec;
 use shopwarm::domain::version::Version;
-use shopwarm::infrastructure::cache::MemoryCache;
-use shopwarm::infrastructure::source::MemoryTable;
 
 struct Silent;
 

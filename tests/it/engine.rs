@@ -4,6 +4,8 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::memory_cache::MemoryCache;
+use crate::support::memory_table::MemoryTable;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use shopwarm::application::engine::coordinator::Coordinator;
@@ -22,8 +24,6 @@ use shopwarm::domain::percent::Percent;
 use shopwarm::domain::report::{Report, Status, StrategyReport};
 use shopwarm::domain::run::{RunInfo, Trigger};
 use shopwarm::domain::strategy::{Shape, StrategyId, StrategySpec};
-use shopwarm::infrastructure::cache::MemoryCache;
-use shopwarm::infrastructure::source::MemoryTable;
 
 struct Silent;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::memory_cache::MemoryCache;
 use futures_util::TryStreamExt as _;
 use shopwarm::application::ports::{
     Cache, CachedValue, Deletion, Mode, WriteOptions, WriteOutcome,
@@ -12,7 +13,6 @@ use shopwarm::domain::failure::Failure;
 use shopwarm::domain::standing::Standing;
 use shopwarm::domain::strategy::Shape;
 use shopwarm::domain::ttl::Ttl;
-use shopwarm::infrastructure::cache::MemoryCache;
 
 use crate::support::caches::{on, run};
 use crate::support::servers::{Redis, RedisCluster};

@@ -10,6 +10,8 @@ pub mod held;
 pub mod http;
 pub mod imports;
 pub mod lab;
+pub mod memory_cache;
+pub mod memory_table;
 pub mod music;
 pub mod proxy;
 pub mod readers;

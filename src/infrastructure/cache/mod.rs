@@ -1,6 +1,5 @@
 //! Caches, each in its own module.
 
-mod memory;
 mod redis;
 mod sqlite;
 mod url;
@@ -11,7 +10,6 @@ use crate::application::ports::{Cache, RightsProbe};
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 
-pub use memory::MemoryCache;
 pub use sqlite::SqliteCache;
 use url::invalid_url;
 pub use url::{Access, ConnectOptions};

@@ -10,7 +10,6 @@ mod describe;
 mod driver;
 mod errors;
 mod failures;
-mod memory;
 mod mysql;
 mod opener;
 mod options;
@@ -30,7 +29,6 @@ use std::sync::Arc;
 
 use self::adapter::Adapter;
 use self::errors::invalid_url;
-pub use self::memory::MemoryTable;
 pub use self::options::SessionOptions;
 use crate::application::ports::grammar::Grammar;
 use crate::application::ports::{Dialect, RowSource};

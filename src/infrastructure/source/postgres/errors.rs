@@ -75,7 +75,6 @@ fn classify(code: &str, pg: Option<&PgDatabaseError>) -> (FailureKind, Option<&'
             ),
         ),
         "57014" => (FailureKind::SourceBusy, Some(TIMEOUT_HINT)),
-        // Its memory, its disk, its locks.
         code if code.starts_with("53") => (FailureKind::SourceBusy, None),
         _ => (FailureKind::Query, None),
     }

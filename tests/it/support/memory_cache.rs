@@ -10,19 +10,19 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use serde_json::Value as Json;
 
-use crate::application::ports::{
+use ::shopwarm::application::ports::{
     Answer, Cache, Cached, CachedValue, Claimed, Deletion, Extended, Known, MetaStore, Mode,
     WriteOptions, WriteOutcome, Written,
 };
-use crate::domain::double;
-use crate::domain::entry::{Collection, Entry, EntryBatch, Value};
-use crate::domain::failure::Failure;
-use crate::domain::form::Form;
-use crate::domain::json_equality;
-use crate::domain::standing::{Held, Kind, Standing};
-use crate::domain::sync::lock;
-use crate::domain::ttl::Ttl;
-use crate::domain::version::is_newer;
+use ::shopwarm::domain::double;
+use ::shopwarm::domain::entry::{Collection, Entry, EntryBatch, Value};
+use ::shopwarm::domain::failure::Failure;
+use ::shopwarm::domain::form::Form;
+use ::shopwarm::domain::json_equality;
+use ::shopwarm::domain::standing::{Held, Kind, Standing};
+use ::shopwarm::domain::sync::lock;
+use ::shopwarm::domain::ttl::Ttl;
+use ::shopwarm::domain::version::is_newer;
 
 const KEYS_PER_STEP: usize = 1000;
 

@@ -9,22 +9,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
-use super::sqlite::dialect::SqliteDialect;
-use crate::application::ports::{
+use ::shopwarm::application::ports::{
     Ask, ChangeScan, Dialect, Param, Query, QueryPlan, RowSource, Sources, Tracked, Wanted,
     WarmupStrategy,
 };
-use crate::domain::changes::{Moment, Since};
-use crate::domain::entry::{Collection, Entry, EntryBatch};
-use crate::domain::expected::Expected;
-use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::finding::Finding;
-use crate::domain::key::printable;
-use crate::domain::key_rows::{TableName, UniqueKeys};
-use crate::domain::row::{Columns, RowBatch};
-use crate::domain::standing::Kind;
-use crate::domain::strategy::StrategySpec;
-use crate::domain::version::Version;
+use ::shopwarm::domain::changes::{Moment, Since};
+use ::shopwarm::domain::entry::{Collection, Entry, EntryBatch};
+use ::shopwarm::domain::expected::Expected;
+use ::shopwarm::domain::failure::{Failure, FailureKind};
+use ::shopwarm::domain::finding::Finding;
+use ::shopwarm::domain::key::printable;
+use ::shopwarm::domain::key_rows::{TableName, UniqueKeys};
+use ::shopwarm::domain::row::{Columns, RowBatch};
+use ::shopwarm::domain::standing::Kind;
+use ::shopwarm::domain::strategy::StrategySpec;
+use ::shopwarm::domain::version::Version;
+use ::shopwarm::infrastructure::source::dialect;
 
 type Entries<'a> = BoxStream<'a, Result<EntryBatch, Failure>>;
 
@@ -265,7 +265,7 @@ fn no_sql<T>() -> Result<T, Failure> {
 #[async_trait]
 impl RowSource for MemoryTable {
     fn dialect(&self) -> Dialect {
-        &SqliteDialect
+        dialect("sqlite:").expect("a dialect")
     }
 
     async fn moment(&self) -> Result<Moment, Failure> {
