@@ -90,7 +90,7 @@ fn runs_are_listed_newest_first_and_shown_as_they_were_reported() {
         "warmup context own",
         "complete",
         "incomplete",
-        &first,
+        &first[first.len() - 4..],
         "cli",
     ] {
         assert!(table.contains(word), "{word} in\n{table}");
@@ -128,7 +128,10 @@ fn runs_are_listed_newest_first_and_shown_as_they_were_reported() {
     );
     for form in ["ndjson", "csv", "markdown"] {
         let text = runs(&lab, &format!("-o {form}")).expect(0).stdout;
-        assert!(text.contains(&first) && text.lines().count() >= 2, "{text}");
+        assert!(
+            text.contains(&first[first.len() - 4..]) && text.lines().count() >= 2,
+            "{text}"
+        );
     }
 }
 

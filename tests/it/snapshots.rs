@@ -127,6 +127,13 @@ fn settings() -> Settings {
         (r"\d[\d,]* keys/s", "[rate] keys/s"),
         // Where a line breaks depends on the time in it.
         (r"(\[time\];)\s+next:\s+(\S+)\s+(\S+)", "$1 next: $2 $3"),
+        (r"(next: shopwarm[^\n]*)\n {2,}", "$1 "),
+        (r"(next: shopwarm[^\n]*)\n {2,}", "$1 "),
+        (r"(next: shopwarm[^\n]*)\n {2,}", "$1 "),
+        (
+            r"(?m)^([ |]*)[0-9a-f]{4,5}( +| \| )\d+[sm]( +| \| )",
+            "$1[run]$2[ago]$3",
+        ),
         (r"misses in \S+", "misses in [time]"),
         (r"[0-9a-f]{12}-[0-9a-f]{8}", "[run]"),
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?", "[date]"),

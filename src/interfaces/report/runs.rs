@@ -26,8 +26,12 @@ pub(crate) fn list(runs: &[RunRecord], zone: &TimeZone) -> Document {
             Some(Mark::Bad | Mark::Notice) => Tone::Bad,
             None => Tone::Plain,
         })
-        .text("started", 2, |run| moment(&run.started_at, zone))
-        .text("id", 0, |run| run.run_id.clone())
+        .text("id", 0, |run| short_id(run, runs).to_owned())
+        .text("ago", 1, |run| {
+            let age = age(&run.started_at);
+            age.split(' ').next().unwrap_or_default().to_owned()
+        })
+        .text("started", 4, |run| moment(&run.started_at, zone))
         .csv(["run_id"])
         .text("run", 1, |run| run.command.clone())
         .csv(["command"])
@@ -46,7 +50,7 @@ pub(crate) fn list(runs: &[RunRecord], zone: &TimeZone) -> Document {
         .count("warmed", 1, |run| run.totals.counts.warmed)
         .number("of", 3, |run| expectation(run.totals.size.known()))
         .csv(["skipped"])
-        .count("failed", 1, |run| run.totals.counts.wrong())
+        .count("failed", 0, |run| run.totals.counts.wrong())
         .csv(["unknown", "success_rate"])
         .number("time", 2, |run| {
             seconds(Duration::from_millis(run.elapsed_ms))
@@ -59,6 +63,16 @@ pub(crate) fn list(runs: &[RunRecord], zone: &TimeZone) -> Document {
             "no runs recorded: none has run yet, or the cache lost its records\n".to_owned();
     }
     document
+}
+
+/// The shortest end of its id that `runs ID` takes.
+fn short_id<'r>(run: &'r RunRecord, runs: &[RunRecord]) -> &'r str {
+    let id = run.run_id.as_str();
+    let is_unique = |end: &&str| runs.iter().filter(|run| run.run_id.contains(*end)).count() == 1;
+    let ends = (4..id.len()).filter_map(|length| id.get(id.len() - length..));
+    ends.filter(|end| !end.starts_with('-'))
+        .find(is_unique)
+        .unwrap_or(id)
 }
 
 /// The outcome of a run, with its mark and the number of failed strategies.
