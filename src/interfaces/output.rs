@@ -123,7 +123,7 @@ impl Output {
             _ if self.quiet => ProgressForm::None,
             // The log replaces progress.
             ProgressForm::Auto if self.log_format.is_some() => ProgressForm::None,
-            ProgressForm::Auto if io::stderr().is_terminal() => ProgressForm::Bars,
+            ProgressForm::Auto if can_redraw() => ProgressForm::Bars,
             ProgressForm::Auto => ProgressForm::Lines,
             form => form,
         }
@@ -208,6 +208,16 @@ pub(super) fn stdout_width() -> Option<usize> {
 pub(super) fn stderr_width() -> Option<usize> {
     let (_, columns) = console::Term::stderr().size_checked()?;
     io::stderr().is_terminal().then_some(usize::from(columns))
+}
+
+/// Whether stderr is a terminal on which lines can be drawn again.
+fn can_redraw() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Whether results and progress go to the same terminal.
+pub(super) fn is_one_terminal() -> bool {
+    io::stdout().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Whether a person can be asked.

@@ -10,13 +10,14 @@ use crate::support::shopwarm::file;
 use crate::support::terminal::{Terminal, command};
 
 #[test]
-fn a_terminal_sees_finished_bars_and_the_table() {
+fn a_terminal_sees_each_strategy_once() {
     let (database, redis) = (shop::database(Dialect::Sqlite), Redis::start(&[]));
     let terminal = Terminal::new(140, 50);
     terminal.type_line(&command("warmup all", &database.url(), &redis.url()));
     let screen = terminal.wait_for("exit=0");
-    assert!(
-        screen.contains("✓ catalog/hot-products          100 keys in"),
+    assert_eq!(
+        screen.matches("✓ catalog/hot-products").count(),
+        1,
         "{screen}"
     );
     assert!(
@@ -121,6 +122,11 @@ fn a_live_bar_moves_and_ctrl_c_ends_it_with_a_report() {
         );
         sleep(Duration::from_millis(100));
     }
+    redis.pause();
+    let screen = terminal.wait_for("waiting for the cache, 2s");
+    assert!(!screen.contains(" left"), "{screen}");
+    redis.resume();
+    until("it goes on", || !terminal.screen().contains("waiting"));
     terminal.press("C-c");
     let screen = terminal.wait_for("exit=130");
     assert!(
@@ -188,7 +194,9 @@ fn twenty_columns_and_no_name_for_the_terminal_are_no_error() {
         let (_dir, script) = file("run.sh", &format!("{environment}\n{line}\n"));
         let terminal = Terminal::new(20, 60);
         terminal.type_line(&format!("clear; sh {}", script.display()));
-        terminal.wait_for("exit=0");
+        let screen = terminal.wait_for("exit=0");
+        let has_lines = screen.contains("completed");
+        assert_eq!(has_lines, environment == "TERM=dumb", "{screen}");
     }
     assert!(!redis.cli(&["KEYS", "*"]).is_empty());
 }

@@ -16,10 +16,12 @@ use crate::application::run_state::book::Book;
 use crate::application::run_state::context::RunContext;
 use crate::application::run_state::event::Event;
 use crate::domain::entry::EntryBatch;
-use crate::domain::failure::Failure;
 
 /// How long a stopped run waits for the batches in flight.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// After this long without anything, a run says what it waits for.
+const STALLED: Duration = Duration::from_secs(1);
 
 const GRACE_OVER: &str = "the run was stopped before the cache answered";
 
@@ -91,12 +93,10 @@ impl<'a> Writer<'a> {
     ) -> bool {
         let (run, started) = (self.run, Instant::now());
         let delivery = Delivery::new(run.plan, index);
-        let grace_over = async { run.stop.stopped().then(|()| sleep(GRACE)).await };
-        let grace_over = grace_over.boxed().shared();
-        let in_order = run.plan.options.lists_keys;
-        let mut in_flight = InFlight::new(run.plan.options.concurrency, in_order);
+        let grace_over = grace_over(run).boxed().shared();
+        let mut in_flight = InFlight::new(&run.plan.options);
         let mut entries = Some(entries);
-        let mut stopping = false;
+        let (mut stopping, mut moved) = (false, started);
         let elapsed = book.tallies[index].report.stats.elapsed;
         book.tallies[index].is_whole = false;
 
@@ -105,13 +105,11 @@ impl<'a> Writer<'a> {
             tokio::select! {
                 biased;
                 () = run.stop.stopped(), if !stopping => {
-                    run.report(&Event::Stopping);
-                    entries = None;
-                    stopping = true;
+                    run.report(&Event::Stopping { why: run.stop.reason() });
+                    (entries, stopping) = (None, true);
                 }
                 Some((batch, delivered)) = in_flight.next(), if !in_flight.is_empty() => {
-                    if let Some(failure) = self.count(book, index, &batch, delivered) {
-                        book.fail(index, failure);
+                    if !self.count(book, index, &batch, delivered) {
                         entries = None;
                     }
                 }
@@ -123,9 +121,9 @@ impl<'a> Writer<'a> {
                         Some(Ok(mut batch)) => {
                             book.tallies[index].count_unsent(&mut batch, named);
                             if !batch.is_empty() {
-                                let sent = send(&delivery, batch, grace_over.clone());
-                                in_flight.push(sent.0, sent.1);
+                                in_flight.push(send(&delivery, batch, grace_over.clone()));
                             }
+                            moved = Instant::now();
                             continue;
                         }
                         Some(Err(failure)) => book.fail(index, failure),
@@ -133,27 +131,34 @@ impl<'a> Writer<'a> {
                     }
                     entries = None;
                 }
+                () = sleep(STALLED) => {
+                    tell_stalled(book, index, &run, !in_flight.is_empty(), moved);
+                    continue;
+                }
             }
+            moved = Instant::now();
             book.tallies[index].report.stats.elapsed = elapsed + started.elapsed();
             tell_progress(book, index, &run);
         }
         let tally = &mut book.tallies[index];
-        tally.report.stats.elapsed = elapsed + started.elapsed();
         delivery.warn(&mut tally.report).await;
         tally.failure.is_none() && !run.is_stopped()
     }
 
-    /// Counts what became of a batch; returns the failure that ends the strategy.
+    /// Counts what became of a batch; `false`: a failure ends the strategy.
     fn count(
         &mut self,
         book: &mut Book,
         index: usize,
         batch: &EntryBatch,
         delivered: Delivered,
-    ) -> Option<Failure> {
+    ) -> bool {
         let written = match delivered {
             Ok(written) => written,
-            Err(refusal) => return Some(refusal),
+            Err(refusal) => {
+                book.fail(index, refusal);
+                return false;
+            }
         };
         let enough = self.breaker.observe(&written);
         self.keys.note(index, batch, &written);
@@ -167,8 +172,19 @@ impl<'a> Writer<'a> {
                 inspected: &inspected,
             });
         }
-        fatal.or(enough)
+        let failure = fatal.or(enough);
+        let goes_on = failure.is_none();
+        failure
+            .into_iter()
+            .for_each(|failure| book.fail(index, failure));
+        goes_on
     }
+}
+
+/// Ends some time after the run was stopped.
+async fn grace_over(run: RunContext<'_>) {
+    run.stop.stopped().await;
+    sleep(GRACE).await;
 }
 
 type Sent<'a> = futures_util::future::BoxFuture<'a, (EntryBatch, Delivered)>;
@@ -188,6 +204,15 @@ fn send<'a>(
         (batch, delivered)
     };
     (bytes, sent.boxed())
+}
+
+/// Reports that nothing comes, unless the run holds itself back.
+fn tell_stalled(book: &Book, index: usize, run: &RunContext<'_>, sent: bool, since: Instant) {
+    let (on, time) = (if sent { "cache" } else { "database" }, since.elapsed());
+    if run.plan.pace.now().limited_by.is_none() {
+        let id = &book.tallies[index].report.id;
+        run.report(&Event::Stalled { id, on, time });
+    }
 }
 
 /// Reports the counts so far, and what somebody has changed about the pace.

@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 
 use crate::application::ports::Written;
+use crate::application::run_state::options::Options;
 use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 
@@ -29,20 +30,19 @@ enum Batches<'a> {
 }
 
 impl<'a> InFlight<'a> {
-    /// `in_order`: batches are answered in the order in which they were sent.
-    pub(super) fn new(max: usize, in_order: bool) -> Self {
-        let batches = match in_order {
+    pub(super) fn new(options: &Options) -> Self {
+        let batches = match options.lists_keys {
             true => Batches::InOrder(FuturesOrdered::new()),
             false => Batches::AsTheyCome(FuturesUnordered::new()),
         };
         Self {
             batches,
             bytes: 0,
-            max,
+            max: options.concurrency,
         }
     }
 
-    pub(super) fn push(&mut self, bytes: usize, delivery: Delivery<'a>) {
+    pub(super) fn push(&mut self, (bytes, delivery): (usize, Delivery<'a>)) {
         self.bytes += bytes;
         match &mut self.batches {
             Batches::AsTheyCome(all) => all.push(delivery),

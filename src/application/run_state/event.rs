@@ -12,7 +12,7 @@ use crate::domain::counts::Counts;
 use crate::domain::entry::EntryBatch;
 use crate::domain::expected::Expected;
 use crate::domain::holder::Holder;
-use crate::domain::report::{Report, StrategyReport};
+use crate::domain::report::{Report, Stop, StrategyReport};
 use crate::domain::strategy::{StrategyId, StrategySpec};
 use crate::domain::sync::lock;
 
@@ -34,6 +34,12 @@ pub enum Event<'a> {
         id: &'a StrategyId,
         stats: Counts,
         pace: PaceNow,
+    },
+    /// For a while nothing has come: of the `database`, or of the `cache`.
+    Stalled {
+        id: &'a StrategyId,
+        on: &'static str,
+        time: Duration,
     },
     /// Somebody changed the pace of the run.
     PaceChanged {
@@ -61,7 +67,9 @@ pub enum Event<'a> {
         report: &'a StrategyReport,
     },
     /// The run is asked to stop and finishes what is in flight.
-    Stopping,
+    Stopping {
+        why: Option<Stop>,
+    },
     RunFinished {
         report: &'a Report,
     },
@@ -75,12 +83,13 @@ impl Event<'_> {
             Self::RunStarted { .. } => "run_started",
             Self::StrategyStarted { .. } => "strategy_started",
             Self::Progress { .. } => "progress",
+            Self::Stalled { .. } => "stalled",
             Self::PaceChanged { .. } => "pace_changed",
             Self::Inspected { .. } => "inspected",
             Self::Orphans { .. } => "orphans",
             Self::StrategyRepeated { .. } => "strategy_repeated",
             Self::StrategyFinished { .. } => "strategy_finished",
-            Self::Stopping => "stopping",
+            Self::Stopping { .. } => "stopping",
             Self::RunFinished { .. } => "run_finished",
         }
     }
@@ -108,6 +117,9 @@ impl Event<'_> {
                 "keys_per_second": stats.keys_per_second() as u64,
                 "rate": pace.rate, "limited_by": pace.limited_by,
             }),
+            Self::Stalled { id, on, time } => json!({
+                "event": event, "id": id.to_string(), "on": on, "seconds": time.as_secs(),
+            }),
             Self::PaceChanged { change, pace } => {
                 json!({ "event": event, "change": change.name(), "rate": pace.rate, "gentle": pace.gentle })
             }
@@ -119,7 +131,7 @@ impl Event<'_> {
                 "report": serde_json::to_value(StrategyRecord::from(*report)).unwrap_or_default(),
             }),
             Self::Inspected { .. } | Self::Orphans { .. } => return None,
-            Self::Stopping => json!({ "event": event }),
+            Self::Stopping { why } => json!({ "event": event, "why": why }),
             Self::RunFinished { report } => json!({ "event": event, "outcome": report.outcome() }),
         })
     }

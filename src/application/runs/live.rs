@@ -156,8 +156,12 @@ impl EventLog {
         let name = event.name();
         let mut events = lock(&self.events);
         let number = *self.last.borrow() + 1;
-        // Progress that follows progress: the strategy's newer numbers.
-        if name == "progress" && events.last().is_some_and(|last| last.name == name) {
+        // Newer numbers of the strategy; it does not wait any more, or waits longer.
+        let is_old = |last: &NumberedEvent| match name {
+            "progress" => matches!(last.name, "progress" | "stalled"),
+            name => name == "stalled" && last.name == name,
+        };
+        while events.last().is_some_and(is_old) {
             events.pop();
         }
         events.push(NumberedEvent {

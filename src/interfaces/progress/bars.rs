@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::line::{Course, SHORTEST_NAME};
-use super::words::{limited, news, wrong};
+use super::words::{limited, news, stalled, wrong};
 use crate::application::pace::PaceNow;
 use crate::application::run_state::event::{Event, Reporter};
 use crate::domain::counts::Counts;
@@ -16,14 +16,14 @@ use crate::domain::report::StrategyReport;
 use crate::domain::strategy::StrategyId;
 use crate::domain::sync::lock;
 use crate::domain::wording::{grouped, keys, seconds};
-use crate::interfaces::output::{notes, shortened_name, stderr_width};
+use crate::interfaces::output::{is_one_terminal, notes, shortened_name, stderr_width};
 use crate::interfaces::report::grid::Tone;
 use crate::interfaces::report::words::{expectation, mark};
 
 /// Columns where the terminal does not tell.
 const WIDTH: usize = 80;
 
-/// A live bar for each strategy, replaced by a line at its end.
+/// A live bar for each strategy, replaced by a line at its end if the table is somewhere else.
 pub(super) struct Bars {
     all: MultiProgress,
     bars: Mutex<HashMap<StrategyId, Bar>>,
@@ -33,7 +33,14 @@ pub(super) struct Bars {
 struct Bar {
     shown: ProgressBar,
     /// What its line says besides numbers.
-    words: Arc<Mutex<String>>,
+    words: Arc<Mutex<Words>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Words {
+    /// What went wrong, and what limits the run.
+    facts: String,
+    stalled: String,
 }
 
 impl Bars {
@@ -60,7 +67,8 @@ impl Bars {
                 elapsed: state.elapsed(),
                 left: state.eta(),
                 per_second: state.per_sec() as u64,
-                words: &words,
+                stalled: &words.stalled,
+                words: &words.facts,
             };
             let _ = out.write_str(&course.line(width()));
         };
@@ -96,7 +104,10 @@ impl Bars {
         shown.set_position(total);
         let wrong = Some(red(&wrong(counts))).filter(|wrong| !wrong.is_empty());
         let parts: Vec<String> = wrong.into_iter().chain(limited(pace)).collect();
-        *lock(words) = parts.join(", ");
+        *lock(words) = Words {
+            facts: parts.join(", "),
+            stalled: String::new(),
+        };
     }
 
     fn finish(&self, report: &StrategyReport) {
@@ -106,7 +117,17 @@ impl Bars {
         // Print a plain line: later output would overwrite a finished bar.
         shown.finish_and_clear();
         self.all.remove(&shown);
-        self.print(&end_line(report, *lock(&self.names), width()));
+        if !is_one_terminal() {
+            self.print(&end_line(report, *lock(&self.names), width()));
+        }
+    }
+
+    /// Leaves nothing behind.
+    fn clear(&self) {
+        for (_, bar) in lock(&self.bars).drain() {
+            bar.shown.finish_and_clear();
+            self.all.remove(&bar.shown);
+        }
     }
 
     fn print(&self, text: &str) {
@@ -135,6 +156,12 @@ fn end_line(report: &StrategyReport, names: usize, width: usize) -> String {
     format!("{mark} {id:name$} {took} {}", red(&wrong(&report.stats)))
 }
 
+impl Drop for Bars {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
 impl Reporter for Bars {
     fn report(&self, event: &Event<'_>) {
         match event {
@@ -144,7 +171,13 @@ impl Reporter for Bars {
             }
             Event::StrategyStarted { id, expected } => self.start(id, *expected),
             Event::Progress { id, stats, pace } => self.advance(id, stats, pace),
+            Event::Stalled { id, on, time } => {
+                if let Some(bar) = lock(&self.bars).get(*id) {
+                    lock(&bar.words).stalled = stalled(on, *time);
+                }
+            }
             Event::StrategyFinished { report } => self.finish(report),
+            Event::RunFinished { .. } => self.clear(),
             event => {
                 if let Some(news) = news(event) {
                     self.print(&news);

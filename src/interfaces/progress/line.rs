@@ -26,6 +26,8 @@ pub(super) struct Course<'a> {
     pub elapsed: Duration,
     pub left: Duration,
     pub per_second: u64,
+    /// What it waits for, if it does.
+    pub stalled: &'a str,
     /// What went wrong, and what limits the run.
     pub words: &'a str,
 }
@@ -46,6 +48,13 @@ impl Course<'_> {
                 ]
             }
         };
+        if self.keys == 0 || !self.stalled.is_empty() {
+            cells.retain(|cell| !cell.ends_with(" left"));
+        }
+        if !self.stalled.is_empty() {
+            cells.insert(1, self.stalled.to_owned());
+            return cells;
+        }
         cells.push(format!("{} keys/s", grouped(self.per_second)));
         cells.extend(Some(self.words.to_owned()).filter(|words| !words.is_empty()));
         cells
@@ -97,6 +106,7 @@ mod tests {
             elapsed: Duration::ZERO,
             left: Duration::from_secs(4),
             per_second: 131_000,
+            stalled: "",
             words,
         };
         let known = course(Some((990_018, true)), "limited by rate 131,000 keys/s");
@@ -112,6 +122,17 @@ mod tests {
             "{wide}"
         );
         assert!(wide.contains(&"━".repeat(12)), "{wide}");
+        let stalled = Course {
+            stalled: "waiting for the cache, 5s",
+            ..course(Some((990_018, true)), "")
+        };
+        let line = console::strip_ansi_codes(&stalled.line(80)).into_owned();
+        assert!(line.ends_with(" 52%  waiting for the cache, 5s"), "{line}");
+        let first = Course {
+            keys: 0,
+            ..course(Some((10, false)), "")
+        };
+        assert!(!first.line(120).contains("left"));
         for width in 40..160 {
             for course in [&known, &course(None, "3 failed")] {
                 let line = course.line(width);

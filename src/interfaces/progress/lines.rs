@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::words::{limited, news, wrong};
+use super::words::{limited, news, stalled, wrong};
 use crate::application::pace::PaceNow;
 use crate::application::run_state::event::{Event, Reporter};
 use crate::domain::counts::Counts;
+use crate::domain::expected::Expected;
 use crate::domain::report::StrategyReport;
 use crate::domain::strategy::StrategyId;
 use crate::domain::sync::lock;
@@ -14,11 +15,11 @@ use crate::domain::wording::{grouped, keys, seconds};
 use crate::interfaces::output::sentences;
 use crate::interfaces::report::words::expectation;
 
-/// Interval between two lines of a strategy.
+/// When the first line about a strategy comes, and the next ones.
+const FIRST_AFTER: Duration = Duration::from_secs(2);
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Prints a line when a strategy ends, and every [`LINE_EVERY`] while it runs, even without
-/// progress.
+/// Prints a line when a strategy ends, and while it runs, even without progress.
 pub(super) struct Lines {
     /// The running strategy.
     state: Arc<Mutex<Option<Running>>>,
@@ -27,9 +28,14 @@ pub(super) struct Lines {
 
 struct Running {
     id: StrategyId,
+    expected: Option<Expected>,
     counts: Counts,
     pace: PaceNow,
+    /// What it waits for, if it does.
+    stalled: String,
     since: Instant,
+    /// When it is told of next.
+    due: Instant,
 }
 
 impl Lines {
@@ -37,24 +43,47 @@ impl Lines {
         let state: Arc<Mutex<Option<Running>>> = Arc::default();
         let shared = Arc::clone(&state);
         let ticker = tokio::spawn(async move {
-            let mut every = tokio::time::interval(LINE_EVERY);
-            every.tick().await;
+            let mut every = tokio::time::interval(Duration::from_millis(250));
             loop {
                 every.tick().await;
-                if let Some(Running {
-                    id,
-                    counts,
-                    pace,
-                    since,
-                }) = &*lock(&shared)
+                if let Some(running) = &mut *lock(&shared)
+                    && running.due <= Instant::now()
                 {
-                    let line = progress_line(counts, since.elapsed());
-                    let limited = limited(pace).map_or_else(String::new, |by| format!(", {by}"));
-                    sentences(&format!("{id}: {line}{limited}\n"));
+                    running.due = Instant::now() + LINE_EVERY;
+                    sentences(&running.line());
                 }
             }
         });
         Self { state, ticker }
+    }
+}
+
+impl Running {
+    /// `catalog/hot: 40% (240,000 of ~600,000 keys), 15.0 s left`.
+    fn line(&self) -> String {
+        let (id, done, elapsed) = (&self.id, self.counts.total(), self.since.elapsed());
+        let mut parts = match self.expected.filter(|e| e.keys >= done.max(1)) {
+            Some(whole) => {
+                let percent = done * 100 / whole.keys;
+                vec![format!(
+                    "{percent}% ({} of {} keys)",
+                    grouped(done),
+                    expectation(Some(whole))
+                )]
+            }
+            None => vec![progress_line(&self.counts, elapsed)],
+        };
+        if self.expected.is_some() {
+            parts.extend(Some(wrong(&self.counts)).filter(|wrong| !wrong.is_empty()));
+        }
+        if let (Some(whole), true, 1..) = (self.expected, self.stalled.is_empty(), done) {
+            let left = whole.keys.saturating_sub(done) as f64 / done as f64;
+            let left = elapsed.mul_f64(left);
+            parts.extend((!left.is_zero()).then(|| format!("{} left", seconds(left))));
+        }
+        let stalled = Some(self.stalled.clone()).filter(|text| !text.is_empty());
+        parts.extend(stalled.into_iter().chain(limited(&self.pace)));
+        format!("{id}: {}\n", parts.join(", "))
     }
 }
 
@@ -90,18 +119,28 @@ fn end_line(report: &StrategyReport) -> String {
 impl Reporter for Lines {
     fn report(&self, event: &Event<'_>) {
         match event {
-            Event::StrategyStarted { id, .. } => {
+            Event::StrategyStarted { id, expected } => {
+                let since = Instant::now();
                 *lock(&self.state) = Some(Running {
                     id: (*id).clone(),
+                    expected: *expected,
                     counts: Counts::default(),
                     pace: PaceNow::default(),
-                    since: Instant::now(),
+                    stalled: String::new(),
+                    since,
+                    due: since + FIRST_AFTER,
                 });
             }
             Event::Progress { stats, pace, .. } => {
                 if let Some(running) = &mut *lock(&self.state) {
                     running.counts = *stats;
                     running.pace.clone_from(pace);
+                    running.stalled.clear();
+                }
+            }
+            Event::Stalled { on, time, .. } => {
+                if let Some(running) = &mut *lock(&self.state) {
+                    running.stalled = stalled(on, *time);
                 }
             }
             Event::StrategyFinished { report } => {
@@ -114,5 +153,40 @@ impl Reporter for Lines {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_how_far_it_is_and_what_it_waits_for() {
+        let mut running = Running {
+            id: StrategyId::new("catalog", "hot"),
+            expected: Some(Expected::about(600_000)),
+            counts: Counts {
+                warmed: 240_000,
+                ..Counts::default()
+            },
+            pace: PaceNow::default(),
+            stalled: String::new(),
+            since: Instant::now()
+                .checked_sub(Duration::from_secs(10))
+                .expect("a moment"),
+            due: Instant::now(),
+        };
+        let line = running.line();
+        let says = "catalog/hot: 40% (240,000 of ~600,000 keys), 15.";
+        assert!(
+            line.starts_with(says) && line.ends_with(" s left\n"),
+            "{line}"
+        );
+        running.stalled = stalled("cache", Duration::from_secs(5));
+        let says = "catalog/hot: 40% (240,000 of ~600,000 keys), waiting for the cache, 5s\n";
+        assert_eq!(running.line(), says);
+        running.counts.warmed = 0;
+        let says = "catalog/hot: 0% (0 of ~600,000 keys), waiting for the cache, 5s\n";
+        assert_eq!(running.line(), says);
     }
 }

@@ -1,8 +1,11 @@
 //! Texts that bars and lines share.
 
+use std::time::Duration;
+
 use crate::application::pace::{Change, PaceNow};
 use crate::application::run_state::event::Event;
 use crate::domain::counts::Counts;
+use crate::domain::report::Stop;
 use crate::domain::wording::grouped;
 
 /// The line for an event other than progress.
@@ -11,19 +14,29 @@ pub(super) fn news(event: &Event<'_>) -> Option<String> {
         Event::Waiting { holder } => format!("waiting for another run: {holder}"),
         Event::PaceChanged { change, pace } => changed(*change, pace),
         Event::StrategyRepeated { id, why } => format!("{id}: {why}; starting again"),
-        Event::Stopping => {
-            "stopping: finishing batches in flight (press again to quit now)".to_owned()
+        Event::Stopping { why } => {
+            let (why, again) = match why {
+                Some(Stop::Deadline) => (" (deadline hit)", ""),
+                Some(Stop::Interrupted | Stop::Terminated) => ("", " (press again to quit now)"),
+                _ => ("", ""),
+            };
+            format!("stopping{why}: finishing batches in flight{again}")
         }
         _ => return None,
     })
 }
 
-/// `3 failed, 2 unknown`, or nothing.
+/// `waiting for the cache, 5s`.
+pub(super) fn stalled(on: &str, time: Duration) -> String {
+    format!("waiting for the {on}, {}s", time.as_secs())
+}
+
+/// `3 failed, 2 unconfirmed`, or nothing.
 pub(super) fn wrong(counts: &Counts) -> String {
     let count = |n: u64, name: &str| (n > 0).then(|| format!("{} {name}", grouped(n)));
     let (failed, unknown) = (
         count(counts.failed, "failed"),
-        count(counts.unknown, "unknown"),
+        count(counts.unknown, "unconfirmed"),
     );
     [failed, unknown]
         .into_iter()

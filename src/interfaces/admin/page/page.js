@@ -718,6 +718,9 @@ class Card {
       case "progress":
         this.bar(event.id).progress(event);
         break;
+      case "stalled":
+        this.bar(event.id).stall(event);
+        return;
       case "strategy_finished":
         if (event.report) this.bar(event.report.id).finish(event.report);
         break;
@@ -840,6 +843,10 @@ class Bar {
     if (this.ended) return;
     this.counts = counts;
     this.show();
+  }
+
+  stall({ on, seconds }) {
+    if (!this.ended) this.pace.textContent = `waiting for the ${words(on)}, ${count(seconds)}s`;
   }
 
   finish(report) {
