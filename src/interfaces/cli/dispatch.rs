@@ -8,8 +8,8 @@ use clap::{ArgMatches, FromArgMatches as _};
 use super::command::{Cli, Command, ConfigCommand};
 use super::parse::{command, leaf};
 use super::{
-    again, config, doctor, dry_run, init, keys, probe, runs, schedule, serve, shell, strategies,
-    usage, verify, warmup,
+    again, config, doctor, dry_run, init, keys, man, probe, runs, schedule, serve, shell,
+    strategies, usage, verify, warmup,
 };
 use crate::application::run_state::stop::StopSignal;
 use crate::config::Config;
