@@ -65,7 +65,7 @@ pub(super) enum ProgressForm {
     Auto,
     /// A live bar for each strategy
     Bars,
-    /// A line every 10 seconds
+    /// A line after 2 seconds, then every 10 seconds
     Lines,
     /// The engine's events, one JSON object per line
     Json,

@@ -19,10 +19,8 @@ impl From<&Ident> for Place {
 
 pub(super) fn place(location: Location) -> Place {
     let counted = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    Place {
-        line: counted(location.line),
-        column: counted(location.column),
-    }
+    let (line, column) = (counted(location.line), counted(location.column));
+    Place { line, column }
 }
 
 /// Why a definition's SQL is refused. The message says what is wrong and what to do.

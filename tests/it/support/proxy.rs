@@ -82,6 +82,13 @@ impl FaultProxy {
         self.state.to_client.set(bytes);
     }
 
+    /// Whether every cut that was asked for has come.
+    pub fn has_cut(&self) -> bool {
+        let budgets = [&self.state.to_server, &self.state.to_client];
+        let is_cut = |budget: &Budget| budget.until_cut.lock().unwrap().is_none();
+        budgets.into_iter().all(is_cut)
+    }
+
     /// Ends all open connections with a reset (RST), both ways. Later ones work.
     pub fn reset(&self) {
         self.state.era.fetch_add(1, SeqCst);
