@@ -35,7 +35,7 @@ pub enum Event<'a> {
         stats: Counts,
         pace: PaceNow,
     },
-    /// For a while nothing has come: of the `database`, or of the `cache`.
+    /// Nothing has come for a while from the `database` or the `cache`.
     Stalled {
         id: &'a StrategyId,
         on: &'static str,

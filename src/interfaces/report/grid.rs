@@ -88,7 +88,9 @@ impl Grid<'_> {
             if first.is_none() && self.shorten_names(width) {
                 break;
             }
-            let Some(at) = first.or_else(|| self.last_of(|_| true)) else {
+            // Rather without a zero that always stays than with words cut in two.
+            let zero = || self.kept.iter().copied().rfind(|at| self.is_zero(*at));
+            let Some(at) = first.or_else(|| self.last_of(|_| true)).or_else(zero) else {
                 break;
             };
             self.kept.retain(|kept| *kept != at);
@@ -190,6 +192,24 @@ mod tests {
             numeric: rank > 0,
             is_name: rank == 0,
         }
+    }
+
+    #[test]
+    fn a_zero_that_always_stays_goes_before_words_are_cut() {
+        let numbers = ["equal", "missing", "not compared"].map(|name| Heading {
+            numeric: true,
+            ..heading(name, 0)
+        });
+        let headings = [&[heading("strategy", 0)], numbers.as_slice()].concat();
+        let cells = ["✗ m/prices", "29,994", "0", "6"].map(str::to_owned);
+        let row = Row {
+            cells: cells.to_vec(),
+            tone: Tone::Bad,
+        };
+        let text = render(&headings, &[row], Some(40));
+        let text = console::strip_ansi_codes(&text);
+        assert!(text.contains("strategy  ") && text.contains("not compared"));
+        assert!(!text.contains("missing"), "{text}");
     }
 
     #[test]
