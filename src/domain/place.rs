@@ -47,7 +47,7 @@ pub enum Missing {
 }
 
 impl Spot {
-    /// The name that stands there, as the query writes it and without what qualifies it.
+    /// The name at this place, as the query writes it, without its qualifier.
     pub fn name<'a>(&'a self, query: &'a str) -> Option<&'a str> {
         let text = match self {
             Self::Word(word) => word.as_str(),

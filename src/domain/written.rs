@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::failure::{Failure, FailureKind};
 use super::place::Place;
 
-/// Stands for a file where a definition comes with the program.
+/// Takes the place of a file name for shipped definitions.
 pub const SHIPPED: &str = "shipped";
 
 /// Where a file holds the value of a field.
@@ -100,7 +100,7 @@ impl Fields {
         [field, plain, ""].iter().find_map(|name| self.0.get(*name))
     }
 
-    /// Whether a field is none of the operator's.
+    /// Whether a field comes from a shipped definition.
     pub fn is_shipped(&self, field: &str) -> bool {
         self.get(field)
             .is_some_and(|written| written.file == SHIPPED)

@@ -60,7 +60,7 @@ pub async fn prune(book: &mut Book, run: &RunContext<'_>, written: PlannedKeys) 
     let agreed = run.unless_stopped(consent.may_remove(&prunable)).await;
     if agreed != Some(true) {
         let keys: u64 = prunable.iter().map(|of_one| of_one.keys).sum();
-        let why = format!("{keys} keys without a row were kept: nobody confirmed their removal");
+        let why = format!("{keys} keys without a row were kept: their removal was not confirmed");
         book.warnings.push(why);
         return;
     }

@@ -266,7 +266,7 @@ impl Service {
         complete
     }
 
-    /// Whether a run of this process has ended complete. Whoever sees that a run has ended sees this too.
+    /// Whether a run of this process has ended complete. This holds as soon as the run is seen to have ended.
     pub fn has_warmed(&self) -> bool {
         let just_ended = |run: &Arc<LiveRun>| run.has_passed();
         self.warmed.load(Ordering::Relaxed) || self.registry.active().iter().any(just_ended)

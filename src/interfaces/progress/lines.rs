@@ -34,7 +34,7 @@ struct Running {
     /// What it waits for, if it does.
     stalled: String,
     since: Instant,
-    /// When it is told of next.
+    /// When the next line is due.
     due: Instant,
 }
 

@@ -244,7 +244,7 @@ mod tests {
     use crate::domain::verdict::Verdict;
     use crate::interfaces::output::Format;
 
-    /// What a run leaves on a screen of so many columns.
+    /// What a run prints on a screen of this width.
     fn screen(report: &Report, columns: usize) -> String {
         let info = RunInfo::new("warmup all".to_owned(), Trigger::Cli);
         let verdict = Verdict::of_run(report, &info);

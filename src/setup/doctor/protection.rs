@@ -70,7 +70,7 @@ impl Versions {
                 &self.open,
                 "may leave stale values if rows change during a run: the query selects no _version",
                 "select what changes with the row AS _version: a version column, updated_at, or \
-                 xmin::text on PostgreSQL; where there is nothing, unprotected = \"ok\" \
+                 xmin::text on PostgreSQL; if there is none, unprotected = \"ok\" \
                  accepts it"
                     .to_owned(),
             ),
