@@ -3,6 +3,7 @@
 mod bars;
 mod line;
 mod lines;
+mod screen;
 mod words;
 
 use super::output::{ProgressForm, note};

@@ -133,6 +133,8 @@ fn a_live_bar_moves_and_ctrl_c_ends_it_with_a_report() {
         screen.contains("interrupted: ") && screen.contains("– long/numbers"),
         "{screen}"
     );
+    let is_old = |line: &str| line.contains("long/numbers") && line.contains("keys/s");
+    assert!(!screen.lines().any(is_old), "an old bar: {screen}");
 }
 
 #[test]
@@ -159,7 +161,7 @@ fn a_bar_fits_right_after_a_resize() {
     }
     terminal.press("C-c");
     let screen = terminal.wait_for("exit=130");
-    let stopping = "stopping: finishing batches in flight\n  (press again to quit now)";
+    let stopping = "stopping: finishing batches in\n  flight (press again to quit now)";
     assert!(screen.contains(stopping), "{screen}");
 }
 

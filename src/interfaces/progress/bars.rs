@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use super::line::{Course, SHORTEST_NAME};
+use super::screen;
+use super::screen::width;
 use super::words::{limited, news, stalled, wrong};
 use crate::application::pace::PaceNow;
 use crate::application::run_state::event::{Event, Reporter};
@@ -16,18 +18,23 @@ use crate::domain::report::StrategyReport;
 use crate::domain::strategy::StrategyId;
 use crate::domain::sync::lock;
 use crate::domain::wording::{grouped, keys, seconds};
-use crate::interfaces::output::{is_one_terminal, notes, shortened_name, stderr_width};
+use crate::interfaces::output::{is_one_terminal, notes, sentences, shortened_name};
 use crate::interfaces::report::grid::Tone;
 use crate::interfaces::report::words::{expectation, mark};
-
-/// Columns where the terminal does not tell.
-const WIDTH: usize = 80;
 
 /// A live bar for each strategy, replaced by a line at its end if the table is somewhere else.
 pub(super) struct Bars {
     all: MultiProgress,
     bars: Mutex<HashMap<StrategyId, Bar>>,
-    names: Mutex<usize>,
+    run: Mutex<Run>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Run {
+    /// Width of the longest name.
+    names: usize,
+    strategies: usize,
+    ended: usize,
 }
 
 struct Bar {
@@ -45,23 +52,23 @@ struct Words {
 
 impl Bars {
     pub(super) fn new() -> Self {
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12));
         Self {
-            all,
+            all: MultiProgress::with_draw_target(screen::target()),
             bars: Mutex::default(),
-            names: Mutex::new(0),
+            run: Mutex::default(),
         }
     }
 
     /// The line is made when it is drawn, for the width that the terminal has then.
     fn style(&self, id: &StrategyId, expected: Option<Expected>, bar: &Bar) -> ProgressStyle {
         let (name, words) = (id.to_string(), Arc::clone(&bar.words));
-        let names = *lock(&self.names);
+        let run = *lock(&self.run);
         let line = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
             let words = lock(&words).clone();
             let course = Course {
                 name: &name,
-                names,
+                names: run.names,
+                place: (run.ended + 1, run.strategies),
                 keys: state.pos(),
                 expected: expected.map(|e| (state.len().unwrap_or(e.keys), !e.is_exact)),
                 elapsed: state.elapsed(),
@@ -117,8 +124,9 @@ impl Bars {
         // Print a plain line: later output would overwrite a finished bar.
         shown.finish_and_clear();
         self.all.remove(&shown);
+        lock(&self.run).ended += 1;
         if !is_one_terminal() {
-            self.print(&end_line(report, *lock(&self.names), width()));
+            self.print(&end_line(report, lock(&self.run).names, width()));
         }
     }
 
@@ -131,14 +139,12 @@ impl Bars {
     }
 
     fn print(&self, text: &str) {
-        let wrapped = notes(&format!("{}\n", text.trim_end()), Some(width()));
-        let _ = self.all.println(wrapped.trim_end());
+        let line = format!("{}\n", text.trim_end());
+        if lock(&self.bars).is_empty() {
+            return sentences(&line);
+        }
+        let _ = self.all.println(notes(&line, Some(width())).trim_end());
     }
-}
-
-/// Columns of the terminal now.
-fn width() -> usize {
-    stderr_width().unwrap_or(WIDTH)
 }
 
 /// `✓ catalog/hot-products 100 keys in 9 ms`, with the names as a column if there is room.
@@ -167,7 +173,11 @@ impl Reporter for Bars {
         match event {
             Event::RunStarted { strategies } => {
                 let names = strategies.iter().map(|spec| spec.id.to_string().len());
-                *lock(&self.names) = names.max().unwrap_or(0);
+                *lock(&self.run) = Run {
+                    names: names.max().unwrap_or(0),
+                    strategies: strategies.len(),
+                    ended: 0,
+                };
             }
             Event::StrategyStarted { id, expected } => self.start(id, *expected),
             Event::Progress { id, stats, pace } => self.advance(id, stats, pace),

@@ -20,6 +20,8 @@ pub(super) struct Course<'a> {
     pub name: &'a str,
     /// Width of the longest name.
     pub names: usize,
+    /// Which strategy of the run it is, and how many there are.
+    pub place: (usize, usize),
     pub keys: u64,
     /// Expected keys, and whether they are only estimated.
     pub expected: Option<(u64, bool)>,
@@ -75,15 +77,17 @@ impl Course<'_> {
 
     /// The line in a terminal of this width. Cells that do not fit are dropped from the right.
     pub(super) fn line(&self, width: usize) -> String {
-        // In the last column some terminals begin the next line.
-        let width = width.saturating_sub(1);
         let frame = SPINNER[(self.elapsed.as_millis() / FRAME) as usize % SPINNER.len()];
         let mut cells = self.cells(if width < 100 { 10 } else { 24 });
-        let room = width.saturating_sub(measure_text_width(&cells[0]) + 3);
+        let place = match self.place {
+            (_, 0 | 1) => String::new(),
+            (nth, all) => format!("{nth}/{all} "),
+        };
+        let room = width.saturating_sub(place.len() + measure_text_width(&cells[0]) + 3);
         let column = self.names.min(room).max(SHORTEST_NAME);
         let name = shortened_name(self.name, column);
         loop {
-            let line = format!("{frame} {name:column$} {}", cells.join("  "));
+            let line = format!("{frame} {place}{name:column$} {}", cells.join("  "));
             if cells.len() == 1 || measure_text_width(&line) <= width {
                 return line;
             }
@@ -101,6 +105,7 @@ mod tests {
         let course = |expected, words| Course {
             name: "identity/active-user-sessions",
             names: 29,
+            place: (1, 1),
             keys: 520_000,
             expected,
             elapsed: Duration::ZERO,
@@ -111,9 +116,9 @@ mod tests {
         };
         let known = course(Some((990_018, true)), "limited by rate 131,000 keys/s");
         let plain = |width| console::strip_ansi_codes(&known.line(width)).into_owned();
-        assert_eq!(plain(40), "⠋ …active-user-sessions ━━━━━╸────  52%");
+        assert_eq!(plain(39), "⠋ …active-user-sessions ━━━━━╸────  52%");
         assert_eq!(
-            plain(80),
+            plain(79),
             "⠋ identity/active-user-sessions ━━━━━╸────  52%  4.0 s left  520,000/~990,018"
         );
         let wide = plain(160);
@@ -126,17 +131,23 @@ mod tests {
             stalled: "waiting for the cache, 5s",
             ..course(Some((990_018, true)), "")
         };
-        let line = console::strip_ansi_codes(&stalled.line(80)).into_owned();
+        let line = console::strip_ansi_codes(&stalled.line(79)).into_owned();
         assert!(line.ends_with(" 52%  waiting for the cache, 5s"), "{line}");
         let first = Course {
             keys: 0,
             ..course(Some((10, false)), "")
         };
         assert!(!first.line(120).contains("left"));
-        for width in 40..160 {
-            for course in [&known, &course(None, "3 failed")] {
+        let second = Course {
+            place: (2, 7),
+            ..course(Some((990_018, true)), "")
+        };
+        let line = console::strip_ansi_codes(&second.line(39)).into_owned();
+        assert_eq!(line, "⠋ 2/7 …ve-user-sessions ━━━━━╸────  52%");
+        for width in 39..160 {
+            for course in [&known, &second, &course(None, "3 failed")] {
                 let line = course.line(width);
-                assert!(measure_text_width(&line) < width, "{width}: {line}");
+                assert!(measure_text_width(&line) <= width, "{width}: {line}");
             }
         }
     }

@@ -23,11 +23,15 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Lines {
     /// The running strategy.
     state: Arc<Mutex<Option<Running>>>,
+    /// Ended and selected strategies.
+    ended: Mutex<(usize, usize)>,
     ticker: tokio::task::JoinHandle<()>,
 }
 
 struct Running {
     id: StrategyId,
+    /// Which strategy of the run it is, and how many there are.
+    place: (usize, usize),
     expected: Option<Expected>,
     counts: Counts,
     pace: PaceNow,
@@ -54,12 +58,16 @@ impl Lines {
                 }
             }
         });
-        Self { state, ticker }
+        Self {
+            state,
+            ended: Mutex::default(),
+            ticker,
+        }
     }
 }
 
 impl Running {
-    /// `catalog/hot: 40% (240,000 of ~600,000 keys), 15.0 s left`.
+    /// `catalog/hot (2 of 7): 40% (240,000 of ~600,000 keys), 15.0 s left`.
     fn line(&self) -> String {
         let (id, done, elapsed) = (&self.id, self.counts.total(), self.since.elapsed());
         let mut parts = match self.expected.filter(|e| e.keys >= done.max(1)) {
@@ -83,7 +91,11 @@ impl Running {
         }
         let stalled = Some(self.stalled.clone()).filter(|text| !text.is_empty());
         parts.extend(stalled.into_iter().chain(limited(&self.pace)));
-        format!("{id}: {}\n", parts.join(", "))
+        let place = match self.place {
+            (_, 0 | 1) => String::new(),
+            (nth, all) => format!(" ({nth} of {all})"),
+        };
+        format!("{id}{place}: {}\n", parts.join(", "))
     }
 }
 
@@ -119,10 +131,13 @@ fn end_line(report: &StrategyReport) -> String {
 impl Reporter for Lines {
     fn report(&self, event: &Event<'_>) {
         match event {
+            Event::RunStarted { strategies } => *lock(&self.ended) = (0, strategies.len()),
             Event::StrategyStarted { id, expected } => {
                 let since = Instant::now();
+                let (ended, all) = *lock(&self.ended);
                 *lock(&self.state) = Some(Running {
                     id: (*id).clone(),
+                    place: (ended + 1, all),
                     expected: *expected,
                     counts: Counts::default(),
                     pace: PaceNow::default(),
@@ -145,6 +160,7 @@ impl Reporter for Lines {
             }
             Event::StrategyFinished { report } => {
                 *lock(&self.state) = None;
+                lock(&self.ended).0 += 1;
                 sentences(&end_line(report));
             }
             event => {
@@ -164,6 +180,7 @@ mod tests {
     fn a_line_says_how_far_it_is_and_what_it_waits_for() {
         let mut running = Running {
             id: StrategyId::new("catalog", "hot"),
+            place: (1, 1),
             expected: Some(Expected::about(600_000)),
             counts: Counts {
                 warmed: 240_000,
@@ -185,8 +202,9 @@ mod tests {
         running.stalled = stalled("cache", Duration::from_secs(5));
         let says = "catalog/hot: 40% (240,000 of ~600,000 keys), waiting for the cache, 5s\n";
         assert_eq!(running.line(), says);
+        running.place = (2, 7);
         running.counts.warmed = 0;
-        let says = "catalog/hot: 0% (0 of ~600,000 keys), waiting for the cache, 5s\n";
+        let says = "catalog/hot (2 of 7): 0% (0 of ~600,000 keys), waiting for the cache, 5s\n";
         assert_eq!(running.line(), says);
     }
 }
