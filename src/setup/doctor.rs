@@ -19,6 +19,7 @@ use self::database::{ANSWER_TIMEOUT, check_database, no_answer};
 use super::connections::{cache_options, required_cache, required_database, session_options};
 use super::definitions::{advice, databases, dialect, jobs};
 use crate::application::ports::{Cache, RightsProbe};
+use crate::application::record::history;
 use crate::application::schedule;
 use crate::config::{Config, Secret, Shown};
 use crate::contexts::definitions::Definitions;
@@ -66,6 +67,10 @@ pub async fn checkup(
         check_database(config, selected, deadline),
         check_cache(config, &probes, deadline)
     );
+    if let Some(cache) = cache.as_deref() {
+        let runs = timeout_at(deadline, history::runs(cache, &config.prefix)).await;
+        database.costs(&runs.into_iter().flatten().flatten().collect::<Vec<_>>());
+    }
     database.values(cache.as_deref(), deadline).await;
     findings.extend(database.findings);
     findings.extend(cache_findings);
@@ -192,10 +197,13 @@ fn definitions(config: &Config, selection: &Selection) -> (Vec<Definition>, Vec<
             selected.retain(|definition| definition.fault.is_none());
             findings.extend(advice(&selected));
             if !selected.is_empty() {
-                findings.push(Finding::ok(
-                    CHECK,
-                    counted(&definitions, selected.len(), left_out),
-                ));
+                let is_fault = |finding: &Finding| matches!(finding.level, Level::Failed(_));
+                let check = match findings.iter().any(is_fault) {
+                    true => "other definitions",
+                    false => CHECK,
+                };
+                let text = counted(&definitions, selected.len(), left_out);
+                findings.push(Finding::ok(check, text));
             }
             findings.push(match jobs(config, &definitions, &all) {
                 Ok(jobs) => Finding::ok("schedule", schedule::summary(&jobs, Timestamp::now())),

@@ -481,6 +481,12 @@ fn broken_definitions_and_files_do_not_hide_the_servers() {
     );
     let report = examine(lab.with(&over_shipped(&wrong), "doctor"), 4);
     some_check(&report, "definitions", &["failed", "own/one", "users"]);
+    assert!(
+        checks(&report, "definitions")
+            .iter()
+            .all(|check| check.starts_with("failed"))
+    );
+    check(&report, "other definitions", &["ok: 7 strategies"]);
     check(&report, "catalog/hot-products", &["ok: "]);
 
     let wrong = own(
@@ -693,4 +699,57 @@ fn what_the_lock_and_the_history_need_is_asked_for() {
     let report = examine(lab.command("doctor").cache(&url), 0);
     check(&report, "cache rights", &["ok: "]);
     untouched(&lab.redis);
+}
+
+/// What a query reads in vain, a plan does not say: the last run does.
+#[test]
+fn a_scan_of_a_big_table_says_what_it_cost() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    lab.database.sql(
+        "CREATE TABLE big (id INTEGER PRIMARY KEY, n INTEGER NOT NULL); \
+         WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 120000) \
+         INSERT INTO big SELECT x, x % 7 FROM c",
+    );
+    let most = "SELECT * FROM (SELECT 'n' AS _of, sum(n) AS n FROM big) most";
+    let every = "SELECT id, n FROM big";
+    let definitions = own(
+        &["big"],
+        &(strategy("most", "object", "Most:{_of}", most)
+            + &strategy("every", "object", "B:{id}", every)),
+    );
+    let doctor = || examine(lab.with(&definitions, "doctor"), 0);
+    let before = doctor();
+    let reads = "reads all of big (120,000 rows)";
+    check(&before, "own/most", &["ok: ", reads]);
+    lab.warm(&definitions).expect(0);
+    let after = doctor();
+    check(
+        &after,
+        "own/most",
+        &[
+            "warning: ",
+            reads,
+            "; 1 key and ",
+            "s in the last run",
+            "LIMIT",
+        ],
+    );
+    // Every row is wanted.
+    check(&after, "own/every", &["ok: ", "120,000 keys and "]);
+}
+
+#[test]
+fn what_was_not_checked_is_not_ok() {
+    let lab = Lab::empty(Dialect::Postgres);
+    lab.database
+        .sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    let slow = strategy(
+        "slow",
+        "object",
+        "S:{id}",
+        "SELECT id FROM t WHERE (SELECT count(*) FROM generate_series(1, 30000000)) > 0",
+    );
+    let report = examine(lab.with(&own(&["t"], &slow), "doctor"), 0);
+    let words = ["warning: the first rows were not read within 1 s"];
+    some_check(&report, "own/slow", &words);
 }

@@ -10,15 +10,18 @@ use super::cached;
 use super::clock;
 use super::protection::{self, Versions};
 use crate::application::ports::{Cache, Dialect, QueryPlan, Scan, Sources, WarmupStrategy};
+use crate::application::record::{RunRecord, StrategyRecord};
 use crate::config::Config;
 use crate::contexts::sql::relations::{Relation, relations};
 use crate::domain::database::Sql;
 use crate::domain::encode::Hint;
 use crate::domain::failure::FailureKind;
-use crate::domain::finding::Finding;
+use crate::domain::finding::{Finding, Level};
 use crate::domain::key::printable;
 use crate::domain::order_by::OrderBy;
+use crate::domain::report::Stage;
 use crate::domain::strategy::Definition;
+use crate::domain::wording::{keys, seconds};
 use crate::setup::connections::source;
 use crate::setup::coordinators::prepare_all;
 
@@ -27,6 +30,9 @@ pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Full scans of smaller tables are not reported.
 const MANY_ROWS: u64 = 10_000;
+
+/// Reading all of a table this big costs a run something.
+const BIG: u64 = 100_000;
 
 /// A scan that reads this many times the wanted rows should use an index.
 const WASTE: u64 = 10;
@@ -102,6 +108,8 @@ struct Checked {
     strategy: Arc<dyn WarmupStrategy>,
     /// The columns that its definition says something about.
     types: Vec<(String, Hint)>,
+    /// Rows of the biggest table that it reads whole.
+    rows: u64,
     /// Where further findings about it belong.
     place: usize,
 }
@@ -139,22 +147,53 @@ impl Checks<'_> {
         }
         self.versions.learn(strategy.as_ref()).await;
         let order = definition.order_by.clone();
-        let finding = match strategy.plan(limit).await {
-            Ok(plan) => planned(strategy.as_ref(), &plan, (wanted, order), &reads_from),
+        let plan = match strategy.plan(limit).await {
+            Ok(plan) => plan,
             // PostgreSQL checks the user's rights only here.
             Err(failure) => return self.found.findings.push(Finding::of(id, &failure)),
         };
+        let finding = planned(strategy.as_ref(), &plan, (wanted, order), &reads_from);
         self.found.findings.push(finding);
+        let rows = plan.scans.iter().filter_map(|scan| scan.rows).max();
         let place = self.found.findings.len();
         self.found.prepared.push(Checked {
             strategy,
             types: definition.types.clone(),
+            rows: rows.unwrap_or_default(),
             place,
         });
     }
 }
 
 impl DatabaseChecks {
+    /// Adds to the scans of big tables what they cost the last run.
+    pub(super) fn costs(&mut self, runs: &[RunRecord]) {
+        for Checked {
+            strategy,
+            rows,
+            place,
+            ..
+        } in self.prepared.iter().filter(|checked| checked.rows >= BIG)
+        {
+            let id = strategy.spec().id.to_string();
+            let mut last = runs.iter().flat_map(|run| &run.strategies);
+            let Some(last) = last.find(|last| last.id == id && is_whole(last)) else {
+                continue;
+            };
+            let finding = &mut self.findings[place - 1];
+            let took = seconds(Duration::from_millis(last.elapsed_ms));
+            finding.text += &format!("; {} and {took} in the last run", keys(last.total));
+            // A row takes more than a byte where it is stored.
+            if last.counts.bytes < *rows && finding.hint.is_none() {
+                finding.level = Level::Warning;
+                finding.hint = Some(
+                    "most rows are read in vain: add an index that fits WHERE and ORDER BY, or LIMIT inside the query"
+                        .to_owned(),
+                );
+            }
+        }
+    }
+
     /// Compares values with those in the cache, in the time that is left.
     pub(super) async fn values(&mut self, cache: Option<&dyn Cache>, deadline: Instant) {
         let (mut found, mut missed) = (Vec::new(), Vec::new());
@@ -162,6 +201,7 @@ impl DatabaseChecks {
             strategy,
             types,
             place,
+            ..
         } in std::mem::take(&mut self.prepared)
         {
             let checked = cached::check(strategy.as_ref(), &types, cache);
@@ -180,6 +220,13 @@ impl DatabaseChecks {
                 .push(Finding::warning("values", text).hint(hint));
         }
     }
+}
+
+/// Whether a run has read and written everything of a strategy.
+fn is_whole(last: &StrategyRecord) -> bool {
+    let counts = &last.counts;
+    let wrote_all = counts.warmed == last.total && counts.identical.is_none();
+    last.status == Stage::Completed && last.read.is_none() && wrote_all
 }
 
 /// How the database would read a strategy, with so many rows wanted in some order.
