@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::config::{Config, Shown};
+use crate::config::{Config, Provenance, Shown};
 use crate::domain::failure::Failure;
 use crate::interfaces::exit::Exit;
 use crate::interfaces::output::Output;
@@ -22,6 +22,18 @@ pub(super) fn show(config: &Config, output: &Output) -> Exit {
         .field("from", |shown| shown.from.to_string());
     let mut document = table.document(&config.shown, None);
     document.json = json!({ "schema_version": 1, "settings": document.lines });
+    // For people: first what was set; on a screen, nothing else.
+    let is_default = |shown: &&Shown| shown.from == Provenance::Default;
+    let (defaults, set): (Vec<_>, Vec<_>) = config.shown.iter().partition(is_default);
+    let hidden = match output.width() {
+        Some(_) if !output.verbose => defaults.len(),
+        _ => 0,
+    };
+    let shown = set.into_iter().chain(defaults.into_iter().skip(hidden));
+    document.rows = table.document(shown, None).rows;
+    if hidden > 0 {
+        document.footer = format!("{hidden} settings have their defaults; -v shows them\n");
+    }
     output.result(&document.render(output.format, output.width()));
     Exit::Success
 }

@@ -62,24 +62,27 @@ fn list(jobs: &[PlannedJob], next: usize, config: &Config, now: Timestamp) -> Do
     all.sort_by_key(|run| (run.time.starts, run.planned.job.rank()));
     let zone = zone_name(&config.timezone);
     let is_usual = |planned: &PlannedJob| planned.job.zone == config.timezone;
-    let mut document = table().document(all, None);
+    let is_usual = jobs.iter().all(is_usual);
+    let mut document = table(!is_usual).document(all, None);
     document.json = json!({ "schema_version": 1, "timezone": zone, "runs": document.lines });
-    if !jobs.is_empty() && jobs.iter().all(is_usual) {
+    if !jobs.is_empty() && is_usual {
         document.footer = format!("\nlocal time: {zone}\n");
     }
     document
 }
 
-fn table<'a>() -> Table<'a, Coming<'a>> {
+/// `offsets`: each time with its own.
+fn table<'a>(offsets: bool) -> Table<'a, Coming<'a>> {
     Table::new()
-        .text("local time", 0, |run: &Coming<'_>| {
+        .text("local time", 0, move |run: &Coming<'_>| {
             let local = run.local(run.time.starts);
-            format!("{} {}", local.strftime("%a"), shown(&local, " %:z"))
+            let offset = if offsets { " %:z" } else { "" };
+            format!("{} {}", local.strftime("%a"), shown(&local, offset))
         })
+        .text("in", 1, |run| wait(run.wait))
         .text("job", 0, |run| run.job().name.clone())
         .field("job", |run| run.job().name.clone())
-        .text("warms", 1, Coming::warms)
-        .text("in", 2, |run| wait(run.wait))
+        .text("warms", 2, Coming::warms)
         .text("UTC", 3, |run| shown(&run.utc(), ""))
         .text("cron", 4, |run| run.job().cron.to_string())
         .field("cron", |run| run.job().cron.to_string())
