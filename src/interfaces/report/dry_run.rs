@@ -58,7 +58,7 @@ impl DryRun<'_> {
         let seen = || self.report.strategies.iter().map(|s| &s.seen);
         let refreshed = [
             (classes.different, "different"),
-            (classes.wrong_type, "of another type"),
+            (classes.wrong_type, "wrong-type"),
             (seen().map(|seen| seen.worn).sum(), "expiring"),
         ];
         let refreshes = self.options.mode == Mode::Refresh;
@@ -187,7 +187,7 @@ impl DryRun<'_> {
                     .number("missing", 0, |(line, _)| grouped(line.classes.missing))
                     .number("different", 0, |(line, _)| grouped(line.classes.different))
                     .number("expiring", 1, |(line, _)| grouped(line.classes.expiring))
-                    .number("wrong type", 1, |(line, _)| {
+                    .number("wrong-type", 1, |(line, _)| {
                         grouped(line.classes.wrong_type)
                     })
                     .number("identical", 1, |(line, _)| grouped(line.classes.identical))
@@ -203,12 +203,12 @@ impl DryRun<'_> {
                 table.number("orphans", 0, |(line, _)| optional(line.orphans))
             })
             .csv(["orphans"])
-            .number("bytes", 2, |(line, _)| {
+            .number("size", 2, |(line, _)| {
                 HumanBytes(line.counts.bytes).to_string()
             })
             .csv(["bytes"])
             .number("ttl", 3, ttl)
-            .number("cost", 3, cost_cell)
+            .number("planner cost", 3, cost_cell)
             .csv(["cost", "error"])
     }
 

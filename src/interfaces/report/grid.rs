@@ -23,7 +23,7 @@ pub(crate) struct Heading {
     /// Drop order on narrow terminals, highest first; 0 always stays.
     pub rank: u8,
     pub numeric: bool,
-    /// Names of strategies behind a mark, which may be shortened.
+    /// Names of strategies, maybe behind a mark, which may be shortened.
     pub is_name: bool,
 }
 
@@ -122,9 +122,10 @@ impl Grid<'_> {
             return false;
         }
         for Row { cells, .. } in &mut self.rows {
-            if let Some((mark, name)) = cells[0].split_once(' ') {
-                cells[0] = format!("{mark} {}", shortened_name(name, room - 2));
-            }
+            cells[0] = match cells[0].split_once(' ') {
+                Some((mark, name)) => format!("{mark} {}", shortened_name(name, room - 2)),
+                None => shortened_name(&cells[0], room),
+            };
         }
         true
     }

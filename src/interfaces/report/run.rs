@@ -52,7 +52,8 @@ fn table<'a>(partial: bool, identical: bool) -> Table<'a, &'a StrategyRecord> {
             table.number("expected", 1, |s| expectation(s.size.known()))
         })
         .csv(["expected", "expected_is_exact"])
-        .count("total", 1, |s| s.total)
+        .number("keys", 1, |s| grouped(s.total))
+        .csv(["total"])
         .count("warmed", 0, |s| s.counts.warmed)
         .when(identical, |table| {
             table.number("identical", 0, |s| grouped(s.counts.identical.unwrap_or(0)))
@@ -61,9 +62,9 @@ fn table<'a>(partial: bool, identical: bool) -> Table<'a, &'a StrategyRecord> {
         .number("failed", 0, |strategy| failed(strategy))
         .csv(["failed"])
         .count("unknown", 1, |s| s.counts.unknown)
-        .number("bytes", 3, |s| HumanBytes(s.counts.bytes).to_string())
+        .number("size", 3, |s| HumanBytes(s.counts.bytes).to_string())
         .csv(["bytes"])
-        .number("time", 2, |s| seconds(Duration::from_millis(s.elapsed_ms)))
+        .number("took", 2, |s| seconds(Duration::from_millis(s.elapsed_ms)))
         .csv(["elapsed_ms"])
         .number("keys/s", 3, |strategy| keys_per_second(strategy))
         .number("success", 2, |s| rate(s.success_rate))
@@ -220,7 +221,7 @@ fn found(report: &Report) -> String {
     let classes = report.classes();
     let sum = |of: fn(&StrategyReport) -> u64| report.strategies.iter().map(of).sum::<u64>();
     let mut text = format!(
-        "of {} {} present, {} equal, {} missing, {} stale",
+        "of {} {} present, {} equal, {} missing, {} different",
         keys(sum(StrategyReport::planned)),
         grouped(classes.present()),
         grouped(classes.equal()),

@@ -49,11 +49,7 @@ impl<'a, R> Table<'a, R> {
             None => "total".to_owned(),
         };
         let tone = move |row: &R| of(row).map_or(Tone::Total, |marked| marked.tone);
-        let mut table = self.tone(tone).text("strategy", 0, name).csv(["id"]);
-        if let Some(heading) = table.headings.last_mut() {
-            heading.is_name = true;
-        }
-        table
+        self.tone(tone).text("strategy", 0, name).csv(["id"])
     }
 
     /// A column for people. `rank`: drop order on narrow terminals. Numbers of keys have 1 and go
@@ -67,6 +63,7 @@ impl<'a, R> Table<'a, R> {
         self.headings.push(Heading {
             name,
             rank,
+            is_name: name == "strategy",
             ..Heading::default()
         });
         self.cells.push(Box::new(cell));
