@@ -114,6 +114,30 @@ fn runs_are_listed_newest_first_and_shown_as_they_were_reported() {
     ] {
         assert!(last.contains(word), "{word} in\n{last}");
     }
+    // As git counts back.
+    for (name, id) in [("last~1", &first), ("last~", &first), ("last~0", &second)] {
+        let shown = runs(&lab, &format!("{name} -o json")).expect(0).json();
+        assert_eq!(shown["run_id"], id.as_str(), "{name}");
+    }
+    let far = runs(&lab, "last~2").expect(2).stderr;
+    assert!(
+        far.contains("no run `last~2`: 2 runs are recorded"),
+        "{far}"
+    );
+    let diff = runs(&lab, "last --diff last~1").expect(0).stdout;
+    assert!(
+        diff.contains("own/t") && diff.contains("1 strategy without a difference"),
+        "{diff}"
+    );
+    let same = runs(&lab, "last --diff last").expect(0).stdout;
+    assert!(
+        same.contains("no difference in keys") && !same.contains("own/t"),
+        "{same}"
+    );
+    let all = runs(&lab, "last --diff last -v").expect(0).stdout;
+    assert!(all.contains("own/t"), "{all}");
+    let json = runs(&lab, "last --diff last -o json").expect(0).json();
+    assert_eq!(json["strategies"].as_array().map(Vec::len), Some(2));
     let unknown = runs(&lab, "nobody").expect(2);
     assert!(
         unknown.stderr.contains("no run `nobody`"),

@@ -13,7 +13,7 @@ use crate::setup::{self, Access};
 
 #[derive(Args, Debug)]
 pub(super) struct RunsArgs {
-    /// The run to show: its id, a unique part of it, or `last`
+    /// The run to show: its id, a unique part of it, `last`, or `last~1` for the run before
     #[arg(value_name = "RUN")]
     id: Option<String>,
     /// Compare it with another run
@@ -37,7 +37,10 @@ pub(super) async fn run(
     }
     let known = history::runs(cache.as_ref(), &config.prefix).await?;
     let shown = match (&args.id, &args.diff) {
-        (Some(id), Some(other)) => difference::document(find(&known, other)?, find(&known, id)?),
+        (Some(id), Some(other)) => {
+            let (before, after) = (find(&known, other)?, find(&known, id)?);
+            difference::document(before, after, output.verbose)
+        }
         (Some(id), None) => runs::whole(find(&known, id)?, &config.timezone, output.verbose),
         (None, _) => runs::list(&known, &config.timezone),
     };
@@ -45,31 +48,39 @@ pub(super) async fn run(
     Ok(Exit::Success)
 }
 
-/// Finds the run.
-fn find<'r>(runs: &'r [RunRecord], id: &str) -> Result<&'r RunRecord, Failure> {
-    let unknown = |why: String| {
-        let what = format!("there is no run `{id}`");
-        let failure = Failure::new(FailureKind::Usage, what, why);
-        Err(failure.hint("`shopwarm runs` lists the recorded runs"))
+/// How many runs before the last: `last` is 0, `last~2` is 2.
+pub(super) fn back(id: &str) -> Option<usize> {
+    match id.strip_prefix("last")? {
+        "" => Some(0),
+        "~" => Some(1),
+        more => more.strip_prefix('~')?.parse().ok(),
+    }
+}
+
+/// Finds the run; the newest is the first.
+pub(super) fn find<'r>(runs: &'r [RunRecord], id: &str) -> Result<&'r RunRecord, Failure> {
+    let count = match runs.len() {
+        0 => "no runs are recorded".to_owned(),
+        1 => "1 run is recorded".to_owned(),
+        n => format!("{n} runs are recorded"),
     };
-    if let Some(run) = runs.iter().find(|run| run.run_id == id) {
-        return Ok(run);
-    }
-    if id == "last" {
-        return runs
-            .first()
-            .map_or_else(|| unknown("no runs are recorded".to_owned()), Ok);
-    }
-    let alike: Vec<&RunRecord> = runs.iter().filter(|run| run.run_id.contains(id)).collect();
-    match alike.as_slice() {
-        [run] => Ok(run),
-        [] => unknown(format!(
-            "it matches none of the recorded runs ({})",
-            runs.len()
-        )),
-        several => unknown(format!(
-            "{} runs match it; give more of the id",
-            several.len()
-        )),
-    }
+    let alike = runs.iter().filter(|run| run.run_id.contains(id));
+    let alike: Vec<&RunRecord> = alike.collect();
+    let found = match (back(id), alike.as_slice()) {
+        (Some(back), _) => runs.get(back).ok_or(count),
+        (None, [run]) => Ok(*run),
+        (None, []) => Err(count),
+        (None, several) => {
+            let same = several.iter().find(|run| run.run_id == id).copied();
+            same.ok_or(format!(
+                "{} runs match it; give more of the id",
+                several.len()
+            ))
+        }
+    };
+    found.map_err(|why| {
+        let what = format!("there is no run `{id}`");
+        Failure::new(FailureKind::Usage, what, why)
+            .hint("`shopwarm runs` lists the recorded runs; `last~1` is the one before the last")
+    })
 }

@@ -54,6 +54,22 @@ impl<'a> Pair<'a> {
         self.both(|s| s.counts.warmed)
     }
 
+    /// In anything but time.
+    fn differs(&self) -> bool {
+        let of = |side: Option<&StrategyRecord>| {
+            side.map(|s| {
+                (
+                    s.total,
+                    s.counts.warmed,
+                    s.counts.wrong(),
+                    s.counts.bytes,
+                    s.status,
+                )
+            })
+        };
+        of(self.before) != of(self.after)
+    }
+
     fn tone(&self) -> Tone {
         let ((total, total_now), (warmed, warmed_now)) = (self.total(), self.warmed());
         let is_completed = self.after.is_some_and(|s| s.status == Stage::Completed);
@@ -78,23 +94,40 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// What changed between two runs.
-pub(crate) fn document(before: &RunRecord, after: &RunRecord) -> Document {
+/// What changed between two runs. `verbose`: also strategies in which nothing did.
+pub(crate) fn document(before: &RunRecord, after: &RunRecord, verbose: bool) -> Document {
     let mut pairs: BTreeMap<&str, [Option<&StrategyRecord>; 2]> = BTreeMap::new();
     for (when, run) in [before, after].into_iter().enumerate() {
         for strategy in &run.strategies {
             pairs.entry(&strategy.id).or_default()[when] = Some(strategy);
         }
     }
-    let pairs = pairs.into_iter().map(|(id, pair)| Pair::new(id, pair));
+    let pairs: Vec<Pair<'_>> = pairs
+        .into_iter()
+        .map(|(id, pair)| Pair::new(id, pair))
+        .collect();
+    let mut differs = pairs.iter().map(Pair::differs).collect::<Vec<_>>();
+    let same = differs.iter().filter(|differs| !**differs).count();
+    // The total stays.
+    differs.push(true);
     let (all_before, all_after) = (before.total(), after.total());
     let total = Pair {
         status: format!("{} → {}", outcome(before), outcome(after)),
         ..Pair::new("total", [Some(&all_before), Some(&all_after)])
     };
     let mut document = table().document(pairs, Some(total));
+    if !verbose {
+        let mut differs = differs.into_iter();
+        document.rows.retain(|_| differs.next().unwrap_or(true));
+    }
     let named = |run: &RunRecord| format!("{} ({})", run.run_id, run.command);
     document.footer = format!("from {} to {}\n", named(before), named(after));
+    document.footer += &match (document.lines.len() - same, same) {
+        (0, _) => "no difference in keys\n".to_owned(),
+        (_, 0) => String::new(),
+        (_, 1) => "1 strategy without a difference (-v shows it)\n".to_owned(),
+        (_, n) => format!("{n} strategies without a difference (-v shows them)\n"),
+    };
     document.json = json!({
         "schema_version": 1,
         "before": to_value(&RunLine::from(before)),
@@ -109,16 +142,14 @@ fn table<'a>() -> Table<'a, Pair<'a>> {
         .tone(Pair::tone)
         .text("strategy", 0, |pair| pair.id.to_owned())
         .csv(["id"])
-        .number("keys", 0, |pair| change(pair.total()))
+        .number("keys", 1, |pair| change(pair.total()))
         .csv(["total_before", "total_after"])
-        .number("warmed", 1, |pair| change(pair.warmed()))
+        .number("warmed", 0, |pair| change(pair.warmed()))
         .csv(["warmed_before", "warmed_after"])
         .csv(["failed_before", "failed_after"])
-        .number("bytes", 2, |pair| {
-            byte_change(pair.both(|s| s.counts.bytes))
-        })
+        .number("size", 2, |pair| byte_change(pair.both(|s| s.counts.bytes)))
         .csv(["bytes_before", "bytes_after"])
-        .number("time", 2, |pair| time_change(pair.both(|s| s.elapsed_ms)))
+        .number("took", 2, |pair| time_change(pair.both(|s| s.elapsed_ms)))
         .csv(["elapsed_ms_before", "elapsed_ms_after"])
         .text("status", 1, |pair| pair.status.clone())
         .csv(["status_before", "status_after"])

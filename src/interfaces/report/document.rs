@@ -86,11 +86,11 @@ impl Document {
             Format::Table => {
                 let last = self.verdict.as_ref();
                 let last = last.map_or_else(String::new, |verdict| coloured(verdict, width));
-                format!(
-                    "{}\n{}{last}",
-                    grid::render(&self.headings, &self.rows, width),
-                    notes(&self.footer, width)
-                )
+                let table = match self.headings.is_empty() {
+                    true => String::new(),
+                    false => grid::render(&self.headings, &self.rows, width) + "\n",
+                };
+                format!("{table}{}{last}", notes(&self.footer, width))
             }
             Format::Json => pretty(&self.json),
             Format::Ndjson => {
@@ -119,6 +119,9 @@ impl Document {
     }
 
     pub(crate) fn markdown(&self) -> String {
+        if self.headings.is_empty() {
+            return String::new();
+        }
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let mut text = line(self.headings.iter().map(|h| h.name.to_owned()).collect());
         text += &line(

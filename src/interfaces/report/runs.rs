@@ -52,15 +52,15 @@ pub(crate) fn list(runs: &[RunRecord], zone: &TimeZone) -> Document {
         .csv(["skipped"])
         .count("failed", 0, |run| run.totals.counts.wrong())
         .csv(["unknown", "success_rate"])
-        .number("time", 2, |run| {
+        .number("took", 2, |run| {
             seconds(Duration::from_millis(run.elapsed_ms))
         })
         .csv(["error"]);
     let mut document = table.document(runs, None);
     document.json = json!({ "schema_version": 1, "runs": document.lines });
     if runs.is_empty() {
-        document.footer =
-            "no runs recorded: none has run yet, or the cache lost its records\n".to_owned();
+        document.headings.clear();
+        document.footer = "no runs recorded; `shopwarm warmup all` makes the first\n".to_owned();
     }
     document
 }
