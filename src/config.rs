@@ -8,6 +8,7 @@ mod file;
 mod layers;
 mod parts;
 mod reading_args;
+mod sample;
 mod schedule;
 mod secret;
 mod serve;
@@ -37,6 +38,7 @@ pub use file::file_names;
 pub use layers::{DEFAULT_FILE, Provenance, Shown, defaults};
 use layers::{Layers, Reading};
 pub use reading_args::ReadingArgs;
+pub use sample::{Demo, Sample};
 pub use schedule::{JobTable, OwnJobs, ScheduleSettings};
 pub use secret::Secret;
 pub use serve::{ReadyAfter, ServeSettings};
@@ -57,8 +59,8 @@ pub struct Config {
     pub session_timezone: SessionZone,
     pub prefix: String,
     pub contexts: Vec<PathBuf>,
-    /// The folder of the sample shop, with `--demo`.
-    pub demo: Option<PathBuf>,
+    /// The sample shop, with `--demo`.
+    pub demo: Option<Sample>,
     /// Default settings of runs.
     pub run: RunSettings,
     /// Error kind for an unknown name in `exclude`: usage on the command line, configuration in a
@@ -138,9 +140,9 @@ impl Config {
         }
         let demo = reading.demo()?;
         let layers = Layers::new(reading.matches, file.connection);
-        let database_url = reading.url(DATABASE, &layers, demo.as_deref())?;
-        let primary_url = reading.url(PRIMARY, &layers, demo.as_deref())?;
-        let cache_url = reading.url(CACHE, &layers, demo.as_deref())?;
+        let database_url = reading.url(DATABASE, &layers, demo.as_ref())?;
+        let primary_url = reading.url(PRIMARY, &layers, demo.as_ref())?;
+        let cache_url = reading.url(CACHE, &layers, demo.as_ref())?;
         reading.show_all(&layers);
         let connection = layers.merged();
         let layers = Layers::new(reading.matches, file.run).gentle_by_latency();

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, ValueHint};
 
+use super::sample::Demo;
 use super::secret::Secret;
 use crate::application::settings::group::settings;
 use crate::domain::session_zone::SessionZone;
@@ -75,9 +75,9 @@ pub struct PlaceArgs {
     config: Option<PathBuf>,
     /// Use a sample shop and cache; needs no server
     ///
-    /// Both are made on first use.
-    #[arg(long, global = true, hide_short_help = true, env = "SHOPWARM_DEMO", value_parser = FalseyValueParser::new())]
-    demo: bool,
+    /// Both are made on first use. With a value, there is something to find in them, for 10 minutes; then they are made anew.
+    #[arg(long, global = true, hide_short_help = true, value_name = "SHOP", env = "SHOPWARM_DEMO", num_args = 0..=1, require_equals = true, default_missing_value = "shop", ignore_case = true)]
+    demo: Option<Demo>,
     /// Folder of the sample shop [default: your cache directory]
     #[arg(long, global = true, hide_short_help = true, value_name = "DIR", env = "SHOPWARM_DEMO_DIR", value_hint = ValueHint::DirPath)]
     demo_dir: Option<PathBuf>,

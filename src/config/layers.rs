@@ -9,6 +9,7 @@ use clap::{ArgMatches, Args as _, Command};
 use serde_json::Value;
 
 use super::connection::ConnectionSettings;
+use super::sample::{Demo, Sample};
 use super::schedule::ScheduleSettings;
 use super::serve::ServeSettings;
 use crate::application::settings::{Group, RunSettings};
@@ -126,11 +127,12 @@ impl<'a> Reading<'a> {
         (is_named || self.path.exists()).then(|| self.path.clone())
     }
 
-    /// The folder of the sample shop, with `--demo`.
-    pub(super) fn demo(&self) -> Result<Option<PathBuf>, Failure> {
-        if !self.matches.get_flag("demo") {
+    /// The sample shop, with `--demo`.
+    pub(super) fn demo(&self) -> Result<Option<Sample>, Failure> {
+        let demo = self.matches.get_one::<Demo>("demo").copied();
+        let Some(demo) = demo.filter(|demo| *demo != Demo::None) else {
             return Ok(None);
-        }
+        };
         let set = |name: &str| {
             let value = std::env::var_os(name).filter(|value| !value.is_empty());
             value.map(PathBuf::from)
@@ -138,11 +140,12 @@ impl<'a> Reading<'a> {
         let home = || set("HOME").map(|home| home.join(".cache"));
         let usual = || Some(set("XDG_CACHE_HOME").or_else(home)?.join("shopwarm/demo"));
         let given = self.matches.get_one::<PathBuf>("demo_dir").cloned();
-        given.or_else(usual).map(Some).ok_or_else(|| {
+        let dir = given.or_else(usual).ok_or_else(|| {
             let what = "there is no folder for the sample shop";
             let why = "neither HOME nor XDG_CACHE_HOME is set";
             Failure::new(FailureKind::Config, what, why).hint("name one with --demo-dir DIR")
-        })
+        })?;
+        Ok(Sample::new(demo, &dir))
     }
 
     /// Shows each setting of a group, except those that are already shown as what they resolve to.

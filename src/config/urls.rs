@@ -7,6 +7,7 @@ use super::command;
 use super::connection::ConnectionSettings;
 use super::layers::{Layers, Provenance, Reading, variable};
 use super::parts;
+use super::sample::Sample;
 use super::secret::{Secret, credential};
 use crate::domain::database::plain_url;
 use crate::domain::failure::{Failure, FailureKind};
@@ -103,7 +104,7 @@ impl Reading<'_> {
         &mut self,
         url: Url,
         layers: &Layers<ConnectionSettings>,
-        demo: Option<&Path>,
+        demo: Option<&Sample>,
     ) -> Result<Option<Secret>, Failure> {
         let found = match (self.find(url, layers, demo), &mut self.refused) {
             (Err(failure), Some(refused)) => {
@@ -126,17 +127,17 @@ impl Reading<'_> {
         &mut self,
         url: Url,
         layers: &Layers<ConnectionSettings>,
-        demo: Option<&Path>,
+        demo: Option<&Sample>,
     ) -> Result<Option<(Secret, Provenance)>, Failure> {
-        if let Some(folder) = demo {
+        if let Some(sample) = demo {
             let given = (url.ways)(&layers.flags);
             return match url.demo {
                 // The sample database is not a replica.
                 None => Ok(None),
-                Some(file) => Ok(self.given(url, &given)?.or_else(|| {
-                    let path = escaped(&folder.join(file));
-                    Some((Secret::new(format!("sqlite:{path}")), Provenance::Demo))
-                })),
+                Some(file) => {
+                    let of_sample = || (sample.url(file), Provenance::Demo);
+                    Ok(Some(self.given(url, &given)?.unwrap_or_else(of_sample)))
+                }
             };
         }
         if let Some(found) = self.given(url, &(url.ways)(&layers.flags))? {
@@ -236,11 +237,4 @@ fn from_way(way: usize, from: Provenance) -> Provenance {
         2 => Provenance::Command(Box::new(from)),
         _ => from,
     }
-}
-
-fn escaped(path: &Path) -> String {
-    let path = path.display().to_string();
-    path.replace('%', "%25")
-        .replace('?', "%3F")
-        .replace('#', "%23")
 }

@@ -48,6 +48,15 @@ pub fn seconds(duration: Duration) -> String {
     }
 }
 
+/// A word for a shell.
+pub fn quoted(value: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,%+@…".contains(c);
+    match !value.is_empty() && value.chars().all(is_plain) {
+        true => value.to_owned(),
+        false => format!("'{}'", value.replace('\'', r"'\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! The sample shop of `--demo`: a SQLite file, with the same rows every time.
 
+use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,7 +15,21 @@ const USERS: u64 = 40;
 /// Number of recently active users.
 const ACTIVE_USERS: u64 = 7;
 
-const SCHEMA: &str = include_str!("demo.sql");
+/// Its files.
+pub const SHOP: &str = "shop.db";
+pub const CACHE: &str = "cache.db";
+/// Written when a shop in which something has happened is complete.
+const MADE: &str = "made";
+
+/// What has happened there.
+pub const STALE: &str = include_str!("demo/stale.sql");
+pub const EXPIRING: &str = include_str!("demo/expiring.sql");
+pub const FAILING: &str = include_str!("demo/failing.sql");
+
+/// How long that can be seen: of the keys with the shortest TTL, none has expired or is about to.
+const LASTS: Duration = Duration::from_mins(10);
+
+const SCHEMA: &str = include_str!("demo/schema.sql");
 
 const CATEGORIES: [(&str, &str, Option<&str>); 12] = [
     ("drinks", "Drinks 饮品", None),
@@ -57,7 +72,58 @@ const STATUSES: [&str; 7] = [
 /// # Errors
 /// It cannot be created.
 pub fn make_folder(dir: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(dir).map_err(|e| failure(dir, &e.to_string()))
+    fs::create_dir_all(dir).map_err(|e| failure(dir, &e.to_string()))
+}
+
+/// Waits while another command makes this shop, such as the other end of a pipe.
+///
+/// # Errors
+/// There is no such folder, and it cannot be created.
+pub fn lock(dir: &Path) -> Result<Option<File>, Failure> {
+    make_folder(dir)?;
+    let folder = File::open(dir).ok();
+    // Some file systems have no locks.
+    Ok(folder.filter(|folder| folder.lock().is_ok()))
+}
+
+/// Whether there is a shop.
+pub fn exists(dir: &Path) -> bool {
+    dir.join(SHOP).exists()
+}
+
+/// Whether there is one in which something has happened not long ago.
+pub fn is_fresh(dir: &Path) -> bool {
+    let made = fs::metadata(dir.join(MADE)).and_then(|made| made.modified());
+    let age = made.ok().and_then(|made| made.elapsed().ok());
+    exists(dir) && age.is_some_and(|age| age < LASTS)
+}
+
+/// Says that it has happened.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn finish(dir: &Path) -> Result<(), Failure> {
+    fs::write(dir.join(MADE), "").map_err(|e| failure(dir, &e.to_string()))
+}
+
+/// Removes the shop and its cache.
+pub fn remove(dir: &Path) {
+    let files = [SHOP, CACHE].map(|file| ["", "-wal", "-shm"].map(|end| format!("{file}{end}")));
+    for file in files.iter().flatten().map(String::as_str).chain([MADE]) {
+        let _ = fs::remove_file(dir.join(file));
+    }
+}
+
+/// Changes the shop or its cache.
+///
+/// # Errors
+/// The file cannot be written.
+pub async fn change(file: &Path, sql: &'static str) -> Result<(), Failure> {
+    let failed = |e: sqlx::Error| failure(file, &e.to_string());
+    let mut connection = open(file, false).await.map_err(failed)?;
+    let changed = connection.execute(sqlx::raw_sql(sql)).await;
+    changed.map_err(failed)?;
+    connection.close().await.map_err(failed)
 }
 
 /// Creates the sample shop if needed, and makes a few users recently active.
@@ -66,7 +132,7 @@ pub fn make_folder(dir: &Path) -> Result<(), Failure> {
 /// The folder or the file cannot be written.
 pub async fn make(dir: &Path) -> Result<(), Failure> {
     make_folder(dir)?;
-    let file = dir.join("shop.db");
+    let file = dir.join(SHOP);
     let failed = |e: sqlx::Error| failure(&file, &e.to_string());
     if !file.exists() {
         // Written to a temporary file and renamed, so that no half-made sample is seen.
@@ -74,7 +140,7 @@ pub async fn make(dir: &Path) -> Result<(), Failure> {
         let mut connection = open(&aside, true).await.map_err(failed)?;
         fill(&mut connection).await.map_err(failed)?;
         connection.close().await.map_err(failed)?;
-        std::fs::rename(&aside, &file).map_err(|e| failure(&file, &e.to_string()))?;
+        fs::rename(&aside, &file).map_err(|e| failure(&file, &e.to_string()))?;
     }
     let mut connection = open(&file, false).await.map_err(failed)?;
     // Only when they are about to become inactive, so that freshly warmed values stay valid.

@@ -7,7 +7,7 @@ mod screen;
 mod words;
 
 use super::output::{ProgressForm, note};
-use crate::application::run_state::event::{Event, Reporter, Sieve};
+use crate::application::run_state::event::{Event, Reporter, Sieve, Silent};
 use bars::Bars;
 use lines::Lines;
 
@@ -19,12 +19,6 @@ pub(super) fn reporter(form: ProgressForm) -> Box<dyn Reporter> {
         ProgressForm::Json => Box::new(Events::default()),
         ProgressForm::Lines | ProgressForm::Auto => Box::new(Lines::new()),
     }
-}
-
-struct Silent;
-
-impl Reporter for Silent {
-    fn report(&self, _: &Event<'_>) {}
 }
 
 /// The engine's events, a JSON object per line.

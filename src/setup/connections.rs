@@ -35,8 +35,8 @@ pub(super) async fn primary(url: &Secret, config: &Config) -> Result<Arc<dyn Row
 /// # Errors
 /// None is configured, or it cannot be reached.
 pub async fn source(config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
-    if let Some(dir) = &config.demo {
-        demo::make(dir).await?;
+    if let Some(sample) = &config.demo {
+        demo::make(&sample.folder).await?;
     }
     source::connect(required_database(config)?, &session_options(config)).await
 }
@@ -46,8 +46,8 @@ pub async fn source(config: &Config) -> Result<Arc<dyn RowSource>, Failure> {
 /// # Errors
 /// None is configured, or it cannot be reached.
 pub async fn cache(config: &Config, access: Access) -> Result<Arc<dyn Cache>, Failure> {
-    if let Some(dir) = &config.demo {
-        demo::make_folder(dir)?;
+    if let Some(sample) = &config.demo {
+        demo::make_folder(&sample.folder)?;
     }
     let cache = cache::connect(required_cache(config)?, access, &cache_options(config)).await?;
     if config.run.wait.is_some() {

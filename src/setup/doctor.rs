@@ -264,8 +264,9 @@ async fn check_cache(
     probes: &[RightsProbe],
     deadline: Instant,
 ) -> (Vec<Finding>, Option<Arc<dyn Cache>>) {
-    let demo = config.demo.as_deref().map(demo::make_folder).transpose();
-    let url = match demo.and_then(|_| required_cache(config)) {
+    let sample = config.demo.as_ref();
+    let demo = sample.map(|sample| demo::make_folder(&sample.folder));
+    let url = match demo.transpose().and_then(|_| required_cache(config)) {
         Ok(url) => url,
         Err(failure) => return (vec![Finding::of("cache", &failure)], None),
     };

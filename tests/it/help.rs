@@ -22,7 +22,7 @@ const COMMANDS: [&str; 24] = [
     "config check",
     "serve",
     "runs",
-    "effect",
+    "usage",
     "probe",
     "schedule list",
     "completions",

@@ -458,7 +458,7 @@ fn a_reader_that_has_enough_ends_the_list_and_the_query() {
         }
         let run = finish(child).expect(0);
         assert_eq!(run.stderr, "");
-        assert!(line.starts_with("K:"), "{line}");
+        assert!(line.contains("K:"), "{line}");
         let queries = format!(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid() AND query LIKE '%FROM t%'",
             lab.database.name()
@@ -468,6 +468,66 @@ fn a_reader_that_has_enough_ends_the_list_and_the_query() {
             sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Whoever asks for columns has them; the others have keys, for the next command.
+#[test]
+fn columns_survive_a_pipe_and_keys_alone_stay_keys() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    lab.command("warmup all -q").run().expect(0);
+    let list = |arguments: &str| {
+        let list = lab.command("keys list catalog").args(arguments);
+        list.run().expect(0)
+    };
+    let columns = list("--cached").stdout;
+    let plain = list("").stdout;
+    for (row, key) in columns.lines().zip(plain.lines()) {
+        let cells: Vec<&str> = row.split('\t').collect();
+        let [state, ttl, bytes, kind, strategy, last] = cells.as_slice() else {
+            panic!("{row}");
+        };
+        assert_eq!((*state, *kind, *last), ("identical", "string", key));
+        assert!(ttl.parse::<u64>().is_ok_and(|ttl| ttl > 60), "{row}");
+        assert!(bytes.parse::<u64>().is_ok(), "{row}");
+        assert!(strategy.starts_with("catalog/"), "{row}");
+    }
+    assert_eq!(columns.lines().count(), plain.lines().count());
+    assert_eq!(list("--state identical").stdout, plain);
+    assert_eq!(list("--cached -0").stdout.replace('\0', "\n"), plain);
+    let none = list("--state missing,different");
+    assert_eq!(
+        (none.stdout.as_str(), none.stderr.as_str()),
+        ("", "no key is missing or different\n")
+    );
+    assert_eq!(list("--pattern nothing").stderr, "there is no such key\n");
+}
+
+/// What is shown of a key says which side is which, and what to do.
+#[test]
+fn a_key_is_shown_with_what_to_do_about_it() {
+    let lab = Lab::shop(Dialect::Sqlite);
+    lab.command("warmup all -q").run().expect(0);
+    let key = lab.command("keys list catalog/hot-products --limit 1");
+    let key = key.run().expect(0).stdout.trim().to_owned();
+    let get = |key: &str, code| {
+        let get = lab.command("keys get --prefix").arg("").arg(key);
+        get.run().expect(code).stdout
+    };
+    assert!(!get(&key, 0).contains("\nnext"));
+    let next = format!("\nnext       shopwarm warmup keys {key}");
+    lab.redis.cli(&["SET", &key, "{\"id\":\"old\"}"]);
+    let different = get(&key, 0);
+    assert!(different.contains(&next), "{different}");
+    assert!(different.contains("- cached  + database"), "{different}");
+    lab.redis.cli(&["DEL", &key]);
+    assert!(get(&key, 0).contains(&next));
+    lab.redis.cli(&["HSET", &key, "a", "b"]);
+    assert!(get(&key, 0).contains(&next));
+    let nowhere = get("no such key", 3);
+    assert!(
+        nowhere.contains("\nnext       shopwarm strategies"),
+        "{nowhere}"
+    );
 }
 
 #[test]
@@ -704,7 +764,10 @@ fn a_list_is_in_the_order_of_the_run() {
             "--cached --batch-size 3 --concurrency 20",
             "--batch-size 1",
         ] {
-            assert_eq!(list(arguments), whole, "{dialect:?} {arguments}");
+            let listed = list(arguments);
+            let key = |line: &str| line.rsplit('\t').next().unwrap_or_default().to_owned();
+            let listed: Vec<String> = listed.lines().map(key).collect();
+            assert_eq!(listed, lines, "{dialect:?} {arguments}");
         }
     }
 }
@@ -722,7 +785,11 @@ fn rows_that_make_no_value_are_no_keys() {
     assert_eq!((&looked["keys"], &looked["failed"]), (&json!(2), &json!(2)));
     assert_eq!(looked["errors"], warmed.strategy("own/t")["errors"]);
     let cached = run("keys list --context own --cached", 3);
-    assert_eq!(cached.stdout, "K:1\nK:3\n");
+    let keys = cached
+        .stdout
+        .lines()
+        .filter_map(|line| line.rsplit('\t').next());
+    assert_eq!(keys.collect::<Vec<_>>(), ["K:1", "K:3"]);
     assert!(cached.stderr.contains("K:2: "), "{}", cached.stderr);
     let verified = run("verify context own -o json", 3).json()["verified"].clone();
     assert_eq!(

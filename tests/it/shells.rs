@@ -65,8 +65,14 @@ fn what_can_follow_is_offered_and_nothing_else() {
         ("warmup all --max-s", "--max-shrink"),
         ("warmup all --verify --pru", "--prune"),
         ("completions ", "bash elvish fish powershell zsh"),
-        ("runs ", "last"),
-        ("effect l", "last"),
+        ("runs ", "last last~1"),
+        ("runs last --diff ", "last last~1"),
+        ("usage l", "last last~1"),
+        ("effect l", "last last~1"),
+        (
+            "usage --demo=",
+            "--demo=stale --demo=expiring --demo=failing",
+        ),
         ("man wa", "warmup"),
         ("help warmup ", "all context strategy keys"),
         ("warmup all --plan ", ":files"),
@@ -158,7 +164,7 @@ fn bash_completes_the_words_of_the_shop() {
 fn zsh_completes_the_words_of_the_shop() {
     for (words, reply) in [
         ("warmup k", "keys:Warm single keys"),
-        ("runs ''", "last:The last run"),
+        ("runs ''", "last:The last run last~1:The run before"),
         ("warmup all --plan ''", "files"),
         ("init ''", "files -/"),
         ("keys get ''", ""),
@@ -177,7 +183,7 @@ fn zsh_completes_the_words_of_the_shop() {
 fn fish_completes_the_words_of_the_shop() {
     for (line, reply) in [
         ("warmup k", "keys Warm single keys"),
-        ("runs ", "last The last run"),
+        ("runs ", "last The last run last~1 The run before"),
         ("warmup all --tag=h", "--tag=high-priority A tag"),
         ("warmup all --plan ", "plan.json"),
         ("warmup all --plan=", "--plan=plan.json"),

@@ -30,13 +30,22 @@ sql.any = "SELECT id AS _id, no_such_column FROM products"
 /// The sample shop and an embedded cache, in a folder of their own.
 struct Sample {
     dir: tempfile::TempDir,
+    demo: &'static str,
 }
 
 impl Sample {
+    /// It is there, so that no command says that it is new.
     fn new() -> Self {
+        let sample = Self::none("--demo");
+        sample.command("runs -q").run().expect(0);
+        sample
+    }
+
+    /// Not made yet.
+    fn none(demo: &'static str) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::write(dir.path().join("trouble.toml"), TROUBLE).expect("a file");
-        Self { dir }
+        Self { dir, demo }
     }
 
     fn warm() -> Self {
@@ -46,7 +55,7 @@ impl Sample {
     }
 
     fn command(&self, arguments: &str) -> Shopwarm {
-        let command = shopwarm("--demo --demo-dir sample");
+        let command = shopwarm(self.demo).args("--demo-dir sample");
         command
             .args(arguments)
             .env("TZ", "UTC")
@@ -59,8 +68,9 @@ impl Sample {
         let path = |name: &str| self.dir.path().join(name).display().to_string();
         let (stderr, code) = (path("stderr"), path("code"));
         let line = format!(
-            "stty cols {columns} rows 50; {} --demo --demo-dir sample {arguments} 2>{stderr}; echo $? >{code}",
+            "stty cols {columns} rows 50; {} {} --demo-dir sample {arguments} 2>{stderr}; echo $? >{code}",
             binary().display(),
+            self.demo,
         );
         let output = Command::new("script")
             .args(["-qec", &line, "/dev/null"])
@@ -153,7 +163,7 @@ fn settings() -> Settings {
             ",[number],[number],$1,$2",
         ),
         (r"(?m)(\[date\]),\d+,", "$1,[number],"),
-        (r"\d+(\.\d+)? [KM]iB (used|free)", "[size] $2"),
+        (r"\d+(\.\d+)? [KM]iB\s+(used|free)", "[size] $2"),
         (r"\d+ keys, \d+ KiB", "[number] keys, [size]"),
         (
             r#"("state":"[^"]*",)"ttl_seconds":\d+"#,
@@ -166,6 +176,7 @@ fn settings() -> Settings {
             r"(identical|expiring|different)( \| |,)\d+( \||,)",
             "$1$2[ttl]$3",
         ),
+        (r"(?m)^identical\t\d+\t", "identical\t[ttl]\t"),
         (r"SQLite 3\.\d+\.\d+", "SQLite [version]"),
         (&format!(r"\b{}\b", host.trim()), "[host]"),
         (r"(?m) +$", ""),
@@ -287,6 +298,8 @@ fn keys_in_every_form() {
     sample.one("keys-get", "keys get Category:id:cat-tea");
     sample.one("keys-get-json", "keys get Category:id:cat-tea -o json");
     sample.one("keys-get-nowhere", "keys get nothing:1");
+    sample.one("keys-list-piped", &format!("{users} --cached"));
+    sample.one("keys-list-none", "keys list --state missing,different");
 }
 
 #[test]
@@ -330,8 +343,47 @@ fn strategies_doctor_and_settings_in_every_form() {
         "doctor -q --redis-url sqlite:/nowhere/cache.db",
     );
     sample.one("config-check", "config check");
-    sample.one("effect", "effect");
+    sample.one("usage", "usage");
     sample.one("probe", "probe --for 1s");
+}
+
+/// Each command on the shops of `--demo` in which there is something to find.
+#[test]
+fn a_tour_of_the_sample_shops() {
+    for (demo, screens) in [
+        ("--demo", ["tour:runs", "", ""]),
+        (
+            "--demo=stale",
+            [
+                "tour-stale:verify",
+                "tour-stale-key:keys get Product:id:prod-0001",
+                "tour-stale-keys:keys list --state missing,different",
+            ],
+        ),
+        (
+            "--demo=expiring",
+            ["tour-expiring:dry-run", "tour-expiring-verify:verify", ""],
+        ),
+        (
+            "--demo=failing",
+            [
+                "tour-failing:warmup all",
+                "tour-failing-key:keys get Product:id:prod-0002",
+                "tour-failing-diff:runs last --diff last~1",
+            ],
+        ),
+    ] {
+        for columns in [40, 80] {
+            let sample = Sample::none(demo);
+            let shown = screens.iter().filter_map(|screen| screen.split_once(':'));
+            // A value is shown as it is, however wide.
+            for (name, arguments) in
+                shown.filter(|shown| columns == 80 || !shown.0.ends_with("-key"))
+            {
+                sample.screen(name, columns, arguments);
+            }
+        }
+    }
 }
 
 #[test]

@@ -107,9 +107,8 @@ impl RunKeys {
         match recorder.finish(timeout, &whole).await {
             Ok(()) => Some(whole),
             Err(why) => {
-                let warning = format!(
-                    "no key list was kept for this run ({why}): --prune and effect skip it"
-                );
+                let warning =
+                    format!("no key list was kept for this run ({why}): --prune and usage skip it");
                 tracing::warn!("{warning}");
                 book.warnings.push(warning);
                 None

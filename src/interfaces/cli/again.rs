@@ -6,6 +6,7 @@ use clap::{ArgMatches, Command};
 use super::parse::command;
 use crate::application::settings::READING;
 use crate::domain::run::Flags;
+use crate::domain::wording::quoted;
 
 /// The flags that change what is done, as they were given. Neither URLs nor values of variables are
 /// among them: they may hold a secret.
@@ -39,6 +40,10 @@ pub(super) fn flags(matches: &ArgMatches) -> Flags {
         };
         for value in matches.get_raw(id).into_iter().flatten() {
             let value = value.to_string_lossy();
+            if id == "demo" && value == "shop" {
+                *to += " --demo";
+                continue;
+            }
             let value = match value.split_once('=') {
                 Some((name, _)) if id == "vars" => format!("{name}=…"),
                 _ => value.into_owned(),
@@ -55,15 +60,6 @@ fn innermost<'a>(command: &'a Command, matches: &'a ArgMatches) -> (&'a Command,
     match inner.and_then(|(name, inner)| Some((command.find_subcommand(name)?, inner))) {
         Some((command, matches)) => innermost(command, matches),
         None => (command, matches),
-    }
-}
-
-/// For a shell.
-fn quoted(value: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,%+@…".contains(c);
-    match !value.is_empty() && value.chars().all(is_plain) {
-        true => value.to_owned(),
-        false => format!("'{}'", value.replace('\'', r"'\''")),
     }
 }
 

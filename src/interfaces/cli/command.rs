@@ -92,7 +92,9 @@ pub(super) enum Command {
     ///
     /// A key counts as used when anybody reads or writes it. The command asks the server when each key
     /// was last used, which does not count as use. A server that evicts by frequency (LFU) only gives an estimate.
-    Effect(UsageArgs),
+    /// It was called effect, which still works.
+    #[command(alias = "effect")]
+    Usage(UsageArgs),
     /// Watch for cache misses, and show which strategy covers them
     ///
     /// Listens to the server's keyspace events (notify-keyspace-events must include E and m) or reads an
@@ -117,6 +119,21 @@ pub(super) enum Command {
     /// Print the version
     #[command(hide = true)]
     Version,
+}
+
+impl Command {
+    /// Whether it asks database or cache.
+    pub(super) fn connects(&self) -> bool {
+        !matches!(
+            self,
+            Self::Strategies(_)
+                | Self::Config(_)
+                | Self::Schedule(_)
+                | Self::Completions { .. }
+                | Self::Man { .. }
+                | Self::Version
+        )
+    }
 }
 
 #[derive(Subcommand, Debug)]

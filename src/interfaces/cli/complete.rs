@@ -130,16 +130,18 @@ fn values(arg: &Arg, known: impl Fn() -> Option<Definitions>) -> Vec<Candidate> 
     let possible = arg.get_possible_values();
     if !possible.is_empty() {
         let help = |value: &clap::builder::PossibleValue| value.get_help().map(ToString::to_string);
-        let shown = possible
-            .iter()
-            .map(|value| (value.get_name().to_owned(), help(value).unwrap_or_default()));
+        let shown = possible.iter().filter(|value| !value.is_hide_set());
+        let shown =
+            shown.map(|value| (value.get_name().to_owned(), help(value).unwrap_or_default()));
         return shown.collect();
     }
     let name = arg.get_value_names().and_then(|names| names.first());
     match (arg.get_value_hint(), name.map_or("", |name| name.as_str())) {
         (ValueHint::FilePath | ValueHint::AnyPath, _) => only(":files", ""),
         (ValueHint::DirPath, _) => only(":folders", ""),
-        (_, "RUN") => only("last", "The last run"),
+        (_, "RUN") => [("last", "The last run"), ("last~1", "The run before")]
+            .map(|(name, help)| (name.to_owned(), help.to_owned()))
+            .to_vec(),
         (_, name) => known().map_or_else(Vec::new, |known| defined(name, &known)),
     }
 }

@@ -9,7 +9,7 @@ use super::command::{Cli, Command, ConfigCommand};
 use super::parse::{command, leaf};
 use super::{
     again, config, doctor, dry_run, init, keys, man, probe, runs, schedule, serve, shell,
-    strategies, usage, verify, warmup,
+    strategies, tour, usage, verify, warmup,
 };
 use crate::application::run_state::stop::StopSignal;
 use crate::config::Config;
@@ -61,13 +61,21 @@ async fn dispatch(
         warn(&config, output);
         Ok(config)
     };
+    if cli.command.connects() {
+        let begun = tour::begin(matches, config, output).await;
+        // doctor has a line for it.
+        begun.or_else(|failure| match cli.command {
+            Command::Doctor(_) => Ok(()),
+            _ => Err(failure),
+        })?;
+    }
     let repeatable = || {
         let flags = again::flags(matches);
         config().map(|config| Config { flags, ..config })
     };
     match &cli.command {
         Command::Warmup(args) => warmup::run(args, repeatable(), output, stop).await,
-        Command::Keys(what) => keys::run(what, &config()?, output, stop).await,
+        Command::Keys(what) => keys::run(what, &repeatable()?, output, stop).await,
         Command::DryRun(args) => dry_run::run(args, &repeatable()?, output, stop).await,
         Command::Verify(args) => verify::run(args, &repeatable()?, output, stop).await,
         Command::Init(args) => init::run(args, config, output, &stop).await,
@@ -83,7 +91,7 @@ async fn dispatch(
         Command::Config(ConfigCommand::Check(_)) => config::check(&config()?, output),
         Command::Serve(_) => serve::run(&config, stop).await,
         Command::Runs(args) => runs::run(args, &config()?, output).await,
-        Command::Effect(args) => usage::run(args, &config()?, output).await,
+        Command::Usage(args) => usage::run(args, &config()?, output).await,
         Command::Probe(args) => probe::run(args, &config()?, output, &stop).await,
         Command::Schedule(what) => schedule::run(what, &config()?, output),
         Command::Completions { shell } => Ok(shell::completions(*shell, command(), output)),

@@ -25,6 +25,7 @@ mod shell;
 mod stdin;
 mod strategies;
 mod target;
+mod tour;
 mod usage;
 mod verify;
 mod warmup;

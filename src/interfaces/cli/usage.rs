@@ -1,11 +1,15 @@
-//! `shopwarm effect`.
+//! `shopwarm usage`.
+
+use std::time::Duration;
 
 use clap::Args;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
+use super::runs::{back, find};
 use crate::application::keys::manifest::{self, KeyManifest};
 use crate::application::keys::usage::{self as effect, Effect};
+use crate::application::record::history;
 use crate::application::settings::Count;
 use crate::config::Config;
 use crate::domain::failure::Failure;
@@ -17,9 +21,12 @@ use crate::interfaces::report::table::Table;
 use crate::interfaces::report::words::{bytes, joined, share};
 use crate::setup::{self, Access};
 
+/// Before this, keys that are not used say nothing.
+const TOO_EARLY: Duration = Duration::from_mins(30);
+
 #[derive(Args, Debug)]
 pub(super) struct UsageArgs {
-    /// The run's id, or a unique part of it [default: each strategy's last complete run]
+    /// The run: its id, a unique part of it, or `last~1` [default: each strategy's last complete run]
     #[arg(value_name = "RUN")]
     run: Option<String>,
     /// Check at most this many keys per strategy, spread evenly
@@ -37,8 +44,16 @@ pub(super) async fn run(
     // Ask the cache first whether it records use.
     cache.usage(&[]).await?;
     let all = manifest::manifests(cache, &config.prefix, None).await?;
+    let mut run = args.run.clone();
+    if let Some(id) = run
+        .as_mut()
+        .filter(|id| back(id).is_some_and(|back| back > 0))
+    {
+        let known = history::runs(cache, &config.prefix).await?;
+        id.clone_from(&find(&known, id)?.run_id);
+    }
     let mut effects = Vec::new();
-    for manifest in effect::chosen(&all, args.run.as_deref())? {
+    for manifest in effect::chosen(&all, run.as_deref())? {
         let prefix = &config.prefix;
         effects.push(effect::of(cache, prefix, &manifest, &all, args.sample).await?);
     }
@@ -151,16 +166,16 @@ fn table<'a>() -> Table<'a, Line<'a>> {
         .json("complete", |line| line.manifest().map(|of| of.complete))
         .number("keys", 0, |line| grouped(line.keys))
         .field("keys", |line| line.keys)
-        .number("asked", 2, |line| grouped(line.sampled))
+        .number("sampled", 2, |line| grouped(line.sampled))
         .field("sampled", |line| line.sampled)
         .number("used", 0, |line| line.about(line.used))
         .field("used", |line| line.used)
-        .number("share", 1, Line::used_share)
-        .number("never used", 0, |line| line.about(line.unused))
+        .number("used %", 1, Line::used_share)
+        .number("unused", 0, |line| line.about(line.unused))
         .field("unused", |line| line.unused)
         .number("gone", 1, |line| line.about(line.gone))
         .field("gone", |line| line.gone)
-        .number("would save", 0, |line| bytes(line.bytes))
+        .number("unused memory", 0, |line| bytes(line.bytes))
         .field("unused_bytes", |line| line.bytes)
         .json("unused_bytes_unknown", Line::bytes_unknown)
         .field("exact", |line| line.effect.map(Effect::is_exact))
@@ -191,6 +206,14 @@ fn footer(effects: &[Effect], total: &Line<'_>) -> String {
     }
     let unknown = effects.iter().find_map(|e| e.unused_bytes.as_ref().err());
     lines.extend(unknown.map(|why| format!("! memory is not known: {why}")));
+    let since = effects
+        .iter()
+        .filter_map(|e| e.manifest.ended_at.elapsed().ok());
+    let since = since.min().unwrap_or_default();
+    let ago = humantime::format_duration(Duration::from_secs(since.as_secs()));
+    lines.push(format!(
+        "used: read or written by anybody since the run, which ended {ago} ago; gone: expired, evicted or deleted"
+    ));
     lines.push(match total.bytes {
         Some(bytes) => format!(
             "{} not used since the run, taking {}",
@@ -198,6 +221,16 @@ fn footer(effects: &[Effect], total: &Line<'_>) -> String {
             HumanBytes(bytes)
         ),
         None => format!("{} not used since the run", keys(total.unused)),
+    });
+    lines.push(match () {
+        () if since < TOO_EARLY => {
+            "too early to tell: look again when customers have been there for an hour".to_owned()
+        }
+        () if total.unused > total.used => {
+            "most were not used: a lower `limit` or a shorter `ttl` in these definitions saves memory"
+                .to_owned()
+        }
+        () => return joined(lines),
     });
     joined(lines)
 }

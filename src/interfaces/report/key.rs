@@ -14,6 +14,8 @@ use crate::domain::key::{printable, shortened};
 use crate::domain::sniff::sniff;
 use crate::domain::strategy::Shape;
 use crate::domain::ttl::shown;
+use crate::domain::wording::quoted;
+use crate::interfaces::output::notes;
 
 /// Max characters of a value without `-v`.
 const SHOWN_VALUE: usize = 2_000;
@@ -27,6 +29,8 @@ const SHOWN_SIDE: usize = 200;
 /// Everything known about a key.
 pub(crate) struct KeyReport {
     pub key: String,
+    /// Those of this command, for the next one.
+    pub flags: String,
     pub strategy: Option<Maker>,
     pub cached: Option<Cached>,
     pub database: Result<Option<Made>, Failure>,
@@ -193,7 +197,8 @@ impl KeyReport {
         })
     }
 
-    pub(crate) fn text(&self, verbose: bool) -> String {
+    /// `width`: of the terminal, if there is one.
+    pub(crate) fn text(&self, verbose: bool, width: Option<usize>) -> String {
         let bold = anstyle::Style::new().bold();
         let key = shortened(&printable(self.key.as_bytes()), 1000);
         let strategy = match &self.strategy {
@@ -203,17 +208,32 @@ impl KeyReport {
             None => "none makes this key".to_owned(),
         };
         let lines = [
-            ("strategy", strategy),
-            ("cached", self.cached_line()),
-            ("database", self.database_line()),
-            ("state", self.state().coloured()),
+            ("strategy", Some(strategy)),
+            ("cached", Some(self.cached_line())),
+            ("database", Some(self.database_line())),
+            ("state", Some(self.state().coloured())),
+            ("next", self.next()),
         ];
-        let lines = lines.map(|(name, what)| format!("{name:10} {what}\n"));
+        let line = |(name, what): (&str, Option<String>)| Some(format!("{name:10} {}\n", what?));
+        let lines: String = lines.into_iter().filter_map(line).collect();
         let (differences, value) = (self.differences_text(verbose), self.value_text(verbose));
-        format!(
-            "{bold}{key}{bold:#}\n{}{differences}{value}",
-            lines.concat()
-        )
+        let lines = notes(&lines, width);
+        format!("{bold}{key}{bold:#}\n{lines}{differences}{value}")
+    }
+
+    /// What to do about its state.
+    fn next(&self) -> Option<String> {
+        let (key, flags) = (quoted(&self.key), &self.flags);
+        Some(match self.state() {
+            State::Different | State::Missing | State::WrongType => {
+                format!("shopwarm warmup keys {key}{flags}")
+            }
+            State::Orphan => "a run with --prune removes it".to_owned(),
+            State::Nowhere | State::NoStrategy if self.strategy.is_none() => {
+                format!("shopwarm strategies{flags} (lists the keys that are made)")
+            }
+            _ => return None,
+        })
     }
 
     fn cached_line(&self) -> String {
@@ -262,7 +282,10 @@ impl KeyReport {
         } else {
             SHOWN_DIFFERENCES
         };
-        let mut text = String::new();
+        let mut text = match differences.is_empty() {
+            true => String::new(),
+            false => format!("\n  {red}- cached{red:#}  {green}+ database{green:#}\n"),
+        };
         for Difference {
             path,
             cached,

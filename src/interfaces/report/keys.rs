@@ -24,6 +24,8 @@ pub(crate) enum Form {
     Nul,
     /// A table with the state of each key.
     Columns,
+    /// The same for other programs: separated by tabs, no heading, the numbers of CSV.
+    Tabs,
     Json,
     Ndjson,
     Csv,
@@ -192,6 +194,15 @@ impl KeyWriter {
             Form::Lines | Form::Nul => text.extend_from_slice(format!("{key}\n").as_bytes()),
             Form::Columns if !self.cached => text.extend_from_slice(format!("{key}\n").as_bytes()),
             Form::Columns => text.extend_from_slice(line.columns(&key, self.width).as_bytes()),
+            Form::Tabs => {
+                let cells: Vec<String> = self.cells(line, &key).collect();
+                // The key is the last, as in the table.
+                let [strategy, key, state @ ..] = cells.as_slice() else {
+                    return altered;
+                };
+                let row = [state, &[strategy.clone(), key.clone()]].concat();
+                text.extend_from_slice((row.join("\t") + "\n").as_bytes());
+            }
             Form::Json => text.extend_from_slice(self.object(line).as_bytes()),
             Form::Ndjson => text.extend_from_slice((self.object(line) + "\n").as_bytes()),
             Form::Csv => {

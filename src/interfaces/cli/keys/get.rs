@@ -79,7 +79,9 @@ async fn get(key: &str, config: &Config, output: &Output) -> Result<Exit, Failur
     let text = match output.format {
         Format::Json => pretty(&shown.json()),
         Format::Ndjson => inert(&format!("{}\n", shown.json())),
-        Format::Table | Format::Csv | Format::Markdown => shown.text(output.verbose),
+        Format::Table | Format::Csv | Format::Markdown => {
+            shown.text(output.verbose, output.width())
+        }
     };
     output.result(&text);
     Ok(match (&shown.database, shown.state()) {
@@ -106,6 +108,7 @@ async fn find_key(key: &str, config: &Config) -> Result<KeyReport, Failure> {
     let Some((key, definition)) = made else {
         let mut shown = KeyReport {
             key: key.to_owned(),
+            flags: config.flags.everywhere.clone(),
             strategy: None,
             cached: cache.read(key.as_bytes()).await?,
             database: Ok(None),
@@ -130,6 +133,7 @@ async fn find_key(key: &str, config: &Config) -> Result<KeyReport, Failure> {
         }),
         cached: cache.read(key.as_bytes()).await?,
         database: made_of(&key, &spec.id, config).await.map(Some),
+        flags: config.flags.everywhere.clone(),
         key,
     })
 }

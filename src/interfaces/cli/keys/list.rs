@@ -39,6 +39,8 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "GLOB", env = "SHOPWARM_PATTERN", value_parser = pattern)]
     pattern: Option<Pattern>,
     /// Also show each key's state, time left, size and type in the cache
+    ///
+    /// A pipe gets them separated by tabs: state, seconds, bytes, type, strategy, key.
     #[arg(long, env = "SHOPWARM_CACHED", value_parser = clap::builder::FalseyValueParser::new())]
     cached: bool,
     /// Only keys in this state (implies --cached); repeatable
@@ -119,6 +121,7 @@ pub(super) async fn list(
     };
     let form = match (args.null, output.is_plain()) {
         (true, _) => Form::Nul,
+        (false, true) if args.cached => Form::Tabs,
         (false, true) => Form::Lines,
         (false, false) => Form::of(output.format),
     };
@@ -131,7 +134,7 @@ pub(super) async fn list(
         };
         let writer = KeyWriter::new(form, cached, wanted, Output::stream(), stop.clone());
         let report = inspect.report(viewer, &writer, Instant::now()).await;
-        finish(&writer, &report, form, output);
+        finish(args, &writer, &report, form, output);
         report_failures(&report, cached, output);
         match exit::of_run(&report) {
             Exit::Success if !args.state.is_empty() => all_known(&report).map(|()| Exit::Success),
@@ -142,19 +145,30 @@ pub(super) async fn list(
 }
 
 /// Ends the list with the outcome.
-fn finish(writer: &KeyWriter, report: &Report, form: Form, output: &Output) {
+fn finish(args: &ListArgs, writer: &KeyWriter, report: &Report, form: Form, output: &Output) {
     let errors: Vec<String> = report.failures().map(ToString::to_string).collect();
     let error = (!errors.is_empty()).then(|| errors.join("; "));
     let end = [
         ("outcome".to_owned(), json!(report.outcome())),
         ("error".to_owned(), error.into()),
     ];
-    let (_, altered) = writer.finish(&end.into_iter().collect());
+    let (written, altered) = writer.finish(&end.into_iter().collect());
+    if written == 0 && errors.is_empty() && report.stopped.is_none() {
+        output.note(&none_found(args));
+    }
     if altered > 0 && form == Form::Lines {
         let keys = count_of(altered);
         output.note(&format!(
             "{keys} shown escaped or shortened; -0 writes them exactly"
         ));
+    }
+}
+
+fn none_found(args: &ListArgs) -> String {
+    let states = args.state.iter().map(|state| Class::from(*state).name());
+    match states.collect::<Vec<_>>().join(" or ") {
+        states if states.is_empty() => "there is no such key".to_owned(),
+        states => format!("no key is {states}"),
     }
 }
 

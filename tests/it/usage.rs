@@ -1,4 +1,4 @@
-//! `shopwarm effect`: which of the lists of written keys were used since.
+//! `shopwarm usage`: which of the lists of written keys were used since.
 
 use serde_json::Value;
 
@@ -48,8 +48,8 @@ fn warm_an_hour_ago(lab: &Lab, how: &str) -> String {
     run.json()["run_id"].as_str().expect("an id").to_owned()
 }
 
-fn effect(lab: &Lab, arguments: &str) -> Finished {
-    calm(lab.command(&format!("effect {arguments}")).run())
+fn usage(lab: &Lab, arguments: &str) -> Finished {
+    calm(lab.command(&format!("usage {arguments}")).run())
 }
 
 /// Used, never used and gone of a strategy, or of all.
@@ -73,7 +73,7 @@ fn keys_that_were_used_are_told_from_those_that_were_not_and_that_are_gone() {
     for id in 26..=40 {
         lab.redis.cli(&["DEL", &format!("A:{id}")]);
     }
-    let report = effect(&lab, "-o json").expect(0).json();
+    let report = usage(&lab, "-o json").expect(0).json();
     let a = line(&report, "own/a");
     assert_eq!(counts(a), [25, 60, 15]);
     assert_eq!(
@@ -94,31 +94,46 @@ fn keys_that_were_used_are_told_from_those_that_were_not_and_that_are_gone() {
     assert_eq!(bytes, sum);
 
     // Asking is no use of them, however often.
-    let again = effect(&lab, &format!("{run} -o json")).expect(0).json();
+    let again = usage(&lab, &format!("{run} -o json")).expect(0).json();
     assert_eq!(counts(&again["totals"]), [25, 100, 15]);
 
     // A sample: in proportion, and said so.
-    let sampled = effect(&lab, "--sample 20 -o json").expect(0).json();
+    let sampled = usage(&lab, "--sample 20 -o json").expect(0).json();
     let a = line(&sampled, "own/a");
     assert_eq!((&a["sampled"], &a["exact"]), (&20.into(), &false.into()));
     assert_eq!(counts(a), [25, 60, 15]);
-    let table = effect(&lab, "--sample 20").expect(0).stdout;
-    for words in ["own/a", "~60", "100 keys not used", "--sample"] {
+    let table = usage(&lab, "--sample 20").expect(0).stdout;
+    for words in [
+        "own/a",
+        "~60",
+        "100 keys not used",
+        "--sample",
+        "which ended 1h",
+        "a lower `limit`",
+    ] {
         assert!(table.contains(words), "{words} in\n{table}");
     }
     for form in ["ndjson", "csv", "markdown"] {
-        let text = effect(&lab, &format!("-o {form}")).expect(0).stdout;
+        let text = usage(&lab, &format!("-o {form}")).expect(0).stdout;
         assert!(
             text.contains("own/b") && text.lines().count() >= 2,
             "{text}"
         );
     }
-    let unknown = effect(&lab, "nobody").expect(2).stderr;
+    let unknown = usage(&lab, "nobody").expect(2).stderr;
     assert!(unknown.contains("no run `nobody`"), "{unknown}");
+
+    // Under its former name, too.
+    let former = calm(lab.command("effect -o json").run()).expect(0).json();
+    assert_eq!(former["totals"], report["totals"]);
 
     // A later run makes the earlier one's keys look used.
     calm(lab.warm(&definitions())).expect(0);
-    let earlier = effect(&lab, &run).expect(0).stdout;
+    let before = usage(&lab, "last~1 -o json").expect(0).json();
+    assert_eq!(line(&before, "own/a")["run_id"], run.as_str());
+    let now = usage(&lab, "last").expect(0).stdout;
+    assert!(now.contains("too early to tell"), "{now}");
+    let earlier = usage(&lab, &run).expect(0).stdout;
     assert!(earlier.contains("a later run rewrote"), "{earlier}");
 }
 
@@ -133,10 +148,10 @@ fn a_server_that_counts_uses_gives_an_estimate() {
     for id in 1..=10 {
         lab.redis.cli(&["EVAL", often, "1", &format!("B:{id}")]);
     }
-    let run = effect(&lab, "-o json").expect(0).json();
+    let run = usage(&lab, "-o json").expect(0).json();
     let b = line(&run, "own/b");
     assert_eq!((counts(b), &b["by_frequency"]), ([10, 30, 0], &true.into()));
-    let table = effect(&lab, "").expect(0).stdout;
+    let table = usage(&lab, "").expect(0).stdout;
     assert!(table.contains("an estimate"), "{table}");
 }
 
@@ -151,15 +166,15 @@ fn a_cluster_is_asked_node_by_node_and_the_embedded_cache_says_that_it_cannot() 
         calm(command.contexts(&path).run())
     };
     let cluster = cluster.url();
-    let none = run("effect", &cluster).expect(2).stderr;
+    let none = run("usage", &cluster).expect(2).stderr;
     assert!(none.contains("no run has left a list of keys"), "{none}");
     for cache in [&cluster, &embedded] {
         run("warmup context own", cache).expect(0);
     }
-    let report = run("effect -o json", &cluster).expect(0).json();
+    let report = run("usage -o json", &cluster).expect(0).json();
     // Written a moment ago, and not used.
     assert_eq!(counts(&report["totals"]), [0, 140, 0]);
-    let refused = run("effect", &embedded).expect(4).stderr;
+    let refused = run("usage", &embedded).expect(4).stderr;
     assert!(
         refused.contains("does not record which keys are used"),
         "{refused}"
@@ -173,7 +188,7 @@ fn a_user_who_may_not_ask_is_told_what_is_missing() {
     let rights = "ACL SETUSER some on >hunter2 ~* +@read -object +hgetall +lrange +ping +info";
     lab.redis.cli(&rights.split(' ').collect::<Vec<_>>());
     let url = lab.redis.url().replace("//", "//some:hunter2@");
-    let refused = calm(shopwarm("effect").cache(url).run()).expect(7);
+    let refused = calm(shopwarm("usage").cache(url).run()).expect(7);
     assert!(
         refused.stderr.contains("+object|idletime"),
         "{}",
