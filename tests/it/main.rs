@@ -78,6 +78,7 @@ mod roles;
 mod rooms;
 mod runs;
 mod schedule;
+mod screens;
 mod secrets;
 mod sentinel;
 mod serve;

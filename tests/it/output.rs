@@ -146,7 +146,7 @@ fn github_actions_get_annotations_and_a_summary() {
     );
     let summary = fs::read_to_string(summary).expect("a summary");
     assert!(
-        summary.starts_with("before\n### shopwarm") && summary.contains("| ✗ extra/mixed |"),
+        summary.starts_with("before\n### shopwarm") && summary.contains("| ✗ | extra/mixed |"),
         "{summary}"
     );
     let down = shopwarm("--demo warmup all --cache-url redis://127.0.0.1:1")

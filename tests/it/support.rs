@@ -16,6 +16,7 @@ pub mod music;
 pub mod proxy;
 pub mod readers;
 pub mod replica;
+pub mod sample;
 pub mod servers;
 pub mod shop;
 pub mod shopwarm;

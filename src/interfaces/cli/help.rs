@@ -3,10 +3,32 @@
 use clap::builder::{StyledStr, Styles};
 use clap::{Arg, ArgAction, Command};
 
+use crate::interfaces::output::wrap;
+
 const EXAMPLES: &str = include_str!("examples.txt");
 
 /// What `shopwarm` alone prints.
-pub(super) const START: &str = include_str!("start.txt");
+const START: &str = include_str!("start.txt");
+
+/// Columns of the intents at the left of [`START`].
+const INTENT: usize = 9;
+
+/// What `shopwarm` alone prints, for a terminal of this width.
+pub(super) fn start(width: Option<usize>) -> String {
+    let width = width.unwrap_or(usize::MAX);
+    let mut text = String::new();
+    for line in START.lines() {
+        let is_column = line.get(INTENT - 1..INTENT) == Some(" ");
+        let (intent, rest) = line.split_at(if is_column { INTENT } else { 0 });
+        let indent = " ".repeat(intent.len());
+        let rest = match line.len() <= width {
+            true => rest.to_owned(),
+            false => wrap(rest, width - intent.len()).join(&format!("\n{indent}")),
+        };
+        text += &format!("{intent}{rest}\n");
+    }
+    text
+}
 
 pub(super) const EXIT_CODES: &str = include_str!("exit_codes.txt");
 

@@ -91,7 +91,7 @@ fn check_needs(matches: ArgMatches) -> Result<ArgMatches, clap::Error> {
 /// Parses the command line; `Err`: an error or help was printed.
 pub fn parse() -> Result<ArgMatches, Exit> {
     if std::env::args_os().len() == 1 {
-        note(help::START);
+        note(&help::start(output::stderr_width()));
         return Err(Exit::Usage);
     }
     command()

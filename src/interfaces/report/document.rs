@@ -90,7 +90,7 @@ impl Document {
                     true => String::new(),
                     false => grid::render(&self.headings, &self.rows, width) + "\n",
                 };
-                format!("{table}{}{last}", notes(&self.footer, width))
+                format!("{table}{}{last}", notes(&marked(&self.footer), width))
             }
             Format::Json => pretty(&self.json),
             Format::Ndjson => {
@@ -123,17 +123,26 @@ impl Document {
             return String::new();
         }
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-        let mut text = line(self.headings.iter().map(|h| h.name.to_owned()).collect());
-        text += &line(
-            self.headings
-                .iter()
-                .map(|h| if h.numeric { "---:" } else { "---" }.to_owned())
-                .collect(),
-        );
+        let heads = self.headings.iter().flat_map(|heading| {
+            let dashes = if heading.numeric { "---:" } else { "---" };
+            let mark = heading.is_name.then_some(("", "---"));
+            mark.into_iter().chain([(heading.name, dashes)])
+        });
+        let (names, dashes): (Vec<_>, Vec<_>) = heads
+            .map(|(name, dashes)| (name.to_owned(), dashes.to_owned()))
+            .unzip();
+        let mut text = line(names) + &line(dashes);
         for row in &self.rows {
+            let cells = self
+                .headings
+                .iter()
+                .zip(&row.cells)
+                .flat_map(|(heading, cell)| {
+                    let (mark, cell) = grid::apart(cell, heading);
+                    mark.into_iter().chain([cell])
+                });
             text += &line(
-                row.cells
-                    .iter()
+                cells
                     .map(|cell| cell.replace('|', "\\|").replace('\n', " "))
                     .collect(),
             );
@@ -171,6 +180,21 @@ pub(crate) fn plain(value: &Value) -> String {
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
+}
+
+/// Notes with the marks at the beginning of their lines in colour.
+fn marked(footer: &str) -> String {
+    let colour = |line: &str, mark: char, colour: anstyle::AnsiColor| {
+        let rest = line.strip_prefix(mark)?;
+        let style = colour.on_default();
+        Some(format!("{style}{mark}{style:#}{rest}"))
+    };
+    let lines = footer.split_inclusive('\n').map(|line| {
+        let red = colour(line, '✗', anstyle::AnsiColor::Red);
+        let either = red.or_else(|| colour(line, '!', anstyle::AnsiColor::Yellow));
+        either.unwrap_or_else(|| line.to_owned())
+    });
+    lines.collect()
 }
 
 /// The verdict as the last line, wrapped for a terminal.

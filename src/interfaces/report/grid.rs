@@ -107,7 +107,7 @@ impl Grid<'_> {
 
     fn is_zero(&self, at: usize) -> bool {
         let mut cells = self.rows.iter().map(|row| row.cells[at].as_str());
-        self.headings[at].numeric && cells.all(|cell| matches!(cell, "" | "0" | "–" | "0 B"))
+        self.headings[at].numeric && cells.all(is_nothing)
     }
 
     /// Shortens names by as much as the table is too wide; `false`: that would be too much.
@@ -148,28 +148,61 @@ impl Grid<'_> {
             table.set_content_arrangement(ContentArrangement::Disabled);
         }
         let kept = || self.kept.iter().map(|at| (*at, &self.headings[*at]));
-        table.set_header(
-            kept()
-                .map(|(_, heading)| aligned(heading.name, heading).add_attribute(Attribute::Bold)),
-        );
+        let bold = |cell: Cell| cell.add_attribute(Attribute::Bold);
+        table.set_header(kept().flat_map(|(_, heading)| {
+            let mark = heading.is_name.then(|| Cell::new(""));
+            mark.into_iter()
+                .chain([bold(aligned(heading.name, heading))])
+        }));
         for row in &self.rows {
-            table.add_row(kept().enumerate().map(|(nth, (at, heading))| {
+            table.add_row(kept().enumerate().flat_map(|(nth, (at, heading))| {
                 let cell = row.cells.get(at).map_or("", String::as_str);
-                let cell = aligned(cell, heading);
-                match row.tone {
-                    Tone::Good if nth == 0 => cell.fg(Color::DarkGreen),
-                    Tone::Bad if nth == 0 => cell.fg(Color::DarkRed),
-                    Tone::Plain | Tone::Good | Tone::Bad => cell,
-                    Tone::Total => cell.add_attribute(Attribute::Bold),
-                }
+                let (mark, cell) = apart(cell, heading);
+                let mark = mark.map(|mark| coloured(Cell::new(mark), row.tone));
+                let cell = match row.tone {
+                    Tone::Total => bold(aligned(cell, heading)),
+                    tone if nth == 0 && mark.is_none() => coloured(aligned(cell, heading), tone),
+                    _ if heading.numeric && is_nothing(cell) => {
+                        aligned(cell, heading).add_attribute(Attribute::Dim)
+                    }
+                    _ => aligned(cell, heading),
+                };
+                mark.into_iter().chain([cell])
             }));
         }
-        if self.is_dense {
-            for column in table.column_iter_mut() {
-                column.set_padding((0, 1));
-            }
+        let left = u16::from(!self.is_dense);
+        for column in table.column_iter_mut() {
+            column.set_padding((left, 1));
+        }
+        // A mark and its name need no second space between them.
+        if let (true, Some(mark)) = (self.headings[0].is_name, table.column_mut(0)) {
+            mark.set_padding((left, 0));
+        }
+        if let (true, Some(name)) = (self.headings[0].is_name, table.column_mut(1)) {
+            name.set_padding((1, 1));
         }
         table
+    }
+}
+
+/// The mark before a name, and the name; a total has no mark.
+pub(super) fn apart<'a>(cell: &'a str, heading: &Heading) -> (Option<&'a str>, &'a str) {
+    match (heading.is_name, cell.split_once(' ')) {
+        (true, Some((mark, name))) => (Some(mark), name),
+        (true, None) => (Some(""), cell),
+        (false, _) => (None, cell),
+    }
+}
+
+fn is_nothing(cell: &str) -> bool {
+    matches!(cell, "" | "0" | "–" | "0 B")
+}
+
+fn coloured(cell: Cell, tone: Tone) -> Cell {
+    match tone {
+        Tone::Good => cell.fg(Color::DarkGreen),
+        Tone::Bad => cell.fg(Color::DarkRed),
+        Tone::Plain | Tone::Total => cell,
     }
 }
 

@@ -272,7 +272,7 @@ mod tests {
             strategy("prices", 4952, 48),
             failed("margin", 9000, Some(Expected::about(20_000))),
         ]);
-        for columns in [40, 80] {
+        for columns in [40, 80, 120] {
             for (name, report) in [("interrupted", &interrupted), ("failed", &broken)] {
                 let text = screen(report, columns);
                 let width = |line: &str| console::measure_text_width(line);

@@ -1,0 +1,89 @@
+//! What a person sees: each screen in a terminal of 40, 80 and 120 columns, and in colour.
+//! `INSTA_UPDATE=always cargo test screens` takes the screens of today.
+
+use crate::support::sample::Sample;
+
+#[test]
+fn first_contact() {
+    Sample::new().scene("first-contact", "shopwarm");
+}
+
+#[test]
+fn a_complete_run() {
+    Sample::new().scene("complete", "shopwarm --demo warmup all");
+}
+
+#[test]
+fn an_incomplete_run() {
+    let line = "shopwarm --demo --contexts trouble.toml warmup all";
+    Sample::new().scene("incomplete", line);
+}
+
+#[test]
+fn a_dry_run() {
+    let sample = Sample::new();
+    sample.command("warmup context catalog -q").run().expect(0);
+    sample.scene("dry-run", "shopwarm --demo dry-run --orphans");
+}
+
+#[test]
+fn a_comparison() {
+    let sample = Sample::new();
+    sample.command("warmup context catalog -q").run().expect(0);
+    sample.scene("verify", "shopwarm --demo verify --require 99%");
+}
+
+#[test]
+fn a_failed_check() {
+    let line = "shopwarm --demo --cache-url sqlite:/nowhere/cache.db doctor";
+    Sample::new().scene("doctor-failed", line);
+}
+
+#[test]
+fn keys() {
+    let sample = Sample::warm();
+    let list = "shopwarm --demo keys list --cached --strategy identity/active-user-sessions";
+    sample.scene("keys-list", list);
+    let get = "shopwarm --demo keys get Category:id:cat-tea";
+    sample.scene("keys-get", get);
+}
+
+#[test]
+fn earlier_runs() {
+    let sample = Sample::new();
+    sample.command("warmup context catalog -q").run().expect(0);
+    sample.command("warmup all -q").run().expect(0);
+    sample.scene("runs", "shopwarm --demo runs");
+    sample.scene("runs-diff", "shopwarm --demo runs last~1 --diff last");
+    sample.scene("usage", "shopwarm --demo usage");
+}
+
+#[test]
+fn jobs() {
+    let sample = Sample::new();
+    sample.scene("schedule", "shopwarm --demo schedule list");
+}
+
+#[test]
+fn the_commonest_mistakes() {
+    let sample = Sample::new();
+    let nobody = "--database-url postgres://shop@127.0.0.1:1/shop --cache-url redis://127.0.0.1:1";
+    for (name, line) in [
+        ("no-servers", "shopwarm warmup all".to_owned()),
+        ("nothing-named", "shopwarm --demo warmup".to_owned()),
+        (
+            "misspelt",
+            "shopwarm --demo warmup context catalgo".to_owned(),
+        ),
+        (
+            "no-amount",
+            "shopwarm --demo warmup all --rate fast".to_owned(),
+        ),
+        (
+            "nobody-answers",
+            format!("shopwarm {nobody} warmup all --connect-timeout 1s"),
+        ),
+    ] {
+        sample.scene(&format!("mistake-{name}"), &line);
+    }
+}
