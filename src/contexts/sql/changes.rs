@@ -6,15 +6,14 @@
 //! is trusted.
 
 use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, GroupByExpr, JoinOperator, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins,
+    Expr, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, Query, Select, SetExpr, TableFactor,
     WildcardAdditionalOptions,
 };
 
 use super::key_rows::key_rows;
-
-use super::parse::{identifiers, lists, stored_name, with_query};
+use super::parse::{lists, stored_name, with_query};
 use super::purity::{PURE_FUNCTIONS, Why, arguments, check_pure, may_be_text, varies};
+use super::scope::{self, Column, called_function, inner};
 use crate::application::ports::grammar::Grammar;
 use crate::domain::changes::{TrackedTable, Tracking};
 use crate::domain::key_rows::TableName;
@@ -34,13 +33,17 @@ fn of_query(query: &Query, grammar: &'static Grammar, keys: &[&str]) -> Result<T
     let reading = Reading {
         grammar,
         select,
-        tables: tables(&select.from, grammar)?,
+        tables: tables(select, grammar)?,
     };
     let changed_at = reading
         .column(CHANGED_AT)
         .ok_or("it does not select `_changed_at`")?;
-    for item in &select.projection {
-        reading.check_item(item)?;
+    for column in scope::columns(select) {
+        match column {
+            Column::One(expr, _) => check_pure(expr, grammar, PURE_FUNCTIONS)?,
+            Column::All(_, options) => check_wildcard(options)?,
+            Column::Other => return Err("it has a column of an unknown kind"),
+        }
     }
     let named: Vec<_> = keys.iter().map(|key| (*key, reading.column(key))).collect();
     let tables = reading.tables.iter();
@@ -102,23 +105,13 @@ impl Table {
 }
 
 /// The joined tables, or why this FROM is not a plain join of tables.
-fn tables(from: &[TableWithJoins], grammar: &'static Grammar) -> Result<Vec<Table>, Why> {
+fn tables(select: &Select, grammar: &'static Grammar) -> Result<Vec<Table>, Why> {
     let mut tables = Vec::new();
-    for item in from {
-        tables.push(table(&item.relation, grammar)?);
-        for join in &item.joins {
-            let is_inner = matches!(
-                join.join_operator,
-                JoinOperator::Join(_)
-                    | JoinOperator::Inner(_)
-                    | JoinOperator::CrossJoin(_)
-                    | JoinOperator::StraightJoin(_)
-            );
-            if !is_inner {
-                return Err("it has an outer join: deleting a row of that table changes the value");
-            }
-            tables.push(table(&join.relation, grammar)?);
+    for (factor, join) in scope::from(select) {
+        if join.is_some_and(|join| inner(join).is_none()) {
+            return Err("it has an outer join: deleting a row of that table changes the value");
         }
+        tables.push(table(factor, grammar)?);
     }
     match tables.is_empty() {
         true => Err("it reads no table"),
@@ -146,18 +139,15 @@ fn table(factor: &TableFactor, grammar: &'static Grammar) -> Result<Table, Why> 
     if sample.is_some() {
         return Err("it samples its table");
     }
-    let names = identifiers(name).ok_or(none)?;
-    let called = alias.as_ref().map_or(names[names.len() - 1], |a| &a.name);
+    let (names, called) = (scope::table(factor), scope::called(factor));
     let renames = alias.as_ref().is_some_and(|a| !a.columns.is_empty());
+    let stored = |name: &&Ident| stored_name(name, grammar);
     let is_plain =
         with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty() && !renames;
     Ok(Table {
         written: name.to_string(),
-        parts: names
-            .iter()
-            .map(|name| stored_name(name, grammar))
-            .collect(),
-        alias: stored_name(called, grammar),
+        parts: names.ok_or(none)?.iter().map(stored).collect(),
+        alias: stored(&called.ok_or(none)?),
         is_plain,
     })
 }
@@ -172,43 +162,20 @@ struct Reading<'a> {
 impl<'a> Reading<'a> {
     /// The expression behind a result column, if the SQL names it.
     fn column(&self, name: &str) -> Option<&'a Expr> {
-        self.select.projection.iter().find_map(|item| match item {
-            SelectItem::ExprWithAlias { expr, alias }
-                if stored_name(alias, self.grammar) == name =>
-            {
-                Some(expr)
+        scope::columns(self.select).find_map(|column| match column {
+            Column::One(expr, Some(alias)) => {
+                (stored_name(alias, self.grammar) == name).then_some(expr)
             }
-            SelectItem::UnnamedExpr(expr) if self.plain(expr).as_deref() == Some(name) => {
-                Some(expr)
-            }
+            Column::One(expr, None) => (self.plain(expr)? == name).then_some(expr),
             _ => None,
         })
     }
 
     /// The stored name of a column, if the expression is only that column.
     fn plain(&self, expr: &Expr) -> Option<String> {
-        let column = match expr {
-            Expr::Identifier(column) => column,
-            Expr::CompoundIdentifier(parts) => parts.last()?,
-            _ => return None,
-        };
+        let column = scope::plain(expr)?;
         let stored = stored_name(column, self.grammar);
         (!may_be_text(column, self.grammar) && !varies(column)).then_some(stored)
-    }
-
-    /// Whether a stored column depends only on its row.
-    fn check_item(&self, item: &SelectItem) -> Result<(), Why> {
-        match item {
-            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
-                check_pure(expr, self.grammar, PURE_FUNCTIONS)
-            }
-            SelectItem::Wildcard(options) => check_wildcard(options),
-            SelectItem::QualifiedWildcard(
-                SelectItemQualifiedWildcardKind::ObjectName(_),
-                options,
-            ) => check_wildcard(options),
-            _ => Err("it has a column of an unknown kind"),
-        }
     }
 
     /// The table's columns, if its changed rows are enough to find all changes.
@@ -216,20 +183,14 @@ impl<'a> Reading<'a> {
         if !table.is_plain {
             return Err("its table in FROM has hints, partitions or renamed columns");
         }
-        if let Some(selection) = &self.select.selection {
-            check_pure(selection, self.grammar, "").map_err(
-                |_| "its WHERE has a function, a subquery, or a word that depends on the time",
-            )?;
-        }
+        check_pure(&self.select.selection, self.grammar, "").map_err(
+            |_| "its WHERE has a function, a subquery, or a word that depends on the time",
+        )?;
         let changed_at = self
             .plain(changed_at)
             .ok_or("_changed_at is not a plain column")?;
-        let has_wildcard = self.select.projection.iter().any(|item| {
-            matches!(
-                item,
-                SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
-            )
-        });
+        let mut columns = scope::columns(self.select);
+        let has_wildcard = columns.any(|column| matches!(column, Column::All(..)));
         let column = |name: &&str| match self.column(name) {
             Some(expr) => self.plain(expr),
             None => has_wildcard.then(|| (*name).to_owned()),
@@ -246,15 +207,8 @@ impl<'a> Reading<'a> {
     /// as long as none of them changes.
     fn check_joins(&self, changed_at: &Expr) -> Result<(), Why> {
         let varies = "its join depends on something other than the rows of the tables";
-        if let Some(selection) = &self.select.selection {
-            check_pure(selection, self.grammar, PURE_FUNCTIONS).map_err(|_| varies)?;
-        }
-        for from in &self.select.from {
-            for join in &from.joins {
-                check_pure(&join.join_operator, self.grammar, PURE_FUNCTIONS)
-                    .map_err(|_| varies)?;
-            }
-        }
+        check_pure(&self.select.selection, self.grammar, PURE_FUNCTIONS).map_err(|_| varies)?;
+        check_pure(&self.select.from, self.grammar, PURE_FUNCTIONS).map_err(|_| varies)?;
         let covered = self.latest_of(changed_at).unwrap_or_default();
         let is_covered = |table: &Table| covered.contains(&table.alias);
         match self.tables.iter().all(is_covered) {
@@ -271,8 +225,7 @@ impl<'a> Reading<'a> {
         let Expr::Function(function) = expr else {
             return None;
         };
-        let name = function.name.to_string().to_ascii_lowercase();
-        if !lists(self.grammar.latest, &name) {
+        if !lists(self.grammar.latest, &called_function(function)) {
             return None;
         }
         let alias = |argument: &FunctionArg| match argument {

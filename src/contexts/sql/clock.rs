@@ -5,9 +5,10 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{BinaryOperator, Expr, Function, Visit};
+use sqlparser::ast::{BinaryOperator, Expr, Visit};
 
-use super::parse::{identifiers, lists, with_query};
+use super::parse::{lists, with_query};
+use super::scope::called_function;
 use super::walk::{Node, walk};
 use crate::application::ports::grammar::Grammar;
 
@@ -104,10 +105,10 @@ impl Words {
             Expr::AtTimeZone { timestamp, .. } => {
                 self.zoned += Self::of(&**timestamp).clock.len();
             }
-            Expr::Function(function) if names(function, CLOCK) => {
+            Expr::Function(function) if lists(CLOCK, &called_function(function)) => {
                 self.clock.push(function.to_string());
             }
-            Expr::Function(function) if names(function, ZONED) => {
+            Expr::Function(function) if lists(ZONED, &called_function(function)) => {
                 self.zoned += Self::of(&function.args).clock.len();
             }
             _ => {}
@@ -118,12 +119,6 @@ impl Words {
 
 fn is_clock(quote: Option<char>, word: &str) -> bool {
     quote.is_none() && lists(CLOCK, &word.to_ascii_lowercase())
-}
-
-fn names(function: &Function, list: &str) -> bool {
-    let parts = identifiers(&function.name).unwrap_or_default();
-    let last = parts.last();
-    last.is_some_and(|name| lists(list, &name.value.to_ascii_lowercase()))
 }
 
 #[cfg(test)]

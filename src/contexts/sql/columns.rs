@@ -1,9 +1,10 @@
 //! The columns that a query returns, as far as its text names them.
 
-use sqlparser::ast::{Expr, Query, Select, SelectItem, SetExpr};
+use sqlparser::ast::{Query, Select, SetExpr};
 
 use super::parse::{stored_name, with_query};
 use super::purity::may_be_text;
+use super::scope::{self, Column};
 use crate::application::ports::grammar::Grammar;
 
 /// The names of a checked query's columns; of one that the database names, `None`. Nothing where the
@@ -14,15 +15,13 @@ pub fn columns(sql: &str, grammar: &'static Grammar) -> Option<Vec<Option<String
 }
 
 fn of_query(query: &Query, grammar: &'static Grammar) -> Option<Vec<Option<String>>> {
-    let items = first_select(&query.body)?.projection.iter();
-    let is_one = |item: &SelectItem| {
-        matches!(
-            item,
-            SelectItem::ExprWithAlias { .. } | SelectItem::UnnamedExpr(_)
-        )
+    let columns = scope::columns(first_select(&query.body)?);
+    let name = |column: Column<'_>| {
+        let name = column.name().filter(|name| !may_be_text(name, grammar));
+        let name = name.map(|name| stored_name(name, grammar));
+        matches!(column, Column::One(..)).then_some(name)
     };
-    let names = items.clone().map(|item| name(item, grammar));
-    items.clone().all(is_one).then(|| names.collect())
+    columns.map(name).collect()
 }
 
 /// The SELECT that names the columns.
@@ -33,17 +32,6 @@ fn first_select(body: &SetExpr) -> Option<&Select> {
         SetExpr::SetOperation { left, .. } => first_select(left),
         _ => None,
     }
-}
-
-/// The name of a column; `None`: the database names it.
-fn name(item: &SelectItem, grammar: &'static Grammar) -> Option<String> {
-    let name = match item {
-        SelectItem::ExprWithAlias { alias, .. } => alias,
-        SelectItem::UnnamedExpr(Expr::Identifier(column)) => column,
-        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last()?,
-        _ => return None,
-    };
-    (!may_be_text(name, grammar)).then(|| stored_name(name, grammar))
 }
 
 #[cfg(test)]

@@ -5,14 +5,12 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{
-    Expr, Function, FunctionArguments, Ident, ObjectName, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, Visit,
-};
+use sqlparser::ast::{Expr, Function, Ident, Query, Select, SetExpr, TableFactor, Visit};
 
-use super::parse::{identifiers, lists, stored_name, with_query};
+use super::parse::{lists, stored_name, with_query};
 use super::purity::{PURE_FUNCTIONS, may_be_text};
 use super::relations::{Relation, relations_in};
+use super::scope::{self, Column, Names, arguments, called_function};
 use super::walk::{Node, walk};
 use crate::application::ports::grammar::Grammar;
 use crate::domain::strategy::VERSION;
@@ -30,8 +28,8 @@ pub fn uncovered(sql: &str, grammar: &'static Grammar, keys: &[&str]) -> Option<
         let mut reading = Reading {
             grammar,
             keys,
-            with: Vec::new(),
-            scope: Vec::new(),
+            with: Names::default(),
+            scope: Names::default(),
             names: Vec::new(),
         };
         Ok(reading.gap(query))
@@ -66,23 +64,14 @@ impl Origins {
     }
 }
 
-/// What names in FROM stand for.
-type Named = Vec<(String, Origins)>;
-
-fn find<'n>(named: &'n Named, name: &str) -> Option<&'n Origins> {
-    let mut named = named.iter().rev();
-    let found = named.find(|(known, _)| known.eq_ignore_ascii_case(name));
-    found.map(|(_, origins)| origins)
-}
-
 struct Reading<'k> {
     grammar: &'static Grammar,
     /// The key's columns, which cannot change without another key.
     keys: &'k [&'k str],
     /// What WITH names.
-    with: Named,
+    with: Names<Origins>,
     /// What FROM names.
-    scope: Named,
+    scope: Names<Origins>,
     /// The columns by their places, as the first SELECT of a UNION names them.
     names: Vec<String>,
 }
@@ -94,7 +83,7 @@ impl Reading<'_> {
             let mut origins = self.read(&cte.query);
             let is_itself = |place: &Relation| place.table.eq_ignore_ascii_case(name);
             origins.places.retain(|(place, _)| !is_itself(place));
-            self.with.push((name.clone(), origins));
+            self.with.0.push((name.clone(), origins));
         }
         self.gap_of_body(&query.body)
     }
@@ -112,15 +101,16 @@ impl Reading<'_> {
     }
 
     fn gap_of_select(&mut self, select: &Select) -> Option<String> {
-        self.scope.clear();
-        select.from.iter().for_each(|from| self.add(from));
+        self.scope.0.clear();
+        scope::from(select).for_each(|(factor, _)| self.add(factor));
         let is_first = self.names.is_empty();
         let (mut version, mut stored) = (None, Origins::default());
         let mut ranks = false;
-        for (at, item) in select.projection.iter().enumerate() {
-            let own = match item {
-                SelectItem::ExprWithAlias { alias, .. } => stored_name(alias, self.grammar),
-                SelectItem::UnnamedExpr(_) => String::new(),
+        for (at, column) in scope::columns(select).enumerate() {
+            let own = match column {
+                Column::One(_, alias) => {
+                    alias.map_or_else(String::new, |alias| stored_name(alias, self.grammar))
+                }
                 // What follows a `*` has no known place.
                 _ if !is_first => return None,
                 _ => "*".to_owned(),
@@ -129,65 +119,47 @@ impl Reading<'_> {
                 self.names.push(own);
             }
             let name = self.names.get(at).map_or("", String::as_str);
-            match item {
-                SelectItem::ExprWithAlias { expr, .. } | SelectItem::UnnamedExpr(expr) => {
-                    match name {
-                        VERSION => version = Some((expr, self.read(expr))),
-                        "*" => return None,
-                        name if name.starts_with('_') || self.keys.contains(&name) => {}
-                        _ => {
-                            ranks |= calls(expr, |function| function.over.is_some());
-                            stored.add(&self.read(expr));
-                        }
+            match column {
+                Column::One(expr, _) => match name {
+                    VERSION => version = Some((expr, self.read(expr))),
+                    "*" => return None,
+                    name if name.starts_with('_') || self.keys.contains(&name) => {}
+                    _ => {
+                        ranks |= calls(expr, |function| function.over.is_some());
+                        stored.add(&self.read(expr));
                     }
+                },
+                Column::All(Some(table), _) => {
+                    let origins = self.scope.find(scope::last(table)).into_iter();
+                    origins.for_each(|origins| stored.add(origins));
                 }
-                SelectItem::QualifiedWildcard(
-                    SelectItemQualifiedWildcardKind::ObjectName(table),
-                    _,
-                ) => {
-                    let item = find(&self.scope, &last(table));
-                    item.into_iter().for_each(|origins| stored.add(origins));
+                _ => {
+                    let seen = self.scope.0.iter();
+                    seen.for_each(|(_, origins)| stored.add(origins));
                 }
-                _ => self
-                    .scope
-                    .iter()
-                    .for_each(|(_, origins)| stored.add(origins)),
             }
         }
         let (version, origins) = version?;
         said(&origins, &stored).or_else(|| of_other_rows(version, ranks))
     }
 
-    fn add(&mut self, from: &TableWithJoins) {
-        let joined = from.joins.iter().map(|join| &join.relation);
-        for factor in std::iter::once(&from.relation).chain(joined) {
-            let mut origins = self.read(factor);
-            let name = match factor {
-                TableFactor::Derived {
-                    alias: Some(alias), ..
-                } => alias.name.value.clone(),
-                TableFactor::Table { args: None, .. } => {
-                    let Relation { table, alias } = relations_in(factor).remove(0);
-                    if find(&self.with, &table).is_none() {
-                        origins.places.iter_mut().for_each(|place| place.1 = false);
-                    }
-                    alias
-                }
-                // What a function makes of a row is the row's.
-                _ => {
-                    origins.is_unknown = true;
-                    String::new()
-                }
-            };
-            self.scope.push((name, origins));
+    fn add(&mut self, factor: &TableFactor) {
+        let mut origins = self.read(factor);
+        let table = Relation::of(factor).filter(|place| self.with.find(&place.table).is_none());
+        if table.is_some() {
+            origins.places.iter_mut().for_each(|place| place.1 = false);
         }
+        let name = scope::called(factor).map(|name| name.value.clone());
+        // What a function makes of a row is the row's.
+        origins.is_unknown |= name.is_none();
+        self.scope.0.push((name.unwrap_or_default(), origins));
     }
 
     /// The tables that a part of a query reads, those of its subqueries too.
     fn read(&self, tree: &impl Visit) -> Origins {
         let mut found = Origins::default();
         for place in relations_in(tree) {
-            match find(&self.with, &place.table) {
+            match self.with.find(&place.table) {
                 Some(origins) => found.add(origins),
                 None => found.places.push((place, true)),
             }
@@ -216,17 +188,17 @@ impl Reading<'_> {
                 .contains(&stored_name(column, self.grammar).as_str())
         };
         let known = match expr {
-            Expr::Identifier(word) => match find(&self.scope, &word.value) {
+            Expr::Identifier(word) => match self.scope.find(&word.value) {
                 Some(row) => Some(row.clone()),
                 None if may_be_text(word, self.grammar) || is_key(word) => None,
-                None => match self.scope.as_slice() {
+                None => match self.scope.0.as_slice() {
                     [(_, origins)] if is_own => Some(origins.clone()),
                     _ => is_own.then_some(Origins::UNKNOWN),
                 },
             },
             Expr::CompoundIdentifier(parts) => match parts.as_slice() {
                 [.., column] if is_key(column) => None,
-                [.., table, _] => match find(&self.scope, &table.value) {
+                [.., table, _] => match self.scope.find(&table.value) {
                     None => is_own.then_some(Origins::UNKNOWN),
                     row => row.cloned(),
                 },
@@ -234,7 +206,7 @@ impl Reading<'_> {
             },
             // A stored function may read any table, and `p.*` stands for columns.
             Expr::Function(function) => {
-                let name = last(&function.name).to_ascii_lowercase();
+                let name = called_function(function);
                 let is_known = lists(PURE_FUNCTIONS, &name) || lists(READS_ARGUMENTS, &name);
                 let is_plain = is_known && !function.args.to_string().contains('*');
                 (!is_plain).then_some(Origins::UNKNOWN)
@@ -284,18 +256,14 @@ const COUNTS: &str = "array_agg count group_concat json_agg json_arrayagg json_g
 /// What a version misses of other rows of its tables. `ranks`: the stored columns say how a row compares
 /// with others.
 fn of_other_rows(version: &Expr, ranks: bool) -> Option<String> {
-    let is = |names, function: &Function| lists(names, &last(&function.name).to_ascii_lowercase());
+    let is = |names, function: &Function| lists(names, &called_function(function));
     if ranks && !calls(version, |function| function.over.is_some()) {
         return Some(format!(
             "its {VERSION} comes from one row, and a window function reads others"
         ));
     }
     let is_greatest = |function: &Function| {
-        let arguments = match &function.args {
-            FunctionArguments::List(list) => list.args.len(),
-            _ => 0,
-        };
-        arguments == 1 && function.over.is_none() && is("max min", function)
+        arguments(function).len() == 1 && function.over.is_none() && is("max min", function)
     };
     let misses = calls(version, is_greatest) && !calls(version, |function| is(COUNTS, function));
     misses.then(|| {
@@ -310,13 +278,6 @@ fn calls(expr: &Expr, is_such: impl Fn(&Function) -> bool) -> bool {
         _ => ControlFlow::Continue(()),
     });
     found.is_break()
-}
-
-fn last(name: &ObjectName) -> String {
-    let parts = identifiers(name).unwrap_or_default();
-    parts
-        .last()
-        .map_or_else(String::new, |part| part.value.clone())
 }
 
 #[cfg(test)]

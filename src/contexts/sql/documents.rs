@@ -11,12 +11,12 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
-    TableFactor, Value, visit_expressions_mut,
+    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, Query,
+    Select, SetExpr, TableFactor, Value, visit_expressions_mut,
 };
 
-use super::parse::{identifiers, lists, on_deep_stack, parse};
+use super::parse::{lists, on_deep_stack, parse};
+use super::scope::{self, Column, called_function};
 use crate::application::ports::grammar::{Documents, Grammar};
 
 /// Functions of MySQL, MariaDB or SQLite that return a document.
@@ -62,17 +62,8 @@ pub fn without_literals(sql: &str, grammar: &'static Grammar) -> Option<String> 
 /// Column names in lower case.
 type Names = BTreeSet<String>;
 
-/// The known derived tables: their names, and the documents in them.
-#[derive(Clone, Default)]
-struct Tables(Vec<(String, Names)>);
-
-impl Tables {
-    fn find(&self, name: &Ident) -> Option<&Names> {
-        let all = self.0.iter().rev();
-        let mut found = all.filter(|(known, _)| known.eq_ignore_ascii_case(&name.value));
-        found.next().map(|(_, names)| names)
-    }
-}
+/// The known derived tables, and the documents in them.
+type Tables = scope::Names<Names>;
 
 /// The kind of an expression.
 #[derive(Clone, Copy, PartialEq)]
@@ -133,34 +124,18 @@ impl Reading {
     fn of_select(&self, select: &Select, known: &Tables) -> Names {
         let from = self.tables(select, known);
         let mut names = Names::new();
-        for item in &select.projection {
-            match item {
-                SelectItem::ExprWithAlias { expr, alias }
-                    if self.kind(expr, &from, known) == Kind::Document =>
-                {
-                    names.insert(alias.value.to_ascii_lowercase());
+        for column in scope::columns(select) {
+            match column {
+                Column::One(expr, _) if self.kind(expr, &from, known) == Kind::Document => {
+                    let name = column.name().map(|name| name.value.to_ascii_lowercase());
+                    names.extend(name);
                 }
-                SelectItem::UnnamedExpr(expr) => {
-                    let column = match expr {
-                        Expr::Identifier(column) => Some(column),
-                        Expr::CompoundIdentifier(parts) => parts.last(),
-                        _ => None,
-                    };
-                    if let Some(column) = column
-                        && self.kind(expr, &from, known) == Kind::Document
-                    {
-                        names.insert(column.value.to_ascii_lowercase());
-                    }
-                }
-                SelectItem::Wildcard(_) => {
+                Column::All(None, _) => {
                     names.extend(from.0.iter().flat_map(|(_, names)| names.iter().cloned()));
                 }
-                SelectItem::QualifiedWildcard(
-                    SelectItemQualifiedWildcardKind::ObjectName(name),
-                    _,
-                ) => {
-                    let table = identifiers(name).and_then(|parts| from.find(parts.last()?));
-                    names.extend(table.into_iter().flatten().cloned());
+                Column::All(Some(table), _) => {
+                    let documents = from.find(scope::last(table));
+                    names.extend(documents.into_iter().flatten().cloned());
                 }
                 _ => {}
             }
@@ -170,32 +145,17 @@ impl Reading {
 
     /// The tables in FROM with known columns, by their names there.
     fn tables(&self, select: &Select, known: &Tables) -> Tables {
-        let joined = select.from.iter().flat_map(|item| {
-            let joins = item.joins.iter().map(|join| &join.relation);
-            std::iter::once(&item.relation).chain(joins)
-        });
-        let mut tables = Tables::default();
-        for factor in joined {
-            let (alias, names) = match factor {
-                TableFactor::Derived {
-                    subquery,
-                    alias: Some(alias),
-                    ..
-                } => (alias.name.value.clone(), self.of_query(subquery, known)),
-                TableFactor::Table { name, alias, .. } => {
-                    let Some(table) = identifiers(name).and_then(|parts| parts.last().copied())
-                    else {
-                        continue;
-                    };
-                    let called = alias.as_ref().map_or(table, |alias| &alias.name);
-                    let names = known.find(table).cloned().unwrap_or_default();
-                    (called.value.clone(), names)
+        let seen = scope::from(select).filter_map(|(factor, _)| {
+            let names = match factor {
+                TableFactor::Derived { subquery, .. } => self.of_query(subquery, known),
+                TableFactor::Table { name, .. } => {
+                    known.find(scope::last(name)).cloned().unwrap_or_default()
                 }
-                _ => continue,
+                _ => return None,
             };
-            tables.0.push((alias, names));
-        }
-        tables
+            Some((scope::called(factor)?.value.clone(), names))
+        });
+        scope::Names(seen.collect())
     }
 
     /// A choice without its NULLs and JSON literals; `None`: none of its alternatives is one, or all are.
@@ -220,8 +180,8 @@ impl Reading {
             Expr::Nested(inner) => self.kind(inner, from, known),
             Expr::Function(function) => self.kind_of_call(function, from, known),
             Expr::Subquery(query) => match &*query.body {
-                SetExpr::Select(select) => match select.projection.as_slice() {
-                    [SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }] => {
+                SetExpr::Select(select) => match scope::columns(select).next() {
+                    Some(Column::One(expr, _)) if select.projection.len() == 1 => {
                         self.kind(expr, &self.tables(select, known), known)
                     }
                     _ => Kind::Other,
@@ -237,7 +197,8 @@ impl Reading {
             Expr::CompoundIdentifier(parts) => match parts.as_slice() {
                 [.., table, column] => {
                     let name = column.value.to_ascii_lowercase();
-                    document(from.find(table).is_some_and(|names| names.contains(&name)))
+                    let names = from.find(&table.value);
+                    document(names.is_some_and(|names| names.contains(&name)))
                 }
                 _ => Kind::Other,
             },
@@ -262,7 +223,7 @@ impl Reading {
     }
 
     fn kind_of_call(&self, function: &Function, from: &Tables, known: &Tables) -> Kind {
-        let name = name(function);
+        let name = called_function(function);
         let arguments: Vec<&Expr> = arguments(function).collect();
         let Documents {
             functions,
@@ -292,7 +253,7 @@ fn branches(expr: &Expr) -> Option<Vec<&Expr>> {
         }
         Expr::Function(function) => {
             let all = arguments(function);
-            match name(function).as_str() {
+            match called_function(function).as_str() {
                 "coalesce" | "ifnull" | "nvl" => Some(all.collect()),
                 "if" | "iif" | "nvl2" => Some(all.skip(1).collect()),
                 _ => None,
@@ -317,21 +278,13 @@ fn one_of(all: &[&Expr]) -> Expr {
     }
 }
 
-fn name(function: &Function) -> String {
-    let name = function.name.to_string().to_ascii_lowercase();
-    name.trim_matches(['`', '"']).to_owned()
-}
-
 fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 fn arguments(function: &Function) -> impl Iterator<Item = &Expr> {
-    let list = match &function.args {
-        FunctionArguments::List(list) => list.args.as_slice(),
-        _ => &[],
-    };
-    list.iter().filter_map(|argument| match argument {
+    let arguments = scope::arguments(function).iter();
+    arguments.filter_map(|argument| match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
         _ => None,
     })

@@ -1,12 +1,10 @@
 //! Finds out from a SELECT which rows belong to each of its keys.
 
-use sqlparser::ast::{
-    BinaryOperator, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, Value,
-};
+use sqlparser::ast::{BinaryOperator, Expr, Ident, JoinConstraint, ObjectName, Select, Value};
 
 use super::parse::{identifiers, stored_name};
 use super::purity::{is_varying_text, may_be_text};
+use super::scope::{self, Column, inner};
 use crate::application::ports::grammar::Grammar;
 use crate::domain::key_rows::{ColumnOf, KeyRows, TableName};
 
@@ -39,30 +37,14 @@ pub(super) fn key_rows(
     if let Some(selection) = &select.selection {
         reading.condition(selection);
     }
-    // In the order of the tables; each FROM starts a new group.
-    let mut table = 0;
-    for from in &select.from {
-        for join in &from.joins {
-            table += 1;
-            match constraint(&join.join_operator) {
-                Some(JoinConstraint::On(condition)) => reading.condition(condition),
-                Some(JoinConstraint::Using(columns)) => reading.using(table, columns),
-                _ => {}
-            }
+    for (table, (_, join)) in scope::from(select).enumerate() {
+        match join.and_then(inner) {
+            Some(JoinConstraint::On(condition)) => reading.condition(condition),
+            Some(JoinConstraint::Using(columns)) => reading.using(table, columns),
+            _ => {}
         }
-        table += 1;
     }
     reading.rows
-}
-
-fn constraint(join: &JoinOperator) -> Option<&JoinConstraint> {
-    match join {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::CrossJoin(constraint)
-        | JoinOperator::StraightJoin(constraint) => Some(constraint),
-        _ => None,
-    }
 }
 
 struct Reading {
@@ -102,12 +84,9 @@ impl Reading {
 
     /// A column that no item of the SELECT names, if a single `*` must be its source.
     fn of_wildcard(&self, select: &Select, name: &str) -> Option<ColumnOf> {
-        let mut wildcards = select.projection.iter().filter_map(|item| match item {
-            SelectItem::Wildcard(_) => Some((self.aliases.len() == 1).then_some(0)),
-            SelectItem::QualifiedWildcard(
-                SelectItemQualifiedWildcardKind::ObjectName(table),
-                _,
-            ) => Some(match identifiers(table)?.as_slice() {
+        let mut wildcards = scope::columns(select).filter_map(|column| match column {
+            Column::All(None, _) => Some((self.aliases.len() == 1).then_some(0)),
+            Column::All(Some(table), _) => Some(match identifiers(table)?.as_slice() {
                 [table] => self.table(table),
                 _ => None,
             }),

@@ -15,5 +15,6 @@ pub mod parse;
 pub mod purity;
 pub(super) mod refusal;
 pub mod relations;
+mod scope;
 mod walk;
 pub mod with;

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArguments, Ident, Value, Visit};
 
-use super::parse::{identifiers, lists};
+use super::parse::lists;
+use super::scope::called_function;
 use super::walk::{Node, walk};
 use crate::application::ports::grammar::Grammar;
 
@@ -103,12 +104,7 @@ impl Pure {
     }
 
     fn allows(&self, function: &Function) -> bool {
-        let parts = identifiers(&function.name).unwrap_or_default();
-        let name = match parts.as_slice() {
-            [name] => name.value.to_ascii_lowercase(),
-            [schema, name] if schema.value == "pg_catalog" => name.value.to_ascii_lowercase(),
-            _ => return false,
-        };
+        let name = called_function(function);
         let several = |arguments: &[FunctionArg]| {
             arguments.len() > 1 && lists(self.grammar.pure_of_several, &name)
         };

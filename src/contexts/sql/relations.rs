@@ -2,9 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{ObjectName, TableAlias, TableFactor, Visit};
+use sqlparser::ast::{TableFactor, Visit};
 
-use super::parse::{identifiers, with_query};
+use super::parse::with_query;
+use super::scope;
 use super::walk::{Node, walk};
 use crate::application::ports::grammar::Grammar;
 
@@ -14,6 +15,15 @@ pub struct Relation {
     pub table: String,
     /// What the query calls it.
     pub alias: String,
+}
+
+impl Relation {
+    pub(super) fn of(factor: &TableFactor) -> Option<Self> {
+        let parts = scope::table(factor)?.into_iter();
+        let parts: Vec<&str> = parts.map(|part| part.value.as_str()).collect();
+        let (table, alias) = (parts.join("."), scope::called(factor)?.value.clone());
+        Some(Self { table, alias })
+    }
 }
 
 /// The tables of a checked query, each name and alias once, in order.
@@ -46,30 +56,14 @@ impl Finder {
                 let names = named.map(|cte| cte.alias.name.value.to_ascii_lowercase());
                 self.with.extend(names);
             }
-            Node::Table(TableFactor::Table {
-                name,
-                alias,
-                args: None,
-                ..
-            }) => self.table(name, alias.as_ref()),
+            Node::Table(factor) => {
+                let relation = Relation::of(factor);
+                let is_new = |relation: &Relation| !self.found.contains(relation);
+                self.found.extend(relation.filter(is_new));
+            }
             _ => {}
         }
         ControlFlow::Continue(())
-    }
-
-    fn table(&mut self, name: &ObjectName, alias: Option<&TableAlias>) {
-        let Some(parts) = identifiers(name) else {
-            return;
-        };
-        let names: Vec<&str> = parts.iter().map(|part| part.value.as_str()).collect();
-        let alias = alias.map_or(names[names.len() - 1], |alias| &alias.name.value);
-        let relation = Relation {
-            table: names.join("."),
-            alias: alias.to_owned(),
-        };
-        if !self.found.contains(&relation) {
-            self.found.push(relation);
-        }
     }
 }
 
