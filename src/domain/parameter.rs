@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
@@ -97,7 +98,9 @@ pub fn is_parameter_name(name: &str) -> bool {
 pub struct Statement {
     /// As the operator wrote it.
     pub written: String,
-    pub text: String,
+    /// With the values of variables in its names.
+    pub named: Filled,
+    pub sql: Filled,
     /// The names of its parameters, in the order in which they are bound.
     pub names: Vec<String>,
 }
@@ -107,14 +110,15 @@ impl Statement {
     pub fn plain(text: &str) -> Self {
         Self {
             written: text.to_owned(),
-            text: text.to_owned(),
+            named: Filled::of(text),
+            sql: Filled::of(text),
             names: Vec::new(),
         }
     }
 
-    /// Where in the written query a place in its text is.
-    pub fn place(&self, place: Place) -> Place {
-        written_place(&self.written, &self.text, place)
+    /// Where in the written query a byte of its text is.
+    pub fn place(&self, byte: usize) -> Place {
+        Place::of(&self.written, self.named.origin(self.sql.origin(byte)))
     }
 
     /// What its parameters are bound to.
@@ -124,100 +128,43 @@ impl Statement {
     }
 }
 
-/// Where in the written query a place is of the text in which some of its names have values.
-pub fn written_place(written: &str, text: &str, place: Place) -> Place {
-    let line = |text: &str| {
-        let line = text.lines().nth(place.line.saturating_sub(1));
-        line.unwrap_or_default().chars().collect::<Vec<char>>()
-    };
-    let (written, text) = (line(written), line(text));
-    let wanted = place.column.saturating_sub(1);
-    let (mut at, mut passed) = (0, 0);
-    while passed < wanted && at < written.len() {
-        if written[at..].first() == text[passed..].first() {
-            (at, passed) = (at + 1, passed + 1);
-            continue;
-        }
-        let end = at + name_length(&written[at..]);
-        let behind = kept(&written[end..]);
-        let rest = &text[passed..];
-        let value = (0..=rest.len()).find(|length| rest[*length..].starts_with(behind));
-        let value = value.unwrap_or(rest.len());
-        if wanted < passed + value || end == at {
-            break;
-        }
-        (at, passed) = (end, passed + value);
-    }
-    Place {
-        column: at + 1,
-        ..place
-    }
+/// A text in which other words stand for some of those that were written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filled {
+    pub text: String,
+    /// Where each of them is, and what is written there.
+    words: Vec<(Range<usize>, Range<usize>)>,
+    /// How much of what is written has been read.
+    read: usize,
 }
 
-/// The length of the `:name` or `{{name}}` that a text begins with.
-fn name_length(text: &[char]) -> usize {
-    let is_part = |c: &char| c.is_alphanumeric() || *c == '_';
-    match text {
-        ['{', '{', rest @ ..] => {
-            let end = rest.windows(2).position(|two| two == ['}', '}']);
-            end.map_or(text.len(), |end| end + 4)
-        }
-        [':', rest @ ..] => 1 + rest.iter().take_while(|c| is_part(c)).count(),
-        _ => 0,
+impl Filled {
+    /// A text as it is written.
+    pub fn of(text: &str) -> Self {
+        let mut filled = Self::default();
+        filled.keep(text);
+        filled
     }
-}
 
-/// What a text begins with, up to the next name.
-fn kept(text: &[char]) -> &[char] {
-    let next = text.windows(2).position(|two| {
-        matches!(two, ['{', '{']) || matches!(two, [':', c] if c.is_ascii_alphabetic() || *c == '_')
-    });
-    &text[..next.unwrap_or(text.len())]
-}
+    pub fn keep(&mut self, written: &str) {
+        self.text.push_str(written);
+        self.read += written.len();
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    pub fn replace(&mut self, written: &str, word: &str) {
+        let (start, read) = (self.text.len(), self.read);
+        self.text.push_str(word);
+        self.read += written.len();
+        self.words.push((start..self.text.len(), read..self.read));
+    }
 
-    #[test]
-    fn a_place_is_told_in_the_text_as_it_is_written() {
-        let written = "SELECT ':x', :a,\n :abc, no FROM {{prefix}}t WHERE no = :a AND x";
-        let text = "SELECT ':x', $1,\n $2, no FROM oc_t WHERE no = $1 AND x";
-        let column = |line, wanted: &str, text: &str| {
-            let line: &str = text.lines().nth(line - 1).expect("a line");
-            line.find(wanted).expect(wanted) + 1
-        };
-        for (line, in_text, in_written) in [
-            (1, "$1", ":a"),
-            (2, "$2", ":abc"),
-            (2, "no FROM", "no FROM"),
-            (2, "oc_t", "{{prefix}}t"),
-            (2, "no =", "no ="),
-            (2, "$1", ":a AND"),
-            (2, "x", "x"),
-        ] {
-            let place = Place {
-                line,
-                column: column(line, in_text, text),
-            };
-            let found = written_place(written, text, place);
-            let expected = match in_text {
-                "x" => written.lines().nth(1).map_or(0, str::len),
-                _ => column(line, in_written, written),
-            };
-            let place = match in_text {
-                "x" => Place {
-                    line,
-                    column: text.lines().nth(1).map_or(0, str::len),
-                },
-                _ => place,
-            };
-            let found = if in_text == "x" {
-                written_place(written, text, place)
-            } else {
-                found
-            };
-            assert_eq!((found.line, found.column), (line, expected), "{in_text}");
+    /// The byte of what is written that a byte of the text is from.
+    pub fn origin(&self, byte: usize) -> usize {
+        let mut before = self.words.iter().rev();
+        match before.find(|(word, _)| word.start <= byte) {
+            Some((word, written)) if word.contains(&byte) => written.start,
+            Some((word, written)) => written.end + (byte - word.end),
+            None => byte,
         }
     }
 }

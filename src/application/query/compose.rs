@@ -7,7 +7,7 @@
 use crate::application::ports::Dialect;
 use crate::domain::changes::{Since, TrackedTable};
 use crate::domain::order_by::OrderTerm;
-use crate::domain::place::{Place, Spot};
+use crate::domain::place::Spot;
 use crate::domain::row::Column;
 use crate::domain::strategy::{Definition, VERSION};
 
@@ -67,11 +67,10 @@ impl Composer<'_> {
         self.select("*", "")
     }
 
-    /// Where in the definition's text a spot in one of these queries is.
-    pub(super) fn place(&self, query: &str, spot: &Spot) -> Option<Place> {
-        let text = format!("{}{}", self.with, self.sql);
+    /// The byte of the definition's text at which a spot in one of these queries is.
+    pub(super) fn byte(&self, query: &str, spot: &Spot) -> Option<usize> {
         if let Spot::Word(_) = spot {
-            return Some(Place::of(&text, spot.byte(&text)?));
+            return spot.byte(&format!("{}{}", self.with, self.sql));
         }
         let byte = spot.byte(query)?;
         let inside = format!("(\n{}\n)", self.sql);
@@ -80,7 +79,7 @@ impl Composer<'_> {
             byte if byte < self.with.len() => byte,
             byte => self.with.len() + byte.checked_sub(start)?,
         };
-        (byte <= text.len()).then(|| Place::of(&text, byte))
+        (byte <= self.with.len() + self.sql.len()).then_some(byte)
     }
 
     /// The rows that meet a condition, as the primary has them; in an order only where it means

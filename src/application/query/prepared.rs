@@ -67,7 +67,7 @@ impl Prepared {
         Ok(Self {
             definition,
             layout,
-            sql: statement.text,
+            sql: statement.sql.text,
             params,
             sources,
             opaque,
@@ -224,7 +224,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn composer<'a>(&'a self, definition: &'a Definition) -> Composer<'a> {
-        composer(definition, &self.statement.text, self.source.dialect())
+        composer(definition, &self.statement.sql.text, self.source.dialect())
     }
 
     /// The columns of the definition's query.
@@ -236,8 +236,8 @@ impl Run<'_> {
             Err(failure) => failure,
         };
         let place = failure.spot.as_ref();
-        let place = place.and_then(|spot| composer.place(&query, spot));
-        let place = place.map(|place| self.statement.place(place));
+        let place = place.and_then(|spot| composer.byte(&query, spot));
+        let place = place.map(|byte| self.statement.place(byte));
         let field = sql_field(definition, self.source.dialect());
         Err(refused(definition, field, failure, place, (&query, self.source)).await)
     }
@@ -311,7 +311,7 @@ async fn documents(
             definition,
             dialect: source.dialect(),
             with: "",
-            sql: &statement.text,
+            sql: &statement.sql.text,
             columns: &[],
         };
         let columns = match source.describe(&composer.description(), &params).await {

@@ -6,7 +6,6 @@ use super::prepared::refused;
 use crate::application::ports::{Param, Query, RowSource, Sources};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::parameter::{Each, Parameter, Statement};
-use crate::domain::place::Place;
 use crate::domain::row::ColumnKind;
 use crate::domain::strategy::Definition;
 use crate::domain::written::Wrong;
@@ -34,9 +33,9 @@ pub async fn repetitions(
         let values = match values(statement, &definition, source.as_ref()).await {
             Ok(values) => values,
             Err(failure) => {
-                let (query, field) = (&statement.text, format!("for.{name}"));
+                let (query, field) = (&statement.sql.text, format!("for.{name}"));
                 let byte = failure.spot.as_ref().and_then(|spot| spot.byte(query));
-                let place = byte.map(|byte| statement.place(Place::of(query, byte)));
+                let place = byte.map(|byte| statement.place(byte));
                 let from = (query.as_str(), source.as_ref());
                 return Err(refused(&definition, &field, failure, place, from).await);
             }
@@ -75,7 +74,7 @@ async fn values(
     let failed = |why: String| Failure::new(FailureKind::Query, "reading values failed", why);
     let params = statement.bound(&definition.vars).into_iter();
     let params: Vec<Param> = params.map(Param::from).collect();
-    let columns = source.describe(&statement.text, &params).await?;
+    let columns = source.describe(&statement.sql.text, &params).await?;
     let [column] = &columns[..] else {
         let why = format!(
             "the query returns {} columns, and must return one",
@@ -87,7 +86,7 @@ async fn values(
     let mut rows = source.rows(Query {
         label: definition.spec.id.to_string(),
         written: None,
-        sql: statement.text.clone(),
+        sql: statement.sql.text.clone(),
         params,
         hints: vec![None; columns.len()],
         columns: columns.clone(),

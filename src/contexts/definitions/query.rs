@@ -12,7 +12,8 @@ use crate::domain::changes::Tracking;
 use crate::domain::database::Sql;
 use crate::domain::key::KeyTemplate;
 use crate::domain::key_rows::KeyRows;
-use crate::domain::parameter::{Each, Statement, Vars, is_parameter_name, written_place};
+use crate::domain::parameter::{Each, Filled, Statement, Vars, is_parameter_name};
+use crate::domain::place::Place;
 use crate::domain::protection::NO_VERSION;
 use crate::domain::strategy::{Shape, StrategyId, VERSION};
 use crate::domain::written::Wrong;
@@ -121,7 +122,7 @@ impl Query {
     pub(super) fn with_bytes(&self) -> usize {
         let bytes = self.text.as_ref().and_then(|(sql, grammar)| {
             let with = &sql[..with::leading_with(sql, grammar)];
-            Some(parameters::statement(with, grammar).ok()?.text.len())
+            Some(parameters::statement(with, grammar).ok()?.sql.text.len())
         });
         bytes.unwrap_or(0)
     }
@@ -201,8 +202,8 @@ impl Checks<'_> {
             };
             let known =
                 |name: &String| self.vars.contains_key(name) || self.each.contains_key(name);
-            let (checked, statement) =
-                self.text((field, text), grammar, known, ownership::check)?;
+            let statement = self.statement((field, text), grammar, known, ownership::check)?;
+            let checked = statement.named.text.clone();
             query.columns.extend(columns::columns(&checked, grammar));
             query.texts.push((checked.clone(), *grammar));
             if databases.len() == 1 {
@@ -223,42 +224,39 @@ impl Checks<'_> {
         for grammar in databases {
             let known = |name: &String| self.vars.contains_key(name);
             let field = format!("for.{name}");
-            (_, statement) = self.text((&field, sql), grammar, known, ownership::check_reads)?;
+            statement = self.statement((&field, sql), grammar, known, ownership::check_reads)?;
         }
         Ok(Each::Query(statement))
     }
 
-    /// The text of a field with its names filled in, checked for a database, and as a statement.
-    fn text(
+    /// The text of a field, checked for a database.
+    fn statement(
         &self,
         (field, sql): (&str, &str),
         grammar: &'static Grammar,
         is_known: impl Fn(&String) -> bool,
         check: fn(&str, &'static Grammar, &Owns) -> Result<(), SqlRefused>,
-    ) -> Result<(String, Statement), Wrong> {
-        let wrong = |text: &str, refused: SqlRefused| {
-            let place = refused.place();
-            let place = place.map(|place| written_place(sql, text, place));
+    ) -> Result<Statement, Wrong> {
+        let wrong = |named: &Filled, refused: SqlRefused| {
+            let byte = refused.place().and_then(|place| place.byte(&named.text));
+            let place = byte.map(|byte| Place::of(sql, named.origin(byte)));
             Wrong::new(field, &refused).within(place)
         };
-        let text = parameters::with_names(sql, grammar, self.vars);
-        let text = text.map_err(|refused| wrong(sql, refused))?;
-        let statement = parameters::statement(&text, grammar);
-        let statement = statement.map_err(|refused| wrong(&text, refused))?;
+        let named = parameters::with_names(sql, grammar, self.vars);
+        let named = named.map_err(|refused| wrong(&Filled::of(sql), refused))?;
+        let statement = parameters::statement(&named.text, grammar);
+        let statement = statement.map_err(|refused| wrong(&named, refused))?;
         if let Some(name) = statement.names.iter().find(|name| !is_known(name)) {
             let known = self.vars.keys().chain(self.each.keys());
             let why = parameters::unknown(&format!(":{name}"), name, known);
             return Err(Wrong::new(field, why));
         }
-        check(&text, grammar, self.owns).map_err(|refused| wrong(&text, refused))?;
-        let written = sql.to_owned();
-        Ok((
-            text,
-            Statement {
-                written,
-                ..statement
-            },
-        ))
+        check(&named.text, grammar, self.owns).map_err(|refused| wrong(&named, refused))?;
+        Ok(Statement {
+            written: sql.to_owned(),
+            named,
+            ..statement
+        })
     }
 }
 

@@ -9,19 +9,20 @@ use crate::domain::place::Place;
 /// The SQL with blanks for comments and for quotes and backslashes in strings; every other
 /// character stays in its place. Refuses text that two databases could split differently.
 pub(super) fn harmless_text(sql: &str, grammar: &'static Grammar) -> Result<String, SqlRefused> {
-    let text: Vec<char> = sql.chars().collect();
     let mut harmless = String::with_capacity(sql.len());
-    for (kind, place) in pieces(sql, &text, grammar)? {
-        let piece = &text[place];
+    for (kind, place) in pieces(sql, grammar)? {
+        let piece = sql[place].chars();
         match kind {
             Kind::Code | Kind::Parameter => harmless.extend(piece),
-            Kind::Comment => {
-                harmless.extend(piece.iter().map(|&c| if c == '\n' { c } else { ' ' }));
-            }
+            Kind::Comment => harmless.extend(piece.map(|c| if c == '\n' { c } else { ' ' })),
             Kind::String { delimiter } => {
-                let quote = if piece[0] == '"' { '"' } else { '\'' };
-                let (open, close) = (delimiter - 1, piece.len() - delimiter);
-                harmless.extend(piece.iter().enumerate().map(|(i, &c)| match c {
+                let quote = if piece.as_str().starts_with('"') {
+                    '"'
+                } else {
+                    '\''
+                };
+                let (open, close) = (delimiter - 1, piece.clone().count() - delimiter);
+                harmless.extend(piece.enumerate().map(|(i, c)| match c {
                     _ if i == open || i == close => quote,
                     _ if i < open || i > close => ' ',
                     '\'' | '"' | '\\' => 'x',
@@ -33,40 +34,33 @@ pub(super) fn harmless_text(sql: &str, grammar: &'static Grammar) -> Result<Stri
     Ok(harmless)
 }
 
-/// The pieces of `text`, the characters of `sql`, and where each is.
+/// The pieces of SQL, and the bytes of each.
 pub(super) fn pieces(
     sql: &str,
-    text: &[char],
     grammar: &'static Grammar,
 ) -> Result<Vec<(Kind, Range<usize>)>, SqlRefused> {
     if sql.len() > MAX_SQL_BYTES {
         return Err(SqlRefused::TooLong);
     }
+    let text: Vec<char> = sql.chars().collect();
     let mut lexer = Lexer {
-        text,
+        text: &text,
         grammar,
         may_escape: false,
         open: Vec::new(),
     };
     let mut pieces = Vec::new();
-    let mut at = 0;
+    let (mut at, mut byte) = (0, 0);
     while at < text.len() {
-        let (kind, end) = lexer
-            .next(at)
-            .map_err(|problem| refused_at(&text[..at], problem))?;
-        pieces.push((kind, at..end));
-        at = end;
+        let (kind, end) = lexer.next(at).map_err(|problem| SqlRefused::Text {
+            place: Place::of(sql, byte),
+            problem,
+        })?;
+        let length: usize = text[at..end].iter().map(|c| c.len_utf8()).sum();
+        pieces.push((kind, byte..byte + length));
+        (at, byte) = (end, byte + length);
     }
     Ok(pieces)
-}
-
-fn refused_at(before: &[char], problem: &'static str) -> SqlRefused {
-    let line = before.iter().filter(|&&c| c == '\n').count() + 1;
-    let column = before.iter().rev().take_while(|&&c| c != '\n').count() + 1;
-    SqlRefused::Text {
-        place: Place { line, column },
-        problem,
-    }
 }
 
 pub(super) enum Kind {

@@ -54,13 +54,6 @@ impl Owns {
             .any(|entry| *entry == "*" || is_entry(entry, &table, grammar))
     }
 
-    /// Whether a table that a database names without a schema seems to be owned.
-    pub fn covers_bare(&self, table: &str) -> bool {
-        let bare = |entry: &str| entry.rsplit('.').next().unwrap_or(entry).to_lowercase();
-        let mut entries = self.entries().into_iter().map(bare);
-        entries.any(|entry| wildcard::matches(&entry, &table.to_lowercase()))
-    }
-
     /// The entry of which `table` looks like a slip, be it in spelling, case or schema.
     pub(super) fn nearest(&self, table: &str) -> Option<&str> {
         let alike = |a: &str, b: &str| {

@@ -5,26 +5,25 @@ use super::lexer::{Kind, pieces};
 use super::refusal::SqlRefused;
 use crate::application::ports::grammar::Grammar;
 use crate::domain::nearest::nearest;
-use crate::domain::parameter::{Statement, Vars};
+use crate::domain::parameter::{Filled, Statement, Vars};
 
 /// The SQL with every `{{name}}` filled in. Strings and comments are left alone.
 ///
 /// # Errors
 /// The SQL cannot be taken apart, or a variable does not exist or is no part of a name.
-pub fn with_names(sql: &str, grammar: &'static Grammar, vars: &Vars) -> Result<String, SqlRefused> {
-    let text: Vec<char> = sql.chars().collect();
-    let mut whole = String::with_capacity(sql.len());
-    let mut code = String::new();
-    for (kind, place) in pieces(sql, &text, grammar)? {
-        let piece = &text[place];
+pub fn with_names(sql: &str, grammar: &'static Grammar, vars: &Vars) -> Result<Filled, SqlRefused> {
+    let mut whole = Filled::default();
+    let mut code = 0..0;
+    for (kind, place) in pieces(sql, grammar)? {
         if let Kind::Code = kind {
-            code.extend(piece);
+            code.end = place.end;
             continue;
         }
-        whole.push_str(&named(&std::mem::take(&mut code), vars)?);
-        whole.extend(piece);
+        fill(&sql[code], vars, &mut whole)?;
+        whole.keep(&sql[place.clone()]);
+        code = place.end..place.end;
     }
-    whole.push_str(&named(&code, vars)?);
+    fill(&sql[code], vars, &mut whole)?;
     Ok(whole)
 }
 
@@ -33,14 +32,20 @@ pub fn with_names(sql: &str, grammar: &'static Grammar, vars: &Vars) -> Result<S
 /// # Errors
 /// As of [`with_names`].
 pub fn named(text: &str, vars: &Vars) -> Result<String, SqlRefused> {
+    let mut filled = Filled::default();
+    fill(text, vars, &mut filled)?;
+    Ok(filled.text)
+}
+
+fn fill(text: &str, vars: &Vars, filled: &mut Filled) -> Result<(), SqlRefused> {
     let refuse = |why: String| Err(SqlRefused::Variable(why));
-    let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once("{{") {
-        filled.push_str(before);
+        filled.keep(before);
         let Some((name, behind)) = behind.split_once("}}") else {
             return refuse("`{{` is not closed with `}}`".to_owned());
         };
+        let written = &rest[before.len()..rest.len() - behind.len()];
         let name = name.trim();
         let Some(value) = vars.get(name) else {
             return refuse(unknown(&format!("{{{{{name}}}}}"), name, vars.keys()));
@@ -52,11 +57,11 @@ pub fn named(text: &str, vars: &Vars) -> Result<String, SqlRefused> {
                 "the variable `{name}` is filled into names, and may have letters, digits and _ only"
             ));
         }
-        filled.push_str(&value);
+        filled.replace(written, &value);
         rest = behind;
     }
-    filled.push_str(rest);
-    Ok(filled)
+    filled.keep(rest);
+    Ok(())
 }
 
 /// That there is no value for what the SQL names, with the one that may be meant.
@@ -75,40 +80,38 @@ pub fn unknown<'k>(written: &str, name: &str, known: impl Iterator<Item = &'k St
 /// # Errors
 /// The SQL cannot be taken apart.
 pub fn statement(sql: &str, grammar: &'static Grammar) -> Result<Statement, SqlRefused> {
-    let text: Vec<char> = sql.chars().collect();
-    let mut statement = Statement {
-        written: sql.to_owned(),
-        ..Statement::default()
-    };
-    for (kind, place) in pieces(sql, &text, grammar)? {
-        let piece: String = text[place].iter().collect();
+    let mut filled = Filled::default();
+    let mut names: Vec<String> = Vec::new();
+    for (kind, place) in pieces(sql, grammar)? {
+        let piece = &sql[place];
         let Kind::Parameter = kind else {
-            statement.text.push_str(&piece);
+            filled.keep(piece);
             continue;
         };
-        let name = piece.trim_start_matches(':').to_owned();
-        let known = statement.names.iter().position(|known| *known == name);
-        match (grammar.numbered_parameters, known) {
-            (true, Some(at)) => statement.text.push_str(&format!("${}", at + 1)),
-            (true, None) => {
-                statement.names.push(name);
-                statement
-                    .text
-                    .push_str(&format!("${}", statement.names.len()));
-            }
-            (false, _) => {
-                statement.names.push(name);
-                statement.text.push('?');
-            }
+        let name = piece.trim_start_matches(':');
+        let known = names.iter().position(|known| known == name);
+        let known = known.filter(|_| grammar.numbered_parameters);
+        if known.is_none() {
+            names.push(name.to_owned());
         }
+        let placeholder = match grammar.numbered_parameters {
+            true => format!("${}", known.map_or(names.len(), |at| at + 1)),
+            false => "?".to_owned(),
+        };
+        filled.replace(piece, &placeholder);
     }
-    Ok(statement)
+    Ok(Statement {
+        sql: filled,
+        names,
+        ..Statement::plain(sql)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::parameter::Parameter;
+    use crate::domain::place::Place;
     use crate::infrastructure::source::grammars::{MYSQL, POSTGRES, SQLITE};
 
     #[test]
@@ -146,7 +149,7 @@ mod tests {
             ),
         ] {
             let found = statement(sql, grammar).expect(sql);
-            assert_eq!(found.text, text);
+            assert_eq!(found.sql.text, text);
             assert_eq!(found.names, names);
         }
         for grammar in [MYSQL, SQLITE] {
@@ -174,7 +177,8 @@ mod tests {
                 "SELECT 1 FROM \"oc_Product\" -- {{x}}",
             ),
         ] {
-            assert_eq!(with_names(sql, grammar, &vars).as_deref(), Ok(filled));
+            let named = with_names(sql, grammar, &vars).expect(sql);
+            assert_eq!(named.text, filled);
         }
         for (sql, why) in [
             ("SELECT 1 FROM {{prefx}}t", "no value for {{prefx}}"),
@@ -184,6 +188,42 @@ mod tests {
         ] {
             let refused = with_names(sql, SQLITE, &vars).expect_err(sql).to_string();
             assert!(refused.contains(why), "{refused}");
+        }
+    }
+    #[test]
+    fn a_place_is_told_in_the_text_as_it_is_written() {
+        let written = "SELECT ':x', :a,\n :abc, no /* é {{x}} */ FROM {{prefix}}t WHERE no = :a AND 'x' = {{none}}y";
+        let vars = Vars::from([
+            ("prefix".to_owned(), Parameter::Text("oc_".to_owned())),
+            ("none".to_owned(), Parameter::Text(String::new())),
+        ]);
+        let named = with_names(written, POSTGRES, &vars).expect("names");
+        let statement = Statement {
+            written: written.to_owned(),
+            ..statement(&named.text, POSTGRES).expect("a statement")
+        };
+        let statement = Statement { named, ..statement };
+        let text = &statement.sql.text;
+        assert_eq!(
+            text,
+            "SELECT ':x', $1,\n $2, no /* é {{x}} */ FROM oc_t WHERE no = $1 AND 'x' = y"
+        );
+        for (in_text, in_written) in [
+            ("$1,", ":a,"),
+            ("$2", ":abc"),
+            ("no /", "no /"),
+            ("{{x", "{{x"),
+            ("oc_t", "{{prefix}}t"),
+            ("_t WHERE", "{{prefix}}t"),
+            ("t WHERE", "t WHERE"),
+            ("no =", "no ="),
+            ("$1 AND", ":a AND"),
+            ("'x'", "'x'"),
+            ("y", "y"),
+        ] {
+            let byte = |text: &str, wanted: &str| text.rfind(wanted).expect("a place");
+            let expected = Place::of(written, byte(written, in_written));
+            assert_eq!(statement.place(byte(text, in_text)), expected, "{in_text}");
         }
     }
 }
