@@ -47,7 +47,7 @@ fn of_query(query: &Query, grammar: &'static Grammar, keys: &[&str]) -> Result<T
     }
     let named: Vec<_> = keys.iter().map(|key| (*key, reading.column(key))).collect();
     let tables = reading.tables.iter();
-    let tables = tables.map(|table| (table.name(), table.alias.clone()));
+    let tables = tables.map(|table| (table.name.clone(), table.alias.clone()));
     let rows = key_rows(grammar, select, tables.collect(), &named);
     match reading.tables.as_slice() {
         [table] => Ok(match reading.rows(table, changed_at, keys) {
@@ -86,22 +86,11 @@ fn plain_select(query: &Query) -> Result<&Select, Why> {
 
 /// A table in FROM.
 struct Table {
-    /// The name as written.
-    written: String,
-    parts: Vec<String>,
+    name: TableName,
     /// The alias or name that qualifies its columns.
     alias: String,
     /// Whether it has no hints, partitions or renamed columns.
     is_plain: bool,
-}
-
-impl Table {
-    fn name(&self) -> TableName {
-        TableName {
-            name: self.written.clone(),
-            parts: self.parts.clone(),
-        }
-    }
 }
 
 /// The joined tables, or why this FROM is not a plain join of tables.
@@ -145,8 +134,10 @@ fn table(factor: &TableFactor, grammar: &'static Grammar) -> Result<Table, Why> 
     let is_plain =
         with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty() && !renames;
     Ok(Table {
-        written: name.to_string(),
-        parts: names.ok_or(none)?.iter().map(stored).collect(),
+        name: TableName {
+            name: name.to_string(),
+            parts: names.ok_or(none)?.iter().map(stored).collect(),
+        },
         alias: stored(&called.ok_or(none)?),
         is_plain,
     })
@@ -197,7 +188,7 @@ impl<'a> Reading<'a> {
         };
         let key: Option<Vec<String>> = keys.iter().map(column).collect();
         Ok(TrackedTable {
-            table: table.name(),
+            table: table.name.clone(),
             key: key.ok_or("a column of its key is not a plain column of the table")?,
             changed_at,
         })

@@ -3,13 +3,11 @@
 //! Sessions run in UTC. If the shop's applications store times in another zone, `NOW()` is hours
 //! off, and the selection is empty or far too large without an error.
 
-use std::ops::ControlFlow;
-
 use sqlparser::ast::{BinaryOperator, Expr, Visit};
 
 use super::parse::{lists, with_query};
 use super::scope::called_function;
-use super::walk::{Node, walk};
+use super::walk::{Node, each};
 use crate::application::ports::grammar::Grammar;
 
 /// Words for the current time in the session's time zone.
@@ -34,7 +32,7 @@ pub struct ClockUse {
 pub fn clock_use(sql: &str, grammar: &'static Grammar) -> Option<ClockUse> {
     let found = with_query(sql, grammar, |query| {
         let mut found = ClockUse::default();
-        let _ = walk(query, |node| found.collect(node));
+        each(query, |node| found.collect(node));
         Ok(found)
     });
     found.ok().filter(|found| !found.word.is_empty())
@@ -42,7 +40,7 @@ pub fn clock_use(sql: &str, grammar: &'static Grammar) -> Option<ClockUse> {
 
 impl ClockUse {
     /// Collects the relations, and the comparisons that involve the clock.
-    fn collect(&mut self, node: Node<'_>) -> ControlFlow<()> {
+    fn collect(&mut self, node: Node<'_>) {
         let compares = match node {
             Node::Relation(relation) => {
                 self.tables.push(relation.to_string());
@@ -58,7 +56,6 @@ impl ClockUse {
             self.word = word;
             self.columns.extend(words.columns);
         }
-        ControlFlow::Continue(())
     }
 }
 
@@ -79,7 +76,7 @@ struct Words {
 impl Words {
     fn of(tree: &impl Visit) -> Self {
         let mut words = Self::default();
-        let _ = walk(tree, |node| words.collect(node));
+        each(tree, |node| words.collect(node));
         words
     }
 
@@ -89,10 +86,8 @@ impl Words {
         (!is_all_zoned).then(|| self.clock.first().cloned())?
     }
 
-    fn collect(&mut self, node: Node<'_>) -> ControlFlow<()> {
-        let Node::Expr(expr) = node else {
-            return ControlFlow::Continue(());
-        };
+    fn collect(&mut self, node: Node<'_>) {
+        let Node::Expr(expr) = node else { return };
         match expr {
             Expr::Identifier(word) if is_clock(word.quote_style, &word.value) => {
                 self.clock.push(word.to_string());
@@ -113,7 +108,6 @@ impl Words {
             }
             _ => {}
         }
-        ControlFlow::Continue(())
     }
 }
 

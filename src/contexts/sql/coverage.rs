@@ -11,7 +11,7 @@ use super::parse::{lists, stored_name, with_query};
 use super::purity::{PURE_FUNCTIONS, may_be_text};
 use super::relations::{Relation, relations_in};
 use super::scope::{self, Column, Names, arguments, called_function};
-use super::walk::{Node, walk};
+use super::walk::{Node, each, walk};
 use crate::application::ports::grammar::Grammar;
 use crate::domain::strategy::VERSION;
 
@@ -165,17 +165,12 @@ impl Reading<'_> {
             }
         }
         let mut depth = 0;
-        let _ = walk(tree, |node| {
-            match node {
-                Node::Query(_) => depth += 1,
-                Node::EndOfQuery => depth -= 1,
-                Node::Expr(expr) => {
-                    // In a subquery a name may be of one of its own tables.
-                    found.add(&self.of_node(expr, depth == 0));
-                }
-                _ => {}
-            }
-            ControlFlow::<()>::Continue(())
+        each(tree, |node| match node {
+            Node::Query(_) => depth += 1,
+            Node::EndOfQuery => depth -= 1,
+            // In a subquery a name may be of one of its own tables.
+            Node::Expr(expr) => found.add(&self.of_node(expr, depth == 0)),
+            _ => {}
         });
         found
     }

@@ -116,10 +116,8 @@ impl Lexer<'_> {
                     Escapes::AfterE => may_escape,
                     Escapes::Always => true,
                 };
-                Ok((
-                    Kind::String { delimiter: 1 },
-                    self.quoted_end(at, c, escapes)?,
-                ))
+                let end = self.quoted_end(at, c, escapes)?;
+                Ok((Kind::String { delimiter: 1 }, end))
             }
             _ if name.is_some() => {
                 let close = name.map_or(c, |(_, close)| *close);
@@ -140,16 +138,11 @@ impl Lexer<'_> {
             '0'..='9' => self.number(at),
             _ if is_word(c) => self.word(at),
             ' ' | '\t' | '\n' | '\r' => Ok((Kind::Code, at + 1)),
-            '(' => {
-                self.open.push(Bracket::Other);
-                Ok((Kind::Code, at + 1))
-            }
-            '[' => {
-                let is_array = self.begins_array(at);
-                self.open.push(if is_array {
-                    Bracket::Array
-                } else {
-                    Bracket::Subscript
+            '(' | '[' => {
+                self.open.push(match c {
+                    '(' => Bracket::Other,
+                    _ if self.begins_array(at) => Bracket::Array,
+                    _ => Bracket::Subscript,
                 });
                 Ok((Kind::Code, at + 1))
             }

@@ -60,63 +60,42 @@ pub(super) fn check_pure(
     grammar: &'static Grammar,
     allowed: &'static str,
 ) -> Result<(), Why> {
-    let pure = Pure { grammar, allowed };
-    match walk(expr, |node| pure.step(node)) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(why) => Err(why),
-    }
-}
-
-struct Pure {
-    grammar: &'static Grammar,
-    allowed: &'static str,
-}
-
-impl Pure {
-    fn step(&self, node: Node<'_>) -> ControlFlow<Why> {
-        let expr = match node {
-            Node::Query(_) => {
-                let why = "it has a subquery, with rows that may change independently";
-                return ControlFlow::Break(why);
-            }
-            Node::Expr(expr) => expr,
-            _ => return ControlFlow::Continue(()),
-        };
-        let is_pure = match expr {
-            Expr::Function(function) => self.allows(function),
-            Expr::Identifier(word) => !varies(word),
-            Expr::Value(value) => match &value.value {
-                // The same for a whole strategy.
-                Value::Placeholder(_) => true,
-                Value::Number(..) | Value::Boolean(_) | Value::Null => true,
-                text => !is_varying_text(&text.to_string()),
-            },
-            Expr::TypedString(typed) => !is_varying_text(&typed.value.to_string()),
-            _ => true,
-        };
-        match is_pure {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(
-                "it has a function or a word that may give another value without a change to \
-                 the row",
-            ),
+    let is_pure = |expr: &Expr| match expr {
+        Expr::Function(function) => allows(function, grammar, allowed),
+        Expr::Identifier(word) => !varies(word),
+        Expr::Value(value) => match &value.value {
+            // The same for a whole strategy.
+            Value::Placeholder(_) => true,
+            Value::Number(..) | Value::Boolean(_) | Value::Null => true,
+            text => !is_varying_text(&text.to_string()),
+        },
+        Expr::TypedString(typed) => !is_varying_text(&typed.value.to_string()),
+        _ => true,
+    };
+    let end = walk(expr, |node| match node {
+        Node::Query(_) => {
+            ControlFlow::Break("it has a subquery, with rows that may change independently")
         }
-    }
+        Node::Expr(expr) if !is_pure(expr) => ControlFlow::Break(
+            "it has a function or a word that may give another value without a change to the row",
+        ),
+        _ => ControlFlow::Continue(()),
+    });
+    end.break_value().map_or(Ok(()), Err)
+}
 
-    fn allows(&self, function: &Function) -> bool {
-        let name = called_function(function);
-        let several = |arguments: &[FunctionArg]| {
-            arguments.len() > 1 && lists(self.grammar.pure_of_several, &name)
-        };
-        let is_plain = function.over.is_none()
-            && function.filter.is_none()
-            && function.within_group.is_empty()
-            && function.null_treatment.is_none();
-        let known = arguments(function).is_some_and(|arguments| {
-            lists(self.allowed, &name) || (!self.allowed.is_empty() && several(arguments))
-        });
-        is_plain && known
-    }
+fn allows(function: &Function, grammar: &Grammar, allowed: &str) -> bool {
+    let name = called_function(function);
+    let several =
+        |arguments: &[FunctionArg]| arguments.len() > 1 && lists(grammar.pure_of_several, &name);
+    let is_plain = function.over.is_none()
+        && function.filter.is_none()
+        && function.within_group.is_empty()
+        && function.null_treatment.is_none();
+    let known = arguments(function).is_some_and(|arguments| {
+        lists(allowed, &name) || (!allowed.is_empty() && several(arguments))
+    });
+    is_plain && known
 }
 
 /// Whether an unquoted word may mean something that changes by itself.

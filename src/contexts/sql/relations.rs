@@ -1,12 +1,10 @@
 //! The tables that a query reads, for people.
 
-use std::ops::ControlFlow;
-
 use sqlparser::ast::{TableFactor, Visit};
 
 use super::parse::with_query;
 use super::scope;
-use super::walk::{Node, walk};
+use super::walk::{Node, each};
 use crate::application::ports::grammar::Grammar;
 
 /// A table in FROM.
@@ -34,37 +32,22 @@ pub fn relations(sql: &str, grammar: &'static Grammar) -> Vec<Relation> {
 
 /// The same of a part of a query.
 pub(super) fn relations_in(tree: &impl Visit) -> Vec<Relation> {
-    let mut finder = Finder::default();
-    let _ = walk(tree, |node| finder.collect(node));
-    let Finder { mut found, with } = finder;
+    let (mut found, mut with) = (Vec::new(), Vec::new());
+    each(tree, |node| match node {
+        Node::Query(query) => {
+            let named = query.with.iter().flat_map(|with| &with.cte_tables);
+            with.extend(named.map(|cte| cte.alias.name.value.to_ascii_lowercase()));
+        }
+        Node::Table(factor) => {
+            let relation = Relation::of(factor);
+            let is_new = |relation: &Relation| !found.contains(relation);
+            let relation = relation.filter(is_new);
+            found.extend(relation);
+        }
+        _ => {}
+    });
     found.retain(|relation| !with.contains(&relation.table.to_ascii_lowercase()));
     found
-}
-
-#[derive(Default)]
-struct Finder {
-    found: Vec<Relation>,
-    /// Names of queries in WITH, in lower case.
-    with: Vec<String>,
-}
-
-impl Finder {
-    fn collect(&mut self, node: Node<'_>) -> ControlFlow<()> {
-        match node {
-            Node::Query(query) => {
-                let named = query.with.iter().flat_map(|with| &with.cte_tables);
-                let names = named.map(|cte| cte.alias.name.value.to_ascii_lowercase());
-                self.with.extend(names);
-            }
-            Node::Table(factor) => {
-                let relation = Relation::of(factor);
-                let is_new = |relation: &Relation| !self.found.contains(relation);
-                self.found.extend(relation.filter(is_new));
-            }
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
 }
 
 #[cfg(test)]

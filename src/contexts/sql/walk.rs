@@ -32,6 +32,14 @@ pub(super) fn walk<B>(
     end
 }
 
+/// Calls `step` for every node.
+pub(super) fn each(tree: &impl Visit, mut step: impl FnMut(Node<'_>)) {
+    let _ = walk(tree, |node| {
+        step(node);
+        ControlFlow::<()>::Continue(())
+    });
+}
+
 struct Walk<'w>(&'w mut dyn FnMut(Node<'_>) -> ControlFlow<()>);
 
 impl Visitor for Walk<'_> {
