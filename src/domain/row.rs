@@ -143,6 +143,15 @@ pub struct Column {
 }
 
 impl Column {
+    /// A column of whole numbers.
+    pub fn integer(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: ColumnKind::Integer,
+            declared: String::new(),
+        }
+    }
+
     /// Whether it holds dates or times, by its type's name; arrays of them too.
     pub fn is_moment(&self) -> bool {
         // Behind a domain's name is the type that it is made of.

@@ -9,11 +9,10 @@ use crate::application::engine::inspect::Inspection;
 use crate::application::pace::PaceLimits;
 use crate::application::ports::{Cache, Sources, WarmupStrategy};
 use crate::application::query::coded::CodedStrategy;
-use crate::application::query::encoded::Encoded;
+use crate::application::query::empty::Empty;
 use crate::application::query::prepared::Prepared;
 use crate::application::query::repetitions::repetitions;
 use crate::application::query::strategy::QueryStrategy;
-use crate::application::query::unfit::{Nothing, Unfit};
 use crate::application::run_state::options::Options;
 use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
@@ -137,15 +136,25 @@ async fn prepare_one(
     let spec = definition.spec.clone();
     if let Some(coded) = config.registry.get(&spec.id.family()) {
         let coded = CodedStrategy::new(Arc::clone(coded), spec, &config.prefix);
-        return Ok(Encoded::wrap(Arc::new(coded)));
+        return Ok(Arc::new(coded));
     }
     definition.spec.key = spec.key.with_prefix(&config.prefix);
     let prepared = Prepared::new(definition, sources).await?;
-    Ok(Encoded::wrap(Arc::new(QueryStrategy::new(prepared).await)))
+    Ok(Arc::new(QueryStrategy::new(prepared).await))
 }
 
 /// A strategy, or why its definition does not fit.
 type Fitted = (StrategySpec, Result<Arc<dyn WarmupStrategy>, Failure>);
+
+/// A strategy without entries.
+fn empty(
+    mut spec: StrategySpec,
+    unfit: Option<Failure>,
+    config: &Config,
+) -> Arc<dyn WarmupStrategy> {
+    spec.key = spec.key.with_prefix(&config.prefix);
+    Arc::new(Empty { spec, unfit })
+}
 
 /// The selected repetitions of a definition on the database: each fits or not; of any other
 /// definition itself.
@@ -160,9 +169,7 @@ pub(super) async fn prepare_all(
     let spec = definition.spec.clone();
     let repeated = match repetitions(definition, sources).await {
         Ok(repeated) if repeated.is_empty() => {
-            let mut prefixed = spec.clone();
-            prefixed.key = prefixed.key.with_prefix(&config.prefix);
-            let nothing: Arc<dyn WarmupStrategy> = Arc::new(Nothing::new(prefixed));
+            let nothing = empty(spec.clone(), None, config);
             return Ok(vec![(spec, Ok(nothing))]);
         }
         Err(failure) if failure.is_unfit() => return Ok(vec![(spec, Err(failure))]),
@@ -199,11 +206,10 @@ async fn prepare(
             Err(failure) if failure.is_unfit() => vec![(spec, Err(failure))],
             Err(failure) => return Err(failure),
         };
-        for (mut spec, strategy) in fitted {
+        for (spec, strategy) in fitted {
             let strategy = strategy.unwrap_or_else(|failure| {
                 unfit.push(failure.clone());
-                spec.key = spec.key.with_prefix(&config.prefix);
-                Arc::new(Unfit::new(spec, failure))
+                empty(spec, Some(failure), config)
             });
             strategies.push(strategy);
         }

@@ -11,7 +11,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use shopwarm::application::engine::coordinator::Coordinator;
 use shopwarm::application::engine::inspect::Inspection;
 use shopwarm::application::ports::{Ask, Cache, CachedValue, Entries, WarmupStrategy};
-use shopwarm::application::query::encoded::Encoded;
+use shopwarm::application::query::encoded::stored;
 use shopwarm::application::run_state::event::{Event, Reporter};
 use shopwarm::application::run_state::options::Options;
 use shopwarm::application::run_state::stop::StopSignal;
@@ -47,7 +47,9 @@ impl WarmupStrategy for Moving {
                 self.table.set("row:1", "{\"id\":1,\"state\":\"new\"}");
             }
         };
-        self.inner.entries(ask).inspect_ok(moves).boxed()
+        let has_values = ask.values;
+        let entries = self.inner.entries(ask).inspect_ok(moves).boxed();
+        stored(entries, self.spec().coding, has_values)
     }
 
     fn is_versioned(&self) -> bool {
@@ -85,11 +87,11 @@ fn run(
         compression,
         ..format.into()
     };
-    let strategy = Encoded::wrap(Arc::new(Moving {
+    let strategy = Arc::new(Moving {
         inner: table.strategy(spec),
         has_moved: compares.into(),
         table,
-    }));
+    });
     let options = Options {
         verify_writes: true,
         ..Options::default()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
 
 use super::dialect::{Dialect, Param};
@@ -13,7 +14,7 @@ use crate::domain::expected::Expected;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::finding::Finding;
 use crate::domain::key_rows::{TableName, UniqueKeys};
-use crate::domain::row::{Columns, RowBatch};
+use crate::domain::row::{Column, Columns, RowBatch};
 use crate::domain::schema::Schema;
 use crate::domain::server::{ServerRole, ServerZone};
 use crate::domain::strategy::RowSecurity;
@@ -178,6 +179,46 @@ pub struct Query {
 }
 
 impl Query {
+    /// A query without parameters and hints.
+    pub fn new(label: impl Into<String>, sql: String, columns: Columns) -> Self {
+        Self {
+            label: label.into(),
+            written: None,
+            sql,
+            params: Vec::new(),
+            hints: vec![None; columns.len()],
+            columns,
+            brief: false,
+            resumable: false,
+        }
+    }
+
+    /// A query that gives a number.
+    pub fn counting(label: impl Into<String>, sql: String) -> Self {
+        Self {
+            brief: true,
+            ..Self::new(label, sql, Arc::new([Column::integer("n")]))
+        }
+    }
+
+    /// The number that it gives.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn number(self, source: &dyn RowSource) -> Result<u64, Failure> {
+        let mut rows = source.rows(self);
+        let mut counted = None;
+        // To the end: an unfinished query costs its connection.
+        while let Some(batch) = rows.try_next().await? {
+            let text = batch.row(0).text(0).ok().flatten();
+            counted = text.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
+        }
+        counted.ok_or_else(|| {
+            let why = "the database gave no number";
+            Failure::new(FailureKind::Query, "counting keys failed", why)
+        })
+    }
+
     /// Adds to a query's fault where the query is written.
     pub fn locate(&self, mut failure: Failure) -> Failure {
         if let (FailureKind::Query, Some(written)) = (failure.kind, &self.written) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
+use super::encoded::stored;
 use crate::application::ports::{Ask, Entries, QueryPlan, Wanted, WarmupStrategy};
 use crate::domain::entry::{Entry, EntryBatch, KeyError, Name};
 use crate::domain::expected::Expected;
@@ -53,7 +54,7 @@ impl WarmupStrategy for CodedStrategy {
     }
 
     fn entries(&self, ask: Ask) -> Entries<'_> {
-        let sieve = Sieve::new(self, &ask);
+        let (sieve, has_values) = (Sieve::new(self, &ask), ask.values);
         let keys = self.without_prefix(&ask.keys);
         let given = self.inner.entries(Ask { keys, ..ask });
         let parts = stream::try_unfold(Some((given, sieve)), |state| async move {
@@ -69,7 +70,7 @@ impl WarmupStrategy for CodedStrategy {
             Ok(Some((vec![sieve.rest()], None)))
         });
         let parts = parts.map_ok(|parts| stream::iter(parts.into_iter().map(Ok)));
-        parts.try_flatten().boxed()
+        stored(parts.try_flatten().boxed(), self.spec.coding, has_values)
     }
 
     async fn count(&self, limit: Option<u64>) -> Result<u64, Failure> {

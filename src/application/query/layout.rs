@@ -10,7 +10,7 @@ use crate::application::ports::Dialect;
 use crate::domain::coding::Format;
 use crate::domain::encode::Hint;
 use crate::domain::key::BoundKey;
-use crate::domain::row::{Column, ColumnKind, Columns, Row, text_of};
+use crate::domain::row::{Column, Columns, Row, text_of};
 use crate::domain::strategy::{CHANGED_AT, Definition, Place, ROW_LOCATION, Shape, VERSION};
 use crate::domain::version::Version;
 use crate::domain::written::Wrong;
@@ -250,15 +250,10 @@ impl Layout {
         let keys = self
             .only(definition, &names)
             .filter(|_| !names.is_empty())?;
-        let added = Column {
-            name: column.to_owned(),
-            kind: ColumnKind::Integer,
-            declared: String::new(),
-        };
         let columns = keys.columns.iter().cloned();
         Some(Self {
             stored: vec![(names.len(), column.to_owned(), Vec::new())],
-            columns: columns.chain([added]).collect(),
+            columns: columns.chain([Column::integer(column)]).collect(),
             hints: keys.hints.iter().copied().chain([None]).collect(),
             styles: Styles::none(names.len() + 1),
             shape: Shape::Text,

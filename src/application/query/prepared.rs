@@ -1,8 +1,5 @@
 //! A definition on a database.
 
-use std::sync::Arc;
-
-use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
 
 use super::compose::{Composer, Pick};
@@ -104,15 +101,12 @@ impl Prepared {
     }
 
     pub(super) fn query(&self, sql: String, params: Vec<Param>, layout: &Layout) -> Query {
+        let label = self.definition.spec.id.to_string();
         Query {
-            label: self.definition.spec.id.to_string(),
             written: self.written(),
-            sql,
             params,
-            columns: layout.columns.clone(),
             hints: layout.hints.clone(),
-            brief: false,
-            resumable: false,
+            ..Query::new(label, sql, layout.columns.clone())
         }
     }
 
@@ -156,31 +150,12 @@ impl Prepared {
     /// # Errors
     /// The database's.
     pub(super) async fn count(&self, sql: String) -> Result<u64, Failure> {
-        let column = Column {
-            name: "n".to_owned(),
-            kind: ColumnKind::Integer,
-            declared: String::new(),
-        };
-        let mut rows = self.sources.bulk.rows(Query {
-            label: self.definition.spec.id.to_string(),
+        let query = Query {
             written: self.written(),
-            sql,
             params: self.params.clone(),
-            columns: Arc::new([column]),
-            hints: vec![None],
-            brief: true,
-            resumable: false,
-        });
-        let mut counted = None;
-        // To the end: an unfinished query costs its connection.
-        while let Some(batch) = rows.try_next().await? {
-            let text = batch.row(0).text(0).ok().flatten();
-            counted = text.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
-        }
-        counted.ok_or_else(|| {
-            let why = "the database gave no number";
-            Failure::new(FailureKind::Query, "counting keys failed", why)
-        })
+            ..Query::counting(self.definition.spec.id.to_string(), sql)
+        };
+        query.number(self.sources.bulk.as_ref()).await
     }
 
     /// How the database means to read the selection.

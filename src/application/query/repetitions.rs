@@ -83,15 +83,11 @@ async fn values(
         return Err(failed(why));
     };
     let is_number = column.kind == ColumnKind::Integer;
+    let (label, sql) = (definition.spec.id.to_string(), statement.sql.text.clone());
     let mut rows = source.rows(Query {
-        label: definition.spec.id.to_string(),
-        written: None,
-        sql: statement.sql.text.clone(),
         params,
-        hints: vec![None; columns.len()],
-        columns: columns.clone(),
         brief: true,
-        resumable: false,
+        ..Query::new(label, sql, columns.clone())
     });
     let mut values = Vec::new();
     while let Some(batch) = rows.try_next().await? {

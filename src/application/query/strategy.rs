@@ -10,6 +10,7 @@ use super::assembler::Assembler;
 use super::assembly::{Assembly, Rest};
 use super::changes::Changes;
 use super::compose::Pick;
+use super::encoded::stored;
 use super::layout::Layout;
 use super::located::Located;
 use super::lookup::Lookups;
@@ -122,7 +123,7 @@ impl WarmupStrategy for QueryStrategy {
     }
 
     fn entries(&self, mut ask: Ask) -> BoxStream<'_, Result<EntryBatch, Failure>> {
-        match std::mem::replace(&mut ask.keys, Wanted::All { limit: None }) {
+        let entries = match std::mem::replace(&mut ask.keys, Wanted::All { limit: None }) {
             Wanted::All { limit } => self.all(limit, &ask),
             Wanted::Named(keys) => {
                 ask.row_locations = false;
@@ -134,7 +135,8 @@ impl WarmupStrategy for QueryStrategy {
                 };
                 lookups.named(keys)
             }
-        }
+        };
+        stored(entries, self.spec().coding, ask.values)
     }
 
     fn is_versioned(&self) -> bool {

@@ -11,9 +11,11 @@ use super::facts::{Facts, Group, MANY, SOME};
 use super::fit::{Field, Fit};
 use super::quoting::quoted;
 use crate::application::ports::{Query, RowSource};
-use crate::domain::encode::Hint;
 use crate::domain::failure::{Failure, FailureKind};
-use crate::domain::row::{Column, ColumnKind, Columns, Row};
+use crate::domain::row::{Columns, Row};
+
+/// What its queries are called in the database's list.
+const LABEL: &str = "init";
 
 /// Whether the definitions' own check accepts a query; `Err`: why not.
 pub type Accepts<'a> = &'a (dyn Fn(&str) -> Result<(), String> + Sync);
@@ -146,7 +148,10 @@ async fn read(
     let hints = fields.iter().map(|field| field.hint).collect();
     let mut troubled = Troubled::new();
     let mut rows = 0;
-    let mut batches = source.rows(query(sql, Arc::clone(&columns), hints));
+    let mut batches = source.rows(Query {
+        hints,
+        ..Query::new(LABEL, sql, Arc::clone(&columns))
+    });
     while let Some(batch) = batches.try_next().await? {
         for at in 0..batch.len() {
             let row = batch.row(at);
@@ -161,9 +166,7 @@ async fn read(
                 troubled.entry(field.column.clone()).or_insert(why);
             }
             key.add(row);
-            references
-                .iter_mut()
-                .for_each(|reference| reference.add(row));
+            references.iter_mut().for_each(|one| one.add(row));
             rows += 1;
         }
     }
@@ -171,10 +174,9 @@ async fn read(
         return Ok(Err(troubled));
     }
     Ok(Ok(Facts {
-        rows: if is_large {
-            fit.table.rows.unwrap_or(counted).max(counted)
-        } else {
-            rows
+        rows: match is_large {
+            true => fit.table.rows.unwrap_or(counted).max(counted),
+            false => rows,
         },
         is_large,
         key: key.group(),
@@ -213,33 +215,7 @@ async fn count(source: &dyn RowSource, table: &str) -> Result<u64, Failure> {
         "SELECT count(*) AS n FROM (SELECT 1 AS one FROM {table} LIMIT {}) q",
         MANY + 1
     );
-    let column = Column {
-        name: "n".to_owned(),
-        kind: ColumnKind::Integer,
-        declared: String::new(),
-    };
-    let mut rows = source.rows(query(sql, Arc::new([column]), vec![None]));
-    let mut counted = 0;
-    while let Some(batch) = rows.try_next().await? {
-        let text = batch.row(0).text(0).ok().flatten();
-        counted = text
-            .and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok())
-            .unwrap_or(counted);
-    }
-    Ok(counted)
-}
-
-fn query(sql: String, columns: Columns, hints: Vec<Option<Hint>>) -> Query {
-    Query {
-        label: "init".to_owned(),
-        written: None,
-        sql,
-        params: Vec::new(),
-        columns,
-        hints,
-        brief: false,
-        resumable: false,
-    }
+    Query::counting(LABEL, sql).number(source).await
 }
 
 /// Counts rows by the values of some columns.
