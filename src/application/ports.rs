@@ -10,10 +10,9 @@ mod source;
 mod strategy;
 mod write;
 
+pub use crate::domain::cached::CachedValue;
 pub use answer::{Answer, Known};
-pub use cache::{
-    Cache, Cached, CachedValue, Deletion, Extended, Headroom, LastUse, Misses, RightsProbe, Usage,
-};
+pub use cache::{Cache, Cached, Deletion, Extended, Headroom, LastUse, Misses, RightsProbe, Usage};
 pub use consent::{Consent, Prunable};
 pub use dialect::{Dialect, Param};
 pub use meta::{Claimed, MetaStore};

@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod backoff;
+pub mod cached;
 pub mod cause;
 pub mod changes;
 pub mod coding;

@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 
 use crate::application::ports::{Cache, CachedValue, Mode};
 use crate::application::run_state::options::{Options, ShapeGuard};
-use crate::domain::entry::{Entry, EntryBatch, Value};
+use crate::domain::entry::EntryBatch;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::form::Form;
 use crate::domain::json_equality::Profile;
@@ -178,7 +178,10 @@ impl ShapeCheck {
             let Some(stored) = cache.read(entry.key).await? else {
                 continue;
             };
-            match (read(&stored.value, self.form), written(entry, self.form)) {
+            match (
+                read(&stored.value, self.form),
+                read(&entry.value.into(), self.form),
+            ) {
                 (Some(old), Some(value)) => {
                     state.cached.add(&old);
                     state.new.add(&value);
@@ -215,7 +218,7 @@ fn note(found: &mut Vec<String>, change: String) {
     }
 }
 
-/// A cached value as JSON; a hash as the object of its fields.
+/// A value as JSON; a hash as the object of its fields. A text has no shape.
 fn read(value: &CachedValue, form: Form) -> Option<Json> {
     match value {
         CachedValue::Text(_) if form.is_bytes() => Some(Json::Null),
@@ -226,16 +229,6 @@ fn read(value: &CachedValue, form: Form) -> Option<Json> {
             Some(of_pairs(pairs, form.shape))
         }
         CachedValue::Other(_) => None,
-    }
-}
-
-/// An entry's value likewise; a text has no shape.
-fn written(entry: Entry<'_>, form: Form) -> Option<Json> {
-    match entry.value {
-        Value::Text(_) if form.is_bytes() => Some(Json::Null),
-        Value::Text(text) => Some(profiled(form.read(text)?, form.shape)),
-        Value::Json(text) => serde_json::from_slice(text).ok(),
-        Value::Collection(_, pairs) => Some(of_pairs(pairs.iter(), form.shape)),
     }
 }
 

@@ -9,7 +9,8 @@ use futures_util::stream::BoxStream;
 use super::answer::{Answer, Known, unsupported};
 use super::meta::{MetaStore, NoMetaStore};
 use super::write::{WriteOptions, Written};
-use crate::domain::entry::{Collection, EntryBatch};
+use crate::domain::cached::CachedValue;
+use crate::domain::entry::EntryBatch;
 use crate::domain::failure::Failure;
 use crate::domain::finding::Finding;
 use crate::domain::form::Form;
@@ -170,17 +171,6 @@ pub struct Cached {
     pub value: CachedValue,
     /// `None`: it never expires.
     pub ttl: Known<Option<Duration>>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CachedValue {
-    Text(Vec<u8>),
-    /// A document, as the cache writes it.
-    Json(Vec<u8>),
-    /// Names and values: [`Collection`] says which.
-    Collection(Collection, Vec<(Vec<u8>, Vec<u8>)>),
-    /// Of a type that is never written here, by its name.
-    Other(String),
 }
 
 /// Keys that clients ask the cache for in vain, from now on. Must be ended.

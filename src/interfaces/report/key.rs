@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::key_line::time_left;
-use super::value::{bytes_of, decoded, described, format_of, kind_of, same, text_of};
+use super::value::{bytes_of, decoded, described, format_of, same};
 use crate::application::ports::{Cached, CachedValue};
 use crate::domain::failure::Failure;
 use crate::domain::form::Form;
@@ -110,10 +110,7 @@ impl KeyReport {
         if let Some(maker) = &self.strategy {
             return maker.form;
         }
-        let stored = self
-            .cached
-            .as_ref()
-            .and_then(|cached| text_of(&cached.value));
+        let stored = self.cached.as_ref().and_then(|cached| cached.value.text());
         let coding = stored.and_then(|stored| sniff(stored).coding());
         Form {
             coding: coding.unwrap_or_default(),
@@ -137,7 +134,7 @@ impl KeyReport {
             (Some(_), None) if self.strategy.is_none() => State::NoStrategy,
             (Some(_), None) if self.database.is_err() => State::NotCompared,
             (Some(_), None) => State::Orphan,
-            (Some(cached), Some(new)) if kind_of(&cached.value) != kind_of(new) => State::WrongType,
+            (Some(cached), Some(new)) if cached.value.kind() != new.kind() => State::WrongType,
             (Some(cached), Some(new)) => match same(&cached.value, new, self.form()) {
                 true => State::Identical,
                 false => State::Different,
@@ -159,10 +156,10 @@ impl KeyReport {
         let side = |value: &CachedValue| {
             let whole = decoded(value, self.form());
             json!({
-                "type": kind_of(value).name(),
+                "type": value.kind().name(),
                 "format": format_of(value, self.form()),
                 "bytes": bytes_of(value),
-                "value": whole.or_else(|| Some(printable(text_of(value)?).into())),
+                "value": whole.or_else(|| Some(printable(value.text()?).into())),
             })
         };
         let cached = self.cached.as_ref().map(|cached| {
@@ -323,7 +320,7 @@ impl KeyReport {
         let Some((title, value)) = cached.or_else(new) else {
             return String::new();
         };
-        let whole = match (decoded(value, self.form()), text_of(value)) {
+        let whole = match (decoded(value, self.form()), value.text()) {
             (Some(json), _) => serde_json::to_string_pretty(&json).unwrap_or_default(),
             (None, Some(text)) => printable(text),
             (None, None) => return String::new(),

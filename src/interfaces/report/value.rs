@@ -5,23 +5,11 @@ use serde_json::{Number, Value as Json};
 
 use crate::application::ports::CachedValue;
 use crate::domain::double;
-use crate::domain::entry::{Collection, Entry, Value};
+use crate::domain::entry::Collection;
 use crate::domain::form::Form;
 use crate::domain::json_equality;
 use crate::domain::sniff::sniff;
 use crate::domain::standing::Kind;
-
-/// The cached form of an entry.
-pub(crate) fn value_of(entry: Entry<'_>) -> CachedValue {
-    match entry.value {
-        Value::Text(text) => CachedValue::Text(text.to_vec()),
-        Value::Json(text) => CachedValue::Json(text.to_vec()),
-        Value::Collection(collection, pairs) => {
-            let pairs = pairs.iter().map(|(n, v)| (n.to_vec(), v.to_vec()));
-            CachedValue::Collection(collection, pairs.collect())
-        }
-    }
-}
 
 /// A hash as the object of its fields, a set as the list of its members in order, a sorted set as the
 /// object of its scores.
@@ -49,13 +37,6 @@ pub(crate) fn collection_json(collection: Collection, pairs: &[(Vec<u8>, Vec<u8>
     }
 }
 
-pub(crate) fn text_of(value: &CachedValue) -> Option<&[u8]> {
-    match value {
-        CachedValue::Text(text) | CachedValue::Json(text) => Some(text),
-        CachedValue::Collection(..) | CachedValue::Other(_) => None,
-    }
-}
-
 /// What a value means, if it is of the form.
 pub(crate) fn decoded(value: &CachedValue, form: Form) -> Option<Json> {
     match value {
@@ -77,15 +58,6 @@ pub(crate) fn same(cached: &CachedValue, new: &CachedValue, form: Form) -> bool 
     }
 }
 
-pub(crate) fn kind_of(value: &CachedValue) -> Kind {
-    match value {
-        CachedValue::Text(_) => Kind::Text,
-        CachedValue::Json(_) => Kind::Json,
-        CachedValue::Collection(collection, _) => (*collection).into(),
-        CachedValue::Other(name) => Kind::Other(name.clone()),
-    }
-}
-
 pub(crate) fn bytes_of(value: &CachedValue) -> Option<u64> {
     match value {
         CachedValue::Text(text) | CachedValue::Json(text) => Some(text.len() as u64),
@@ -98,7 +70,7 @@ pub(crate) fn bytes_of(value: &CachedValue) -> Option<u64> {
 
 /// The format of a string, as its strategy says or else as its bytes tell.
 pub(crate) fn format_of(value: &CachedValue, form: Form) -> Option<String> {
-    let text = text_of(value)?;
+    let text = value.text()?;
     Some(match form.read(text) {
         Some(_) => form.name(),
         None => sniff(text).name(),

@@ -193,15 +193,11 @@ async fn compare(
 
 fn about(value: &CachedValue, ours: Option<&Json>, form: Form) -> Vec<Advice> {
     let wanted = Kind::of(form.shape);
-    let kind = match value {
+    let kind = value.kind();
+    match value {
         CachedValue::Text(stored) if wanted == Kind::Text => return advice(stored, ours, form),
-        CachedValue::Text(_) => Kind::Text,
-        CachedValue::Json(_) => Kind::Json,
-        CachedValue::Collection(collection, _) => (*collection).into(),
-        CachedValue::Other(name) => Kind::Other(name.clone()),
-    };
-    if kind == wanted {
-        return Vec::new();
+        _ if kind == wanted => return Vec::new(),
+        _ => {}
     }
     let todo = match &kind {
         Kind::Hash | Kind::Set | Kind::SortedSet | Kind::Json => {

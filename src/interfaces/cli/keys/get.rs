@@ -13,7 +13,7 @@ use crate::interfaces::exit::Exit;
 use crate::interfaces::output::{Format, Output};
 use crate::interfaces::report::document::{inert, pretty};
 use crate::interfaces::report::key::{KeyReport, Made, Maker, State};
-use crate::interfaces::report::value::{collection_json, value_of};
+use crate::interfaces::report::value::collection_json;
 use crate::setup;
 
 #[derive(Args, Debug)]
@@ -149,7 +149,7 @@ async fn made_of(key: &str, id: &StrategyId, config: &Config) -> Result<Made, Fa
     };
     let mut batch = lookup::load(strategy.as_ref(), key).await?;
     Ok(Made {
-        value: batch.get(0).map(|entry| value_of(entry)),
+        value: batch.get(0).map(|entry| entry.value.into()),
         error: batch.failed.pop().map(|failed| failed.error),
     })
 }
