@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::{Deserialize, Serialize};
 
 use super::place::Place;
 
 /// A value that a query is given.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(
+    untagged,
+    expecting = "expected a text, a whole number, or true or false"
+)]
 pub enum Parameter {
     Text(String),
     Int(i64),
@@ -43,39 +46,6 @@ impl fmt::Display for Parameter {
             Self::Int(number) => number.fmt(f),
             Self::Bool(truth) => truth.fmt(f),
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Parameter {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(AnyParameter)
-    }
-}
-
-struct AnyParameter;
-
-impl Visitor<'_> for AnyParameter {
-    type Value = Parameter;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a whole number, or true or false")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Parameter, E> {
-        Ok(Parameter::Text(text.to_owned()))
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Parameter, E> {
-        Ok(Parameter::Int(number))
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Parameter, E> {
-        let number = i64::try_from(number).map_err(|_| E::custom(format!("{number} is too large")));
-        number.map(Parameter::Int)
-    }
-
-    fn visit_bool<E: Error>(self, truth: bool) -> Result<Parameter, E> {
-        Ok(Parameter::Bool(truth))
     }
 }
 

@@ -87,13 +87,6 @@ impl Wrong {
 pub struct Fields(pub BTreeMap<String, Written>);
 
 impl Fields {
-    /// Takes what a later file says.
-    pub fn extend(&mut self, later: &Self) {
-        let later = later.0.iter();
-        self.0
-            .extend(later.map(|(name, written)| (name.clone(), written.clone())));
-    }
-
     /// A field; of one that is not given, the strategy.
     pub fn get(&self, field: &str) -> Option<&Written> {
         let plain = field.split_once('.').map_or(field, |(name, _)| name);

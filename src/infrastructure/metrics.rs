@@ -24,9 +24,6 @@ use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::strategy::StrategyId;
 use crate::domain::sync::lock;
 
-/// The `Content-Type` of the metrics.
-pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
-
 /// From a strategy of a few keys to a run of an hour.
 const SECONDS: [f64; 18] = [
     0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0,

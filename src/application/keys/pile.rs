@@ -7,20 +7,14 @@ use super::chunk::{self, Chunk, RecordedKey};
 pub struct Pile {
     chunks: Vec<Vec<u8>>,
     open: Chunk,
-    keys: u64,
 }
 
 impl Pile {
     pub fn push(&mut self, key: &RecordedKey) {
-        self.keys += 1;
         self.open.push(&key.key, key.digest);
         if self.open.is_full() {
             self.chunks.push(self.open.take());
         }
-    }
-
-    pub fn keys(&self) -> u64 {
-        self.keys
     }
 
     /// All of them, some at a time.

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -119,11 +118,10 @@ fn job_line(PlannedJob { job, strategies }: &PlannedJob) -> JobLine {
 pub(super) async fn run_job(
     State(admin): State<Arc<Admin>>,
     Names(name): Names<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let wait = wait(query.as_deref(), false)?;
+    let (Parts { uri, headers, .. }, body) = request.into_parts();
+    let wait = wait(uri.query(), false)?;
     let body: WarmupBody = read_body(&headers, body).await?;
     let shop = admin.shop.get();
     let names = || shop.jobs.iter().map(|planned| planned.job.name.clone());

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Serialize;
 
@@ -34,11 +33,8 @@ use crate::domain::selection::{Selection, known};
 ))]
 pub(super) async fn warm_all(
     State(admin): State<Arc<Admin>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let request = (query.as_deref(), &headers, body);
     warm(&admin, request, Selection::All, WarmedAll::of).await
 }
 
@@ -59,12 +55,9 @@ pub(super) async fn warm_all(
 pub(super) async fn warm_context(
     State(admin): State<Arc<Admin>>,
     Names(context): Names<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Problem> {
     check_context(&admin, &context)?;
-    let request = (query.as_deref(), &headers, body);
     let selection = Selection::Contexts(vec![context.clone()]);
     warm(&admin, request, selection, |record| {
         WarmedContext::of(&context, record)
@@ -90,9 +83,7 @@ pub(super) async fn warm_context(
 pub(super) async fn warm_strategy(
     State(admin): State<Arc<Admin>>,
     Names((context, strategy)): Names<(String, String)>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Problem> {
     check_context(&admin, &context)?;
     let shop = admin.shop.get();
@@ -105,7 +96,6 @@ pub(super) async fn warm_strategy(
         let names = of_context.map(|id| id.name.clone()).collect();
         return Err(Problem::unknown("strategy", &id, names));
     }
-    let request = (query.as_deref(), &headers, body);
     warm(&admin, request, selection, |record| {
         WarmedContext::of(&context, record)
     })
@@ -126,13 +116,14 @@ fn check_context(admin: &Admin, name: &str) -> Result<(), Problem> {
 
 async fn warm<A: Serialize>(
     admin: &Arc<Admin>,
-    (query, headers, body): (Option<&str>, &HeaderMap, Body),
+    request: Request,
     selection: Selection,
     answered: impl FnOnce(RunRecord) -> A,
 ) -> Result<Response, Problem> {
-    let wait = wait(query, true)?;
-    let body: WarmupBody = read_body(headers, body).await?;
+    let (Parts { uri, headers, .. }, body) = request.into_parts();
+    let wait = wait(uri.query(), true)?;
+    let body: WarmupBody = read_body(&headers, body).await?;
     let request = body.over(RunRequest::new(selection, Trigger::Api));
-    let run = start(admin, headers, request).await?;
+    let run = start(admin, &headers, request).await?;
     answer(run, wait, answered).await
 }

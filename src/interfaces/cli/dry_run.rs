@@ -18,7 +18,7 @@ use crate::application::settings::WARM;
 use crate::config::{Config, ReadingArgs};
 use crate::domain::failure::Failure;
 use crate::domain::report::Report;
-use crate::domain::run::{RunInfo, Trigger};
+use crate::domain::run::RunInfo;
 use crate::domain::selection::Selection;
 use crate::domain::settings_text::parse_ttl;
 use crate::interfaces::exit::{self, Exit};
@@ -63,13 +63,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
     let selection = args.target.selection()?;
-    let info = RunInfo {
-        flags: config.flags.clone(),
-        ..RunInfo::new(
-            format!("dry-run {}", args.target.words().join(" ")),
-            Trigger::Cli,
-        )
-    };
+    let info = args.target.info("dry-run", config);
     let inspect = Inspect {
         config,
         output,

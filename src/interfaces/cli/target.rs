@@ -2,8 +2,10 @@
 
 use clap::Args;
 
+use crate::config::Config;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::key::{printable, shortened};
+use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::selection::Selection;
 
 /// The selection of a command.
@@ -24,6 +26,15 @@ impl Target {
 
     pub(super) fn selection(&self) -> Result<Selection, Failure> {
         selection(&self.words())
+    }
+
+    /// A command over it, given by hand.
+    pub(super) fn info(&self, command: &str, config: &Config) -> RunInfo {
+        let command = format!("{command} {}", self.words().join(" "));
+        RunInfo {
+            flags: config.flags.clone(),
+            ..RunInfo::new(command, Trigger::Cli)
+        }
     }
 }
 

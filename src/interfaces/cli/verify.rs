@@ -14,7 +14,6 @@ use crate::config::{Config, ReadingArgs};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::gate::{Judged, Requirement, Verified};
 use crate::domain::nearest::nearest;
-use crate::domain::run::{RunInfo, Trigger};
 use crate::domain::settings_text::parse_ttl;
 use crate::interfaces::exit::{self, Exit};
 use crate::interfaces::output::Output;
@@ -55,13 +54,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let started = Instant::now();
     let selection = args.target.selection()?;
-    let info = RunInfo {
-        flags: config.flags.clone(),
-        ..RunInfo::new(
-            format!("verify {}", args.target.words().join(" ")),
-            Trigger::Cli,
-        )
-    };
+    let info = args.target.info("verify", config);
     let inspect = Inspect {
         config,
         output,

@@ -8,7 +8,7 @@ use super::RedisCache;
 use super::commands::SCRIPT_NEVER;
 use super::digest::{FINGERPRINT, fingerprint, hex_digest};
 use super::parts::chunks;
-use super::reply::{self, malformed, pipe, words};
+use super::reply::{self, lists, pipe, words};
 use super::servers::Servers;
 use crate::application::ports::Extended;
 use crate::domain::entry::{Entry, EntryBatch, Value};
@@ -114,25 +114,16 @@ impl RedisCache {
             .iter()
             .map(|chunk| entries[chunk.start].key)
             .collect();
-        let mut equal = Vec::with_capacity(entries.len());
-        for reply in self.ask(keys, 1, add).await? {
-            match reply {
-                Ok(Reply::Array(same)) => {
-                    equal.extend(same.iter().map(|one| *one == Reply::Int(1)));
-                }
-                Ok(_) => return Ok(Err(malformed())),
-                Err(error) => return Ok(Err(error)),
-            }
-        }
+        let same = lists(self.ask(keys, 1, add).await?, picks.len());
         let bytes: usize = entries
             .iter()
             .map(|entry| entry.key.len() + KEY_BYTES)
             .sum();
         let sent = (bytes + chunks.len() * SCRIPT_CALL_BYTES) as u64;
-        let is_whole = equal.len() == picks.len();
-        Ok(is_whole
-            .then_some(Extended { equal, sent })
-            .ok_or_else(malformed))
+        Ok(same.map(|same| {
+            let equal = same.iter().map(|one| *one == Reply::Int(1)).collect();
+            Extended { equal, sent }
+        }))
     }
 
     /// Loads the script on every server, so that it can be called by its shorter digest.

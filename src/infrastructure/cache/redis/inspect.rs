@@ -5,7 +5,7 @@ use redis::{Pipeline, RedisError, Value as Reply};
 use super::RedisCache;
 use super::compare::{Facts, Found, compare_fetched, key, size, standing};
 use super::parts::chunks;
-use super::reply::{self, malformed, number, text, words};
+use super::reply::{self, lists, number, text, words};
 use super::values::{add_read, counting};
 use crate::domain::entry::{EntryBatch, Value};
 use crate::domain::failure::Failure;
@@ -92,16 +92,8 @@ impl RedisCache {
             }
         };
         let keys = chunks.iter().map(|chunk| key(batch, chunk.start)).collect();
-        let mut facts = Vec::with_capacity(batch.len());
-        for reply in self.ask(keys, 1, add).await? {
-            match reply {
-                Ok(Reply::Array(found)) => facts.extend(found.into_iter().map(script_fact)),
-                Ok(_) => return Ok(Err(malformed())),
-                Err(error) => return Ok(Err(error)),
-            }
-        }
-        let is_whole = facts.len() == batch.len();
-        Ok(is_whole.then_some(facts).ok_or_else(malformed))
+        let facts = lists(self.ask(keys, 1, add).await?, batch.len());
+        Ok(facts.map(|facts| facts.into_iter().map(script_fact).collect()))
     }
 
     /// The same with plain commands, without digests.

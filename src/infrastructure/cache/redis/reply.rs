@@ -108,6 +108,18 @@ pub(super) fn items(reply: Reply) -> Vec<Reply> {
     }
 }
 
+/// The items of several lists together, of which there must be as many.
+pub(super) fn lists(replies: Replies, items: usize) -> RedisResult<Vec<Reply>> {
+    let mut all = Vec::with_capacity(items);
+    for reply in replies {
+        match reply? {
+            Reply::Array(list) => all.extend(list),
+            _ => return Err(malformed()),
+        }
+    }
+    (all.len() == items).then_some(all).ok_or_else(malformed)
+}
+
 /// The TTL that PTTL gives; `None`: the key never expires.
 pub(super) fn ttl(millis: i64) -> Option<Duration> {
     u64::try_from(millis).ok().map(Duration::from_millis)
