@@ -11,7 +11,7 @@ use crate::support::imports::{circles, imports, is_test, sources};
 /// Goals: 29,000 lines of code, a median of 150 lines a file, none over 500, 8 functions over 60, no circles.
 const MOST_CODE: usize = 48_560;
 const MEDIAN_FILE: usize = 120;
-const LONG_FUNCTIONS: usize = 2;
+const LONG_FUNCTIONS: usize = 1;
 
 const LONG_FILE: usize = 500;
 const LONG_FUNCTION: usize = 60;
