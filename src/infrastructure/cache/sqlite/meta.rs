@@ -19,63 +19,126 @@ const FIRST_ITEM: &str = "SELECT key FROM entries
 const LAST_ITEM: &str = "SELECT key FROM entries
     WHERE key >= ? AND key <= ? AND type = 'item' AND expires_at > ? ORDER BY key DESC LIMIT 1";
 
+const RANGE: &str = "SELECT value FROM entries
+    WHERE key >= ? AND key <= ? AND type = 'item' AND expires_at > ? ORDER BY key LIMIT ? OFFSET ?";
+const RENEW: &str =
+    "UPDATE entries SET expires_at = ? WHERE key = ? AND value = ? AND expires_at > ?";
+
 /// The number of a list's first item, so that it can grow at both ends.
 const MIDDLE: u64 = 1 << 63;
 
-async fn claim(
-    connection: &mut SqliteConnection,
-    keys: &[&[u8]],
-    value: &[u8],
-    ttl: Duration,
-) -> Done<Option<Claimed>> {
-    let mut transaction = connection.begin_with(BEGIN).await?;
-    for (key, name) in keys.iter().enumerate() {
-        if let Some(row) = read(&mut transaction, name).await? {
-            let value = row.value;
-            return Ok(Some(Claimed { key, value }));
-        }
+#[async_trait]
+impl MetaStore for SqliteCache {
+    async fn claim(&self, keys: &[&[u8]], value: &[u8], ttl: Duration) -> Answer<Option<Claimed>> {
+        let mut connection = self.lock().await;
+        let claim = async {
+            let mut transaction = connection.begin_with(BEGIN).await?;
+            for (key, name) in keys.iter().enumerate() {
+                if let Some(row) = read(&mut transaction, name).await? {
+                    let value = row.value;
+                    return Ok(Some(Claimed { key, value }));
+                }
+            }
+            for key in keys {
+                put(&mut transaction, key, CLAIM, value, expiry(ttl)).await?;
+            }
+            transaction.commit().await?;
+            Ok(None)
+        };
+        self.answer(claim.await)
     }
-    for key in keys {
-        put(&mut transaction, key, CLAIM, value, expiry(ttl)).await?;
-    }
-    transaction.commit().await?;
-    Ok(None)
-}
 
-async fn renew(
-    connection: &mut SqliteConnection,
-    keys: &[&[u8]],
-    value: &[u8],
-    ttl: Duration,
-) -> Done<bool> {
-    let mut transaction = connection.begin_with(BEGIN).await?;
-    for key in keys {
-        let renewed = query(
-            "UPDATE entries SET expires_at = ? WHERE key = ? AND value = ? AND expires_at > ?",
-        )
-        .bind(expiry(ttl))
-        .bind(key)
-        .bind(value)
-        .bind(now_millis())
-        .execute(&mut *transaction)
-        .await?;
-        if renewed.rows_affected() == 0 {
-            return Ok(false);
-        }
+    async fn renew(&self, keys: &[&[u8]], value: &[u8], ttl: Duration) -> Answer<bool> {
+        let mut connection = self.lock().await;
+        let renew = async {
+            let mut transaction = connection.begin_with(BEGIN).await?;
+            for key in keys {
+                let renewed = query(RENEW)
+                    .bind(expiry(ttl))
+                    .bind(key)
+                    .bind(value)
+                    .bind(now_millis())
+                    .execute(&mut *transaction)
+                    .await?;
+                if renewed.rows_affected() == 0 {
+                    return Ok(false);
+                }
+            }
+            transaction.commit().await?;
+            Ok(true)
+        };
+        self.answer(renew.await)
     }
-    transaction.commit().await?;
-    Ok(true)
-}
 
-async fn release(connection: &mut SqliteConnection, keys: &[&[u8]], value: &[u8]) -> Done<()> {
-    for key in keys {
-        query("DELETE FROM entries WHERE key = ? AND value = ?")
-            .bind(key)
-            .bind(value)
-            .execute(&mut *connection)
-            .await?;
+    async fn release(&self, keys: &[&[u8]], value: &[u8]) -> Answer<()> {
+        let mut connection = self.lock().await;
+        for key in keys {
+            let release = query("DELETE FROM entries WHERE key = ? AND value = ?");
+            let release = release.bind(key).bind(value);
+            self.answer(release.execute(&mut *connection).await)?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    async fn set_fields(&self, key: &[u8], new: &[(String, String)]) -> Answer<()> {
+        let set = |fields: &mut Map<String, Json>| {
+            fields.extend(new.iter().map(|(n, v)| (n.clone(), v.clone().into())));
+        };
+        self.answer(change_fields(&mut *self.lock().await, key, set).await)
+    }
+
+    async fn delete_fields(&self, key: &[u8], gone: &[String]) -> Answer<()> {
+        let delete = |fields: &mut Map<String, Json>| fields.retain(|name, _| !gone.contains(name));
+        self.answer(change_fields(&mut *self.lock().await, key, delete).await)
+    }
+
+    async fn prepend(&self, list: &[u8], item: &[u8], max: usize, ttl: Duration) -> Answer<()> {
+        let mut connection = self.lock().await;
+        let prepend = async {
+            let mut transaction = connection.begin_with(BEGIN).await?;
+            let first = edge(&mut transaction, FIRST_ITEM, list).await?;
+            let number = first.map_or(MIDDLE, |first| first.saturating_sub(1));
+            let end = expiry(ttl);
+            put(&mut transaction, &item_key(list, number), ITEM, item, end).await?;
+            query("DELETE FROM entries WHERE key >= ? AND key <= ? AND type = 'item'")
+                .bind(item_key(list, number.saturating_add(max as u64)))
+                .bind(item_key(list, u64::MAX))
+                .execute(&mut *transaction)
+                .await?;
+            refresh_items(&mut transaction, list, end).await?;
+            transaction.commit().await
+        };
+        self.answer(prepend.await)
+    }
+
+    async fn append(&self, list: &[u8], items: &[Vec<u8>], ttl: Duration) -> Answer<()> {
+        let mut connection = self.lock().await;
+        let append = async {
+            let mut transaction = connection.begin_with(BEGIN).await?;
+            let last = edge(&mut transaction, LAST_ITEM, list).await?;
+            let next = last.map_or(MIDDLE, |last| last + 1);
+            let end = expiry(ttl);
+            for (number, item) in (next..).zip(items) {
+                put(&mut transaction, &item_key(list, number), ITEM, item, end).await?;
+            }
+            refresh_items(&mut transaction, list, end).await?;
+            transaction.commit().await
+        };
+        self.answer(append.await)
+    }
+
+    async fn range(&self, list: &[u8], first: usize, count: usize) -> Answer<Vec<Vec<u8>>> {
+        let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let range = query_scalar(RANGE)
+            .bind(item_key(list, 0))
+            .bind(item_key(list, u64::MAX))
+            .bind(now_millis())
+            .bind(number(count))
+            .bind(number(first))
+            .fetch_all(&mut *self.lock().await)
+            .await;
+        self.answer(range)
+    }
 }
 
 /// Changes fields of a hash atomically.
@@ -90,44 +153,6 @@ async fn change_fields(
     change(&mut fields);
     let value = Json::Object(fields).to_string();
     put(&mut transaction, key, "hash", value.as_bytes(), i64::MAX).await?;
-    transaction.commit().await
-}
-
-async fn prepend(
-    connection: &mut SqliteConnection,
-    list: &[u8],
-    item: &[u8],
-    max: usize,
-    ttl: Duration,
-) -> Done<()> {
-    let mut transaction = connection.begin_with(BEGIN).await?;
-    let first = edge(&mut transaction, FIRST_ITEM, list).await?;
-    let number = first.map_or(MIDDLE, |first| first.saturating_sub(1));
-    let end = expiry(ttl);
-    put(&mut transaction, &item_key(list, number), ITEM, item, end).await?;
-    query("DELETE FROM entries WHERE key >= ? AND key <= ? AND type = 'item'")
-        .bind(item_key(list, number.saturating_add(max as u64)))
-        .bind(item_key(list, u64::MAX))
-        .execute(&mut *transaction)
-        .await?;
-    refresh_items(&mut transaction, list, end).await?;
-    transaction.commit().await
-}
-
-async fn append(
-    connection: &mut SqliteConnection,
-    list: &[u8],
-    items: &[Vec<u8>],
-    ttl: Duration,
-) -> Done<()> {
-    let mut transaction = connection.begin_with(BEGIN).await?;
-    let last = edge(&mut transaction, LAST_ITEM, list).await?;
-    let next = last.map_or(MIDDLE, |last| last + 1);
-    let end = expiry(ttl);
-    for (number, item) in (next..).zip(items) {
-        put(&mut transaction, &item_key(list, number), ITEM, item, end).await?;
-    }
-    refresh_items(&mut transaction, list, end).await?;
     transaction.commit().await
 }
 
@@ -160,27 +185,6 @@ async fn refresh_items(connection: &mut SqliteConnection, list: &[u8], end: i64)
     refreshing.execute(connection).await.map(drop)
 }
 
-async fn range(
-    connection: &mut SqliteConnection,
-    list: &[u8],
-    first: usize,
-    count: usize,
-) -> Done<Vec<Vec<u8>>> {
-    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    query_scalar(
-        "SELECT value FROM entries
-         WHERE key >= ? AND key <= ? AND type = 'item' AND expires_at > ?
-         ORDER BY key LIMIT ? OFFSET ?",
-    )
-    .bind(item_key(list, 0))
-    .bind(item_key(list, u64::MAX))
-    .bind(now_millis())
-    .bind(number(count))
-    .bind(number(first))
-    .fetch_all(connection)
-    .await
-}
-
 /// Stores or replaces a row.
 async fn put(
     connection: &mut SqliteConnection,
@@ -196,43 +200,4 @@ async fn put(
 
 fn expiry(ttl: Duration) -> i64 {
     now_millis().saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
-}
-
-#[async_trait]
-impl MetaStore for SqliteCache {
-    async fn claim(&self, keys: &[&[u8]], value: &[u8], ttl: Duration) -> Answer<Option<Claimed>> {
-        self.answer(claim(&mut *self.lock().await, keys, value, ttl).await)
-    }
-
-    async fn renew(&self, keys: &[&[u8]], value: &[u8], ttl: Duration) -> Answer<bool> {
-        self.answer(renew(&mut *self.lock().await, keys, value, ttl).await)
-    }
-
-    async fn release(&self, keys: &[&[u8]], value: &[u8]) -> Answer<()> {
-        self.answer(release(&mut *self.lock().await, keys, value).await)
-    }
-
-    async fn set_fields(&self, key: &[u8], new: &[(String, String)]) -> Answer<()> {
-        let set = |fields: &mut Map<String, Json>| {
-            fields.extend(new.iter().map(|(n, v)| (n.clone(), v.clone().into())));
-        };
-        self.answer(change_fields(&mut *self.lock().await, key, set).await)
-    }
-
-    async fn delete_fields(&self, key: &[u8], gone: &[String]) -> Answer<()> {
-        let delete = |fields: &mut Map<String, Json>| fields.retain(|name, _| !gone.contains(name));
-        self.answer(change_fields(&mut *self.lock().await, key, delete).await)
-    }
-
-    async fn prepend(&self, key: &[u8], item: &[u8], max: usize, ttl: Duration) -> Answer<()> {
-        self.answer(prepend(&mut *self.lock().await, key, item, max, ttl).await)
-    }
-
-    async fn append(&self, key: &[u8], items: &[Vec<u8>], ttl: Duration) -> Answer<()> {
-        self.answer(append(&mut *self.lock().await, key, items, ttl).await)
-    }
-
-    async fn range(&self, key: &[u8], first: usize, count: usize) -> Answer<Vec<Vec<u8>>> {
-        self.answer(range(&mut *self.lock().await, key, first, count).await)
-    }
 }
