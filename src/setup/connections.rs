@@ -82,7 +82,8 @@ pub fn are_configured(config: &Config) -> Result<(), Failure> {
     let cache = required_cache(config);
     match (database, cache) {
         (Err(database), Err(cache)) => Err(Failure {
-            why: cache.to_string(),
+            what: format!("{database} and {cache}"),
+            why: String::new(),
             hint: Some("set DATABASE_URL and CACHE_URL, or try --demo".to_owned()),
             ..database
         }),

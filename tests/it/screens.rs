@@ -61,7 +61,10 @@ fn earlier_runs() {
 #[test]
 fn jobs() {
     let sample = Sample::new();
-    sample.scene("schedule", "shopwarm --demo schedule list");
+    let job = "[schedule.new-year]\ncron = \"0 2 1 1 *\"\nwarmup = \"all\"\n";
+    std::fs::write(sample.dir.path().join("jobs.toml"), job).expect("a file");
+    let line = "shopwarm --demo --config jobs.toml schedule list";
+    sample.scene("schedule", line);
 }
 
 #[test]

@@ -248,7 +248,7 @@ fn a_doctor_says_one_reason_for_one_fault() {
         &strategy("one", "object", "K:{id}", "SELECT id FROM b"),
     );
     let run = lab.with(&wrong, "doctor").run().expect(4);
-    assert_eq!(run.stdout.matches("✗").count(), 1, "{}", run.stdout);
+    assert_eq!(run.stdout.matches("✗ failed").count(), 1, "{}", run.stdout);
     assert!(
         !run.stdout.contains("nothing is selected"),
         "{}",

@@ -74,7 +74,17 @@ fn summary(findings: &[Finding]) -> String {
     let warnings = warnings.count();
     let ok = findings.len() - failed - warnings;
     let s = if warnings == 1 { "" } else { "s" };
-    format!("{ok} ok, {warnings} warning{s}, {failed} failed\n")
+    let level = findings
+        .iter()
+        .map(|finding| finding.level)
+        .max_by_key(|level| match level {
+            Level::Ok => 0,
+            Level::Warning => 1,
+            Level::Failed(_) => 2,
+        });
+    let (mark, colour) = mark(level.unwrap_or(Level::Ok));
+    let style = colour.on_default().bold();
+    format!("{style}{mark}{style:#} {ok} ok, {warnings} warning{s}, {failed} failed\n")
 }
 
 /// One line per check, with its hint below; `-q` omits passed checks.
@@ -101,12 +111,16 @@ fn lines(findings: &[Finding], output: &Output) -> String {
     text
 }
 
-fn line(finding: &Finding, with_hint: bool, width: usize) -> String {
-    let (mark, colour) = match finding.level {
+fn mark(level: Level) -> (&'static str, anstyle::AnsiColor) {
+    match level {
         Level::Ok => ("✓", anstyle::AnsiColor::Green),
         Level::Warning => ("!", anstyle::AnsiColor::Yellow),
         Level::Failed(_) => ("✗", anstyle::AnsiColor::Red),
-    };
+    }
+}
+
+fn line(finding: &Finding, with_hint: bool, width: usize) -> String {
+    let (mark, colour) = mark(finding.level);
     let (colour, bold) = (colour.on_default(), anstyle::Style::new().bold());
     let said = format!("{}: {}", finding.check, finding.text);
     let mut wrapped = wrap(&said, width - INDENT).into_iter();

@@ -109,7 +109,9 @@ pub fn parse() -> Result<ArgMatches, Exit> {
                 };
             }
             // clap's message quotes the argument, which may be a misplaced URL.
-            note(&redaction::text(&error.render().ansi().to_string()));
+            let text = error.render().ansi().to_string();
+            let text = redaction::text(&text);
+            note(&output::notes(&text, output::stderr_width()));
             Exit::Usage
         })
 }

@@ -125,7 +125,7 @@ impl Document {
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let heads = self.headings.iter().flat_map(|heading| {
             let dashes = if heading.numeric { "---:" } else { "---" };
-            let mark = heading.is_name.then_some(("", "---"));
+            let mark = heading.is_marked.then_some(("", "---"));
             mark.into_iter().chain([(heading.name, dashes)])
         });
         let (names, dashes): (Vec<_>, Vec<_>) = heads

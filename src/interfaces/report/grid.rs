@@ -23,14 +23,24 @@ pub(crate) struct Heading {
     /// Drop order on narrow terminals, highest first; 0 always stays.
     pub rank: u8,
     pub numeric: bool,
-    /// Names of strategies, maybe behind a mark, which may be shortened.
+    /// Names of strategies, which may be shortened.
     pub is_name: bool,
+    /// Before the name there is a mark.
+    pub is_marked: bool,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Row {
     pub cells: Vec<String>,
     pub tone: Tone,
+}
+
+impl Row {
+    /// The cell that has the row's colour: the one with the mark.
+    fn toned(&self) -> usize {
+        let is_marked = |cell: &String| cell.starts_with(['✓', '✗', '!']);
+        self.cells.iter().position(is_marked).unwrap_or(0)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,9 +98,9 @@ impl Grid<'_> {
             if first.is_none() && self.shorten_names(width) {
                 break;
             }
-            // Rather without a zero that always stays than with words cut in two.
+            // A zero goes before a number, even one that otherwise always stays.
             let zero = || self.kept.iter().copied().rfind(|at| self.is_zero(*at));
-            let Some(at) = first.or_else(|| self.last_of(|_| true)).or_else(zero) else {
+            let Some(at) = first.or_else(zero).or_else(|| self.last_of(|_| true)) else {
                 break;
             };
             self.kept.retain(|kept| *kept != at);
@@ -150,18 +160,19 @@ impl Grid<'_> {
         let kept = || self.kept.iter().map(|at| (*at, &self.headings[*at]));
         let bold = |cell: Cell| cell.add_attribute(Attribute::Bold);
         table.set_header(kept().flat_map(|(_, heading)| {
-            let mark = heading.is_name.then(|| Cell::new(""));
+            let mark = heading.is_marked.then(|| Cell::new(""));
             mark.into_iter()
                 .chain([bold(aligned(heading.name, heading))])
         }));
         for row in &self.rows {
-            table.add_row(kept().enumerate().flat_map(|(nth, (at, heading))| {
+            let toned = row.toned();
+            table.add_row(kept().flat_map(|(at, heading)| {
                 let cell = row.cells.get(at).map_or("", String::as_str);
                 let (mark, cell) = apart(cell, heading);
                 let mark = mark.map(|mark| coloured(Cell::new(mark), row.tone));
                 let cell = match row.tone {
                     Tone::Total => bold(aligned(cell, heading)),
-                    tone if nth == 0 && mark.is_none() => coloured(aligned(cell, heading), tone),
+                    tone if at == toned && mark.is_none() => coloured(aligned(cell, heading), tone),
                     _ if heading.numeric && is_nothing(cell) => {
                         aligned(cell, heading).add_attribute(Attribute::Dim)
                     }
@@ -175,11 +186,11 @@ impl Grid<'_> {
             column.set_padding((left, 1));
         }
         // A mark and its name need no second space between them.
-        if let (true, Some(mark)) = (self.headings[0].is_name, table.column_mut(0)) {
+        if let (true, Some(mark)) = (self.headings[0].is_marked, table.column_mut(0)) {
             mark.set_padding((left, 0));
         }
-        if let (true, Some(name)) = (self.headings[0].is_name, table.column_mut(1)) {
-            name.set_padding((1, 1));
+        if let (true, Some(name)) = (self.headings[0].is_marked, table.column_mut(1)) {
+            name.set_padding((0, 1));
         }
         table
     }
@@ -187,7 +198,7 @@ impl Grid<'_> {
 
 /// The mark before a name, and the name; a total has no mark.
 pub(super) fn apart<'a>(cell: &'a str, heading: &Heading) -> (Option<&'a str>, &'a str) {
-    match (heading.is_name, cell.split_once(' ')) {
+    match (heading.is_marked, cell.split_once(' ')) {
         (true, Some((mark, name))) => (Some(mark), name),
         (true, None) => (Some(""), cell),
         (false, _) => (None, cell),
@@ -225,6 +236,7 @@ mod tests {
             rank,
             numeric: rank > 0,
             is_name: rank == 0,
+            is_marked: rank == 0,
         }
     }
 
@@ -232,6 +244,7 @@ mod tests {
     fn a_zero_that_always_stays_goes_before_words_are_cut() {
         let numbers = ["equal", "missing", "not compared"].map(|name| Heading {
             numeric: true,
+            is_marked: false,
             ..heading(name, 0)
         });
         let headings = [&[heading("strategy", 0)], numbers.as_slice()].concat();

@@ -49,7 +49,9 @@ impl<'a, R> Table<'a, R> {
             None => "total".to_owned(),
         };
         let tone = move |row: &R| of(row).map_or(Tone::Total, |marked| marked.tone);
-        self.tone(tone).text("strategy", 0, name).csv(["id"])
+        let mut table = self.tone(tone).text("strategy", 0, name).csv(["id"]);
+        table.headings[0].is_marked = true;
+        table
     }
 
     /// A column for people. `rank`: drop order on narrow terminals. Numbers of keys have 1 and go

@@ -207,6 +207,7 @@ fn settings() -> Settings {
             r"(?m)^([ |]*)[0-9a-f]{4,5}( +| \| )\d+[sm]( +| \| )",
             "$1[run]$2[ago]$3",
         ),
+        (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ", "[day] "),
         (r"misses in \S+", "misses in [time]"),
         (r"[0-9a-f]{12}-[0-9a-f]{8}", "[run]"),
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?", "[date]"),
