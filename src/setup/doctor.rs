@@ -206,7 +206,7 @@ fn definitions(config: &Config, selection: &Selection) -> (Vec<Definition>, Vec<
                 findings.push(Finding::ok(check, text));
             }
             findings.push(match jobs(config, &definitions, &all) {
-                Ok(jobs) => Finding::ok("schedule", schedule::summary(&jobs, Timestamp::now())),
+                Ok(jobs) => Finding::ok("schedule", schedule::summary(&jobs, Timestamp::now(), 1)),
                 Err(failure) => Finding::of("schedule", &failure),
             });
             (selected, findings)

@@ -33,9 +33,6 @@ impl Server {
     pub fn new(config: Config) -> Result<Self, Failure> {
         let shop = Shop::load(config)?;
         are_configured(&shop.config)?;
-        for fault in shop.faults() {
-            tracing::warn!(failure = %fault, "a definition is not valid: its strategy fails in every run");
-        }
         let shop = Arc::new(CurrentShop::new(shop));
         let metrics = Arc::new(Metrics::new());
         let service = Arc::new(service(&shop, &metrics));
@@ -48,6 +45,9 @@ impl Server {
 
     /// Runs the warm-up at start and the scheduled jobs until the returned guard is dropped.
     pub fn work(&self) -> JoinSet<()> {
+        for fault in self.shop.get().faults() {
+            tracing::warn!(failure = %fault, "a definition is not valid: its strategy fails in every run");
+        }
         let shop = Arc::clone(&self.shop);
         let jobs = move || {
             shop.get()

@@ -1,6 +1,8 @@
 //! What is configured is said as it is: a server without servers does not start, a run that could
 //! not begin is remembered, what was just warmed is not about to expire.
 
+use serde_json::Value;
+
 use crate::support::http::Server;
 use crate::support::lab::{Lab, own, strategy};
 use crate::support::servers::Dialect;
@@ -30,10 +32,70 @@ fn a_server_says_at_start_which_job_runs_next() {
     site.config("timezone = \"UTC\"\n[schedule.peak]\ncron = \"30 8 * * *\"\nwarmup = \"all\"");
     let server = site.serve();
     server.hears("1 job, next: peak at ");
-    assert!(server.said().contains("08:30 UTC"), "{}", server.said());
+    let said = server.hears("UTC");
+    let first = said.lines().next().expect("a line");
+    let of_page = "listening on http://127.0.0.1:";
+    assert!(
+        first.contains(of_page) && first.contains("no token: for this machine only"),
+        "{first}"
+    );
+    assert!(first.ends_with("08:30 UTC"), "{first}");
     site.config("");
-    let idle: Server = site.serve();
-    idle.hears("no jobs are scheduled");
+    // What is wrong comes after the line that says where it is.
+    site.define(&own(
+        &["products"],
+        &strategy("t", "object", "T:{id}", "SELECT id FROM users"),
+    ));
+    let idle: Server = Server::start_with_token(site.command("serve --listen 127.0.0.1:0"));
+    let said = idle.hears("a definition is not valid");
+    let first = said.lines().next().expect("a line");
+    assert!(
+        first.contains("with a token); no jobs are scheduled"),
+        "{first}"
+    );
+}
+
+#[test]
+fn how_a_run_ended_is_the_level_of_its_log() {
+    let lab = Lab::things(Dialect::Sqlite);
+    let good = strategy("good", "object", "G:{id}", "SELECT id FROM things");
+    let bad = strategy(
+        "bad",
+        "object",
+        "B:{id}",
+        "SELECT id, json('x') AS v FROM things",
+    );
+    let levels = |strategies: &str, arguments: &str| {
+        let definitions = own(&["things"], strategies);
+        let run = lab.with(
+            &definitions,
+            &format!("warmup context own --log-format json {arguments}"),
+        );
+        let lines = run.run().stderr;
+        let lines = lines
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let ends = lines.filter(|line| {
+            let what = line["message"].as_str().unwrap_or_default();
+            what.ends_with(" ended") || what.ends_with(" failed")
+        });
+        let level = |line: Value| line["level"].as_str().unwrap_or_default().to_owned();
+        ends.map(level).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(levels(&good, ""), "INFO INFO");
+    assert_eq!(levels(&(good.clone() + &bad), ""), "WARN INFO WARN");
+    assert_eq!(levels(&bad, ""), "WARN ERROR");
+    let lossy = "SELECT id FROM things UNION ALL SELECT NULL";
+    let lossy = strategy("lossy", "object", "L:{id}", lossy);
+    assert_eq!(levels(&lossy, ""), "WARN WARN");
+    // What was allowed is no trouble of the run, but the strategy says what it lost.
+    assert_eq!(levels(&lossy, "--fail-under 1%"), "WARN INFO");
+    let server = Server::start(lab.with(&own(&["things"], &good), "serve --listen 127.0.0.1:0"));
+    lab.database.sql("DROP TABLE things");
+    server.post("/admin/warmup/own").expect(502);
+    let said = server.hears("run did not start");
+    let line = said.lines().find(|line| line.contains("run did not start"));
+    assert!(line.is_some_and(|line| line.contains("ERROR")), "{said}");
 }
 
 /// From the command line as from a server, whatever the reason is.

@@ -184,18 +184,19 @@ fn log(report: &StrategyReport) {
     let stats = &report.stats;
     let failed = stats.failed + stats.unknown;
     let elapsed_ms = millis(stats.elapsed);
+    let (warmed, skipped) = (stats.warmed, stats.skipped);
+    let status = report.status.stage().name();
+    macro_rules! ended {
+        ($level:ident) => {
+            tracing::$level! { status, warmed, skipped, failed, elapsed_ms, "strategy ended" }
+        };
+    }
     match &report.status {
         Status::Failed(failure) => {
-            tracing::warn!(warmed = stats.warmed, failed, elapsed_ms, %failure, "strategy failed");
+            tracing::warn!(warmed, failed, elapsed_ms, %failure, "strategy failed");
         }
-        status => tracing::info!(
-            status = status.stage().name(),
-            warmed = stats.warmed,
-            skipped = stats.skipped,
-            failed,
-            elapsed_ms,
-            "strategy ended"
-        ),
+        Status::Completed if failed == 0 => ended!(info),
+        _ => ended!(warn),
     }
 }
 

@@ -180,14 +180,21 @@ impl<'a> Run<'a> {
     }
 }
 
-/// A run that was not good is a warning, with what to do next.
+/// A run that was not good is a warning, with what to do next; one that warmed nothing is an error.
 fn log_end(record: &RunRecord) {
     let outcome = record.status();
     let verdict = record.verdict.as_deref();
     let elapsed_ms = record.elapsed_ms;
     let (warmed, total) = (record.totals.counts.warmed, record.totals.total);
+    let (failed, all) = (record.totals.strategies_failed, record.totals.strategies);
+    macro_rules! ended {
+        ($level:ident) => {
+            tracing::$level!(outcome, verdict, warmed, total, elapsed_ms, "run ended")
+        };
+    }
     match record.passed {
-        Some(true) => tracing::info!(outcome, verdict, warmed, total, elapsed_ms, "run ended"),
-        _ => tracing::warn!(outcome, verdict, warmed, total, elapsed_ms, "run ended"),
+        Some(true) => ended!(info),
+        _ if failed > 0 && failed == all => ended!(error),
+        _ => ended!(warn),
     }
 }

@@ -289,6 +289,7 @@ fn log_refusal(refused: &Refused) {
     match refused {
         // The usual end where several servers have the same schedule.
         Refused::RunBefore => tracing::debug!(why = %refused, "run did not start"),
+        Refused::Failed(_) => tracing::error!(why = %refused, "run did not start"),
         _ => tracing::warn!(why = %refused, "run did not start"),
     }
 }

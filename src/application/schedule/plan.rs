@@ -67,22 +67,23 @@ impl Schedule {
     }
 }
 
-/// How many jobs there are, and which of them runs next and when.
-pub fn summary(jobs: &[PlannedJob], now: Timestamp) -> String {
+/// How many jobs there are, and which of them run next and when, at most so many.
+pub fn summary(jobs: &[PlannedJob], now: Timestamp, most: usize) -> String {
     let next = jobs.iter().filter_map(|planned| {
         let time = planned.job.coming(now).next()?;
         Some((time.starts, &planned.job))
     });
-    let Some((at, job)) = next.min_by_key(|(starts, job)| (*starts, job.rank())) else {
+    let mut next: Vec<_> = next.collect();
+    next.sort_by_key(|(starts, job)| (*starts, job.rank()));
+    if next.is_empty() {
         return "no jobs are scheduled".to_owned();
-    };
-    let at = at.to_zoned(job.zone.clone());
+    }
+    let told = next.iter().take(most).map(|(at, job)| {
+        let at = at.to_zoned(job.zone.clone());
+        let (name, zone) = (&job.name, zone_name(&job.zone));
+        format!("{name} at {} {zone}", at.strftime("%F %H:%M"))
+    });
+    let told: Vec<_> = told.collect();
     let s = if jobs.len() == 1 { "" } else { "s" };
-    format!(
-        "{} job{s}, next: {} at {} {}",
-        jobs.len(),
-        job.name,
-        at.strftime("%F %H:%M"),
-        zone_name(&job.zone),
-    )
+    format!("{} job{s}, next: {}", jobs.len(), told.join(", "))
 }

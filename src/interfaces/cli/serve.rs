@@ -1,5 +1,6 @@
 //! `shopwarm serve`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -31,6 +32,7 @@ pub(super) async fn run(
     let admin = Arc::new(Admin::new(&server));
     let (close, closing) = watch::channel(false);
     let serving = tokio::spawn(Arc::clone(&admin).serve(listener, closing));
+    tracing::info!("{}", first_line(&server, address));
     let working = server.work();
     let reloading = async {
         while hangups.recv().await.is_some() {
@@ -43,9 +45,6 @@ pub(super) async fn run(
             }
         }
     };
-    tracing::info!("listening on http://{address}");
-    let jobs = &server.shop.get().jobs;
-    tracing::info!("{}", schedule::summary(jobs, Timestamp::now()));
 
     let runs = Arc::clone(&server.service);
     let listening = signals::change_pace(move |change| {
@@ -70,4 +69,16 @@ pub(super) async fn run(
         (false, _) => Exit::Terminated,
         (true, _) => Exit::Success,
     })
+}
+
+/// Where its page is, who may use it, and what it will do by itself.
+fn first_line(server: &Server, address: SocketAddr) -> String {
+    let shop = server.shop.get();
+    let who = match &shop.config.token {
+        Some(_) => "with a token",
+        None => "no token: for this machine only",
+    };
+    // The next three: what comes later is no news.
+    let jobs = schedule::summary(&shop.jobs, Timestamp::now(), 3);
+    format!("listening on http://{address} (page and admin API, {who}); {jobs}")
 }

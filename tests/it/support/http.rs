@@ -70,7 +70,7 @@ impl Server {
             .unwrap_or_else(|| panic!("it does not listen:\n{said}"));
         let address: String = after
             .chars()
-            .take_while(|c| !matches!(c, '"' | '\n'))
+            .take_while(|c| !matches!(c, ' ' | '\n'))
             .collect();
         let (_, port) = address.rsplit_once(':').expect("a port");
         server.port = port.parse().expect("a port");
