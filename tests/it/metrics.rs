@@ -772,9 +772,20 @@ fn panels(exposed: &Exposed) -> Vec<String> {
             asks_for_what_there_is(name, &[&format!("{{{{{label}}}}}")], exposed);
         }
     }
+    let mut expressions = Vec::new();
+    for runs in dashboard["annotations"]["list"].as_array().expect("some") {
+        assert_eq!(runs["datasource"]["uid"], "${datasource}");
+        let text = |name: &str| runs[name].as_str().expect("a text").to_owned();
+        let texts = [text("titleFormat"), text("textFormat")];
+        let texts = texts.each_ref().map(String::as_str);
+        asks_for_what_there_is(&text("expr"), &texts, exposed);
+        expressions.push(text("expr"));
+    }
+    assert_eq!(expressions.len(), 2, "all runs are marked in the panels");
+    let link = &dashboard["links"][0]["url"];
+    assert!(variables.contains(link.as_str().expect("a link").trim_matches(['$', '{', '}'])));
     let mut ids = BTreeSet::new();
     let mut taken = BTreeSet::new();
-    let mut expressions = Vec::new();
     for panel in dashboard["panels"].as_array().expect("panels") {
         assert!(
             ids.insert(panel["id"].as_u64()),
@@ -788,6 +799,10 @@ fn panels(exposed: &Exposed) -> Vec<String> {
                 assert!(taken.insert((x, y)), "{} lies on another", panel["title"]);
             }
         }
+        // What is not known is never shown as a number.
+        let unknown = &panel["fieldConfig"]["defaults"]["noValue"];
+        let said = ["no data", "never"].contains(&unknown.as_str().unwrap_or_default());
+        assert!(said || panel["type"] == "row", "{}", panel["title"]);
         for target in panel["targets"].as_array().into_iter().flatten() {
             assert_eq!(target["datasource"]["uid"], "${datasource}");
             let expression = target["expr"].as_str().expect("an expression");
