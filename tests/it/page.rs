@@ -17,6 +17,12 @@ use crate::support::shopwarm::{Shopwarm, file};
 /// Of the current run, in the card that shows it.
 const RUN: &str = "#running .run";
 
+/// In the dialog.
+const START: &str = "#confirm button.primary";
+
+const NUMBERS: &str = "CREATE TABLE n (id int); INSERT INTO n
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT i FROM n";
+
 #[test]
 fn the_whole_shop_is_warmed_and_its_report_read() {
     let lab = Lab::shop(Dialect::Sqlite);
@@ -30,24 +36,27 @@ fn the_whole_shop_is_warmed_and_its_report_read() {
     }
     page.sees("#running-note", "Nothing is running.");
     page.sees("#past-note", "No runs yet.");
-    page.sees("#schedule .job:nth-child(2)", "UTC");
+    page.sees("#schedule-title", "UTC");
+    let nightly = page.sees("#schedule .job:nth-child(2)", "02:00");
+    assert!(!nightly.contains("UTC"), "once is enough: {nightly}");
     let jobs = page.texts("#schedule h3");
     assert_eq!(jobs, ["catalog-incremental", "nightly"]);
 
     page.click("#warm-all");
     page.sees("#confirm", "7 strategies in 3 contexts");
-    page.click("#confirm button.primary");
+    page.click(START);
     page.sees(&format!("{RUN}[data-outcome]"), "complete");
     let bars = page.texts(".bars li");
     assert_eq!(bars.len(), SHIPPED.len(), "{bars:?}");
     assert!(bars.iter().all(|bar| bar.contains("completed")), "{bars:?}");
+    title(&page, "✓ complete: shopwarm");
 
     let runs = server.get("/admin/runs")["runs"].take();
     assert_eq!(runs.as_array().map(Vec::len), Some(1), "{runs:#}");
     let (run, warmed) = (&runs[0], runs[0]["warmed"].as_u64().expect("a count"));
     assert_eq!(run["status"], "complete");
     assert!(warmed > 100, "{run:#}");
-    page.sees(&format!("{RUN} .counts"), &format!("{warmed} warmed"));
+    page.sees(&format!("{RUN} .counts"), &format!("{warmed} keys warmed"));
     let past = page.sees("#past tbody tr", "warmup all");
     assert!(past.contains("complete"), "{past}");
     assert!(past.contains(&format!("{warmed} / {warmed}")), "{past}");
@@ -106,13 +115,15 @@ fn a_run_of_somebody_else_is_seen_and_stopped() {
     });
 
     page.click("#strategies .act");
-    let refused = page.sees(".notice", "Warm own: failed.");
+    page.click(START);
+    let refused = page.sees(".notice", "Warm own: Nothing was started.");
     assert!(refused.contains(&id), "who is at work, in {refused}");
     page.click(".notice button");
 
     page.click(&format!("{RUN} button"));
     page.sees(&format!("{RUN}[data-outcome]"), "interrupted");
-    page.sees(".bars li", "cancelled");
+    page.sees(".bars li", "stopped");
+    title(&page, "! interrupted: shopwarm");
     page.sees("#past tbody tr", "interrupted");
     let status = &server.get("/admin/runs")["runs"][0]["status"];
     assert_eq!(status, "interrupted");
@@ -138,13 +149,14 @@ fn a_run_that_was_not_whole_says_so() {
     page.sees("#running-note", "Nothing is running.");
 
     page.click("[data-key='strategy own/slow']");
+    page.click(START);
     page.sees(".bars li", "/ 2,000");
     page.click(&format!("{RUN} button"));
     page.sees(&format!("{RUN}[data-outcome]"), "interrupted");
     page.sees(&format!("{RUN} .verdict"), "of 2,000 keys warmed (");
     let counts = page.text(&format!("{RUN} .counts"));
     assert!(counts.starts_with("0 of 1 strategy, "), "{counts}");
-    assert!(counts.contains(" of 2,000 keys, "), "{counts}");
+    assert!(counts.contains(" of 2,000 keys warmed"), "{counts}");
     page.sees("#past tbody tr", "/ 2,000");
     page.click("#past tbody button");
     let report = page.sees("#report", "interrupted: ");
@@ -152,6 +164,7 @@ fn a_run_that_was_not_whole_says_so() {
     page.click("#report button");
 
     page.click("[data-key='strategy own/broken']");
+    page.click(START);
     page.sees(&format!("{RUN}[data-outcome]"), "incomplete");
     page.sees(
         &format!("{RUN} .verdict"),
@@ -191,6 +204,7 @@ fn the_token_is_asked_for_and_kept_in_the_tab() {
 
     // The stream of events, too, has the token.
     page.click("#strategies .act");
+    page.click(START);
     page.sees(&format!("{RUN}[data-outcome]"), "complete");
     let kept =
         "return [sessionStorage.length, localStorage.length, document.cookie, location.href]";
@@ -231,6 +245,8 @@ fn what_definitions_say_stays_text() {
     assert!(shown.contains("\\u202egat"), "{shown}");
 
     page.click("[data-key='strategy own/t']");
+    page.sees("#confirm", &hostile);
+    page.click(START);
     page.sees(&format!("{RUN}[data-outcome]"), "incomplete");
     page.click("#past tbody button");
     page.sees("#report", "1 key failed");
@@ -243,7 +259,7 @@ fn what_definitions_say_stays_text() {
     }
     let made = "return document.querySelectorAll('img, b, body script').length";
     assert_eq!(page.script(made, json!([])), 0);
-    assert_eq!(page.script("return document.title", json!([])), "shopwarm");
+    title(&page, "✗ incomplete: shopwarm");
     nothing_odd(&page);
     assert_eq!(page.complaints(), [""; 0]);
     server.was_alone_asked(&page);
@@ -258,6 +274,7 @@ fn a_server_that_goes_and_comes_is_said_in_words() {
     let page = server.page();
     page.sees("#state", "not ready: no run has completed yet");
     page.click("[data-key='strategy catalog/categories']");
+    page.click(START);
     page.sees(&format!("{RUN}[data-outcome]"), "complete");
     page.sees("#state", "ready");
     lab.redis.pause();
@@ -274,7 +291,246 @@ fn a_server_that_goes_and_comes_is_said_in_words() {
     page.sees("#running-note", "The server does not answer.");
     page.click(&format!("{RUN} button:last-child"));
     page.sees("#running-note", "Not known: the server does not answer.");
+    title(&page, "shopwarm");
+    page.click("#warm-all");
+    page.click(START);
+    let refused = page.sees(".notice", "Nothing was started, as far as this page knows.");
+    assert!(!refused.contains("tries again"), "{refused}");
     nothing_odd(&page);
+}
+
+#[test]
+fn a_run_is_as_its_job_says_unless_the_dialog_says_otherwise() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    lab.database.sql(NUMBERS);
+    let definitions = own(
+        &["n"],
+        &strategy("n", "object", "N:{id}", "SELECT id FROM n"),
+    );
+    let job = "mode = \"only-missing\"\n[schedule.few]\ncron = \"0 2 * * *\"\nwarmup = \"all\"\nlimit = 3\ngentle = true\n";
+    let (_dir, config) = file("shopwarm.toml", job);
+    let serve = lab
+        .with(&definitions, "serve")
+        .env("SHOPWARM_CONFIG", &config);
+    let server = Serve::start(serve);
+    let page = server.page();
+    let chosen = || {
+        let script = "const form = document.querySelector('#confirm-form').elements;
+            return [form.mode.value, form.gentle.checked, form.dry_run.checked]";
+        page.script(script, json!([]))
+    };
+    let last = || {
+        page.sees(&format!("{RUN}[data-outcome]"), "complete");
+        let id = page.script(
+            "return document.querySelector('.run').dataset.run",
+            json!([]),
+        );
+        let id = id.as_str().expect("an id");
+        server.get(&format!("/admin/runs/{id}"))["report"].take()
+    };
+
+    page.click("[data-key='job few']");
+    let asked = page.sees("#confirm", "Run now: few");
+    assert!(asked.contains("limit 3"), "{asked}");
+    assert_eq!(chosen(), json!(["only-missing", true, false]));
+    page.click(START);
+    let run = last();
+    assert_eq!(
+        (&run["job"], &run["totals"]["warmed"]),
+        (&json!("few"), &json!(3))
+    );
+    assert!(run["pace"].is_object(), "gently: {run:#}");
+
+    page.click("[data-key='job few']");
+    page.click("[name=gentle]");
+    page.click("[value=refresh]");
+    page.click("[name=dry_run]");
+    page.click(START);
+    page.sees(&format!("{RUN} .counts"), "3 would be written");
+    let run = last();
+    assert_eq!(run["totals"]["warmed"], 0);
+    assert!(run["pace"].is_null(), "not gently: {run:#}");
+
+    // What the configuration says of all runs is chosen for the others.
+    page.click("[data-key='context own']");
+    assert_eq!(chosen(), json!(["only-missing", false, false]));
+    page.click(START);
+    page.sees(&format!("{RUN} .counts"), "3 skipped");
+    assert_eq!(page.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_run_says_how_long_it_takes_and_what_holds_it_back() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    lab.database.sql(NUMBERS);
+    let one = |name: &str| {
+        strategy(
+            name,
+            "object",
+            &format!("{name}:{{id}}"),
+            "SELECT id FROM n",
+        )
+    };
+    let definitions = own(&["n"], &(one("a") + &one("b")));
+    lab.warm(&definitions).expect(0);
+    let server = Serve::start(lab.with(&definitions, "serve --rate 100 --batch-size 20"));
+    let page = server.page();
+    page.click("#warm-all");
+    page.click(START);
+    page.sees(&format!("{RUN} .held"), "Limited by rate 100 keys/s.");
+    page.sees(&format!("{RUN} .left"), "about ");
+    // Of the second strategy it knows the size of the last run.
+    page.sees(&format!("{RUN} .counts"), " of about 4,000 keys");
+    title(&page, "running: shopwarm");
+    let whole = "return document.querySelector('.bar.whole').ariaValueText";
+    let whole = page.script(whole, json!([]));
+    assert!(
+        whole
+            .as_str()
+            .is_some_and(|text| text.contains("0 of 2 strategies")),
+        "{whole}"
+    );
+
+    // In the colours of a user who needs a high contrast.
+    let forced = json!({ "features": [{ "name": "forced-colors", "value": "active" }] });
+    page.devtools("Emulation.setEmulatedMedia", forced);
+    let seen = "return [...document.querySelectorAll('.bar')].every((bar) =>
+        getComputedStyle(bar).backgroundColor !== getComputedStyle(bar.firstChild).backgroundColor
+            && getComputedStyle(bar).borderStyle === 'solid')";
+    assert_eq!(page.script(seen, json!([])), true);
+    page.click(&format!("{RUN} button"));
+    page.sees(&format!("{RUN}[data-outcome]"), "interrupted");
+    assert_eq!(page.texts(&format!("{RUN} .held")), [""]);
+    nothing_odd(&page);
+}
+
+#[test]
+fn errors_are_told_by_cause_and_by_the_rule_of_the_command_line() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    lab.database
+        .sql(&format!("{NUMBERS}; INSERT INTO n VALUES (NULL), (NULL)"));
+    let one = |name: &str, sql: &str| strategy(name, "object", &format!("{name}:{{id}}"), sql);
+    let rows = "SELECT id FROM n";
+    let broken = "SELECT id, CASE WHEN id > 1000 THEN json('x') END AS v FROM n ORDER BY id";
+    let definitions = own(
+        &["n"],
+        &(one("a", rows) + &one("b", rows) + &one("z", broken)),
+    );
+    let server = Serve::start(lab.with(&definitions, "serve"));
+    let page = server.page();
+    page.click("#warm-all");
+    page.click(START);
+    page.sees(&format!("{RUN}[data-outcome]"), "incomplete");
+    let states = page.texts(".bars .state");
+    assert_eq!(states, ["incomplete", "incomplete", "failed"]);
+    let green = "const good = getComputedStyle(document.querySelector('#state .mark')).color;
+        return [...document.querySelectorAll('.bar i, .run .mark, #past .mark')].filter((part) =>
+            [getComputedStyle(part).color, getComputedStyle(part).backgroundColor].includes(good)).length";
+    assert_eq!(page.script(green, json!([])), 0);
+
+    page.click("#past tbody button");
+    page.sees("#report", "own/z");
+    let troubles = page.texts("#report .trouble");
+    assert!(troubles[0].starts_with("own/z\n"), "{troubles:?}");
+    assert!(troubles[1].starts_with("4 keys failed: "), "{troubles:?}");
+    assert!(troubles[1].contains("In own/a, own/b"), "{troubles:?}");
+    let headings = "return document.querySelectorAll('#report tbody th[scope=row]').length";
+    assert_eq!(page.script(headings, json!([])), 3);
+}
+
+/// Without a mouse, in all colours and widths, on a slow network.
+#[test]
+fn everybody_can_use_it() {
+    let lab = Lab::empty(Dialect::Sqlite);
+    lab.database
+        .sql(&format!("{NUMBERS}; INSERT INTO n VALUES (NULL)"));
+    let mut definitions = own(
+        &["n"],
+        &strategy("n", "object", "N:{id}", "SELECT id FROM n"),
+    );
+    definitions += "description = \"Numbers\"\ntags = [\"few\"]\n";
+    let (_dir, config) = file(
+        "shopwarm.toml",
+        "[schedule.nightly]\ncron = \"0 2 * * *\"\nwarmup = \"all\"\n",
+    );
+    let serve = lab
+        .with(&definitions, "serve --rate 500 --batch-size 20")
+        .env("SHOPWARM_CONFIG", &config);
+    let server = Serve::start(serve);
+    let page = Browser::open();
+    page.devtools("Network.enable", json!({}));
+    let slow = json!({ "offline": false, "latency": 500, "downloadThroughput": -1, "uploadThroughput": -1 });
+    page.devtools("Network.emulateNetworkConditions", slow);
+    page.go(&server.url);
+    page.sees("#past-note", "No runs yet.");
+    let moved = "const [done] = arguments; let moved = 0;
+        new PerformanceObserver((list) => { for (const shift of list.getEntries()) moved += shift.value; })
+            .observe({ type: 'layout-shift', buffered: true });
+        setTimeout(() => done(moved), 500)";
+    let moved = page.script_later(moved).as_f64().expect("a sum");
+    assert!(moved < 0.005, "what is seen has moved by {moved}");
+    let fast =
+        json!({ "offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+    page.devtools("Network.emulateNetworkConditions", fast);
+
+    is_for_everybody(&page, "idle");
+    page.press(&["\u{e004}", "\u{e007}"]);
+    page.sees(
+        "#confirm",
+        "Gently: slow down when the cache or the database gets slower",
+    );
+    is_for_everybody(&page, "the dialog");
+    page.press(&["\u{e007}"]);
+    page.sees(".bars li", "keys/s");
+    is_for_everybody(&page, "running");
+    page.sees(&format!("{RUN}[data-outcome]"), "incomplete");
+    is_for_everybody(&page, "ended");
+    page.click("#past tbody button");
+    page.sees("#report", "1 key failed");
+    is_for_everybody(&page, "the report");
+    page.press(&["\u{e00c}"]);
+    let back = "return document.activeElement.dataset.key";
+    assert!(
+        page.script(back, json!([]))
+            .as_str()
+            .is_some_and(|key| key.starts_with("run "))
+    );
+    let names = "return [...document.querySelectorAll('article')].map((article) =>
+        document.getElementById(article.getAttribute('aria-labelledby')).textContent)";
+    assert_eq!(
+        page.script(names, json!([])),
+        json!(["warmup all", "nightly"])
+    );
+    let label = "return document.querySelector('.job button').ariaLabel";
+    assert_eq!(page.script(label, json!([])), "Run now: nightly");
+    assert_eq!(page.complaints(), [""; 0]);
+}
+
+/// By the rules, and without sideways scrolling.
+#[track_caller]
+fn is_for_everybody(page: &Browser, state: &str) {
+    for colours in ["light", "dark"] {
+        let feature = json!({ "name": "prefers-color-scheme", "value": colours });
+        page.devtools(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": [feature] }),
+        );
+        for width in [320, 1280] {
+            page.resize(width);
+            assert_eq!(page.violations(), [""; 0], "{state}, {colours}, {width}");
+            let beyond =
+                "const all = document.documentElement; return all.scrollWidth - all.clientWidth";
+            assert_eq!(page.script(beyond, json!([])), 0, "{state} at {width}");
+        }
+    }
+}
+
+#[track_caller]
+fn title(page: &Browser, expected: &str) {
+    until(expected, || {
+        let title = page.script("return document.title", json!([]));
+        (title == expected).then_some(())
+    });
 }
 
 /// Nothing that a program says when it does not know what to say.

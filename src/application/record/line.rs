@@ -22,6 +22,9 @@ pub struct RunLine {
     /// Whether every gate was met; null while it runs.
     #[schema(required = true)]
     pub passed: Option<bool>,
+    /// How it ended at a glance: `✓`, `!` or `✗`; null while it runs.
+    #[schema(required = true, example = "✓")]
+    pub mark: Option<String>,
     /// Why it could not begin.
     #[schema(required = true)]
     pub error: Option<String>,
@@ -44,6 +47,7 @@ impl From<&RunRecord> for RunLine {
             elapsed_ms: record.elapsed_ms,
             status: record.status(),
             passed: record.passed,
+            mark: record.mark().map(|mark| mark.to_string()),
             error: record.error.clone(),
             totals: record.totals.clone(),
             verdict: record.verdict.clone(),

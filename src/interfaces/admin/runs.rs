@@ -37,6 +37,9 @@ pub(super) struct RunShown {
     run_id: String,
     /// `running` or `finished`.
     status: &'static str,
+    /// How it ended at a glance: `✓`, `!` or `✗`; null while it runs.
+    #[schema(required = true, example = "✓")]
+    mark: Option<String>,
     /// The report, or its state so far.
     report: RunRecord,
 }
@@ -57,6 +60,7 @@ pub(super) async fn show(
             Some(_) => "finished",
             None => "running",
         },
+        mark: report.mark().map(|mark| mark.to_string()),
         report,
     }))
 }

@@ -50,8 +50,8 @@ struct JobLine {
     next_utc: Vec<String>,
 }
 
-/// Every setting of a run; null if the job does not set it.
-struct OwnSettings(RunSettings);
+/// Every setting of a run; null if it is not set.
+pub(super) struct OwnSettings(pub(super) RunSettings);
 
 impl Serialize for OwnSettings {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

@@ -7,6 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::schedule::OwnSettings;
 use super::state::Admin;
 use crate::application::record::history::LastComplete;
 use crate::application::record::ttl_seconds;
@@ -15,6 +16,8 @@ use crate::domain::strategy::Definition;
 #[derive(Serialize, ToSchema)]
 pub(super) struct Strategies {
     strategies: Vec<StrategyLine>,
+    /// Settings of all runs; null: the default.
+    settings: OwnSettings,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -64,5 +67,6 @@ pub(super) async fn strategies(State(admin): State<Arc<Admin>>) -> Json<Strategi
     };
     Json(Strategies {
         strategies: shop.definitions.iter().map(line).collect(),
+        settings: OwnSettings(shop.config.run.clone()),
     })
 }

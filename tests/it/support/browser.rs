@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::servers::{PATIENCE, find, supervise, temp_dir};
+use crate::support::tools::axe;
 
 /// Chromium without a window, with a profile of its own. Dropping it ends it and its driver.
 pub struct Browser {
@@ -113,11 +114,7 @@ impl Browser {
     pub fn resize(&self, width: u32) {
         let view =
             json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
-        let command = "Emulation.setDeviceMetricsOverride";
-        self.post(
-            "/goog/cdp/execute",
-            json!({ "cmd": command, "params": view }),
-        );
+        self.devtools("Emulation.setDeviceMetricsOverride", view);
     }
 
     /// What a function's body returns, run in the page.
@@ -127,6 +124,12 @@ impl Browser {
             "/execute/sync",
             json!({ "script": script, "args": arguments }),
         )
+    }
+
+    /// What a function's body hands to its only argument.
+    #[track_caller]
+    pub fn script_later(&self, script: &str) -> Value {
+        self.post("/execute/async", json!({ "script": script, "args": [] }))
     }
 
     /// The visible text of every element that the selector finds.
@@ -170,6 +173,37 @@ impl Browser {
             &format!("/element/{element}/value"),
             json!({ "text": text }),
         );
+    }
+
+    /// Presses keys one after another: text, or what WebDriver calls them.
+    #[track_caller]
+    pub fn press(&self, keys: &[&str]) {
+        let strokes = keys.iter().flat_map(|key| {
+            let stroke = |kind: &str| json!({ "type": kind, "value": key });
+            [stroke("keyDown"), stroke("keyUp")]
+        });
+        let keyboard =
+            json!({ "type": "key", "id": "keyboard", "actions": strokes.collect::<Vec<_>>() });
+        self.post("/actions", json!({ "actions": [keyboard] }));
+    }
+
+    /// What a rule book of accessibility finds wrong with what is shown now.
+    #[track_caller]
+    pub fn violations(&self) -> Vec<String> {
+        // As a script of the driver, which the page's own policy does not hold back.
+        self.script(&axe(), json!([]));
+        let run = "const [done] = arguments;
+            axe.run(document).then(({ violations }) => done(violations.flatMap((rule) =>
+                rule.nodes.map((node) => `${rule.id}: ${node.html}`))), (error) => done([String(error)]))";
+        let found = self.script_later(run);
+        found.as_array().expect("a list").iter().map(text).collect()
+    }
+
+    /// A command of the browser's own protocol.
+    #[track_caller]
+    pub fn devtools(&self, command: &str, parameters: Value) {
+        let body = json!({ "cmd": command, "params": parameters });
+        self.post("/goog/cdp/execute", body);
     }
 
     #[track_caller]

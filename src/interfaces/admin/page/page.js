@@ -8,9 +8,12 @@ const REST_EVERY = 30_000;
 /** A browser opens few connections to one server. Any further run is shown without bars. */
 const STREAMS = 3;
 const SHOWN_RUNS = 25;
+/** The page waits this long until it shows what it has. */
+const PATIENCE = 5_000;
 const TOKEN = "shopwarm-token";
 
 const byId = (id) => document.getElementById(id);
+const main = document.querySelector("main");
 
 /** Makes an element; `attributes` are `text`, `class`, `on` (listeners) or plain attributes. */
 function make(tag, attributes = {}, ...children) {
@@ -31,6 +34,8 @@ const inert = (value) => String(value).replace(/[\u0000-\u0008\u000b-\u001f\u007
 
 /** Text from the server. */
 const data = (text) => make("span", { class: "data", text: words(text) });
+
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** The same with `commands` formatted as code. */
 const prose = (text) => make("span", { class: "data" }, ...words(text).split("`").map((piece, i) => make(i % 2 ? "code" : "span", { text: piece })));
@@ -147,30 +152,47 @@ function wallClock(text, options) {
   return then.toLocaleString("en-GB", { ...options, timeZone: "UTC" }).replace(",", "");
 }
 
-const OUTCOMES = {
+const STATES = {
   running: ["running", ""],
   stopping: ["stopping", "warn"],
-  complete: ["complete", "good"],
-  incomplete: ["incomplete", "bad"],
-  empty: ["nothing to warm", "warn"],
-  interrupted: ["interrupted", "warn"],
-  deadline: ["deadline hit", "bad"],
   waiting: ["waiting", "dim"],
   completed: ["completed", "good"],
   failed: ["failed", "bad"],
-  cancelled: ["cancelled", "warn"],
+  cancelled: ["stopped", "warn"],
 };
 
-function mark(status) {
-  const [text, tone] = OUTCOMES[status] ?? [words(status), "dim"];
-  return make("span", { class: `mark ${tone}`, text });
-}
+const mark = (text, tone) => make("span", { class: `mark ${tone}`, text });
+const stateMark = (state) => mark(...(STATES[state] ?? [words(state), "dim"]));
 
 /** Keys that should be warm and may not be. */
 const lost = (counts) => (counts.failed ?? 0) + (counts.unknown ?? 0);
 
-/** The mark of a strategy. A completed strategy with failed keys gets a warning. */
-const strategyMark = (strategy) => mark(strategy.status === "completed" && lost(strategy) > 0 ? "incomplete" : strategy.status);
+/** A strategy that lost keys did not do its work, even where it was read to its end. */
+const strategyMark = (strategy) => (strategy.status === "completed" && lost(strategy) > 0 ? mark("incomplete", "bad") : stateMark(strategy.status));
+
+/** What the server says about the end of a run, as the command line shows it. */
+const TONES = { "✓": "good", "~": "good", "!": "warn", "✗": "bad" };
+const tone = (run) => TONES[run.mark] ?? "";
+
+/** How a run ended, in a word or two. */
+function ending(run) {
+  const status = run.status ?? run.outcome ?? "ended";
+  if (run.error) return "did not start";
+  if (status === "complete" && run.passed === false) return "not verified";
+  return { empty: "nothing to warm", deadline: "deadline hit" }[status] ?? words(status);
+}
+
+/** The sentence about a run, with what to do next on a line of its own. */
+function verdict(run) {
+  const [said, next] = words(run.verdict).split("; next: ");
+  const command = next?.startsWith("shopwarm ") ? make("code", { text: next }) : next;
+  return make("p", { class: `verdict data ${tone(run)}` }, prose(said), next ? make("span", { class: "next" }, "Next: ", command) : null);
+}
+
+/** The error of a strategy, which its name stands beside. */
+const errorOf = ({ id, error }) => prose(error.startsWith(`${id}: `) ? capital(error.slice(id.length + 2)) : error);
+
+const runMark = (run) => mark(ending(run), tone(run));
 
 const TRIGGERS = { cli: "command line", api: "admin API", start: "server start", schedule: "schedule" };
 
@@ -203,9 +225,11 @@ async function request(path, { method = "GET", body, headers = {}, signal } = {}
     response = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store", credentials: "omit" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    const asked = method === "GET" ? "This page tries again by itself." : "This page does not retry by itself: when the server answers, check whether the run has started.";
-    throw new Refusal(0, { title: "The server does not answer.", hint: `Is shopwarm serve still running? ${asked}` });
+    showUnanswered();
+    const hint = method === "GET" ? "This page tries again by itself." : "When it answers, look here again before the next attempt.";
+    throw new Refusal(0, { title: "The server does not answer.", hint: `Is shopwarm serve still running? ${hint}` });
   }
+  answers = true;
   setClock(response.headers.get("Date"));
   if (response.ok) return response;
   const text = await response.text().catch(() => "");
@@ -243,14 +267,14 @@ const part = encodeURIComponent;
 /** The error in sentences. */
 function explain(refusal) {
   const { problem = {} } = refusal;
-  const lines = [prose(refusal.message.charAt(0).toUpperCase() + refusal.message.slice(1))];
+  const lines = [prose(capital(refusal.message))];
   const { holder } = problem;
   // Usually the message already names the holder.
   if (holder?.run_id && !refusal.message.includes(holder.run_id)) lines.push(make("br"), ...told(holder));
   const known = list(problem.known);
   if (known.length > 0) lines.push(make("br"), "Known: ", data(known.join(", ")), ".");
   const hint = cards.has(holder?.run_id) ? "Wait for it, or stop it on this page." : problem.hint;
-  if (hint) lines.push(make("br"), make("span", { class: "quiet" }, prose(hint)));
+  if (hint) lines.push(make("br"), make("span", { class: "quiet" }, prose(capital(hint))));
   return lines;
 }
 
@@ -283,8 +307,11 @@ const say = (text) => {
   byId("spoken").textContent = text;
 };
 
+/** Whether a request did nothing is certain if shopwarm itself refused it: no answer, or one of a proxy, leaves it open. */
+const didNothing = (error) => error.problem.status === error.status;
+
 /** Runs a button's action: the button is busy meanwhile, and a refusal is shown as a notice. */
-async function act(button, what, doing) {
+async function act(button, what, nothing, doing) {
   // Not `disabled`, which would remove the focus.
   if (button.ariaDisabled === "true") return;
   button.ariaDisabled = "true";
@@ -295,7 +322,8 @@ async function act(button, what, doing) {
     if (!(error instanceof Refusal)) throw error;
     // Also show the run that is in the way; a busy cache may be slow to answer.
     if (error.status === 409) loadRuns();
-    if (error.status !== 401) notice("bad", "action", make("strong", { text: `${what}: failed.` }), make("br"), ...explain(error));
+    const then = didNothing(error) ? nothing : `${nothing.slice(0, -1)}, as far as this page knows.`;
+    if (error.status !== 401) notice("bad", "action", make("strong", { class: "data", text: `${what}: ${then}` }), make("br"), ...explain(error));
   } finally {
     button.ariaDisabled = null;
   }
@@ -349,6 +377,9 @@ function table(caption, headings, bodies) {
     make("caption", { class: "unseen", text: caption }), make("thead", { role: "rowgroup" }, head), ...bodies));
 }
 
+/** The heading of a row. */
+const rowHead = (kind, content) => make("th", { role: "rowheader", scope: "row", class: kind }, ...[content].flat());
+
 /** `label` is the heading of the cell in the card layout. */
 function cell(kind, content, label) {
   const blank = content === "" || content === null;
@@ -358,8 +389,11 @@ function cell(kind, content, label) {
 // ---------------------------------------------------------------------------------- strategies
 
 let strategies = [];
+/** What the configuration says about all runs. */
+let settings = {};
 
 function showStrategies(answer) {
+  settings = answer.settings ?? {};
   // Strategies and contexts are in the order of a run.
   strategies = list(answer.strategies).toSorted((one, other) => other.priority - one.priority);
   byId("warm-all").disabled = !strategies.some(isEnabled);
@@ -382,21 +416,22 @@ function byContext(all) {
 
 function contextRows(context, of) {
   const what = `Warm ${context}`;
-  const warm = starter(what, what, `context ${context}`, `admin/warmup/${part(context)}?wait=false`);
+  const enabled = of.filter(isEnabled).length;
+  const warm = starter(what, what, `context ${context}`, `admin/warmup/${part(context)}?wait=false`, { about: `${manyStrategies(enabled)}, by priority.` });
   const head = make("tr", { role: "row", class: "group" },
     make("th", { role: "rowheader", scope: "rowgroup", colspan: 5, class: "data", text: words(context) }),
-    cell("action", of.some(isEnabled) ? warm : ""));
+    cell("action", enabled > 0 ? warm : ""));
   return make("tbody", { role: "rowgroup", class: "group" }, head, ...of.map(strategyRow));
 }
 
 function strategyRow(strategy) {
   const { id, context, name, description, key, priority, ttl_seconds: ttl, tags, last_complete: last } = strategy;
   const address = `admin/warmup/${part(context)}/${part(name)}?wait=false`;
-  const warm = starter("Warm", `Warm ${id}`, `strategy ${id}`, address);
+  const warm = starter("Warm", `Warm ${id}`, `strategy ${id}`, address, { about: description ?? "" });
   const about = [make("span", { class: "data", text: words(id), title: key ? `Keys: ${key}` : undefined })];
   if (description) about.push(make("span", { class: "about quiet data", text: description }));
   return make("tr", { role: "row" },
-    cell("whole", about),
+    rowHead("whole", about),
     cell("number", count(priority), "priority"),
     cell("number", span(ttl), "TTL"),
     cell("tags", list(tags).length > 0 ? list(tags).map((tag) => make("span", { class: "tag data", text: words(tag) })) : "", "tags"),
@@ -404,11 +439,11 @@ function strategyRow(strategy) {
     cell("action", isEnabled(strategy) ? warm : make("span", { class: "quiet", text: "excluded" })));
 }
 
-/** A button that starts a run; `what` is its full description. */
-function starter(text, what, key, address) {
+/** A button that asks how to run; `what` is its full description. */
+function starter(text, what, key, address, asked) {
   const made = make("button", { type: "button", class: "act", "aria-label": what }, data(text));
   made.dataset.key = key;
-  made.addEventListener("click", () => act(made, what, () => start(what, address)));
+  made.addEventListener("click", () => confirmRun({ what, key, address, ...asked }));
   return made;
 }
 
@@ -428,16 +463,26 @@ function showSchedule(answer) {
   const jobs = list(answer.jobs);
   byId("zone").textContent = answer.timezone ? `times in ${answer.timezone}` : "";
   if (jobs.length === 0) note("schedule", "No jobs are scheduled. Add jobs to shopwarm.toml under [schedule.NAME].");
-  draw("schedule", [answer.timezone, jobs], () => jobs.map((job) => jobSheet(job, answer.timezone)));
+  draw("schedule", [answer.timezone, jobs], () => jobs.map((job, nth) => jobSheet(job, answer.timezone, nth)));
 }
 
-function jobSheet(job, zone) {
-  const run = starter("Run now", `Run ${job.name} now`, `job ${job.name}`, `admin/schedule/${part(job.name)}/run?wait=false`);
+/** What a job says about its runs: everything but what it is and when. */
+function ownSettings({ name, cron, timezone, warmup, strategies: of, overlap, next, next_utc: utc, ...own }) {
+  const said = Object.entries(own).filter(([, value]) => value !== null && value !== false);
+  return said.map(([key, value]) => `${key.replaceAll("_", "-")}${value === true ? "" : ` ${list(value).join(", ") || words(value)}`}`);
+}
+
+function jobSheet(job, zone, nth) {
+  const own = ownSettings(job);
   const what = list(job.warmup).join(", ") === "all" ? "the whole shop" : list(job.warmup).join(", ");
+  // The dialog itself asks for two of them.
+  const more = own.filter((setting) => !/^(mode|gentle)\b/.test(setting));
+  const about = `Warms ${what}, as the job does at its times${more.length > 0 ? `: ${more.join(", ")}` : ""}.`;
+  const run = starter("Run now", `Run now: ${job.name}`, `job ${job.name}`, `admin/schedule/${part(job.name)}/run?wait=false`, { about, own: job });
   const next = list(job.next);
-  const facts = [job.timezone && job.timezone !== zone ? `times in ${job.timezone}` : "", `cron ${words(job.cron)}`, isNumber(job.concurrency) ? `concurrency ${count(job.concurrency)}` : "", job.overlap === "queue" ? "waits for an active run" : ""];
-  return make("article", { class: "job" },
-    make("div", { class: "line" }, make("h3", { class: "data", text: words(job.name) }), run),
+  const facts = [job.timezone && job.timezone !== zone ? `times in ${job.timezone}` : "", `cron ${words(job.cron)}`, ...own, job.overlap === "queue" ? "waits for an active run" : ""];
+  return make("article", { class: "job", "aria-labelledby": `job-${nth}` },
+    make("div", { class: "line" }, make("h3", { class: "data", id: `job-${nth}`, text: words(job.name) }), run),
     make("p", {}, "Warms ", data(what)),
     make("p", { class: "quiet data", text: facts.filter(Boolean).join(", ") }),
     next.length === 0
@@ -446,10 +491,11 @@ function jobSheet(job, zone) {
 }
 
 function nextTime(local, utc) {
-  // Show the date twice only if it differs.
+  // Show the date twice only if it differs, and the time only if the zone is not UTC.
+  const sameTime = words(utc).slice(0, 16) === words(local).slice(0, 16);
   const sameDay = words(utc).slice(0, 10) === words(local).slice(0, 10);
   const { hour, minute, hour12, ...day } = DAY_AND_TIME;
-  const inUtc = utc ? `${wallClock(utc, sameDay ? { hour, minute, hour12 } : { ...day, hour, minute, hour12 })} UTC` : "";
+  const inUtc = utc && !sameTime ? `${wallClock(utc, sameDay ? { hour, minute, hour12 } : { ...day, hour, minute, hour12 })} UTC` : "";
   return make("li", {},
     make("span", { text: wallClock(local, { weekday: "short", ...DAY_AND_TIME }) }),
     make("span", { class: "quiet", text: inUtc }),
@@ -466,7 +512,7 @@ function showRuns(answer) {
   if (past.length === 0) note("past", "No runs yet. Runs from this page, the schedule and the command line are listed here.");
   draw("past", [past, shownRuns], () => {
     if (past.length === 0) return [];
-    const headings = [["Outcome", ""], ["Run", ""], ["Started by", "minor"], ["Host", "minor"], ["When", ""], ["Took", "number"], ["Warmed", "number"], ["Failed", "number"], ["Unknown", "number"]];
+    const headings = [["Outcome", ""], ["Run", ""], ["Started by", "minor"], ["Host", "minor"], ["When", ""], ["Took", "number"], ["Warmed", "number"], ["Failed", "number"], ["Unconfirmed", "number"]];
     const rows = past.slice(0, shownRuns).map(pastRow);
     const rest = past.length - rows.length;
     const more = make("button", { type: "button", class: "more", text: `Show ${count(rest)} more`, on: { click: () => {
@@ -486,15 +532,15 @@ function pastRow(run) {
   open.dataset.key = `run ${run.run_id}`;
   const wrong = (n, label) => cell(n > 0 ? "number bad" : "number dim zero", count(n), label);
   const row = make("tr", { role: "row", class: "opens" },
-    cell("first", mark(run.status)),
-    cell("whole command", [open, ...[run.error, failedStrategies(run.strategies_failed, run.strategies)].filter(Boolean).map((text) => make("span", { class: "about bad" }, prose(text)))]),
+    cell("first", runMark(run)),
+    rowHead("whole command", [open, ...[run.error, failedStrategies(run.strategies_failed, run.strategies)].filter(Boolean).map((text) => make("span", { class: "about bad" }, prose(text)))]),
     cell("dim minor", data(origin(run)), "by"),
     cell("dim minor", data(run.host), "on"),
     cell("when last", [ago(run.started_at), make("span", { class: "quiet exact", text: moment(run.started_at) })]),
     cell("number", took(run.elapsed_ms), "took"),
     cell("number", overWhole(run.warmed, run), "warmed"),
     wrong(run.failed, "failed"),
-    wrong(run.unknown, "unknown"));
+    wrong(run.unknown, "unconfirmed"));
   row.addEventListener("click", () => {
     location.hash = `run/${part(run.run_id)}`;
   });
@@ -511,13 +557,19 @@ async function loadRuns() {
 
 // ---------------------------------------------------------------------------------- a report
 
+/** The report of a run, with its mark. */
+async function askReport(id) {
+  const { status, mark: given, report } = await ask(`admin/runs/${part(id)}`);
+  return { ...report, mark: given, running: status === "running" };
+}
+
 async function showReport(id) {
   const dialog = byId("report");
   byId("report-title").textContent = "Report";
   byId("report-body").replaceChildren(make("p", { class: "quiet", text: "Loading." }));
   if (!dialog.open) dialog.showModal();
   try {
-    const { report } = await ask(`admin/runs/${part(id)}`);
+    const report = await askReport(id);
     byId("report-title").replaceChildren(make("code", { class: "data", text: words(report.command) }));
     byId("report-body").replaceChildren(...reportOf(report));
   } catch (error) {
@@ -531,7 +583,7 @@ function reportOf(report) {
   const totals = report.totals ?? {};
   const there = (totals.skipped ?? 0) - (totals.absent ?? 0) - (totals.withdrawn ?? 0);
   const facts = [
-    ["outcome", mark(report.outcome ?? "running")],
+    ["outcome", report.running ? stateMark("running") : runMark(report)],
     ["warmed", `${ofWhole(totals.warmed, totals)}${there > 0 ? `, ${count(there)} already there` : ""}${isNumber(totals.success_rate) ? ` (${percent(totals.success_rate)})` : ""}`],
     ["took", took(report.elapsed_ms)],
     ["when", [ago(report.started_at), ` (${moment(report.started_at)})`]],
@@ -541,55 +593,71 @@ function reportOf(report) {
   ];
   const strategies = list(report.strategies);
   const content = [make("dl", { class: "facts" }, ...facts.map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", {}, ...[value].flat()))))];
-  if (report.verdict) content.push(make("p", { class: `verdict data ${report.passed ? "" : "bad"}`, text: report.verdict }));
+  if (report.verdict) content.push(verdict(report));
+  if (report.hint) content.push(hint(report.hint));
   if (strategies.length === 0) content.push(make("p", { class: "quiet trouble", text: "No strategy ran." }));
   else content.push(reportTable(strategies));
   content.push(...list(report.warnings).map((text) => make("p", { class: "warn data trouble", text })));
-  if (report.unmatched_total > 0) content.push(trouble(`${keys(report.unmatched_total)} without a strategy`, list(report.unmatched), report.unmatched_total));
-  for (const strategy of strategies) content.push(...troubles(strategy));
-  return content;
+  if (report.unmatched_total > 0) content.push(trouble(`${keys(report.unmatched_total)} without a strategy`, items(list(report.unmatched), report.unmatched_total)));
+  return [...content, ...troubles(strategies)];
 }
 
 function reportTable(strategies) {
   const looked = strategies.some((strategy) => planned(strategy) > 0);
-  const headings = [["Strategy", ""], ["State", ""], ["Total", "number"], ...(looked ? [["Would write", "number"]] : []), ["Warmed", "number"], ["Skipped", "number"], ["Failed", "number"], ["Unknown", "number"], ["Size", "number"], ["Took", "number"]];
+  const headings = [["Strategy", ""], ["State", ""], ["Keys", "number"], ...(looked ? [["Would write", "number"]] : []), ["Warmed", "number"], ["Skipped", "number"], ["Failed", "number"], ["Unconfirmed", "number"], ["Size", "number"], ["Took", "number"]];
   const wrong = (n, label) => cell(n > 0 ? "number bad" : "number zero", count(n), label);
   const rows = strategies.map((s) => make("tr", { role: "row" },
-    cell("whole data", words(s.id)),
+    rowHead("whole data", words(s.id)),
     cell("", strategyMark(s)),
-    cell("number", s.status === "completed" ? count(s.total) : overWhole(s.total, s), "total"),
+    cell("number", s.status === "completed" ? count(s.total) : overWhole(s.total, s), "keys"),
     ...(looked ? [cell("number", count(planned(s)), "would write")] : []),
     cell("number", count(s.warmed), "warmed"),
     cell(s.skipped > 0 ? "number" : "number zero", count(s.skipped), "skipped"),
     wrong(s.failed, "failed"),
-    wrong(s.unknown, "unknown"),
+    wrong(s.unknown, "unconfirmed"),
     cell("number", bytes(s.bytes), "size"),
     cell("number", took(s.elapsed_ms), "took")));
   return table("Strategies of this run", headings, [make("tbody", { role: "rowgroup" }, ...rows)]);
 }
 
-/** Errors and warnings of a strategy. */
-function troubles(strategy) {
-  const found = [];
-  const head = () => make("h3", { class: "data", text: words(strategy.id) });
-  if (strategy.error) found.push(make("div", { class: "trouble" }, head(), make("p", { class: "bad" }, prose(strategy.error))));
-  for (const cause of list(strategy.causes)) {
-    const group = trouble(`${words(strategy.id)}: ${keys(cause.keys)} ${cause.unconfirmed ? "unconfirmed" : "failed"}`, list(cause.examples), cause.keys);
-    group.firstChild.after(make("p", { class: "bad data", text: words(cause.message) }), cause.hint ? make("p", { class: "quiet", text: words(cause.hint) }) : "");
-    found.push(group);
+/** What went wrong: the strategies that failed, then keys by cause, then warnings. */
+function troubles(all) {
+  const failed = all.filter((s) => s.error).map((s) => trouble(words(s.id),
+    make("p", { class: "bad" }, errorOf(s)), hint(s.hint)));
+  const keysOf = causes(all).map((cause) => trouble(`${keys(cause.keys)} ${cause.unconfirmed ? "unconfirmed" : "failed"}: ${words(cause.message)}`,
+    hint(cause.hint), make("p", { class: "data", text: `In ${cause.ids.join(", ")}` }), items(cause.examples, cause.keys)));
+  const absent = all.filter((s) => list(s.not_found).length > 0).map((s) => trouble(`${words(s.id)}: no row for`, items(s.not_found, s.absent ?? 0)));
+  const warned = all.filter((s) => list(s.warnings).length > 0).map((s) => trouble(words(s.id), ...s.warnings.map((text) => make("p", { class: "warn data", text }))));
+  return [...failed, ...keysOf, ...absent, ...warned];
+}
+
+/** The causes of all strategies together, the most frequent first. */
+function causes(all) {
+  const known = new Map();
+  for (const strategy of all) {
+    // Earlier versions recorded no causes.
+    const told = list(strategy.causes).length > 0 ? strategy.causes : list(strategy.errors).map(({ key, error }) => ({ message: error, keys: 1, examples: [key] }));
+    for (const cause of told) {
+      const name = JSON.stringify([cause.message, cause.unconfirmed]);
+      const sum = known.get(name) ?? { ...cause, keys: 0, examples: [], ids: [] };
+      sum.keys += cause.keys;
+      sum.examples.push(...list(cause.examples));
+      if (!sum.ids.includes(words(strategy.id))) sum.ids.push(words(strategy.id));
+      known.set(name, sum);
+    }
   }
-  if (list(strategy.not_found).length > 0) found.push(trouble(`${words(strategy.id)}: no row for`, strategy.not_found, strategy.not_found.length));
-  found.push(...list(strategy.warnings).map((text) => make("div", { class: "trouble" }, head(), make("p", { class: "warn data", text }))));
-  return found;
+  return [...known.values()].sort((one, other) => other.keys - one.keys);
 }
 
-function trouble(title, texts, total) {
-  return make("div", { class: "trouble" }, make("h3", { class: "data", text: title }), items(texts.map((text) => [make("code", { class: "data", text: words(text) })]), total));
-}
+const hint = (text) => (text ? make("p", { class: "quiet" }, prose(capital(text))) : null);
 
-function items(lines, total) {
-  const rest = total - lines.length;
-  return make("ul", {}, ...lines.map((line) => make("li", {}, ...line)), rest > 0 ? make("li", { class: "quiet", text: `and ${count(rest)} more` }) : null);
+const trouble = (title, ...content) => make("div", { class: "trouble" }, make("h3", { class: "data", text: title }), ...content);
+
+/** The first keys of `total`. */
+function items(shown, total) {
+  const rest = total - shown.length;
+  const lines = shown.map((key) => make("li", {}, make("code", { class: "data", text: words(key) })));
+  return make("ul", {}, ...lines, rest > 0 ? make("li", { class: "quiet", text: `and ${count(rest)} more` }) : null);
 }
 
 // ---------------------------------------------------------------------------------- live runs
@@ -614,15 +682,27 @@ function drop(id) {
   showRunning();
 }
 
-function showRunning() {
-  const unknown = cards.size === 0 ? "Not known: the server does not answer." : "The server does not answer. This is its last known state.";
-  const known = cards.size === 0 ? "Nothing is running." : "";
-  note("running", runsAreKnown === undefined ? "Loading." : runsAreKnown ? known : unknown);
-  const running = [...cards.values()].filter((card) => !card.ended).length;
-  document.title = running > 0 ? "running: shopwarm" : "shopwarm";
+/** Whether the server answered the last request. */
+let answers = true;
+
+function showUnanswered() {
+  answers = false;
+  runsAreKnown = false;
+  showState("bad", "no answer", " from the server; this page tries again by itself");
+  showRunning();
 }
 
-/** A run: its head, and a bar for each strategy. */
+function showRunning() {
+  const all = [...cards.values()];
+  const why = answers ? "" : ": the server does not answer";
+  const last = answers ? "This is the last known state." : "The server does not answer. This is its last known state.";
+  const known = all.length === 0 ? "Nothing is running." : "";
+  note("running", runsAreKnown === undefined ? "Loading." : runsAreKnown ? known : all.length === 0 ? `Not known${why}.` : last);
+  const running = all.some((card) => !card.ended) ? "running" : all.at(-1)?.outcome;
+  document.title = running ? `${running}: shopwarm` : "shopwarm";
+}
+
+/** A run: its head, a bar for the whole, and one for each strategy. */
 class Card {
   constructor(run) {
     this.id = run.run_id;
@@ -630,15 +710,20 @@ class Card {
     this.bars = new Map();
     this.stop = make("button", { type: "button", text: "Stop" });
     this.stop.dataset.key = `stop ${this.id}`;
-    this.stop.addEventListener("click", () => act(this.stop, "Stop", () => this.cancel()));
-    this.state = make("span", {}, mark("running"));
-    this.head = make("h3", { class: "data" });
+    this.stop.addEventListener("click", () => act(this.stop, "Stop", "It was not stopped.", () => this.cancel()));
+    this.state = make("span", {}, stateMark("running"));
+    this.head = make("h3", { class: "data", id: `run-${this.id}` });
     this.facts = make("p", { class: "quiet" });
+    this.done = make("i");
+    this.whole = make("div", { class: "bar whole", role: "progressbar", "aria-label": "Whole run", "aria-valuemin": 0, "aria-valuemax": 100, hidden: true }, this.done);
     this.counts = make("p", { class: "counts" });
-    this.said = make("p", { class: "verdict data" });
+    this.left = make("p", { class: "left" });
+    this.held = make("p", { class: "held quiet data" });
+    this.said = make("div");
     this.list = make("ul", { class: "bars", "aria-label": "Strategies of this run" });
-    this.root = make("article", { class: "run", "aria-label": `Run ${words(run.command)}` },
-      make("div", { class: "line" }, make("div", {}, this.head, this.facts), this.state, this.stop), this.counts, this.said, this.list);
+    this.root = make("article", { class: "run", "aria-labelledby": `run-${this.id}` },
+      make("div", { class: "line" }, make("div", {}, this.head, this.facts), this.state, this.stop),
+      this.whole, make("div", { class: "line" }, this.counts, this.left), this.held, this.said, this.list);
     this.root.dataset.run = this.id;
     this.hear(run);
   }
@@ -663,13 +748,15 @@ class Card {
   showCounts(counts) {
     const { total = 0, warmed = 0, skipped = 0, failed = 0, unknown = 0, strategies, done, broken } = counts;
     const looked = planned(counts);
+    const whole = counts.expected > total ? ofWhole(total, counts) : keys(total);
+    const all = looked === 0 && warmed === total;
     const said = [
       isNumber(done) ? `${count(done)} of ${manyStrategies(strategies)}` : "",
-      counts.expected > total ? ofWhole(total, counts) : keys(total),
-      looked > 0 ? `${count(looked)} would be written` : `${count(warmed)} warmed`,
+      all ? `${whole} warmed` : whole,
+      all ? "" : looked > 0 ? `${count(looked)} would be written` : `${count(warmed)} warmed`,
       skipped > 0 ? `${count(skipped)} skipped` : "",
     ];
-    const wrong = [broken > 0 ? `${count(broken)} failed` : "", failed > 0 ? `${keys(failed)} failed` : "", unknown > 0 ? `${keys(unknown)} unknown` : ""].filter(Boolean).join(", ");
+    const wrong = [broken > 0 ? `${manyStrategies(broken)} failed` : "", failed > 0 ? `${keys(failed)} failed` : "", unknown > 0 ? `${keys(unknown)} unconfirmed` : ""].filter(Boolean).join(", ");
     this.counts.replaceChildren(said.filter(Boolean).join(", "), wrong ? ", " : "", make("span", { class: "bad", text: wrong }));
   }
 
@@ -717,12 +804,17 @@ class Card {
         break;
       case "progress":
         this.bar(event.id).progress(event);
+        this.hold(event.limited_by ? `Limited by ${event.limited_by}.` : "");
         break;
       case "stalled":
-        this.bar(event.id).stall(event);
-        return;
+        this.hold(`Waiting for the ${words(event.on)}, ${count(event.seconds)}s.`, true);
+        break;
+      case "strategy_repeated":
+        this.hold(`${words(event.id)} starts again: ${words(event.reason)}.`);
+        break;
       case "strategy_finished":
         if (event.report) this.bar(event.report.id).finish(event.report);
+        this.hold("");
         break;
       case "stopping":
         this.showStopping();
@@ -745,22 +837,48 @@ class Card {
     return this.bars.get(id);
   }
 
+  /** Says what holds the run back; while it waits, nobody knows how long. */
+  hold(text, waits = false) {
+    this.waits = waits;
+    this.held.textContent = inert(text);
+  }
+
   sum() {
     const sums = { total: 0, warmed: 0, skipped: 0, failed: 0, unknown: 0, strategies: this.bars.size, done: 0, broken: 0, expected: 0, expected_is_exact: true };
-    for (const { counts, ended, expected, expected_is_exact: exact } of this.bars.values()) {
+    let ms = 0;
+    let open = 0;
+    let share = 0;
+    for (const bar of this.bars.values()) {
+      const { counts, ended } = bar;
       for (const name of ["total", "warmed", "skipped", "failed", "unknown"]) sums[name] += counts[name] ?? 0;
       sums.done += ended && counts.status === "completed" ? 1 : 0;
       sums.broken += counts.status === "failed" ? 1 : 0;
       // If one part is unknown, so is the total.
-      sums.expected += isNumber(expected) ? expected : NaN;
-      sums.expected_is_exact &&= exact === true;
+      const [size, exact] = bar.size();
+      sums.expected += size;
+      sums.expected_is_exact &&= exact;
+      ms += bar.elapsed();
+      open += ended ? 0 : size - (counts.total ?? 0);
+      share += bar.share();
     }
     this.showCounts(sums);
+    this.showWhole(sums.expected > 0 ? sums.total / sums.expected : share / sums.strategies);
+    const left = sums.total > 0 && ms > 2000 && !this.waits && !this.ended ? (open * ms) / sums.total : 0;
+    this.left.textContent = left >= 1000 ? `about ${distance(left)} left` : "";
+  }
+
+  /** For one strategy its own bar says it all. */
+  showWhole(share) {
+    const percent = Math.floor(100 * Math.min(share, 1));
+    this.whole.hidden = this.bars.size < 2;
+    this.done.style.width = `${percent}%`;
+    this.whole.setAttribute("aria-valuenow", percent);
+    this.whole.setAttribute("aria-valuetext", `${percent}%, ${this.counts.textContent}`);
   }
 
   showStopping() {
     if (this.ended) return;
-    this.state.replaceChildren(mark("stopping"));
+    this.state.replaceChildren(stateMark("stopping"));
   }
 
   async cancel() {
@@ -774,28 +892,30 @@ class Card {
     if (this.ended) return;
     this.ended = true;
     this.close();
-    showRunning();
     // The record of a run is written after its end, so wait for it.
     let report;
     for (let attempt = 0; attempt < 10 && !report?.outcome; attempt++) {
-      if (attempt > 0) await new Promise((done) => setTimeout(done, 200));
-      ({ report } = await ask(`admin/runs/${part(this.id)}`).catch(() => ({})));
+      if (attempt > 0) await pause(200);
+      report = await askReport(this.id).catch(() => undefined);
     }
-    const ending = report?.outcome ?? outcome;
-    for (const strategy of list(report?.strategies)) this.bar(strategy.id).finish(strategy);
+    const run = report?.outcome ? report : { outcome };
+    for (const strategy of list(run.strategies)) this.bar(strategy.id).finish(strategy);
     for (const bar of this.bars.values()) if (!bar.ended) bar.finish({ ...bar.counts, status: "cancelled" });
     if (report) this.hear(report);
+    this.hold("");
     this.sum();
-    this.state.replaceChildren(mark(ending ?? "ended"));
-    this.root.dataset.outcome = words(ending);
-    this.said.textContent = report?.verdict ? inert(report.verdict) : "";
-    this.said.classList.toggle("bad", report?.passed === false);
+    this.whole.classList.add(tone(run) || "unknown");
+    this.state.replaceChildren(runMark(run));
+    this.root.dataset.outcome = words(run.outcome);
+    this.outcome = `${run.mark ?? ""} ${ending(run)}`.trim();
+    if (run.verdict) this.said.replaceChildren(verdict(run));
     const open = make("button", { type: "button", text: "Report", on: { click: () => { location.hash = `run/${part(this.id)}`; } } });
     const close = make("button", { type: "button", text: "Close", "aria-label": "Close this run", on: { click: () => drop(this.id) } });
     const hadFocus = document.activeElement === this.stop;
     this.stop.replaceWith(open, close);
     if (hadFocus) open.focus({ preventScroll: true });
-    say(`Run ${this.head.textContent} has ended: ${report?.verdict ?? (OUTCOMES[ending] ?? [words(ending)])[0]}.`);
+    say(`Run ${this.head.textContent} has ended: ${run.verdict ?? ending(run)}.`);
+    showRunning();
     await Promise.all([loadRuns(), loadStrategies()]);
   }
 
@@ -813,14 +933,16 @@ class Card {
 /** A strategy of an active run. */
 class Bar {
   constructor(id) {
+    this.id = id;
     this.counts = {};
+    this.begun = false;
     this.ended = false;
     this.done = make("i");
     this.lost = make("i", { class: "lost" });
     this.track = make("div", { class: "bar", role: "progressbar", "aria-label": words(id), "aria-valuemin": 0, "aria-valuetext": "waiting" }, this.done, this.lost);
     this.keys = make("span", { class: "number keys" });
     this.pace = make("span", { class: "number quiet pace" });
-    this.state = make("span", { class: "state" }, mark("waiting"));
+    this.state = make("span", { class: "state" }, stateMark("waiting"));
     this.why = make("span", { class: "why data" });
     this.root = make("li", {}, data(id), this.track, this.keys, this.pace, this.state, this.why);
     this.root.dataset.strategy = words(id);
@@ -828,8 +950,9 @@ class Bar {
 
   begin(size) {
     if (this.ended) return;
+    this.begun = true;
     this.expect(size);
-    this.state.replaceChildren(mark("running"));
+    this.state.replaceChildren(stateMark("running"));
     this.show();
   }
 
@@ -845,8 +968,25 @@ class Bar {
     this.show();
   }
 
-  stall({ on, seconds }) {
-    if (!this.ended) this.pace.textContent = `waiting for the ${words(on)}, ${count(seconds)}s`;
+  /** How many keys it has, and whether that is certain; before it begins, as many as the last time. */
+  size() {
+    const { total = 0, status } = this.counts;
+    if (this.ended && status === "completed") return [total, true];
+    if (this.expected !== undefined) return [Math.max(this.expected, total), this.expected_is_exact];
+    const last = this.begun || this.ended ? undefined : strategies.find(({ id }) => id === this.id)?.last_complete;
+    return [isNumber(last?.keys) ? last.keys : NaN, false];
+  }
+
+  /** How long it has worked, in milliseconds. */
+  elapsed() {
+    const { total = 0, elapsed_ms: ms, keys_per_second: rate } = this.counts;
+    return ms ?? (rate > 0 ? (1000 * total) / rate : 0);
+  }
+
+  /** How much of it is done, from 0 to 1, as far as known. */
+  share() {
+    if (this.ended && this.counts.status === "completed") return 1;
+    return this.expected > 0 ? Math.min((this.counts.total ?? 0) / this.expected, 1) : 0;
   }
 
   finish(report) {
@@ -855,8 +995,8 @@ class Bar {
     this.expect(report);
     this.ended = true;
     this.state.replaceChildren(strategyMark(report));
-    this.track.className = `bar ${report.status}`;
-    this.why.replaceChildren(...(report.error ? [prose(report.error)] : []));
+    this.track.className = `bar ${report.status === "completed" && lost(report) > 0 ? "incomplete" : report.status}`;
+    this.why.replaceChildren(...(report.error ? [errorOf(report)] : []));
     this.show();
   }
 
@@ -886,7 +1026,9 @@ class Bar {
 
   tellWrong(failed, unknown) {
     if (this.counts.error) return;
-    this.why.textContent = [failed > 0 ? `${count(failed)} failed` : "", unknown > 0 ? `${count(unknown)} unknown` : ""].filter(Boolean).join(", ");
+    const [cause] = causes([this.counts]);
+    const parts = [failed > 0 ? `${count(failed)} failed` : "", unknown > 0 ? `${count(unknown)} unconfirmed` : ""].filter(Boolean);
+    this.why.textContent = inert(parts.join(", ") + (cause && parts.length > 0 ? `: ${cause.message}` : ""));
   }
 }
 
@@ -938,6 +1080,7 @@ function lock() {
     note(section, "Loading.");
   }
   document.body.classList.add("locked");
+  main.classList.add("loading");
   byId("warm-all").disabled = true;
   byId("token-error").textContent = token ? "This token is no longer accepted." : "";
   setToken("");
@@ -983,22 +1126,25 @@ async function unlock(event) {
 
 // ---------------------------------------------------------------------------------- the head
 
+/** Shows the state of the server: its first words have the mark. */
+function showState(tone, ...text) {
+  const state = byId("state");
+  const written = text.map((piece) => piece.textContent ?? piece).join("");
+  if (state.textContent !== written) state.replaceChildren(mark(text[0], tone), ...text.slice(1));
+}
+
 /** Whether the server is there and ready. */
 async function loadState() {
-  const state = byId("state");
-  const show = (tone, ...text) => {
-    const written = text.map((piece) => piece.textContent ?? piece).join("");
-    if (state.textContent !== written) state.replaceChildren(make("span", { class: `mark ${tone}` }, text[0]), ...text.slice(1));
-  };
   try {
     const response = await fetch("readyz", { cache: "no-store", credentials: "omit" });
+    answers = true;
     setClock(response.headers.get("Date"));
     const said = (await response.text()).trim();
-    if (response.ok) show("good", "ready");
-    else show("warn", "not ready", ...(said ? [": ", data(reason(said))] : []));
+    if (response.ok) showState("good", "ready");
+    else showState("warn", "not ready", ...(said ? [": ", data(reason(said))] : []));
     return true;
   } catch {
-    show("bad", "no answer", " from the server; this page tries again by itself");
+    showUnanswered();
     return false;
   }
 }
@@ -1027,7 +1173,9 @@ const loadSchedule = () => load("schedule", "admin/schedule", showSchedule);
 /** Sends one request first, so that a wrong token counts once and not three times. */
 async function loadAll() {
   await loadStrategies();
-  if (!locked) await Promise.all([loadSchedule(), loadRuns()]);
+  if (!locked) await Promise.race([Promise.all([loadSchedule(), loadRuns()]), pause(PATIENCE)]);
+  // All at once, so that nothing moves; but a cache that does not answer hides nothing for long.
+  main.classList.remove("loading");
   showRunning();
 }
 
@@ -1054,25 +1202,49 @@ function route() {
   else if (byId("report").open) byId("report").close();
 }
 
-function confirmAll() {
-  const enabled = strategies.filter(isEnabled);
-  const contexts = new Set(enabled.map((strategy) => strategy.context)).size;
-  byId("confirm-what").textContent = `${manyStrategies(enabled.length)} in ${plural(contexts, "context", "contexts")}, by priority.`;
-  byId("confirm-form").reset();
+/** The run that the dialog asks about. */
+let asked;
+
+const keyed = (key) => [...document.querySelectorAll("[data-key]")].find((element) => element.dataset.key === key);
+
+/** Asks how to run: as the configuration and the job say, if nothing is changed. */
+function confirmRun({ what, key, address, about, own = {} }) {
+  if (keyed(key)?.ariaDisabled === "true") return;
+  const usual = { mode: own.mode ?? settings.mode ?? "refresh", gentle: own.gentle ?? settings.gentle ?? false };
+  asked = { what, key, address, usual };
+  const form = byId("confirm-form");
+  byId("confirm-title").textContent = inert(what);
+  byId("confirm-what").textContent = inert(about);
+  form.reset();
+  form.elements.mode.value = usual.mode;
+  form.elements.gentle.checked = usual.gentle;
   byId("confirm").showModal();
 }
 
-function startAll(event) {
+function confirmAll() {
+  const enabled = strategies.filter(isEnabled);
+  const contexts = new Set(enabled.map((strategy) => strategy.context)).size;
+  const about = `${manyStrategies(enabled.length)} in ${plural(contexts, "context", "contexts")}, by priority.`;
+  confirmRun({ what: "Warm the whole shop", key: "all", address: "admin/warmup/all?wait=false", about });
+}
+
+function startAsked(event) {
   event.preventDefault();
+  const { what, key, address, usual } = asked;
   const chosen = new FormData(byId("confirm-form"));
-  const body = { mode: chosen.get("mode"), dry_run: chosen.has("dry_run") };
+  const body = {};
+  if (chosen.get("mode") !== usual.mode) body.mode = chosen.get("mode");
+  if (chosen.has("gentle") !== usual.gentle) body.gentle = chosen.has("gentle");
+  if (chosen.has("dry_run")) body.dry_run = true;
   byId("confirm").close();
-  const what = body.dry_run ? "Dry run of the whole shop" : "Warm the whole shop";
-  act(byId("warm-all"), what, () => start(what, "admin/warmup/all?wait=false", body));
+  const said = body.dry_run ? `${what} (dry run)` : what;
+  act(keyed(key), said, "Nothing was started.", () => start(said, address, body));
 }
 
 byId("warm-all").addEventListener("click", confirmAll);
-byId("confirm-form").addEventListener("submit", startAll);
+byId("confirm-form").addEventListener("submit", startAsked);
+// The button may have been drawn again meanwhile.
+byId("confirm").addEventListener("close", () => keyed(asked.key)?.focus({ preventScroll: true }));
 byId("token").addEventListener("submit", unlock);
 byId("forget").addEventListener("click", () => {
   setToken("");
@@ -1101,12 +1273,7 @@ setInterval(() => {
 }, 1000);
 every(RUNS_EVERY, async () => {
   const there = await loadState();
-  if (locked) return;
-  if (!there) {
-    runsAreKnown = false;
-    showRunning();
-    return;
-  }
+  if (locked || !there) return;
   await loadRuns();
   for (const card of cards.values()) card.listen();
 });
