@@ -16,13 +16,6 @@ use crate::domain::precision::FINER;
 use crate::domain::report::{PaceReport, Report, Stage, StrategyReport};
 use crate::domain::wording::{grouped, keys, rate, seconds};
 
-fn priority(strategy: &StrategyRecord) -> String {
-    match strategy.is_total() {
-        true => String::new(),
-        false => strategy.priority.to_string(),
-    }
-}
-
 /// Of a strategy that failed as a whole, its keys did not: none is no good news.
 fn failed(strategy: &StrategyRecord) -> String {
     match (strategy.status, strategy.counts.failed) {
@@ -37,7 +30,11 @@ fn keys_per_second(strategy: &StrategyRecord) -> String {
         elapsed,
         ..strategy.counts
     };
-    grouped(counts.keys_per_second() as u64)
+    // Of a few keys it says nothing.
+    match counts.total() < 1000 || elapsed < Duration::from_millis(100) {
+        true => NONE.to_owned(),
+        false => grouped(counts.keys_per_second() as u64),
+    }
 }
 
 /// Columns that most runs do not need: `partial`, if a strategy was not read to its end; and
@@ -46,7 +43,6 @@ fn table<'a>(partial: bool, identical: bool) -> Table<'a, &'a StrategyRecord> {
     Table::of(|strategy: &&StrategyRecord| to_value(strategy))
         .strategy(|strategy| marked(strategy))
         .csv(["context", "name"])
-        .number("priority", 4, |strategy| priority(strategy))
         .csv(["priority", "ttl_seconds", "status"])
         .when(partial, |table| {
             table.number("expected", 1, |s| expectation(s.size.known()))
