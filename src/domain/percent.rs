@@ -39,6 +39,14 @@ impl std::str::FromStr for Percent {
         let wrong = || "not a percentage from 0 to 100, such as 95 or 99.5%".to_owned();
         let digits = text.strip_suffix('%').unwrap_or(text);
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+        let is_below_one =
+            |s: &str| s.starts_with("0.") && s.bytes().any(|b| b.is_ascii_digit() && b != b'0');
+        if digits == text && is_below_one(text) {
+            return Err(
+                "not clear: below 1, write the % sign, as in 0.5%, or 99% if you mean 0.99"
+                    .to_owned(),
+            );
+        }
         let numeric = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
         if !numeric(whole) || !numeric(fraction) || fraction.len() > 6 {
             return Err(wrong());
@@ -67,6 +75,10 @@ mod tests {
         assert!(percent("66.666666").reached_by(2, 3));
         assert!(!percent("66.666667").reached_by(2, 3));
         assert!(percent("100").reached_by(0, 0));
+        assert!(percent("0.5%").reached_by(1, 200) && percent("0").reached_by(0, 1));
+        // It may be meant as 99%.
+        let unclear = "0.99".parse::<Percent>().expect_err("unclear");
+        assert!(unclear.contains("write the % sign"), "{unclear}");
         for wrong in ["", "101", "-1", "1e1", "99.9999999", "x", "100.000001", "%"] {
             assert!(wrong.parse::<Percent>().is_err(), "{wrong}");
         }

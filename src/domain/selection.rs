@@ -4,6 +4,7 @@ use super::failure::{Failure, FailureKind};
 use super::nearest::nearest;
 use super::strategy::{Definition, OF_VALUE, StrategyId, Wanted};
 use super::wildcard::{is_pattern, matches};
+use super::wording::{first, quoted};
 
 /// What was asked for, by name. A name may be a pattern: `catalog/*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -254,12 +255,15 @@ impl Known {
     }
 }
 
+/// Max names in an error.
+const SHOWN: usize = 12;
+
 fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {
     names.sort();
     names.dedup();
     let why = match names.is_empty() {
         true => format!("there is no {kind} at all"),
-        false => format!("known: {}", names.join(", ")),
+        false => format!("known: {}", first(names.iter().map(String::as_str), SHOWN)),
     };
     let what = match is_pattern(wanted) {
         true => format!("no {kind} matches `{wanted}`"),
@@ -275,6 +279,10 @@ fn unknown(kind: &str, wanted: &str, mut names: Vec<String>) -> Failure {
     };
     if !other.is_empty() {
         return failure.hint(format!("`{wanted}` is a {other}: shopwarm warmup {wanted}"));
+    }
+    if wanted.contains(':') {
+        let key = quoted(wanted);
+        return failure.hint(format!("to warm a key: shopwarm warmup keys {key}"));
     }
     // The context is easily forgotten.
     let bare = |name: &&String| name.rsplit('/').next() == Some(wanted);

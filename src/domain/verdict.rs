@@ -273,7 +273,8 @@ fn next(report: &Report, info: &RunInfo) -> Option<String> {
         Ending::Stopped(Stop::LockLost) => again("--lock-wait 5m"),
         // Nothing was warmed: existing entries may be old.
         Ending::Stopped(_) if report.strategies.is_empty() => again(""),
-        Ending::Stopped(_) if warms => again("--mode only-missing"),
+        // What was warmed is not sent again, and what was there before may be old.
+        Ending::Stopped(_) if warms => again("--skip-identical"),
         Ending::Stopped(_) => again(""),
         Ending::Fatal(_) => Some(info.instead(DOCTOR)),
         // A definition that does not fit, or a missing right, fails again until somebody changes it.

@@ -51,8 +51,10 @@ fn keys() {
 #[test]
 fn earlier_runs() {
     let sample = Sample::new();
-    sample.command("warmup context catalog -q").run().expect(0);
-    sample.command("warmup all -q").run().expect(0);
+    let named = "warmup strategy catalog/categories catalog/category-list catalog/category-tree -q";
+    for arguments in ["warmup context catalog -q", named, "warmup all -q"] {
+        sample.command(arguments).run().expect(0);
+    }
     sample.scene("runs", "shopwarm --demo runs");
     sample.scene("runs-diff", "shopwarm --demo runs last~1 --diff last");
     sample.scene("usage", "shopwarm --demo usage");
@@ -74,6 +76,7 @@ fn the_commonest_mistakes() {
     for (name, line) in [
         ("no-servers", "shopwarm warmup all".to_owned()),
         ("nothing-named", "shopwarm --demo warmup".to_owned()),
+        ("a-key", "shopwarm --demo warmup Product:id:7".to_owned()),
         (
             "misspelt",
             "shopwarm --demo warmup context catalgo".to_owned(),

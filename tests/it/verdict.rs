@@ -108,7 +108,7 @@ fn an_interrupted_run_says_of_how_many_keys() {
         );
         assert!(
             last.ends_with(
-                "next: shopwarm warmup context own --mode only-missing --rate 200 --batch-size 20"
+                "next: shopwarm warmup context own --skip-identical --rate 200 --batch-size 20"
             ),
             "{last}"
         );

@@ -33,12 +33,12 @@ fn an_interrupted_run_says_of_how_many() {
     says(
         &one(Some(Expected::exactly(990_018))),
         "! interrupted: 247,500 of 990,018 keys warmed (24.9%) in 250 ms; \
-         next: shopwarm warmup all --mode only-missing",
+         next: shopwarm warmup all --skip-identical",
     );
     says(
         &one(Some(Expected::about(990_018))),
         "! interrupted: 247,500 of about 990,018 keys warmed (24.9%) in 250 ms; \
-         next: shopwarm warmup all --mode only-missing",
+         next: shopwarm warmup all --skip-identical",
     );
     // Nothing is said of a whole that is not known, or that was passed.
     for unknown in [
@@ -49,7 +49,7 @@ fn an_interrupted_run_says_of_how_many() {
         says(
             &one(unknown),
             "! interrupted: 247,500 keys warmed in 250 ms; \
-             next: shopwarm warmup all --mode only-missing",
+             next: shopwarm warmup all --skip-identical",
         );
     }
 }
@@ -75,7 +75,7 @@ fn of_several_strategies_those_that_were_not_reached_count() {
     says(
         &stopped(Stop::Deadline, run),
         "! deadline hit: 2 of 3 strategies not finished; 15 of about 110 keys warmed (13.6%) in 250 ms; \
-         next: shopwarm warmup all --mode only-missing",
+         next: shopwarm warmup all --skip-identical",
     );
 }
 
@@ -147,7 +147,7 @@ fn the_next_step_is_about_the_same_run() {
     let half = || cancelled("a", 5, None);
     assert_eq!(
         next(&stopped(Stop::Deadline, vec![half()])),
-        "shopwarm warmup all --mode only-missing --rate 5k --exclude catalog/hot --contexts bad"
+        "shopwarm warmup all --skip-identical --rate 5k --exclude catalog/hot --contexts bad"
     );
     let (data, cache) = (Origin::Data, Origin::Cache);
     for (report, expected) in [
@@ -214,7 +214,7 @@ fn what_is_there_already_is_no_failure() {
     says(
         &stopped(Stop::Interrupted, vec![half]),
         "! interrupted: 0 of about 3,001 keys warmed, 2,000 already there (66.6%) in 250 ms; \
-         next: shopwarm warmup all --mode only-missing",
+         next: shopwarm warmup all --skip-identical",
     );
     // Keys without data are no part of the whole that a gate is about.
     let mut empty = there("a", 5, 5, 90);

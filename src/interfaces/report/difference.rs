@@ -11,7 +11,7 @@ use super::document::{Document, to_value};
 use super::grid::Tone;
 use super::runs::outcome;
 use super::table::Table;
-use super::words::NONE;
+use super::words::{NONE, joined, strategy_notes};
 use crate::application::record::line::RunLine;
 use crate::application::record::{RunRecord, StrategyRecord};
 use crate::domain::report::Stage;
@@ -70,6 +70,15 @@ impl<'a> Pair<'a> {
         of(self.before) != of(self.after)
     }
 
+    /// What went wrong only in the second run.
+    fn new_errors(&self) -> Vec<String> {
+        let is_bad = |s: &&StrategyRecord| s.status == Stage::Failed || s.counts.wrong() > 0;
+        match (self.before.filter(is_bad), self.after.filter(is_bad)) {
+            (None, Some(after)) => strategy_notes(after, false),
+            _ => Vec::new(),
+        }
+    }
+
     fn tone(&self) -> Tone {
         let ((total, total_now), (warmed, warmed_now)) = (self.total(), self.warmed());
         let is_completed = self.after.is_some_and(|s| s.status == Stage::Completed);
@@ -115,6 +124,7 @@ pub(crate) fn document(before: &RunRecord, after: &RunRecord, verbose: bool) -> 
         status: format!("{} → {}", outcome(before), outcome(after)),
         ..Pair::new("total", [Some(&all_before), Some(&all_after)])
     };
+    let notes: Vec<String> = pairs.iter().flat_map(Pair::new_errors).collect();
     let mut document = table().document(pairs, Some(total));
     if !verbose {
         let mut differs = differs.into_iter();
@@ -122,6 +132,7 @@ pub(crate) fn document(before: &RunRecord, after: &RunRecord, verbose: bool) -> 
     }
     let named = |run: &RunRecord| format!("{} ({})", run.run_id, run.command);
     document.footer = format!("from {} to {}\n", named(before), named(after));
+    document.footer += &joined(notes);
     document.footer += &match (document.lines.len() - same, same) {
         (0, _) => "no difference in keys\n".to_owned(),
         (_, 0) => String::new(),
@@ -146,6 +157,7 @@ fn table<'a>() -> Table<'a, Pair<'a>> {
         .csv(["total_before", "total_after"])
         .number("warmed", 0, |pair| change(pair.warmed()))
         .csv(["warmed_before", "warmed_after"])
+        .number("failed", 1, |pair| change(pair.both(|s| s.counts.wrong())))
         .csv(["failed_before", "failed_after"])
         .number("size", 2, |pair| byte_change(pair.both(|s| s.counts.bytes)))
         .csv(["bytes_before", "bytes_after"])

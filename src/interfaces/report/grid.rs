@@ -93,14 +93,13 @@ impl Grid<'_> {
     fn fit(&mut self, width: usize) {
         self.is_dense = self.width() > width;
         while self.width() > width {
-            let first = self.last_of(|at| self.is_zero(at));
+            let zero = || self.kept.iter().copied().rfind(|at| self.is_zero(*at));
+            let first = self.last_of(|at| self.is_zero(at)).or_else(zero);
             let first = first.or_else(|| self.last_of(|at| self.headings[at].rank > 1));
             if first.is_none() && self.shorten_names(width) {
                 break;
             }
-            // A zero goes before a number, even one that otherwise always stays.
-            let zero = || self.kept.iter().copied().rfind(|at| self.is_zero(*at));
-            let Some(at) = first.or_else(zero).or_else(|| self.last_of(|_| true)) else {
+            let Some(at) = first.or_else(|| self.last_of(|_| true)) else {
                 break;
             };
             self.kept.retain(|kept| *kept != at);
@@ -122,19 +121,30 @@ impl Grid<'_> {
 
     /// Shortens names by as much as the table is too wide; `false`: that would be too much.
     fn shorten_names(&mut self, width: usize) -> bool {
+        let Some(at) = self.headings.iter().position(|heading| heading.is_name) else {
+            return false;
+        };
+        let heading = self.headings[at];
         let longest = self
             .rows
             .iter()
-            .map(|row| measure_text_width(&row.cells[0]));
+            .map(|row| measure_text_width(&row.cells[at]));
         let longest = longest.max().unwrap_or(0);
         let room = (longest + width).saturating_sub(self.width());
-        if room < SHORTEST_NAME || !self.headings[0].is_name {
+        if room < SHORTEST_NAME || room >= longest {
             return false;
         }
         for Row { cells, .. } in &mut self.rows {
-            cells[0] = match cells[0].split_once(' ') {
-                Some((mark, name)) => format!("{mark} {}", shortened_name(name, room - 2)),
-                None => shortened_name(&cells[0], room),
+            cells[at] = match apart(&cells[at], &heading) {
+                (Some(mark @ ("✓" | "✗" | "–" | "!")), name) => {
+                    format!("{mark} {}", shortened_name(name, room - 2))
+                }
+                // Of a command the beginning says more.
+                _ if cells[at].contains(' ') && measure_text_width(&cells[at]) > room => {
+                    let start: String = cells[at].chars().take(room - 1).collect();
+                    format!("{}…", start.trim_end_matches('…'))
+                }
+                _ => shortened_name(&cells[at], room),
             };
         }
         true

@@ -225,7 +225,11 @@ impl KeyReport {
             State::Different | State::Missing | State::WrongType => {
                 format!("shopwarm warmup keys {key}{flags}")
             }
-            State::Orphan => "a run with --prune removes it".to_owned(),
+            State::Orphan => {
+                let id = self.strategy.as_ref().map(|maker| maker.id.as_str());
+                let what = quoted(id.unwrap_or("all"));
+                format!("shopwarm warmup {what} --prune{flags} (removes it)")
+            }
             State::Nowhere | State::NoStrategy if self.strategy.is_none() => {
                 format!("shopwarm strategies{flags} (lists the keys that are made)")
             }

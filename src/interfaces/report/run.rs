@@ -14,7 +14,7 @@ use crate::domain::counts::Counts;
 use crate::domain::gate::Verified;
 use crate::domain::precision::FINER;
 use crate::domain::report::{PaceReport, Report, Stage, StrategyReport};
-use crate::domain::wording::{grouped, keys, rate, seconds};
+use crate::domain::wording::{first, grouped, keys, rate, seconds};
 
 /// Of a strategy that failed as a whole, its keys did not: none is no good news.
 fn failed(strategy: &StrategyRecord) -> String {
@@ -126,12 +126,15 @@ fn unprotected_lines(strategies: &[StrategyRecord]) -> Vec<String> {
         let all = ids.len() == strategies.len() && ids.len() > 1;
         let who = match all {
             true => "all strategies".to_owned(),
-            false => ids.join(", "),
+            false => first(ids.iter().copied(), SHOWN_NAMES),
         };
         format!("! not protected against changes during the run: {who} ({why})")
     };
     reasons.into_iter().map(line).collect()
 }
+
+/// Max names of strategies in a note.
+const SHOWN_NAMES: usize = 4;
 
 /// Strategies that cannot distinguish two changes within a second.
 fn to_the_second_line(strategies: &[StrategyRecord]) -> Option<String> {

@@ -18,6 +18,9 @@ use crate::domain::report::Outcome;
 use crate::domain::verdict::Mark;
 use crate::domain::wording::{grouped, seconds};
 
+/// Max characters of a command in the list; `runs ID` shows all of it.
+const SHOWN_COMMAND: usize = 32;
+
 /// One line per run.
 pub(crate) fn list(runs: &[RunRecord], zone: &TimeZone) -> Document {
     let table = Table::of(|run: &&RunRecord| to_value(&RunLine::from(*run)))
@@ -33,7 +36,7 @@ pub(crate) fn list(runs: &[RunRecord], zone: &TimeZone) -> Document {
         })
         .text("started", 4, |run| moment(&run.started_at, zone))
         .csv(["run_id"])
-        .text("run", 1, |run| run.command.clone())
+        .text("run", 0, |run| short(&run.command))
         .csv(["command"])
         .text("by", 2, |run| by(run))
         .csv(["trigger", "job"])
@@ -63,6 +66,14 @@ pub(crate) fn list(runs: &[RunRecord], zone: &TimeZone) -> Document {
         document.footer = "no runs recorded; `shopwarm warmup all` makes the first\n".to_owned();
     }
     document
+}
+
+/// The beginning of a command.
+fn short(command: &str) -> String {
+    match command.char_indices().nth(SHOWN_COMMAND) {
+        Some((end, _)) => format!("{}…", &command[..end]),
+        None => command.to_owned(),
+    }
 }
 
 /// The shortest end of its id that `runs ID` takes.

@@ -65,7 +65,7 @@ impl<'a, R> Table<'a, R> {
         self.headings.push(Heading {
             name,
             rank,
-            is_name: name == "strategy",
+            is_name: matches!(name, "strategy" | "run"),
             ..Heading::default()
         });
         self.cells.push(Box::new(cell));

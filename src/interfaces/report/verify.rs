@@ -69,6 +69,9 @@ impl Verification<'_> {
                 "a random sample of at most {keys} per strategy; --seed {seed} repeats it"
             ));
         }
+        if self.report.strategies.iter().any(|s| s.planned() > 0) {
+            lines.push(NO_ORPHANS.to_owned());
+        }
         // The verdict shows a single requirement.
         if self.judged.len() > 1 {
             lines.extend(requirement_lines(self.judged));
@@ -76,6 +79,8 @@ impl Verification<'_> {
         joined(lines)
     }
 }
+
+const NO_ORPHANS: &str = "not counted: keys without a row; `shopwarm dry-run --orphans` finds them";
 
 /// A strategy with missing or different keys has failed.
 fn judged(line: &Line<'_>) -> Option<Marked> {

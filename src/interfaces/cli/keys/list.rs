@@ -134,7 +134,8 @@ pub(super) async fn list(
         };
         let writer = KeyWriter::new(form, cached, wanted, Output::stream(), stop.clone());
         let report = inspect.report(viewer, &writer, Instant::now()).await;
-        finish(args, &writer, &report, form, output);
+        let flags = &config.flags.everywhere;
+        finish(args, &writer, &report, form, output, flags);
         report_failures(&report, cached, output);
         match exit::of_run(&report) {
             Exit::Success if !args.state.is_empty() => all_known(&report).map(|()| Exit::Success),
@@ -145,7 +146,14 @@ pub(super) async fn list(
 }
 
 /// Ends the list with the outcome.
-fn finish(args: &ListArgs, writer: &KeyWriter, report: &Report, form: Form, output: &Output) {
+fn finish(
+    args: &ListArgs,
+    writer: &KeyWriter,
+    report: &Report,
+    form: Form,
+    output: &Output,
+    flags: &str,
+) {
     let errors: Vec<String> = report.failures().map(ToString::to_string).collect();
     let error = (!errors.is_empty()).then(|| errors.join("; "));
     let end = [
@@ -155,6 +163,11 @@ fn finish(args: &ListArgs, writer: &KeyWriter, report: &Report, form: Form, outp
     let (written, altered) = writer.finish(&end.into_iter().collect());
     if written == 0 && errors.is_empty() && report.stopped.is_none() {
         output.note(&none_found(args));
+    }
+    let is_wrong = |state: &State| *state != State::Identical;
+    if written > 0 && form == Form::Columns && args.state.iter().any(is_wrong) {
+        let next = format!("-0 | shopwarm warmup keys -0 -{flags}");
+        output.note(&format!("to warm them, add to this command: {next}"));
     }
     if altered > 0 && form == Form::Lines {
         let keys = count_of(altered);
